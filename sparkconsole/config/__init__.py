@@ -1,0 +1,1 @@
+"""Settings and inventory: what people and files fill in."""

@@ -1,0 +1,1 @@
+"""A pretend cluster behind the same Shell as a real one."""

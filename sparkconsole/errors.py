@@ -1,0 +1,83 @@
+"""Every error names its node, its cause and what to do next; faces show it, the core never prints it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+
+class SparkError(Exception):
+    """Something a person can be told: `cause`, `hint` (what to do next) and the `node` it happened on."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, *, hint: str = "", node: str = "") -> None:
+        super().__init__(cause)
+        self.cause, self.hint, self.node = cause, hint, node
+
+    def __str__(self) -> str:
+        where = f"{self.node}: " if self.node else ""
+        advice = f" — {self.hint}" if self.hint else ""
+        return f"{where}{self.cause}{advice}"
+
+    def as_data(self) -> dict[str, str]:
+        """The error as JSON gives it."""
+        return {"node": self.node, "cause": self.cause, "hint": self.hint, "kind": type(self).__name__}
+
+
+class WrongUsage(SparkError):
+    """The words are not in the grammar, or make no sense together. Nothing ran."""
+
+    exit_code = 2
+
+
+class WrongConfig(SparkError):
+    """A file a person wrote says something that cannot be: file, line and key are in the cause."""
+
+    exit_code = 2
+
+
+class Unreachable(SparkError):
+    """No connection: the node's state is unknown, which is never the same as stopped."""
+
+    exit_code = 3
+
+
+class UnknownHostKey(Unreachable):
+    """The node's host key has not been trusted yet."""
+
+    def __init__(self, cause: str, *, fingerprint: str, hint: str = "", node: str = "") -> None:
+        super().__init__(cause, hint=hint, node=node)
+        self.fingerprint = fingerprint
+
+
+class ChangedHostKey(Unreachable):
+    """The node shows another key than the trusted one; it is never talked to."""
+
+
+class Refused(SparkError):
+    """Nothing was done: read-only, not confirmed, or a check said no."""
+
+    exit_code = 4
+
+
+class CommandFailed(SparkError):
+    """A command ended with a status other than 0; None means that its end was not seen."""
+
+    def __init__(
+        self, argv: Sequence[str], status: int | None, stderr: str = "", *, hint: str = "", node: str = ""
+    ) -> None:
+        self.argv, self.status, self.stderr = tuple(argv), status, stderr
+        said = stderr.strip().splitlines()[-1] if stderr.strip() else "it said nothing"
+        ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
+        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {said}", hint=hint, node=node)
+
+
+class TimedOut(SparkError):
+    """A command or a condition took longer than it was allowed to."""
+
+
+class Cancelled(SparkError):
+    """A person stopped it."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""The controller: one keeper per node, jobs, the journal."""

@@ -1,0 +1,76 @@
+"""The fleet owns one connection per node for as long as it is open, and asks many nodes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.clock import Clock, RealClock
+from sparkconsole.fleet.keeper import Connect, Keeper
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.remote.shell import Shell
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """An async context manager: `async with Fleet(cluster, connect) as fleet`."""
+
+    def __init__(self, cluster: Cluster, connect: Connect, clock: Clock | None = None) -> None:
+        self.cluster = cluster
+        self.clock: Clock = clock or RealClock()
+        self._keepers = {n.name: Keeper(cluster.effective(n), connect, self.clock) for n in cluster.nodes}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(k.aclose() for k in self._keepers.values()), return_exceptions=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every node's name, head first."""
+        return tuple(self._keepers)
+
+    @property
+    def head(self) -> str:
+        """The head's name; WrongUsage when the cluster is empty."""
+        if not self._keepers:
+            raise WrongUsage("the cluster has no nodes", hint="add some: sparkconsole node add NAME ADDRESS")
+        return self.names[0]
+
+    async def shell(self, node: str) -> Shell:
+        """The node's one connection, made at first use; Unreachable when there is none to be had."""
+        if node not in self._keepers:
+            raise WrongUsage(f"no node is called {node!r}", hint=f"known: {', '.join(self.names) or 'none'}")
+        return await self._keepers[node].shell()
+
+    async def ask(
+        self, question: Callable[[Shell], Awaitable[T]], nodes: Iterable[str] | None = None
+    ) -> dict[str, T | SparkError]:
+        """Puts one question to many nodes side by side; a node that fails answers with its error."""
+        names = tuple(nodes) if nodes is not None else self.names
+        answers = await asyncio.gather(*(self._ask_one(question, n) for n in names))
+        return dict(zip(names, answers, strict=True))
+
+    async def _ask_one(self, question: Callable[[Shell], Awaitable[T]], node: str) -> T | SparkError:
+        try:
+            return await question(await self.shell(node))
+        except SparkError as error:
+            error.node = error.node or node
+            return error
+
+
+def told(answers: dict[str, T | SparkError]) -> dict[str, T]:
+    """The answers of the nodes that answered."""
+    return {n: a for n, a in answers.items() if not isinstance(a, SparkError)}
+
+
+def failed(answers: dict[str, T | SparkError]) -> dict[str, SparkError]:
+    """The errors of the nodes that did not."""
+    return {n: a for n, a in answers.items() if isinstance(a, SparkError)}

@@ -1,0 +1,39 @@
+"""What a verb gives back: data for machines, sheets and sentences for people. Faces draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table: every cell is text, possibly from a machine, never markup."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+
+    @classmethod
+    def of(cls, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Sheet:
+        """A sheet whose cells are the text of `rows`; None becomes a dash."""
+        return cls(tuple(columns), tuple(tuple("–" if c is None else str(c) for c in r) for r in rows), title)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`data` is what `--json` prints; `parts` is what people read; `exit_code` is the program's."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Sheet | str, ...] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item of a stream (a log line, a reading): a JSON line, or one line of text."""
+
+    data: Mapping[str, Any]
+    text: str
+    node: str = ""

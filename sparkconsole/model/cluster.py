@@ -1,0 +1,77 @@
+"""Who belongs to the cluster and what a person said about each: the shape of cluster.toml."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError("a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""A name that is safe in a path, a container name and a TOML key."""
+
+
+class Overrides(BaseModel):
+    """What a person may fix instead of having it detected; a node's word beats the cluster's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str | None = None
+    """Login; None: as OpenSSH's configuration says, else the local user."""
+    port: int | None = Field(None, ge=1, le=65535)
+    identity_file: str | None = None
+    eth_if: str | None = None
+    ib_if: tuple[str, ...] = ()
+
+
+class Node(Overrides):
+    """One machine."""
+
+    name: Name
+    address: str = Field(min_length=1)
+    """Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config."""
+    fabric_address: str | None = None
+    """Its address on the fast link; None: detected."""
+
+
+class Cluster(Overrides):
+    """Nodes that serve together; the first is the head."""
+
+    name: Name = "default"
+    image: str = "vllm-node"
+    container: Name = "vllm_node"
+    nodes: tuple[Node, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Cluster:
+        for what in ("name", "address"):
+            seen: set[str] = set()
+            for node in self.nodes:
+                value = getattr(node, what)
+                if value in seen:
+                    raise ValueError(f"two nodes have the {what} {value!r}; each node is listed once")
+                seen.add(value)
+        return self
+
+    @property
+    def head(self) -> Node:
+        """The first node."""
+        return self.nodes[0]
+
+    def effective(self, node: Node) -> Node:
+        """`node` with what the cluster says filled in where the node itself is silent."""
+        silent = {
+            key: getattr(self, key) for key in Overrides.model_fields if getattr(node, key) in (None, ())
+        }
+        return node.model_copy(update=silent)
+
+    def node(self, name: str) -> Node | None:
+        """The node of that name or address, if it is one of ours."""
+        return next((n for n in self.nodes if name in (n.name, n.address, n.fabric_address)), None)

@@ -1,0 +1,76 @@
+"""Jobs outlive the console; runs are the journal's record of what was asked and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class JobKind(StrEnum):
+    """What a job does; each kind has one follower that knows how to end it."""
+
+    BUILD = "build"
+    COPY = "copy"
+    SERVE = "serve"
+    BENCH = "bench"
+
+
+class Job(BaseModel):
+    """One detached command on one node. With this value alone it can be found, followed and ended again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Unique, safe in a path: it is the job's folder on the node."""
+    node: str
+    kind: JobKind
+    argv: tuple[str, ...]
+    """The command itself (inside `container` when that is set)."""
+    container: str = ""
+    """Set: the command runs in this container, and is ended there."""
+    workdir: str = ""
+    """Folder on the node in which the command runs; empty: the job's own folder."""
+    details: dict[str, Any] = {}
+    """What its follower needs to bring it to its end: image tag, model, port, …"""
+
+
+class JobState(BaseModel):
+    """What the node says about a job, read back just now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    known: bool
+    """The node has a folder of that job."""
+    running: bool = False
+    status: int | None = None
+    """Exit status once it ended; None while it runs, or when it was killed before it could say."""
+    log_bytes: int = 0
+
+
+class RunState(StrEnum):
+    """How a run stands. UNKNOWN: its console is gone and its nodes have not been asked yet."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Run(BaseModel):
+    """One line of the journal: the words, the plan, the jobs, the result. Secrets are `***` before they come here."""
+
+    id: str
+    words: tuple[str, ...]
+    cluster: str = ""
+    started: datetime
+    ended: datetime | None = None
+    state: RunState = RunState.RUNNING
+    exit_code: int | None = None
+    plan: dict[str, Any] = {}
+    jobs: tuple[Job, ...] = ()
+    outcome: dict[str, Any] = {}
+    error: dict[str, Any] = {}

@@ -1,0 +1,131 @@
+"""A plan says what will be done before anything is done: the dialog, `--dry-run`, the journal and the
+script show the same one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from sparkconsole.model.job import Job
+
+
+class Tier(IntEnum):
+    """How much asking a deed needs."""
+
+    LOOK = 0
+    """Changes nothing on any machine."""
+    RECOVERABLE = 1
+    """Start, build, copy: `--yes` or a click."""
+    COSTLY = 2
+    """Ends requests in flight, removes images, reboots: the word has to be typed, `--yes=WORD`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How the effect of a step is read back from the machine."""
+
+    sentence: str
+    argv: tuple[str, ...]
+    expect: str | None = None
+    """Exact standard output, stripped; None: exit status 0 is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command on one node."""
+
+    id: str
+    node: str
+    sentence: str
+    argv: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    """Ids of the steps that must have succeeded before this one starts."""
+    undo: tuple[str, ...] = ()
+    """The command that takes the step back when a later one fails."""
+    verify: Verification | None = None
+    timeout_s: float = 60.0
+    stdin: str | None = None
+    """Text fed to the command; shown with it."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables whose values go to the command over standard input, never in argv."""
+    job: Job | None = None
+    """Set: `argv` runs detached as this job, outliving the connection and the console; the step is done
+    when it started."""
+
+    def shown(self) -> str:
+        """The command as a person could type it on the node."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order in which they are shown; `needs` says which may run side by side."""
+
+    title: str
+    steps: tuple[Step, ...] = ()
+    tier: Tier = Tier.RECOVERABLE
+    word: str = ""
+    """What `--yes=WORD` must say for a costly plan."""
+    notes: tuple[str, ...] = ()
+    """What the person should know first: what was chosen and why, warnings, sizes."""
+
+    def nodes(self) -> tuple[str, ...]:
+        """Every node the plan touches, in order of first mention."""
+        return tuple(dict.fromkeys(step.node for step in self.steps))
+
+    def ready(self, done: Iterable[str], started: Iterable[str]) -> tuple[Step, ...]:
+        """Steps whose needs are all in `done` and that are not in `started`."""
+        have, begun = set(done), set(started)
+        return tuple(s for s in self.steps if s.id not in begun and have.issuperset(s.needs))
+
+    def as_data(self) -> dict[str, Any]:
+        """The plan as JSON gives it and the journal keeps it."""
+        return {
+            "title": self.title,
+            "tier": self.tier.name.lower(),
+            "notes": list(self.notes),
+            "steps": [
+                {
+                    "id": s.id,
+                    "node": s.node,
+                    "sentence": s.sentence,
+                    "argv": list(s.argv),
+                    "stdin": s.stdin,
+                    "needs": list(s.needs),
+                    "undo": list(s.undo),
+                    "verify": list(s.verify.argv) if s.verify else [],
+                    "job": s.job.id if s.job else None,
+                }
+                for s in self.steps
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How one step ended."""
+
+    step: Step
+    ok: bool
+    detail: str = ""
+    duration_s: float = 0.0
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOutcome:
+    """How a plan ended: what was done, what failed, what was taken back."""
+
+    outcomes: tuple[StepOutcome, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Every step succeeded."""
+        return all(o.ok for o in self.outcomes)
+
+    def failures(self) -> tuple[StepOutcome, ...]:
+        """The steps that failed, first one first."""
+        return tuple(o for o in self.outcomes if not o.ok)

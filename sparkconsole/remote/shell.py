@@ -1,0 +1,119 @@
+"""`Shell` is the seam to a machine: argv lists in, bytes and lines out. Backends: ssh, local, replay.
+
+Quoting happens in `command_line` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from sparkconsole.errors import CommandFailed
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended. `status` None: the connection was lost before its end was seen (never success)."""
+
+    node: str
+    argv: tuple[str, ...]
+    status: int | None
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """It ended with status 0."""
+        return self.status == 0
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 are shown as replacement characters."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text."""
+        return self.stderr.decode("utf-8", "replace")
+
+    def checked(self, hint: str = "") -> Completed:
+        """Itself when it succeeded; CommandFailed otherwise."""
+        if not self.ok:
+            raise CommandFailed(self.argv, self.status, self.error_text or self.text, hint=hint, node=self.node)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where on *this* machine a forwarded socket of the node can be reached: a Unix path, or host and port."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+
+class Pipe(Protocol):
+    """A running command with both ends open."""
+
+    async def read(self, size: int = 65536) -> bytes:
+        """Up to `size` bytes of standard output; empty at its end."""
+
+    async def write(self, data: bytes) -> None:
+        """Feeds standard input, waiting while the far side is slow."""
+
+    async def close_input(self) -> None:
+        """Ends standard input."""
+
+    async def wait(self) -> Completed:
+        """The end of the command; `stdout` is empty (it was read), `stderr` is kept (last 64 KiB)."""
+
+    async def kill(self) -> None:
+        """Ends the command if it still runs."""
+
+
+@runtime_checkable
+class Shell(Protocol):
+    """One machine, one connection. Raises Unreachable when the connection is lost, TimedOut on time-outs."""
+
+    node: str
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Runs to the end; `secrets` become environment variables of the command and never enter argv."""
+
+    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
+        """Standard output and error, line by line, as they come; CommandFailed at the end unless status 0.
+
+        Carriage returns end a line too (progress bars). Closing the iterator ends the command.
+        """
+
+    async def pipe(self, argv: Sequence[str]) -> Pipe:
+        """Starts a command with its standard input and output in our hands."""
+
+    async def open_socket(self, target: str) -> Endpoint:
+        """Forwards a socket of the node: `/path` of a Unix socket, or `host:port`. Cached per target."""
+
+    async def aclose(self) -> None:
+        """Closes the connection and every forwarded socket."""
+
+
+def command_line(argv: Sequence[str], *, secrets: Sequence[str] = ()) -> str:
+    """The one string a remote login shell is given. The values of `secrets` are read from standard input,
+
+    a line each, before the command starts, so that they never stand in a process list.
+    """
+    words = shlex.join(argv)
+    if not secrets:
+        return words
+    reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
+    return f"{reads}exec {words}"

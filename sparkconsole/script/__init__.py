@@ -1,0 +1,1 @@
+"""The headless face: one verb, or a file of them."""

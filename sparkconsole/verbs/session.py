@@ -1,0 +1,62 @@
+"""What a verb works with: the cluster, its fleet, the journal, and what the person asked of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sparkconsole.config.inventory import Inventory
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.job import Run
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.progress import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The global options, as given."""
+
+    config: Path | None = None
+    cluster: str | None = None
+    nodes: tuple[str, ...] = ()
+    user: str | None = None
+    demo: int = 0
+    """Number of pretend nodes; 0: the real cluster."""
+    dry_run: bool = False
+    yes: str | None = None
+    """None: not said; "": `--yes`; else the word of `--yes=WORD`."""
+    json: bool = False
+    read_only: bool = False
+    theme: str | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """One per program run; every verb of a script shares it, and so its connections."""
+
+    options: Options
+    inventory: Inventory
+    cluster: Cluster
+    fleet: Fleet
+    journal: Journal
+    run: Run | None = field(default=None)
+    """The journal's record of the verb under way; None while nothing changes."""
+
+
+Here = Annotated[Session, Parameter(parse=False)]
+"""The first parameter of every verb: given by the face, never by the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A plan, and what carries it out. Nothing has happened yet."""
+
+    plan: Plan
+    carry: Callable[[Report], Awaitable[Answer]]

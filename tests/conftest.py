@@ -1,0 +1,29 @@
+"""What every test may rely on: no test reads this machine's own configuration, and captures of others stay outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own, so that nobody's ~/.ssh, configuration or journal is read or written."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.delenv("VLLM_SPARK_EXTRA_DOCKER_ARGS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def captures_of_others() -> Path:
+    """Third-party captures beside a checkout; tests that read them skip where the folder is absent."""
+    folder = ROOT.parent / "shared" / "fixtures"
+    if not folder.is_dir():
+        pytest.skip("no captures beside this checkout")
+    return folder
