@@ -60,6 +60,17 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Console(BaseModel):
+    """The process that minds a run. Machine, process id and birth together are never used twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str = ""
+    pid: int = 0
+    born: str = ""
+    """When the process started, as its system says it; empty where the system does not."""
+
+
 class Run(BaseModel):
     """One line of the journal: the words, the plan, the jobs, the result. Secrets are `***` before they come here."""
 
@@ -74,3 +85,5 @@ class Run(BaseModel):
     jobs: tuple[Job, ...] = ()
     outcome: dict[str, Any] = {}
     error: dict[str, Any] = {}
+    console: Console = Console()
+    """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""

@@ -1,0 +1,200 @@
+"""The journal keeps what was asked, planned and done: one JSON file and one output file a run.
+
+Files are whole or absent, mode 600, and hold no secret. A run whose console is gone is never called ended.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import socket
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sparkconsole.config.paths import private_folder, write_private
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.clock import Clock
+from sparkconsole.model.job import Console, Job, Run, RunState
+from sparkconsole.model.redact import redact, redact_data, redact_words, secret_values
+
+OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
+"""What is kept of one run's output; a build prints about one megabyte."""
+
+
+class Journal:
+    """The runs under `folder`, shared safely by several consoles: each run has one writer."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder, self._clock = folder / "runs", clock
+        self._known = secret_values(os.environ)
+        self.unreadable: tuple[Path, ...] = ()
+        """Files that the last look found torn or foreign; they are left alone."""
+
+    def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
+        """Writes a new run down before it does anything."""
+        safe, now = redact_words(words, self._known), self._clock.now()
+        plan = redact_data(plan_data, self._known)
+        for _ in range(100):
+            name = f"{now:%Y%m%d-%H%M%S}-{_slug(safe)}-{secrets.token_hex(2)}"
+            run = Run(id=name, words=safe, cluster=cluster, started=now, plan=plan, console=this_console())
+            if self._reserve(name):
+                return self._write(run)
+        raise SparkError(
+            f"no free name for a new run in {self.folder}", hint="look at what fills that folder"
+        )
+
+    def add_jobs(self, run: Run, jobs: Sequence[Job]) -> Run:
+        """Writes jobs down (before they start, so that no console's death can lose them)."""
+        stored = self._stored(run)
+        safe = [Job.model_validate(redact_data(job.model_dump(mode="json"), self._known)) for job in jobs]
+        merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
+        return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
+
+    def adopt(self, run: Run) -> Run:
+        """Makes this process the one that minds a run whose console is gone."""
+        return self._write(self._stored(run).model_copy(update={"console": this_console()}))
+
+    def end(
+        self,
+        run: Run,
+        state: RunState,
+        exit_code: int | None,
+        *,
+        outcome: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Writes down how a run ended. UNKNOWN is no end: the run stays open for `runs attach`."""
+        ended = {
+            "state": RunState.RUNNING if state is RunState.UNKNOWN else state,
+            "ended": None if state in (RunState.UNKNOWN, RunState.RUNNING) else self._clock.now(),
+            "exit_code": exit_code,
+            "outcome": redact_data(dict(outcome or {}), self._known),
+            "error": redact_data(dict(error or {}), self._known),
+        }
+        if state is RunState.UNKNOWN:
+            ended["console"] = Console()
+        return self.standing(self._write(self._stored(run).model_copy(update=ended)))
+
+    def runs(self) -> list[Run]:
+        """Every readable run, newest first; what could not be read is named in `unreadable`."""
+        found, torn = [], []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found.append(self.standing(_read(path)))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValidationError):
+                torn.append(path)
+        self.unreadable = tuple(torn)
+        return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
+
+    def find(self, id_prefix: str) -> Run:
+        """The one run whose id begins with (or ends in `-` and) `id_prefix`; WrongUsage when none or several do."""
+        runs = self.runs()
+        by_id = {run.id: run for run in runs}
+        if id_prefix in by_id:
+            return by_id[id_prefix]
+        if not id_prefix:
+            raise WrongUsage("an empty id names no run", hint="list them: sparkconsole runs list")
+        hits = [i for i in by_id if i.startswith(id_prefix)] or [
+            i for i in by_id if i.endswith(f"-{id_prefix}")
+        ]
+        if len(hits) == 1:
+            return by_id[hits[0]]
+        if hits:
+            raise WrongUsage(
+                f"{id_prefix!r} could be {len(hits)} runs", hint=f"one of: {', '.join(hits[:5])}"
+            )
+        near = difflib.get_close_matches(id_prefix, by_id, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else "list them: sparkconsole runs list"
+        raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
+
+    def append_output(self, run: Run, line: str) -> None:
+        """Adds a line to the run's output, up to OUTPUT_LIMIT_BYTES; beyond, one line says that it was cut."""
+        handle = os.open(self._log(run), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "ab") as file:
+            if file.tell() < OUTPUT_LIMIT_BYTES:
+                file.write(f"{redact(line, self._known)}\n".encode(errors="replace"))
+                if file.tell() >= OUTPUT_LIMIT_BYTES:
+                    file.write("… the rest of the output was not kept\n".encode())
+
+    def output(self, run: Run) -> str:
+        """What the run printed; empty when it printed nothing."""
+        try:
+            return self._log(run).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def standing(self, run: Run) -> Run:
+        """`run`, UNKNOWN when it has no end and nobody minds it any more."""
+        if run.state is RunState.RUNNING and not alive(run.console):
+            return run.model_copy(update={"state": RunState.UNKNOWN})
+        return run
+
+    def _log(self, run: Run) -> Path:
+        private_folder(self.folder)
+        return self.folder / f"{run.id}.log"
+
+    def _reserve(self, name: str) -> bool:
+        private_folder(self.folder)
+        try:
+            os.close(os.open(self.folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return False
+        return True
+
+    def _stored(self, run: Run) -> Run:
+        """What the disk says of the run: jobs another hand added are never lost; `run` itself when it is gone."""
+        try:
+            return _read(self.folder / f"{run.id}.json")
+        except (OSError, ValidationError):
+            return run
+
+    def _write(self, run: Run) -> Run:
+        write_private(self.folder / f"{run.id}.json", run.model_dump_json(indent=1) + "\n")
+        return run
+
+
+def _read(path: Path) -> Run:
+    return Run.model_validate_json(path.read_bytes())
+
+
+def _slug(words: Sequence[str]) -> str:
+    """Up to three words that are no options, in plain letters: what a person recognises the run by."""
+    spoken = [w for w in words if w and not w.startswith("-")][:3]
+    plain = unicodedata.normalize("NFKD", "-".join(spoken)).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "run"
+
+
+def this_console() -> Console:
+    """This process."""
+    return Console(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
+
+
+def alive(console: Console) -> bool:
+    """The process is seen running on this machine; one on another machine is not seen."""
+    if console.pid <= 0 or console.host != socket.gethostname():
+        return False
+    try:
+        os.kill(console.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _born(console.pid) == console.born
+
+
+def _born(pid: int) -> str:
+    """Boot and start tick of a process (proc(5), field 22 of stat); empty where there is no /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return f"{boot}/{stat.rpartition(')')[2].split()[19]}"
