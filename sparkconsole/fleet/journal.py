@@ -95,7 +95,7 @@ class Journal:
         return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
     def find(self, id_prefix: str) -> Run:
-        """The one run whose id begins with (or ends in `-` and) `id_prefix`; WrongUsage when none or several do."""
+        """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""
         runs = self.runs()
         by_id = {run.id: run for run in runs}
         if id_prefix in by_id:
@@ -116,7 +116,7 @@ class Journal:
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
 
     def append_output(self, run: Run, line: str) -> None:
-        """Adds a line to the run's output, up to OUTPUT_LIMIT_BYTES; beyond, one line says that it was cut."""
+        """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
         handle = os.open(self._log(run), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(handle, "ab") as file:
             if file.tell() < OUTPUT_LIMIT_BYTES:
@@ -150,7 +150,7 @@ class Journal:
         return True
 
     def _stored(self, run: Run) -> Run:
-        """What the disk says of the run: jobs another hand added are never lost; `run` itself when it is gone."""
+        """What the disk says of the run, so that what another hand added is never lost; else `run` itself."""
         try:
             return _read(self.folder / f"{run.id}.json")
         except (OSError, ValidationError):

@@ -1,6 +1,6 @@
 """Secrets never reach a file, a log or a screen: everything that looks like one becomes `***`.
 
-Shapes follow what `vllm`, `docker`, `curl`, Hugging Face, NVIDIA and GitHub use. Numbers of tokens are no secrets.
+Shapes follow what vllm, docker, curl, Hugging Face, NVIDIA and GitHub use. Counts of tokens are no secrets.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def redact(text: str, known: Iterable[str] = ()) -> str:
-    """`text` with every secret as `***`; `known` are values that are secret wherever they stand."""
+    """`text` with every secret as `***`; `known` are values that are secret wherever they stand.
+
+    What cannot be written as UTF-8 (undecodable bytes of an argv) becomes `?`.
+    """
+    text = text.encode("utf-8", "replace").decode()
     for value in known:
         text = text.replace(value, STARS)
     for shape in _SHAPES:
@@ -77,7 +81,7 @@ def _redact_word(word: str, known: tuple[str, ...]) -> str:
 
 
 def redact_data(data: Any, known: Iterable[str] = ()) -> Any:
-    """JSON-like `data` without its secrets; lists of text are treated as argv, keys that look secret hide their value."""
+    """JSON-like `data` without its secrets; lists of text are argv, keys that look secret hide their value."""
     known = tuple(known)
     if isinstance(data, str):
         return redact(data, known)
