@@ -72,14 +72,16 @@ async def _run(fleet: Fleet, shell: Shell, step: Step) -> str:
 
 
 async def verify(shell: Shell, step: Step) -> None:
-    """Reads the effect of a step back; CommandFailed with the verification's sentence when it is not there."""
+    """Reads the effect of a step back; CommandFailed with the verification's sentence when it is not so."""
     if step.verify is None:
         return
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
         said = seen.error_text.strip() or seen.text.strip()
-        raise CommandFailed(step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {said}", node=shell.node)
+        raise CommandFailed(
+            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {said}", node=shell.node
+        )
 
 
 async def _take_back(fleet: Fleet, plan: Plan, started: list[str], report: Report) -> None:

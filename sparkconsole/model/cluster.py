@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError("a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit")
+        raise ValueError(
+            "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+        )
     return value
 
 

@@ -72,7 +72,7 @@ class Console(BaseModel):
 
 
 class Run(BaseModel):
-    """One line of the journal: the words, the plan, the jobs, the result. Secrets are `***` before they come here."""
+    """One entry of the journal: words, plan, jobs, result. Secrets are `***` before they come here."""
 
     id: str
     words: tuple[str, ...]

@@ -59,6 +59,10 @@ class Step:
         """The command as a person could type it on the node."""
         return shlex.join(self.argv)
 
+    def undo_shown(self) -> str:
+        """The command that would take the step back."""
+        return shlex.join(self.undo)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

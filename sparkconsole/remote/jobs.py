@@ -16,7 +16,8 @@ from sparkconsole.remote.shell import Shell
 # `pid` holds the pid and its start time: after a reboot the number alone may be somebody else's.
 _PRELUDE = """
 d=${XDG_STATE_HOME:-$HOME/.local/state}/sparkconsole/jobs/$1
-alive(){ [ -e "$d/pid" ] && read -r p s <"$d/pid" && [ "$(cut -d' ' -f22 "/proc/$p/stat" 2>/dev/null)" = "$s" ]; }
+started(){ cut -d' ' -f22 "/proc/$1/stat" 2>/dev/null; }
+alive(){ [ -e "$d/pid" ] && read -r p s <"$d/pid" && [ "$(started "$p")" = "$s" ]; }
 """
 
 START = (
@@ -125,7 +126,7 @@ def parse_state(text: str) -> JobState:
 
 
 async def output(shell: Shell, job: Job, offset: int) -> AsyncIterator[bytes]:
-    """The job's output from byte `offset` on, as it comes, until the job ended (or was found to have ended)."""
+    """The job's output from byte `offset` on, as it comes, until the job ended or had ended."""
     pipe = await shell.pipe(script(FOLLOW, "job-follow", job.id, str(offset)))
     try:
         while chunk := await pipe.read():
@@ -140,11 +141,19 @@ async def cancel(shell: Shell, job: Job) -> None:
     if job.container:
         inside = script(CANCEL_INSIDE, "job-cancel", job.id)
         ended = await shell.run(("docker", "exec", job.container, *inside), timeout=40)
-        if not ended.ok and "No such container" not in ended.error_text and "is not running" not in ended.error_text:
-            ended.checked("its processes in the container may still run: sparkconsole stop ends the container")
+        if (
+            not ended.ok
+            and "No such container" not in ended.error_text
+            and "is not running" not in ended.error_text
+        ):
+            ended.checked(
+                "its processes in the container may still run: sparkconsole stop ends the container"
+            )
     (await shell.run(script(CANCEL, "job-cancel", job.id), timeout=40)).checked()
     if (await state(shell, job)).running:
-        raise SparkError(f"job {job.id} did not end", hint="look at its processes on the node", node=shell.node)
+        raise SparkError(
+            f"job {job.id} did not end", hint="look at its processes on the node", node=shell.node
+        )
 
 
 async def forget(shell: Shell, job: Job) -> None:

@@ -17,7 +17,7 @@ DEFAULT_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A command that ended. `status` None: the connection was lost before its end was seen (never success)."""
+    """A command that ended. `status` None: the connection was lost before its end (never success)."""
 
     node: str
     argv: tuple[str, ...]
@@ -43,13 +43,15 @@ class Completed:
     def checked(self, hint: str = "") -> Completed:
         """Itself when it succeeded; CommandFailed otherwise."""
         if not self.ok:
-            raise CommandFailed(self.argv, self.status, self.error_text or self.text, hint=hint, node=self.node)
+            raise CommandFailed(
+                self.argv, self.status, self.error_text or self.text, hint=hint, node=self.node
+            )
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where on *this* machine a forwarded socket of the node can be reached: a Unix path, or host and port."""
+    """Where on *this* machine a forwarded socket of a node is reached: a Unix path, or host and port."""
 
     path: str = ""
     host: str = ""

@@ -21,7 +21,20 @@ Result = Answer | Deed | AsyncIterator[Row]
 P = ParamSpec("P")
 R = TypeVar("R", bound=Awaitable[Result])
 
-MODULES = ("node", "check", "status", "image", "launch", "serve", "bench", "execute", "logs", "runs", "wait", "config")
+MODULES = (
+    "node",
+    "check",
+    "status",
+    "image",
+    "launch",
+    "serve",
+    "bench",
+    "execute",
+    "logs",
+    "runs",
+    "wait",
+    "config",
+)
 GROUPS = {
     "node": "The machines: list, add, remove, scan, trust, restart.",
     "image": "The container image: build, list, copy.",
@@ -92,7 +105,11 @@ def load() -> dict[tuple[str, ...], Verb]:
 @functools.cache
 def application() -> App:
     """The verbs as one cyclopts App; it parses and helps, it never runs or prints errors by itself."""
-    options: dict[str, Any] = {"version_flags": (), "help_format": "plaintext", "result_action": "return_value"}
+    options: dict[str, Any] = {
+        "version_flags": (),
+        "help_format": "plaintext",
+        "result_action": "return_value",
+    }
     app = App(name="sparkconsole", help=__doc__, exit_on_error=False, print_error=False, **options)
     groups: dict[str, App] = {}
     for words, entry in load().items():
@@ -100,7 +117,9 @@ def application() -> App:
     return app
 
 
-def _add(app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]) -> None:
+def _add(
+    app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
+) -> None:
     if words[0] not in GROUPS:
         app.command(entry.function, name=words[0])
         return

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from sparkconsole.config.globals import Options
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
@@ -17,24 +17,6 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.job import Run
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The global options, as given."""
-
-    config: Path | None = None
-    cluster: str | None = None
-    nodes: tuple[str, ...] = ()
-    user: str | None = None
-    demo: int = 0
-    """Number of pretend nodes; 0: the real cluster."""
-    dry_run: bool = False
-    yes: str | None = None
-    """None: not said; "": `--yes`; else the word of `--yes=WORD`."""
-    json: bool = False
-    read_only: bool = False
-    theme: str | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +31,8 @@ class Session:
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
 
+
+__all__ = ["Deed", "Here", "Options", "Session"]
 
 Here = Annotated[Session, Parameter(parse=False)]
 """The first parameter of every verb: given by the face, never by the person."""

@@ -1,0 +1,63 @@
+"""From argv to a face; only that face is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sparkconsole import __version__
+
+if TYPE_CHECKING:
+    from sparkconsole.script.report import Printer
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The `sparkconsole` command; ends the process with the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        sys.stdout.write(f"sparkconsole {__version__}\n")
+        raise SystemExit(0)
+    raise SystemExit(run(words))
+
+
+def run(words: Sequence[str]) -> int:
+    """Carries the command line out; its exit code."""
+    from sparkconsole.errors import SparkError
+    from sparkconsole.script.report import Printer
+
+    printer = Printer(as_json="--json" in words)
+    try:
+        return _dispatch(list(words), printer)
+    except SparkError as error:
+        printer.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        printer.settle()
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): not an error, and nothing more can be said on it.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+
+
+def _dispatch(words: list[str], printer: Printer) -> int:
+    import asyncio
+
+    from sparkconsole.config.globals import read_globals
+    from sparkconsole.script.lines import read_script
+
+    given, rest = read_globals(words)
+    if given.script is not None:
+        lines = read_script(given.script_text(), given.values(), str(given.script))
+        from sparkconsole.script.run import run_script
+
+        return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
+    from sparkconsole.verbs.dispatch import print_help, wants_help
+
+    if not rest or wants_help(rest):
+        print_help(rest)
+        return 0 if rest else 2
+    from sparkconsole.script.run import run_words
+
+    return asyncio.run(run_words(given, rest, printer))

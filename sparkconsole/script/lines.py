@@ -1,0 +1,60 @@
+"""A script is a file of verb lines: `#` comments, `\\` continues a line, quotes may span lines, `${NAME}` is
+filled in from `--set` or the environment after the line was split, so a value is always one word's part."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sparkconsole.errors import WrongUsage
+
+_VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptLine:
+    """One verb line: where it stands and its words."""
+
+    number: int
+    words: tuple[str, ...]
+
+
+def read_script(text: str, values: Mapping[str, str], name: str = "script") -> tuple[ScriptLine, ...]:
+    """Every verb line of `text`; WrongUsage with file and line for an open quote or an unknown `${NAME}`."""
+    return tuple(
+        ScriptLine(number, tuple(_fill(word, values, f"{name}:{number}") for word in words))
+        for number, words in _logical_lines(text, name)
+        if words
+    )
+
+
+def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    pending, began = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        began = began if pending else number
+        pending += line
+        if pending.endswith("\\"):
+            pending = pending[:-1] + " "
+            continue
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:
+            pending += "\n"
+            continue
+        pending = ""
+        yield began, words
+    if pending.strip():
+        raise WrongUsage(f"{name}:{began}: a quote is opened and never closed")
+
+
+def _fill(word: str, values: Mapping[str, str], where: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0][1:]
+        if match[2] not in values:
+            raise WrongUsage(f"{where}: ${{{match[2]}}} has no value", hint=f"give it: --set {match[2]}=…")
+        return values[match[2]]
+
+    return _VARIABLE.sub(value, word)

@@ -1,0 +1,157 @@
+"""The headless face: one verb, or a file of them, on one session."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable
+from sparkconsole.model.answer import Answer, Row
+from sparkconsole.model.job import Run, RunState
+from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.progress import News, Output, Remark, StepEnded
+from sparkconsole.script.lines import ScriptLine
+from sparkconsole.script.report import Printer
+from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
+from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.session import Deed, Options, Session
+
+
+async def run_words(options: Options, words: Sequence[str], printer: Printer) -> int:
+    """One verb from the command line; its exit code."""
+    try:
+        request = understand(words)
+        async with open_session(options) as session:
+            return await perform(session, request, printer)
+    except SparkError as error:
+        printer.error(error)
+        return error.exit_code
+
+
+async def run_script(
+    options: Options, lines: Sequence[ScriptLine], printer: Printer, *, keep_going: bool
+) -> int:
+    """The lines in order; stops at the first that fails, with its exit code, unless `keep_going`.
+
+    Every line is understood before the first one runs: a typo anywhere means that nothing happens.
+    """
+    try:
+        requests = [(line, understand(line.words)) for line in lines]
+    except SparkError as error:
+        printer.error(error)
+        return error.exit_code
+    worst = 0
+    async with open_session(options) as session:
+        for line, request in requests:
+            code = await _script_line(session, line, request, printer)
+            worst = worst or code
+            if code and not keep_going:
+                printer.remark(f"stopped at line {line.number}: {' '.join(line.words)}")
+                break
+    return worst
+
+
+async def _script_line(session: Session, line: ScriptLine, request: Request, printer: Printer) -> int:
+    printer.remark(f"[{line.number}] {' '.join(line.words)}")
+    try:
+        return await perform(session, request, printer)
+    except Cancelled:
+        raise
+    except SparkError as error:
+        if session.options.dry_run and not isinstance(error, Unreachable):
+            printer.remark(f"  cannot be planned before the lines above have run: {error.cause}")
+            return 0
+        printer.error(error)
+        return error.exit_code
+
+
+async def perform(session: Session, request: Request, printer: Printer) -> int:
+    """Carries one request out and draws what comes of it; its exit code."""
+    result = await begin(session, request)
+    if isinstance(result, Answer):
+        printer.answer(result)
+        return result.exit_code
+    if isinstance(result, Deed):
+        return await _do(session, request, result, printer)
+    return await _stream(result, printer)
+
+
+async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
+    """A stream's last row may carry the exit code of what was run."""
+    code = 0
+    async for row in rows:
+        if "exit" in row.data:
+            code = int(row.data["exit"])
+        printer.row(row)
+    return code
+
+
+async def _do(session: Session, request: Request, deed: Deed, printer: Printer) -> int:
+    if session.options.dry_run:
+        printer.plan(deed.plan)
+        return 0
+    if not agreed(session.options, deed.plan):
+        await _ask(deed.plan, printer)
+    session.run = began = session.journal.begin(request.words, session.cluster.name, deed.plan.as_data())
+    try:
+        answer = await deed.carry(partial(_report, session, printer))
+    except asyncio.CancelledError:
+        _left(session, began, printer)
+        raise
+    except SparkError as error:
+        _failed(session, began, error, printer)
+        raise
+    state = RunState.DONE if answer.exit_code == 0 else RunState.FAILED
+    session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
+    printer.answer(answer)
+    return answer.exit_code
+
+
+def _report(session: Session, printer: Printer, news: News) -> None:
+    """Everything that is shown is kept, but for the progress bars."""
+    if session.run is not None and (line := _kept(news)):
+        session.journal.append_output(session.run, line)
+    printer.news(news)
+
+
+def _kept(news: News) -> str:
+    match news:
+        case Output(node, line) | Remark(line, node):
+            return f"{node} {line}".strip()
+        case StepEnded(outcome):
+            mark = "done" if outcome.ok else f"failed: {outcome.detail}"
+            return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
+    return ""
+
+
+def _failed(session: Session, began: Run, error: SparkError, printer: Printer) -> None:
+    """A run whose jobs could not be asked stays open: unknown is not failed."""
+    run = session.run or began
+    if isinstance(error, Unreachable) and run.jobs:
+        printer.remark(f"its jobs may go on: sparkconsole runs attach {run.id}")
+        return
+    session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+
+
+def _left(session: Session, began: Run, printer: Printer) -> None:
+    """The person let go: detached jobs go on and are named, anything else is over."""
+    run = session.run or began
+    printer.settle()
+    if run.jobs:
+        printer.remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}")
+        return
+    session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
+
+
+async def _ask(plan: Plan, printer: Printer) -> None:
+    """Shows the plan and asks, where somebody can answer; Refused otherwise."""
+    how = how_to_agree(plan)
+    if printer.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
+    printer.plan(plan)
+    question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
+    said = (await asyncio.to_thread(input, question)).strip()
+    if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
+        raise Refused(f"{plan.title}: not confirmed; nothing was done")

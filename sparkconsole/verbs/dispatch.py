@@ -1,0 +1,128 @@
+"""From words to a verb's result, the same way for the command line, a script line and the `:` line."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from cyclopts import CycloptsError
+
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.model.answer import Row
+from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.verbs.registry import Result, Verb, application, load
+from sparkconsole.verbs.session import Options, Session
+
+OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE"))}
+"""Flags whose value may be left out: what a bare one means, and which words are its value."""
+HELP_WORDS = ("--help", "-h")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Words that are in the grammar: a verb and its arguments. Nothing ran yet."""
+
+    words: tuple[str, ...]
+    verb: Verb
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def understand(words: Sequence[str]) -> Request:
+    """The request that `words` make; WrongUsage with the nearest word for what is not in the grammar."""
+    tokens = _with_values(list(words))
+    try:
+        command, bound, _ = application().parse_args(tokens, print_error=False, exit_on_error=False)[:3]
+    except CycloptsError as error:
+        raise _usage(tokens, error) from error
+    entry = next((v for v in load().values() if v.function is command), None)
+    if entry is None:
+        raise WrongUsage(f"{' '.join(words)!r} needs one more word", hint=_see_help(words))
+    return Request(tuple(words), entry, bound.args, bound.kwargs)
+
+
+def wants_help(words: Sequence[str]) -> bool:
+    """Help was asked for (before any `--`), or the words stop at a group."""
+    before = words[: words.index("--")] if "--" in words else words
+    asked = any(w in HELP_WORDS for w in before) and "exec" not in before[:1]
+    verbs = load()
+    group = len(words) == 1 and (words[0],) not in verbs and any(v[0] == words[0] for v in verbs)
+    return asked or group
+
+
+def print_help(words: Sequence[str]) -> None:
+    """Prints the help of the words before the help flag, on standard output."""
+    application().help_print([w for w in words if w not in HELP_WORDS])
+
+
+async def begin(session: Session, request: Request) -> Result:
+    """Calls the verb. A verb that changes machines only plans here; read-only sessions refuse it."""
+    if request.verb.changes and session.options.read_only:
+        raise Refused(f"{' '.join(request.verb.words)} changes the cluster, and this session is read-only")
+    result = request.verb.function(session, *request.args, **request.kwargs)
+    if inspect.isawaitable(result):
+        return cast("Result", await result)
+    return cast("AsyncIterator[Row]", result)
+
+
+def agreed(options: Options, plan: Plan) -> bool:
+    """The person said beforehand what this plan asks for: nothing, `--yes`, or `--yes=WORD`."""
+    if plan.tier is Tier.LOOK:
+        return True
+    if plan.tier is Tier.RECOVERABLE:
+        return options.yes is not None
+    return bool(plan.word) and options.yes == plan.word
+
+
+def how_to_agree(plan: Plan) -> str:
+    """What has to be said to let the plan run."""
+    return "--yes" if plan.tier is Tier.RECOVERABLE else f"--yes={plan.word}"
+
+
+def _with_values(tokens: list[str]) -> list[str]:
+    """A bare optional-value flag gets its value, so that it never takes the next word for it."""
+    done: list[str] = []
+    while tokens:
+        word = tokens.pop(0)
+        if word == "--":
+            return [*done, word, *tokens]
+        if word in OPTIONAL_VALUES:
+            bare, legal = OPTIONAL_VALUES[word]
+            value = tokens.pop(0) if tokens and tokens[0].upper() in legal else bare
+            word = f"{word}={value.upper()}"
+        done.append(word)
+    return done
+
+
+def _usage(tokens: Sequence[str], error: CycloptsError) -> WrongUsage:
+    """cyclopts' complaint in our words: what was wrong and the nearest word that exists."""
+    cause = " ".join(str(error).split())
+    unknown = next((t.split("=")[0] for t in tokens if t.startswith("-") and t.split("=")[0] in cause), None)
+    if "Unknown option" in cause and unknown:
+        near = difflib.get_close_matches(unknown, _flags(tokens), n=1, cutoff=0.5)
+        nearest = f"the nearest is {near[0]}" if near else "see --help"
+        return WrongUsage(f"there is no option {unknown}", hint=nearest)
+    return WrongUsage(cause.rstrip("."), hint=_see_help(_verb_words(tokens)))
+
+
+def _see_help(words: Sequence[str]) -> str:
+    return " ".join(("sparkconsole", *words, "--help"))
+
+
+def _verb_words(tokens: Sequence[str]) -> tuple[str, ...]:
+    verbs = load()
+    for length in (2, 1):
+        if tuple(tokens[:length]) in verbs:
+            return tuple(tokens[:length])
+    return ()
+
+
+def _flags(tokens: Sequence[str]) -> list[str]:
+    words = _verb_words(tokens)
+    if not words:
+        return []
+    arguments = application()[words[0]] if len(words) == 1 else application()[words[0]][words[1]]
+    return [name for a in arguments.assemble_argument_collection() for name in a.names]
