@@ -1,0 +1,36 @@
+# Everything here sets itself up: it needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint fast real testbed clean
+.DEFAULT_GOAL := demo
+
+# A plain file as the mark of a finished environment: a half-made one is made again.
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(READY)  ## the main job on a pretend cluster
+	$(BIN)/sparkconsole --demo --yes --script examples/first-run.spark
+
+test: lint fast $(if $(REAL),real)  ## the fast tier; REAL=1: the real nodes too (root, Docker, about half an hour)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fast: $(READY)
+	$(BIN)/pytest -m "not real" --numprocesses auto
+
+real: $(READY)
+	SPARKCONSOLE_REQUIRE_TESTBED=1 $(BIN)/pytest -m real --maxfail 3
+
+testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
+	$(BIN)/python -m tests.testbed up $(or $(N),2)
+
+clean:
+	rm -rf $(VENV) dist

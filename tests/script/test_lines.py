@@ -1,0 +1,43 @@
+"""What a script may say, and what it may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.script.lines import ScriptLine, read_script
+
+
+def words(text: str, **values: str) -> list[tuple[str, ...]]:
+    return [line.words for line in read_script(text, values)]
+
+
+def test_lines_comments_and_blanks() -> None:
+    text = "# first\n\ncheck   # trailing\n  image list\n"
+    assert read_script(text, {}) == (ScriptLine(3, ("check",)), ScriptLine(4, ("image", "list")))
+
+
+def test_a_backslash_and_an_open_quote_continue_a_line() -> None:
+    assert words("serve m \\\n  --port 1\nexec -- sh -c 'a\nb'") == [
+        ("serve", "m", "--port", "1"),
+        ("exec", "--", "sh", "-c", "a\nb"),
+    ]
+
+
+def test_a_value_with_spaces_and_quotes_stays_one_word() -> None:
+    assert words("exec -- echo ${X}", X="a 'b' $c") == [("exec", "--", "echo", "a 'b' $c")]
+
+
+def test_a_doubled_dollar_is_left_alone() -> None:
+    assert words("exec -- echo $${X} $Y") == [("exec", "--", "echo", "${X}", "$Y")]
+
+
+def test_an_unknown_name_is_refused_with_its_line() -> None:
+    with pytest.raises(WrongUsage, match=r"script:2: \$\{MODEL\} has no value") as caught:
+        words("check\nserve ${MODEL}")
+    assert "--set MODEL=" in caught.value.hint
+
+
+def test_an_open_quote_is_refused_with_the_line_it_opens_on() -> None:
+    with pytest.raises(WrongUsage, match="script:2"):
+        words("check\nexec -- echo 'a\nstop")
