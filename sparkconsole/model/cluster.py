@@ -27,7 +27,7 @@ class Overrides(BaseModel):
 
     user: str | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""
-    port: int | None = Field(None, ge=1, le=65535)
+    port: int | None = Field(default=None, ge=1, le=65535)
     identity_file: str | None = None
     eth_if: str | None = None
     ib_if: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ def _redact_word(word: str, known: tuple[str, ...]) -> str:
 
 
 def redact_data(data: Any, known: Iterable[str] = ()) -> Any:
-    """JSON-like `data` without its secrets; lists of text are argv, keys that look secret hide their value."""
+    """JSON-like `data` without its secrets; lists of text are argv, secret keys hide their value."""
     known = tuple(known)
     if isinstance(data, str):
         return redact(data, known)

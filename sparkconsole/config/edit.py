@@ -1,0 +1,104 @@
+"""Edits cluster.toml and keeps what the person wrote around it: comments, order, spelling.
+
+Nothing is written unless the file, read again, would say exactly what was meant.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkconsole.config.inventory import Inventory, parse
+from sparkconsole.config.paths import write_private
+from sparkconsole.config.reading import nearest, read_text
+from sparkconsole.errors import WrongConfig, WrongUsage
+from sparkconsole.model.cluster import Cluster, Node
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+
+def with_node(path: Path, cluster: str, node: Node, *, head: bool = False) -> str:
+    """The file's new text, with `node` last in (or as head of) `cluster`, which is made when missing."""
+    text = read_text(path)
+    before = parse(text, path)
+    old = before.clusters.get(cluster, Cluster(name=cluster))
+    for what in ("name", "address"):
+        if any(getattr(n, what) == getattr(node, what) for n in old.nodes):
+            hint = f"sparkconsole node list shows it; to change it: node remove, or edit {path}"
+            raise WrongUsage(
+                f"{cluster} has a node with the {what} {getattr(node, what)!r} already", hint=hint
+            )
+    nodes = (node, *old.nodes) if head else (*old.nodes, node)
+    document = _document(text)
+    table = _cluster_table(document, cluster)
+    _insert(table, node, at=0 if head else len(old.nodes))
+    return _checked(document, path, _changed(before, old, nodes))
+
+
+def without_node(path: Path, cluster: str, name: str) -> str:
+    """The file's new text, without that node; WrongUsage with the nearest name when it is not there."""
+    text = read_text(path)
+    before = parse(text, path)
+    old = before.clusters.get(cluster, Cluster(name=cluster))
+    names = [n.name for n in old.nodes]
+    if name not in names:
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"its nodes: {', '.join(names) or 'none'}"
+        raise WrongUsage(f"{cluster} has no node {name!r}", hint=hint)
+    document = _document(text)
+    table = _cluster_table(document, cluster)
+    del table["nodes"][names.index(name)]
+    if len(names) == 1:
+        del table["nodes"]
+    return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
+
+
+def write(path: Path, text: str) -> None:
+    """Writes the inventory; WrongConfig, and the old file stays, when the text is no valid inventory."""
+    parse(text, path)
+    write_private(path, text)
+
+
+def _document(text: str) -> TOMLDocument:
+    import tomlkit
+
+    return tomlkit.parse(text)
+
+
+def _cluster_table(document: TOMLDocument, cluster: str) -> Any:
+    import tomlkit
+
+    if "clusters" not in document:
+        document["clusters"] = tomlkit.table(is_super_table=True)
+    clusters: Any = document["clusters"]
+    if cluster not in clusters:
+        clusters[cluster] = tomlkit.table()
+    return clusters[cluster]
+
+
+def _insert(table: Any, node: Node, at: int) -> None:
+    """Adds the node in the way the file is written: a `[[…nodes]]` table, or one more inline table."""
+    import tomlkit
+    from tomlkit.items import AoT
+
+    if not table.get("nodes"):
+        table["nodes"] = tomlkit.aot()
+    inline = not isinstance(table["nodes"], AoT)
+    entry = tomlkit.inline_table() if inline else tomlkit.table()
+    for key, value in node.model_dump(exclude_defaults=True, mode="json").items():
+        entry[key] = value
+    table["nodes"].insert(at, entry)
+
+
+def _changed(before: Inventory, old: Cluster, nodes: tuple[Node, ...]) -> Inventory:
+    clusters = {**before.clusters, old.name: old.model_copy(update={"nodes": nodes})}
+    return before.model_copy(update={"clusters": clusters})
+
+
+def _checked(document: TOMLDocument, path: Path, meant: Inventory) -> str:
+    """The document's text, read again and compared with what it should say."""
+    text = document.as_string()
+    if parse(text, path) != meant:
+        raise WrongConfig(f"{path} is written in a way that cannot be edited safely", hint="edit it by hand")
+    return text

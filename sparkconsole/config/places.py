@@ -1,0 +1,106 @@
+"""On which line of a TOML file each key stands, so that an error can say where."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+Place = tuple[str | int, ...]
+"""The way to a value: keys, and positions in lists."""
+
+_HEADER = re.compile(r"\s*(\[\[?)(.+?)\]\]?\s*(?:#.*)?$")
+
+
+def places(text: str) -> dict[Place, int]:
+    """The line (from 1) of every key and table of a TOML text that parses."""
+    found: dict[Place, int] = {}
+    table: Place = ()
+    counts: dict[Place, int] = {}
+    for line, chunk in _chunks(text):
+        header = _HEADER.match(chunk) if "\n" not in chunk else None
+        if header and (keys := _keys(header[2])):
+            table = _table(keys, counts, is_list=header[1] == "[[")
+            found.setdefault(table, line)
+        else:
+            found.update(_inside(table, tomllib.loads(chunk), chunk, line))
+    return found
+
+
+def line_of(found: dict[Place, int], place: Place) -> int:
+    """The line of `place`, or of the nearest table around it; 1 when there is none."""
+    while place and place not in found:
+        place = place[:-1]
+    return found.get(place, 1)
+
+
+def dotted(place: Place) -> str:
+    """`clusters.lab.nodes[1].port`, as people write it; list positions count from 1."""
+    text = ""
+    for part in place:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Headers and whole `key = value` statements, with the line on which each begins."""
+    begin, held = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not held and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        begin, held = (begin, f"{held}\n{line}") if held else (number, line)
+        if _HEADER.match(held) or _whole(held):
+            yield begin, held
+            held = ""
+
+
+def _whole(chunk: str) -> bool:
+    try:
+        tomllib.loads(chunk)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
+
+
+def _keys(header: str) -> list[str]:
+    """The keys of a table's header; empty when it is no header (a list that looks like one)."""
+    try:
+        data: Any = tomllib.loads(f"{header} = 0")
+    except tomllib.TOMLDecodeError:
+        return []
+    keys: list[str] = []
+    while isinstance(data, dict):
+        key, data = next(iter(data.items()))
+        keys.append(key)
+    return keys
+
+
+def _table(keys: list[str], counts: dict[Place, int], *, is_list: bool) -> Place:
+    """The place of a table's header; `counts` remembers how many members each list of tables has."""
+    place: Place = ()
+    for key in keys[:-1]:
+        place = (*place, key)
+        if place in counts:
+            place = (*place, counts[place] - 1)
+    place = (*place, keys[-1])
+    if not is_list:
+        return place
+    counts[place] = counts.get(place, 0) + 1
+    return (*place, counts[place] - 1)
+
+
+def _inside(table: Place, value: Any, chunk: str, line: int) -> Iterator[tuple[Place, int]]:
+    """Every key within one statement; keys of inline tables are looked for on its later lines."""
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
+        place = (*table, key)
+        offset = _line_within(chunk, key) if isinstance(key, str) else 0
+        yield place, line + offset
+        if isinstance(inner, (dict, list)):
+            yield from _inside(place, inner, chunk, line)
+
+
+def _line_within(chunk: str, key: str) -> int:
+    pattern = re.compile(rf"(?<![\w-]){re.escape(key)}[\"']?\s*[=.]")
+    return next((n for n, text in enumerate(chunk.splitlines()) if pattern.search(text)), 0)

@@ -1,0 +1,133 @@
+"""Reads a TOML file into a model, or says file, line, key, and what is allowed there."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sparkconsole.config.places import Place, dotted, line_of, places
+from sparkconsole.errors import WrongConfig
+
+M = TypeVar("M", bound=BaseModel)
+_WORDS = {
+    "missing": "is missing",
+    "string_type": 'must be text in quotes, like "text"',
+    "string_too_short": "must not be empty",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "tuple_type": 'must be a list, like ["one", "two"]',
+    "list_type": 'must be a list, like ["one", "two"]',
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+    "value_error": "is wrong: {error}",
+}
+
+
+def read_text(path: Path) -> str:
+    """The file's text; empty when there is no such file; WrongConfig when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise WrongConfig(f"{path}, line {line}: not UTF-8 text", hint="save the file as UTF-8") from error
+    except OSError as error:
+        hint = "it must be a file that you may read"
+        raise WrongConfig(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+
+
+def read_toml(text: str, path: Path) -> dict[str, Any]:
+    """The TOML as data; WrongConfig with file, line and column when it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        at = re.search(r"\(at line (\d+), column (\d+)\)", said)
+        end = f"line {max(1, len(text.splitlines()))}, at the end"
+        where = f"line {at[1]}, column {at[2]}" if at else end
+        reason = said.partition(" (at ")[0]
+        hint = (
+            f"correct that line of {path.name}: text in quotes, one `key = value` a line, `[table]` headers"
+        )
+        raise WrongConfig(f"{path}, {where}: not TOML: {reason}", hint=hint) from error
+
+
+def validated(model: type[M], data: Mapping[str, Any], text: str, path: Path) -> M:
+    """`data` as `model`; WrongConfig about the first thing that cannot be (and how many more there are)."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = error.errors()
+        first = min(found, key=lambda e: line_of(places(text), e["loc"]))
+        raise _wrong(model, first, len(found) - 1, text, path) from error
+
+
+def wrong_at(path: Path, text: str, place: Place, cause: str, hint: str) -> WrongConfig:
+    """An error about one place of a file, in the form that every such error has."""
+    key = dotted(place)
+    return WrongConfig(
+        f"{path}, line {line_of(places(text), place)}: {key + ' ' if key else ''}{cause}", hint=hint
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word most like `word`; empty when none is."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.5)), "")
+
+
+def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, path: Path) -> WrongConfig:
+    place = error["loc"]
+    others = f" (and {more} more)" if more else ""
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(model, place[:-1])
+        near = nearest(str(place[-1]), known)
+        allowed = f"allowed here: {', '.join(known)}"
+        hint = f"did you mean {near!r}? {allowed}" if near else allowed
+        return wrong_at(path, text, place, f"is not a known key{others}", hint)
+    return wrong_at(path, text, place, _said(error) + others, _advice(error, path))
+
+
+def _said(error: ErrorDetails) -> str:
+    words = _WORDS.get(error["type"], "has a value that is not allowed here")
+    return words.format(**error.get("ctx", {}))
+
+
+def _advice(error: ErrorDetails, path: Path) -> str:
+    if error["type"] == "missing":
+        return f"add `{error['loc'][-1]} = …` to that table of {path.name}"
+    given = error["input"]
+    return (
+        f"it says {given!r} now"
+        if isinstance(given, (str, int, float, bool))
+        else f"correct {path.name} there"
+    )
+
+
+def _known_keys(model: type[BaseModel], place: Place) -> tuple[str, ...]:
+    """The keys that the table at `place` may have, from the models nested in `model`'s fields."""
+    current: type[BaseModel] | None = model
+    for part in place:
+        if isinstance(part, str) and current is not None and part in current.model_fields:
+            current = _model_in(current.model_fields[part].annotation)
+    return tuple(current.model_fields) if current is not None else ()
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(a) for a in getattr(annotation, "__args__", ()))
+    return next((m for m in inner if m is not None), None)
