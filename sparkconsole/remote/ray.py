@@ -1,0 +1,19 @@
+"""Ray through its dashboard's REST API on the head's loopback, over the one connection there is.
+
+`/api/v0/nodes` is the truth about members: `/nodes?view=summary` still calls dead ones alive for a while,
+and `ray status` never names an address.
+"""
+
+from __future__ import annotations
+
+from sparkconsole.model.ray import RayMember
+from sparkconsole.parse.ray_nodes import parse_nodes
+from sparkconsole.remote.http import get_json
+from sparkconsole.remote.shell import Shell
+
+
+async def members(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> tuple[RayMember, ...]:
+    """Every member the head lists, dead ones too; SparkError while Ray does not answer."""
+    return parse_nodes(
+        await get_json(shell, f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
+    )
