@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.keeper import Connect, Keeper
 from sparkconsole.model.cluster import Cluster
@@ -50,6 +50,18 @@ class Fleet:
             raise WrongUsage(f"no node is called {node!r}", hint=f"known: {', '.join(self.names) or 'none'}")
         return await self._keepers[node].shell()
 
+    async def reconnect(self, node: str, deadline_s: float) -> Shell:
+        """The node's connection, made again as often as it takes; Unreachable after `deadline_s` seconds."""
+        return await self._keepers[node].reconnected(deadline_s)
+
+    def lost(self, node: str, shell: Shell | None = None) -> None:
+        """Says that the node's connection broke, so that the next `shell()` makes a new one."""
+        self._keepers[node].lost(shell)
+
+    def next_attempt_s(self, node: str) -> float | None:
+        """In how many seconds a lost node is tried again; None when nobody waits for it."""
+        return self._keepers[node].next_attempt_s
+
     async def ask(
         self, question: Callable[[Shell], Awaitable[T]], nodes: Iterable[str] | None = None
     ) -> dict[str, T | SparkError]:
@@ -59,9 +71,13 @@ class Fleet:
         return dict(zip(names, answers, strict=True))
 
     async def _ask_one(self, question: Callable[[Shell], Awaitable[T]], node: str) -> T | SparkError:
+        shell: Shell | None = None
         try:
-            return await question(await self.shell(node))
+            shell = await self.shell(node)
+            return await question(shell)
         except SparkError as error:
+            if isinstance(error, Unreachable) and shell is not None:
+                self.lost(node, shell)
             error.node = error.node or node
             return error
 
