@@ -48,12 +48,16 @@ echo "$running $status $(wc -c <"$d/log" 2>/dev/null || echo 0)"
 """
 )
 
+# A silent `tail` would outlive a lost connection: it is ended when our end of standard input closes.
 FOLLOW = (
     _PRELUDE
     + """
 [ -d "$d" ] || { echo "the node knows no such job" >&2; exit 19; }
-if alive; then exec tail -s 0.2 -c "+$(($2 + 1))" -f --pid="$p" "$d/log"; fi
-exec tail -c "+$(($2 + 1))" "$d/log"
+alive || exec tail -c "+$(($2 + 1))" "$d/log"
+exec 3<&0
+tail -s 0.2 -c "+$(($2 + 1))" -f --pid="$p" "$d/log" & t=$!
+{ while read -r _ <&3; do :; done; kill $t; } >/dev/null 2>&1 & w=$!
+wait $t; r=$?; kill $w 2>/dev/null; exit $r
 """
 )
 
@@ -72,6 +76,9 @@ if [ -d "$d" ] && [ ! -e "$d/status" ]; then echo 143 >"$d/status"; fi
 )
 
 FORGET = _PRELUDE + 'if alive && [ ! -e "$d/status" ]; then exit 21; fi\nrm -rf "$d"\n'
+PUT = _PRELUDE + 'umask 077; mkdir -p "$d" && cat >"$d/$2"\n'
+# Modes of a context enter the image: the folder above is private, what is in it keeps the modes it came with.
+UNPACK = _PRELUDE + 'umask 077; mkdir -p "$d/$2" && umask 022 && exec tar -xzp -C "$d/$2"\n'
 READ = _PRELUDE + 'exec cat "$d/$2"\n'
 
 # sh stays as the group's leader, so that the group can be found by the file and the file goes with it.
