@@ -63,7 +63,7 @@ def write(path: Path, text: str) -> None:
 def _document(text: str) -> TOMLDocument:
     import tomlkit
 
-    return tomlkit.parse(text)
+    return tomlkit.parse(text if not text or text.endswith("\n") else f"{text}\n")
 
 
 def _cluster_table(document: TOMLDocument, cluster: str) -> Any:
@@ -88,6 +88,10 @@ def _insert(table: Any, node: Node, at: int) -> None:
     entry = tomlkit.inline_table() if inline else tomlkit.table()
     for key, value in node.model_dump(exclude_defaults=True, mode="json").items():
         entry[key] = value
+    if not inline and at > 0:
+        entry.trivia.indent = "\n"
+    elif not inline and len(table["nodes"]):
+        entry.add(tomlkit.nl())
     table["nodes"].insert(at, entry)
 
 

@@ -24,7 +24,7 @@ def places(text: str) -> dict[Place, int]:
             table = _table(keys, counts, is_list=header[1] == "[[")
             found.setdefault(table, line)
         else:
-            found.update(_inside(table, tomllib.loads(chunk), chunk, line))
+            found.update(_inside(table, tomllib.loads(chunk), _Lines(chunk, line)))
     return found
 
 
@@ -90,17 +90,25 @@ def _table(keys: list[str], counts: dict[Place, int], *, is_list: bool) -> Place
     return (*place, counts[place] - 1)
 
 
-def _inside(table: Place, value: Any, chunk: str, line: int) -> Iterator[tuple[Place, int]]:
-    """Every key within one statement; keys of inline tables are looked for on its later lines."""
+def _inside(table: Place, value: Any, lines: dict[str, list[int]]) -> Iterator[tuple[Place, int]]:
+    """Every key within one statement, in the order written; `lines` has where each word stands."""
     items: Any = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in items:
         place = (*table, key)
-        offset = _line_within(chunk, key) if isinstance(key, str) else 0
-        yield place, line + offset
+        if isinstance(key, str):
+            yield place, lines[key].pop(0) if len(lines[key]) > 1 else lines[key][0]
         if isinstance(inner, (dict, list)):
-            yield from _inside(place, inner, chunk, line)
+            yield from _inside(place, inner, lines)
 
 
-def _line_within(chunk: str, key: str) -> int:
-    pattern = re.compile(rf"(?<![\w-]){re.escape(key)}[\"']?\s*[=.]")
-    return next((n for n, text in enumerate(chunk.splitlines()) if pattern.search(text)), 0)
+class _Lines(dict[str, list[int]]):
+    """For a key, the lines of a statement that have it; the first line when it is spelled otherwise."""
+
+    def __init__(self, chunk: str, first: int) -> None:
+        super().__init__()
+        self._chunk, self._first = chunk.splitlines(), first
+
+    def __missing__(self, key: str) -> list[int]:
+        pattern = re.compile(rf"(?<![\w-]){re.escape(key)}[\"']?\s*[=.]")
+        found = [self._first + n for n, text in enumerate(self._chunk) for _ in pattern.findall(text)]
+        return self.setdefault(key, found or [self._first])

@@ -67,12 +67,14 @@ def read_toml(text: str, path: Path) -> dict[str, Any]:
 
 
 def validated(model: type[M], data: Mapping[str, Any], text: str, path: Path) -> M:
-    """`data` as `model`; WrongConfig about the first thing that cannot be (and how many more there are)."""
+    """`data` as `model`; WrongConfig about one thing that cannot be, and how many more there are."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         found = error.errors()
-        first = min(found, key=lambda e: line_of(places(text), e["loc"]))
+        lines = places(text)
+        # A misspelled key is the reason when the right one is missing: unknown keys first.
+        first = min(found, key=lambda e: (e["type"] != "extra_forbidden", line_of(lines, e["loc"])))
         raise _wrong(model, first, len(found) - 1, text, path) from error
 
 
