@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.folders import tar_of
 from sparkconsole.fleet.jobs import start_job
 from sparkconsole.model.plan import Plan, PlanOutcome, Step, StepOutcome
 from sparkconsole.model.progress import Remark, Report, StepBegan, StepEnded
@@ -66,9 +68,16 @@ async def _run(fleet: Fleet, shell: Shell, step: Step) -> str:
     if step.job is not None:
         await start_job(fleet, step.job, secrets=secrets)
         return f"job {step.job.id}"
-    stdin = step.stdin.encode() if step.stdin is not None else None
+    stdin = await fed(step)
     completed = await shell.run(step.argv, stdin=stdin, timeout=step.timeout_s, secrets=secrets)
     return completed.checked().text.strip()
+
+
+async def fed(step: Step) -> bytes | None:
+    """What the step's command reads on standard input."""
+    if step.folder:
+        return await asyncio.to_thread(tar_of, Path(step.folder))
+    return step.stdin.encode() if step.stdin is not None else None
 
 
 async def verify(shell: Shell, step: Step) -> None:

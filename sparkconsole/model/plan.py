@@ -49,6 +49,8 @@ class Step:
     timeout_s: float = 60.0
     stdin: str | None = None
     """Text fed to the command; shown with it."""
+    folder: str = ""
+    """A folder of this machine, fed to the command as a gzipped tar instead of text."""
     secrets: tuple[str, ...] = ()
     """Names of environment variables whose values go to the command over standard input, never in argv."""
     job: Job | None = None
@@ -98,6 +100,7 @@ class Plan:
                     "sentence": s.sentence,
                     "argv": list(s.argv),
                     "stdin": s.stdin,
+                    "folder": s.folder,
                     "needs": list(s.needs),
                     "undo": list(s.undo),
                     "verify": list(s.verify.argv) if s.verify else [],
