@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.keeper import Connect, Keeper
-from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
@@ -22,7 +22,9 @@ class Fleet:
     def __init__(self, cluster: Cluster, connect: Connect, clock: Clock | None = None) -> None:
         self.cluster = cluster
         self.clock: Clock = clock or RealClock()
+        self._connect = connect
         self._keepers = {n.name: Keeper(cluster.effective(n), connect, self.clock) for n in cluster.nodes}
+        self._guests: set[str] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -35,12 +37,18 @@ class Fleet:
     @property
     def names(self) -> tuple[str, ...]:
         """Every node's name, head first."""
-        return tuple(self._keepers)
+        return tuple(name for name in self._keepers if name not in self._guests)
+
+    def include(self, guest: Node) -> None:
+        """Lets a machine outside the cluster be talked to (an image's receiver); it is never in `names`."""
+        if guest.name not in self._keepers:
+            self._guests.add(guest.name)
+            self._keepers[guest.name] = Keeper(self.cluster.effective(guest), self._connect, self.clock)
 
     @property
     def head(self) -> str:
         """The head's name; WrongUsage when the cluster is empty."""
-        if not self._keepers:
+        if not self.names:
             raise WrongUsage("the cluster has no nodes", hint="add some: sparkconsole node add NAME ADDRESS")
         return self.names[0]
 
