@@ -55,11 +55,11 @@ def read_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        at = re.search(r"\(at line (\d+), column (\d+)\)", said)
+        message = str(error)
+        at = re.search(r"\(at line (\d+), column (\d+)\)", message)
         end = f"line {max(1, len(text.splitlines()))}, at the end"
         where = f"line {at[1]}, column {at[2]}" if at else end
-        reason = said.partition(" (at ")[0]
+        reason = message.partition(" (at ")[0]
         hint = (
             f"correct that line of {path.name}: text in quotes, one `key = value` a line, `[table]` headers"
         )
@@ -100,10 +100,11 @@ def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, pa
         allowed = f"allowed here: {', '.join(known)}"
         hint = f"did you mean {near!r}? {allowed}" if near else allowed
         return wrong_at(path, text, place, f"is not a known key{others}", hint)
-    return wrong_at(path, text, place, _said(error) + others, _advice(error, path))
+    return wrong_at(path, text, place, said(error) + others, _advice(error, path))
 
 
-def _said(error: ErrorDetails) -> str:
+def said(error: ErrorDetails) -> str:
+    """What is allowed where the validation found something else, in our words."""
     words = _WORDS.get(error["type"], "has a value that is not allowed here")
     return words.format(**error.get("ctx", {}))
 

@@ -45,6 +45,16 @@ class Fleet:
             self._guests.add(guest.name)
             self._keepers[guest.name] = Keeper(self.cluster.effective(guest), self._connect, self.clock)
 
+    async def regroup(self, cluster: Cluster) -> None:
+        """From now on these are the nodes; connections to nodes that stayed as they were are kept."""
+        old, self.cluster = self._keepers, cluster
+        fresh = {n.name: Keeper(cluster.effective(n), self._connect, self.clock) for n in cluster.nodes}
+        kept = {n: old[n] for n, k in fresh.items() if n in old and old[n].node == k.node}
+        self._guests -= set(fresh)
+        self._keepers = {**fresh, **kept, **{name: old[name] for name in self._guests}}
+        gone = [keeper for keeper in old.values() if keeper not in self._keepers.values()]
+        await asyncio.gather(*(k.aclose() for k in gone), return_exceptions=True)
+
     @property
     def head(self) -> str:
         """The head's name; WrongUsage when the cluster is empty."""

@@ -60,6 +60,11 @@ class Journal:
         """Makes this process the one that minds a run whose console is gone."""
         return self._write(self._stored(run).model_copy(update={"console": this_console()}))
 
+    def discard(self, run: Run) -> None:
+        """Forgets a run that only looked (an attachment to another run)."""
+        for ending in ("json", "log"):
+            (self.folder / f"{run.id}.{ending}").unlink(missing_ok=True)
+
     def end(
         self,
         run: Run,
@@ -69,7 +74,13 @@ class Journal:
         outcome: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Writes down how a run ended. UNKNOWN is no end: the run stays open for `runs attach`."""
+        """Writes down how a run ended. UNKNOWN is no end: the run stays open for `runs attach`.
+
+        What another console cancelled stays cancelled: that is why it failed here.
+        """
+        stored = self._stored(run)
+        if stored.state is RunState.CANCELLED and state is RunState.FAILED:
+            return stored
         ended = {
             "state": RunState.RUNNING if state is RunState.UNKNOWN else state,
             "ended": None if state in (RunState.UNKNOWN, RunState.RUNNING) else self._clock.now(),
@@ -79,7 +90,7 @@ class Journal:
         }
         if state is RunState.UNKNOWN:
             ended["console"] = Console()
-        return self.standing(self._write(self._stored(run).model_copy(update=ended)))
+        return self.standing(self._write(stored.model_copy(update=ended)))
 
     def runs(self) -> list[Run]:
         """Every readable run, newest first; what could not be read is named in `unreadable`."""
