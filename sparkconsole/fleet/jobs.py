@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.job import Job, JobState
 from sparkconsole.remote import jobs as remote
+from sparkconsole.remote.lines import LineReader
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
-_LONGEST_LINE = 1 << 20
 RECONNECT_FOR_S = 600.0
 """How long a followed job waits for its node to come back before the follower gives up."""
-
-
-class LineReader:
-    """Bytes in, whole lines out: UTF-8 with replacement; a carriage return ends a line (progress bars)."""
-
-    def __init__(self) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
-
-    def feed(self, chunk: bytes, *, final: bool = False) -> list[str]:
-        """The lines that `chunk` completed; with `final` also the unfinished last one."""
-        *lines, self._rest = _LINE_END.split(self._rest + self._decode(chunk, final))
-        if final or len(self._rest) > _LONGEST_LINE:
-            lines, self._rest = [*lines, self._rest], ""
-        return [line for line in lines if line]
 
 
 async def start_job(fleet: Fleet, job: Job, *, secrets: Mapping[str, str] | None = None) -> None:

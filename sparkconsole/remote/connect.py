@@ -1,0 +1,16 @@
+"""Which shell a node gets: this machine's own when it is one of the nodes, SSH otherwise."""
+
+from __future__ import annotations
+
+from sparkconsole.model.cluster import Node
+from sparkconsole.remote.local import LocalShell, is_local
+from sparkconsole.remote.shell import Shell
+
+
+async def connect(node: Node) -> Shell:
+    """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey when there is none."""
+    if node.port in (None, 22) and is_local(node.address):
+        return LocalShell(node.name)
+    from sparkconsole.remote.ssh import connect_ssh
+
+    return await connect_ssh(node)

@@ -1,0 +1,40 @@
+"""HTTP to what listens on a node, through a socket that its connection forwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.remote.shell import Shell
+
+
+@asynccontextmanager
+async def http(shell: Shell, target: str, *, timeout: float = 10.0) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session on `host:port` of the node; relative URLs work. What goes wrong becomes a SparkError."""
+    endpoint = await shell.open_socket(target)
+    connector = aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector()
+    base = "http://localhost" if endpoint.path else f"http://{endpoint.host}:{endpoint.port}"
+    limits = aiohttp.ClientTimeout(total=timeout)
+    try:
+        async with aiohttp.ClientSession(base, connector=connector, timeout=limits) as session:
+            yield session
+    except TimeoutError as error:
+        raise TimedOut(f"{target} did not answer within {timeout:.0f} s", node=shell.node) from error
+    except aiohttp.ClientResponseError as error:
+        raise SparkError(f"{target} answered {error.status} {error.message}", node=shell.node) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise SparkError(f"nothing answers on {target}", hint="does it run?", node=shell.node) from error
+
+
+async def get_json(shell: Shell, target: str, path: str, timeout: float = 5.0) -> Any:
+    """The JSON at `path`; SparkError when nobody answers, or not with JSON."""
+    async with http(shell, target, timeout=timeout) as session, session.get(path) as response:
+        response.raise_for_status()
+        try:
+            return await response.json(content_type=None)
+        except ValueError as error:
+            raise SparkError(f"{target}{path} answered something else than JSON", node=shell.node) from error

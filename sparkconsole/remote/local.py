@@ -1,0 +1,161 @@
+"""The machine the console runs on, when it is one of the nodes: the same contract without a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from sparkconsole.errors import CommandFailed, TimedOut
+from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, command_line
+
+_KEPT_STDERR = 65536
+
+
+def is_local(address: str) -> bool:
+    """The address is one of this machine's own: a socket can be bound to it."""
+    try:
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    return any(_binds(family, place) for family, _, _, _, place in found)
+
+
+def _binds(family: int, place: tuple[object, ...]) -> bool:
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(place)
+        except OSError:
+            return False
+        return True
+
+
+class LocalPipe:
+    """A command of this machine with both ends in our hands."""
+
+    def __init__(self, node: str, argv: Sequence[str], process: asyncio.subprocess.Process) -> None:
+        self._node, self._argv, self._process = node, tuple(argv), process
+        self._stderr = bytearray()
+        self._errors = asyncio.create_task(self._keep_errors())
+
+    async def read(self, size: int = 65536) -> bytes:
+        """Up to `size` bytes of standard output; empty at its end."""
+        return await self._process.stdout.read(size) if self._process.stdout else b""
+
+    async def write(self, data: bytes) -> None:
+        """Feeds standard input, waiting while the command is slow."""
+        if self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+        except ConnectionError as error:
+            raise CommandFailed(self._argv, None, f"it stopped reading: {error}", node=self._node) from error
+
+    async def close_input(self) -> None:
+        """Ends standard input."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def wait(self) -> Completed:
+        """The end of the command."""
+        status = await self._process.wait()
+        await self._errors
+        return Completed(self._node, self._argv, status, b"", bytes(self._stderr))
+
+    async def kill(self) -> None:
+        """Ends the command and its children if it still runs."""
+        await self.close_input()
+        end_group(self._process)
+        await self._process.wait()
+        await asyncio.gather(self._errors, return_exceptions=True)
+
+    async def _keep_errors(self) -> None:
+        while self._process.stderr and (chunk := await self._process.stderr.read(65536)):
+            self._stderr += chunk
+            del self._stderr[:-_KEPT_STDERR]
+
+
+def end_group(process: asyncio.subprocess.Process) -> None:
+    """Ends a process and everything it started; it leads a group of its own."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+class LocalShell:
+    """See `remote.shell.Shell`."""
+
+    closed = False
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Runs to the end."""
+        given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
+        process = await self._process(argv, tuple(secrets or ()))
+        try:
+            async with asyncio.timeout(timeout):
+                out, err = await process.communicate(given)
+        except TimeoutError:
+            raise TimedOut(
+                f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
+            ) from None
+        finally:
+            end_group(process)
+        return Completed(self.node, tuple(argv), process.returncode, out, err)
+
+    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
+        """Output and errors, line by line."""
+        process = await self._process(argv, (), stderr=asyncio.subprocess.STDOUT)
+        reader = LineReader()
+        try:
+            async with asyncio.timeout(timeout):
+                while process.stdout and (chunk := await process.stdout.read(65536)):
+                    for line in reader.feed(chunk):
+                        yield line
+                for line in reader.feed(b"", final=True):
+                    yield line
+                status = await process.wait()
+            Completed(self.node, tuple(argv), status).checked()
+        except TimeoutError:
+            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
+        finally:
+            end_group(process)
+            await process.wait()
+
+    async def pipe(self, argv: Sequence[str]) -> LocalPipe:
+        """Starts a command with its standard input and output in our hands."""
+        return LocalPipe(self.node, argv, await self._process(argv, ()))
+
+    async def open_socket(self, target: str) -> Endpoint:
+        """The socket itself: it is on this machine."""
+        if target.startswith("/"):
+            return Endpoint(path=target)
+        host, _, port = target.rpartition(":")
+        return Endpoint(host=host, port=int(port))
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def _process(
+        self, argv: Sequence[str], secrets: tuple[str, ...], stderr: int = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
+        # Through a shell, as sshd does it: a command means the same here and on every other node.
+        return await asyncio.create_subprocess_exec(
+            "sh", "-c", command_line(argv, secrets=secrets),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=stderr, start_new_session=True,
+        )  # fmt: skip
