@@ -1,0 +1,91 @@
+"""What Docker engines report: containers, images, and when two images are the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container, running or not."""
+
+    name: str
+    id: str
+    image: str
+    """The name it was started from."""
+    image_id: str
+    state: str
+    """Docker's word: created, running, paused, restarting, exited, dead."""
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: str = ""
+    pid: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """It runs right now."""
+        return self.state == "running"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageIdentity:
+    """An image by its content. `id` differs between image stores for the same content (the graph driver has
+
+    the config's digest there, the containerd store the manifest's), so it never decides.
+    """
+
+    tag: str
+    id: str
+    platform: str
+    """`linux/arm64`."""
+    layers: tuple[str, ...]
+    """The uncompressed digests, `RootFS.Layers`, in order; equal in every store."""
+    config_digest: str
+    """Over environment, entry point, command, folder, user and labels."""
+    size_bytes: int = 0
+    created: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """Twelve characters that name the content, the same on every node."""
+        return (self.layers[-1].removeprefix("sha256:")[:8] if self.layers else "empty") + self.config_digest[
+            :4
+        ]
+
+
+def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
+    """Same platform, same layers in the same order, same configuration."""
+    return (one.platform, one.layers, one.config_digest) == (
+        other.platform,
+        other.layers,
+        other.config_digest,
+    )
+
+
+def difference(one: ImageIdentity, other: ImageIdentity) -> str:
+    """In what two images differ, for people; empty when they are the same."""
+    if one.platform != other.platform:
+        return f"platform {one.platform} and {other.platform}"
+    if one.layers != other.layers:
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(one.layers, other.layers, strict=False)) if a != b),
+            min(len(one.layers), len(other.layers)),
+        )
+        return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"
+    return "" if one.config_digest == other.config_digest else "the same layers, another configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """A Docker engine."""
+
+    version: str
+    driver: str
+    containerd_store: bool
+    """Images live in containerd's store and not in a graph driver's."""
+    root_dir: str
+    """Where the engine keeps its data."""
