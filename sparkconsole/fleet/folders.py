@@ -1,4 +1,4 @@
-"""A folder of this machine as one tar: the same bytes for the same files, whoever owns them and whenever made."""
+"""A folder of this machine as one tar: the same files give the same bytes, whoever owns them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from sparkconsole.errors import WrongUsage
 
 LARGEST_BYTES = 256 * 1000 * 1000
-"""A recipe is a Dockerfile and some files beside it; more than this is a mistake (a home folder, a checkout)."""
+"""A recipe is a Dockerfile and some files beside it; more is a mistake (a home folder, a checkout)."""
 
 
 def tar_of(folder: Path) -> bytes:

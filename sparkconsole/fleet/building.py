@@ -1,0 +1,336 @@
+"""Building an image on one node: the plan, and what brings a build to its verified end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sparkconsole
+from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.copying import CopySite
+from sparkconsole.model.image import (
+    COMMIT_LABEL,
+    CONTEXT,
+    LEAST_FREE_GB,
+    LEAST_FREE_OTHER_GB,
+    RECIPES,
+    SOURCE_RECIPE,
+    Builder,
+    BuilderKind,
+    BuildSpec,
+    CommitCheck,
+    build_argv,
+    compare_commit,
+    dated_tag,
+    slug,
+)
+from sparkconsole.model.job import Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.progress import Advance, Output, Remark, Report
+from sparkconsole.model.text import hours, printable, size
+from sparkconsole.parse.buildkit import BuildLog, BuildStep, StepState
+from sparkconsole.remote import jobs as remote_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSite:
+    """What was seen on the node before the plan was made."""
+
+    node: str
+    builder: Builder
+    site: CopySite
+    before: str = ""
+    """Id of the image that has the tag now; empty: none has."""
+    commit: str = ""
+    """vLLM commit that the reference names now; empty: not known."""
+    ref_kind: str = ""
+
+
+def recipe_folder(recipe: str) -> Path:
+    """The folder of a shipped recipe, or the person's own; WrongUsage when it has no Dockerfile."""
+    package = Path(sparkconsole.__file__).parent
+    places = [package / "dockerfiles" / recipe, package.parent / "dockerfiles" / recipe]
+    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else Path(recipe).expanduser()
+    if folder is None or not (folder / "Dockerfile").is_file():
+        raise WrongUsage(
+            f"no recipe {recipe!r}: neither one of {', '.join(RECIPES)} nor a folder with a Dockerfile",
+            hint="for example --recipe vllm-node-wheels, or --recipe ./my-image",
+        )
+    return folder.resolve()
+
+
+async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
+    """Asks the node what the plan depends on; changes nothing."""
+    from sparkconsole.remote.building import builder, vllm_commit
+    from sparkconsole.remote.docker import image
+    from sparkconsole.remote.transfer import site
+
+    shell = await fleet.shell(node)
+    present = await image(shell, spec.tag)
+    commit, kind = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
+    return BuildSite(
+        node, await builder(shell), await site(shell), present.id if present else "", commit, kind
+    )
+
+
+def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
+    """Refused, with numbers, when the node has too little room for a build."""
+    usual = LEAST_FREE_GB.get(spec.recipe, LEAST_FREE_OTHER_GB)
+    needed = int(1e9 * (usual if least_free_gb is None else least_free_gb))
+    free = seen.site.free_bytes
+    if free is not None and free < needed:
+        raise Refused(
+            f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}",
+            hint="make room (docker builder prune, docker image prune), or say --least-free GB",
+            node=seen.node,
+        )
+
+
+def require_builder(folder: Path, seen: BuildSite) -> None:
+    """SparkError when the recipe needs BuildKit and the node's docker has none."""
+    text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
+    if seen.builder.kind is BuilderKind.CLASSIC and "--mount=" in text:
+        raise SparkError(
+            "its docker has no BuildKit, which this recipe needs (RUN --mount)",
+            hint="install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)",
+            node=seen.node,
+        )
+
+
+def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
+    """The job, with all that its follower has to know."""
+    now = fleet.clock.now()
+    dated = dated_tag(spec.tag, now)
+    return Job(
+        id=f"build-{slug(spec.tag)}-{secrets.token_hex(4)}",
+        node=seen.node,
+        kind=JobKind.BUILD,
+        argv=build_argv(spec, now_epoch=int(now.timestamp()), dated=dated, builder=seen.builder),
+        details={
+            "tag": spec.tag,
+            "dated": dated,
+            "recipe": spec.recipe,
+            "vllm_ref": spec.vllm_ref,
+            "ref_kind": seen.ref_kind,
+            "commit": seen.commit,
+            "before": seen.before,
+            "full_log": full_log,
+        },
+    )
+
+
+def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
+    """The context goes into the job's folder, then the build runs there."""
+    upload = Step(
+        id="context",
+        node=job.node,
+        sentence=f"send the recipe {folder.name} to the job's folder",
+        argv=remote_jobs.script(remote_jobs.UNPACK, "job-unpack", job.id, CONTEXT),
+        folder=str(folder),
+        undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
+    )
+    build = Step(
+        id="build",
+        node=job.node,
+        sentence=f"build {job.details['tag']}, also kept as {job.details['dated']}",
+        argv=job.argv,
+        needs=("context",),
+        job=job,
+    )
+    return upload, build
+
+
+def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
+    """What the person is shown, and what runs."""
+    free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
+    notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
+    if spec.recipe == SOURCE_RECIPE:
+        known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
+        notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
+    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes))
+
+
+async def running_build(fleet: Fleet, journal: Journal, node: str, tag: str) -> Job | None:
+    """A build of that tag which the journal knows and which still runs on the node."""
+    for run in journal.runs():
+        if run.state not in (RunState.RUNNING, RunState.UNKNOWN):
+            continue
+        for job in run.jobs:
+            ours = (job.kind, job.node, job.details.get("tag")) == (JobKind.BUILD, node, tag)
+            if ours and (await job_state(fleet, job)).running:
+                return job
+    return None
+
+
+async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Report) -> Answer:
+    """Follows a build to its end and reads the image back; SparkError with the failing step when it failed.
+
+    May start in the middle or after the end; a build whose folder is gone is judged by its dated tag alone.
+    """
+    watch = _Watch(fleet, journal, run, job, report)
+    state = await job_state(fleet, job)
+    if state.known:
+        await watch.to_the_end()
+        state = await job_state(fleet, job)
+    if state.known and state.status != 0:
+        await forget_job(fleet, job)
+        raise failure(job, watch.log, state, report)
+    answer = await read_back(fleet, run, job, report)
+    await forget_job(fleet, job)
+    return answer
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Turns a build's lines into news, and keeps each of them once in the journal."""
+
+    fleet: Fleet
+    journal: Journal
+    run: Run
+    job: Job
+    report: Report
+    log: BuildLog = field(default_factory=BuildLog)
+    _told: tuple[Any, ...] = ()
+
+    async def to_the_end(self) -> None:
+        mark = f"{self.job.node} | "
+        kept = sum(line.startswith(mark) for line in self.journal.output(self.run).splitlines())
+        count = 0
+        async for line in follow_job(self.fleet, self.job):
+            count += 1
+            if count > kept:
+                self._keep(line)
+            if step := self.log.feed(printable(line)):
+                self._tell(step)
+
+    def _keep(self, line: str) -> None:
+        """What is reported is kept by the face; what is not, here."""
+        if self.job.details.get("full_log"):
+            self.report(Output(self.job.node, f"| {line}"))
+        else:
+            self.journal.append_output(self.run, f"{self.job.node} | {line}")
+
+    def _tell(self, step: BuildStep) -> None:
+        percent = None if step.fraction is None else int(100 * step.fraction)
+        news = (step.id, step.state, percent)
+        if news == self._told:
+            return
+        ended_now = self._told[:2] != news[:2] and step.state is not StepState.RUNNING
+        self._told = news
+        self._advance(step, percent)
+        if ended_now and step.total:
+            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
+            level = "error" if step.state is StepState.FAILED else "info"
+            self.report(Remark(f"{step.name[:100]} ({took})", self.job.node, level))
+
+    def _advance(self, step: BuildStep, percent: int | None) -> None:
+        node, (done, known) = self.job.node, self.log.counts()
+        elapsed = (self.fleet.clock.now() - self.run.started).total_seconds()
+        what = f"build {self.job.details.get('tag', '')}"
+        self.report(Advance(node, what, done, known or None, "steps", elapsed_s=elapsed))
+        if step.total and percent is not None:
+            self.report(Advance(node, step.name[:60], percent, 100, "%"))
+
+
+_REMEDIES = (
+    ("no space left on device", "make room: docker builder prune, docker image prune; then build again"),
+    ("buildx component is missing", "install it on the node: apt install docker-buildx-plugin"),
+    ("Cannot connect to the Docker daemon", "start it on the node: systemctl start docker"),
+    ("permission denied while trying to connect", "usermod -aG docker USER on the node, then log in again"),
+    ("Temporary failure in name resolution", "the build has no name service: try --network host"),
+    ("Could not resolve", "the build has no name service: try --network host"),
+    ("cc1plus: fatal error: Killed", "the compiler ran out of memory: fewer --build-jobs"),
+    ("signal: killed", "it ran out of memory: fewer --build-jobs"),
+    ("exit code: 137", "it ran out of memory: fewer --build-jobs"),
+    ("pull access denied", "the base image is not there: name one with --build-arg BASE_IMAGE=…"),
+)
+
+
+def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkError:
+    """The failing step and why, after its last lines were told."""
+    last = log.last_lines()
+    for line in last:
+        report(Remark(line, job.node, "error"))
+    if state.status in (None, 130, 137, 143) and log.failed() is None:
+        cause = "the build was ended before its end (stopped, killed, or the node restarted)"
+        return SparkError(cause, hint="its finished steps are cached: build again", node=job.node)
+    text = "\n".join((*last, log.fatal))
+    hint = next(
+        (advice for sign, advice in _REMEDIES if sign in text), "the whole output: sparkconsole runs show"
+    )
+    return SparkError(
+        f"the build of {job.details.get('tag')} failed: {_why(log, last)}", hint=hint, node=job.node
+    )
+
+
+def _why(log: BuildLog, last: Sequence[str]) -> str:
+    step = log.failed()
+    if step is None:
+        return log.fatal or (last[-1] if last else "it said nothing")
+    return f"{step.name[:120]}: {step.error or log.fatal or (last[-1] if last else 'it said nothing')}"
+
+
+async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
+    """The image as the node has it now; SparkError when this build's dated tag is not there."""
+    from sparkconsole.remote.docker import image
+
+    tag, dated = str(job.details["tag"]), str(job.details["dated"])
+    shell = await fleet.shell(job.node)
+    kept, now = await image(shell, dated), await image(shell, tag)
+    if kept is None:
+        raise SparkError(f"the build left no image {dated}", hint="build again", node=job.node)
+    if now is None or now.id != kept.id:
+        report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
+    built = kept.labels.get(COMMIT_LABEL, "")
+    check = compare_commit(str(job.details.get("commit", "")), built)
+    took = (fleet.clock.now() - run.started).total_seconds()
+    rows = [
+        ("image", f"{tag} = {dated}"),
+        ("id", kept.id),
+        ("size", size(kept.size_bytes)),
+        ("created", str(kept.created)),
+        ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
+        ("vLLM", _commit_sentence(job, built, check)),
+        *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
+        ("time", hours(took)),
+    ]
+    data = {
+        "node": job.node,
+        "tag": tag,
+        "dated": dated,
+        "id": kept.id,
+        "size_bytes": kept.size_bytes,
+        "created": str(kept.created),
+        "changed": kept.id != job.details.get("before"),
+        "labels": dict(kept.labels),
+        "vllm": {
+            "ref": job.details.get("vllm_ref"),
+            "wanted": job.details.get("commit"),
+            "built": built,
+            "check": check,
+        },
+        "seconds": round(took, 1),
+    }
+    return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
+
+
+def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:
+    ref, wanted = job.details.get("vllm_ref"), str(job.details.get("commit", ""))[:12]
+    if check is CommitCheck.EQUAL:
+        return f"{built[:12]}, which is {ref}"
+    if check is CommitCheck.DIFFERENT:
+        return f"{built[:12]}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
+    return f"{built[:12] or 'the image does not say its commit'}; whether that is {ref} is not known"
+
+
+def _commit_exit(job: Job, check: CommitCheck) -> int:
+    """A fixed reference must be what was built; a branch may have moved on since its layer was cached."""
+    fixed = job.details.get("ref_kind") in ("commit", "tag")
+    return 1 if fixed and check is CommitCheck.DIFFERENT else 0

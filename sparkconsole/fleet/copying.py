@@ -1,0 +1,294 @@
+"""Copying an image from one node to others: what is there already, what is in the way, and the plan."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs
+from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.image import full_name, slug
+from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.text import size
+from sparkconsole.remote import jobs as remote_jobs
+from sparkconsole.remote.transfer import FULL_STREAM, Transfer, site
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One receiver, as it was found before anything was done."""
+
+    node: Node
+    receiver: Receiver
+    same: bool = False
+    """It has the image's content already."""
+    problem: SparkError | None = None
+    """Why nothing can be sent to it."""
+    warning: str = ""
+    job: Job | None = None
+    bytes_total: int | None = None
+    """None: the image is not built yet."""
+
+    @property
+    def to_send(self) -> bool:
+        """Something has to be done for it."""
+        return not self.same and self.problem is None
+
+
+def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
+    """The machines that `hosts` mean: nodes by name or address, `all` others, `[user@]address` of others.
+
+    WrongUsage for none, for the sender itself, and for a machine that is meant twice.
+    """
+    if tuple(hosts) == ("all",):
+        nodes = tuple(cluster.effective(n) for n in cluster.nodes if n.name != sender)
+    else:
+        nodes = tuple(_meant(cluster, fleet, host) for host in hosts)
+    if not nodes:
+        raise WrongUsage("no host to copy to", hint="name some, or `all` for every other node of the cluster")
+    for node in nodes:
+        if node.name == sender:
+            raise WrongUsage(f"{sender} is the sender; it cannot be a receiver", hint="choose another --from")
+        if [n.name for n in nodes].count(node.name) > 1:
+            raise WrongUsage(f"host {node.name} is named twice", hint="name each host once")
+    return nodes
+
+
+def _meant(cluster: Cluster, fleet: Fleet, host: str) -> Node:
+    login, _, address = host.rpartition("@")
+    known = cluster.node(address)
+    if known is not None:
+        node = cluster.effective(known)
+        direct = {"fabric_address": address} if address not in (node.name, node.address) else {}
+        return node.model_copy(update={**direct, **({"user": login} if login else {})})
+    guest = Node(
+        name=slug(address.replace(":", "-")), address=address, fabric_address=address, user=login or None
+    )
+    return _included(fleet, guest)
+
+
+def _included(fleet: Fleet, guest: Node) -> Node:
+    fleet.include(guest)
+    return fleet.cluster.effective(guest)
+
+
+async def find_image(fleet: Fleet, node: str, tag: str) -> ImageIdentity:
+    """The sender's image; SparkError when it has none of that name."""
+    from sparkconsole.remote.docker import image
+
+    found = await image(await fleet.shell(node), tag)
+    if found is None:
+        raise SparkError(
+            f"there is no image {tag} to copy",
+            hint=f"see where it is: sparkconsole image list; or build it: sparkconsole image build -t {tag}",
+            node=node,
+        )
+    return found
+
+
+async def require_room_to_save(fleet: Fleet, node: str, image: ImageIdentity) -> None:
+    """Refused, with numbers, when the sender's engine has no room for its own temporary files."""
+    seen = await site(await fleet.shell(node))
+    _require_room(node, seen, saving_needs(image.size_bytes, seen.driver), "to send the image")
+
+
+def _require_room(node: str, seen: CopySite, needed: int, why: str) -> None:
+    if seen.free_bytes is not None and seen.free_bytes < needed:
+        raise Refused(
+            f"{size(seen.free_bytes)} are free in {seen.folder}, {size(needed)} are needed {why}",
+            hint="make room there: docker image prune, docker builder prune",
+            node=node,
+        )
+
+
+async def survey(
+    fleet: Fleet,
+    tag: str,
+    image: ImageIdentity | None,
+    nodes: Sequence[Node],
+    transfer: Transfer = FULL_STREAM,
+) -> tuple[Delivery, ...]:
+    """Looks at every receiver side by side; one that cannot be used carries its problem and stops no other.
+
+    `image` None: it is yet to be built, so that sizes and sameness are looked at later.
+    """
+    return tuple(await asyncio.gather(*(_survey_one(fleet, tag, image, node, transfer) for node in nodes)))
+
+
+async def _survey_one(
+    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, transfer: Transfer
+) -> Delivery:
+    from sparkconsole.remote.docker import images
+
+    receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
+    try:
+        shell = await fleet.shell(node.name)
+        present = await images(shell)
+        seen = await site(shell)
+        address, warning = await _way(fleet, node)
+        receiver = Receiver(
+            node.name, address, seen.login, seen.port, await _host_keys(node, seen), on_fabric=not warning
+        )
+        if image is None:
+            return Delivery(node, receiver, warning=warning)
+        if any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in present):
+            return Delivery(node, receiver, same=True)
+        _require_room(node.name, seen, loading_needs(image.size_bytes), f"to load {tag}")
+        return Delivery(node, receiver, warning=warning, bytes_total=transfer.bytes_to_send(image, present))
+    except SparkError as error:
+        error.node = error.node or node.name
+        return Delivery(node, receiver, problem=error)
+
+
+async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
+    """What the sender may believe: the keys that the receiver told over our verified connection, else those
+    that we trust already."""
+    if seen.host_keys:
+        return seen.host_keys
+    from sparkconsole.remote.hostkeys import shown_keys, standing
+
+    keys = [key for key in await shown_keys(node) if standing(node, key) == "trusted"]
+    if not keys:
+        raise SparkError(
+            "its host key is not known, so the sender could not verify it",
+            hint=f"trust it first: sparkconsole node trust {node.name}",
+            node=node.name,
+        )
+    return tuple(" ".join(key.line.split()[-2:]) for key in keys)
+
+
+async def _way(fleet: Fleet, node: Node) -> tuple[str, str]:
+    """The address the sender uses, and a warning when it is not on a ConnectX-7 port."""
+    try:
+        fast = await _fabric_addresses(fleet, node)
+    except SparkError as error:
+        fast = ()
+        if isinstance(error, Unreachable):
+            raise
+    address = node.fabric_address or next(iter(fast), node.address)
+    if address in fast:
+        return address, ""
+    known = f"its ConnectX-7 address is {fast[0]}" if fast else "no ConnectX-7 address was found on it"
+    return (
+        address,
+        f"{node.name}: {address} is not on a ConnectX-7 port ({known}); this copy takes a slower way",
+    )
+
+
+async def _fabric_addresses(fleet: Fleet, node: Node) -> tuple[str, ...]:
+    """The node's addresses on ConnectX-7 ports, the one that is chosen first; empty when it has none."""
+    raise NotImplementedError
+
+
+def with_job(
+    delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None, transfer: Transfer
+) -> Delivery:
+    """The delivery with the job that carries it out, where something is to be sent."""
+    if not delivery.to_send:
+        return delivery
+    receiver = delivery.receiver
+    job = Job(
+        id=f"copy-{slug(tag)}-{secrets.token_hex(4)}",
+        node=sender,
+        kind=JobKind.COPY,
+        argv=transfer.argv(tag, receiver),
+        details={
+            "tag": tag,
+            "host": receiver.name,
+            "receiver": delivery.node.model_dump(mode="json", exclude_none=True),
+            "target": receiver.target,
+            "port": receiver.port,
+            "bytes": delivery.bytes_total,
+            "id": image.id if image else "",
+        },
+    )
+    return replace(delivery, job=job)
+
+
+def renewed(planned: Delivery, now: Delivery) -> Delivery:
+    """What is to be done after the build: the planned job, unless it needs none or can take none."""
+    if planned.job is None or not now.to_send:
+        return now
+    details = {**planned.job.details, "bytes": now.bytes_total}
+    return replace(now, receiver=planned.receiver, job=planned.job.model_copy(update={"details": details}))
+
+
+def delivery_steps(delivery: Delivery, transfer: Transfer, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """The files that the copy needs go into its folder on the sender, then it runs there."""
+    job = delivery.job
+    if job is None:
+        return ()
+    host = delivery.receiver.name
+    files = tuple(
+        Step(
+            id=f"{name}-{host}",
+            node=job.node,
+            sentence=f"give the sender the verified host keys of {host}"
+            if name == "known_hosts"
+            else f"send {name}",
+            argv=remote_jobs.script(remote_jobs.PUT, "job-put", job.id, name),
+            stdin=text,
+            needs=needs,
+            undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
+        )
+        for name, text in transfer.files(delivery.receiver).items()
+    )
+    amount = (
+        f"about {size(delivery.bytes_total)}"
+        if delivery.bytes_total is not None
+        else "size known after the build"
+    )
+    copy = Step(
+        id=f"copy-{host}",
+        node=job.node,
+        sentence=f"copy {job.details['tag']} to {delivery.receiver.target} ({transfer.sentence}, {amount})",
+        argv=job.argv,
+        needs=tuple(s.id for s in files) or needs,
+        job=job,
+    )
+    return (*files, copy)
+
+
+def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
+    """The two ends of a copy through the console, as they will run."""
+    host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
+    return (
+        Step(f"save-{host}", sender, f"send {tag} to this console (about {amount})", ("docker", "save", tag)),
+        Step(
+            f"load-{host}", host, f"load {tag} from this console", ("docker", "load"), needs=(f"save-{host}",)
+        ),
+    )
+
+
+def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
+    """What the person should know first: who has it, who cannot get it, what is slow, what is checked."""
+    notes = [f"{d.receiver.name} has the same content already" for d in deliveries if d.same]
+    notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
+    notes += [f"warning: {d.warning}" for d in deliveries if d.warning and d.to_send]
+    if any(d.to_send for d in deliveries):
+        notes.append(
+            f"after each copy: platform, layers and configuration of {tag} are compared, "
+            "and a container is created from it and removed"
+        )
+    return tuple(notes)
+
+
+def copy_plan(
+    deliveries: Sequence[Delivery], tag: str, sender: str, transfer: Transfer = FULL_STREAM
+) -> Plan:
+    """The copies by detached jobs on the sender."""
+    steps = tuple(step for d in deliveries for step in delivery_steps(d, transfer))
+    return Plan(f"Copy {tag} from {sender}", steps, notes=copy_notes(deliveries, tag))
+
+
+def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
+    """The copies through this console, for nodes that may not log in at each other."""
+    steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
+    slow = "through this console: slower than node to node, and it ends when this console ends"
+    return Plan(f"Copy {tag} from {sender}", steps, notes=(slow, *copy_notes(deliveries, tag)))

@@ -1,0 +1,255 @@
+"""What `docker build` prints, as steps: plain progress, rawjson objects, and the classic builder.
+
+Lines that say nothing about a step change nothing; sizes are bytes, never guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+TAIL_LINES = 20
+"""Output lines kept of each step: enough to see why it failed."""
+
+_VERTEX = re.compile(r"^#(\d+) (.*)$")
+_LOGGED = re.compile(r"^\d+\.\d+ (.*)$")
+_ENDED = re.compile(r"^(DONE|CACHED|CANCELED|ERROR)\b:? ?(?:([\d.]+)s$)?(.*)$")
+_STAGE = re.compile(r"^\[(?:(?P<stage>[^\]]*?) )?(?P<index>\d+)/(?P<total>\d+)\] ")
+_SIZES = re.compile(r"^(?P<id>\S+.*?)[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b")
+_NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
+_CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
+_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_FATAL = re.compile(
+    r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
+    r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|"
+    r"Error response from daemon|The command '.*' returned a non-zero code|.*unknown flag|"
+    r"invalid argument|dockerfile parse error)"
+)
+
+
+class StepState(StrEnum):
+    """How far a build step is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CACHED = "cached"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(slots=True)
+class BuildStep:
+    """One step of a build: BuildKit's vertex, or the classic builder's step."""
+
+    id: str
+    name: str
+    state: StepState = StepState.RUNNING
+    stage: str = ""
+    index: int = 0
+    total: int = 0
+    """Steps of its stage; 0: it is no step of the Dockerfile (loading, exporting)."""
+    seconds: float | None = None
+    error: str = ""
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Bytes done and in all, per download or upload."""
+    counted: tuple[int, int] | None = None
+    """What the running command counts by itself: ninja's `[12/345]`."""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the step is done, 0 to 1; None: it does not say."""
+        if self.counted:
+            return self.counted[0] / self.counted[1]
+        total = sum(t for _, t in self.parts.values())
+        return sum(d for d, _ in self.parts.values()) / total if total else None
+
+
+class BuildLog:
+    """Feed it every line of the build in order; it knows the steps, how far they are, and what failed."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, BuildStep] = {}
+        self.fatal: str = ""
+        """The sentence with which the builder gave up."""
+        self._current: BuildStep | None = None
+        self._names: dict[str, str] = {}
+        self._last: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def feed(self, line: str) -> BuildStep | None:
+        """The step that the line tells something new about; None for other lines."""
+        line = line.rstrip()
+        if line.strip():
+            self._last.append(line)
+        if found := _VERTEX.match(line):
+            return self._plain(found[1], found[2])
+        if line.startswith("{") and (step := self._raw(line)):
+            return step
+        if found := _CLASSIC.match(line):
+            return self._classic_step(int(found[1]), int(found[2]), found[3])
+        return self._other(line)
+
+    def counts(self) -> tuple[int, int]:
+        """Dockerfile steps that ended, and those known so far (later stages become known as they start)."""
+        stages: dict[str, int] = {}
+        for step in self.steps.values():
+            if step.total:
+                stages[step.stage] = max(stages.get(step.stage, 0), step.total)
+        ended = {(s.stage, s.index) for s in self.steps.values() if s.total and s.state in _GOOD}
+        return len(ended), sum(stages.values())
+
+    def failed(self) -> BuildStep | None:
+        """The step that failed; None when none said so."""
+        return next((s for s in self.steps.values() if s.state is StepState.FAILED), None)
+
+    def last_lines(self) -> tuple[str, ...]:
+        """The failed step's last output, else the last lines of all."""
+        step = self.failed()
+        return tuple(step.tail) if step and step.tail else tuple(self._last)
+
+    # --- plain progress
+
+    def _plain(self, number: str, rest: str) -> BuildStep | None:
+        step = self.steps.get(number)
+        if step is None:
+            return self._begin(number, rest)
+        if rest in ("...", step.name):
+            return None
+        if ended := _ENDED.match(rest):
+            return _end(step, ended[1], ended[2], ended[3].strip())
+        if logged := _LOGGED.match(rest):
+            return _log(step, logged[1])
+        return _status(step, rest)
+
+    def _begin(self, number: str, name: str) -> BuildStep:
+        found = _STAGE.match(name)
+        step = self.steps[number] = BuildStep(number, name)
+        if found:
+            step.stage, step.index, step.total = (
+                found["stage"] or "",
+                int(found["index"]),
+                int(found["total"]),
+            )
+        return step
+
+    # --- rawjson: objects with vertexes, statuses, logs
+
+    def _raw(self, line: str) -> BuildStep | None:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            return None
+        if not isinstance(told, dict):
+            return None
+        step = None
+        for vertex in _objects(told, "vertexes"):
+            step = self._raw_vertex(vertex)
+        for status in _objects(told, "statuses"):
+            step = self._raw_status(status) or step
+        for log in _objects(told, "logs"):
+            step = self._raw_log(log) or step
+        return step
+
+    def _raw_vertex(self, vertex: Mapping[str, Any]) -> BuildStep:
+        digest = str(vertex.get("digest", ""))
+        step = self.steps.get(digest) or self._begin(digest, str(vertex.get("name", "")))
+        if vertex.get("error"):
+            return _end(step, "ERROR", None, str(vertex["error"]))
+        if vertex.get("cached"):
+            return _end(step, "CACHED", None, "")
+        return _end(step, "DONE", None, "") if vertex.get("completed") else step
+
+    def _raw_status(self, status: Mapping[str, Any]) -> BuildStep | None:
+        step = self.steps.get(str(status.get("vertex", "")))
+        current, total = status.get("current"), status.get("total")
+        if step and isinstance(current, int) and isinstance(total, int) and total > 0:
+            step.parts[str(status.get("id", ""))] = (current, total)
+        return step
+
+    def _raw_log(self, log: Mapping[str, Any]) -> BuildStep | None:
+        step = self.steps.get(str(log.get("vertex", "")))
+        if step is None:
+            return None
+        try:
+            text = base64.b64decode(str(log.get("data", "")), validate=True).decode("utf-8", "replace")
+        except binascii.Error:
+            return None
+        for line in text.splitlines():
+            _log(step, line)
+        return step
+
+    # --- the classic builder, and what no step says
+
+    def _classic_step(self, index: int, total: int, name: str) -> BuildStep:
+        if self._current is not None:
+            _end(self._current, "DONE", None, "")
+        self._current = self._begin(str(index), name)
+        self._current.index, self._current.total = index, total
+        return self._current
+
+    def _other(self, line: str) -> BuildStep | None:
+        if _FATAL.match(line):
+            self.fatal = line.strip()
+            return _end(self._current, "ERROR", None, line.strip()) if self._current else None
+        if self._current is None:
+            return None
+        if line.startswith(" ---> Using cache"):
+            return _end(self._current, "CACHED", None, "")
+        if line.startswith("Successfully built "):
+            return _end(self._current, "DONE", None, "")
+        return None if line.startswith(" ---> ") else _log(self._current, line)
+
+
+_GOOD = (StepState.DONE, StepState.CACHED)
+_STATES = {
+    "DONE": StepState.DONE,
+    "CACHED": StepState.CACHED,
+    "CANCELED": StepState.CANCELLED,
+    "ERROR": StepState.FAILED,
+}
+
+
+def _end(step: BuildStep, word: str, seconds: str | None, said: str) -> BuildStep:
+    if step.state in (StepState.CACHED, StepState.FAILED) and word == "DONE":
+        return step
+    step.state, step.error = _STATES[word], said
+    step.seconds = float(seconds) if seconds else step.seconds
+    return step
+
+
+def _log(step: BuildStep, line: str) -> BuildStep:
+    step.tail.append(line)
+    if found := _NINJA.match(line):
+        done, total = int(found[1]), int(found[2])
+        step.counted = (min(done, total), total) if total else None
+    return step
+
+
+def _status(step: BuildStep, text: str) -> BuildStep:
+    if found := _SIZES.match(text):
+        done, total = size_bytes(found["done"]), size_bytes(found["total"])
+        if done is not None and total:
+            step.parts[found["id"]] = (min(done, total), total)
+    return step
+
+
+def size_bytes(text: str) -> int | None:
+    """`12.58MB` as bytes (decimal units; `MiB` binary); None for anything else."""
+    found = re.fullmatch(r"([\d.]+) ?([kKMGT]?)(i?)B", text)
+    if not found or found[1].count(".") > 1 or found[1] == ".":
+        return None
+    if found[3]:
+        return round(float(found[1]) * 1024 ** "kMGT".find(found[2].replace("K", "k")) * 1024)
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def _objects(told: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    listed = told.get(key)
+    return (item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else iter(())

@@ -1,0 +1,102 @@
+"""A copy's log as values: `dd`'s progress, what the two ends said, and how each stage ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
+_ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
+_ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteProgress:
+    """Bytes that passed so far."""
+
+    done: int
+    elapsed_s: float
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """Mean bytes per second; None in the first moment."""
+        return self.done / self.elapsed_s if self.elapsed_s > 0 else None
+
+    def eta_s(self, total: int | None) -> float | None:
+        """Seconds until `total` bytes passed, at the mean rate; None when that cannot be said."""
+        if not total or not self.rate_per_s:
+            return None
+        return max(0.0, (total - self.done) / self.rate_per_s)
+
+
+def byte_progress(line: str) -> ByteProgress | None:
+    """What one line of `dd` (LC_ALL=C) says; None when it is no such line."""
+    found = _BYTES.match(line.strip())
+    return ByteProgress(int(found[1]), float(found[2])) if found else None
+
+
+def stage_ends(line: str) -> Mapping[str, int | None] | None:
+    """The exit status of each stage (None: it has none) from the copy's last line; None for other lines."""
+    found = _ENDS.match(line.strip())
+    if not found:
+        return None
+    return {name: _status(found[i]) for i, name in enumerate(("save", "stream", "load"), 1)}
+
+
+def _status(word: str) -> int | None:
+    return int(word) if word.lstrip("-").isdigit() else None
+
+
+class CopyLog:
+    """Feed it every line of a copy's log; it knows the bytes, how the stages ended, and what was said."""
+
+    def __init__(self) -> None:
+        self.progress: ByteProgress | None = None
+        self.ends: Mapping[str, int | None] | None = None
+        self.all_sent = False
+        """The stream is over; what follows is the receiver's own work (more than half of the time)."""
+        self.said: dict[str, list[str]] = {"save": [], "load": []}
+
+    def feed(self, line: str) -> ByteProgress | None:
+        """New progress, when the line tells any."""
+        if told := byte_progress(line):
+            self.progress = told
+            return told
+        self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
+        self.ends = stage_ends(line) or self.ends
+        who, sign, words = line.partition(": ")
+        if sign and who in self.said:
+            self.said[who].append(words.strip())
+        return None
+
+    @property
+    def ok(self) -> bool:
+        """Every stage ended with 0, and the receiver did not say that it could not unpack."""
+        good = self.ends is not None and all(status == 0 for status in self.ends.values())
+        return good and not any("Error unpacking" in words for words in self.said["load"])
+
+    def cause(self) -> str:
+        """Why it failed: the side that failed first, then what the other one said."""
+        if self.ends is None:
+            return "its end was not seen"
+        blamed = (
+            ("save", "load")
+            if self.ends["save"] not in _BY_US and self.ends["load"] != 255
+            else ("load", "save")
+        )
+        words = [f"{_WHO[who]}: {'; '.join(self.said[who][-3:])}" for who in blamed if self.said[who]]
+        return " — ".join(words) or f"stages ended with {dict(self.ends)}"
+
+    def login_refused(self) -> bool:
+        """The receiver did not let the sender's ssh in."""
+        return any("Permission denied (" in words for words in self.said["load"])
+
+    def key_refused(self) -> bool:
+        """The sender saw another host key than the console."""
+        return any("Host key verification failed" in words for words in self.said["load"])
+
+
+_BY_US = (0, 141, 143, None)
+"""Ends of `docker save` that are the consequence of the far side's end: broken pipe, and our own TERM."""
+_WHO = {"save": "sender", "load": "receiver"}

@@ -1,0 +1,26 @@
+"""The answer of the one question that is put to each end of a copy (remote/transfer.py asks it)."""
+
+from __future__ import annotations
+
+from sparkconsole.model.copying import CopySite
+
+
+def copy_site(text: str) -> CopySite:
+    """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
+    told: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if value.strip():
+            told.setdefault(key, []).append(value.strip())
+
+    def one(key: str) -> str:
+        return told.get(key, [""])[-1]
+
+    return CopySite(
+        login=one("login"),
+        port=int(one("port")) if one("port").isdigit() else 22,
+        folder=one("folder"),
+        driver=one("driver"),
+        free_bytes=int(one("free")) if one("free").isdigit() else None,
+        host_keys=tuple(k for k in told.get("key", []) if len(k.split()) == 2),
+    )

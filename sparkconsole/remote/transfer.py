@@ -1,0 +1,143 @@
+"""How an image travels from node to node. `Transfer` is the one interface: `FULL_STREAM` sends all of it,
+without a temporary file of ours; what sends less only has to say how many bytes and which command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from sparkconsole.errors import CommandFailed, SparkError
+from sparkconsole.model.copying import CopySite, Receiver, known_hosts, ssh_argv
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.parse.copy_site import copy_site
+from sparkconsole.remote.shell import Pipe, Shell
+
+CHUNK_BYTES = 1 << 20
+
+
+class Transfer(Protocol):
+    """One way to copy: decided on the console, carried out by a detached job in its folder on the sender.
+
+    The job's log has `dd`'s progress lines, `save: `, `load: ` before what the two ends said, and a last line
+    `copy ended: save=N stream=N load=N`; parse/byte_progress.py reads it.
+    """
+
+    sentence: str
+    """What it does, for the plan."""
+
+    def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
+        """How much will travel, given what the receiver has; an estimate to within some percent."""
+
+    def files(self, receiver: Receiver) -> Mapping[str, str]:
+        """What the job's folder must have before the job starts: names and text."""
+
+    def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
+        """The job."""
+
+
+# A failure of any stage is a failure of the whole, and each stage's own words are kept. When the far side
+# ends early, `docker save` is told at once: it may still be serialising to its temporary folder for a minute.
+STREAM = """
+LC_ALL=C; export LC_ALL
+tag=$1; shift
+{ sh -c 'echo $$ >save.pid; exec docker save "$1"' save "$tag"; echo $? >save.rc; } 2>save.err |
+{ dd bs=1M iflag=fullblock status=progress; echo $? >stream.rc; } |
+{ "$@" >load.out 2>load.err; rc=$?; echo $rc >load.rc
+  if [ $rc -ne 0 ]; then
+    n=0; while [ ! -s save.pid ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done
+    [ -e save.rc ] || kill -TERM "$(cat save.pid)" 2>/dev/null
+  fi; }
+echo
+sed 's/^/save: /' save.err; sed 's/^/load: /' load.out load.err
+said(){ cat "$1.rc" 2>/dev/null || echo none; }
+echo "copy ended: save=$(said save) stream=$(said stream) load=$(said load)"
+[ "$(said save) $(said stream) $(said load)" = "0 0 0" ] && ! grep -q 'Error unpacking' load.out load.err
+"""
+
+
+class FullStream:
+    """`docker save | dd | ssh … docker load`: works between every engine and store."""
+
+    sentence = "the whole image, streamed"
+
+    def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
+        """All of it, whatever the receiver has."""
+        return image.size_bytes
+
+    def files(self, receiver: Receiver) -> Mapping[str, str]:
+        """The only host keys that the sender's ssh will believe."""
+        return {"known_hosts": known_hosts(receiver)}
+
+    def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
+        """The pipeline as one script; tag and ssh line are its arguments."""
+        return ("sh", "-c", STREAM, "copy", tag, *ssh_argv(receiver), "docker", "load")
+
+
+FULL_STREAM: Transfer = FullStream()
+
+
+# sshd says its own port in SSH_CONNECTION, whatever forwarding lies between it and the console. The host keys
+# come over the console's verified connection, so they are as sure as that one.
+SITE = r"""
+echo "login $(id -un)"
+set -- ${SSH_CONNECTION:-}; echo "port ${4:-}"
+root=$(timeout 10 docker info --format '{{.DockerRootDir}}' 2>/dev/null)
+echo "folder $root"
+echo "driver $(timeout 10 docker info --format '{{.Driver}}' 2>/dev/null)"
+[ -n "$root" ] && echo "free $(df -B1 --output=avail "$root" 2>/dev/null | tail -n 1 | tr -d ' ')"
+for f in /etc/ssh/ssh_host_*_key.pub; do [ -r "$f" ] && echo "key $(cut -d' ' -f1,2 "$f")"; done
+exit 0
+"""
+
+
+async def site(shell: Shell) -> CopySite:
+    """What this machine says of itself as one end of a copy."""
+    return copy_site((await shell.run(("sh", "-c", SITE, "copy-site"))).checked().text)
+
+
+async def usable(shell: Shell, tag: str) -> None:
+    """A container of the image can be created (and is removed again); SparkError otherwise.
+
+    The containerd store says `Loaded image` also of images that cannot be unpacked: only this tells.
+    """
+    made = await shell.run(("docker", "create", "--network", "none", "--entrypoint", "true", tag), timeout=60)
+    if not made.ok:
+        raise SparkError(
+            f"{tag} was loaded but no container can be made of it: {made.error_text.strip()}",
+            hint=f"remove it there (docker rmi {tag}) and copy again",
+            node=shell.node,
+        )
+    (await shell.run(("docker", "rm", made.text.split()[-1]))).checked()
+
+
+async def relay(sender: Shell, receiver: Shell, tag: str, sent: Callable[[int], None]) -> None:
+    """Sends the image through this machine; CommandFailed by the side that failed. `sent` hears the bytes so far.
+
+    A save that failed is never followed by a clean end of the stream, so nothing half-sent is loaded.
+    """
+    source = await sender.pipe(("docker", "save", tag))
+    sink = await receiver.pipe(("docker", "load"))
+    try:
+        if not await _pump(source, sink, sent):
+            (await sink.wait()).checked()
+            raise SparkError("docker load stopped reading", hint="copy again", node=receiver.node)
+        (await source.wait()).checked()
+        await sink.close_input()
+        (await sink.wait()).checked()
+    finally:
+        await source.kill()
+        await sink.kill()
+
+
+async def _pump(source: Pipe, sink: Pipe, sent: Callable[[int], None]) -> bool:
+    """Moves everything; False when the receiving side stopped reading (it says why when it is waited for)."""
+    total = 0
+    while chunk := await source.read(CHUNK_BYTES):
+        try:
+            await sink.write(chunk)
+        except (OSError, CommandFailed):
+            return False
+        total += len(chunk)
+        sent(total)
+    return True

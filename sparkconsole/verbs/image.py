@@ -1,0 +1,393 @@
+"""The container image: build it on one node, copy it to the others, see what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet import building, copying, delivering
+from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.image import BuildSpec, content_id, full_name, host_list, key_values
+from sparkconsole.model.job import Job, JobKind, Run
+from sparkconsole.model.plan import Plan, PlanOutcome, Step, Tier
+from sparkconsole.model.progress import Report
+from sparkconsole.model.text import hours, size
+from sparkconsole.remote.transfer import FULL_STREAM
+from sparkconsole.verbs.registry import follower, verb
+from sparkconsole.verbs.session import Deed, Here, Session
+
+Flag = Parameter(negative="")
+Many = Parameter(consume_multiple=True, negative="")
+
+
+@verb("image build", tier=Tier.RECOVERABLE)
+async def build(
+    session: Here,
+    *,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    rebuild_deps: Annotated[bool, Flag] = False,
+    rebuild_vllm: Annotated[bool, Flag] = False,
+    triton_ref: str = "v3.5.1",
+    vllm_ref: str = "main",
+    build_jobs: Annotated[int, Parameter(name=["--build-jobs", "-j"])] = 16,
+    copy_to: Annotated[
+        list[str] | None,
+        Parameter(
+            name=["--copy-to", "-c", "--copy-to-host", "--copy-to-hosts"], consume_multiple=True, negative=""
+        ),
+    ] = None,
+    copy_parallel: Annotated[bool, Flag] = False,
+    no_build: Annotated[bool, Flag] = False,
+    recipe: str = "vllm-node",
+    build_arg: Annotated[list[str] | None, Parameter(negative="")] = None,
+    network: str = "",
+    no_cache: Annotated[bool, Flag] = False,
+    full_log: Annotated[bool, Flag] = False,
+    least_free: float | None = None,
+    on: str | None = None,
+) -> Answer | Deed:
+    """Build the image on one node and, with --copy-to, copy it to others.
+
+    The build runs detached on the node and goes on when this console ends. Every build is also kept under a
+    dated tag. The SSH user of the copies is the global --user (-u).
+
+    Parameters
+    ----------
+    tag
+        Name of the image; by default the cluster's (vllm-node).
+    rebuild_deps
+        Build the dependencies again, whatever is cached.
+    rebuild_vllm
+        Fetch and build vLLM again, whatever is cached.
+    triton_ref
+        Triton commit, branch or tag.
+    vllm_ref
+        vLLM commit, branch or tag.
+    build_jobs
+        Compilers at the same time.
+    copy_to
+        Hosts to copy to, separated by spaces or commas; `all`: every other node.
+    copy_parallel
+        Copy to all hosts at the same time.
+    no_build
+        Only copy what is there; needs --copy-to.
+    recipe
+        vllm-node, vllm-node-wheels, vllm-node-cpu, or a folder with a Dockerfile.
+    build_arg
+        KEY=VALUE for the Dockerfile; repeatable.
+    network
+        Network of the build's commands, as docker build --network.
+    no_cache
+        Use nothing that is cached.
+    full_log
+        Show every line of the build; without it the steps (the journal keeps all lines).
+    least_free
+        GB that must be free on the node; by default what the recipe usually needs.
+    on
+        Node to build on; by default the head.
+    """
+    hosts = host_list(copy_to or ())
+    if copy_to is not None and not hosts:
+        raise WrongUsage("--copy-to names no host", hint="-c spark2, -c spark2,spark3, or -c all")
+    if no_build and not hosts:
+        raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
+    sender = _node(session, on)
+    words = {"tag": tag or session.cluster.image, "recipe": recipe, "network": network, "no_cache": no_cache}
+    refs = {"triton_ref": triton_ref, "vllm_ref": vllm_ref, "build_jobs": build_jobs}
+    again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
+    spec = _spec({**words, **refs, **again, "build_args": key_values(build_arg or ())})
+    if no_build:
+        return await _copy_deed(session, spec.tag, sender, hosts, parallel=copy_parallel)
+    return await _build_deed(
+        session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
+    )
+
+
+def _spec(words: Mapping[str, Any]) -> BuildSpec:
+    try:
+        return BuildSpec.model_validate(words)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "--" + "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+        cause = first["msg"].removeprefix("Value error, ")
+        raise WrongUsage(f"{where}: {cause}", hint="sparkconsole image build --help") from error
+
+
+def _node(session: Session, name: str | None) -> str:
+    if name is None:
+        return session.fleet.head
+    found = session.cluster.node(name)
+    if found is None:
+        raise WrongUsage(
+            f"no node is called {name!r}", hint=f"known: {', '.join(session.fleet.names) or 'none'}"
+        )
+    return found.name
+
+
+async def _build_deed(
+    session: Session,
+    spec: BuildSpec,
+    node: str,
+    hosts: Sequence[str],
+    *,
+    parallel: bool,
+    full_log: bool,
+    least_free: float | None,
+) -> Deed:
+    fleet = session.fleet
+    receivers = copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
+    folder = building.recipe_folder(spec.recipe)
+    running = await building.running_build(fleet, session.journal, node, spec.tag)
+    if running is not None:
+        job, plan = (
+            running,
+            Plan(f"Follow the build of {spec.tag} that runs on {node} already ({running.id})"),
+        )
+    else:
+        seen = await building.look(fleet, node, spec)
+        building.require_builder(folder, seen)
+        building.require_room(spec, seen, least_free)
+        job = building.build_job(fleet, spec, seen, full_log=full_log)
+        plan = building.build_plan(spec, seen, job, folder)
+    found = await copying.survey(fleet, spec.tag, None, receivers)
+    ways = tuple(copying.with_job(d, spec.tag, node, None, FULL_STREAM) for d in found)
+    after = ("build",) if running is None else ()
+    copies = tuple(step for d in ways for step in copying.delivery_steps(d, FULL_STREAM, after))
+    shown = replace(
+        plan, steps=(*plan.steps, *copies), notes=(*plan.notes, *copying.copy_notes(ways, spec.tag))
+    )
+
+    async def carry(report: Report) -> Answer:
+        _write_down(session, (job, *(d.job for d in ways if d.job)))
+        _require(await carry_out(fleet, plan, report), plan.steps)
+        built = await follow_build(session, _run(session), job, report)
+        if built.exit_code or not ways:
+            return built
+        return await _copy_built(session, built, ways, report, parallel=parallel)
+
+    return Deed(shown, carry)
+
+
+async def _copy_built(
+    session: Session,
+    built: Answer,
+    ways: Sequence[copying.Delivery],
+    report: Report,
+    *,
+    parallel: bool,
+) -> Answer:
+    """Looks at the receivers again, now that the image is known, and copies to those that lack it."""
+    fleet, began = session.fleet, session.fleet.clock.monotonic()
+    tag, node = str(built.data["tag"]), str(built.data["node"])
+    image = await copying.find_image(fleet, node, tag)
+    await copying.require_room_to_save(fleet, node, image)
+    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job])
+    fresh = {d.node.name: d for d in now}
+    todo = tuple(copying.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
+    results = await delivering.send_all(fleet, todo, report, parallel=parallel)
+    took = fleet.clock.monotonic() - began
+    copied = delivering.answer_of(results, took)
+    build_s = float(built.data["seconds"])
+    times = Sheet.of(
+        ("", "time"),
+        [
+            ("Docker Build", hours(build_s)),
+            ("Image Copy", hours(took)),
+            ("Total Time", hours(build_s + took)),
+        ],
+    )
+    data = {**built.data, "copies": copied.data}
+    return Answer(data, (*built.parts, copied.parts[0], times), exit_code=copied.exit_code)
+
+
+@verb("image copy", tier=Tier.RECOVERABLE)
+async def copy(
+    session: Here,
+    tag: str | None = None,
+    *,
+    to: Annotated[list[str] | None, Many] = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    parallel: Annotated[bool, Parameter(negative="--serial")] = False,
+    through_console: Annotated[bool, Flag] = False,
+) -> Answer | Deed:
+    """Copy the image from one node to others over the fast link.
+
+    Streamed without a temporary file; hosts that have the same content are skipped; each copy is verified on
+    the receiver; one failing host stops no other. The SSH user is the global --user (-u).
+
+    Parameters
+    ----------
+    tag
+        Name of the image; by default the cluster's (vllm-node).
+    to
+        Nodes or addresses, separated by spaces or commas; `all`: every other node (the default).
+    from_
+        Node that has the image; by default the head.
+    parallel
+        All hosts at the same time, instead of one after the other.
+    through_console
+        Send it through this machine, when the sender may not log in at the receiver; slower.
+    """
+    hosts = host_list(to) if to is not None else ("all",)
+    if not hosts:
+        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
+    sender = _node(session, from_)
+    words = (tag or session.cluster.image, sender, hosts)
+    return await _copy_deed(session, *words, parallel=parallel, through_console=through_console)
+
+
+async def _copy_deed(
+    session: Session,
+    tag: str,
+    sender: str,
+    hosts: Sequence[str],
+    *,
+    parallel: bool,
+    through_console: bool = False,
+) -> Answer | Deed:
+    fleet = session.fleet
+    nodes = copying.resolve(session.cluster, fleet, hosts, sender)
+    image = await copying.find_image(fleet, sender, tag)
+    found = await copying.survey(fleet, tag, image, nodes)
+    if len(found) == 1 and found[0].problem is not None:
+        raise found[0].problem
+    if not any(d.to_send for d in found):
+        return delivering.answer_of([delivering.untouched(d) for d in found])
+    await copying.require_room_to_save(fleet, sender, image)
+    if through_console:
+        return _relay_deed(session, tag, sender, found, parallel)
+    ways = tuple(copying.with_job(d, tag, sender, image, FULL_STREAM) for d in found)
+
+    async def carry(report: Report) -> Answer:
+        began = fleet.clock.monotonic()
+        _write_down(session, tuple(d.job for d in ways if d.job))
+        results = await delivering.send_all(fleet, ways, report, parallel=parallel)
+        return delivering.answer_of(results, fleet.clock.monotonic() - began)
+
+    return Deed(copying.copy_plan(ways, tag, sender), carry)
+
+
+def _relay_deed(
+    session: Session, tag: str, sender: str, found: Sequence[copying.Delivery], parallel: bool
+) -> Deed:
+    async def carry(report: Report) -> Answer:
+        began = session.fleet.clock.monotonic()
+        results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
+        return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
+
+    return Deed(copying.relay_plan(found, tag, sender), carry)
+
+
+@verb("image list")
+async def list_images(session: Here, tag: str | None = None) -> Answer:
+    """Show which image is on which node, and whether it is the same one everywhere.
+
+    Parameters
+    ----------
+    tag
+        Only this image; by default all that have a name.
+    """
+    from sparkconsole.remote.docker import images
+
+    asked = await session.fleet.ask(images)
+    have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in told(asked).items()}
+    errors = failed(asked)
+    tags = sorted({name for found in have.values() for name in found})
+    nodes = session.fleet.names
+    rows = [
+        (
+            name,
+            *(_cell(have.get(node), name, session.fleet.clock.now()) for node in nodes),
+            _verdict(name, have, errors),
+        )
+        for name in tags
+    ]
+    data = {
+        "images": {
+            name: {node: _image_data(found[name]) for node, found in have.items() if name in found}
+            for name in tags
+        },
+        "verdicts": {name: _verdict(name, have, errors) for name in tags},
+        "unknown": {node: error.as_data() for node, error in errors.items()},
+    }
+    lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
+    parts: tuple[Sheet | str, ...] = (Sheet.of(("image", *nodes, "content"), rows), *lines)
+    return Answer(data, parts, exit_code=max((e.exit_code for e in errors.values()), default=0))
+
+
+def _wanted(name: str, tag: str | None) -> bool:
+    return bool(name) and "<none>" not in name and (tag is None or full_name(name) == full_name(tag))
+
+
+def _cell(found: Mapping[str, ImageIdentity] | None, name: str, now: datetime) -> str | None:
+    if found is None:
+        return "unknown"
+    image = found.get(name)
+    return f"{content_id(image)} {size(image.size_bytes)} {_age(image.created, now)}" if image else None
+
+
+def _age(created: datetime | None, now: datetime) -> str:
+    if created is None:
+        return "age unknown"
+    days = (now - created).total_seconds() / 86400
+    return f"{days:.0f} d" if days >= 1 else f"{max(0, days * 24):.0f} h"
+
+
+def _verdict(
+    name: str, have: Mapping[str, Mapping[str, ImageIdentity]], errors: Mapping[str, SparkError]
+) -> str:
+    there = [found[name] for found in have.values() if name in found]
+    missing = [node for node, found in have.items() if name not in found]
+    if not all(same_content(there[0], other) for other in there[1:]):
+        return "differs"
+    if missing:
+        return f"missing on {', '.join(missing)}"
+    return f"same, {', '.join(errors)} unknown" if errors else "same"
+
+
+def _image_data(image: ImageIdentity) -> dict[str, Any]:
+    return {
+        "content": content_id(image),
+        "id": image.id,
+        "platform": image.platform,
+        "size_bytes": image.size_bytes,
+        "created": str(image.created) if image.created else None,
+        "labels": {k: v for k, v in image.labels.items() if k.startswith("org.sparkconsole.")},
+    }
+
+
+@follower(JobKind.BUILD)
+async def follow_build(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a build to its verified end."""
+    return await building.follow(session.fleet, session.journal, run, job, report)
+
+
+@follower(JobKind.COPY)
+async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a copy to its verified end."""
+    return delivering.answer_of((await delivering.follow_one(session.fleet, job, report),))
+
+
+def _run(session: Session) -> Run:
+    if session.run is None:
+        raise SparkError("this deed was carried out without a run in the journal")
+    return session.run
+
+
+def _write_down(session: Session, jobs: Sequence[Job]) -> None:
+    session.run = session.journal.add_jobs(_run(session), jobs)
+
+
+def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:
+    """SparkError with the first step that did not succeed."""
+    for end in outcome.failures():
+        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
