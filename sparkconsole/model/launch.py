@@ -1,7 +1,7 @@
 """What a person may say about a launch, and the exact `docker run` that comes of it on each node.
 
-The arguments are those of the scripts this replaces, with two deliberate differences: no `--rm` (a container is
-removed by us, after its log was kept), and Ray's dashboard listens on the node's loopback only.
+The arguments are those of the scripts this replaces, with two deliberate differences: no `--rm` (a container
+is removed by us, after its log was kept), and Ray's dashboard listens on the node's loopback only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -182,7 +183,7 @@ def at_home(word: str, home: str) -> str:
 
 
 def without_secret_values(words: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """`HF_TOKEN=…` becomes `HF_TOKEN` where the environment holds that very value; WrongUsage where it does not."""
+    """`HF_TOKEN=…` becomes `HF_TOKEN` where the environment holds that very value; WrongUsage elsewhere."""
     return tuple(_without_secret_value(word, environ) for word in words)
 
 
@@ -227,6 +228,6 @@ def _each(flag: str, values: Iterable[str]) -> tuple[str, ...]:
 
 def _values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
     """What follows any of `flags` in `words`, written apart or with an equals sign."""
-    apart = (after for word, after in zip(words, words[1:], strict=False) if word in flags)
+    apart = (after for word, after in pairwise(words) if word in flags)
     joined = (w.partition("=")[2] for w in words if w.partition("=")[0] in flags and "=" in w)
     return (*apart, *joined)

@@ -1,4 +1,4 @@
-"""`GET /api/v0/nodes` of Ray's dashboard (2.4 and later) becomes members; what it does not say stays unsaid."""
+"""`GET /api/v0/nodes` of Ray's dashboard becomes members; what it does not say stays unsaid."""
 
 from __future__ import annotations
 

@@ -1,0 +1,44 @@
+"""What a node says about the place where a launch happens: its home, memory, listeners, and the container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A container of exactly the name that was asked for."""
+
+    running: bool
+    exit_code: int
+    image: str
+    """The name it was started from."""
+    image_id: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    oom_killed: bool = False
+    pids: frozenset[int] = frozenset()
+    """Its processes, as the node numbers them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One look at a node."""
+
+    node: str
+    home: str
+    available_bytes: int
+    """MemAvailable."""
+    listening: frozenset[int]
+    """TCP ports somebody listens on, on any address."""
+    found: Found | None = None
+    """None: there is no container of that name, running or not."""
+
+    @property
+    def running(self) -> bool:
+        """The container is there and runs."""
+        return self.found is not None and self.found.running
+
+    def taken(self, ports: Iterable[int]) -> tuple[int, ...]:
+        """Those of `ports` on which somebody listens."""
+        return tuple(sorted(self.listening.intersection(ports)))

@@ -1,0 +1,91 @@
+"""A command in a container, its two outputs kept apart and its status kept, over one pipe."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sparkconsole.errors import Unreachable
+from sparkconsole.remote.shell import Pipe, Shell
+
+MARK = "SPARKCONSOLE_EXEC"
+"""Environment variable by which the processes of one `exec` are found again inside the container."""
+
+# Frames on standard output: "1 LENGTH\n" or "2 LENGTH\n", then that many bytes. Standard input is inherited.
+_RELAY = """
+import os, subprocess, sys, threading
+run = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+lock = threading.Lock()
+def relay(kind, pipe):
+    while data := os.read(pipe.fileno(), 65536):
+        with lock:
+            sys.stdout.buffer.write(b"%d %d\\n" % (kind, len(data)) + data)
+            sys.stdout.buffer.flush()
+threads = [threading.Thread(target=relay, args=a) for a in ((1, run.stdout), (2, run.stderr))]
+for t in threads: t.start()
+for t in threads: t.join()
+code = run.wait()
+os._exit(code if code >= 0 else 128 - code)
+"""
+_END = """
+for e in /proc/[0-9]*/environ; do
+  if tr '\\0' '\\n' <"$e" 2>/dev/null | grep -qx -- "$1"; then p=${e#/proc/}; kill -TERM "${p%/environ}"; fi
+done 2>/dev/null; :
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of one of the two outputs."""
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+
+def exec_argv(container: str, argv: Sequence[str], *, mark: str = "", stdin: bool = False) -> tuple[str, ...]:
+    """The `docker exec` of a command whose words arrive byte for byte."""
+    flags = (*(("-i",) if stdin else ()), *(("-e", f"{MARK}={mark}") if mark else ()))
+    return ("docker", "exec", *flags, container, *argv)
+
+
+async def start_exec(
+    shell: Shell, container: str, argv: Sequence[str], *, mark: str, stdin: bool = False
+) -> Pipe:
+    """Starts the command; `pieces` reads it, the pipe's own `wait` has its status."""
+    return await shell.pipe(("python3", "-c", _RELAY, *exec_argv(container, argv, mark=mark, stdin=stdin)))
+
+
+async def pieces(pipe: Pipe) -> AsyncIterator[Piece]:
+    """What the command printed, as it comes, until both its outputs are closed."""
+    rest = b""
+    while chunk := await pipe.read():
+        rest += chunk
+        while (frame := _frame(rest)) is not None:
+            piece, rest = frame
+            yield piece
+
+
+def _frame(data: bytes) -> tuple[Piece, bytes] | None:
+    """The first whole frame of `data` and what follows it; None while it is not complete."""
+    header, newline, body = data.partition(b"\n")
+    if not newline:
+        return None
+    kind, _, length = header.partition(b" ")
+    size = int(length)
+    if len(body) < size:
+        return None
+    return Piece("stdout" if kind == b"1" else "stderr", body[:size]), body[size:]
+
+
+async def status_of(pipe: Pipe, node: str) -> int:
+    """The command's own exit status; Unreachable when the connection went first."""
+    done = await pipe.wait()
+    if done.status is None:
+        raise Unreachable("the connection was lost: whether the command ended is unknown", node=node)
+    return done.status
+
+
+async def end_exec(shell: Shell, container: str, mark: str) -> None:
+    """Ends every process of that exec inside the container: closing a pipe ends only docker's client."""
+    await shell.run(("docker", "exec", container, "sh", "-c", _END, "end", f"{MARK}={mark}"), timeout=15)

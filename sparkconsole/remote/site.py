@@ -1,0 +1,39 @@
+"""One look at where a launch happens: one command that changes nothing, slow tools under a time limit."""
+
+from __future__ import annotations
+
+from sparkconsole.model.site import Site
+from sparkconsole.parse.site import parse_site
+from sparkconsole.remote.shell import Shell
+
+# Listeners are read from the kernel: `ss` is not on every machine. What docker says comes last and whole.
+_LOOK = r"""
+printf 'home %s\n' "$HOME"
+awk '/^MemAvailable:/ {printf "available %.0f\n", $2 * 1024}' /proc/meminfo
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print "listen", a[n]}'
+timeout 10 docker top "$1" -eo pid 2>/dev/null | awk 'NR > 1 {print "pid", $1}'
+said=$(timeout 15 docker container inspect -- "$1" 2>&1); status=$?
+printf 'docker %s\n%s\n' "$status" "$said"
+"""
+_ALIVE = 'for p do [ -d "/proc/$p" ] && echo "$p"; done; :'
+_LOG = 'timeout 20 docker logs --tail "$2" -- "$1" 2>&1'
+
+
+async def look(shell: Shell, container: str) -> Site:
+    """Home, memory, listeners and container of exactly that name; SparkError when docker cannot be asked."""
+    done = await shell.run(("sh", "-c", _LOOK, "launch-site", container), timeout=40)
+    return parse_site(done.checked().text, shell.node, container)
+
+
+async def still_alive(shell: Shell, pids: frozenset[int]) -> frozenset[int]:
+    """Those of `pids` that still are processes of the node."""
+    if not pids:
+        return frozenset()
+    done = await shell.run(("sh", "-c", _ALIVE, "still-alive", *map(str, sorted(pids))), timeout=15)
+    return frozenset(int(p) for p in done.checked().text.split())
+
+
+async def last_lines(shell: Shell, container: str, count: int = 200) -> tuple[str, ...]:
+    """The end of a container's log, for finding out why it ended."""
+    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, str(count)), timeout=30)
+    return tuple(done.text.splitlines())
