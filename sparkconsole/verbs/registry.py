@@ -27,6 +27,8 @@ MODULES = (
     "status",
     "image",
     "launch",
+    "stop",
+    "restart",
     "serve",
     "bench",
     "execute",
