@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.docker import ImageIdentity
 
 RECIPES = ("vllm-node", "vllm-node-wheels", "vllm-node-cpu")
 """The recipes that are shipped; anything else is a folder with a Dockerfile."""
@@ -180,9 +178,3 @@ def compare_commit(wanted: str, built: str) -> CommitCheck:
         return CommitCheck.UNKNOWN
     same = wanted.startswith(built) or built.startswith(wanted)
     return CommitCheck.EQUAL if same else CommitCheck.DIFFERENT
-
-
-def content_id(image: ImageIdentity) -> str:
-    """A short name of an image's content, equal on all nodes and in both stores (which `.Id` is not)."""
-    parts = "\n".join((image.platform, image.config_digest, *image.layers))
-    return hashlib.sha256(parts.encode()).hexdigest()[:12]

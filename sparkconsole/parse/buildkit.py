@@ -25,7 +25,6 @@ _STAGE = re.compile(r"^\[(?:(?P<stage>[^\]]*?) )?(?P<index>\d+)/(?P<total>\d+)\]
 _SIZES = re.compile(r"^(?P<id>\S+.*?)[ :]+(?P<done>[\d.]+ ?[kKMGT]?i?B) / (?P<total>[\d.]+ ?[kKMGT]?i?B)\b")
 _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _FATAL = re.compile(
     r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
     r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|"
@@ -245,9 +244,8 @@ def size_bytes(text: str) -> int | None:
     found = re.fullmatch(r"([\d.]+) ?([kKMGT]?)(i?)B", text)
     if not found or found[1].count(".") > 1 or found[1] == ".":
         return None
-    if found[3]:
-        return round(float(found[1]) * 1024 ** "kMGT".find(found[2].replace("K", "k")) * 1024)
-    return round(float(found[1]) * _UNITS[found[2]])
+    power = ("", "k", "m", "g", "t").index(found[2].lower())
+    return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
 
 
 def _objects(told: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:

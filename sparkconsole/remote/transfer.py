@@ -112,7 +112,7 @@ async def usable(shell: Shell, tag: str) -> None:
 
 
 async def relay(sender: Shell, receiver: Shell, tag: str, sent: Callable[[int], None]) -> None:
-    """Sends the image through this machine; CommandFailed by the side that failed. `sent` hears the bytes so far.
+    """Sends the image through this machine; CommandFailed by the side that failed; `sent` hears all bytes.
 
     A save that failed is never followed by a clean end of the stream, so nothing half-sent is loaded.
     """

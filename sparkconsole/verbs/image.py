@@ -16,7 +16,7 @@ from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image import BuildSpec, content_id, full_name, host_list, key_values
+from sparkconsole.model.image import BuildSpec, full_name, host_list, key_values
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step, Tier
 from sparkconsole.model.progress import Report
@@ -332,13 +332,16 @@ def _cell(found: Mapping[str, ImageIdentity] | None, name: str, now: datetime) -
     if found is None:
         return "unknown"
     image = found.get(name)
-    return f"{content_id(image)} {size(image.size_bytes)} {_age(image.created, now)}" if image else None
+    return f"{image.short} {size(image.size_bytes)} {_age(image.created, now)}" if image else None
 
 
-def _age(created: datetime | None, now: datetime) -> str:
-    if created is None:
+def _age(created: str, now: datetime) -> str:
+    try:
+        days = (now - datetime.fromisoformat(created)).total_seconds() / 86400
+    except (ValueError, TypeError):
         return "age unknown"
-    days = (now - created).total_seconds() / 86400
+    if days > 365 * 20:  # engines write 0001 or 1970 for images without a date
+        return "no date"
     return f"{days:.0f} d" if days >= 1 else f"{max(0, days * 24):.0f} h"
 
 
@@ -356,11 +359,11 @@ def _verdict(
 
 def _image_data(image: ImageIdentity) -> dict[str, Any]:
     return {
-        "content": content_id(image),
+        "content": image.short,
         "id": image.id,
         "platform": image.platform,
         "size_bytes": image.size_bytes,
-        "created": str(image.created) if image.created else None,
+        "created": image.created,
         "labels": {k: v for k, v in image.labels.items() if k.startswith("org.sparkconsole.")},
     }
 

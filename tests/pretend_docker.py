@@ -1,0 +1,146 @@
+"""Nodes made of this machine: real shells, jobs and pipelines, with a `docker` and an `ssh` of a few lines each.
+
+An engine is a folder; an image is a file in it. `save` and `load` have a format with an end, so that a stream that
+was cut is noticed the way the real engine notices it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.shell import Shell
+
+DOCKER = r"""#!/bin/sh
+file(){ case $1 in *:*) n=$1;; *) n=$1:latest;; esac; echo "$ENGINE/images/$n"; }
+fault(){ [ -e "$ENGINE/fault-$1" ]; }
+case $1 in
+--version) echo "Docker version 28.2.2, build 1";;
+buildx) fault buildx && exit 1; exit 0;;
+info) case $3 in *RootDir*) echo "$ENGINE";; *) echo overlay2;; esac;;
+save)
+  fault save-hangs && exec sleep 300
+  [ -e "$(file "$2")" ] || { echo "Error response from daemon: reference does not exist" >&2; exit 1; }
+  echo "$2"; cat "$(file "$2")"
+  fault save && { echo "Error response from daemon: read error" >&2; exit 1; }
+  echo END;;
+load)
+  fault load && { echo "write /tmp/x: no space left on device" >&2; exit 1; }
+  in=$ENGINE/incoming.$$; cat >"$in"
+  [ "$(tail -n 1 "$in")" = END ] || { rm "$in"; echo "unexpected EOF" >&2; exit 1; }
+  name=$(head -n 1 "$in"); sed '1d;$d' "$in" >"$(file "$name")"; rm "$in"
+  fault unpack && echo "Error unpacking image $name"
+  fault other && echo other >>"$(file "$name")"
+  echo "Loaded image: $name";;
+create)
+  for last; do :; done
+  fault create && { echo "Error response from daemon: no such layer" >&2; exit 1; }
+  [ -e "$(file "$last")" ] || exit 1; : >"$ENGINE/containers/c1"; echo c1;;
+rm) rm "$ENGINE/containers/$2" && echo "$2";;
+build)
+  printf '%s\n' "$@" >"$ENGINE/build.argv"; for context; do :; done; ls "$context" >"$ENGINE/build.context"
+  cat "$ENGINE/build.log" >&2
+  while [ -e "$ENGINE/build.wait" ]; do sleep 0.05; done
+  [ -e "$ENGINE/build.rc" ] && exit "$(cat "$ENGINE/build.rc")"
+  while [ $# -gt 0 ]; do [ "$1" = -t ] && cp "$ENGINE/build.out" "$(file "$2")"; shift; done; exit 0;;
+*) echo "pretend docker: $1?" >&2; exit 64;;
+esac
+"""
+
+SSH = r"""#!/bin/sh
+printf '%s\n' "$@" >"$WORLD/ssh.argv"
+while [ "${1#-}" != "$1" ]; do
+  case $2 in HostKeyAlias=*) name=${2#*=};; UserKnownHostsFile=*) keys=${2#*=};; esac; shift 2
+done
+target=$1; host=${1#*@}; shift
+[ -e "$WORLD/refused-$host" ] && { echo "$target: Permission denied (publickey,password)." >&2; exit 255; }
+grep -q "^$name ssh-ed25519 AAAA" "$keys" || { echo "Host key verification failed." >&2; exit 255; }
+[ -e "$WORLD/hosts/$host" ] || { echo "ssh: connect to host $host port 22: No route to host" >&2; exit 255; }
+echo "$host" >>"$WORLD/logins"
+ENGINE=$(cat "$WORLD/hosts/$host") exec sh -c "$*"
+"""
+
+
+class PretendWorld:
+    """The machines and the way between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.nodes = folder, {}  # type: Path, dict[str, PretendNode]
+        for name, text in {"docker": DOCKER, "ssh": SSH, "git": "#!/bin/sh\nexit 128\n"}.items():
+            program = folder / "bin" / name
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(text)
+            program.chmod(0o755)
+        (folder / "hosts").mkdir()
+        keys = folder / "etc-ssh"
+        keys.mkdir()
+        (keys / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 AAAA comment\n")
+
+    def node(self, name: str, address: str) -> PretendNode:
+        """A new machine that others reach at `address`."""
+        node = self.nodes[name] = PretendNode(name, self)
+        (self.folder / "hosts" / address).write_text(str(node.engine))
+        return node
+
+    def logins(self) -> list[str]:
+        """The machines that somebody logged in at, node to node."""
+        file = self.folder / "logins"
+        return file.read_text().split() if file.exists() else []
+
+
+class PretendNode(LocalShell):
+    """One machine: this one, with a home and an engine of its own."""
+
+    def __init__(self, name: str, world: PretendWorld) -> None:
+        super().__init__(name)
+        self.world, self.home = world, world.folder / name
+        self.engine = self.home / "engine"
+        for folder in ("images", "containers"):
+            (self.engine / folder).mkdir(parents=True)
+
+    def put(self, tag: str, content: str) -> None:
+        """Gives the engine an image."""
+        (self.engine / "images" / tag).write_text(content)
+
+    def break_(self, *faults: str) -> None:
+        """Lets the engine fail at something."""
+        for fault in faults:
+            (self.engine / f"fault-{fault}").touch()
+
+    def jobs(self) -> list[str]:
+        """Folders of jobs that are on the machine."""
+        folder = self.home / ".local/state/sparkconsole/jobs"
+        return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+    async def _process(self, argv: Sequence[str], *rest: Any, **more: Any) -> asyncio.subprocess.Process:
+        path = f"{self.world.folder}/bin:{os.environ['PATH']}"
+        place = {"PATH": path, "HOME": self.home, "ENGINE": self.engine, "WORLD": self.world.folder}
+        words = [f"{key}={value}" for key, value in place.items()]
+        return await super()._process(("env", *words, *argv), *rest, **more)
+
+
+def _identity(file: Path, tag: str) -> ImageIdentity:
+    content = file.read_text()
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    labels = dict(line[6:].split("=", 1) for line in content.splitlines() if line.startswith("LABEL "))
+    size, made = len(content), "2025-12-19T12:00:00Z"
+    return ImageIdentity(tag, f"sha256:{digest}", "linux/arm64", (digest,), "cfg", size, made, labels)
+
+
+async def image(shell: Shell, tag: str) -> ImageIdentity | None:
+    """As sparkconsole.remote.docker.image."""
+    assert isinstance(shell, PretendNode)
+    file = shell.engine / "images" / (tag if ":" in tag else f"{tag}:latest")
+    return _identity(file, tag) if file.exists() else None
+
+
+async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """As sparkconsole.remote.docker.images."""
+    assert isinstance(shell, PretendNode)
+    return tuple(_identity(f, f.name) for f in sorted((shell.engine / "images").iterdir()))
