@@ -1,0 +1,240 @@
+"""The fast links of one machine and what is chosen from them: the interface for TCP, the devices for RDMA.
+
+Facts about GB10: each cage has two PCIe halves, so one cable is two netdevs and two RDMA devices (twins).
+Twins have the same function digit and one `sys_image_guid` with the whole machine; both are needed for full
+bandwidth, one address is enough. No tool promises an order of lines.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sparkconsole.errors import SparkError
+
+
+@dataclass(frozen=True, slots=True)
+class Gid:
+    """One entry of a port's GID table."""
+
+    index: int
+    value: str
+    kind: str
+    """`RoCE v2` or `IB/RoCE v1`."""
+
+    @property
+    def routable(self) -> bool:
+        """RoCE v2 over an IPv4 address: what NCCL should use."""
+        return self.kind == "RoCE v2" and self.value.startswith("0000:0000:0000:0000:0000:ffff:")
+
+
+@dataclass(frozen=True, slots=True)
+class Hca:
+    """One RDMA device's port."""
+
+    device: str
+    netdev: str = ""
+    port: int = 1
+    up: bool | None = None
+    """None: nobody said."""
+    rate: str = ""
+    image_guid: str = ""
+    """The machine's, shared by all its ports."""
+    gids: tuple[Gid, ...] = ()
+
+    @property
+    def cage(self) -> tuple[str, str]:
+        """The same for twins: the machine and the function digit."""
+        digit = re.search(r"f(\d+)(?:np\d+)?$", self.device) or re.search(r"f(\d+)(?:np\d+)?$", self.netdev)
+        return (self.image_guid, digit[1] if digit else self.device)
+
+    @property
+    def gid_index(self) -> int | None:
+        """Where RoCE v2 over IPv4 stands in the table; normally 3, but not always."""
+        return next((g.index for g in self.gids if g.routable), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Netdev:
+    """One network interface."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    """IPv4 with prefix length."""
+    mtu: int | None = None
+    up: bool | None = None
+
+    @property
+    def networks(self) -> tuple[ipaddress.IPv4Network, ...]:
+        """The subnets it is in."""
+        return tuple(ipaddress.IPv4Interface(a).network for a in self.addresses)
+
+    @property
+    def link_local(self) -> bool:
+        """All it has is 169.254: gone or changed after a reboot."""
+        return bool(self.addresses) and all(ipaddress.IPv4Interface(a).is_link_local for a in self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """What a machine says of its links."""
+
+    hcas: tuple[Hca, ...] = ()
+    netdevs: tuple[Netdev, ...] = ()
+    unparsed: tuple[str, ...] = ()
+    """Lines that were not understood."""
+
+    def netdev(self, name: str) -> Netdev | None:
+        """The interface of that name."""
+        return next((n for n in self.netdevs if n.name == name), None)
+
+    @property
+    def up(self) -> tuple[Hca, ...]:
+        """RDMA ports with a link."""
+        return tuple(h for h in self.hcas if h.up)
+
+    def fast(self) -> tuple[Netdev, ...]:
+        """Interfaces of RDMA ports with a link, in the order of the devices."""
+        return tuple(n for h in self.up if (n := self.netdev(h.netdev)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeNetwork:
+    """What one node uses."""
+
+    eth_if: str
+    address: str
+    hcas: tuple[str, ...] = ()
+    mtu: int | None = None
+    gid_index: int | None = None
+    """Told, not pinned: a pinned index breaks when the table moves."""
+    warnings: tuple[str, ...] = ()
+
+
+def choose_network(
+    fabric: Fabric, *, eth_if: str | None = None, ib_if: Sequence[str] = (), peers: Sequence[Fabric] = ()
+) -> NodeNetwork:
+    """The interface and RDMA devices of one node; what a person said wins.
+
+    Ethernet: an Up interface with IPv4, reaching a peer first, lasting address first, without capital P first
+    (the seed's rule for twins). RDMA: every device of the cages that reach a peer, twins included.
+    """
+    netdev = _told(fabric, eth_if) if eth_if else _best(fabric, peers)
+    address = str(ipaddress.IPv4Interface(netdev.addresses[0]).ip)
+    hcas = _named(fabric, ib_if) if ib_if else _reaching(fabric, netdev, peers)
+    first = next((h for h in hcas if h.netdev == netdev.name), hcas[0] if hcas else None)
+    return NodeNetwork(
+        eth_if=netdev.name,
+        address=address,
+        hcas=tuple(h.device for h in hcas),
+        mtu=netdev.mtu,
+        gid_index=first.gid_index if first else None,
+        warnings=tuple(_warnings(fabric, netdev, hcas, chosen=bool(ib_if))),
+    )
+
+
+def _told(fabric: Fabric, name: str) -> Netdev:
+    netdev = fabric.netdev(name)
+    if netdev is None:
+        known = ", ".join(n.name for n in fabric.netdevs) or "none"
+        raise SparkError(f"there is no interface {name}", hint=f"--eth-if must be one of: {known}")
+    if not netdev.addresses:
+        raise SparkError(f"{name} has no IPv4 address", hint="give it one in /etc/netplan/40-cx7.yaml")
+    return netdev
+
+
+def _best(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev:
+    if not fabric.up:
+        raise SparkError(
+            "no RDMA port has a link",
+            hint="plug the QSFP cable in, or name an interface with --eth-if (slow without RDMA)",
+        )
+    addressed = [n for n in fabric.fast() if n.addresses]
+    if not addressed:
+        names = ", ".join(h.netdev for h in fabric.up)
+        raise SparkError(
+            f"no fast interface has an IPv4 address (up: {names})",
+            hint="give one an address in /etc/netplan/40-cx7.yaml",
+        )
+    return min(addressed, key=lambda n: (not reaches(n, peers), n.link_local, "P" in n.name))
+
+
+def reaches(netdev: Netdev, peers: Iterable[Fabric]) -> bool:
+    """A peer's fast interface has an address in one of its subnets."""
+    theirs = [ipaddress.IPv4Interface(a).ip for p in peers for n in p.fast() for a in n.addresses]
+    return any(address in network for network in netdev.networks for address in theirs)
+
+
+def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
+    known = {h.device: h for h in fabric.hcas}
+    unknown = [n for n in names if n not in known]
+    if unknown:
+        raise SparkError(
+            f"there is no RDMA device {', '.join(unknown)}",
+            hint=f"--ib-if must be of: {', '.join(known) or 'none'}",
+        )
+    return tuple(known[n] for n in names)
+
+
+def _reaching(fabric: Fabric, netdev: Netdev, peers: Sequence[Fabric]) -> tuple[Hca, ...]:
+    cages = {h.cage for h in fabric.up if (n := fabric.netdev(h.netdev)) and reaches(n, peers)}
+    own = {h.cage for h in fabric.up if h.netdev == netdev.name}
+    return tuple(
+        sorted((h for h in fabric.up if h.cage in (cages or own)), key=lambda h: ("P" in h.device, h.device))
+    )
+
+
+def _warnings(fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], *, chosen: bool) -> Iterable[str]:
+    if netdev.link_local:
+        yield f"{netdev.name} has only a link-local address: it may change at a reboot"
+    if not hcas:
+        yield f"{netdev.name} has no RDMA device: NCCL will use TCP, ten times slower"
+        return
+    names = {h.device for h in hcas}
+    left = [h for h in fabric.up if h.device not in names]
+    if left and not chosen:
+        yield f"{', '.join(h.device for h in left)} is up but reaches no other node: left out"
+    for hca in hcas:
+        twins = [h for h in fabric.hcas if h.cage == hca.cage and h.device != hca.device]
+        if not chosen and any(t.up is False for t in twins):
+            yield f"only {hca.device} of its port is up: half the bandwidth"
+    shared = _shared_subnets(fabric, hcas)
+    if shared:
+        yield f"{' and '.join(shared)} are in one subnet: routing may mix them"
+
+
+def _shared_subnets(fabric: Fabric, hcas: Sequence[Hca]) -> tuple[str, ...]:
+    seen: dict[ipaddress.IPv4Network, str] = {}
+    for netdev in (n for h in hcas if (n := fabric.netdev(h.netdev))):
+        for network in netdev.networks:
+            if seen.setdefault(network, netdev.name) != netdev.name:
+                return (seen[network], netdev.name)
+    return ()
+
+
+def is_fabric_address(fabric: Fabric, address: str) -> bool:
+    """The address belongs to an RDMA port of this machine, and not to the 10G or the Wi-Fi interface."""
+    return any(a.split("/")[0] == address for n in fabric.fast() for a in n.addresses)
+
+
+def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[str, str]:
+    """The twelve variables of the scripts this replaces (run-cluster-node.sh), for this node."""
+    own = ("VLLM_HOST_IP", "RAY_NODE_IP_ADDRESS", "RAY_OVERRIDE_NODE_IP_ADDRESS")
+    interface = (
+        "MN_IF_NAME",
+        "UCX_NET_DEVICES",
+        "NCCL_SOCKET_IFNAME",
+        "OMPI_MCA_btl_tcp_if_include",
+        "GLOO_SOCKET_IFNAME",
+        "TP_SOCKET_IFNAME",
+    )
+    return {
+        **dict.fromkeys(own, network.address),
+        **dict.fromkeys(interface, network.eth_if),
+        "NCCL_IB_HCA": ",".join(network.hcas),
+        "NCCL_IB_DISABLE": "0" if network.hcas else "1",
+        "RAY_memory_monitor_refresh_ms": "0",
+        **({"NCCL_DEBUG": nccl_debug} if nccl_debug else {}),
+    }
