@@ -38,7 +38,7 @@ def understand(words: Sequence[str]) -> Request:
         command, bound, _ = application().parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
         raise _usage(tokens, error) from error
-    entry = next((v for v in load().values() if v.function is command), None)
+    entry = next((v for v in load().values() if v.function is inspect.unwrap(command)), None)
     if entry is None:
         raise WrongUsage(f"{' '.join(words)!r} needs one more word", hint=_see_help(words))
     return Request(tuple(words), entry, bound.args, bound.kwargs)

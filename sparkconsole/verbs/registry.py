@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -119,16 +120,29 @@ def application() -> App:
     return app
 
 
+def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+    """`function` as the parser sees it: without the session, which no person says (`__wrapped__` has it)."""
+
+    @functools.wraps(function)
+    def spoken(*args: Any, **kwargs: Any) -> Awaitable[Result]:
+        raise TypeError("verbs are called with their session: verbs.dispatch.begin")
+
+    signature = inspect.signature(function)
+    said = [p for name, p in signature.parameters.items() if name != "session"]
+    spoken.__signature__ = signature.replace(parameters=said)  # type: ignore[attr-defined]
+    return spoken
+
+
 def _add(
     app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
 ) -> None:
     if words[0] not in GROUPS:
-        app.command(entry.function, name=words[0])
+        app.command(_spoken(entry.function), name=words[0])
         return
     if words[0] not in groups:
         groups[words[0]] = App(name=words[0], help=GROUPS[words[0]], **options)
         app.command(groups[words[0]])
     if entry.default:
-        groups[words[0]].default(entry.function)
+        groups[words[0]].default(_spoken(entry.function))
     else:
-        groups[words[0]].command(entry.function, name=words[1])
+        groups[words[0]].command(_spoken(entry.function), name=words[1])
