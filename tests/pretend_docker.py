@@ -1,7 +1,7 @@
-"""Nodes made of this machine: real shells, jobs and pipelines, with a `docker` and an `ssh` of a few lines each.
+"""Nodes made of this machine: real shells, jobs and pipelines, with a `docker` and an `ssh` of a few lines.
 
-An engine is a folder; an image is a file in it. `save` and `load` have a format with an end, so that a stream that
-was cut is noticed the way the real engine notices it.
+An engine is a folder; an image is a file in it. `save` and `load` have a format with an end, so that a stream
+that was cut is noticed the way the real engine notices it.
 """
 
 from __future__ import annotations

@@ -102,7 +102,12 @@ def test_steps_their_ends_and_their_times() -> None:
     log = _read(PLAIN)
     assert {s.id: s.state for s in log.steps.values()}["6"] is StepState.CACHED
     make = log.steps["5"]
-    assert (make.name, make.stage, make.index, make.total) == ("[builder 2/3] RUN make wheels", "builder", 2, 3)
+    assert (make.name, make.stage, make.index, make.total) == (
+        "[builder 2/3] RUN make wheels",
+        "builder",
+        2,
+        3,
+    )
     assert (make.state, make.seconds) == (StepState.DONE, 66.2)
     assert log.failed() is None
     assert log.steps["1"].total == 0
@@ -176,8 +181,8 @@ def test_the_classic_builder() -> None:
 
 
 def test_a_classic_failure() -> None:
-    text = "Step 1/2 : FROM tiny\nStep 2/2 : RUN false\nThe command '/bin/sh -c false' returned a non-zero code: 1\n"
-    log = _read(text)
+    end = "The command '/bin/sh -c false' returned a non-zero code: 1"
+    log = _read(f"Step 1/2 : FROM tiny\nStep 2/2 : RUN false\n{end}\n")
     step = log.failed()
     assert step is not None
     assert step.name == "RUN false"
@@ -194,12 +199,15 @@ def test_rawjson_objects() -> None:
     log.feed(json.dumps({"statuses": [{"id": "x", "vertex": "sha256:a1", "current": 1, "total": 4}]}))
     assert list(step.tail) == ["one", "two"]
     assert step.fraction == 0.25
-    log.feed(json.dumps({"vertexes": [{**start, "completed": "2026-01-01T00:00:01Z", "error": "exit code: 2"}]}))
+    log.feed(
+        json.dumps({"vertexes": [{**start, "completed": "2026-01-01T00:00:01Z", "error": "exit code: 2"}]})
+    )
     assert (step.state, step.error) == (StepState.FAILED, "exit code: 2")
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "{}", '{"vertexes": 3}', '{"logs": [{"vertex": "v"}]}', "[1]", "#x y", "#1", "null", "hello"]
+    "line",
+    ["", "{", "{}", '{"vertexes": 3}', '{"logs": [{"vertex": "v"}]}', "[1]", "#x y", "#1", "null", "hello"],
 )
 def test_a_line_that_says_nothing_changes_nothing(line: str) -> None:
     log = BuildLog()
@@ -223,6 +231,8 @@ def test_what_is_no_size_stays_unknown(text: str) -> None:
 def test_captures_of_others(captures_of_others: Path) -> None:
     plain = _read((captures_of_others / "docker" / "buildkit-plain-doc-example.txt").read_text())
     assert [s.state for s in plain.steps.values()] == [StepState.DONE, StepState.DONE]
-    raw = _read((captures_of_others / "docker" / "buildkit-rawjson-measured-shortened-digests.txt").read_text())
+    raw = _read(
+        (captures_of_others / "docker" / "buildkit-rawjson-measured-shortened-digests.txt").read_text()
+    )
     assert raw.steps["sha256:a1"].state is StepState.DONE
     assert raw.steps["sha256:9b"].state is StepState.RUNNING

@@ -91,7 +91,12 @@ def test_an_end_of_a_copy_says_what_it_knows() -> None:
         "login nvidia\nport 2222\nfolder /var/lib/docker\ndriver overlay2\nfree 12345\n"
         "key ssh-ed25519 AAAA\nkey ssh-rsa BBBB\nkey broken\n"
     )
-    assert (told.login, told.port, told.folder, told.driver) == ("nvidia", 2222, "/var/lib/docker", "overlay2")
+    assert (told.login, told.port, told.folder, told.driver) == (
+        "nvidia",
+        2222,
+        "/var/lib/docker",
+        "overlay2",
+    )
     assert told.free_bytes == 12345
     assert told.host_keys == ("ssh-ed25519 AAAA", "ssh-rsa BBBB")
 
