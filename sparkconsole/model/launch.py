@@ -55,7 +55,7 @@ class LaunchSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cluster: Name = "default"
-    image: str = Field("vllm-node", min_length=1)
+    image: str = Field(default="vllm-node", min_length=1)
     container: Name = "vllm_node"
     backend: Backend = Backend.RAY
     nccl_debug: str | None = None
@@ -67,13 +67,13 @@ class LaunchSpec(BaseModel):
     docker_args: tuple[str, ...] = ()
     """More words for `docker run`; `$HOME` and `~` are the node's."""
     gpus: bool = True
-    ray_port: int = Field(6379, ge=1, le=65535)
-    dashboard_port: int = Field(8265, ge=1, le=65535)
-    master_port: int = Field(29501, ge=1, le=65535)
-    ray_num_cpus: int | None = Field(None, ge=0)
-    ray_num_gpus: int | None = Field(None, ge=0)
+    ray_port: int = Field(default=6379, ge=1, le=65535)
+    dashboard_port: int = Field(default=8265, ge=1, le=65535)
+    master_port: int = Field(default=29501, ge=1, le=65535)
+    ray_num_cpus: int | None = Field(default=None, ge=0)
+    ray_num_gpus: int | None = Field(default=None, ge=0)
     """What Ray is told where it sees no GPU by itself (an image without CUDA)."""
-    ray_object_store: int | None = Field(1 << 30, ge=80 << 20)
+    ray_object_store: int | None = Field(default=1 << 30, ge=80 << 20)
     """Bytes; None: Ray's own choice."""
 
     @field_validator("nccl_debug")

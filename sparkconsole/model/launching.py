@@ -268,9 +268,15 @@ class LaunchState:
     def _time_up(self, seconds: float) -> None:
         missing = [s for s in self.board() if not self._arrived(s)]
         told = "; ".join(f"{s.node} ({s.reach.value}{': ' + s.why if s.why else ''})" for s in missing)
+        if self._ray and self._members is None:
+            told = f"Ray never answered on the head; {told}"
         cause = f"not ready after {seconds:.0f} s, missing: {told or 'GPUs in Ray'}"
         hint = "see the container's log above; --timeout SECONDS waits longer"
         self._failures.append(Failure(missing[0].node if missing else "", Why(cause, hint)))
+
+    @property
+    def _ray(self) -> bool:
+        return self.spec.backend is Backend.RAY
 
     @property
     def _gpus_expected(self) -> int:
@@ -279,7 +285,7 @@ class LaunchState:
         return each * len(self.seats)
 
     def _arrived(self, standing: Standing) -> bool:
-        if self.spec.backend is Backend.RAY:
+        if self._ray:
             return standing.reach is Reach.JOINED and not standing.why
         return standing.reach is Reach.UP
 
@@ -297,7 +303,7 @@ class LaunchState:
         return steps
 
     def _enough_gpus(self) -> bool:
-        if self.spec.backend is not Backend.RAY:
+        if not self._ray:
             return True
         return self._members is not None and gpu_count(self._members) >= self._gpus_expected
 

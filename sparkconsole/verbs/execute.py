@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import os
 import secrets
 import shlex
 import sys
@@ -119,7 +120,7 @@ async def _feed(pipe: Pipe) -> None:
 
     def read() -> None:
         with contextlib.suppress(RuntimeError, OSError, ValueError):  # the loop or the input is closed
-            while data := sys.stdin.buffer.read1(65536):
+            while data := os.read(sys.stdin.fileno(), 65536):
                 asyncio.run_coroutine_threadsafe(chunks.put(data), loop).result()
             asyncio.run_coroutine_threadsafe(chunks.put(b""), loop).result()
 

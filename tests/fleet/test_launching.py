@@ -1,0 +1,201 @@
+"""A launch driven over pretend machines: what runs afterwards, what is told, what was kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from sparkconsole.errors import Cancelled, SparkError, Unreachable
+from sparkconsole.fleet import launching
+from sparkconsole.fleet.launching import carry_launch
+from sparkconsole.fleet.stopping import Stopped, stop_nodes
+from sparkconsole.model.fabric import NodeNetwork
+from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
+from sparkconsole.model.launch_plan import start_plan, stop_plan
+from sparkconsole.model.launching import LaunchState
+from sparkconsole.model.progress import News, Output, Remark
+from sparkconsole.model.site import Site
+from tests.pretend_nodes import PretendCluster
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "POLL_S", 0.001)
+
+
+@pytest.fixture
+def pair() -> PretendCluster:
+    return PretendCluster("spark1", "spark2")
+
+
+def state_of(pair: PretendCluster, spec: LaunchSpec | None = None) -> LaunchState:
+    spec = spec or LaunchSpec()
+    seats = tuple(
+        Seat(
+            n.name,
+            Role.WORKER if i else Role.HEAD,
+            f"/home/{n.name}",
+            NodeNetwork(eth_if="enp1s0f1np1", address=n.address, hcas=("rocep1s0f1",), mtu=9000, gid_index=3),
+            "192.168.177.11",
+        )
+        for i, n in enumerate(pair.nodes.values())
+    )
+    sites = {n: Site(n, f"/home/{n}", 1, frozenset()) for n in pair.nodes}
+    return LaunchState(spec, seats, start_plan(spec, seats, sites, pair.nodes, title="launch"))
+
+
+async def launch(
+    pair: PretendCluster, *, spec: LaunchSpec | None = None, timeout_s: float = 30
+) -> list[News]:
+    news: list[News] = []
+    async with pair.fleet() as fleet:
+        await carry_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+    return news
+
+
+async def failing(pair: PretendCluster, *, timeout_s: float = 30) -> tuple[SparkError, list[News]]:
+    news: list[News] = []
+    async with pair.fleet() as fleet:
+        with pytest.raises(SparkError) as caught:
+            await carry_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+    return caught.value, news
+
+
+@pytest.mark.parametrize("backend", list(Backend))
+async def test_everything_runs_and_each_nodes_way_there_was_told(
+    pair: PretendCluster, backend: Backend
+) -> None:
+    news = await launch(pair, spec=LaunchSpec(backend=backend))
+    assert pair.running == {"spark1", "spark2"}
+    told = [(n.node, n.text) for n in news if isinstance(n, Remark)]
+    last = "joined" if backend is Backend.RAY else "running"
+    assert ("spark2", "starting") in told
+    assert {node for node, text in told if text == last} == {"spark1", "spark2"}
+
+
+async def test_bind_sources_are_made_by_the_user_before_docker_runs(pair: PretendCluster) -> None:
+    await launch(pair)
+    node = pair.nodes["spark2"]
+    assert node.folders == {"/home/spark2/.cache/huggingface"}
+    commands = [argv[3] if argv[0] == "sh" else argv[1] for argv in node.ran]
+    assert commands.index("folders") < commands.index("run")
+
+
+async def test_secrets_come_from_the_environment_and_not_in_the_command(
+    pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "HF_TOKEN", "hf_secretsecret")
+    await launch(pair, spec=LaunchSpec(env=("HF_TOKEN",)))
+    node = pair.nodes["spark1"]
+    assert node.secrets == {"HF_TOKEN": "hf_secretsecret"}
+    assert "hf_secretsecret" not in repr(node.ran)
+
+
+async def test_an_image_missing_on_the_worker_stops_all_and_names_it(pair: PretendCluster) -> None:
+    pair.nodes["spark2"].refuses = "Unable to find image 'vllm-node:latest' locally"
+    error, _ = await failing(pair)
+    assert error.node == "spark2"
+    assert error.cause == "the image vllm-node:latest is not on this node"
+    assert "image copy" in error.hint
+    assert pair.left == set()
+
+
+async def test_a_container_that_dies_tells_its_cause_and_its_log_is_kept(pair: PretendCluster) -> None:
+    pair.nodes["spark2"].dies = "2026 noise\nValueError: no such device enp9\n"
+    error, news = await failing(pair)
+    assert (error.node, error.cause) == ("spark2", "ValueError: no such device enp9")
+    assert pair.left == set()
+    kept = [n.line for n in news if isinstance(n, Output) and n.node == "spark2"]
+    assert kept == ["2026 noise", "ValueError: no such device enp9"]
+
+
+async def test_a_container_that_dies_later_is_noticed(pair: PretendCluster) -> None:
+    pair.absent = {"spark2"}
+    node = pair.nodes["spark2"]
+
+    def die() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.02, lambda: node.containers["vllm_node"].update(running=False, log="OSError: gone"))
+
+    node.on_run = die
+    error, _ = await failing(pair)
+    assert (error.node, error.cause) == ("spark2", "OSError: gone")
+    assert pair.left == set()
+
+
+async def test_a_node_that_never_joins_is_named_when_time_is_up(pair: PretendCluster) -> None:
+    pair.absent = {"spark2"}
+    error, _ = await failing(pair, timeout_s=0.05)
+    assert error.node == "spark2"
+    assert "Ray does not list it yet" in error.cause
+    assert pair.left == set()
+
+
+async def test_power_cut_of_the_worker_is_unknown_and_the_head_is_taken_back(pair: PretendCluster) -> None:
+    node = pair.nodes["spark2"]
+    pair.absent = {"spark2"}
+    node.on_run = lambda: setattr(node, "lost", True)
+    error, _ = await failing(pair)
+    assert isinstance(error, Unreachable)
+    assert error.node == "spark2"
+    assert "may be left" in error.hint
+    assert pair.left == {"spark2"}
+
+
+async def test_someone_elses_container_is_left_alone(pair: PretendCluster) -> None:
+    pair.nodes["spark2"].start()
+    error, _ = await failing(pair)
+    assert "left alone" in error.cause
+    assert pair.left == {"spark2"}
+
+
+async def test_cancelling_takes_everything_back_before_it_lets_go(pair: PretendCluster) -> None:
+    pair.absent = {"spark2"}
+    started = asyncio.Event()
+    pair.nodes["spark2"].on_run = started.set
+    task = asyncio.create_task(launch(pair))
+    await started.wait()
+    task.cancel()
+    with pytest.raises((asyncio.CancelledError, Cancelled)):
+        await task
+    assert pair.left == set()
+
+
+async def test_stop_says_of_each_node_what_is_so(pair: PretendCluster) -> None:
+    pair.nodes["spark1"].start()
+    news: list[News] = []
+    plan = stop_plan("vllm_node", ["spark1"])
+    async with pair.fleet() as fleet:
+        stops = await stop_nodes(
+            fleet, plan, "vllm_node", news.append, nodes=["spark1", "spark2"], ports=(6379,)
+        )
+    assert [(s.node, s.result) for s in stops] == [
+        ("spark1", Stopped.STOPPED),
+        ("spark2", Stopped.NOT_RUNNING),
+    ]
+    assert stops[0].after_bytes > stops[0].before_bytes
+    assert [n.line for n in news if isinstance(n, Output)] == ["old log"]
+    assert pair.left == set()
+
+
+async def test_stop_goes_on_when_a_node_is_lost_and_never_calls_it_stopped(pair: PretendCluster) -> None:
+    for node in pair.nodes.values():
+        node.start()
+    plan = stop_plan("vllm_node", pair.nodes)
+    pair.nodes["spark1"].lost = True
+    async with pair.fleet() as fleet:
+        stops = await stop_nodes(fleet, plan, "vllm_node", lambda _: None, nodes=pair.nodes, ports=())
+    assert [s.result for s in stops] == [Stopped.UNREACHABLE, Stopped.STOPPED]
+
+
+async def test_stop_fails_when_a_port_stays_taken(pair: PretendCluster) -> None:
+    pair.nodes["spark1"].start()
+    pair.nodes["spark1"].listening = {6379}
+    plan = stop_plan("vllm_node", ["spark1"])
+    async with pair.fleet() as fleet:
+        (stop,) = await stop_nodes(
+            fleet, plan, "vllm_node", lambda _: None, nodes=["spark1"], ports=(6379, 8265)
+        )
+    assert (stop.result, stop.why) == (Stopped.FAILED, "port 6379 is still in use")

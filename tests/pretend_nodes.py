@@ -1,0 +1,182 @@
+"""Nodes that answer as machines do, as far as launching goes: docker keeps containers, Ray keeps members."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.launching import Eyes
+from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.ray import RayMember
+from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
+
+Answer = tuple[int | None, str, str]
+
+
+@dataclass
+class PretendNode:
+    """One machine. Faults are what docker run `refuses` with, the log a container `dies` with."""
+
+    name: str
+    address: str = ""
+    containers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    listening: set[int] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    secrets: dict[str, str] = field(default_factory=dict)
+    refuses: str = ""
+    dies: str = ""
+    lost: bool = False
+    on_run: Callable[[], None] = lambda: None
+    extra: dict[str, Answer] = field(default_factory=dict)
+    """Answers to more scripts, by their name."""
+
+    def answer(self, argv: tuple[str, ...]) -> Answer:
+        if argv[0] == "sh":
+            return self._script(argv[3], argv[4:])
+        if argv[:2] == ("docker", "run"):
+            return self._docker_run(argv)
+        if argv[:2] == ("docker", "inspect"):
+            found = self.containers.get(argv[-1])
+            return (0, f"{str(found['running']).lower()}\n", "") if found else (1, "", "No such object")
+        raise AssertionError(f"{self.name} does not know {argv}")
+
+    def _script(self, name: str, args: tuple[str, ...]) -> Answer:
+        if name == "folders":
+            self.folders.update(args)
+            return 0, "", ""
+        if name == "remove":
+            self.containers.pop(args[0], None)
+            return 0, "", ""
+        if name in ("log", "last-lines"):
+            found = self.containers.get(args[0])
+            return (0, found["log"], "") if found else (1, "", f"No such container: {args[0]}")
+        if name == "launch-site":
+            return 0, self._site(args[0]), ""
+        if name == "still-alive":
+            alive = {c["pid"] for c in self.containers.values() if c["running"]}
+            return 0, "\n".join(p for p in args if int(p) in alive), ""
+        if name in self.extra:
+            return self.extra[name]
+        raise AssertionError(f"{self.name} does not know the script {name}")
+
+    def _docker_run(self, argv: tuple[str, ...]) -> Answer:
+        name = argv[argv.index("--name") + 1]
+        if self.refuses:
+            return 125, "", self.refuses
+        if name in self.containers:
+            return 125, "", f'Conflict. The container name "/{name}" is already in use by container "x".'
+        labels = dict(w.split("=", 1) for f, w in pairwise(argv) if f == "--label")
+        image = next(w for w in argv if w.startswith("vllm-node"))
+        self.containers[name] = {
+            "running": not self.dies,
+            "log": self.dies or "started\n",
+            "labels": labels,
+            "image": image,
+            "pid": 77,
+        }
+        self.on_run()
+        return 0, "0123abcd\n", ""
+
+    def start(self, name: str = "vllm_node", **labels: str) -> None:
+        """A container that runs already."""
+        self.containers[name] = {
+            "running": True, "log": "old log\n", "labels": labels, "image": "vllm-node", "pid": 55,
+        }  # fmt: skip
+
+    def _site(self, name: str) -> str:
+        found = self.containers.get(name)
+        used = 10 if found and found["running"] else 0
+        lines = [f"home /home/{self.name}", f"available {(100 - used) << 30}"]
+        lines += [f"listen {port:04X}" for port in sorted(self.listening)]
+        lines += [f"pid {found['pid']}"] if found and found["running"] else []
+        if found is None:
+            return "\n".join([*lines, "docker 1", f"[]\nError response: No such container: {name}", ""])
+        entry = {
+            "Name": f"/{name}",
+            "Image": "sha256:1",
+            "State": {"Running": found["running"], "ExitCode": 0 if found["running"] else 1},
+            "Config": {"Image": found["image"], "Labels": found["labels"]},
+        }
+        return "\n".join([*lines, "docker 0", json.dumps([entry]), ""])
+
+
+class PretendShell:
+    """The Shell of one pretend node."""
+
+    def __init__(self, machine: PretendNode) -> None:
+        self.machine, self.node = machine, machine.name
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = 30.0,
+        secrets: Mapping[str, str] | None = None,
+    ) -> Completed:
+        await asyncio.sleep(0)
+        if self.machine.lost:
+            raise Unreachable("no route to it", node=self.node)
+        self.machine.ran.append(tuple(argv))
+        self.machine.secrets.update(secrets or {})
+        status, out, err = self.machine.answer(tuple(argv))
+        return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
+
+    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
+        raise AssertionError("not needed")
+
+    async def pipe(self, argv: Sequence[str]) -> Pipe:
+        raise AssertionError("not needed")
+
+    async def open_socket(self, target: str) -> Endpoint:
+        raise SparkError("nothing answers there", node=self.node)
+
+    async def aclose(self) -> None:
+        return None
+
+
+class PretendCluster:
+    """N nodes, the fleet over them, and Ray's list: whoever's container runs is a member."""
+
+    def __init__(self, *names: str) -> None:
+        self.nodes = {n: PretendNode(n, f"192.168.177.{11 + i}") for i, n in enumerate(names)}
+        self.cluster = Cluster(nodes=tuple(Node(name=n.name, address=n.address) for n in self.nodes.values()))
+        self.absent: set[str] = set()
+        """Nodes whose Ray never joins."""
+
+    def fleet(self) -> Fleet:
+        async def connect(node: Node) -> Shell:
+            if self.nodes[node.name].lost:
+                raise Unreachable("no route to it", node=node.name)
+            return PretendShell(self.nodes[node.name])
+
+        return Fleet(self.cluster, connect)
+
+    @property
+    def running(self) -> set[str]:
+        return {n.name for n in self.nodes.values() if any(c["running"] for c in n.containers.values())}
+
+    @property
+    def left(self) -> set[str]:
+        return {n.name for n in self.nodes.values() if n.containers}
+
+    async def members(self, shell: Shell, port: int) -> tuple[RayMember, ...]:
+        if shell.node not in self.running:
+            raise SparkError("nothing answers on 127.0.0.1:8265")
+        here = self.running - self.absent
+        return tuple(
+            RayMember(f"{n.name}-{id(n.containers['vllm_node'])}", n.address, alive=True, gpus=1)
+            for n in self.nodes.values()
+            if n.name in here
+        )
+
+    @property
+    def eyes(self) -> Eyes:
+        return Eyes(members=self.members)
