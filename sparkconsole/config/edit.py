@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def with_node(path: Path, cluster: str, node: Node, *, head: bool = False) -> str:
-    """The file's new text, with `node` last in (or as head of) `cluster`, which is made when missing."""
+    """The file's new text, with `node` last in (or as head of) `cluster`, which is made when missing.
+
+    The first cluster of a file becomes its default.
+    """
     text = read_text(path)
     before = parse(text, path)
     old = before.clusters.get(cluster, Cluster(name=cluster))
@@ -70,6 +73,7 @@ def _cluster_table(document: TOMLDocument, cluster: str) -> Any:
     import tomlkit
 
     if "clusters" not in document:
+        document.setdefault("default", cluster)
         document["clusters"] = tomlkit.table(is_super_table=True)
     clusters: Any = document["clusters"]
     if cluster not in clusters:
@@ -97,7 +101,8 @@ def _insert(table: Any, node: Node, at: int) -> None:
 
 def _changed(before: Inventory, old: Cluster, nodes: tuple[Node, ...]) -> Inventory:
     clusters = {**before.clusters, old.name: old.model_copy(update={"nodes": nodes})}
-    return before.model_copy(update={"clusters": clusters})
+    default = before.default if before.clusters else before.default or old.name
+    return before.model_copy(update={"clusters": clusters, "default": default})
 
 
 def _checked(document: TOMLDocument, path: Path, meant: Inventory) -> str:
