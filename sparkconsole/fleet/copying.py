@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs
+from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs, way_to
 from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.plan import Plan, Step
@@ -112,38 +113,45 @@ async def survey(
     tag: str,
     image: ImageIdentity | None,
     nodes: Sequence[Node],
+    sender: str,
+    *,
     transfer: Transfer = FULL_STREAM,
 ) -> tuple[Delivery, ...]:
     """Looks at every receiver side by side; one that cannot be used carries its problem and stops no other.
 
     `image` None: it is yet to be built, so that sizes and sameness are looked at later.
     """
-    return tuple(await asyncio.gather(*(_survey_one(fleet, tag, image, node, transfer) for node in nodes)))
+    links = await _fabric_of(fleet, sender) if nodes else Fabric()
+    looks = (_survey_one(fleet, tag, image, node, links, transfer=transfer) for node in nodes)
+    return tuple(await asyncio.gather(*looks))
 
 
 async def _survey_one(
-    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, transfer: Transfer
+    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, links: Fabric, *, transfer: Transfer
 ) -> Delivery:
     from sparkconsole.remote.docker import images
 
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
-        shell = await fleet.shell(node.name)
-        present = await images(shell)
-        seen = await site(shell)
-        address, warning = await _way(fleet, node)
-        receiver = Receiver(
-            node.name, address, seen.login, seen.port, await _host_keys(node, seen), on_fabric=not warning
-        )
+        present = await images(await fleet.shell(node.name))
+        if image and any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in present):
+            return Delivery(node, receiver, same=True)
+        receiver, seen, warning = await _receiver(fleet, node, links)
         if image is None:
             return Delivery(node, receiver, warning=warning)
-        if any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in present):
-            return Delivery(node, receiver, same=True)
         _require_room(node.name, seen, loading_needs(image.size_bytes), f"to load {tag}")
         return Delivery(node, receiver, warning=warning, bytes_total=transfer.bytes_to_send(image, present))
     except SparkError as error:
         error.node = error.node or node.name
         return Delivery(node, receiver, problem=error)
+
+
+async def _receiver(fleet: Fleet, node: Node, links: Fabric) -> tuple[Receiver, CopySite, str]:
+    """How the sender reaches the node, what the node says of itself, and a warning when the way is slow."""
+    seen = await site(await fleet.shell(node.name))
+    address, warning = way_to(node, await _fabric_of(fleet, node.name), (links,), seen)
+    keys = await _host_keys(node, seen)
+    return Receiver(node.name, address, seen.login, seen.port, keys, on_fabric=not warning), seen, warning
 
 
 async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
@@ -163,27 +171,11 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
     return tuple(" ".join(key.line.split()[-2:]) for key in keys)
 
 
-async def _way(fleet: Fleet, node: Node) -> tuple[str, str]:
-    """The address the sender uses, and a warning when it is not on a ConnectX-7 port."""
-    try:
-        fast = await _fabric_addresses(fleet, node)
-    except SparkError as error:
-        fast = ()
-        if isinstance(error, Unreachable):
-            raise
-    address = node.fabric_address or next(iter(fast), node.address)
-    if address in fast:
-        return address, ""
-    known = f"its ConnectX-7 address is {fast[0]}" if fast else "no ConnectX-7 address was found on it"
-    return (
-        address,
-        f"{node.name}: {address} is not on a ConnectX-7 port ({known}); this copy takes a slower way",
-    )
+async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
+    """The fast links of a node."""
+    from sparkconsole.remote.facts import node_facts
 
-
-async def _fabric_addresses(fleet: Fleet, node: Node) -> tuple[str, ...]:
-    """The node's addresses on ConnectX-7 ports, the one that is chosen first; empty when it has none."""
-    raise NotImplementedError
+    return (await node_facts(await fleet.shell(name))).fabric
 
 
 def with_job(

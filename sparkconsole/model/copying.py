@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.cluster import Node
+from sparkconsole.model.fabric import Fabric, choose_network, is_fabric_address, reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class CopySite:
     """What a machine says of itself as one end of a copy."""
 
     login: str = ""
+    address: str = ""
+    """Its own address on the console's connection."""
     port: int = 22
     """Where its sshd listens."""
     folder: str = ""
@@ -91,10 +96,33 @@ def saving_needs(size_bytes: int, driver: str) -> int:
     return size_bytes if driver == "overlay2" else 0
 
 
-def on_same_network(address: str, networks: Iterable[str]) -> bool:
-    """`address` lies in one of `networks` (`ADDRESS/PREFIX` words); a host name lies in none."""
+def way_to(node: Node, fabric: Fabric, peers: Sequence[Fabric], seen: CopySite) -> tuple[str, str]:
+    """The address that the sender connects to, and a warning (or "") when it is not on a ConnectX-7 port.
+
+    What a person said wins; then the fast address in a network of `peers` (the sender); then the address at
+    which the console itself reached the machine.
+    """
+    address = node.fabric_address or _fast_address(node, fabric, peers) or seen.address or node.address
+    if is_fabric_address(fabric, address):
+        return address, ""
+    fast = [a.split("/")[0] for netdev in fabric.fast() for a in netdev.addresses]
+    known = (
+        f"the sender does not reach {', '.join(fast)}" if fast else "no ConnectX-7 address was found on it"
+    )
+    if fast and node.fabric_address:
+        known = f"its ConnectX-7 addresses: {', '.join(fast)}"
+    return (
+        address,
+        f"{node.name}: {address} is not on a ConnectX-7 port ({known}); this copy takes a slower way",
+    )
+
+
+def _fast_address(node: Node, fabric: Fabric, peers: Sequence[Fabric]) -> str:
     try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in ipaddress.ip_interface(n).network for n in networks)
+        network = choose_network(fabric, eth_if=node.eth_if, peers=peers)
+    except SparkError:
+        if node.eth_if:
+            raise
+        return ""
+    netdev = fabric.netdev(network.eth_if)
+    return network.address if node.eth_if or (netdev and reaches(netdev, peers)) else ""

@@ -18,6 +18,7 @@ def copy_site(text: str) -> CopySite:
 
     return CopySite(
         login=one("login"),
+        address=one("address"),
         port=int(one("port")) if one("port").isdigit() else 22,
         folder=one("folder"),
         driver=one("driver"),

@@ -77,11 +77,11 @@ class FullStream:
 FULL_STREAM: Transfer = FullStream()
 
 
-# sshd says its own port in SSH_CONNECTION, whatever forwarding lies between it and the console. The host keys
+# sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys
 # come over the console's verified connection, so they are as sure as that one.
 SITE = r"""
 echo "login $(id -un)"
-set -- ${SSH_CONNECTION:-}; echo "port ${4:-}"
+set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
 root=$(timeout 10 docker info --format '{{.DockerRootDir}}' 2>/dev/null)
 echo "folder $root"
 echo "driver $(timeout 10 docker info --format '{{.Driver}}' 2>/dev/null)"

@@ -158,7 +158,7 @@ async def _build_deed(
         building.require_room(spec, seen, least_free)
         job = building.build_job(fleet, spec, seen, full_log=full_log)
         plan = building.build_plan(spec, seen, job, folder)
-    found = await copying.survey(fleet, spec.tag, None, receivers)
+    found = await copying.survey(fleet, spec.tag, None, receivers, node)
     ways = tuple(copying.with_job(d, spec.tag, node, None, FULL_STREAM) for d in found)
     after = ("build",) if running is None else ()
     copies = tuple(step for d in ways for step in copying.delivery_steps(d, FULL_STREAM, after))
@@ -190,7 +190,7 @@ async def _copy_built(
     tag, node = str(built.data["tag"]), str(built.data["node"])
     image = await copying.find_image(fleet, node, tag)
     await copying.require_room_to_save(fleet, node, image)
-    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job])
+    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
     fresh = {d.node.name: d for d in now}
     todo = tuple(copying.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
@@ -257,7 +257,7 @@ async def _copy_deed(
     fleet = session.fleet
     nodes = copying.resolve(session.cluster, fleet, hosts, sender)
     image = await copying.find_image(fleet, sender, tag)
-    found = await copying.survey(fleet, tag, image, nodes)
+    found = await copying.survey(fleet, tag, image, nodes, sender)
     if len(found) == 1 and found[0].problem is not None:
         raise found[0].problem
     if not any(d.to_send for d in found):

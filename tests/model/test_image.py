@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from sparkconsole.errors import WrongUsage
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.model.cluster import Node
 from sparkconsole.model.copying import (
+    CopySite,
     Receiver,
     authorise_hint,
     known_hosts,
     loading_needs,
     saving_needs,
     ssh_argv,
+    way_to,
 )
+from sparkconsole.model.fabric import Fabric, Hca, Netdev
 from sparkconsole.model.image import (
     Builder,
     BuilderKind,
@@ -190,6 +194,42 @@ def test_the_senders_ssh_never_asks_and_believes_only_our_keys() -> None:
     assert next(a for a in argv if a.startswith("Ciphers=")).startswith("Ciphers=aes128-gcm@openssh.com,")
     assert known_hosts(receiver) == "spark2 ssh-ed25519 AAAA\nspark2 ssh-rsa BBBB\n"
     assert "ssh-copy-id -p 2222 nvidia@192.168.177.12" in authorise_hint(receiver, "spark1")
+
+
+def _links(*addresses: str) -> Fabric:
+    names = [f"enp1s0f{i}np{i}" for i in range(len(addresses))]
+    hcas = tuple(Hca(f"rocep1s0f{i}", name, up=True) for i, name in enumerate(names))
+    office = Netdev("enP7s7", ("10.77.0.12/24",), 1500, up=True)
+    return Fabric(
+        hcas, (*(Netdev(n, (a,), 9000, up=True) for n, a in zip(names, addresses, strict=True)), office)
+    )
+
+
+HERE, THERE = _links("192.168.177.11/24"), _links("192.168.9.12/24", "192.168.177.12/24")
+SEEN = CopySite(address="10.77.0.12")
+SPARK2 = Node(name="spark2", address="spark2.lan")
+
+
+@pytest.mark.parametrize(
+    ("words", "links", "address", "warned"),
+    [
+        ({}, THERE, "192.168.177.12", ""),
+        ({"fabric_address": "192.168.9.12"}, THERE, "192.168.9.12", ""),
+        ({"fabric_address": "10.77.0.12"}, THERE, "10.77.0.12", "addresses: 192.168.9.12, 192.168.177.12"),
+        ({"eth_if": "enP7s7"}, THERE, "10.77.0.12", "slower way"),
+        ({}, Fabric(), "10.77.0.12", "no ConnectX-7 address"),
+        ({}, _links("192.168.9.12/24"), "10.77.0.12", "does not reach 192.168.9.12"),
+    ],
+)
+def test_the_way_to_a_receiver(words: dict[str, str], links: Fabric, address: str, warned: str) -> None:
+    chosen, warning = way_to(SPARK2.model_copy(update=words), links, (HERE,), SEEN)
+    assert chosen == address
+    assert (warned in warning) if warned else warning == ""
+
+
+def test_an_interface_that_a_person_named_wrongly_is_an_error() -> None:
+    with pytest.raises(SparkError, match="no interface eth9"):
+        way_to(SPARK2.model_copy(update={"eth_if": "eth9"}), THERE, (HERE,), SEEN)
 
 
 def test_room_for_loading_is_twice_the_image_and_only_graph_drivers_spool_a_save() -> None:

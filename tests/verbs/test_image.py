@@ -17,6 +17,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.fabric import Fabric, Hca, Netdev
 from sparkconsole.model.job import Job, RunState
 from sparkconsole.model.progress import Advance, News, Remark
 from sparkconsole.remote import docker, transfer
@@ -79,10 +80,10 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(docker, "images", pretend_docker.images)
     monkeypatch.setattr(transfer, "SITE", transfer.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
 
-    async def addresses(_: Fleet, node: Node) -> tuple[str, ...]:
-        return (f"192.168.177.1{node.name[-1]}",) if node.name.startswith("spark") else ()
+    async def links(_: Fleet, name: str) -> Fabric:
+        return _links(name[-1]) if name.startswith("spark") else Fabric()
 
-    monkeypatch.setattr(copying, "_fabric_addresses", addresses)
+    monkeypatch.setattr(copying, "_fabric_of", links)
 
     async def connect(node: Node) -> Shell:
         if node.name in stage.off or node.name not in world.nodes:
@@ -95,6 +96,11 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             world, Session(Options(), Inventory(), cluster, fleet, Journal(tmp_path / "state", clock))
         )
         yield stage
+
+
+def _links(digit: str) -> Fabric:
+    netdev = Netdev("enp1s0f1np1", (f"192.168.177.1{digit}/24",), 9000, up=True)
+    return Fabric((Hca("rocep1s0f1", "enp1s0f1np1", up=True),), (netdev,))
 
 
 def _sender(stage: Stage) -> PretendNode:
