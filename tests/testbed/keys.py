@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.testbed.places import Places
 
-USERS = {"root": 0, "spark": 1000, "guest": 1001}
+USERS = {"root": 0, "spark": 1500, "guest": 1501}
 MOST_NODES = 16
 
 

@@ -37,7 +37,7 @@ AllowStreamLocalForwarding yes
 S
 # A user who may use Docker, and one who may not. The machine's own files are copied on write.
 grep -q ^docker: "$R/etc/group" || echo "docker:x:998:" >>"$R/etc/group"
-for entry in spark:1000 guest:1001; do
+for entry in spark:1500 guest:1501; do
   user=${entry%:*} id=${entry#*:}
   sed -i "/^$user:/d" "$R/etc/passwd" "$R/etc/shadow" "$R/etc/group"
   echo "$user:x:$id:$id::/home/$user:/bin/bash" >>"$R/etc/passwd"
