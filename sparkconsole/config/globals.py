@@ -111,13 +111,10 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_verb(words: list[str], index: int) -> bool:
-    """`exec` is the verb when no option waits for it as its value."""
-    return (
-        index == 0
-        or not words[index - 1].startswith("--")
-        or "=" in words[index - 1]
-        or words[index - 1] in _FLAGS
-    )
+    """`exec` is the verb when no option waits for it as its value. `node exec` has its words behind `--`."""
+    if index == 0 or words[index - 1] == "node":
+        return index == 0
+    return not words[index - 1].startswith("--") or "=" in words[index - 1] or words[index - 1] in _FLAGS
 
 
 _FLAGS = ("--dry-run", "--json", "--read-only", "--keep-going")
@@ -131,4 +128,5 @@ def _application() -> App:
 
 def _collect(given: Annotated[Options, Parameter(name="*")] = _NOTHING_SAID) -> Options:
     nodes = tuple(n.strip() for word in given.nodes for n in word.split(",") if n.strip())
-    return replace(given, nodes=nodes)
+    # An empty list stays visible as one: it must be refused, never taken for "all".
+    return replace(given, nodes=nodes or given.nodes)

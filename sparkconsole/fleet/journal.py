@@ -180,7 +180,7 @@ def _slug(words: Sequence[str]) -> str:
     """Up to three words that are no options, in plain letters: what a person recognises the run by."""
     spoken = [w for w in words if w and not w.startswith("-")][:3]
     plain = unicodedata.normalize("NFKD", "-".join(spoken)).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "run"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:20].strip("-") or "run"
 
 
 def this_console() -> Console:

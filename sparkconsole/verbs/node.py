@@ -121,7 +121,7 @@ async def remove(session: Here, name: str, /) -> Deed:
 @verb("node exec", tier=Tier.RECOVERABLE)
 async def exec_(
     session: Here,
-    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *command: str,
     node: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     timeout: float = 3600.0,
 ) -> Deed:
@@ -130,7 +130,7 @@ async def exec_(
     Parameters
     ----------
     command:
-        The command and its arguments, kept exactly; put it behind --.
+        The command and its arguments, kept exactly, behind --; before it a mistyped option never runs.
     node:
         The node to run it on; repeatable, `all` or nothing means every node.
     timeout:

@@ -34,7 +34,7 @@ async def list_(session: Here, *, limit: int = 20) -> Answer:
     """
     runs = session.journal.runs()
     shown = runs[:limit] if limit > 0 else runs
-    columns = ("run", "started (UTC)", "took", "state", "what")
+    columns = ("run", "took", "state", "what")
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(run) for run in shown])] if shown else ["no runs yet"]
     if len(shown) < len(runs):
         parts.append(f"{len(runs) - len(shown)} older ones: runs list --limit 0")
@@ -234,7 +234,7 @@ def _state(run: Run) -> str:
 
 def _row(run: Run) -> tuple[str, ...]:
     took = hours((run.ended - run.started).total_seconds()) if run.ended else "–"
-    return (run.id, f"{run.started:%Y-%m-%d %H:%M:%S}", took, _state(run), verb_line(run.words)[:100])
+    return (run.id, took, _state(run), verb_line(run.words)[:100])
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import asyncssh
 import pytest
 
 from sparkconsole.config import edit
+from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import choose, load
 from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
@@ -253,6 +254,17 @@ def test_words_reach_the_verbs_as_they_were_given(
     assert (request.args, request.kwargs) == (args, kwargs)
 
 
+def test_a_mistyped_option_never_runs_as_a_command(grammar: Callable[[Sequence[str]], Request]) -> None:
+    for line in ("node exec --nod a -- true", "node exec --nod -- true", "node exec -x", "node exec ls -l"):
+        with pytest.raises(WrongUsage):
+            grammar(line.split())
+
+
+def test_global_options_before_the_command_are_heard_and_those_in_it_are_not() -> None:
+    given, rest = read_globals(["node", "exec", "--read-only", "--", "ls", "--json"])
+    assert (given.read_only, given.json, rest) == (True, False, ["node", "exec", "--", "ls", "--json"])
+
+
 # --- trust
 
 
@@ -438,3 +450,11 @@ async def test_a_session_reads_the_file_of_the_command_line(path: Path) -> None:
     edit.write(path, TOML)
     async with open_session(Options(config=path, nodes=("spark2",))) as session:
         assert session.fleet.names == ("spark2",)
+
+
+@pytest.mark.parametrize("empty", ["", ",", " , "])
+async def test_an_empty_list_of_nodes_is_refused_never_taken_for_all(path: Path, empty: str) -> None:
+    given, _ = read_globals(["--config", str(path), "--nodes", empty, "status"])
+    with pytest.raises(WrongUsage, match="the list of nodes is empty"):
+        async with open_session(given):
+            pass
