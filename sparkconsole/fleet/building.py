@@ -218,25 +218,25 @@ class _Watch:
             self.journal.append_output(self.run, f"{self.job.node} | {line}")
 
     def _tell(self, step: BuildStep) -> None:
-        percent = None if step.fraction is None else int(100 * step.fraction)
-        news = (step.id, step.state, percent)
+        progress = step.progress
+        news = (step.id, step.state, progress and 100 * progress[0] // progress[1])
         if news == self._told:
             return
         ended_now = self._told[:2] != news[:2] and step.state is not StepState.RUNNING
         self._told = news
-        self._advance(step, percent)
+        self._advance(step)
         if ended_now and step.total:
             took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
             level = "error" if step.state is StepState.FAILED else "info"
             self.report(Remark(f"{step.name[:100]} ({took})", self.job.node, level))
 
-    def _advance(self, step: BuildStep, percent: int | None) -> None:
+    def _advance(self, step: BuildStep) -> None:
         node, (done, known) = self.job.node, self.log.counts()
         elapsed = (self.fleet.clock.now() - self.run.started).total_seconds()
-        what = f"build {self.job.details.get('tag', '')}"
-        self.report(Advance(node, what, done, known or None, "steps", elapsed_s=elapsed))
-        if step.total and percent is not None:
-            self.report(Advance(node, step.name[:60], percent, 100, "%"))
+        what = f"steps of {self.job.details.get('tag', '')}"
+        self.report(Advance(node, what, done, known or None, elapsed_s=elapsed))
+        if step.total and step.progress:
+            self.report(Advance(node, step.name[:60], *step.progress))
 
 
 _REMEDIES = (

@@ -251,7 +251,12 @@ def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
     """The two ends of a copy through the console, as they will run."""
     host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
     return (
-        Step(f"save-{host}", sender, f"send {tag} to this console (about {amount})", ("docker", "save", tag)),
+        Step(
+            f"save-{host}",
+            sender,
+            f"send {tag} to this console (about {amount})",
+            ("docker", "save", full_name(tag)),
+        ),
         Step(
             f"load-{host}", host, f"load {tag} from this console", ("docker", "load"), needs=(f"save-{host}",)
         ),

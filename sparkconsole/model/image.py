@@ -31,7 +31,8 @@ _TAG = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[A-Za-z0-9_][
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def _tag(value: str) -> str:
+def image_tag(value: str) -> str:
+    """`value` when it can be an image's name; ValueError otherwise."""
     if not _TAG.fullmatch(value):
         raise ValueError(f"{value!r} is no image tag: lower-case NAME or NAME:VERSION")
     return value
@@ -48,7 +49,7 @@ class BuildSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tag: Annotated[str, AfterValidator(_tag)] = "vllm-node"
+    tag: Annotated[str, AfterValidator(image_tag)] = "vllm-node"
     recipe: str = "vllm-node"
     triton_ref: Annotated[str, AfterValidator(_word)] = "v3.5.1"
     vllm_ref: Annotated[str, AfterValidator(_word)] = "main"

@@ -63,12 +63,12 @@ class BuildStep:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
 
     @property
-    def fraction(self) -> float | None:
-        """How much of the step is done, 0 to 1; None: it does not say."""
+    def progress(self) -> tuple[int, int, str] | None:
+        """Done, in all, and the unit: what the command counts (no unit), or bytes; None: it does not say."""
         if self.counted:
-            return self.counted[0] / self.counted[1]
+            return (*self.counted, "")
         total = sum(t for _, t in self.parts.values())
-        return sum(d for d, _ in self.parts.values()) / total if total else None
+        return (sum(d for d, _ in self.parts.values()), total, "B") if total else None
 
 
 class BuildLog:
@@ -97,12 +97,14 @@ class BuildLog:
 
     def counts(self) -> tuple[int, int]:
         """Dockerfile steps that ended, and those known so far (later stages become known as they start)."""
-        stages: dict[str, int] = {}
-        for step in self.steps.values():
-            if step.total:
-                stages[step.stage] = max(stages.get(step.stage, 0), step.total)
-        ended = {(s.stage, s.index) for s in self.steps.values() if s.total and s.state in _GOOD}
-        return len(ended), sum(stages.values())
+        known: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        for step in (s for s in self.steps.values() if s.total):
+            known[step.stage] = max(known.get(step.stage, 0), step.total)
+            if step.state in _GOOD:
+                # A stage is a chain; of steps that stages share, only one stage's name is told.
+                ended[step.stage] = max(ended.get(step.stage, 0), step.index)
+        return sum(ended.values()), sum(known.values())
 
     def failed(self) -> BuildStep | None:
         """The step that failed; None when none said so."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.copying import CopySite, Receiver, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.image import full_name
 from sparkconsole.parse.copy_site import copy_site
 from sparkconsole.remote.shell import Pipe, Shell
 
@@ -70,8 +71,11 @@ class FullStream:
         return {"known_hosts": known_hosts(receiver)}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
-        """The pipeline as one script; tag and ssh line are its arguments."""
-        return ("sh", "-c", STREAM, "copy", tag, *ssh_argv(receiver), "docker", "load")
+        """The pipeline as one script; image and ssh line are its arguments.
+
+        The full name: `docker save NAME` without a version sends every version there is.
+        """
+        return ("sh", "-c", STREAM, "copy", full_name(tag), *ssh_argv(receiver), "docker", "load")
 
 
 FULL_STREAM: Transfer = FullStream()
@@ -116,7 +120,7 @@ async def relay(sender: Shell, receiver: Shell, tag: str, sent: Callable[[int], 
 
     A save that failed is never followed by a clean end of the stream, so nothing half-sent is loaded.
     """
-    source = await sender.pipe(("docker", "save", tag))
+    source = await sender.pipe(("docker", "save", full_name(tag)))
     sink = await receiver.pipe(("docker", "load"))
     try:
         if not await _pump(source, sink, sent):

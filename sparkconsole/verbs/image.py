@@ -16,7 +16,7 @@ from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image import BuildSpec, full_name, host_list, key_values
+from sparkconsole.model.image import BuildSpec, full_name, host_list, image_tag, key_values
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step, Tier
 from sparkconsole.model.progress import Report
@@ -240,9 +240,12 @@ async def copy(
     hosts = host_list(to) if to is not None else ("all",)
     if not hosts:
         raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
+    try:
+        name = image_tag(tag or session.cluster.image)
+    except ValueError as error:
+        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
     sender = _node(session, from_)
-    words = (tag or session.cluster.image, sender, hosts)
-    return await _copy_deed(session, *words, parallel=parallel, through_console=through_console)
+    return await _copy_deed(session, name, sender, hosts, parallel=parallel, through_console=through_console)
 
 
 async def _copy_deed(

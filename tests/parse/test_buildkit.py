@@ -119,27 +119,27 @@ def test_dockerfile_steps_are_counted_over_the_stages_seen_so_far() -> None:
     for line in PLAIN.splitlines():
         if log.feed(line):
             seen.append(log.counts())
-    assert seen[-1] == (4, 5)
+    assert seen[-1] == (5, 5)
     assert (0, 3) in seen
 
 
-def test_downloads_give_a_fraction_in_bytes() -> None:
+def test_downloads_give_bytes() -> None:
     log = BuildLog()
     log.feed("#4 [1/2] FROM docker.io/library/tiny:1")
-    assert log.steps["4"].fraction is None
+    assert log.steps["4"].progress is None
     step = log.feed("#4 sha256:aaaa 12.58MB / 30.20MB 1.2s")
     assert step is not None
     assert step.parts == {"sha256:aaaa": (12_580_000, 30_200_000)}
     log.feed("#4 sha256:bbbb 30.20MB / 30.20MB 1.2s done")
-    assert step.fraction == pytest.approx(42.78 / 60.4)
+    assert step.progress == (42_780_000, 60_400_000, "B")
 
 
-def test_a_compilers_own_count_is_the_fraction_of_its_step() -> None:
+def test_a_compilers_own_count_is_the_progress_of_its_step() -> None:
     log = BuildLog()
     log.feed("#5 [2/3] RUN make")
     step = log.feed("#5 12.9 [170/340] Building CUDA object b.cu.o")
     assert step is not None
-    assert step.fraction == 0.5
+    assert step.progress == (170, 340, "")
 
 
 def test_a_failed_step_is_named_with_its_cause_and_its_last_lines() -> None:
@@ -198,7 +198,7 @@ def test_rawjson_objects() -> None:
     log.feed(json.dumps({"logs": [{"vertex": "sha256:a1", "stream": 1, "data": said}]}))
     log.feed(json.dumps({"statuses": [{"id": "x", "vertex": "sha256:a1", "current": 1, "total": 4}]}))
     assert list(step.tail) == ["one", "two"]
-    assert step.fraction == 0.25
+    assert step.progress == (1, 4, "B")
     log.feed(
         json.dumps({"vertexes": [{**start, "completed": "2026-01-01T00:00:01Z", "error": "exit code: 2"}]})
     )
@@ -236,3 +236,8 @@ def test_captures_of_others(captures_of_others: Path) -> None:
     )
     assert raw.steps["sha256:a1"].state is StepState.DONE
     assert raw.steps["sha256:9b"].state is StepState.RUNNING
+
+
+def test_a_step_that_stages_share_is_told_once_and_counted_for_each() -> None:
+    log = _read("#1 [runner 1/2] FROM tiny:1\n#1 DONE 0.1s\n#2 [builder 2/2] RUN make\n#2 DONE 1.0s\n")
+    assert log.counts() == (3, 4)

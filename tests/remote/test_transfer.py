@@ -45,8 +45,8 @@ async def test_the_whole_image_arrives_and_every_byte_is_counted(world: PretendW
     assert (log.ok, status) == (True, 0)
     assert (world.nodes["spark2"].engine / "images/vllm-node:latest").read_text() == CONTENT
     assert log.progress is not None
-    assert log.progress.done == len(CONTENT) + len("vllm-node\n") + len("END\n")
-    assert log.said["load"] == ["Loaded image: vllm-node"]
+    assert log.progress.done == len(CONTENT) + len("vllm-node:latest\nEND\n")
+    assert log.said["load"] == ["Loaded image: vllm-node:latest"]
     assert world.logins() == ["10.0.0.2"]
 
 
@@ -133,7 +133,7 @@ async def test_through_the_console_the_same_bytes_arrive(world: PretendWorld) ->
     await relay(world.nodes["spark1"], world.nodes["spark2"], "vllm-node", counts.append)
     assert (world.nodes["spark2"].engine / "images/vllm-node:latest").read_text() == CONTENT
     assert counts == sorted(counts)
-    assert counts[-1] == len(CONTENT) + len("vllm-node\nEND\n")
+    assert counts[-1] == len(CONTENT) + len("vllm-node:latest\nEND\n")
 
 
 @pytest.mark.parametrize(

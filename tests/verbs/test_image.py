@@ -153,9 +153,9 @@ async def test_a_build_runs_what_was_shown_and_is_read_back(stage: Stage, tmp_pa
 
 async def test_progress_is_told_and_every_line_is_kept_once(stage: Stage, tmp_path: Path) -> None:
     await stage.do(await build(stage.session, recipe=_recipe(tmp_path), least_free=0))
-    counts = [(n.done, n.total) for n in stage.news if isinstance(n, Advance) and n.unit == "steps"]
-    assert counts[-1] == (2, 2)
-    assert any(n.unit == "%" and n.done == 50 for n in stage.news if isinstance(n, Advance))
+    told = [(n.what, n.done, n.total) for n in stage.news if isinstance(n, Advance)]
+    assert told[-2:] == [("steps of vllm-node", 2, 2), ("[2/2] RUN make", 2, 2)]
+    assert ("[2/2] RUN make", 1, 2) in told
     assert stage.session.run is not None
     kept = stage.session.journal.output(stage.session.run)
     assert kept.count("[2/2] RUN make") == 1
@@ -408,7 +408,10 @@ async def test_through_the_console_needs_no_login_between_nodes(stage: Stage) ->
     stage.world.nodes["spark3"].break_("load")
     deed = await copy(stage.session, through_console=True)
     assert isinstance(deed, Deed)
-    assert [s.argv for s in deed.plan.steps][:2] == [("docker", "save", "vllm-node"), ("docker", "load")]
+    assert [s.argv for s in deed.plan.steps][:2] == [
+        ("docker", "save", "vllm-node:latest"),
+        ("docker", "load"),
+    ]
     assert "slower" in deed.plan.notes[0]
     answer = await stage.do(deed)
     assert (answer.exit_code, _states(answer)) == (1, {"spark2": "copied", "spark3": "failed"})
@@ -511,3 +514,8 @@ def test_serial_is_the_other_word_of_parallel() -> None:
         "parallel": False,
     }
     assert _parsed(copy, "--from", "b", "--parallel") == {"from_": "b", "parallel": True}
+
+
+async def test_a_name_that_no_image_can_have_is_refused(stage: Stage) -> None:
+    with pytest.raises(WrongUsage, match="no image tag"):
+        await copy(stage.session, "--output=/etc/passwd", to=["spark2"])
