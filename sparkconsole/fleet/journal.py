@@ -202,10 +202,11 @@ def alive(console: Console) -> bool:
 
 
 def _born(pid: int) -> str:
-    """Boot and start tick of a process (proc(5), field 22 of stat); empty where there is no /proc."""
+    """Boot and start tick of a process (proc(5), field 22 of stat); empty for a dead one, or without /proc."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    return f"{boot}/{stat.rpartition(')')[2].split()[19]}"
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else f"{boot}/{fields[19]}"
