@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,9 +53,8 @@ class ImageIdentity:
     @property
     def short(self) -> str:
         """Twelve characters that name the content, the same on every node."""
-        return (self.layers[-1].removeprefix("sha256:")[:8] if self.layers else "empty") + self.config_digest[
-            :4
-        ]
+        told = "\n".join((self.platform, self.config_digest, *self.layers))
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
