@@ -205,10 +205,11 @@ class _Watch:
         count = 0
         async for line in follow_job(self.fleet, self.job):
             count += 1
+            step = self.log.feed(printable(line))
             if count > kept:
                 self._keep(line)
-            if step := self.log.feed(printable(line)):
-                self._tell(step)
+                if step is not None:
+                    self._tell(step)
 
     def _keep(self, line: str) -> None:
         """What is reported is kept by the face; what is not, here."""
