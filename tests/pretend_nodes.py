@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+
+from aiohttp import web
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
@@ -30,6 +35,9 @@ class PretendNode:
     listening: set[int] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
     secrets: dict[str, str] = field(default_factory=dict)
+    lives: int = 0
+    """How many containers were started here: Ray gives each an id of its own."""
+    has_ray: bool = True
     refuses: str = ""
     dies: str = ""
     lost: bool = False
@@ -37,7 +45,13 @@ class PretendNode:
     extra: dict[str, Answer] = field(default_factory=dict)
     """Answers to more scripts, by their name."""
 
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the engine's API says of each image."""
+    socket: str = ""
+
     def answer(self, argv: tuple[str, ...]) -> Answer:
+        if argv[:2] == ("sh", "-s"):
+            return 0, self._facts(argv[2]), ""
         if argv[0] == "sh":
             return self._script(argv[3], argv[4:])
         if argv[:2] == ("docker", "run"):
@@ -67,6 +81,8 @@ class PretendNode:
         raise AssertionError(f"{self.name} does not know the script {name}")
 
     def _docker_run(self, argv: tuple[str, ...]) -> Answer:
+        if argv[-1] == "command -v ray":
+            return (0, "/usr/bin/ray\n", "") if self.has_ray else (127, "", "")
         name = argv[argv.index("--name") + 1]
         if self.refuses:
             return 125, "", self.refuses
@@ -81,8 +97,22 @@ class PretendNode:
             "image": image,
             "pid": 77,
         }
+        self.lives += 1
         self.on_run()
         return 0, "0123abcd\n", ""
+
+    def _facts(self, mark: str) -> str:
+        """One cable: an RDMA device, its interface, one address."""
+        address = {"family": "inet", "local": self.address, "prefixlen": 24}
+        port = {"ifname": "enp1s0f1np1", "mtu": 9000, "flags": ["LOWER_UP"], "addr_info": [address]}
+        sections = {
+            "host": f"{self.name}\n6.11\naarch64\nann\n/home/{self.name}\n1.0\nann docker\n",
+            "rdma": "port rocep1s0f1 1 enp1s0f1np1 0x1\nstate 4: ACTIVE\n",
+            "ip": json.dumps([port]),
+            "links": "enp1s0f1np1 9000 1\n",
+            "end": "",
+        }
+        return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
 
     def start(self, name: str = "vllm_node", **labels: str) -> None:
         """A container that runs already."""
@@ -136,10 +166,51 @@ class PretendShell:
         raise AssertionError("not needed")
 
     async def open_socket(self, target: str) -> Endpoint:
+        if self.machine.lost:
+            raise Unreachable("no route to it", node=self.node)
+        if target.endswith("docker.sock") and self.machine.socket:
+            return Endpoint(path=self.machine.socket)
         raise SparkError("nothing answers there", node=self.node)
 
     async def aclose(self) -> None:
         return None
+
+
+def image(layer: str = "sha256:aa", **labels: str) -> dict[str, Any]:
+    """What the engine says of an image."""
+    return {
+        "Id": "sha256:1",
+        "Os": "linux",
+        "Architecture": "arm64",
+        "RootFS": {"Layers": [layer]},
+        "Config": {"Labels": {"org.sparkconsole.ray": "2.60.0", **labels}},
+    }
+
+
+@asynccontextmanager
+async def _engine(node: PretendNode) -> AsyncIterator[None]:
+    async def answer(request: web.Request) -> web.Response:
+        kind, _, rest = re.sub(r"^/v[0-9.]+", "", request.path).strip("/").partition("/")
+        name, _, what = rest.rpartition("/")
+        if kind == "version":
+            return web.json_response({"ApiVersion": "1.41", "Version": "20.10.24"})
+        known = node.images.get(name) if kind == "images" else node.containers.get(name)
+        if known is None:
+            return web.json_response({"message": f"No such {kind[:-1]}: {name}"}, status=404)
+        if what == "logs":
+            return web.Response(text=known["stamped"])
+        container = {"Name": f"/{name}", "Id": "c1", "State": {"Status": "running"}, "Config": {"Tty": True}}
+        return web.json_response(known if kind == "images" else container)
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.UnixSite(runner, node.socket).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
 
 
 class PretendCluster:
@@ -172,10 +243,20 @@ class PretendCluster:
             raise SparkError("nothing answers on 127.0.0.1:8265")
         here = self.running - self.absent
         return tuple(
-            RayMember(f"{n.name}-{id(n.containers['vllm_node'])}", n.address, alive=True, gpus=1)
+            RayMember(f"{n.name}-{n.lives}", n.address, alive=True, gpus=1)
             for n in self.nodes.values()
             if n.name in here
         )
+
+    @asynccontextmanager
+    async def engines(self, folder: Path) -> AsyncIterator[None]:
+        """Each node's Docker API on a socket of its own."""
+        async with AsyncExitStack() as stack:
+            for node in self.nodes.values():
+                node.images.setdefault("vllm-node", image())
+                node.socket = str(folder / f"{node.name}.sock")
+                await stack.enter_async_context(_engine(node))
+            yield
 
     @property
     def eyes(self) -> Eyes:

@@ -11,7 +11,7 @@ from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.launching import Eyes
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.fabric import NodeNetwork, choose_network
+from sparkconsole.model.fabric import Fabric, NodeNetwork, choose_network
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch_plan import Condition, broken, condition
@@ -57,10 +57,11 @@ class Ground:
 async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None) -> Ground:
     """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
     eyes = eyes or Eyes()
-    sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container)))
+    names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
+    sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container), names))
     networks, warnings = await _networks(fleet, cluster, spec)
-    images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image)))
-    seats = seats_of(fleet.names, sites, networks)
+    images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
+    seats = seats_of(names, sites, networks)
     members = await _members(fleet, spec, seats, sites, eyes)
     return Ground(adapted(spec, images), seats, sites, images, members, warnings)
 
@@ -139,7 +140,8 @@ async def check_ray(fleet: Fleet, ground: Ground) -> None:
     look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", ground.spec.image)
     shell = await fleet.shell(head)
     seen = await shell.run((*look, "-c", "command -v ray"), timeout=60)
-    if seen.status is not None and not seen.ok and not seen.text.strip():
+    # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
+    if seen.status in (1, 127):
         raise Refused(
             f"the image {ground.spec.image} has no `ray`; nothing was started",
             hint="launch without Ray: --backend none, or build an image with ray[default]",
@@ -170,13 +172,25 @@ def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, 
     try:
         return choose_network(
             facts[name].fabric,
-            eth_if=spec.eth_if or said.eth_if,
+            eth_if=spec.eth_if or said.eth_if or _at_address(facts[name].fabric, said.fabric_address),
             ib_if=spec.ib_if or said.ib_if,
             peers=peers,
         )
     except SparkError as error:
         error.node = error.node or name
         raise
+
+
+def _at_address(fabric: Fabric, address: str | None) -> str | None:
+    """The interface that has the address a person gave; SparkError when none has."""
+    if address is None:
+        return None
+    for netdev in fabric.netdevs:
+        if any(a.partition("/")[0] == address for a in netdev.addresses):
+            return netdev.name
+    raise SparkError(
+        f"no interface has the fabric_address {address}", hint="correct it, or leave it out: it is detected"
+    )
 
 
 async def _image(shell: Shell, tag: str) -> ImageIdentity | None:

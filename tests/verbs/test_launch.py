@@ -1,0 +1,332 @@
+"""`launch`, `stop` and `node restart` as a person asks for them, over pretend machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkconsole.config.inventory import Inventory
+from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.fleet import ground, launching
+from sparkconsole.fleet.clock import RealClock
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.launch import Backend
+from sparkconsole.model.plan import Tier
+from sparkconsole.model.progress import nobody
+from sparkconsole.verbs import launch as verb
+from sparkconsole.verbs.launch import ContainerFlags, launch
+from sparkconsole.verbs.logs import logs
+from sparkconsole.verbs.restart import reboot, restart
+from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.stop import stop
+from tests.pretend_nodes import PretendCluster, image
+
+LABELS = {"org.sparkconsole.launch": '{"nccl_debug":"INFO"}'}
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PretendCluster]:
+    pretend = PretendCluster("spark1", "spark2")
+    monkeypatch.setattr(launching, "POLL_S", 0.001)
+    # Ray's answers come from the pretend cluster; everything else is really asked.
+    monkeypatch.setattr(ground, "Eyes", lambda: pretend.eyes)
+    monkeypatch.setattr(launching, "Eyes", lambda: pretend.eyes)
+    async with pretend.engines(tmp_path):
+        yield pretend
+
+
+@pytest.fixture
+async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session]:
+    async with pair.fleet() as fleet:
+        journal = Journal(tmp_path / "state", RealClock())
+        yield Session(Options(), Inventory(), pair.cluster, fleet, journal)
+
+
+async def done(result: Any) -> Answer:
+    assert isinstance(result, Deed)
+    return await result.carry(nobody)
+
+
+def commands(pair: PretendCluster, node: str) -> list[tuple[str, ...]]:
+    return [a for a in pair.nodes[node].ran if a[:2] == ("docker", "run")]
+
+
+async def test_what_the_plan_shows_is_what_runs(session: Session, pair: PretendCluster) -> None:
+    deed = await launch(session, nccl_debug="warn")
+    assert isinstance(deed, Deed)
+    assert deed.plan.tier is Tier.RECOVERABLE
+    assert pair.left == set(), "planning starts nothing"
+    planned = {s.node: s.argv for s in deed.plan.steps if s.id.endswith(":start")}
+    answer = await deed.carry(nobody)
+    assert answer.exit_code == 0
+    assert answer.data["ready"] is True
+    for node in ("spark1", "spark2"):
+        assert commands(pair, node) == [planned[node]]
+    assert "NCCL_DEBUG=WARN" in planned["spark1"]
+    assert "--address=192.168.177.11:6379" in planned["spark2"]
+    assert "VLLM_HOST_IP=192.168.177.12" in planned["spark2"]
+    assert "/home/spark2/.cache/huggingface:/root/.cache/huggingface" in planned["spark2"]
+
+
+async def test_tag_name_interfaces_and_extra_words_reach_docker(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_SPARK_EXTRA_DOCKER_ARGS", "-v '$HOME/my models:/models' --shm-size=8g")
+    for node in pair.nodes.values():
+        node.images["vllm-node:7"] = image()
+    deed = await launch(session, tag="vllm-node:7", name="other", eth_if="enp1s0f1np1", ib_if="rocep1s0f1")
+    assert isinstance(deed, Deed)
+    argv = next(s.argv for s in deed.plan.steps if s.id == "spark2:start")
+    assert argv[argv.index("--name") + 1] == "other"
+    assert "vllm-node:7" in argv
+    assert "/home/spark2/my models:/models" in argv
+    assert "NCCL_IB_HCA=rocep1s0f1" in argv
+
+
+async def test_an_interface_that_is_not_there_is_refused_by_name(session: Session) -> None:
+    with pytest.raises(SparkError, match="enp9") as caught:
+        await launch(session, eth_if="enp9")
+    assert caught.value.node == "spark1"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "node"),
+    [
+        ("missing", "is not on spark2", "spark2"),
+        ("differs", "differs between spark1 and spark2", "spark2"),
+        ("port", "port 6379 is in use", "spark1"),
+    ],
+)
+async def test_what_cannot_work_is_refused_before_anything_starts(
+    session: Session, pair: PretendCluster, fault: str, words: str, node: str
+) -> None:
+    match fault:
+        case "missing":
+            del pair.nodes["spark2"].images["vllm-node"]
+        case "differs":
+            pair.nodes["spark2"].images["vllm-node"] = image("sha256:bb")
+        case "port":
+            pair.nodes["spark1"].listening = {6379}
+    with pytest.raises(Refused, match=words) as caught:
+        await launch(session)
+    assert caught.value.node == node
+    assert caught.value.hint
+    assert not commands(pair, "spark1")
+    assert not commands(pair, "spark2")
+
+
+async def test_an_image_without_ray_is_refused_for_ray_only(session: Session, pair: PretendCluster) -> None:
+    for node in pair.nodes.values():
+        node.images["vllm-node"]["Config"]["Labels"] = {}
+    pair.nodes["spark1"].has_ray = False
+    with pytest.raises(Refused, match="no `ray`"):
+        await done(await launch(session))
+    answer = await done(await launch(session, backend=Backend.NONE))
+    assert answer.data["backend"] == "none"
+
+
+async def test_an_image_for_cpus_tells_ray_of_a_gpu(session: Session, pair: PretendCluster) -> None:
+    for node in pair.nodes.values():
+        node.images["vllm-node"] = image(**{"org.sparkconsole.accelerator": "cpu"})
+    deed = await launch(session, flags=ContainerFlags(gpus=False))
+    assert isinstance(deed, Deed)
+    argv = next(s.argv for s in deed.plan.steps if s.id == "spark1:start")
+    assert argv[argv.index("--num-gpus") + 1] == "1"
+    assert "--gpus" not in argv
+
+
+async def test_a_node_that_does_not_answer_is_named_and_nothing_starts(
+    session: Session, pair: PretendCluster
+) -> None:
+    pair.nodes["spark2"].lost = True
+    with pytest.raises(Unreachable) as caught:
+        await launch(session)
+    assert caught.value.node == "spark2"
+    assert pair.left == set()
+
+
+async def test_solo_uses_the_head_alone_and_no_fast_link(session: Session, pair: PretendCluster) -> None:
+    pair.nodes["spark2"].lost = True
+    answer = await done(await launch(session, solo=True))
+    assert answer.data["backend"] == "solo"
+    assert pair.left == {"spark1"}
+    assert commands(pair, "spark1")[0][-2:] == ("sleep", "infinity")
+
+
+async def test_one_node_is_solo_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = PretendCluster("spark1")
+    monkeypatch.setattr(launching, "POLL_S", 0.001)
+    async with one.engines(tmp_path), one.fleet() as fleet:
+        session = Session(Options(), Inventory(), one.cluster, fleet, Journal(tmp_path, RealClock()))
+        assert (await done(await launch(session))).data["backend"] == "solo"
+
+
+async def test_what_runs_already_is_said_and_left_as_it_is(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session))
+    answer = await launch(session)
+    assert isinstance(answer, Answer)
+    assert answer.exit_code == 0
+    assert answer.data["already"] is True
+    assert len(commands(pair, "spark1")) == 1
+
+
+async def test_a_half_running_cluster_is_refused_and_repaired_when_asked(
+    session: Session, pair: PretendCluster
+) -> None:
+    await done(await launch(session, nccl_debug="INFO"))
+    pair.nodes["spark2"].containers.clear()
+    with pytest.raises(Refused, match=r"spark2: no container") as caught:
+        await launch(session)
+    assert "launch --repair" in caught.value.hint
+    await done(await launch(session, repair=True))
+    assert pair.running == {"spark1", "spark2"}
+    assert len(commands(pair, "spark1")) == 1, "the head went on"
+    assert "NCCL_DEBUG=INFO" in commands(pair, "spark2")[1], "what was launched is launched again"
+
+
+async def test_without_its_head_everything_starts_again(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session))
+    pair.nodes["spark1"].containers.clear()
+    await done(await launch(session, repair=True))
+    assert pair.running == {"spark1", "spark2"}
+    assert [len(commands(pair, n)) for n in pair.nodes] == [2, 2]
+
+
+async def test_another_image_under_the_same_name_is_told(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session))
+    for node in pair.nodes.values():
+        node.images["vllm-node"]["Id"] = "sha256:2"
+    with pytest.raises(Refused, match="another image"):
+        await launch(session)
+
+
+@pytest.mark.parametrize(
+    "said", [{"nccl_debug": "loud"}, {"solo": True, "backend": Backend.RAY}, {"follow": True, "detach": True}]
+)
+async def test_what_makes_no_sense_is_wrong_usage(session: Session, said: dict[str, Any]) -> None:
+    with pytest.raises(WrongUsage):
+        await launch(session, **said)
+
+
+async def test_a_secret_with_its_value_is_refused(session: Session) -> None:
+    with pytest.raises(WrongUsage, match="HF_TOKEN"):
+        await launch(session, flags=ContainerFlags(env=("HF_TOKEN=hf_abcdefgh",)))
+
+
+async def test_stop_tells_each_node(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session))
+    pair.nodes["spark2"].containers.clear()
+    answer = await done(await stop(session))
+    assert answer.exit_code == 0
+    assert [n["result"] for n in answer.data["nodes"]] == ["stopped", "not_running"]
+    again = await stop(session)
+    assert isinstance(again, Answer)
+    assert [n["result"] for n in again.data["nodes"]] == ["not_running", "not_running"]
+
+
+async def test_stop_with_a_lost_node_stops_the_other_and_exits_3(
+    session: Session, pair: PretendCluster
+) -> None:
+    await done(await launch(session))
+    pair.nodes["spark2"].lost = True
+    answer = await done(await stop(session))
+    assert answer.exit_code == 3
+    assert [n["result"] for n in answer.data["nodes"]] == ["stopped", "unreachable"]
+    assert pair.left == {"spark2"}
+
+
+async def test_stop_takes_the_exact_name_only(session: Session, pair: PretendCluster) -> None:
+    pair.nodes["spark1"].start("vllm_node2")
+    assert isinstance(await stop(session), Answer)
+    assert pair.left == {"spark1"}
+
+
+async def test_restart_of_a_worker_leaves_the_head_alone(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session, nccl_debug="INFO"))
+    await done(await restart(session, "spark2"))
+    assert [len(commands(pair, n)) for n in pair.nodes] == [1, 2]
+    assert commands(pair, "spark2")[0] == commands(pair, "spark2")[1]
+
+
+async def test_restart_of_the_head_takes_the_workers_along(session: Session, pair: PretendCluster) -> None:
+    await done(await launch(session))
+    deed = await restart(session, "spark1")
+    assert set(deed.plan.nodes()) == {"spark1", "spark2"}
+    await deed.carry(nobody)
+    assert pair.running == {"spark1", "spark2"}
+
+
+async def test_restart_where_nothing_of_ours_is_refused(session: Session, pair: PretendCluster) -> None:
+    with pytest.raises(Refused, match="no container"):
+        await restart(session)
+    pair.nodes["spark1"].start()
+    with pytest.raises(Refused, match="this program launched"):
+        await restart(session)
+    pair.nodes["spark1"].containers.clear()
+    pair.nodes["spark1"].start(**LABELS)
+    with pytest.raises(WrongUsage, match="sprak"):
+        await restart(session, "sprak")
+
+
+async def test_reboot_is_costly_and_waits_for_another_life(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = pair.nodes["spark2"]
+    node.extra = {"may-reboot": (0, "", ""), "life": (0, "boot-1\n", ""), "reboot": (None, "", "")}
+    deed = await reboot(session, "spark2")
+    assert (deed.plan.tier, deed.plan.word) == (Tier.COSTLY, "reboot")
+    lives = iter(["boot-1\n", "boot-1\n", "boot-2\n"])
+    original = node.answer
+
+    def answer(argv: tuple[str, ...]) -> Any:
+        return (0, next(lives), "") if argv[-1] == "life" else original(argv)
+
+    monkeypatch.setattr(node, "answer", answer)
+    monkeypatch.setattr("sparkconsole.verbs.restart.PAUSE_S", 0.001)
+    assert (await deed.carry(nobody)).data["rebooted"] is True
+    assert next(lives, None) is None
+
+
+async def test_reboot_without_the_right_to_is_refused(session: Session, pair: PretendCluster) -> None:
+    pair.nodes["spark2"].extra = {"may-reboot": (1, "", "sudo: a password is required")}
+    with pytest.raises(Refused, match="sudo asks for a password"):
+        await reboot(session, "spark2")
+
+
+async def test_logs_of_all_nodes_in_the_order_of_their_times(session: Session, pair: PretendCluster) -> None:
+    for node, lines in (("spark1", "T1 one\nT4 four\n"), ("spark2", "T2 two\nT3 three\n")):
+        pair.nodes[node].start()
+        pair.nodes[node].containers["vllm_node"]["stamped"] = lines.replace("T", "2026-11-23T10:00:0")
+    rows = [r async for r in await logs(session)]
+    assert [(r.node, r.data["text"]) for r in rows] == [
+        ("spark1", "one"),
+        ("spark2", "two"),
+        ("spark2", "three"),
+        ("spark1", "four"),
+    ]
+
+
+async def test_a_silent_node_is_a_line_and_the_others_go_on(session: Session, pair: PretendCluster) -> None:
+    pair.nodes["spark1"].start()
+    pair.nodes["spark1"].containers["vllm_node"]["stamped"] = "2026-11-23T10:00:01 here\n"
+    pair.nodes["spark2"].lost = True
+    rows = [r async for r in await logs(session)]
+    assert {(r.node, "error" in r.data) for r in rows} == {("spark1", False), ("spark2", True)}
+    followed = [r async for r in await logs(session, follow=True)]
+    assert {r.node for r in followed} == {"spark1", "spark2"}
+
+
+async def test_a_source_that_does_not_exist_is_wrong_usage(session: Session) -> None:
+    with pytest.raises(WrongUsage, match="sprak"):
+        await logs(session, "sprak")
+    with pytest.raises(WrongUsage, match="no time"):
+        await logs(session, since="yesterday")
+
+
+def test_the_plan_is_json(pair: PretendCluster) -> None:
+    assert json.loads(json.dumps(verb.ContainerFlags().said()["env"])) == []
