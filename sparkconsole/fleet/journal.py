@@ -202,7 +202,7 @@ def alive(console: Console) -> bool:
 
 
 def _born(pid: int) -> str:
-    """Boot and start tick of a process (proc(5), field 22 of stat); empty for a dead one, or without /proc."""
+    """Boot and start tick of a process (proc(5), field 22 of stat); "" for a dead one and without /proc."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         stat = Path(f"/proc/{pid}/stat").read_text()
