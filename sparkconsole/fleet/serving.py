@@ -1,0 +1,190 @@
+"""Where a model can be served, what serves now, and following a start to its proved end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkconsole.errors import Refused, SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
+from sparkconsole.model.job import Job
+from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.progress import Advance, Output, Remark, Report
+from sparkconsole.model.serve import ORDER, Failure, Phase, ServeProgress, advance
+from sparkconsole.model.site import Site
+from sparkconsole.parse.vllm_serve import first_cause, read_line
+from sparkconsole.remote.site import look
+
+PROBE_S = 0.5
+"""Pause between looks at a server that said it started."""
+RANKS_S = 3.0
+"""Pause between looks at the other ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The containers in which a model can be served, as they were found."""
+
+    launch: LaunchSpec
+    nodes: tuple[str, ...]
+    """Head first; one node for solo."""
+    addresses: Mapping[str, str]
+    sites: Mapping[str, Site]
+
+    @property
+    def head(self) -> str:
+        """Where rank 0 runs."""
+        return self.nodes[0]
+
+
+async def find_stage(fleet: Fleet, container: str) -> Stage:
+    """The running cluster; Refused when none runs or it is not whole, Unreachable when a node is."""
+    answers = await fleet.ask(lambda shell: look(shell, container))
+    sites = told(answers)
+    head = sites.get(fleet.head)
+    for error in failed(answers).values():
+        if head is None or not _solo(head):
+            raise error
+    if head is None or not head.running or head.found is None:
+        raise Refused(
+            f"no container {container} runs", hint="start one: sparkconsole launch", node=fleet.head
+        )
+    launch = recalled(head.found.labels) or LaunchSpec(container=container, backend=Backend.SOLO)
+    nodes = (fleet.head,) if launch.backend is Backend.SOLO else fleet.names
+    for node in nodes:
+        if not sites[node].running:
+            raise Refused(
+                f"its container {container} does not run", hint="sparkconsole launch --repair", node=node
+            )
+    addresses = {n: s.found.labels.get(LABEL_ADDRESS, "") for n in nodes if (s := sites[n]).found}
+    return Stage(launch, nodes, addresses, sites)
+
+
+def _solo(head: Site) -> bool:
+    launch = recalled(head.found.labels) if head.found else None
+    return launch is not None and launch.backend is Backend.SOLO
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is known of a start while it is followed."""
+
+    report: Report
+    node: str
+    progress: ServeProgress = field(default_factory=ServeProgress)
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    def take(self, line: str) -> None:
+        self.lines.append(line)
+        self.report(Output(self.node, line))
+        before = self.progress
+        self.progress = advance(before, read_line(line))
+        if self.progress.phase is not before.phase:
+            self.report(Remark(f"{self.progress.phase.value} {self.progress.detail}".strip(), self.node))
+        if self.progress.percent is not None and self.progress != before:
+            self.report(Advance(self.node, self.progress.phase.value, self.progress.percent, 100.0, "%"))
+
+
+class ServeFailed(SparkError):
+    """A server that did not start, with its first real cause."""
+
+
+async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> str:
+    """Follows every rank until a completion came back; the served name. ServeFailed with the real cause."""
+    lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
+    others = [j for j in jobs if j is not lead]
+    watch = _Watch(report, lead.node)
+    reader = asyncio.create_task(_read(fleet, lead, watch))
+    try:
+        return await _until_ready(fleet, lead, others, watch, reader)
+    except ServeFailed:
+        await clear(fleet, jobs, report)
+        raise
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _read(fleet: Fleet, lead: Job, watch: _Watch) -> None:
+    async for line in follow_job(fleet, lead):
+        watch.take(line)
+    watch.ended = True
+
+
+async def _until_ready(
+    fleet: Fleet, lead: Job, others: Sequence[Job], watch: _Watch, reader: asyncio.Task[None]
+) -> str:
+    looked = fleet.clock.monotonic()
+    while True:
+        if reader.done():
+            reader.result()
+            raise await _failure(fleet, [lead, *others], watch.lines)
+        if fleet.clock.monotonic() - looked > RANKS_S:
+            looked = fleet.clock.monotonic()
+            await _require_ranks(fleet, others, watch)
+        if ORDER.index(watch.progress.phase) >= ORDER.index(Phase.SERVER):
+            with contextlib.suppress(SparkError):
+                return await _proved(fleet, lead)
+        await fleet.clock.sleep(PROBE_S)
+
+
+async def _proved(fleet: Fleet, lead: Job) -> str:
+    from sparkconsole.remote.vllm import complete_one_token
+
+    shell = await fleet.shell(lead.node)
+    return await complete_one_token(shell, int(lead.details["port"]), timeout=60)
+
+
+async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _Watch) -> None:
+    """A rank that ended, or whose node is gone, will never join."""
+    for job in others:
+        try:
+            state = await job_state(fleet, job)
+        except Unreachable as error:
+            raise ServeFailed(
+                f"the node of rank {job.details.get('rank')} is lost: {error.cause}", node=job.node
+            ) from error
+        if not state.running:
+            raise await _failure(fleet, [job], watch.lines)
+
+
+async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> ServeFailed:
+    """The first real cause in the logs of the ranks that ended, a named one before a guess."""
+    logs: dict[str, Sequence[str]] = {}
+    for job in jobs:
+        with contextlib.suppress(SparkError):
+            logs[job.node] = (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
+    causes = {node: cause for node, log in logs.items() if (cause := first_cause(log))}
+    if not causes and (cause := first_cause(lines)):
+        causes = {jobs[0].node: cause}
+    if not causes:
+        last = next((log[-1] for log in logs.values() if log), "it said nothing")
+        return ServeFailed(
+            f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
+        )
+    node, first = min(causes.items(), key=lambda item: "exception" in item[1].why)
+    return ServeFailed(cause_text(first), hint=first.remedy, node=node)
+
+
+def cause_text(failure: Failure) -> str:
+    """A cause in a sentence: what it means, and the line that says so."""
+    return f"{failure.why}: “{failure.text}” (line {failure.line} of its log)"
+
+
+async def clear(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
+    """Ends every rank and removes what it left; a node that cannot be asked is told."""
+    await asyncio.gather(*(_clear_one(fleet, job, report) for job in jobs))
+
+
+async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
+    try:
+        await cancel_job(fleet, job)
+        await forget_job(fleet, job)
+    except SparkError as error:
+        report(
+            Remark(f"rank {job.details.get('rank', 0)} could not be ended: {error.cause}", job.node, "error")
+        )

@@ -1,0 +1,227 @@
+"""A served model: what is asked for, the command of every rank, and how far a start has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.model.launch import Backend
+
+SEED_PORT = 8888
+MASTER_PORT = 29501
+GONE = MappingProxyType({"--swap-space": "0.19", "--disable-log-requests": "0.19"})
+"""Flags of the examples this replaces that newer vLLM refuses, and since when."""
+PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "qwen3-vl-235b": (
+            "RedHatAI/Qwen3-VL-235B-A22B-Instruct-NVFP4",
+            "--gpu-memory-utilization",
+            "0.7",
+            "--max-model-len",
+            "32768",
+        ),
+        "gpt-oss-120b": (
+            "openai/gpt-oss-120b",
+            "--trust-remote-code",
+            "--gpu-memory-utilization",
+            "0.7",
+            "--load-format",
+            "fastsafetensors",
+        ),
+    }
+)
+"""The two examples of the README of the scripts this replaces, by a short name."""
+
+
+class ServeSpec(BaseModel):
+    """What a person asks of `vllm serve`; None: vLLM's own default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    tensor_parallel: int | None = Field(None, ge=1)
+    pipeline_parallel: int = Field(1, ge=1)
+    port: int = Field(SEED_PORT, ge=1, le=65535)
+    host: str = "0.0.0.0"  # noqa: S104 - clients are on other machines, as in the scripts this replaces
+    gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
+    max_model_len: int | None = Field(None, ge=1)
+    max_num_seqs: int | None = Field(None, ge=1)
+    dtype: str | None = None
+    load_format: str | None = None
+    served_model_name: str | None = None
+    enforce_eager: bool = False
+    trust_remote_code: bool = False
+    offline: bool = False
+    """HF_HUB_OFFLINE=1: the model is there already, nobody is asked."""
+    extra: tuple[str, ...] = ()
+    """Words for vLLM, byte for byte."""
+
+    @property
+    def name(self) -> str:
+        """The name under which it answers."""
+        return self.served_model_name or self.model
+
+    def flags(self) -> tuple[str, ...]:
+        """The flags that are the same on every rank, in a fixed order."""
+        valued = {
+            "--gpu-memory-utilization": self.gpu_memory_utilization,
+            "--max-model-len": self.max_model_len,
+            "--max-num-seqs": self.max_num_seqs,
+            "--dtype": self.dtype,
+            "--load-format": self.load_format,
+            "--served-model-name": self.served_model_name,
+        }
+        given = [word for flag, value in valued.items() if value is not None for word in (flag, str(value))]
+        switches = {"--enforce-eager": self.enforce_eager, "--trust-remote-code": self.trust_remote_code}
+        return (*given, *(flag for flag, on in switches.items() if on))
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One `vllm serve` process: rank 0 answers requests."""
+
+    node: str
+    rank: int
+    argv: tuple[str, ...]
+
+
+def parallel(spec: ServeSpec, nodes: int) -> int:
+    """Tensor parallelism: as asked, else all nodes, one GPU each. WrongUsage when that is too many."""
+    tensor = spec.tensor_parallel or max(1, nodes // spec.pipeline_parallel)
+    needed = tensor * spec.pipeline_parallel
+    if needed > nodes:
+        raise WrongUsage(
+            f"{tensor} x {spec.pipeline_parallel} ranks need {needed} GPUs, and {nodes} are there",
+            hint=f"-tp {nodes}, or launch on more nodes",
+        )
+    return tensor
+
+
+def serve_ranks(
+    spec: ServeSpec, backend: Backend, nodes: Sequence[str], addresses: Mapping[str, str]
+) -> tuple[Rank, ...]:
+    """The command of every rank, workers first, rank 0 last.
+
+    With Ray one process on the head is enough. Without, each node runs its own rank and knows the head;
+    an executor that the person named is dropped there, as it cannot be another one.
+    """
+    tensor = parallel(spec, len(nodes))
+    if backend is Backend.RAY:
+        executor = () if _names(spec.extra, "--distributed-executor-backend") else _RAY
+        return (Rank(nodes[0], 0, _argv(spec, tensor, (*executor, *spec.extra))),)
+    extra = _without(spec.extra, "--distributed-executor-backend")
+    count = tensor * spec.pipeline_parallel
+    if backend is Backend.SOLO or count == 1:
+        return (Rank(nodes[0], 0, _argv(spec, tensor, extra)),)
+    ranks = [
+        Rank(node, rank, _argv(spec, tensor, (*_place(rank, count, addresses[nodes[0]]), *extra)))
+        for rank, node in enumerate(nodes[:count])
+    ]
+    return tuple(reversed(ranks))
+
+
+_RAY = ("--distributed-executor-backend", "ray")
+
+
+def _argv(spec: ServeSpec, tensor: int, rest: Sequence[str]) -> tuple[str, ...]:
+    environment = ("env", "HF_HUB_OFFLINE=1") if spec.offline else ()
+    size = ("-tp", str(tensor)) if tensor > 1 else ()
+    stages = ("-pp", str(spec.pipeline_parallel)) if spec.pipeline_parallel > 1 else ()
+    where = ("--host", spec.host, "--port", str(spec.port))
+    return (*environment, "vllm", "serve", spec.model, *where, *size, *stages, *spec.flags(), *rest)
+
+
+def _place(rank: int, count: int, head: str) -> tuple[str, ...]:
+    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", head)
+    return (*words, "--master-port", str(MASTER_PORT), *(("--headless",) if rank else ()))
+
+
+def _names(words: Sequence[str], flag: str) -> bool:
+    return any(w == flag or w.startswith(f"{flag}=") for w in words)
+
+
+def _without(words: Sequence[str], flag: str) -> tuple[str, ...]:
+    kept: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == flag:
+            del rest[:1]
+        elif not word.startswith(f"{flag}="):
+            kept.append(word)
+    return tuple(kept)
+
+
+def notes(spec: ServeSpec) -> tuple[str, ...]:
+    """What a person should know before this is started."""
+    gone = [
+        f"vLLM from {since} on refuses {flag}" for flag, since in GONE.items() if _names(spec.extra, flag)
+    ]
+    high = spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8
+    warn = (
+        ["fastsafetensors needs room beside the weights: keep them under 0.8 of the memory"] if high else []
+    )
+    return (*gone, *warn)
+
+
+class Phase(StrEnum):
+    """How far a start is, in order."""
+
+    CONTAINER = "container"
+    ENGINE = "engine"
+    WEIGHTS = "weights"
+    COMPILE = "compile"
+    CACHE = "KV cache"
+    GRAPHS = "graphs"
+    SERVER = "server"
+    READY = "ready"
+
+
+ORDER = tuple(Phase)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeEvent:
+    """What one line of the log says of a start."""
+
+    phase: Phase | None = None
+    percent: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeProgress:
+    """A start so far; phases only go forward."""
+
+    phase: Phase = Phase.CONTAINER
+    percent: float | None = None
+    detail: str = ""
+
+
+def advance(progress: ServeProgress, event: ServeEvent) -> ServeProgress:
+    """The progress after one more line."""
+    if event.phase is None or ORDER.index(event.phase) < ORDER.index(progress.phase):
+        return progress
+    if event.phase is progress.phase:
+        return replace(
+            progress,
+            percent=event.percent if event.percent is not None else progress.percent,
+            detail=event.detail or progress.detail,
+        )
+    return ServeProgress(event.phase, event.percent, event.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a server did not start or died."""
+
+    text: str
+    why: str
+    remedy: str
+    line: int = 0
+    """Its place in the log, from 1."""

@@ -1,0 +1,91 @@
+"""What `vllm bench serve` prints and saves, 0.11 to 0.33: its report, its JSON, its progress bar."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sparkconsole.model.bench import RESULT_MARK, BenchResult
+
+_ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^)]*\))?):\s+(?P<value>-?[\d.]+|nan|inf)\s*$")
+_LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
+_BAR = re.compile(r"(?P<percent>\d+)%\|.*\| (?P<done>\d+)/(?P<total>\d+) \[")
+_ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
+_ROWS = {
+    "successful requests": "completed",
+    "failed requests": "failed",
+    "benchmark duration (s)": "duration_s",
+    "request throughput (req/s)": "requests_per_s",
+    "output token throughput (tok/s)": "output_tokens_per_s",
+    "total token throughput (tok/s)": "total_tokens_per_s",
+    "total input tokens": "input_tokens",
+    "total generated tokens": "output_tokens",
+}
+_KEYS = {
+    "completed": "completed",
+    "failed": "failed",
+    "duration": "duration_s",
+    "request_throughput": "requests_per_s",
+    "output_throughput": "output_tokens_per_s",
+    "total_token_throughput": "total_tokens_per_s",
+    "total_input_tokens": "input_tokens",
+    "total_output_tokens": "output_tokens",
+}
+_WHOLE = {"completed", "failed", "input_tokens", "output_tokens"}
+_JSON_LATENCY = re.compile(r"^(mean|median|std|p[\d.]+)_(ttft|tpot|itl|e2el)_ms$")
+
+
+def parse_report(lines: Iterable[str]) -> BenchResult | None:
+    """The block that closes a run; None when there is none. 0.11 wrote `Total Token throughput`."""
+    found: dict[str, Any] = {}
+    latencies: dict[str, float] = {}
+    for line in lines:
+        match = _ROW.match(line.strip())
+        if not match or match["value"] in ("nan", "inf"):
+            continue
+        if name := _ROWS.get(match["name"].lower()):
+            found[name] = int(float(match["value"])) if name in _WHOLE else float(match["value"])
+        elif latency := _LATENCY.match(match["name"]):
+            latencies[f"{latency['stat']}_{latency['kind']}".lower()] = float(match["value"])
+    return BenchResult(**found, latencies=latencies) if "completed" in found else None
+
+
+def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
+    """The JSON of --save-result; None when it is another JSON."""
+    if not isinstance(data.get("completed"), int):
+        return None
+    found = {name: data[key] for key, name in _KEYS.items() if isinstance(data.get(key), (int, float))}
+    latencies = {
+        f"{m[1]}_{m[2]}": float(value)
+        for key, value in data.items()
+        if (m := _JSON_LATENCY.match(key)) and isinstance(value, (int, float))
+    }
+    return BenchResult(**found, latencies=latencies)
+
+
+def parse_output(lines: Iterable[str]) -> tuple[BenchResult | None, dict[str, Any]]:
+    """The result of a whole run and its raw JSON: the JSON where it came, the report otherwise."""
+    kept = list(lines)
+    for line in reversed(kept):
+        if line.startswith(RESULT_MARK):
+            try:
+                raw: dict[str, Any] = json.loads(line.removeprefix(RESULT_MARK))
+            except ValueError:
+                break
+            return parse_result(raw), raw
+    return parse_report(kept), {}
+
+
+def parse_bar(line: str) -> tuple[int, int] | None:
+    """Requests done and in all, from the progress bar."""
+    match = _BAR.search(line)
+    return (int(match["done"]), int(match["total"])) if match else None
+
+
+def first_error(lines: Iterable[str]) -> str:
+    """The first error that a failed request told, in a line."""
+    errors = (line.strip() for line in lines if _ERROR.match(line.strip()))
+    told = [e for e in errors if "Traceback" not in e]
+    return told[0][:300] if told else ""

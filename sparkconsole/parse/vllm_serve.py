@@ -1,0 +1,73 @@
+"""The log of `vllm serve`, 0.11 to 0.33: how far a start is, and the first real cause when it fails.
+
+Every prefix is optional and may repeat: process tags, Ray's tags with colours, the logger's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sparkconsole.model.serve import Failure, Phase, ServeEvent
+from sparkconsole.model.text import printable
+from sparkconsole.parse.vllm_causes import CAUSES, CONSEQUENCES, EXCEPTION
+
+_TAG = re.compile(r"^\((?:[A-Za-z_]+\w*)(?: [^()]*)?\)\s*")
+_LOGGER = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?")
+_REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
+
+_NOTHING = ServeEvent()
+_STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
+    (phase, re.compile(pattern))
+    for phase, pattern in (
+        (Phase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
+        (Phase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
+        (Phase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
+        (Phase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
+        (
+            Phase.WEIGHTS,
+            r"(?:Loading|Multi-thread loading).*?: +(?P<percent>\d+)% Completed \| (?P<detail>\S+/\S+) \[",
+        ),
+        (Phase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
+        (Phase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
+        (Phase.CACHE, r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)"),
+        (Phase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
+        (Phase.SERVER, r"Starting vLLM (?:API )?server"),
+        (Phase.SERVER, r"Application startup complete\."),
+    )
+)
+
+
+def bare(line: str) -> str:
+    """The message of a line, without tags, colours, the logger's head and Ray's repetition count."""
+    text = _REPEATED.sub("", printable(line)).strip()
+    while match := _TAG.match(text) or _LOGGER.match(text):
+        text = text[match.end() :]
+    return text
+
+
+def read_line(line: str) -> ServeEvent:
+    """What one line says of a start."""
+    text = bare(line)
+    for phase, pattern in _STEPS:
+        if match := pattern.search(text):
+            groups = match.groupdict()
+            percent = groups.get("percent")
+            detail = groups.get("detail") or groups.get("memory") or ""
+            return ServeEvent(phase, float(percent) if percent else None, detail)
+    return _NOTHING
+
+
+def first_cause(lines: Iterable[str]) -> Failure | None:
+    """The first real cause in a log; None for a log without one. Consequences never count as causes."""
+    guess: Failure | None = None
+    for number, line in enumerate(lines, 1):
+        text = bare(line)
+        if any(c.search(text) for c in CONSEQUENCES):
+            continue
+        for cause in CAUSES:
+            if cause.pattern.search(text):
+                return Failure(text[:400], cause.why, cause.remedy, number)
+        if guess is None and EXCEPTION.match(text):
+            guess = Failure(text[:400], "vLLM ended with this exception", "read the lines above it", number)
+    return guess

@@ -1,0 +1,283 @@
+"""`bench`: `vllm bench serve` in the head's container, streamed, read, judged and kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.bench import RESULT_MARK, BenchSpec, bench_argv
+from sparkconsole.model.job import Job, JobKind, Run
+from sparkconsole.model.plan import Plan, Step, Tier
+from sparkconsole.model.progress import Advance, Output, Report
+from sparkconsole.parse.vllm_bench import first_error, parse_bar, parse_output
+from sparkconsole.verbs.registry import follower, verb
+from sparkconsole.verbs.session import Deed, Here, Session
+
+KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
+
+
+@verb("bench run")
+async def run(
+    session: Here,
+    *extra: str,
+    num_prompts: int = 100,
+    max_concurrency: int | None = None,
+    request_rate: float | None = None,
+    input_len: Annotated[int | None, Parameter(name=["--input-len", "--random-input-len"])] = None,
+    output_len: Annotated[int | None, Parameter(name=["--output-len", "--random-output-len"])] = None,
+    dataset_name: str = "random",
+    dataset_path: str | None = None,
+    backend: Literal["vllm", "openai", "openai-chat"] = "vllm",
+    endpoint: str | None = None,
+    model: str | None = None,
+    tokenizer: str | None = None,
+    port: int = 8888,
+    seed: int = 0,
+    name: str | None = None,
+) -> Deed:
+    """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
+
+    Words behind `--` go to `vllm bench serve` byte for byte.
+
+    Parameters
+    ----------
+    extra
+        Behind `--`: vLLM's own arguments.
+    num_prompts
+        Requests to send.
+    max_concurrency
+        Most requests at a time.
+    request_rate
+        Requests a second; by default all at once.
+    input_len
+        Tokens of each request.
+    output_len
+        Tokens of each answer.
+    dataset_name
+        random, sharegpt, …
+    dataset_path
+        The dataset's file, in the container.
+    backend
+        Which API is used.
+    endpoint
+        Its path, where it is not the usual one.
+    model
+        The served name; by default asked of the server.
+    tokenizer
+        Where its tokenizer is; by default asked of the server.
+    port
+        Where it answers.
+    seed
+        For the random requests.
+    name
+        Name of the containers; without it the cluster's.
+    """
+    served = await _served(session, port)
+    said = {
+        "num_prompts": num_prompts,
+        "max_concurrency": max_concurrency,
+        "request_rate": request_rate,
+        "input_len": input_len,
+        "output_len": output_len,
+        "dataset_name": dataset_name,
+        "dataset_path": dataset_path,
+        "backend": backend,
+        "endpoint": endpoint,
+        "port": port,
+        "seed": seed,
+        "model": model or served[0],
+        "tokenizer": tokenizer or served[1],
+        "extra": extra,
+    }
+    job = _job(session, _spec(said), name or session.cluster.container)
+    argv = ("docker", "exec", job.container, *job.argv)
+    step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, job=job)
+    plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
+    return Deed(plan, lambda report: _carry(session, plan, job, report))
+
+
+def _spec(said: dict[str, Any]) -> BenchSpec:
+    try:
+        return BenchSpec.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = str(first["loc"][0]).replace("_", "-")
+        raise WrongUsage(f"--{flag}: {first['msg']}", hint="sparkconsole bench run --help") from error
+
+
+async def _served(session: Session, port: int) -> tuple[str, str | None]:
+    """The served name, and where its tokenizer is when the name alone does not lead there."""
+    from sparkconsole.remote.vllm import served
+
+    head = session.fleet.head
+    try:
+        found = await served(await session.fleet.shell(head), port)
+    except SparkError as error:
+        raise Refused(
+            f"no model answers on port {port}: {error.cause}", hint="sparkconsole serve MODEL", node=head
+        ) from error
+    if not found:
+        raise Refused(f"the server on port {port} offers no model", node=head)
+    return found[0].id, found[0].root if found[0].root != found[0].id else None
+
+
+def _job(session: Session, spec: BenchSpec, container: str) -> Job:
+    slug = "".join(c if c.isalnum() else "-" for c in spec.model.rsplit("/", 1)[-1].lower())[:40]
+    return Job(
+        id=f"bench-{slug}-{secrets.token_hex(4)}",
+        node=session.fleet.head,
+        kind=JobKind.BENCH,
+        argv=bench_argv(spec),
+        container=container,
+        details={"model": spec.model, "num_prompts": spec.num_prompts, "spec": spec.model_dump(mode="json")},
+    )
+
+
+async def _carry(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
+    if session.run is not None:
+        session.run = session.journal.add_jobs(session.run, (job,))
+    outcome = await carry_out(session.fleet, plan, report)
+    for wrong in outcome.failures():
+        raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)
+    return await _follow(session, job, report)
+
+
+@follower(JobKind.BENCH)
+async def follow_bench(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a benchmark to its end and reads its result."""
+    return await _follow(session, job, report)
+
+
+async def _follow(session: Session, job: Job, report: Report) -> Answer:
+    lines: list[str] = []
+    async for line in follow_job(session.fleet, job):
+        lines.append(line)
+        if bar := parse_bar(line):
+            report(Advance(job.node, "requests", bar[0], bar[1]))
+        elif not line.startswith(RESULT_MARK):
+            report(Output(job.node, line))
+    state = await job_state(session.fleet, job)
+    answer = _judged(job, lines, state.status)
+    await forget_job(session.fleet, job)
+    return answer
+
+
+def _judged(job: Job, lines: list[str], status: int | None) -> Answer:
+    """vLLM's exit status alone says nothing: it is 0 with every request failed."""
+    result, raw = parse_output(lines)
+    if result is None or status != 0:
+        why = first_error(lines) or (lines[-1] if lines else "it said nothing")
+        ended = f"status {status}" if status is not None else "no status: it was killed"
+        raise SparkError(
+            f"the benchmark ended with {ended}: {why}", hint="does the server still answer?", node=job.node
+        )
+    short = result.shortfall(int(job.details["num_prompts"]))
+    said = {k: raw[k] for k in KEPT_KEYS if k in raw}
+    data = {
+        "model": job.details["model"],
+        "spec": job.details["spec"],
+        "result": result.as_data(),
+        "said": said,
+    }
+    if not short:
+        return Answer(data, (_sheet(result.as_data()),))
+    error = first_error(lines)
+    line = f"{short} of {job.details['num_prompts']} requests failed" + (f": {error}" if error else "")
+    return Answer({**data, "error": line}, (_sheet(result.as_data()), line), 1)
+
+
+def _sheet(result: Mapping[str, Any]) -> Sheet:
+    rows = [
+        ("requests", f"{result['completed']} completed, {result['failed'] or 0} failed"),
+        ("duration", _number(result["duration_s"], "s")),
+        ("requests/s", _number(result["requests_per_s"])),
+        ("output tokens/s", _number(result["output_tokens_per_s"])),
+        ("total tokens/s", _number(result["total_tokens_per_s"])),
+    ]
+    kinds = [k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in result["latencies"]]
+    latencies = result["latencies"]
+    rows += [
+        (
+            f"{k.upper()} ms",
+            "  ".join(
+                f"{s} {latencies[f'{s}_{k}']:.1f}"
+                for s in ("mean", "median", "p99")
+                if f"{s}_{k}" in latencies
+            ),
+        )
+        for k in kinds
+    ]
+    return Sheet.of(("measured", ""), rows)
+
+
+def _number(value: float | None, unit: str = "") -> str | None:
+    return None if value is None else f"{value:.2f} {unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A benchmark in the journal."""
+
+    id: str
+    when: str
+    model: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _kept(session: Session) -> list[_Kept]:
+    return [
+        _Kept(r.id, f"{r.started:%Y-%m-%d %H:%M}", str(r.outcome.get("model", "")), r.outcome["result"])
+        for r in session.journal.runs()
+        if any(j.kind is JobKind.BENCH for j in r.jobs) and r.outcome.get("result")
+    ]
+
+
+@verb("bench list")
+async def list_benches(session: Here) -> Answer:
+    """List the benchmarks that were kept, newest first."""
+    kept = _kept(session)
+    rows = [
+        (
+            k.id,
+            k.when,
+            k.model,
+            f"{k.result['completed']}/{k.result['completed'] + (k.result['failed'] or 0)}",
+            _number(k.result["output_tokens_per_s"]),
+            _number(k.result["latencies"].get("median_ttft")),
+        )
+        for k in kept
+    ]
+    data = {
+        "benches": [{"id": k.id, "when": k.when, "model": k.model, "result": dict(k.result)} for k in kept]
+    }
+    columns = ("run", "when", "model", "requests", "output tok/s", "TTFT ms")
+    return Answer(
+        data, (Sheet.of(columns, rows) if rows else "no benchmark was kept yet: sparkconsole bench run",)
+    )
+
+
+@verb("bench show")
+async def show(session: Here, id: str | None = None) -> Answer:  # noqa: A002 - it is called so in every help
+    """Show a benchmark's numbers; without an id the newest one's.
+
+    Parameters
+    ----------
+    id
+        The run, or how its name begins.
+    """
+    found = session.journal.find(id) if id else None
+    kept = [k for k in _kept(session) if found is None or k.id == found.id]
+    if not kept:
+        raise WrongUsage("no such benchmark was kept", hint="sparkconsole bench list")
+    chosen = kept[0]
+    data = {"id": chosen.id, "when": chosen.when, "model": chosen.model, "result": dict(chosen.result)}
+    return Answer(data, (f"{chosen.model}, {chosen.when}", _sheet(chosen.result)))
