@@ -14,11 +14,10 @@ LOG_TAIL = 400
 """Lines of a container's log that are kept before it is removed."""
 _MAKE_FOLDERS = 'for d do [ -e "$d" ] || mkdir -p -- "$d" || exit 1; done'
 # A container that is gone already is what was wanted.
-_REMOVE = """
-[ "$2" = 0 ] || docker stop -t "$2" -- "$1" >/dev/null 2>&1
-docker rm -f -- "$1" >/dev/null 2>&1
-! docker container inspect -- "$1" >/dev/null 2>&1
-"""
+_REMOVE = (
+    '[ "$2" = 0 ] || docker stop -t "$2" -- "$1" >/dev/null 2>&1; '
+    'docker rm -f -- "$1" >/dev/null 2>&1; ! docker container inspect -- "$1" >/dev/null 2>&1'
+)
 GRACE_S = 10
 """What a running container is given to end by itself, as `docker stop` does."""
 

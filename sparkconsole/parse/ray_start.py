@@ -13,6 +13,8 @@ _MISMATCH = re.compile(
     r".*?was started with:\s+Ray: (\S+)\s+Python: (\S+)",
     re.DOTALL,
 )
+_RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)
+"""The end of a Python traceback."""
 _KNOWN: tuple[tuple[str, str, str, bool], ...] = (
     (
         r"is trying to use a port number (\d+) that is used",
@@ -37,7 +39,8 @@ _KNOWN: tuple[tuple[str, str, str, bool], ...] = (
     (r"No such option:? (\S+)|unrecognized arguments: (\S+)", "this version of Ray does not know {0}",
      "see `ray start --help` in the image", False),
     (r"No space left on device", "the disk is full", "see what docker holds: docker system df", False),
-    (r"(ValueError|RuntimeError|ConnectionError|OSError): ([^\n]+)", "{0}: {1}", "", False),
+    (r"Cannot include dashboard with missing packages", "the image's Ray has no dashboard",
+     "build the image with ray[default]", False),
 )  # fmt: skip
 
 
@@ -51,6 +54,9 @@ def why_ended(lines: Iterable[str], exit_code: int | None) -> Why:
         found = re.search(pattern, text)
         if found:
             return Why(cause.format(*(g for g in found.groups() if g)), hint, follows)
+    raised = _RAISED.findall(text)
+    if raised:
+        return Why(raised[-1])
     return Why(f"the container {_ended(exit_code)}{_last(text)}")
 
 

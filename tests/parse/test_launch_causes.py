@@ -42,6 +42,18 @@ def test_a_worker_that_cannot_reach_the_head_only_follows_from_it() -> None:
     assert not why_ended(["ValueError: something"], 1).follows
 
 
+def test_the_end_of_a_traceback_beats_what_was_printed_after_it() -> None:
+    said = [
+        "Traceback (most recent call last):",
+        "  raise e",
+        "pkg.mod.OddError: disk on fire",
+        "INFO Local node IP",
+    ]
+    assert why_ended(said, 1).cause == "OddError: disk on fire"
+    said[2] = "Exception: Cannot include dashboard with missing packages."
+    assert why_ended(said, 1).cause == "the image's Ray has no dashboard"
+
+
 def test_a_container_that_says_nothing_known_gives_its_status_and_last_line() -> None:
     assert why_ended(["one", "last words", ""], 3).cause == "the container ended with status 3: last words"
     assert "137" in why_ended([], 137).cause
