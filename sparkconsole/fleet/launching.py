@@ -207,7 +207,7 @@ class _Drive:
             seen = await self.eyes.site(shell, self.state.spec.container)
             event: Event = ContainerSeen(node) if seen.running else await self._death(shell, node)
         except Unreachable as error:
-            event = NodeLost(node, Why(f"the connection was lost: {error.cause}", error.hint))
+            event = NodeLost(node, Why(error.cause, error.hint))
         except SparkError as error:
             self.report(Remark(f"could not be looked at: {error.cause}", node, "warning"))
             return

@@ -23,9 +23,14 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "install nvidia-container-toolkit and restart docker, or try without a GPU: --no-gpus",
     ),
     (
+        r'exec: "?ray"?:? .*(?:not found|no such file)',
+        "the image has no `ray`",
+        "build an image with ray[default], or launch without Ray: --backend none",
+    ),
+    (
         r'exec: "?([^":]+)"?:? .*(?:not found|no such file)',
-        "the image has no `{0}`",
-        "build an image with it, or launch without Ray: --backend none",
+        "`{0}` is not there in the container",
+        "is it the right image? sparkconsole image list",
     ),
     (r"permission denied while trying to connect[^\n]*|docker\.sock: connect: permission denied",
      "docker may not be used by this user",
