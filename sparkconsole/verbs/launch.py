@@ -159,11 +159,12 @@ def _usual_backend(session: Session) -> Backend:
     return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
 
 
-async def _check(session: Session, eth_if: str | None, ib_if: str | None) -> Answer | Deed:
+async def _check(session: Session, eth_if: str | None, ib_if: str | None) -> Answer:
     """What the seed called --check-config."""
     import sparkconsole.verbs.check as checks
 
-    return await checks.check(session, eth_if=eth_if, ib_if=ib_if)
+    answer: Answer = await checks.check(session, eth_if=eth_if, ib_if=ib_if)
+    return answer
 
 
 def _decide(

@@ -76,7 +76,8 @@ class Nodes:
     """What runs where: follows the steps that are given out, as real machines would."""
 
     def __init__(self, state: LaunchState) -> None:
-        self.state, self.waiting, self.running = state, [], set[str]()
+        self.state, self.running = state, set[str]()
+        self.waiting: list[Step] = []
         self.given: list[str] = []
         self.take(state.begin())
 

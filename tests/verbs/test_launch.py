@@ -15,6 +15,7 @@ from sparkconsole.fleet import ground, launching
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer
+from sparkconsole.model.job import Job, JobKind, RunState
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.plan import Tier
 from sparkconsole.model.progress import nobody
@@ -227,6 +228,31 @@ async def test_stop_tells_each_node(session: Session, pair: PretendCluster) -> N
     again = await stop(session)
     assert isinstance(again, Answer)
     assert [n["result"] for n in again.data["nodes"]] == ["not_running", "not_running"]
+
+
+async def test_stop_ends_the_servers_of_these_containers_first_and_closes_their_runs(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a job is ended and forgotten is shown with the jobs; here it is when, and which."""
+    pair.nodes["spark1"].start()
+    done_: list[tuple[str, str, bool]] = []
+
+    def note(what: str) -> Any:
+        async def noted(fleet: Any, job: Job) -> None:
+            done_.append((what, job.id, "spark1" in pair.left))
+
+        return noted
+
+    monkeypatch.setattr("sparkconsole.verbs.stop.cancel_job", note("cancel"))
+    monkeypatch.setattr("sparkconsole.verbs.stop.forget_job", note("forget"))
+    ours = Job(id="serve-a-1", node="spark1", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    other = ours.model_copy(update={"id": "serve-b-2", "container": "other"})
+    run = session.journal.begin(("serve", "a"), "default", {})
+    run = session.journal.add_jobs(run, (ours, other))
+    session.journal.end(run, RunState.UNKNOWN, None)
+    await done(await stop(session))
+    assert done_ == [("cancel", "serve-a-1", True), ("forget", "serve-a-1", False)]
+    assert session.journal.find(run.id).state is RunState.CANCELLED
 
 
 async def test_stop_with_a_lost_node_stops_the_other_and_exits_3(
