@@ -80,7 +80,7 @@ class _Watch:
 
     def take(self, line: str) -> None:
         self.lines.append(line)
-        self.report(Output(self.node, line))
+        self.report(Output(self.node, line, quiet=True))
         before = self.progress
         self.progress = advance(before, read_line(line))
         if self.progress.phase is not before.phase:

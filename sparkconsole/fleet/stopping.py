@@ -77,7 +77,7 @@ async def _carry(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None
     keeps_log = step.id.endswith("-log")
     if keeps_log:
         for line in done.text.splitlines():
-            report(Output(step.node, line))
+            report(Output(step.node, line, quiet=True))
     detail = "" if done.ok else done.error_text.strip() or done.text.strip()
     report(StepEnded(StepOutcome(step, done.ok, detail, fleet.clock.monotonic() - began)))
     if done.status is None:

@@ -36,6 +36,8 @@ class Output:
 
     node: str
     line: str
+    quiet: bool = False
+    """Kept in the journal, shown only to who asks for it: the log of a server, of a removed container."""
 
 
 @dataclass(frozen=True, slots=True)

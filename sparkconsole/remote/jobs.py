@@ -61,21 +61,33 @@ wait $t; r=$?; kill $w 2>/dev/null; exit $r
 """
 )
 
-# dash refuses `kill -TERM -- -PGID`: the group is named by its negative number alone.
-CANCEL = (
-    _PRELUDE
-    + """
-if alive; then
-  kill -TERM -"$p" 2>/dev/null || true; n=0
-  while kill -0 -"$p" 2>/dev/null; do
+# dash refuses `kill -TERM -- -PGID`: the group is named by its negative number alone. Zombies do not count:
+# where PID 1 is `ray start`, nobody reaps them.
+_END_GROUP = """
+left(){ cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^.*) [^Z] [0-9]* $p .*/x/p" | grep -q x; }
+end(){
+  kill -TERM -"$p" 2>/dev/null; n=0
+  while left; do
     n=$((n+1)); [ $n -eq 100 ] && kill -KILL -"$p" 2>/dev/null; [ $n -lt 200 ] || exit 20; sleep 0.1
   done
-fi
+}
+"""
+CANCEL = (
+    _PRELUDE
+    + _END_GROUP
+    + """
+if alive; then end; fi
 if [ -d "$d" ] && [ ! -e "$d/status" ]; then echo 143 >"$d/status"; fi
 """
 )
 
-FORGET = _PRELUDE + 'if alive && [ ! -e "$d/status" ]; then exit 21; fi\nrm -rf "$d"\n'
+FORGET = (
+    _PRELUDE
+    + """
+if alive && [ ! -e "$d/status" ]; then exit 21; fi
+rm -rf "$d"; j=${d%/*}; rmdir "$j" "${j%/*}" 2>/dev/null; :
+"""
+)
 PUT = _PRELUDE + 'umask 077; mkdir -p "$d" && cat >"$d/$2"\n'
 # Modes of a context enter the image: the folder above is private, what is in it keeps the modes it came with.
 UNPACK = _PRELUDE + 'umask 077; mkdir -p "$d/$2" && umask 022 && exec tar -xzp -C "$d/$2"\n'
@@ -83,14 +95,13 @@ READ = _PRELUDE + 'exec cat "$d/$2"\n'
 
 # sh stays as the group's leader, so that the group can be found by the file and the file goes with it.
 INSIDE = 'f=/tmp/sparkconsole-$1.pid; shift; echo $$ >"$f"; "$@"; rc=$?; rm -f "$f"; exit $rc'
-CANCEL_INSIDE = """
+CANCEL_INSIDE = (
+    _END_GROUP
+    + """
 f=/tmp/sparkconsole-$1.pid; [ -e "$f" ] || exit 0
-p=$(cat "$f"); kill -TERM -"$p" 2>/dev/null; n=0
-while kill -0 -"$p" 2>/dev/null; do
-  n=$((n+1)); [ $n -eq 100 ] && kill -KILL -"$p" 2>/dev/null; [ $n -lt 200 ] || exit 20; sleep 0.1
-done
-rm -f "$f"
+p=$(cat "$f"); end; rm -f "$f"
 """
+)
 
 
 def script(text: str, name: str, *arguments: str) -> tuple[str, ...]:

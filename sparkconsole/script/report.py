@@ -89,7 +89,7 @@ class Printer:
                 level = "done" if outcome.ok else "error"
                 detail = "" if outcome.ok else f": {outcome.detail}"
                 self._line(level, outcome.step.node, outcome.step.sentence + detail)
-            case Output(node, line):
+            case Output(node, line, quiet) if not quiet:
                 self._line("info", node, line)
             case Remark(text, node, level):
                 self._line(level, node, text)
