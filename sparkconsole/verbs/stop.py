@@ -120,12 +120,15 @@ async def _end_servers(session: Session, container: str, report: Report) -> list
 async def _forget(
     session: Session, found: list[tuple[Run, Job]], stops: tuple[Stop, ...], report: Report
 ) -> None:
-    """Runs that no console minds any more are closed here; a console that minds its run does it itself."""
+    """Runs that no console minds any more are closed, once all their jobs are over with their containers."""
     stopped = {s.node for s in stops if s.result is Stopped.STOPPED}
-    for run, job in found:
-        if run.state is RunState.UNKNOWN and job.node in stopped:
+    over = [(run, job) for run, job in found if run.state is RunState.UNKNOWN and job.node in stopped]
+    for _, job in over:
+        try:
+            await forget_job(session.fleet, job)
+        except SparkError as error:
+            report(Remark(f"could not remove {job.id}: {error.cause}", job.node, "warning"))
+    ended = {job.id for _, job in over}
+    for run in {run.id: run for run, _ in over}.values():
+        if ended.issuperset(job.id for job in run.jobs):
             session.journal.end(run, RunState.CANCELLED, 130, outcome={"ended by": "stop"})
-            try:
-                await forget_job(session.fleet, job)
-            except SparkError as error:
-                report(Remark(f"could not remove {job.id}: {error.cause}", job.node, "warning"))

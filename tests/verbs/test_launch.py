@@ -247,12 +247,12 @@ async def test_stop_ends_the_servers_of_these_containers_first_and_closes_their_
     monkeypatch.setattr("sparkconsole.verbs.stop.forget_job", note("forget"))
     ours = Job(id="serve-a-1", node="spark1", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
     other = ours.model_copy(update={"id": "serve-b-2", "container": "other"})
-    run = session.journal.begin(("serve", "a"), "default", {})
-    run = session.journal.add_jobs(run, (ours, other))
-    session.journal.end(run, RunState.UNKNOWN, None)
+    runs = [session.journal.begin(("serve", job.id), "default", {}) for job in (ours, other)]
+    for run, job in zip(runs, (ours, other), strict=True):
+        session.journal.end(session.journal.add_jobs(run, (job,)), RunState.UNKNOWN, None)
     await done(await stop(session))
     assert done_ == [("cancel", "serve-a-1", True), ("forget", "serve-a-1", False)]
-    assert session.journal.find(run.id).state is RunState.CANCELLED
+    assert [session.journal.find(r.id).state for r in runs] == [RunState.CANCELLED, RunState.UNKNOWN]
 
 
 async def test_stop_with_a_lost_node_stops_the_other_and_exits_3(
