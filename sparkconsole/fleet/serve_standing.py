@@ -64,7 +64,7 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
             return Standing(
                 State.LOST, error.cause, node=node, remedy=error.hint, unreachable=True, nodes=nodes
             )
-        if not sites[node].running and (jobs or any(s.running for s in sites.values())):
+        if not sites[node].running and any(s.running for s in sites.values()):
             return Standing(State.LOST, f"its container {container} is gone", node=node,
                             remedy="sparkconsole launch --repair, then serve again", nodes=nodes)  # fmt: skip
     if fleet.head not in sites or not sites[fleet.head].running:

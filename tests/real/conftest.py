@@ -1,0 +1,197 @@
+"""Two real nodes for a whole test session, an operator beside them, and what an image build needs offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.testbed.places import Places
+from tests.testbed.testbed import Testbed, until
+
+RECIPE = ROOT / "dockerfiles" / "vllm-node-cpu"
+CACHE = Path(os.environ.get("SPARKCONSOLE_TESTBED_CACHE", "/var/cache/sparkconsole-testbed"))
+WHEELS_PORT = 8099
+TINY = "/opt/sparkconsole/tiny-llama"
+SERVE = f"serve {TINY} --served-model-name tiny --max-model-len 1024 --enforce-eager"
+NAMES = ("spark1", "spark2")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs real nodes."""
+    for item in items:
+        if "/tests/real/" in str(item.path):
+            item.add_marker(pytest.mark.real)
+
+
+def _require_machine() -> None:
+    """Skips where the engine, sshd or root are absent; fails there when they are required."""
+    tools = [
+        t
+        for t in ("dockerd", "ip", "nsenter", "debootstrap")
+        if shutil.which(t, path="/usr/sbin:/usr/bin:/sbin:/bin") is None
+    ]
+    missing = [
+        *tools,
+        *([] if Path("/usr/sbin/sshd").exists() else ["sshd"]),
+        *([] if os.geteuid() == 0 else ["root"]),
+    ]
+    if missing and os.environ.get("SPARKCONSOLE_REQUIRE_TESTBED"):
+        pytest.fail(f"real nodes are required and {', '.join(missing)} is missing")
+    if missing:
+        pytest.skip(f"real nodes need {', '.join(missing)}")
+
+
+@dataclass
+class Operator:
+    """A person at a machine beside the nodes, with a home of their own."""
+
+    bed: Testbed
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.bed.operator_environment(self.home)
+
+    def run(
+        self, *words: str, timeout: float = 900, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`sparkconsole WORDS` to its end."""
+        return self.bed.operator((_program(), *words), self.environment, timeout=timeout, stdin=stdin)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """`sparkconsole WORDS`, left running."""
+        return subprocess.Popen(
+            self.bed.operator_argv(_program(), *words), env=self.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def ask(self, *words: str, timeout: float = 120) -> dict[str, Any]:
+        """The answer of `sparkconsole --json WORDS`."""
+        done = self.run("--json", *words, timeout=timeout)
+        assert done.stdout.strip(), done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    def script(self, text: str, *, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+        """A script from standard input, agreed to beforehand."""
+        return self.run("--yes", "--script", "-", stdin=text, timeout=timeout)
+
+    def runs(self, first_words: str) -> list[dict[str, Any]]:
+        """The journal's runs that begin with these words, newest first."""
+        wanted = first_words.split()
+        return [r for r in self.ask("runs", "list")["runs"] if list(r["words"])[: len(wanted)] == wanted]
+
+
+def _program() -> str:
+    return str(Path(sys.executable).parent / "sparkconsole")
+
+
+@pytest.fixture(scope="session")
+def bed() -> Iterator[Testbed]:
+    """Two fresh nodes; away again afterwards."""
+    _require_machine()
+    testbed = Testbed(Places(os.environ.get("TESTBED_PREFIX", "spark")))
+    testbed.down()
+    testbed.clean()
+    testbed.up(2)
+    try:
+        yield testbed
+    finally:
+        testbed.down()
+        testbed.clean()
+
+
+@pytest.fixture(scope="session")
+def wheels(bed: Testbed) -> Iterator[str]:
+    """A package index that the nodes reach, and the base image on node 1: what a build without internet needs."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for words in (("make-base.sh", "base.tar"), ("make-wheels.sh", "wheels")):
+        made = subprocess.run(
+            (str(RECIPE / words[0]), str(CACHE / words[1])),
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr[-2000:]
+    bed.exec(
+        1, "docker", "import", "-", "sparkconsole-base:bookworm", stdin=(CACHE / "base.tar").read_bytes()
+    )
+    serve = (
+        "python3",
+        "-m",
+        "http.server",
+        str(WHEELS_PORT),
+        "--bind",
+        "10.77.0.254",
+        "--directory",
+        str(CACHE / "wheels"),
+    )
+    index = subprocess.Popen(bed.operator_argv(*serve), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://10.77.0.254:{WHEELS_PORT}/simple"
+    finally:
+        index.terminate()
+        index.wait(10)
+
+
+@pytest.fixture(scope="session")
+def build_words(wheels: str) -> str:
+    """The line that builds the CPU image without internet."""
+    arguments = {
+        "BASE": "sparkconsole-base:bookworm",
+        "PIP_INDEX_URL": wheels,
+        "PIP_TRUSTED_HOST": "10.77.0.254",
+        "TORCH_INDEX_URL": "",
+    }
+    given = " ".join(f"--build-arg {key}={value}" for key, value in arguments.items())
+    return f"image build --recipe vllm-node-cpu --network host --least-free 8 {given}"
+
+
+@pytest.fixture(scope="session")
+def operator(bed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """Knows the two nodes and trusts their keys."""
+    person = Operator(bed, tmp_path_factory.mktemp("operator"))
+    for index, name in enumerate(NAMES, 1):
+        added = person.run("node", "add", name, bed.places.address(index), "--user", "spark")
+        assert added.returncode == 0, added.stderr
+    refused = person.run("node", "exec", "--", "true")
+    assert refused.returncode == 3
+    assert "node trust spark1" in refused.stderr
+    trusted = person.run("--yes", "node", "trust")
+    assert trusted.returncode == 0, trusted.stderr
+    return person
+
+
+@pytest.fixture(scope="session")
+def image(bed: Testbed, operator: Operator, build_words: str) -> None:
+    """The image on both nodes; the main job of test_main_job has put it there when it ran first."""
+    if "vllm-node:latest" not in _tags(bed, 1):
+        built = operator.run("--yes", *build_words.split(), timeout=1500)
+        assert built.returncode == 0, built.stderr[-3000:]
+    if "vllm-node:latest" not in _tags(bed, 2):
+        copied = operator.run("--yes", "image", "copy", "--to", "all", timeout=900)
+        assert copied.returncode == 0, copied.stderr[-3000:]
+
+
+def _tags(bed: Testbed, index: int) -> str:
+    return bed.exec(index, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+
+
+def assert_nothing_left(bed: Testbed, indices: tuple[int, ...] = (1, 2)) -> None:
+    """No container, no Ray or vLLM process, no port but sshd's, no file of a job or a copy."""
+    for index in indices:
+        assert bed.containers(index) == []
+        assert bed.processes(index, "raylet|gcs_server|[v]llm|VLLM::") == []
+        until(lambda i=index: bed.listening(i) == {"22"}, f"ports of node {index} are free", 20)  # type: ignore[misc]
+        assert bed.leftovers(index) == []

@@ -1,0 +1,159 @@
+"""What is told, and what is left, when a real node, image or console goes away in the middle."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.conftest import SERVE, Operator, assert_nothing_left
+from tests.testbed.testbed import Testbed, until
+
+pytestmark = pytest.mark.usefixtures("image")
+
+
+@pytest.fixture(autouse=True)
+def _tidy(bed: Testbed, operator: Operator) -> Iterator[None]:
+    """Both nodes on and empty before and after."""
+    yield
+    for index in (1, 2):
+        bed.boot(index)
+        bed.exec(index, "sh", "-c", "docker ps -aq | xargs -r docker rm -f", check=False)
+        bed.exec(index, "rm", "-rf", "/home/spark/.local", check=False)
+
+
+def test_a_worker_without_the_image(bed: Testbed, operator: Operator) -> None:
+    bed.exec(2, "docker", "tag", "vllm-node:latest", "kept:1")
+    bed.exec(2, "docker", "rmi", "vllm-node:latest")
+    try:
+        done = operator.run("--yes", "launch")
+        assert done.returncode == 4
+        assert "the image vllm-node is not on spark2" in done.stderr
+        assert "image copy" in done.stderr
+        assert_nothing_left(bed)
+    finally:
+        bed.exec(2, "docker", "tag", "kept:1", "vllm-node:latest")
+        bed.exec(2, "docker", "rmi", "kept:1")
+
+
+def test_a_worker_that_loses_power_during_launch(bed: Testbed, operator: Operator) -> None:
+    launch = operator.start("--yes", "launch")
+    until(lambda: "vllm_node" in bed.containers(2), "the worker's container starts", 60)
+    bed.kill(2)
+    assert launch.wait(240) in (1, 3)
+    assert bed.containers(1) == []
+    last = operator.runs("launch")[0]
+    assert last["state"] == "failed"
+    assert "spark2" in str(last)
+    bed.boot(2)
+    assert operator.run("--yes", "launch", timeout=300).returncode == 0, (
+        "a leftover of the cut is no obstacle"
+    )
+    assert operator.run("--yes", "stop").returncode == 0
+    assert_nothing_left(bed)
+
+
+def test_a_worker_that_loses_power_while_serving(bed: Testbed, operator: Operator) -> None:
+    done = operator.script(f"launch\n{SERVE}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert operator.ask("serve", "status")["state"] == "ready"
+    bed.kill(2)
+    done = operator.run("--json", "serve", "status", timeout=20)
+    assert done.returncode == 3
+    assert '"state": "lost"' in done.stdout
+    assert '"node": "spark2"' in done.stdout
+    assert "stopped" not in done.stdout
+    stopped = operator.run("--yes", "stop", timeout=120)
+    assert stopped.returncode == 3
+    assert "unreachable" in stopped.stdout
+    assert bed.containers(1) == []
+
+
+def test_a_console_killed_while_building(bed: Testbed, operator: Operator, build_words: str) -> None:
+    words = f"{build_words} --rebuild-vllm --tag again".split()
+    console = operator.start("--yes", *words)
+    until(lambda: bool(bed.processes(1, "docker build")), "the build runs", 120)
+    _kill(console)
+    run = operator.runs("image build")[0]
+    assert run["state"] == "unknown", "a console that is gone is not a run that ended"
+    done = operator.run("runs", "attach", run["id"], timeout=1200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert operator.runs("image build")[0]["state"] == "done"
+    assert bed.exec(1, "docker", "images", "-q", "again:latest").strip()
+    bed.exec(1, "sh", "-c", "docker images --format '{{.Repository}}:{{.Tag}}' again | xargs -r docker rmi")
+    assert_nothing_left(bed)
+
+
+def test_a_console_killed_while_copying(bed: Testbed, operator: Operator) -> None:
+    bed.exec(2, "sh", "-c", "docker images -q vllm-node | sort -u | xargs -r docker rmi -f")
+    console = operator.start("--yes", "image", "copy", "--to", "all")
+    until(lambda: bool(bed.processes(2, "docker load")), "the copy runs", 120)
+    _kill(console)
+    run = operator.runs("image copy")[0]
+    done = operator.run("runs", "attach", run["id"], timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "vllm-node:latest" in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert_nothing_left(bed)
+
+
+def test_a_console_killed_while_a_model_loads(bed: Testbed, operator: Operator) -> None:
+    assert operator.run("--yes", "launch", timeout=300).returncode == 0
+    console = operator.start("--yes", *SERVE.split())
+    until(lambda: bool(bed.processes(1, "[v]llm serve")), "the server starts", 60)
+    _kill(console)
+    run = operator.runs("serve")[0]
+    done = operator.run("runs", "attach", run["id"], timeout=400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert operator.ask("serve", "status")["state"] == "ready"
+    done = operator.script("serve stop\nstop")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_nothing_left(bed)
+
+
+def test_a_model_that_is_not_there(bed: Testbed, operator: Operator) -> None:
+    assert operator.run("--yes", "launch", timeout=300).returncode == 0
+    done = operator.run("--yes", "serve", "/models/none")
+    assert done.returncode == 4
+    assert "config.json" in done.stderr
+    done = operator.run(
+        "--yes", "serve", "/opt/sparkconsole/tiny-llama", "--max-model-len", "999999", timeout=300
+    )
+    assert done.returncode == 1
+    assert "the model's own limit is shorter" in done.stderr
+    assert bed.processes(1, "[v]llm serve") == []
+    assert operator.run("--yes", "stop").returncode == 0
+    assert_nothing_left(bed)
+
+
+def test_docker_that_may_not_be_used(operator: Operator) -> None:
+    done = operator.run("--user", "guest", "--yes", "launch")
+    assert done.returncode != 0
+    assert "docker may not be used by guest" in done.stderr
+    assert "usermod -aG docker guest" in done.stderr
+
+
+def test_a_changed_host_key_is_never_talked_to(bed: Testbed, operator: Operator) -> None:
+    kept = bed.exec(2, "cat", "/etc/ssh/ssh_host_ed25519_key")
+    bed.rekey(2)
+    try:
+        done = operator.run("status")
+        assert done.returncode == 3
+        assert "another host key" in done.stderr + done.stdout
+        refused = operator.run("--yes", "node", "trust", "spark2")
+        assert refused.returncode != 0, "a changed key is not trusted by a flag"
+    finally:
+        path = bed.places.disk / "spark2" / "hostkeys" / "ssh_host_ed25519_key"
+        path.write_text(kept)
+        bed.exec(
+            2,
+            "sh",
+            "-c",
+            "cat >/etc/ssh/ssh_host_ed25519_key; kill -HUP $(cat /run/sshd.pid)",
+            stdin=kept.encode(),
+        )
+
+
+def _kill(console: subprocess.Popen[bytes]) -> None:
+    console.kill()
+    console.wait(10)
