@@ -71,6 +71,9 @@ class LocalPipe:
         """Ends the command and its children if it still runs."""
         await self.close_input()
         end_group(self._process)
+        # asyncio sees the end of a process only after the end of its output, which a full buffer would hide.
+        while self._process.stdout and await self._process.stdout.read(65536):
+            pass
         await self._process.wait()
         await asyncio.gather(self._errors, return_exceptions=True)
 
