@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs, way_to
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -42,15 +42,18 @@ class Delivery:
         return not self.same and self.problem is None
 
 
-def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
-    """The machines that `hosts` mean: nodes by name or address, `all` others, `[user@]address` of others.
+async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
+    """The machines that `hosts` mean: nodes by name or any address of theirs, `all` others, or
+    `[user@]address` of machines outside the cluster.
 
     WrongUsage for none, for the sender itself, and for a machine that is meant twice.
     """
     if tuple(hosts) == ("all",):
         nodes = tuple(cluster.effective(n) for n in cluster.nodes if n.name != sender)
     else:
-        nodes = tuple(_meant(cluster, fleet, host) for host in hosts)
+        strange = any(cluster.node(host.rpartition("@")[2]) is None for host in hosts)
+        owners = await _owners(fleet) if strange else {}
+        nodes = tuple(_meant(cluster, fleet, host, owners) for host in hosts)
     if not nodes:
         raise WrongUsage("no host to copy to", hint="name some, or `all` for every other node of the cluster")
     for node in nodes:
@@ -61,9 +64,22 @@ def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -
     return nodes
 
 
-def _meant(cluster: Cluster, fleet: Fleet, host: str) -> Node:
+async def _owners(fleet: Fleet) -> dict[str, str]:
+    """Whose address is whose, as the nodes say; one that several nodes have (docker0) is nobody's."""
+    links = await fleet.ask(lambda shell: _fabric_of(fleet, shell.node))
+    pairs = [
+        (address.split("/")[0], name)
+        for name, fabric in told(links).items()
+        for netdev in fabric.netdevs
+        for address in netdev.addresses
+    ]
+    seen = [address for address, _ in pairs]
+    return {address: name for address, name in pairs if seen.count(address) == 1}
+
+
+def _meant(cluster: Cluster, fleet: Fleet, host: str, owners: Mapping[str, str]) -> Node:
     login, _, address = host.rpartition("@")
-    known = cluster.node(address)
+    known = cluster.node(owners.get(address, address))
     if known is not None:
         node = cluster.effective(known)
         direct = {"fabric_address": address} if address not in (node.name, node.address) else {}

@@ -144,7 +144,7 @@ async def _build_deed(
     least_free: float | None,
 ) -> Deed:
     fleet = session.fleet
-    receivers = copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
+    receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
     folder = building.recipe_folder(spec.recipe)
     running = await building.running_build(fleet, session.journal, node, spec.tag)
     if running is not None:
@@ -258,7 +258,7 @@ async def _copy_deed(
     through_console: bool = False,
 ) -> Answer | Deed:
     fleet = session.fleet
-    nodes = copying.resolve(session.cluster, fleet, hosts, sender)
+    nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
     image = await copying.find_image(fleet, sender, tag)
     found = await copying.survey(fleet, tag, image, nodes, sender)
     if len(found) == 1 and found[0].problem is not None:

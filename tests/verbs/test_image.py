@@ -391,6 +391,18 @@ async def test_a_slow_way_is_said_before_it_is_taken(stage: Stage) -> None:
     assert stage.session.fleet.names == ("spark1", "spark2", "spark3")
 
 
+async def test_a_fast_address_means_the_node_that_has_it(stage: Stage) -> None:
+    _sender(stage)
+    deed = await copy(stage.session, to=["192.168.177.12"])
+    assert isinstance(deed, Deed)
+    assert deed.plan.steps[-1].id == "copy-spark2"
+    assert deed.plan.steps[-1].argv[-3].endswith("@192.168.177.12")
+    with pytest.raises(WrongUsage, match="spark2 is named twice"):
+        await copy(stage.session, to=["192.168.177.12", "spark2"])
+    with pytest.raises(WrongUsage, match="is the sender"):
+        await copy(stage.session, to=["192.168.177.11"])
+
+
 async def test_no_build_copies_what_is_there(stage: Stage) -> None:
     _sender(stage)
     answer = await stage.do(await build(stage.session, no_build=True, copy_to=["spark2 spark3"]))
