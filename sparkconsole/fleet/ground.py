@@ -11,7 +11,7 @@ from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.launching import Eyes
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.fabric import Fabric, NodeNetwork, choose_network
+from sparkconsole.model.fabric import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch_plan import Condition, broken, condition
@@ -172,25 +172,13 @@ def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, 
     try:
         return choose_network(
             facts[name].fabric,
-            eth_if=spec.eth_if or said.eth_if or _at_address(facts[name].fabric, said.fabric_address),
+            eth_if=spec.eth_if or said.eth_if or interface_at(facts[name].fabric, said.fabric_address),
             ib_if=spec.ib_if or said.ib_if,
             peers=peers,
         )
     except SparkError as error:
         error.node = error.node or name
         raise
-
-
-def _at_address(fabric: Fabric, address: str | None) -> str | None:
-    """The interface that has the address a person gave; SparkError when none has."""
-    if address is None:
-        return None
-    for netdev in fabric.netdevs:
-        if any(a.partition("/")[0] == address for a in netdev.addresses):
-            return netdev.name
-    raise SparkError(
-        f"no interface has the fabric_address {address}", hint="correct it, or leave it out: it is detected"
-    )
 
 
 async def _image(shell: Shell, tag: str) -> ImageIdentity | None:

@@ -214,6 +214,18 @@ def _shared_subnets(fabric: Fabric, hcas: Sequence[Hca]) -> tuple[str, ...]:
     return ()
 
 
+def interface_at(fabric: Fabric, address: str | None) -> str | None:
+    """The interface with the address a person gave (None: none was given); SparkError when none has it."""
+    if address is None:
+        return None
+    for netdev in fabric.netdevs:
+        if any(a.partition("/")[0] == address for a in netdev.addresses):
+            return netdev.name
+    raise SparkError(
+        f"no interface has the fabric_address {address}", hint="correct it, or leave it out: it is detected"
+    )
+
+
 def is_fabric_address(fabric: Fabric, address: str) -> bool:
     """The address belongs to an RDMA port of this machine, and not to the 10G or the Wi-Fi interface."""
     return any(a.split("/")[0] == address for n in fabric.fast() for a in n.addresses)

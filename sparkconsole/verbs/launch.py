@@ -21,6 +21,7 @@ from sparkconsole.model.launch_plan import Condition, start_plan, stop_plan
 from sparkconsole.model.launching import LaunchState
 from sparkconsole.model.plan import Plan, Tier
 from sparkconsole.model.progress import Output, Remark, Report
+from sparkconsole.verbs.check import check
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -116,7 +117,7 @@ async def launch(
         Seconds that getting ready may take after the containers started.
     """
     if check_config:
-        return await _check(session, eth_if, ib_if)
+        return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
     if solo and backend not in (None, Backend.SOLO):
         raise WrongUsage(f"--solo and --backend {backend} exclude each other")
     if follow and detach:
@@ -157,14 +158,6 @@ def _extra_args() -> list[str]:
 
 def _usual_backend(session: Session) -> Backend:
     return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
-
-
-async def _check(session: Session, eth_if: str | None, ib_if: str | None) -> Answer:
-    """What the seed called --check-config."""
-    import sparkconsole.verbs.check as checks
-
-    answer: Answer = await checks.check(session, eth_if=eth_if, ib_if=ib_if)
-    return answer
 
 
 def _decide(

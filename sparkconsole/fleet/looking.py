@@ -1,0 +1,48 @@
+"""One look at every node, side by side: facts, container, image. Changes nothing, hides no error."""
+
+from __future__ import annotations
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.checks import Look
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.site import Site
+from sparkconsole.remote.shell import Shell
+
+
+async def look_at(fleet: Fleet, container: str, tag: str) -> dict[str, Look | SparkError]:
+    """Each node's look, or why there is none, head first."""
+
+    async def question(shell: Shell) -> Look:
+        return await _look(fleet, shell, container, tag)
+
+    return await fleet.ask(question)
+
+
+async def _look(fleet: Fleet, shell: Shell, container: str, tag: str) -> Look:
+    from sparkconsole.remote.facts import node_facts
+
+    asked_at = fleet.clock.now().timestamp()
+    facts = await node_facts(shell)
+    ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
+    site: Site | None = None
+    image: ImageIdentity | None = None
+    trouble: SparkError | None = None
+    if facts.docker.permitted or not facts.docker.installed:
+        site, image, trouble = await _docker(shell, container, tag)
+    return Look(facts, site, image, trouble, ahead)
+
+
+async def _docker(
+    shell: Shell, container: str, tag: str
+) -> tuple[Site | None, ImageIdentity | None, SparkError | None]:
+    """A node whose engine does not answer is still a node that answered."""
+    from sparkconsole.remote import docker
+    from sparkconsole.remote.site import look
+
+    try:
+        return await look(shell, container), await docker.image(shell, tag), None
+    except Unreachable:
+        raise
+    except SparkError as error:
+        return None, None, error

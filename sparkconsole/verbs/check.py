@@ -1,0 +1,140 @@
+"""`check`: what was detected on each node and everything that stands in the way; changes nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.looking import look_at
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.fabric import NodeNetwork, environment
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here
+
+_FLAG = Parameter(negative="")
+
+
+@verb("check")
+async def check(
+    session: Here,
+    *,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    name: str | None = None,
+    eth_if: str | None = None,
+    ib_if: str | None = None,
+    env: Annotated[bool, _FLAG] = False,
+) -> Answer:
+    """Look at every node and say what would hinder a launch; nothing is changed.
+
+    Exit code 0 when nothing does (warnings allowed), 1 when something does, 3 when a node is unreachable.
+
+    Parameters
+    ----------
+    tag
+        Image to look for; without it the cluster's.
+    name
+        Name of the containers; without it the cluster's.
+    eth_if
+        Interface for Ethernet, the same on every node; without it detected on each.
+    ib_if
+        RDMA devices, with commas; without it detected on each.
+    env
+        Also show the variables that each node's container would get.
+    """
+    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    cluster = session.cluster
+    image, container = tag or cluster.image, name or cluster.container
+    looks = await look_at(session.fleet, container, image)
+    devices = tuple((ib_if or "").replace(",", " ").split())
+    chosen = networks(cluster, looks, eth_if=eth_if, ib_if=devices)
+    examined = Examined(cluster, image, container, looks, chosen)
+    return _answer(examined, judge(examined), env=env)
+
+
+def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> Answer:
+    nodes = [_node_data(examined, name) for name in examined.looks]
+    head, *workers = examined.looks
+    data = {
+        "head": head,
+        "workers": workers,
+        "container": examined.container,
+        "image": examined.image,
+        "nodes": nodes,
+        "findings": [f.as_data() for f in findings],
+    }
+    parts: list[Sheet | str] = [
+        f"head {head}, workers {', '.join(workers) or 'none'}, "
+        f"container {examined.container}, image {examined.image}",
+        _node_sheet(nodes),
+    ]
+    if env:
+        parts += [_env_sheet(node) for node in nodes if node["environment"]]
+    return Answer(
+        data, (*parts, _findings_sheet(findings), _verdict(findings)), _exit_code(examined, findings)
+    )
+
+
+def _node_data(examined: Examined, name: str) -> dict[str, Any]:
+    look, network = examined.looks[name], examined.networks.get(name)
+    known = network if isinstance(network, NodeNetwork) else None
+    return {
+        "node": name,
+        "role": "head" if name == next(iter(examined.looks)) else "worker",
+        "reachable": isinstance(look, Look),
+        "eth_if": known.eth_if if known else None,
+        "address": known.address if known else None,
+        "hcas": list(known.hcas) if known else [],
+        "gid_index": known.gid_index if known else None,
+        "mtu": known.mtu if known else None,
+        "environment": environment(known) if known else {},
+        "image": look.image.short if isinstance(look, Look) and look.image else None,
+    }
+
+
+def _node_sheet(nodes: list[dict[str, Any]]) -> Sheet:
+    columns = ("node", "role", "ETH", "address", "HCAs", "GID", "MTU", "image")
+    rows = [
+        (
+            n["node"],
+            n["role"] if n["reachable"] else f"{n['role']}, unreachable",
+            n["eth_if"],
+            n["address"],
+            ",".join(n["hcas"]) or None,
+            n["gid_index"],
+            n["mtu"],
+            n["image"],
+        )
+        for n in nodes
+    ]
+    return Sheet.of(columns, rows)
+
+
+def _env_sheet(node: dict[str, Any]) -> Sheet:
+    return Sheet.of(("variable", "value"), list(node["environment"].items()), title=node["node"])
+
+
+def _findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
+    """What is wrong first, a line each; what is right, a line per check."""
+    wrong = [f for f in findings if f.severity is not Severity.OK]
+    wrong.sort(key=lambda f: f.severity is not Severity.FAIL)
+    rows = [(f.severity, f.check, f.node or "all", f.sentence, f.remedy) for f in wrong]
+    right: dict[tuple[str, str], list[str]] = {}
+    for f in (f for f in findings if f.severity is Severity.OK):
+        right.setdefault((f.check, f.sentence), []).append(f.node or "all")
+    rows += [(Severity.OK, c, ", ".join(nodes), told, "") for (c, told), nodes in right.items()]
+    return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
+
+
+def _verdict(findings: tuple[Finding, ...]) -> str:
+    counts = {s: sum(f.severity is s for f in findings) for s in Severity}
+    return f"{counts[Severity.FAIL]} failed, {counts[Severity.WARN]} warnings, {counts[Severity.OK]} ok"
+
+
+def _exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:
+    errors = [a for a in examined.looks.values() if isinstance(a, SparkError)]
+    if any(isinstance(e, Unreachable) for e in errors):
+        return 3
+    return 1 if any(f.severity is Severity.FAIL for f in findings) else 0

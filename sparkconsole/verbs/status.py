@@ -1,0 +1,219 @@
+"""`status`: how every node, Ray, the server and the jobs stand right now; what was not seen is unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.looking import look_at
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.checks import Look
+from sparkconsole.model.job import Job, Run, RunState
+from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.ray import RayMember, gpu_count, living
+from sparkconsole.model.site import Site
+from sparkconsole.model.text import size
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here, Session
+
+Looks = dict[str, Look | SparkError]
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """What Ray's head told; `members` None: it did not answer, or is not there."""
+
+    expected: bool
+    members: tuple[RayMember, ...] | None = None
+
+    @property
+    def alive(self) -> dict[str, RayMember]:
+        """Living members by address."""
+        return living(self.members or ())
+
+
+@verb("status")
+async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
+    """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
+
+    Exit code 3 when a node is unreachable: the others are shown all the same.
+
+    Parameters
+    ----------
+    port
+        Where the server should answer.
+    name
+        Name of the containers; without it the cluster's.
+    """
+    fleet, container = session.fleet, name or session.cluster.container
+    head = fleet.head
+    looks = await look_at(fleet, container, session.cluster.image)
+    ray = await _ray(fleet, looks.get(head))
+    models = await _models(fleet, looks.get(head), port)
+    nodes = [_node(n, container, look, ray) for n, look in looks.items()]
+    jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
+    data = {
+        "cluster": session.cluster.name,
+        "nodes": nodes,
+        "ray": _ray_data(ray, len(fleet.names)),
+        "server": {"port": port, "models": models},
+        "jobs": jobs,
+    }
+    lost = any(isinstance(look, Unreachable) for look in looks.values())
+    failed = any(isinstance(look, SparkError) for look in looks.values())
+    return Answer(data, _parts(data), 3 if lost else int(failed))
+
+
+def _site(look: Look | SparkError | None) -> Site | None:
+    return look.site if isinstance(look, Look) else None
+
+
+def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
+    site = _site(look)
+    return recalled(site.found.labels) if site and site.running and site.found else None
+
+
+async def _ray(fleet: Fleet, head: Look | SparkError | None) -> Ray:
+    """Asked only where the head's container runs and Ray is in it, as far as its labels tell."""
+    site, spec = _site(head), _launched(head)
+    if site is None or not site.running or (spec and spec.backend is not Backend.RAY):
+        return Ray(expected=False)
+    from sparkconsole.remote.ray import members
+
+    try:
+        port = spec.dashboard_port if spec else 8265
+        return Ray(True, await members(await fleet.shell(fleet.head), port))
+    except SparkError:
+        return Ray(expected=True)
+
+
+async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> list[str] | None:
+    """The models that answer on the head; None when nobody does, or nobody could be asked."""
+    if not isinstance(head, Look):
+        return None
+    from sparkconsole.remote.vllm import models
+
+    try:
+        return list(await models(await fleet.shell(fleet.head), port))
+    except SparkError:
+        return None
+
+
+def _node(name: str, container: str, look: Look | SparkError, ray: Ray) -> dict[str, Any]:
+    if isinstance(look, SparkError):
+        return {"node": name, "state": "unknown", "error": look.as_data() | {"node": name}}
+    facts, gpu = look.facts, next(iter(look.facts.gpus), None)
+    return {
+        "node": name,
+        "state": "reachable",
+        "hostname": facts.hostname,
+        "memory": {"used": facts.memory.used, "total": facts.memory.total} if facts.memory else None,
+        "gpu": {
+            "name": gpu.name,
+            "utilisation": gpu.utilisation,
+            "temperature_c": gpu.temperature_c,
+            "power_w": gpu.power_w,
+        }
+        if gpu
+        else None,
+        "gpu_error": facts.gpu_error,
+        "gpu_used": facts.gpu_used,
+        "fabric": {"up": len(facts.fabric.up), "ports": len(facts.fabric.hcas)},
+        "container": _container(container, look),
+        "ray_alive": _ray_alive(look, ray),
+    }
+
+
+def _container(container: str, look: Look) -> dict[str, Any]:
+    """`state` is running, ended, absent, or unknown when docker could not be asked."""
+    if look.site is None:
+        why = look.docker_error.cause if look.docker_error else "docker may not be used"
+        return {"name": container, "state": "unknown", "error": why}
+    found = look.site.found
+    if found is None:
+        return {"name": container, "state": "absent"}
+    told = {"name": container, "image": found.image, "image_id": found.image_id}
+    if found.running:
+        return {**told, "state": "running"}
+    return {**told, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+
+
+def _ray_alive(look: Look, ray: Ray) -> bool | None:
+    """None: Ray was not asked, did not answer, or the container does not say which address is its own."""
+    if ray.members is None or look.site is None or look.site.found is None:
+        return None
+    address = look.site.found.labels.get(LABEL_ADDRESS)
+    return address in ray.alive if address else None
+
+
+def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
+    if ray.members is None:
+        return {"state": "does not answer" if ray.expected else "not running", "expected": nodes}
+    return {
+        "state": "answers",
+        "alive": len(ray.alive),
+        "expected": nodes,
+        "gpus": gpu_count(ray.members),
+    }
+
+
+def _open_runs(session: Session) -> list[Run]:
+    return [r for r in session.journal.runs() if r.jobs and r.state in (RunState.RUNNING, RunState.UNKNOWN)]
+
+
+async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
+    """Asked on its node; a node that cannot be asked, or is no longer ours, leaves it unknown."""
+    told = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
+    try:
+        seen = await job_state(session.fleet, job)
+    except SparkError as error:
+        return {**told, "state": "unknown", "error": error.cause}
+    if not seen.known:
+        return {**told, "state": "gone"}
+    state = "running" if seen.running else "ended"
+    return {**told, "state": state, "status": seen.status}
+
+
+def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
+    columns = ("node", "state", "memory", "GPU", "fabric", "container", "image", "Ray")
+    parts: list[Sheet | str] = [Sheet.of(columns, [_row(n) for n in data["nodes"]])]
+    parts += [f"{n['node']}: {n['error']['cause']}" for n in data["nodes"] if n["state"] == "unknown"]
+    ray, server = data["ray"], data["server"]
+    if ray["state"] == "answers":
+        parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs")
+    else:
+        parts.append(f"Ray: {ray['state']}")
+    names = server["models"]
+    answers = "nobody answers" if names is None else ", ".join(names) or "no model"
+    parts.append(f"server on port {server['port']}: {answers}")
+    if data["jobs"]:
+        rows = [(j["run"], j["kind"], j["node"], j["state"]) for j in data["jobs"]]
+        parts.append(Sheet.of(("run", "kind", "node", "state"), rows, title="jobs"))
+    return tuple(parts)
+
+
+def _row(node: dict[str, Any]) -> tuple[object, ...]:
+    if node["state"] == "unknown":
+        return (node["node"], "unknown", *[None] * 6)
+    memory, container = node["memory"], node["container"]
+    return (
+        node["node"],
+        "reachable",
+        f"{size(memory['used'])} / {size(memory['total'])}" if memory else None,
+        _gpu(node["gpu"]),
+        f"{node['fabric']['up']}/{node['fabric']['ports']} up",
+        f"{container['name']} {container['state']}",
+        container.get("image"),
+        {True: "alive", False: "not a member", None: None}[node["ray_alive"]],
+    )
+
+
+def _gpu(gpu: dict[str, Any] | None) -> str | None:
+    if gpu is None:
+        return None
+    readings = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
+    told = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
+    return " ".join((gpu["name"], *told))
