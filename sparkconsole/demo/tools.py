@@ -1,0 +1,244 @@
+"""What a pretend Spark's commands answer: the console's scripts, by name, and its few docker words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from sparkconsole.demo.machine import TOTAL_BYTES, Machine, meminfo, site_json
+from sparkconsole.demo.stories import IMAGE_BYTES
+
+Said = tuple[int | None, str, str]
+OK: Said = (0, "", "")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMODEMO"
+
+
+def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
+    """Status, output and errors of a command; 127 for one that a pretend machine does not have."""
+    if argv[:2] == ("sh", "-s"):
+        return 0, facts(machine, argv[2]), ""
+    if argv[:2] == ("sh", "-c") and len(argv) > 3 and argv[3] in _SCRIPTS:
+        return _SCRIPTS[argv[3]](machine, argv[4:])
+    if argv[0] == "docker" and len(argv) > 1 and argv[1] in _DOCKER:
+        return _DOCKER[argv[1]](machine, argv)
+    if argv == ("true",):
+        return OK
+    if argv[0] == "uname":
+        return 0, f"{machine.name} aarch64\n", ""
+    return 127, "", f"{argv[0]}: a pretend machine has no such command"
+
+
+def facts(machine: Machine, mark: str) -> str:
+    """The sections of one look at a machine (remote.facts)."""
+    sections = {
+        "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
+        f"{machine.clock.now().timestamp()}\nspark docker\n",
+        "release": 'DGX_PRETTY_NAME="NVIDIA DGX Spark"\nDGX_SWBUILD_VERSION="7.3.1"\n',
+        "ibdev2netdev": _ibdev2netdev(),
+        "rdma": _rdma(machine),
+        "ip": json.dumps(_interfaces(machine)),
+        "gpu": f"NVIDIA GB10, GPU-{machine.number:08x}, {72 if machine.serving() else 0}, "
+        f"{44.1 if machine.serving() else 4.3}, {66 if machine.serving() else 38}, 2405, 580.95.05\nstatus 0\n",
+        "gpuapps": "4242, VLLM::Worker_TP0, 89093\n" if machine.serving() else "",
+        "memory": meminfo(machine),
+        "docker": "installed\nsocket\npermitted\ninfo 29.2.1|overlay2|/var/lib/docker\n",
+        "disk": f"docker {2_600_000_000_000}\nhome {2_600_000_000_000}\n",
+        "cache": "spark\n",
+        "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
+        "end": "",
+    }
+    return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
+
+
+def _ports() -> list[tuple[str, str, bool]]:
+    return [
+        ("rocep1s0f0", "enp1s0f0np0", False),
+        ("rocep1s0f1", "enp1s0f1np1", True),
+        ("roceP2p1s0f0", "enP2p1s0f0np0", False),
+        ("roceP2p1s0f1", "enP2p1s0f1np1", True),
+    ]
+
+
+def _ibdev2netdev() -> str:
+    return "".join(f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports())
+
+
+def _rdma(machine: Machine) -> str:
+    mapped = f"0000:0000:0000:0000:0000:ffff:c0a8:b1{10 + machine.number:02x}"
+    lines = []
+    for device, netdev, up in _ports():
+        lines += [f"port {device} 1 {netdev} 4cbb:47{machine.number:02x}:0000:0000"]
+        lines += [f"state {'4: ACTIVE' if up else '1: DOWN'}", "rate 200 Gb/sec (2X NDR)"]
+        lines += [f"gid 3 {mapped} RoCE v2"] if up else []
+    return "\n".join(lines) + "\n"
+
+
+def _interfaces(machine: Machine) -> list[dict[str, object]]:
+    last = 10 + machine.number
+    addresses = {
+        "enp1s0f1np1": f"192.168.177.{last}",
+        "enP2p1s0f1np1": f"192.168.178.{last}",
+        "enP7s7": f"10.77.0.{last}",
+    }
+    return [
+        {
+            "ifname": name,
+            "mtu": 1500 if name == "enP7s7" else 9000,
+            "flags": ["UP", "LOWER_UP"],
+            "addr_info": [{"family": "inet", "local": address, "prefixlen": 24}],
+        }
+        for name, address in addresses.items()
+    ]
+
+
+# --- scripts, by the name they carry
+
+
+def _site(machine: Machine, args: tuple[str, ...]) -> Said:
+    lines = [f"home {machine.home}", f"available {machine.available()}"]
+    lines += [f"listen {port:04X}" for port in sorted(machine.listening())]
+    found = machine.containers.get(args[0])
+    lines += [f"pid {found.pid}"] if found else []
+    told = (
+        f"docker 0\n{site_json(machine, args[0])}"
+        if found
+        else "docker 1\nError: No such container: " + args[0]
+    )
+    return 0, "\n".join([*lines, told, ""]), ""
+
+
+def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
+    pids = {str(c.pid) for c in machine.containers.values()}
+    return 0, "".join(f"{p}\n" for p in args if p in pids), ""
+
+
+def _removed(machine: Machine, args: tuple[str, ...]) -> Said:
+    machine.remove(args[0])
+    return OK
+
+
+def _log(machine: Machine, args: tuple[str, ...]) -> Said:
+    return (
+        (0, container_log(machine, args[0]), "")
+        if args[0] in machine.containers
+        else (1, "", "No such container")
+    )
+
+
+def container_log(machine: Machine, name: str) -> str:
+    """What the container's own process printed, stamped as docker does."""
+    found = machine.containers[name]
+    what = ("Ray runtime started.", "--block") if found.command[:2] == ("ray", "start") else ("idle",)
+    return "".join(f"{found.started} INFO scripts.py -- {line}\n" for line in what)
+
+
+def _job_start(machine: Machine, args: tuple[str, ...]) -> Said:
+    started = machine.start(args[0], args[2:])
+    return OK if started else (17, "", "a job of that name is there already")
+
+
+def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
+    job = machine.look(args[0])
+    if job is None:
+        return 0, "unknown\n", ""
+    running, status = ("running", "-") if job.status is None else ("ended", str(job.status))
+    return 0, f"{running} {status} {len(machine.log(job))}\n", ""
+
+
+def _job_cancel(machine: Machine, args: tuple[str, ...]) -> Said:
+    machine.cancel(args[0])
+    return OK
+
+
+def _job_forget(machine: Machine, args: tuple[str, ...]) -> Said:
+    machine.jobs.pop(args[0], None)
+    return OK
+
+
+def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
+    job = machine.look(args[0])
+    return (
+        (0, machine.log(job).decode(), "")
+        if job and args[1] == "log"
+        else (1, "", f"{args[1]}: no such file")
+    )
+
+
+def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
+    free = 2_600_000_000_000 - IMAGE_BYTES
+    told = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\nfolder /var/lib/docker\ndriver overlay2\n"
+    return 0, f"{told}free {free}\nkey {KEY}\n", ""
+
+
+def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
+    return lambda _machine, _args: (0, text, "")
+
+
+_SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+    "launch-site": _site,
+    "still-alive": _still_alive,
+    "last-lines": _log,
+    "log": _log,
+    "folders": _says(""),
+    "remove": _removed,
+    "job-start": _job_start,
+    "job-state": _job_state,
+    "job-cancel": _job_cancel,
+    "job-forget": _job_forget,
+    "job-read": _job_read,
+    "job-put": _says(""),
+    "job-unpack": _says(""),
+    "copy-site": _copy_site,
+    "builder": _says("buildx docker\n"),
+    "docker-why": _says("spark\n"),
+    "life": lambda machine, _: (0, f"boot-{machine.number}\n", ""),
+    "may-reboot": _says(""),
+}
+
+
+# --- docker
+
+
+def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
+    return machine.run(argv) if "-d" in argv else (0, "/usr/local/bin/ray\n", "")
+
+
+def _inspect(machine: Machine, argv: tuple[str, ...]) -> Said:
+    return (0, "true\n", "") if argv[-1] in machine.containers else (1, "", "No such object")
+
+
+def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
+    container = next((w for w in argv[2:] if w in machine.containers), None)
+    if container is None:
+        return 1, "", "Error: No such container"
+    inside = argv[argv.index(container) + 1 :]
+    if "serve-stop" in inside:
+        for name in [n for n, j in machine.jobs.items() if j.container == container]:
+            machine.cancel(name)
+    return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
+
+
+def spoken(machine: Machine, argv: tuple[str, ...]) -> str:
+    """What a command in a container prints here: nothing is really run, and it says so."""
+    return f"DEMO {machine.name}: {' '.join(argv)}\n"
+
+
+_DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+    "run": _run,
+    "inspect": _inspect,
+    "exec": _exec,
+    "create": _says("0123456789ab\n"),
+    "rm": _says(""),
+    "tag": lambda machine, argv: _tag(machine, argv[-2], argv[-1]),
+}
+
+
+def _tag(machine: Machine, old: str, new: str) -> Said:
+    image = machine.image(old)
+    if image is None:
+        return 1, "", f"No such image: {old}"
+    machine.take(new, image)
+    return OK
+
+
+__all__ = ["KEY", "TOTAL_BYTES", "answer", "container_log", "facts", "spoken"]
