@@ -143,7 +143,7 @@ def test_a_changed_host_key_is_never_talked_to(bed: Testbed, operator: Operator)
         refused = operator.run("--yes", "node", "trust", "spark2")
         assert refused.returncode != 0, "a changed key is not trusted by a flag"
     finally:
-        path = bed.places.disk / "spark2" / "hostkeys" / "ssh_host_ed25519_key"
+        path = bed.places.disk / bed.places.node(2) / "hostkeys" / "ssh_host_ed25519_key"
         path.write_text(kept)
         bed.exec(
             2,
