@@ -37,7 +37,7 @@ def run(words: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): not an error, and nothing more can be said on it.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
 
 

@@ -1,4 +1,4 @@
-"""What every test may rely on: no test reads this machine's own configuration, and captures of others stay outside."""
+"""What every test may rely on: nothing of this machine's own is read; captures of others stay outside."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """make_tiny_model.py FOLDER: a Llama of a million random parameters with tokenizer and chat template.
 
-Offline and the same every time. float32, since dtype `auto` would choose bfloat16 kernels on CPUs without them;
-head size 32, the smallest that vLLM's CPU kernels take.
+Offline and the same every time. float32, since dtype `auto` would choose bfloat16 kernels; head size 32,
+the smallest that vLLM's CPU kernels take.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CHAT = (
 def corpus() -> Iterator[str]:
     """Enough words for two thousand tokens."""
     for number in range(4000):
-        yield f"node {number} of the cluster sends {number * number} words to the head, and waits for {number % 7}"
-    yield from ("the quick brown fox jumps over the lazy dog", "hello, how are you today?", "def main(): return 0")
+        yield f"node {number} sends {number * number} words to the head, and waits for {number % 7}"
+    yield from ("the quick brown fox jumps over the lazy dog", "hello, how are you today?")
 
 
 def tokenizer() -> PreTrainedTokenizerFast:

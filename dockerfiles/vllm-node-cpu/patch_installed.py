@@ -1,4 +1,4 @@
-"""Makes the installed vLLM and torch run on any CPU and under Ray; safe to run twice, loud when it no longer fits."""
+"""Makes the installed vLLM and torch run on any CPU and under Ray; safe to run twice, loud when it cannot."""
 
 from __future__ import annotations
 

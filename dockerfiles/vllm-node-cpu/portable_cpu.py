@@ -1,4 +1,4 @@
-# Added to torch/cpu/__init__.py: vLLM asks these before it chooses its kernels, and takes the AVX2 ones for a no.
+# Added to torch/cpu/__init__.py: vLLM asks these before it chooses kernels, and takes AVX2 ones for a no.
 # A virtual machine may announce AMX or AVX512-BF16 and still die with SIGILL when they are used.
 import os as _os
 

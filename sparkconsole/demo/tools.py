@@ -30,6 +30,7 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
 
 def facts(machine: Machine, mark: str) -> str:
     """The sections of one look at a machine (remote.facts)."""
+    load = "72, 44.1, 66" if machine.serving() else "0, 4.3, 38"
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
@@ -37,8 +38,7 @@ def facts(machine: Machine, mark: str) -> str:
         "ibdev2netdev": _ibdev2netdev(),
         "rdma": _rdma(machine),
         "ip": json.dumps(_interfaces(machine)),
-        "gpu": f"NVIDIA GB10, GPU-{machine.number:08x}, {72 if machine.serving() else 0}, "
-        f"{44.1 if machine.serving() else 4.3}, {66 if machine.serving() else 38}, 2405, 580.95.05\nstatus 0\n",
+        "gpu": f"NVIDIA GB10, GPU-{machine.number:08x}, {load}, 2405, 580.95.05\nstatus 0\n",
         "gpuapps": "4242, VLLM::Worker_TP0, 89093\n" if machine.serving() else "",
         "memory": meminfo(machine),
         "docker": "installed\nsocket\npermitted\ninfo 29.2.1|overlay2|/var/lib/docker\n",
@@ -166,7 +166,8 @@ def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
 
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     free = 2_600_000_000_000 - IMAGE_BYTES
-    told = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\nfolder /var/lib/docker\ndriver overlay2\n"
+    where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
+    told = f"{where}folder /var/lib/docker\ndriver overlay2\n"
     return 0, f"{told}free {free}\nkey {KEY}\n", ""
 
 

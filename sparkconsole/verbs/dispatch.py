@@ -64,7 +64,8 @@ async def begin(session: Session, request: Request) -> Result:
         raise Refused(f"{' '.join(request.verb.words)} changes the cluster, and this session is read-only")
     result = request.verb.function(session, *request.args, **request.kwargs)
     if inspect.isawaitable(result):
-        return cast("Result", await result)
+        answer: Result = await result
+        return answer
     return cast("AsyncIterator[Row]", result)
 
 
