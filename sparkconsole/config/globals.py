@@ -120,8 +120,23 @@ def _is_verb(words: list[str], index: int) -> bool:
 _FLAGS = ("--dry-run", "--json", "--read-only", "--keep-going")
 
 
+def print_help() -> None:
+    """Prints the global options, on standard output."""
+    _application().help_print([])
+
+
 def _application() -> App:
-    app = App(name="sparkconsole", version_flags=(), help_flags=(), exit_on_error=False, print_error=False)
+    app = App(
+        name="sparkconsole",
+        help="",
+        usage="",
+        group_parameters="Options of every verb",
+        help_format="plaintext",
+        version_flags=(),
+        help_flags=(),
+        exit_on_error=False,
+        print_error=False,
+    )
     app.default(_collect)
     return app
 

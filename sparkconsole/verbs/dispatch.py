@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cyclopts import CycloptsError
 
+from sparkconsole.config.globals import print_help as print_global_help
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.answer import Row
 from sparkconsole.model.plan import Plan, Tier
@@ -55,7 +56,10 @@ def wants_help(words: Sequence[str]) -> bool:
 
 def print_help(words: Sequence[str]) -> None:
     """Prints the help of the words before the help flag, on standard output."""
-    application().help_print([w for w in words if w not in HELP_WORDS])
+    before = [w for w in words if w not in HELP_WORDS]
+    application().help_print(before)
+    if not before:
+        print_global_help()
 
 
 async def begin(session: Session, request: Request) -> Result:

@@ -38,6 +38,10 @@ MODULES = (
     "wait",
     "config",
 )
+PURPOSE = (
+    "Run a vLLM cluster on DGX Spark machines: see it, build and copy its image, launch it, serve a model, "
+    "measure it, and do all of it again from a script: sparkconsole --script FILE."
+)
 GROUPS = {
     "node": "The machines: list, add, remove, scan, trust, restart.",
     "image": "The container image: build, list, copy.",
@@ -113,7 +117,7 @@ def application() -> App:
         "help_format": "plaintext",
         "result_action": "return_value",
     }
-    app = App(name="sparkconsole", help=__doc__, exit_on_error=False, print_error=False, **options)
+    app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **options)
     groups: dict[str, App] = {}
     for words, entry in load().items():
         _add(app, groups, words, entry, options)

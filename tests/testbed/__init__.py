@@ -1,1 +1,1 @@
-"""Real nodes on one machine: each with its own network, host name, sshd, Docker engine, and a Spark's face."""
+"""Real nodes on one machine: each has its own network, host name, sshd, Docker engine and face."""
