@@ -37,11 +37,11 @@ def known_hosts_file(given: Path | None = None) -> Path:
 
 
 def address_of(node: Node) -> tuple[str, int]:
-    """Host and port after OpenSSH's configuration had its say."""
-    options = asyncssh.SSHClientConnectionOptions(
-        host=node.address, **({"port": node.port} if node.port else {})
-    )
-    return str(getattr(options, "host", "") or node.address), int(getattr(options, "port", 0) or 22)
+    """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
+    given: dict[str, Any] = {"port": node.port} if node.port else {}
+    # An empty `config` means the person's own file; left out, the library reads none here.
+    options = asyncssh.SSHClientConnectionOptions(host=node.address, config=(), **given)
+    return options.host_key_alias or options.host or node.address, options.port or 22
 
 
 def entry_name(node: Node) -> str:

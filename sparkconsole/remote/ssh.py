@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sparkconsole.errors import (
     TimedOut,
     UnknownHostKey,
     Unreachable,
+    WrongConfig,
 )
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote import hostkeys
@@ -65,7 +66,9 @@ async def connect_ssh(
         )
     except asyncssh.HostKeyNotVerifiable as error:
         raise _key_error(node, client.shown, known_hosts, error) from error
-    except (TimeoutError, OSError, asyncssh.Error) as error:
+    except asyncssh.ConfigParseError as error:
+        raise WrongConfig(str(error), hint="`ssh -G HOST` would say the same", node=node.name) from error
+    except (TimeoutError, OSError, ValueError, asyncssh.Error) as error:
         raise _unreachable(node, error, connect_timeout) from error
     return SshShell(node.name, connection)
 
@@ -139,8 +142,9 @@ class SshPipe:
         self._errors = asyncio.create_task(self._keep_errors())
 
     async def read(self, size: int = 65536) -> bytes:
-        """Up to `size` bytes of standard output; empty at its end."""
-        return await self._process.stdout.read(size)
+        """Up to `size` bytes of standard output; empty at its end; Unreachable when the connection broke."""
+        with self._shell.told():
+            return await self._process.stdout.read(size)
 
     async def write(self, data: bytes) -> None:
         """Feeds standard input, waiting while the far side is slow; Unreachable when it is gone."""
@@ -158,8 +162,9 @@ class SshPipe:
 
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
-        await self._process.wait_closed()
-        await self._errors
+        with self._shell.told():
+            await self._process.wait_closed()
+            await self._errors
         return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
 
     async def kill(self) -> None:
@@ -171,9 +176,11 @@ class SshPipe:
         self._process.close()
 
     async def _keep_errors(self) -> None:
-        while chunk := await self._process.stderr.read(65536):
-            self._stderr += chunk
-            del self._stderr[:-_KEPT_STDERR]
+        # A connection that broke is told by who waits for the end; here it only ends the keeping.
+        with contextlib.suppress(OSError, asyncssh.Error):
+            while chunk := await self._process.stderr.read(65536):
+                self._stderr += chunk
+                del self._stderr[:-_KEPT_STDERR]
 
 
 class SshShell:
@@ -208,9 +215,11 @@ class SshShell:
             process = await self._process(argv, tuple(secrets or ()))
             try:
                 async with asyncio.timeout(timeout):
-                    out, err = await process.communicate(given)
+                    with self.told():
+                        out, err = await process.communicate(given)
             except TimeoutError:
-                process.terminate()
+                with contextlib.suppress(OSError, asyncssh.Error):
+                    process.terminate()
                 raise TimedOut(
                     f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s",
                     hint="the machine may be out of memory or frozen",
@@ -226,7 +235,7 @@ class SshShell:
         reader = LineReader()
         try:
             async with asyncio.timeout(timeout):
-                while chunk := await process.stdout.read(65536):
+                while chunk := await self._read(process):
                     for line in reader.feed(chunk):
                         yield line
                 for line in reader.feed(b"", final=True):
@@ -268,6 +277,20 @@ class SshShell:
         if process.returncode is None and self.connection.is_closed():
             raise self._lost()
         return Completed(self.node, tuple(argv), process.returncode, out, err)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """What the library raises when the connection broke becomes Unreachable."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost() from error
+
+    async def _read(self, process: asyncssh.SSHClientProcess[bytes]) -> bytes:
+        with self.told():
+            return await process.stdout.read(65536)
 
     async def _process(
         self, argv: Sequence[str], secrets: tuple[str, ...], **options: Any

@@ -1,0 +1,130 @@
+"""A real SSH server in this process, on loopback: real keys, real commands, and every string it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+
+class SshServer:
+    """One listening server. `commands` are the strings that its login shell was given."""
+
+    def __init__(self, user: str, allowed: asyncssh.SSHKey) -> None:
+        self.user, self.allowed = user, allowed
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.port = 0
+        self.commands: list[str] = []
+        self.logins: list[str] = []
+        self.tunnels: list[tuple[str, int]] = []
+        self.connections: list[asyncssh.SSHServerConnection] = []
+        self.began = asyncio.Event()
+        """A command was started."""
+
+    @property
+    def fingerprint(self) -> str:
+        return self.key.get_fingerprint()
+
+    def known_hosts_line(self, key: asyncssh.SSHKey | None = None) -> str:
+        return f"[127.0.0.1]:{self.port} {(key or self.key).export_public_key('openssh').decode()}"
+
+    def cut(self) -> None:
+        """Every connection ends as when the power goes."""
+        while self.connections:
+            self.connections.pop().abort()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[SshServer]:
+        options: dict[str, Any] = {"encoding": None, "allow_scp": False}
+        server = await asyncssh.create_server(
+            lambda: _Session(self), "127.0.0.1", 0, server_host_keys=[self.key],
+            process_factory=self._serve, **options,
+        )  # fmt: skip
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            self.cut()
+            server.close()
+            await server.wait_closed()
+
+    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self.commands.append(process.command or "")
+        self.began.set()
+        child = await asyncio.create_subprocess_exec(
+            "sh", "-c", process.command or "", start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
+        try:
+            await asyncio.gather(_carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr))
+            process.exit(await child.wait())
+        except (OSError, asyncssh.Error):
+            process.close()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await child.wait()
+
+
+async def _feed(source: Any, target: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(65536):
+        target.write(chunk)
+        await target.drain()
+    target.close()
+
+
+async def _carry(source: asyncio.StreamReader, target: Any) -> None:
+    while chunk := await source.read(65536):
+        target.write(chunk)
+        await target.drain()
+
+
+class _Session(asyncssh.SSHServer):
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == self._server.user and key.public_data == self._server.allowed.public_data
+
+    def auth_completed(self) -> None:
+        self._server.logins.append(self._server.user)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        self._server.tunnels.append((dest_host, dest_port))
+        return True
+
+    def unix_connection_requested(self, dest_path: str) -> bool:
+        return True
+
+
+def write_client_key(home: Path) -> asyncssh.SSHKey:
+    """A key pair where OpenSSH's client looks for one."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    folder = home / ".ssh"
+    folder.mkdir(mode=0o700)
+    key.write_private_key(folder / "id_ed25519")
+    (folder / "id_ed25519").chmod(0o600)
+    key.write_public_key(folder / "id_ed25519.pub")
+    return key
