@@ -62,7 +62,7 @@ class Options:
     json: Annotated[bool, _FLAG] = False
     read_only: Annotated[bool, _FLAG] = False
     theme: str | None = None
-    script: str | None = None
+    script: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     keep_going: Annotated[bool, _FLAG] = False
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = ()
 
@@ -99,6 +99,7 @@ def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
     try:
         _, bound, rest, *_ = _application().parse_known_args(ours)
     except CycloptsError as error:
+        error.verbose = False
         raise WrongUsage(" ".join(str(error).split()).rstrip("."), hint="sparkconsole --help") from error
     return _collect(*bound.args, **bound.kwargs), [*rest, *theirs]
 

@@ -104,6 +104,7 @@ def _with_values(tokens: list[str]) -> list[str]:
 
 def _usage(tokens: Sequence[str], error: CycloptsError) -> WrongUsage:
     """cyclopts' complaint in our words: what was wrong and the nearest word that exists."""
+    error.verbose = False
     cause = " ".join(str(error).split())
     unknown = next((t.split("=")[0] for t in tokens if t.startswith("-") and t.split("=")[0] in cause), None)
     if "Unknown option" in cause and unknown:

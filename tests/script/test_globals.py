@@ -41,6 +41,10 @@ def test_nonsense_is_refused(line: str) -> None:
         read_globals(line.split())
 
 
+def test_a_script_may_come_from_standard_input() -> None:
+    assert read_globals(["--yes", "--script", "-"])[0].script == "-"
+
+
 def test_set_wants_a_pair() -> None:
     options, _ = read_globals(["--set", "A", "--script", "x"])
     with pytest.raises(WrongUsage, match="KEY=VALUE"):

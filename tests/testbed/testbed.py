@@ -43,6 +43,8 @@ class Testbed:
 
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
+        self._nodes: list[subprocess.Popen[bytes]] = []
+        """What this process started: each lives as long as its node."""
 
     # --- life
 
@@ -70,6 +72,8 @@ class Testbed:
         """Every node off, every namespace, mount and control group gone; the disks stay."""
         for index in self.indices():
             self._end(index)
+        for started in self._nodes:
+            started.wait(20)
         network.remove(self.places)
         for mount in self._mounts():
             subprocess.run(("umount", "-l", mount), check=False, capture_output=True)
@@ -249,11 +253,12 @@ class Testbed:
         }  # fmt: skip
         unshare = ("unshare", "--mount", "--uts", "--ipc", "--propagation", "private")
         with (self.places.state / f"{name}.log").open("wb") as log:
-            subprocess.Popen(
+            started = subprocess.Popen(
                 ("nsenter", f"--net=/run/netns/{name}", *unshare, "bash", str(HERE / "node" / "setup.sh")),
                 env={**_CLEAN, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+        self._nodes.append(started)
 
     def _prepare(self, index: int) -> None:
         name = self.places.node(index)
@@ -288,6 +293,7 @@ class Testbed:
             os.kill(pid, signal.SIGKILL)
             until(lambda: not Path(f"/proc/{pid}").exists() or self.pid(index) is None, f"node {index} dies")
         self.places.pid_file(index).unlink(missing_ok=True)
+        self._nodes = [n for n in self._nodes if n.poll() is None]
         for group in self._groups(self.places.node(index)):
             subprocess.run(
                 ("find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"),
