@@ -1,0 +1,75 @@
+"""Every command that the README shows is in the grammar, and those for the pretend cluster are run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.config.globals import read_globals
+from sparkconsole.config.inventory import parse
+from sparkconsole.verbs.dispatch import understand
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
+LINES = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith("sparkconsole ")]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_is_in_the_grammar(line: str) -> None:
+    options, words = read_globals(shlex.split(line)[1:])
+    if options.script is None:
+        understand(words)
+    else:
+        assert (ROOT / options.script).is_file()
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if "--demo" in line])
+def test_the_command_runs_on_the_pretend_cluster(line: str, tmp_path: Path) -> None:
+    done = _run(shlex.split(line)[1:], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_main_job_word_by_word(tmp_path: Path) -> None:
+    """The block that a newcomer types, as it stands, on the pretend cluster."""
+    first = next(i for i, line in enumerate(COMMANDS) if "image build" in line)
+    last = COMMANDS.index("sparkconsole stop")
+    script = tmp_path / "typed.spark"
+    script.write_text("\n".join(line.removeprefix("sparkconsole ") for line in COMMANDS[first : last + 1]))
+    done = _run(["--demo", "--yes", "--script", str(script)], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "24 completed, 0 failed" in done.stdout
+
+
+def test_the_inventory_is_valid() -> None:
+    shown = next(text for kind, text in BLOCKS if kind == "toml")
+    inventory = parse(shown, Path("README.md"))
+    assert [n.name for n in inventory.clusters["lab"].nodes] == ["spark-01", "spark-02"]
+
+
+@pytest.mark.parametrize("target", [line.split()[1] for line in LINES if line.startswith("make ")])
+def test_the_make_target_exists(target: str) -> None:
+    done = subprocess.run(
+        ("make", "-n", target), cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_verb_is_named() -> None:
+    from sparkconsole.verbs.registry import load
+
+    missing = [" ".join(v) for v in load() if not all(w in README for w in v)]
+    assert missing == []
+
+
+def _run(words: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-m", "sparkconsole", *words), cwd=ROOT, capture_output=True, text=True,
+        timeout=80, check=False, env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
