@@ -157,8 +157,16 @@ class LocalShell:
         self, argv: Sequence[str], secrets: tuple[str, ...], stderr: int = asyncio.subprocess.PIPE
     ) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node.
-        return await asyncio.create_subprocess_exec(
-            "sh", "-c", command_line(argv, secrets=secrets),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=stderr, start_new_session=True,
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                "sh", "-c", command_line(argv, secrets=secrets),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=stderr, start_new_session=True,
+            )
         )  # fmt: skip
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A start that is cancelled between fork and pipes never returns (CPython gh-119710).
+            end_group(await starting)
+            raise
