@@ -32,7 +32,7 @@ def read_script(text: str, values: Mapping[str, str], name: str = "script") -> t
 
 def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
     pending, began = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         began = began if pending else number
         pending += line
         if pending.endswith("\\"):

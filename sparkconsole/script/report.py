@@ -160,6 +160,8 @@ def plan_lines(plan: Plan) -> list[str]:
     for step in plan.steps:
         lines.append(f"  {step.node}: {step.sentence}")
         lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))
+        if step.folder:
+            lines.append(f"      < the folder {step.folder}, as a tar")
         if step.stdin:
             lines += [*(f"      {line}" for line in step.stdin.splitlines()), "      EOF"]
         if step.undo:
@@ -169,6 +171,8 @@ def plan_lines(plan: Plan) -> list[str]:
 
 def advance_text(news: Advance) -> str:
     """`3/7`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
+    if news.unit == "%":
+        return f"{news.done:.0f} %"
     show = size if news.unit == "B" else lambda n: f"{n:g}{news.unit and ' ' + news.unit}"
     words = [show(news.done) + (f" of {show(news.total)}" if news.total is not None else "")]
     if news.rate_per_s:

@@ -34,7 +34,7 @@ class Request:
 
 def understand(words: Sequence[str]) -> Request:
     """The request that `words` make; WrongUsage with the nearest word for what is not in the grammar."""
-    tokens = _with_values(list(words))
+    tokens = _with_values(_delimited(list(words)))
     try:
         command, bound, _ = application().parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
@@ -85,6 +85,13 @@ def agreed(options: Options, plan: Plan) -> bool:
 def how_to_agree(plan: Plan) -> str:
     """What has to be said to let the plan run."""
     return "--yes" if plan.tier is Tier.RECOVERABLE else f"--yes={plan.word}"
+
+
+def _delimited(tokens: list[str]) -> list[str]:
+    """`exec CMD -x` means `exec -- CMD -x`, as it did in the scripts this replaces."""
+    if tokens[:1] == ["exec"] and len(tokens) > 1 and not tokens[1].startswith("-"):
+        return ["exec", "--", *tokens[1:]]
+    return tokens
 
 
 def _with_values(tokens: list[str]) -> list[str]:
