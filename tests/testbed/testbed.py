@@ -226,7 +226,9 @@ class Testbed:
 
     def leftovers(self, index: int) -> list[str]:
         """Files that a run could have left: temporary ones, and folders of jobs."""
-        find = "find /tmp /var/tmp /home/spark -mindepth 1 -not -path '*/.ssh*' -not -path '*/huggingface*'"
+        # Docker's own client keeps the number of its builder in ~/.docker; the cache is the person's.
+        kept = "-not -path '*/.ssh*' -not -path '*/huggingface*' -not -path '*/.docker*'"
+        find = f"find /tmp /var/tmp /home/spark -mindepth 1 {kept}"
         keep = {"/home/spark/.cache", "/home/spark/.local", "/home/spark/.local/state"}
         return [p for p in self.exec(index, "sh", "-c", find, check=False).splitlines() if p not in keep]
 
