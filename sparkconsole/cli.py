@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Carries the command line out; its exit code."""
+    # pydantic would read the metadata of every installed package to find plugins; nobody here has any.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from sparkconsole.errors import SparkError
     from sparkconsole.script.report import Printer
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,9 @@ from sparkconsole.model.answer import Answer, Row, Sheet
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Output, PlanShown, Remark, StepBegan, StepEnded
 from sparkconsole.model.text import hours, printable, size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "red"), "done": ("✔", "green")}
 
@@ -114,6 +116,8 @@ class Printer:
             self._tenth(news)
 
     def _bar(self, news: Advance) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
         if self._bars is None:
             columns = (
                 TextColumn("{task.description}", markup=False),
