@@ -80,7 +80,7 @@ async def export(session: Here, *run_ids: str) -> Answer:
     if not run_ids:
         raise WrongUsage("which runs?", hint="sparkconsole runs list shows their ids")
     asked = {run.id: run for run in map(session.journal.find, run_ids)}
-    runs = [run for run in asked.values() if _repeatable(run.words)]
+    runs = [run for run in asked.values() if _repeatable(run)]
     if not runs:
         raise WrongUsage("none of these runs changed anything", hint="there is nothing to do again")
     text = export_script(runs)
@@ -218,11 +218,11 @@ def _must_know_nodes(session: Session, run: Run) -> None:
         raise WrongUsage(cause, hint=f"say {where}, as that run was given")
 
 
-def _repeatable(words: Sequence[str]) -> bool:
-    """Reading verbs do nothing again, and verbs about runs are about those runs only."""
+def _repeatable(run: Run) -> bool:
+    """Reading verbs do nothing again, unless they had a job (a benchmark); `runs …` is about those runs only."""
     known = registry.load()
-    found = known.get(tuple(words[:2])) or known.get(tuple(words[:1]))
-    return words[0] != "runs" and (found is None or found.changes)
+    found = known.get(run.words[:2]) or known.get(run.words[:1])
+    return run.words[0] != "runs" and (found is None or found.changes or bool(run.jobs))
 
 
 def _state(run: Run) -> str:
