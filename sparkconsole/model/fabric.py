@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 
+_FUNCTION = re.compile(r"f(\d+)(?:np\d+)?$", re.ASCII)
+_DOMAIN = re.compile(r"P\d+(?=p\d)", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Gid:
@@ -40,15 +43,25 @@ class Hca:
     up: bool | None = None
     """None: nobody said."""
     rate: str = ""
+    """As sysfs says; twins claim 200 Gb/sec each and share it."""
     image_guid: str = ""
     """The machine's, shared by all its ports."""
     gids: tuple[Gid, ...] = ()
+    node_guid: str = ""
+    phys_state: str = ""
+    """`LinkUp`, `Polling`, `Disabled`."""
+    link_layer: str = ""
+    pci: str = ""
+    """Its PCI address; twins are in different domains."""
 
     @property
     def cage(self) -> tuple[str, str]:
-        """The same for twins: the machine and the function digit."""
-        digit = re.search(r"f(\d+)(?:np\d+)?$", self.device) or re.search(r"f(\d+)(?:np\d+)?$", self.netdev)
-        return (self.image_guid, digit[1] if digit else self.device)
+        """The same for twins: the machine and the function digit; without a GUID the name less its domain."""
+        named = next((n for n in (self.device, self.netdev) if _FUNCTION.search(n)), "")
+        digit = _FUNCTION.search(named)
+        if digit is None:
+            return (self.image_guid, self.device)
+        return (self.image_guid, digit[1] if self.image_guid else _DOMAIN.sub("", named))
 
     @property
     def gid_index(self) -> int | None:
@@ -65,6 +78,9 @@ class Netdev:
     """IPv4 with prefix length."""
     mtu: int | None = None
     up: bool | None = None
+    operstate: str = ""
+    speed_mbit: int | None = None
+    mac: str = ""
 
     @property
     def networks(self) -> tuple[ipaddress.IPv4Network, ...]:
@@ -131,7 +147,7 @@ def choose_network(
         hcas=tuple(h.device for h in hcas),
         mtu=netdev.mtu,
         gid_index=first.gid_index if first else None,
-        warnings=tuple(_warnings(fabric, netdev, hcas, chosen=bool(ib_if))),
+        warnings=tuple(_warnings(fabric, netdev, hcas, peers, chosen=bool(ib_if))),
     )
 
 
@@ -148,8 +164,9 @@ def _told(fabric: Fabric, name: str) -> Netdev:
 def _best(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev:
     if not fabric.up:
         raise SparkError(
-            "no RDMA port has a link",
-            hint="plug the QSFP cable in, or name an interface with --eth-if (slow without RDMA)",
+            "no RDMA port has a link" if fabric.hcas else "no RDMA port shows at all",
+            hint="plug the QSFP cable in (without one the ConnectX-7 may be powered off), "
+            "or name an interface with --eth-if (slow without RDMA)",
         )
     addressed = [n for n in fabric.fast() if n.addresses]
     if not addressed:
@@ -158,13 +175,18 @@ def _best(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev:
             f"no fast interface has an IPv4 address (up: {names})",
             hint="give one an address in /etc/netplan/40-cx7.yaml",
         )
-    return min(addressed, key=lambda n: (not reaches(n, peers), n.link_local, "P" in n.name))
+    return min(addressed, key=lambda n: (-_reached(n, peers), n.link_local, "P" in n.name))
 
 
 def reaches(netdev: Netdev, peers: Iterable[Fabric]) -> bool:
     """A peer's fast interface has an address in one of its subnets."""
-    theirs = [ipaddress.IPv4Interface(a).ip for p in peers for n in p.fast() for a in n.addresses]
-    return any(address in network for network in netdev.networks for address in theirs)
+    return _reached(netdev, peers) > 0
+
+
+def _reached(netdev: Netdev, peers: Iterable[Fabric]) -> int:
+    """How many peers have such an address."""
+    theirs = ([ipaddress.IPv4Interface(a).ip for n in p.fast() for a in n.addresses] for p in peers)
+    return sum(any(a in network for network in netdev.networks for a in addresses) for addresses in theirs)
 
 
 def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
@@ -186,28 +208,53 @@ def _reaching(fabric: Fabric, netdev: Netdev, peers: Sequence[Fabric]) -> tuple[
     )
 
 
-def _warnings(fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], *, chosen: bool) -> Iterable[str]:
+def _warnings(
+    fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], peers: Sequence[Fabric], *, chosen: bool
+) -> Iterable[str]:
     if netdev.link_local:
         yield f"{netdev.name} has only a link-local address: it may change at a reboot"
     if not hcas:
         yield f"{netdev.name} has no RDMA device: NCCL will use TCP, ten times slower"
         return
-    names = {h.device for h in hcas}
-    left = [h for h in fabric.up if h.device not in names]
-    if left and not chosen:
-        yield f"{', '.join(h.device for h in left)} is up but reaches no other node: left out"
-    for hca in hcas:
-        twins = [h for h in fabric.hcas if h.cage == hca.cage and h.device != hca.device]
-        if not chosen and any(t.up is False for t in twins):
+    yield from _left_out(fabric, netdev, hcas, peers) if not chosen else _without_link(hcas)
+    for hca in hcas if not chosen else ():
+        if any(h.cage == hca.cage and h.device != hca.device and h.up is False for h in fabric.hcas):
             yield f"only {hca.device} of its port is up: half the bandwidth"
-    shared = _shared_subnets(fabric, hcas)
+    for hca in hcas:
+        if hca.netdev == netdev.name and hca.gids and hca.gid_index is None:
+            yield f"{hca.device} has no GID for RoCE v2 over IPv4: NCCL may not find a way"
+    yield from _disagreeing(fabric, hcas)
+
+
+def _left_out(fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], peers: Sequence[Fabric]) -> Iterable[str]:
+    """Says why an RDMA device with a link is not used, as far as anybody looked."""
+    used = {h.device for h in hcas}
+    left = [h.device for h in fabric.up if h.device not in used]
+    if left:
+        why = "reaches no other node" if peers else f"is on another port than {netdev.name}"
+        yield f"{', '.join(left)} is up but {why}: left out"
+
+
+def _without_link(hcas: Sequence[Hca]) -> Iterable[str]:
+    for hca in hcas:
+        if hca.up is False:
+            yield f"{hca.device} was named and has no link"
+
+
+def _disagreeing(fabric: Fabric, hcas: Sequence[Hca]) -> Iterable[str]:
+    netdevs = [n for h in hcas if (n := fabric.netdev(h.netdev))]
+    mtus = {n.name: n.mtu for n in netdevs if n.mtu is not None}
+    if len(set(mtus.values())) > 1:
+        told = ", ".join(f"{name} {mtu}" for name, mtu in mtus.items())
+        yield f"MTU differs between its ports: {told}; the smaller one slows both"
+    shared = _shared_subnets(netdevs)
     if shared:
         yield f"{' and '.join(shared)} are in one subnet: routing may mix them"
 
 
-def _shared_subnets(fabric: Fabric, hcas: Sequence[Hca]) -> tuple[str, ...]:
+def _shared_subnets(netdevs: Iterable[Netdev]) -> tuple[str, ...]:
     seen: dict[ipaddress.IPv4Network, str] = {}
-    for netdev in (n for h in hcas if (n := fabric.netdev(h.netdev))):
+    for netdev in netdevs:
         for network in netdev.networks:
             if seen.setdefault(network, netdev.name) != netdev.name:
                 return (seen[network], netdev.name)

@@ -19,6 +19,19 @@ class Gpu:
     temperature_c: float | None = None
     clock_mhz: float | None = None
     driver: str = ""
+    pstate: str = ""
+    """`P0` busy, `P8` idle."""
+    compute_cap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process that computes on the GPU."""
+
+    pid: int
+    name: str
+    used: int | None = None
+    """Bytes; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +75,13 @@ class NodeFacts:
     home: str = ""
     clock_s: float | None = None
     """Its wall clock, seconds since 1970."""
+    clock_synced: bool | None = None
+    """By NTP, as timedatectl says."""
     fabric: Fabric = field(default_factory=Fabric)
     gpus: tuple[Gpu, ...] = ()
     gpu_error: str = ""
     """What nvidia-smi said instead of an answer."""
-    gpu_used: int = 0
-    """Bytes that compute processes hold, summed."""
+    gpu_processes: tuple[GpuProcess, ...] = ()
     memory: Memory | None = None
     docker: DockerStanding = field(default_factory=DockerStanding)
     free: dict[str, int] = field(default_factory=dict)
@@ -77,3 +91,9 @@ class NodeFacts:
     listening: frozenset[int] = frozenset()
     """TCP ports somebody listens on."""
     unparsed: tuple[str, ...] = ()
+    """What was said and not understood, with the tool that said it."""
+
+    @property
+    def gpu_used(self) -> int:
+        """Bytes that compute processes hold, summed."""
+        return sum(p.used or 0 for p in self.gpu_processes)

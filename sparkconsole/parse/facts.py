@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkconsole.model.fabric import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerStanding, Memory, NodeFacts
+from sparkconsole.model.facts import DockerStanding, NodeFacts
 from sparkconsole.parse.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.ip_addr import parse_ip_addr
-from sparkconsole.parse.nvidia_smi import number, parse_gpu_used, parse_gpus
+from sparkconsole.parse.listening import parse_listening
+from sparkconsole.parse.meminfo import parse_meminfo
+from sparkconsole.parse.numbers import number, whole
+from sparkconsole.parse.nvidia_smi import parse_gpu_processes, parse_gpus
 from sparkconsole.parse.rdma_sysfs import parse_rdma_sysfs
 
 
@@ -16,7 +19,8 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
     """`text` has sections, each begun by a line `MARK NAME`; what is missing stays unknown."""
     parts = _sections(text, mark)
     host = [*parts.get("host", "").splitlines(), *[""] * 7]
-    gpus, gpu_error = parse_gpus(parts.get("gpu", ""))
+    gpus, gpu_error = parse_gpus(parts.get("gpu", ""), parts.get("gpulist", ""))
+    fabric = parse_fabric(parts)
     return NodeFacts(
         node=node,
         hostname=host[0],
@@ -25,17 +29,19 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         user=host[3],
         home=host[4],
         clock_s=number(host[5]),
+        clock_synced={"yes": True, "no": False}.get(parts.get("ntp", "").strip()),
         groups=tuple(host[6].split()),
         release=_release(parts.get("release", "")),
-        fabric=parse_fabric(parts),
+        fabric=fabric,
         gpus=gpus,
         gpu_error=gpu_error,
-        gpu_used=parse_gpu_used(parts.get("gpuapps", "")),
+        gpu_processes=parse_gpu_processes(parts.get("gpuapps", "")),
         memory=parse_meminfo(parts.get("memory", "")),
         docker=_docker(parts.get("docker", "")),
-        free={k: int(v) for k, v in _pairs(parts.get("disk", "")) if v.isdigit()},
+        free={k: n for k, v in _pairs(parts.get("disk", "")) if (n := whole(v)) is not None},
         cache_owner=parts.get("cache", "").strip(),
-        listening=frozenset(int(p, 16) for p in parts.get("listen", "").split()),
+        listening=parse_listening(parts.get("listen", "")),
+        unparsed=_unparsed(parts, fabric),
     )
 
 
@@ -44,37 +50,37 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
     named, unparsed = parse_ibdev2netdev(parts.get("ibdev2netdev", ""))
     seen = {(h.device, h.port): h for h in parse_rdma_sysfs(parts.get("rdma", ""))}
     hcas = tuple(_merged(h, seen.get((h.device, h.port))) for h in named) or tuple(seen.values())
-    links = {n: (mtu, carrier) for n, mtu, carrier in _triples(parts.get("links", ""))}
-    netdevs = tuple(_linked(n, links.get(n.name)) for n in parse_ip_addr(parts.get("ip", "")))
+    links = {row[0]: row[1:] for line in parts.get("links", "").splitlines() if len(row := line.split()) > 2}
+    addressed = {n.name: n for n in parse_ip_addr(parts.get("ip", ""))}
+    names = dict.fromkeys((*addressed, *links))
+    netdevs = tuple(_linked(addressed.get(n) or Netdev(n), links.get(n)) for n in names)
     return Fabric(hcas, netdevs, unparsed)
 
 
-def parse_meminfo(text: str) -> Memory | None:
-    """/proc/meminfo, kB; None without MemTotal and MemAvailable."""
-    rows = {k.rstrip(":"): int(v.split()[0]) * 1024 for k, v in _pairs(text) if v.split()[0].isdigit()}
-    if "MemTotal" not in rows or "MemAvailable" not in rows:
-        return None
-    return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
-
-
 def _merged(named: Hca, seen: Hca | None) -> Hca:
-    if seen is None:
-        return named
-    return replace(named, rate=seen.rate, image_guid=seen.image_guid, gids=seen.gids)
+    """What both say, and whether there is a link as ibdev2netdev says."""
+    return replace(seen, netdev=named.netdev, up=named.up) if seen else named
 
 
-def _linked(netdev: Netdev, link: tuple[str, str] | None) -> Netdev:
+def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
+    """With what sysfs says: MTU, carrier, operstate, speed and MAC; `-` is what it did not say."""
     if link is None:
         return netdev
-    mtu, carrier = link
-    up = {"1": True, "0": False}.get(carrier, netdev.up)
-    return replace(netdev, mtu=int(mtu) if mtu.isdigit() else netdev.mtu, up=up)
+    mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
+    return replace(
+        netdev,
+        mtu=netdev.mtu if (told := whole(mtu)) is None else told,
+        up={"1": True, "0": False}.get(carrier, netdev.up),
+        operstate=state.strip("-"),
+        speed_mbit=whole(speed),
+        mac=mac.strip("-"),
+    )
 
 
 def _docker(text: str) -> DockerStanding:
     words = text.split("\n")
-    info = next((line[5:].split("|") for line in words if line.startswith("info ")), ["", "", ""])
-    version, driver, root = [*info, "", "", ""][:3]
+    info = next((line[5:].split("|") for line in words if line.startswith("info ")), [])
+    version, driver, root, *_ = (*info, "", "", "")
     return DockerStanding(
         installed="installed" in words,
         running="socket" in words and (bool(version) or "permitted" not in words),
@@ -90,6 +96,14 @@ def _release(text: str) -> str:
     return " ".join(rows.get(k, "").strip('"') for k in ("DGX_PRETTY_NAME", "DGX_SWBUILD_VERSION")).strip()
 
 
+def _unparsed(parts: dict[str, str], fabric: Fabric) -> tuple[str, ...]:
+    """Lines of tools that answered with something else than we know."""
+    addresses = parts.get("ip", "").strip()
+    strange = addresses.splitlines()[:1] if addresses and not parse_ip_addr(addresses) else []
+    told = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
+    return tuple(f"{tool}: {line[:200]}" for tool, lines in told.items() for line in lines)
+
+
 def _sections(text: str, mark: str) -> dict[str, str]:
     parts = [p.partition("\n") for p in text.split(f"\n{mark} ")[1:]]
     return {name.strip(): body for name, _, body in parts}
@@ -97,9 +111,4 @@ def _sections(text: str, mark: str) -> dict[str, str]:
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     rows = (line.split(maxsplit=1) for line in text.splitlines())
-    return [(r[0], r[1]) for r in rows if len(r) == 2]
-
-
-def _triples(text: str) -> list[tuple[str, str, str]]:
-    rows = (line.split() for line in text.splitlines())
-    return [(r[0], r[1], r[2]) for r in rows if len(r) == 3]
+    return [(r[0], r[1].strip()) for r in rows if len(r) == 2]

@@ -1,10 +1,15 @@
-"""What our look at /sys/class/infiniband prints: `port DEVICE PORT NETDEV GUID`, state, rate, GIDs."""
+"""What our look at /sys/class/infiniband prints: `port DEVICE PORT NETDEV GUID`, then a fact a line."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 from sparkconsole.model.fabric import Gid, Hca
+from sparkconsole.parse.numbers import whole
+
+_NO_GUID = re.compile(r"[0:x]*")
 
 
 def parse_rdma_sysfs(text: str) -> tuple[Hca, ...]:
@@ -12,20 +17,24 @@ def parse_rdma_sysfs(text: str) -> tuple[Hca, ...]:
     hcas: list[Hca] = []
     for line in text.splitlines():
         word, _, rest = line.strip().partition(" ")
-        if word == "port" and len(fields := rest.split()) == 4 and fields[1].isdigit():
-            device, port, netdev, guid = (f if f != "-" else "" for f in fields)
-            hcas.append(Hca(device, netdev, int(port), image_guid=guid))
+        if word == "port" and len(fields := rest.split()) == 4 and (number := whole(fields[1])) is not None:
+            device, _, netdev, guid = (f if f != "-" else "" for f in fields)
+            known = "" if _NO_GUID.fullmatch(guid) else guid
+            hcas.append(Hca(device, netdev.partition("@")[0], number, image_guid=known))
         elif hcas:
-            hcas[-1] = _with(hcas[-1], word, rest)
+            hcas[-1] = _with(hcas[-1], word, rest.strip())
     return tuple(hcas)
 
 
 def _with(hca: Hca, word: str, rest: str) -> Hca:
     match word:
         case "state" if rest:
-            return replace(hca, up=rest.startswith("4"))
-        case "rate":
-            return replace(hca, rate=rest)
-        case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and fields[0].isdigit():
-            return replace(hca, gids=(*hca.gids, Gid(int(fields[0]), fields[1], fields[2])))
+            return replace(hca, up=rest.startswith("4:"))
+        case "rate" | "link_layer" | "node_guid" | "pci":
+            told: dict[str, Any] = {word: rest}
+            return replace(hca, **told)
+        case "phys_state":
+            return replace(hca, phys_state=rest.partition(": ")[2] or rest)
+        case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and (index := whole(fields[0])) is not None:
+            return replace(hca, gids=(*hca.gids, Gid(index, fields[1], fields[2])))
     return hca

@@ -9,50 +9,66 @@ from sparkconsole.parse.facts import parse_facts
 from sparkconsole.remote.shell import Shell
 
 # Sections are told apart by a word that no tool can guess. A tool that is absent leaves its section empty.
+# All of it is one function: the shell has read it to its end before the first tool could eat from its input.
+# sysfs is read without starting a process per file; a table of GIDs has 256 entries, the first 16 tell.
 SCRIPT = r"""
-PATH=$PATH:/usr/sbin:/sbin
-say(){ printf '\n%s %s\n' "$1" "$2"; }
+say(){ printf '\n%s %s\n' "$M" "$1"; }
+one(){ printf '%s\n' "$("$@" 2>/dev/null)"; }
+r(){ V=; { IFS= read -r V <"$1"; } 2>/dev/null; }
+look(){
+M=$1 PATH=$PATH:/usr/sbin:/sbin
 T=; command -v timeout >/dev/null && T='timeout 5'
-say "$1" host; hostname; uname -r; uname -m; id -un; echo "$HOME"; date +%s.%N; id -Gn
-say "$1" release; cat /etc/dgx-release 2>/dev/null
-say "$1" ibdev2netdev; $T ibdev2netdev 2>/dev/null
-say "$1" rdma
+say host; one uname -n; one uname -r; one uname -m; one $T id -un; echo "$HOME"; one date +%s.%N
+one $T id -Gn
+say ntp; $T timedatectl show -p NTPSynchronized --value 2>/dev/null
+say release; cat /etc/dgx-release 2>/dev/null
+say ibdev2netdev; $T ibdev2netdev 2>/dev/null
+say rdma
 for p in /sys/class/infiniband/*/ports/*; do
   [ -e "$p/state" ] || continue
-  d=${p%/ports/*}; n=$(cat "$p/gid_attrs/ndevs/0" 2>/dev/null || ls "$d/device/net" 2>/dev/null | head -1)
-  echo "port ${d##*/} ${p##*/} ${n:--} $(cat "$d/sys_image_guid" 2>/dev/null || echo -)"
-  echo "state $(cat "$p/state")"; echo "rate $(cat "$p/rate" 2>/dev/null)"
-  for g in "$p"/gids/*; do
-    i=${g##*/}; v=$(cat "$g" 2>/dev/null) || continue
-    case $v in 0000:0000:0000:0000:0000:0000:0000:0000|'') continue;; esac
-    echo "gid $i $v $(cat "$p/gid_attrs/types/$i" 2>/dev/null)"
-    [ "$i" -lt 15 ] || break
+  d=${p%/ports/*}; r "$p/gid_attrs/ndevs/0"; n=$V
+  [ -n "$n" ] || for w in "$d"/device/net/*; do [ -e "$w" ] && n=${w##*/} && break; done
+  r "$d/sys_image_guid"; echo "port ${d##*/} ${p##*/} ${n:--} ${V:--}"
+  for k in state phys_state rate link_layer; do r "$p/$k"; echo "$k $V"; done
+  r "$d/node_guid"; echo "node_guid $V"
+  sed -n 's/^PCI_SLOT_NAME=/pci /p' "$d/device/uevent" 2>/dev/null
+  for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    r "$p/gids/$i"; g=$V
+    case $g in 0000:0000:0000:0000:0000:0000:0000:0000|'') continue;; esac
+    r "$p/gid_attrs/types/$i"; echo "gid $i $g $V"
   done
 done
-say "$1" ip; $T ip -j addr 2>/dev/null || $T ip -o addr 2>/dev/null
-say "$1" links; for n in /sys/class/net/*; do
-  echo "${n##*/} $(cat "$n/mtu" 2>/dev/null || echo -) $(cat "$n/carrier" 2>/dev/null || echo -)"; done
-say "$1" gpu; q=name,uuid,utilization.gpu,power.draw,temperature.gpu,clocks.sm,driver_version
-$T nvidia-smi --query-gpu=$q --format=csv,noheader,nounits 2>&1; echo "status $?"
-say "$1" gpuapps; q=pid,process_name,used_gpu_memory
-$T nvidia-smi --query-compute-apps=$q --format=csv,noheader,nounits 2>/dev/null
-say "$1" memory; cat /proc/meminfo
-say "$1" docker; command -v docker >/dev/null && echo installed
+say ip; $T ip -j addr 2>/dev/null || $T ip -o addr 2>/dev/null
+say links
+for n in /sys/class/net/*; do
+  [ -d "$n" ] || continue
+  l=${n##*/}; for k in mtu carrier operstate speed address; do r "$n/$k"; l="$l ${V:--}"; done
+  echo "$l"
+done
+say gpu; q=name,uuid,utilization.gpu,power.draw,temperature.gpu,clocks.sm,driver_version,pstate,compute_cap
+$T nvidia-smi --query-gpu=$q --format=csv,noheader,nounits 2>/dev/null; s=$?; echo "status $s"
+say gpulist; [ $s = 0 ] || [ $s -ge 124 ] || $T nvidia-smi -L 2>/dev/null
+say gpuapps; q=pid,process_name,used_gpu_memory
+[ $s -ge 124 ] || $T nvidia-smi --query-compute-apps=$q --format=csv,noheader,nounits 2>/dev/null
+say memory; cat /proc/meminfo
+say docker; command -v docker >/dev/null && echo installed
 [ -S /var/run/docker.sock ] && echo socket; [ -w /var/run/docker.sock ] && echo permitted
-r=; f='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}'
-[ -w /var/run/docker.sock ] && r=$($T docker info --format "$f" 2>/dev/null)
-[ -n "$r" ] && echo "info $r"
-say "$1" disk; r=${r##*|}; df -PB1 "${r:-/var/lib/docker}" 2>/dev/null | tail -1 | awk '{print "docker", $4}'
-df -PB1 "$HOME" | tail -1 | awk '{print "home", $4}'
-say "$1" cache; stat -c %U "$HOME/.cache/huggingface" 2>/dev/null
-say "$1" listen
+i=; f='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}'
+[ -w /var/run/docker.sock ] && i=$($T docker info --format "$f" 2>/dev/null)
+[ -n "$i" ] && echo "info $i"
+say disk; i=${i##*|}; $T df -PB1 "${i:-/var/lib/docker}" 2>/dev/null | awk 'NR > 1 {print "docker", $4}'
+$T df -PB1 "$HOME" 2>/dev/null | awk 'NR > 1 {print "home", $4}'
+say cache; $T stat -c %U "$HOME/.cache/huggingface" 2>/dev/null
+say listen
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print a[n]}'
-say "$1" end
+say end
+}
+look "$1" </dev/null
 """
 
 
 async def node_facts(shell: Shell) -> NodeFacts:
-    """What the machine says of itself; Unreachable or TimedOut when it says nothing."""
+    """What the machine says of itself; Unreachable, TimedOut or CommandFailed when it does not say it."""
     mark = f"section-{secrets.token_hex(8)}"
     done = await shell.run(("sh", "-s", mark), stdin=SCRIPT.encode(), timeout=45)
-    return parse_facts(done.text, mark, shell.node)
+    return parse_facts(done.checked().text, mark, shell.node)

@@ -1,0 +1,22 @@
+"""Numbers as tools print them; what is none is None, whatever stands there instead."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_WHOLE = {10: re.compile(r"[0-9]{1,19}"), 16: re.compile(r"[0-9A-Fa-f]{1,16}")}
+
+
+def whole(text: str, base: int = 10) -> int | None:
+    """A whole number without a sign, in ASCII digits, short enough to be one."""
+    return int(text, base) if _WHOLE[base].fullmatch(text) else None
+
+
+def number(cell: str) -> float | None:
+    """A cell's number; None for `[N/A]`, `Not Supported`, `nan` and the like."""
+    try:
+        value = float(cell.strip().split(" ")[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
