@@ -219,7 +219,7 @@ def _must_know_nodes(session: Session, run: Run) -> None:
 
 
 def _repeatable(run: Run) -> bool:
-    """Reading verbs do nothing again, unless they had a job (a benchmark); `runs …` is about those runs only."""
+    """Reading verbs do nothing again, unless they had a job (a benchmark); `runs …` is about these runs."""
     known = registry.load()
     found = known.get(run.words[:2]) or known.get(run.words[:1])
     return run.words[0] != "runs" and (found is None or found.changes or bool(run.jobs))
