@@ -143,7 +143,11 @@ def _docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 def _gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     if look.facts.gpus:
-        yield Finding("gpu", Severity.OK, node, ", ".join(g.name for g in look.facts.gpus))
+        names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
+        told = f"{names}: nvidia-smi says {trouble}" if trouble else names
+        bad = Severity.FAIL if trouble else Severity.OK
+        remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
+        yield Finding("gpu", bad, node, told, remedy)
         return
     for_cpu = look.image is not None and look.image.labels.get(CPU_LABEL) == "cpu"
     yield Finding(
@@ -159,8 +163,8 @@ def _gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
 def _fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
     if not examined.joined:
         return
-    for line in look.facts.fabric.unparsed:
-        yield Finding("fabric", Severity.WARN, node, f"ibdev2netdev said what is not understood: {line}")
+    for line in look.facts.unparsed:
+        yield Finding("fabric", Severity.WARN, node, f"what a tool said is not understood: {line}")
     network = examined.networks[node]
     if isinstance(network, SparkError):
         yield Finding("fabric", Severity.FAIL, node, network.cause, network.hint)
@@ -266,6 +270,10 @@ def _mtu(examined: Examined) -> Iterator[Finding]:
 
 def _clock(examined: Examined) -> Iterator[Finding]:
     """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
+    for node, look in examined.seen.items():
+        if examined.joined and look.facts.clock_synced is False:
+            told = "nothing keeps its clock right (NTP is not synchronised)"
+            yield Finding("clock", Severity.WARN, node, told, "sudo timedatectl set-ntp true")
     ahead = {n: s for n, look in examined.seen.items() if (s := look.clock_ahead_s) is not None}
     if len(ahead) < 2:
         return
@@ -285,6 +293,8 @@ def _versions(examined: Examined) -> Iterator[Finding]:
     yield from _equal("kernel", "kernel", {n: f.kernel or None for n, f in facts.items()}, update)
     drivers = {n: next((g.driver for g in f.gpus if g.driver), None) for n, f in facts.items()}
     yield from _equal("driver", "GPU driver", drivers, update)
+    counts = {n: len(f.gpus) or None for n, f in facts.items()}
+    yield from _equal("gpu", "number of GPUs", counts, "one rank runs per GPU: use nodes of one kind")
 
 
 def _image(examined: Examined) -> Iterator[Finding]:
