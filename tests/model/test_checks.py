@@ -212,3 +212,30 @@ def test_a_nodes_own_word_beats_the_clusters_and_what_is_said_now_beats_both() -
     assert chosen() == ["eno1", "eno2"]
     assert chosen(eth_if="enp1s0f1np1") == ["enp1s0f1np1", "enp1s0f1np1"]
     assert all(isinstance(n, SparkError) for n in chosen(eth_if="enp9"))
+
+
+def test_a_gpu_that_needs_a_reset_is_not_a_good_one() -> None:
+    finding = only(look(0, gpu_error="GPU requires reset"))
+    assert (finding.check, finding.severity) == ("gpu", Severity.FAIL)
+    assert "NVIDIA GB10" in finding.sentence
+    assert "requires reset" in finding.sentence
+
+
+def test_nodes_with_different_numbers_of_gpus_warn() -> None:
+    two = (Gpu("NVIDIA GB10", driver="580"), Gpu("NVIDIA GB10", driver="580"))
+    finding = only(look(0), look(1, gpus=two))
+    assert (finding.check, finding.severity) == ("gpu", Severity.WARN)
+    assert "spark1 1, spark2 2" in finding.sentence
+
+
+def test_a_clock_that_nobody_keeps_warns_where_nodes_work_together() -> None:
+    assert wrong(look(0, clock_synced=False)) == []
+    assert wrong(look(0, clock_synced=True), look(1, clock_synced=None)) == []
+    finding = only(look(0), look(1, clock_synced=False))
+    assert (finding.check, finding.severity, finding.node) == ("clock", Severity.WARN, "spark2")
+
+
+def test_lines_that_were_not_understood_are_shown() -> None:
+    finding = only(look(0), look(1, unparsed=("ibdev2netdev: what is this",)))
+    assert (finding.severity, finding.node) == (Severity.WARN, "spark2")
+    assert "what is this" in finding.sentence

@@ -204,3 +204,58 @@ def test_the_twelve_variables() -> None:
     }
     assert environment(network, nccl_debug="INFO")["NCCL_DEBUG"] == "INFO"
     assert environment(replace(network, hcas=()))["NCCL_IB_DISABLE"] == "1"
+
+
+def test_two_cards_without_a_guid_are_no_twins() -> None:
+    """Without the machine's GUID only the name tells, less the PCI domain of the second half."""
+    names = {"rocep1s0f1": "enp1s0f1np1", "roceP2p1s0f1": "enP2p1s0f1np1", "rocep65s0f1": "enp65s0f1np1"}
+    fabric = Fabric(
+        tuple(Hca(d, n, up=True) for d, n in names.items()),
+        (Netdev("enp1s0f1np1", ("192.168.177.11/24",), 9000, True),),
+    )
+    chosen = choose_network(fabric)
+    assert chosen.hcas == CAGE1
+    assert any("rocep65s0f1 is up but is on another port" in w for w in chosen.warnings)
+
+
+def test_devices_of_other_names_are_twins_by_their_interfaces() -> None:
+    fabric = Fabric(
+        (
+            Hca("mlx5_3", "enP2p1s0f1np1", up=True, image_guid="a"),
+            Hca("mlx5_1", "enp1s0f1np1", up=True, image_guid="a"),
+            Hca("mlx5_9", "ens9f1np1", up=True, image_guid="b"),
+        ),
+        (Netdev("enp1s0f1np1", ("192.168.177.11/24",), 9000, True),),
+    )
+    assert set(choose_network(fabric).hcas) == {"mlx5_1", "mlx5_3"}
+
+
+def test_the_port_that_reaches_more_nodes_wins() -> None:
+    mine = {"enp1s0f0np0": "10.9.0.1/24", "enp1s0f1np1": "192.168.177.11/24"}
+    direct = {"enp1s0f0np0": "10.9.0.2/24", "enp1s0f1np1": "192.168.177.12/24"}
+    peers = (machine(tuple(PORTS), direct, "b"), machine(CAGE1, {"enp1s0f1np1": "192.168.177.13/24"}, "c"))
+    assert choose_network(machine(tuple(PORTS), mine), peers=peers).eth_if == "enp1s0f1np1"
+
+
+def test_a_static_address_beats_a_link_local_one_that_reaches_as_many() -> None:
+    both = {"enp1s0f1np1": "169.254.35.62/16", "enP2p1s0f1np1": "192.168.178.11/24"}
+    theirs = {"enp1s0f1np1": "169.254.9.9/16", "enP2p1s0f1np1": "192.168.178.12/24"}
+    chosen = choose_network(machine(CAGE1, both), peers=(machine(CAGE1, theirs, "b"),))
+    assert (chosen.eth_if, chosen.hcas) == ("enP2p1s0f1np1", CAGE1)
+
+
+def test_twins_with_different_mtus_are_a_warning() -> None:
+    slow = tuple(replace(n, mtu=1500) if n.name == "enP2p1s0f1np1" else n for n in HERE.netdevs)
+    (warning,) = choose_network(replace(HERE, netdevs=slow), peers=(THERE,)).warnings
+    assert "enp1s0f1np1 9000, enP2p1s0f1np1 1500" in warning
+
+
+def test_a_named_device_without_a_link_is_warned_of() -> None:
+    (warning,) = choose_network(HERE, ib_if=("rocep1s0f1", "rocep1s0f0"), peers=(THERE,)).warnings
+    assert "rocep1s0f0 was named and has no link" in warning
+
+
+def test_a_port_without_a_gid_for_ipv4_is_warned_of() -> None:
+    fabric = replace(HERE, hcas=tuple(replace(h, gids=h.gids[:2]) for h in HERE.hcas))
+    (warning,) = choose_network(fabric, peers=(THERE,)).warnings
+    assert "rocep1s0f1 has no GID for RoCE v2 over IPv4" in warning
