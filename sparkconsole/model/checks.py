@@ -262,10 +262,15 @@ def _subnet(examined: Examined) -> Iterator[Finding]:
         yield Finding("subnet", Severity.OK, "", "one subnet")
 
 
-def _mtu(examined: Examined) -> Iterator[Finding]:
+def _links(examined: Examined) -> Iterator[Finding]:
+    """NCCL pairs the nodes' RDMA devices by their place in the list: one too many waits for nobody."""
     if examined.joined:
-        told = {n: network.mtu for n, network in _chosen(examined).items()}
+        chosen = _chosen(examined)
+        told = {n: network.mtu for n, network in chosen.items()}
         yield from _equal("mtu", "MTU", told, "set the same MTU (9000) in /etc/netplan on every node")
+        counts = {n: len(network.hcas) for n, network in chosen.items()}
+        remedy = "look at the cable of the node with fewer, or name the devices with --ib-if"
+        yield from _equal("fabric", "number of RDMA devices", counts, remedy)
 
 
 def _clock(examined: Examined) -> Iterator[Finding]:
@@ -343,4 +348,4 @@ _EACH: tuple[Callable[[Examined, str, Look], Iterable[Finding]], ...] = (
     _memory,
     _cache,
 )
-_TOGETHER: tuple[Callable[[Examined], Iterable[Finding]], ...] = (_subnet, _mtu, _clock, _versions, _image)
+_TOGETHER: tuple[Callable[[Examined], Iterable[Finding]], ...] = (_subnet, _links, _clock, _versions, _image)

@@ -239,3 +239,11 @@ def test_lines_that_were_not_understood_are_shown() -> None:
     finding = only(look(0), look(1, unparsed=("ibdev2netdev: what is this",)))
     assert (finding.severity, finding.node) == (Severity.WARN, "spark2")
     assert "what is this" in finding.sentence
+
+
+def test_nodes_with_different_numbers_of_rdma_devices_warn() -> None:
+    both = link("192.168.177.12/24")
+    half = replace(both, hcas=(both.hcas[0],))
+    finding = only(look(0), look(1, fabric=half))
+    assert (finding.check, finding.severity) == ("fabric", Severity.WARN)
+    assert "spark1 2, spark2 1" in finding.sentence
