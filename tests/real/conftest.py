@@ -100,7 +100,7 @@ def _program() -> str:
 def bed() -> Iterator[Testbed]:
     """Two fresh nodes; away again afterwards."""
     _require_machine()
-    testbed = Testbed(Places(os.environ.get("TESTBED_PREFIX", "spark")))
+    testbed = Testbed(Places(os.environ.get("TESTBED_PREFIX", "sparktest")))
     testbed.down()
     testbed.clean()
     testbed.up(2)
