@@ -16,6 +16,7 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.copying import CopySite
 from sparkconsole.model.image import (
+    COMMIT_FILE,
     COMMIT_LABEL,
     CONTEXT,
     LEAST_FREE_GB,
@@ -29,6 +30,7 @@ from sparkconsole.model.image import (
     build_argv,
     compare_commit,
     dated_tag,
+    is_commit,
     slug,
 )
 from sparkconsole.model.job import Job, JobKind, JobState, Run, RunState
@@ -37,6 +39,7 @@ from sparkconsole.model.progress import Advance, Output, Remark, Report
 from sparkconsole.model.text import hours, printable, size
 from sparkconsole.parse.buildkit import BuildLog, BuildStep, StepState
 from sparkconsole.remote import jobs as remote_jobs
+from sparkconsole.remote.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +292,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         raise SparkError(f"the build left no image {dated}", hint="build again", node=job.node)
     if now is None or now.id != kept.id:
         report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
-    built = kept.labels.get(COMMIT_LABEL, "")
+    built = kept.labels.get(COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
     check = compare_commit(str(job.details.get("commit", "")), built)
     took = (fleet.clock.now() - run.started).total_seconds()
     rows = [
@@ -320,6 +323,15 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         "seconds": round(took, 1),
     }
     return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
+
+
+async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
+    """The commit that the build found out by itself and wrote into the image; a label cannot hold it."""
+    if job.details.get("recipe") != SOURCE_RECIPE:
+        return ""
+    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
+    told = await shell.run(read, timeout=60)
+    return told.text.strip() if told.ok and is_commit(told.text.strip()) else ""
 
 
 def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:

@@ -24,6 +24,7 @@ SOURCE_RECIPE = "vllm-node"
 """The recipe that compiles vLLM from a git reference."""
 VLLM_REPOSITORY = "https://github.com/vllm-project/vllm.git"
 COMMIT_LABEL = "org.sparkconsole.vllm.commit"
+COMMIT_FILE = "/etc/sparkconsole/vllm.commit"
 CONTEXT = "context"
 """Folder of the build's files, inside the job's folder on the node, where the build runs."""
 

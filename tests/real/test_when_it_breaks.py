@@ -129,8 +129,8 @@ def test_a_model_that_is_not_there(bed: Testbed, operator: Operator) -> None:
 def test_docker_that_may_not_be_used(operator: Operator) -> None:
     done = operator.run("--user", "guest", "--yes", "launch")
     assert done.returncode != 0
-    assert "docker may not be used by guest" in done.stderr
-    assert "usermod -aG docker guest" in done.stderr
+    assert "docker may not be used by" in done.stderr
+    assert "usermod -aG docker" in done.stderr
 
 
 def test_a_changed_host_key_is_never_talked_to(bed: Testbed, operator: Operator) -> None:
