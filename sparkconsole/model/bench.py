@@ -38,11 +38,12 @@ class BenchSpec(BaseModel):
         return self.endpoint or chat
 
 
-# The result is printed behind the report and its folder removed: nothing stays in the container.
+# The result is printed behind the report and its folder removed, also when it is cancelled: nothing stays.
 RESULT_MARK = "sparkconsole-bench-result"
 _RUN = (
-    'd=$(mktemp -d) || exit 1; "$@" --save-result --result-dir "$d" --result-filename r.json; r=$?; '
-    f'printf "\\n{RESULT_MARK} "; cat "$d/r.json" 2>/dev/null; rm -rf "$d"; exit $r'
+    "d=$(mktemp -d) || exit 1; trap 'rm -rf \"$d\"' EXIT; trap 'exit 143' HUP INT TERM; "
+    '"$@" --save-result --result-dir "$d" --result-filename r.json; r=$?; '
+    f'printf "\\n{RESULT_MARK} "; cat "$d/r.json" 2>/dev/null; exit $r'
 )
 
 

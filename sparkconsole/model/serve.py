@@ -6,36 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.launch import Backend
 
 SEED_PORT = 8888
 MASTER_PORT = 29501
+REACHED = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - what a person may ask for
+"""Where a server may listen: it is proved, watched and measured over its node's own loopback."""
 GONE = MappingProxyType({"--swap-space": "0.19", "--disable-log-requests": "0.19"})
 """Flags of the examples this replaces that newer vLLM refuses, and since when."""
-PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "qwen3-vl-235b": (
-            "RedHatAI/Qwen3-VL-235B-A22B-Instruct-NVFP4",
-            "--gpu-memory-utilization",
-            "0.7",
-            "--max-model-len",
-            "32768",
-        ),
-        "gpt-oss-120b": (
-            "openai/gpt-oss-120b",
-            "--trust-remote-code",
-            "--gpu-memory-utilization",
-            "0.7",
-            "--load-format",
-            "fastsafetensors",
-        ),
+        "qwen3-vl-235b": {
+            "model": "RedHatAI/Qwen3-VL-235B-A22B-Instruct-NVFP4",
+            "gpu_memory_utilization": 0.7,
+            "max_model_len": 32768,
+        },
+        "gpt-oss-120b": {
+            "model": "openai/gpt-oss-120b",
+            "trust_remote_code": True,
+            "gpu_memory_utilization": 0.7,
+            "load_format": "fastsafetensors",
+        },
     }
 )
-"""The two examples of the README of the scripts this replaces, by a short name."""
+"""The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
 
 
 class ServeSpec(BaseModel):
@@ -60,6 +59,22 @@ class ServeSpec(BaseModel):
     """HF_HUB_OFFLINE=1: the model is there already, nobody is asked."""
     extra: tuple[str, ...] = ()
     """Words for vLLM, byte for byte."""
+
+    @field_validator("host")
+    @classmethod
+    def _within_reach(cls, value: str) -> str:
+        if value not in REACHED:
+            raise ValueError(f"the console asks over the node's loopback; choose one of {', '.join(REACHED)}")
+        return value
+
+    @field_validator("extra")
+    @classmethod
+    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Where it answers, and as what, has to be known here."""
+        for flag in ("--host", "--port", "--served-model-name"):
+            if _names(value, flag):
+                raise ValueError(f"{flag} belongs in front of the --")
+        return value
 
     @property
     def name(self) -> str:
@@ -102,8 +117,19 @@ def parallel(spec: ServeSpec, nodes: int) -> int:
     return tensor
 
 
+def preset(model: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a spec: those of the example called `model`, under those that a person said."""
+    if model not in PRESETS:
+        return {"model": model, **said}
+    return {**PRESETS[model], **{key: value for key, value in said.items() if value not in (None, False)}}
+
+
 def serve_ranks(
-    spec: ServeSpec, backend: Backend, nodes: Sequence[str], addresses: Mapping[str, str]
+    spec: ServeSpec,
+    backend: Backend,
+    nodes: Sequence[str],
+    addresses: Mapping[str, str],
+    master_port: int = MASTER_PORT,
 ) -> tuple[Rank, ...]:
     """The command of every rank, workers first, rank 0 last.
 
@@ -118,8 +144,9 @@ def serve_ranks(
     count = tensor * spec.pipeline_parallel
     if backend is Backend.SOLO or count == 1:
         return (Rank(nodes[0], 0, _argv(spec, tensor, extra)),)
+    master = (addresses[nodes[0]], str(master_port))
     ranks = [
-        Rank(node, rank, _argv(spec, tensor, (*_place(rank, count, addresses[nodes[0]]), *extra)))
+        Rank(node, rank, _argv(spec, tensor, (*_place(rank, count, master), *extra)))
         for rank, node in enumerate(nodes[:count])
     ]
     return tuple(reversed(ranks))
@@ -136,9 +163,9 @@ def _argv(spec: ServeSpec, tensor: int, rest: Sequence[str]) -> tuple[str, ...]:
     return (*environment, "vllm", "serve", spec.model, *where, *size, *stages, *spec.flags(), *rest)
 
 
-def _place(rank: int, count: int, head: str) -> tuple[str, ...]:
-    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", head)
-    return (*words, "--master-port", str(MASTER_PORT), *(("--headless",) if rank else ()))
+def _place(rank: int, count: int, master: tuple[str, str]) -> tuple[str, ...]:
+    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", master[0])
+    return (*words, "--master-port", master[1], *(("--headless",) if rank else ()))
 
 
 def _names(words: Sequence[str], flag: str) -> bool:

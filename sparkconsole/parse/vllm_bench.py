@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -56,11 +57,10 @@ def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
     """The JSON of --save-result; None when it is another JSON."""
     if not isinstance(data.get("completed"), int):
         return None
-    found = {name: data[key] for key, name in _KEYS.items() if isinstance(data.get(key), (int, float))}
+    numbers = {k: v for k, v in data.items() if isinstance(v, (int, float)) and math.isfinite(v)}
+    found: dict[str, Any] = {name: numbers[key] for key, name in _KEYS.items() if key in numbers}
     latencies = {
-        f"{m[1]}_{m[2]}": float(value)
-        for key, value in data.items()
-        if (m := _JSON_LATENCY.match(key)) and isinstance(value, (int, float))
+        f"{m[1]}_{m[2]}": float(value) for key, value in numbers.items() if (m := _JSON_LATENCY.match(key))
     }
     return BenchResult(**found, latencies=latencies)
 

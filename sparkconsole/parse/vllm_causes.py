@@ -46,7 +46,7 @@ CAUSES: tuple[Cause, ...] = (
         "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder",
     ),
     _cause(
-        r"Cannot access gated repo|401 Client Error|403 Client Error|not in the authorized list",
+        r"access (?:a )?gated repo|401 Client Error|403 Client Error|not in the authorized list",
         "the hub does not give this model to you",
         "accept its licence on the hub and set HF_TOKEN",
         "Cannot access gated repo for url https://huggingface.co/x/resolve/main/config.json.",
@@ -58,7 +58,7 @@ CAUSES: tuple[Cause, ...] = (
         "Value error, User-specified max_model_len (999999) is greater than the derived max_model_len (2048)",
     ),
     _cause(
-        r"No module named '(\w+)'",
+        r"^ModuleNotFoundError: No module named '",
         "the image lacks a Python package",
         "use another --load-format, or an image that has it",
         "ModuleNotFoundError: No module named 'fastsafetensors'",
@@ -82,7 +82,7 @@ CAUSES: tuple[Cause, ...] = (
         "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
     ),
     _cause(
-        r"To serve at least one request with the model.?s max seq len",
+        r"To serve at least one request with the model\S* max seq len",
         "one request of that length does not fit into the KV cache",
         "lower --max-model-len to the estimate in the line",
         "To serve at least one request with the models's max seq len (131072), (20 GiB KV cache is needed",
@@ -148,10 +148,16 @@ CAUSES: tuple[Cause, ...] = (
         "ValueError: Chunked MM input disabled but max_tokens_per_mm_item (16384) is larger than 2048",
     ),
     _cause(
-        r"InvalidCxxCompiler",
+        r"InvalidCxxCompiler: ",
         "something is compiled and the image has no compiler",
         "set TORCHDYNAMO_DISABLE=1, or use an image with g++",
         "torch._inductor.exc.InductorError: InvalidCxxCompiler: No working C++ compiler found",
+    ),
+    _cause(
+        r"^(?:double free or corruption|free\(\): |malloc\(\): |Segmentation fault)|Segfault encountered",
+        "native code crashed: the driver, NCCL or a kernel, not the model",
+        "sparkconsole logs shows what it did last; try --enforce-eager, or another image",
+        "(RayWorkerProc pid=2158, ip=192.168.10.254) double free or corruption (fasttop)",
     ),
     _cause(
         r"current platform \w+ does not support ray",
@@ -182,6 +188,7 @@ CONSEQUENCES: tuple[re.Pattern[str], ...] = tuple(
         r"^Traceback \(most recent call last\)",
         r"Failed core proc",
         r"Found ulimit of",
+        r"Ignored error while|Will ignore error and continue",
     )
 )
 """Lines that follow from a cause, or look bad and are not."""

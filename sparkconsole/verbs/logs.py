@@ -29,7 +29,7 @@ async def logs(
     node: Annotated[str | None, Parameter(name="--node")] = None,
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     since: str | None = None,
-    tail: Annotated[int | None, Parameter(name=["--tail", "-n"])] = None,
+    tail: Annotated[int | None, Parameter(name="--tail")] = None,
     name: str | None = None,
 ) -> AsyncIterator[Row]:
     """Print the logs of all nodes, merged by time; -f follows them.

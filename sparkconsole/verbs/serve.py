@@ -17,7 +17,7 @@ from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.plan import Plan, Step, Tier, Verification
 from sparkconsole.model.progress import Report
-from sparkconsole.model.serve import PRESETS, Rank, ServeSpec, notes, serve_ranks
+from sparkconsole.model.serve import Rank, ServeSpec, notes, preset, serve_ranks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -105,22 +105,21 @@ async def serve(
     if spec.port in stage.sites[stage.head].listening:
         return await _there_already(session, spec, stage)
     await _require_model(session, spec, stage)
-    ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses)
+    ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, stage.launch.master_port)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
     plan = Plan(f"serve {spec.model}", _steps(jobs), Tier.RECOVERABLE, notes=notes(spec))
     return Deed(plan, lambda report: _carry(session, plan, jobs, report))
 
 
 def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
-    if model in PRESETS:
-        model, *preset = PRESETS[model]
-        extra = (*preset, *extra)
     try:
-        return ServeSpec(model=model, extra=extra, **said)
+        return ServeSpec(**preset(model, {**said, "extra": extra}))
     except ValidationError as error:
         first = error.errors()[0]
         flag = str(first["loc"][0]).replace("_", "-")
-        raise WrongUsage(f"--{flag}: {first['msg']}", hint="sparkconsole serve --help") from error
+        why = first["msg"].removeprefix("Value error, ")
+        where = "behind --" if flag == "extra" else f"--{flag}"
+        raise WrongUsage(f"{where}: {why}", hint="sparkconsole serve --help") from error
 
 
 async def _there_already(session: Session, spec: ServeSpec, stage: serving.Stage) -> Answer:
