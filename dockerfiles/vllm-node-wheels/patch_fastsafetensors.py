@@ -1,8 +1,8 @@
 """patch_fastsafetensors.py FILE: lets vLLM's fastsafetensors loader work on several nodes.
 
-The loader took the device from the rank in the world: rank 1 on a machine with one GPU asked for cuda:1, which
-is not there. vLLM's own world group knows the right one (fixed upstream by vLLM pull request 34070: then nothing
-is done here). Prints what it did; ends with an error when the file is neither the old nor the fixed one.
+The loader took the device from the rank in the world: rank 1 on a machine with one GPU asked for cuda:1,
+which is not there. vLLM's own world group knows the right one (fixed upstream by vLLM pull request 34070:
+then nothing is done here). Prints what it did; ends with an error when the file is neither.
 """
 
 from __future__ import annotations
