@@ -48,7 +48,8 @@ def test_everything_that_can_be_said() -> None:
     )  # fmt: skip
     assert words(spec) == (
         "vllm", "bench", "serve", "--backend", "openai", "--base-url", "http://127.0.0.1:9000",
-        "--endpoint", "/v1/completions", "--model", "tiny", "--dataset-name", "random", "--num-prompts", "24", "--seed", "7",
+        "--endpoint", "/v1/completions", "--model", "tiny", "--dataset-name", "random", "--num-prompts", "24",
+        "--seed", "7",
         "--tokenizer", "/models/tiny", "--random-input-len", "64", "--random-output-len", "32",
         "--max-concurrency", "4", "--request-rate", "2.5", "--goodput", "ttft:100 ü",
     )  # fmt: skip
