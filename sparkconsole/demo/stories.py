@@ -11,9 +11,9 @@ from importlib.resources import files
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.parse.vllm_bench import parse_report
 
-BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 90.0, 40.0, 20.0, 60.0, 20.0
+BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 40.0, 20.0, 6.0, 30.0, 12.0
 IMAGE_BYTES = 19_200_000_000
-COPY_STEP_S = 2.0
+COPY_STEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,12 +113,31 @@ def _usage(tokens: Sequence[str], error: CycloptsError) -> WrongUsage:
     """cyclopts' complaint in our words: what was wrong and the nearest word that exists."""
     error.verbose = False
     cause = " ".join(str(error).split())
+    if "Unknown command" in cause:
+        return _no_such_verb(tokens)
+    if "Unused Tokens" in cause:
+        words = _verb_words(tokens)
+        extra = cause.partition(": ")[2].strip("[].")
+        return WrongUsage(f"{' '.join(words) or 'sparkconsole'} takes no {extra}", hint=_see_help(words))
     unknown = next((t.split("=")[0] for t in tokens if t.startswith("-") and t.split("=")[0] in cause), None)
     if "Unknown option" in cause and unknown:
         near = difflib.get_close_matches(unknown, _flags(tokens), n=1, cutoff=0.5)
         nearest = f"the nearest is {near[0]}" if near else "see --help"
         return WrongUsage(f"there is no option {unknown}", hint=nearest)
     return WrongUsage(cause.rstrip("."), hint=_see_help(_verb_words(tokens)))
+
+
+def _no_such_verb(tokens: Sequence[str]) -> WrongUsage:
+    """Answered with the nearest verb, in its group when there is one of that name."""
+    said = [t for t in tokens if not t.startswith("-")]
+    firsts = {v[0] for v in load()}
+    group = said[0] if said[0] in firsts else ""
+    known = {v[1] for v in load() if v[0] == group and len(v) > 1} if group else firsts
+    wrong = said[1] if group and len(said) > 1 else said[0]
+    prefix = f"{group} " if group else ""
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
+    nearest = f"the nearest is {prefix}{near[0]}" if near else _see_help((group,) if group else ())
+    return WrongUsage(f"there is no verb {prefix}{wrong}", hint=nearest)
 
 
 def _see_help(words: Sequence[str]) -> str:

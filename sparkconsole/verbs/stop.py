@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import failed, told
-from sparkconsole.fleet.jobs import cancel_job, forget_job
+from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
 from sparkconsole.fleet.stopping import Stop, Stopped, stop_nodes
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.job import Job, JobKind, Run, RunState
@@ -101,19 +101,32 @@ def _ports(sites: Mapping[str, Site]) -> tuple[int, ...]:
 
 async def _end_servers(session: Session, container: str, report: Report) -> list[tuple[Run, Job]]:
     """Servers in these containers end first, so that their logs end with a reason."""
-    found = [
-        (run, job)
-        for run in session.journal.runs()
-        if run.state in (RunState.RUNNING, RunState.UNKNOWN)
-        for job in run.jobs
-        if job.kind is JobKind.SERVE and job.container == container and job.node in session.fleet.names
-    ]
-    for _, job in found:
+    found = _servers(session, container)
+    for run, job in found:
         try:
+            if run.state is RunState.DONE and not (await job_state(session.fleet, job)).known:
+                continue  # serve stop, or an earlier stop, ended and forgot it
             await cancel_job(session.fleet, job)
             report(Remark(f"ended {job.id}", job.node))
         except SparkError as error:
             report(Remark(f"could not end {job.id}: {error.cause}", job.node, "warning"))
+    return found
+
+
+def _servers(session: Session, container: str) -> list[tuple[Run, Job]]:
+    """Starts that are open, and of those that came up the newest on each port: that one may still serve."""
+    found: list[tuple[Run, Job]] = []
+    ports: set[object] = set()
+    for run in session.journal.runs():
+        jobs = [
+            job
+            for job in run.jobs
+            if job.kind is JobKind.SERVE and job.container == container and job.node in session.fleet.names
+        ]
+        newest = run.state is RunState.DONE and not ports.issuperset(j.details.get("port") for j in jobs)
+        if newest or run.state in (RunState.RUNNING, RunState.UNKNOWN):
+            found += [(run, job) for job in jobs]
+            ports.update(job.details.get("port") for job in jobs)
     return found
 
 
@@ -122,7 +135,8 @@ async def _forget(
 ) -> None:
     """Runs that no console minds any more are closed, once all their jobs are over with their containers."""
     stopped = {s.node for s in stops if s.result is Stopped.STOPPED}
-    over = [(run, job) for run, job in found if run.state is RunState.UNKNOWN and job.node in stopped]
+    ours = (RunState.UNKNOWN, RunState.DONE)
+    over = [(run, job) for run, job in found if run.state in ours and job.node in stopped]
     for _, job in over:
         try:
             await forget_job(session.fleet, job)
@@ -130,5 +144,5 @@ async def _forget(
             report(Remark(f"could not remove {job.id}: {error.cause}", job.node, "warning"))
     ended = {job.id for _, job in over}
     for run in {run.id: run for run, _ in over}.values():
-        if ended.issuperset(job.id for job in run.jobs):
+        if run.state is RunState.UNKNOWN and ended.issuperset(job.id for job in run.jobs):
             session.journal.end(run, RunState.CANCELLED, 130, outcome={"ended by": "stop"})

@@ -62,6 +62,8 @@ async def wait_for(
     look = _condition(
         session, condition, port, tag or session.cluster.image, name or session.cluster.container
     )
+    if session.options.dry_run:
+        return Answer({"condition": condition, "waits": False}, (f"would wait for {condition}",))
     clock = session.fleet.clock
     began = clock.monotonic()
     while missing := await look():

@@ -1,0 +1,304 @@
+"""The whole console over the pretend cluster: what a person types, what comes out, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkconsole import cli
+from sparkconsole.demo import stories
+from sparkconsole.script.lines import read_script
+from sparkconsole.verbs import opening
+from sparkconsole.verbs.dispatch import understand
+from tests.conftest import ROOT
+
+FIRST_RUN = ROOT / "examples" / "first-run.spark"
+
+
+class Console:
+    """Runs command lines; what they printed is kept apart by stream."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
+        self.out = self.err = ""
+
+    def run(self, *words: str) -> int:
+        code = cli.run(["--demo", *words])
+        self.out, self.err = self.capsys.readouterr()
+        return code
+
+    def script(self, *lines: str, words: tuple[str, ...] = ("--yes",)) -> int:
+        path = self.folder / "typed.spark"
+        path.write_text("\n".join(lines))
+        return self.run(*words, "--script", str(path))
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Standard output as JSON, a document a line; anything else there fails the test."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def console(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Console:
+    # The journal of one pretend session is shown to the next, as that of a real one is.
+    monkeypatch.setattr(opening, "_demo_state", lambda _: tmp_path / "state")
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("BUILD_S", "COPY_S", "LOAD_S", "SERVE_S", "BENCH_S"):
+        monkeypatch.setattr(stories, name, 2.0)
+    return Console(tmp_path, capsys)
+
+
+UP = ("image build", "image copy --to all", "launch")
+
+
+# --- the main job
+
+
+def test_the_first_run_is_done_and_can_be_done_again(console: Console) -> None:
+    lines = read_script(FIRST_RUN.read_text(), {})
+    assert console.run("--yes", "--json", "--script", str(FIRST_RUN)) == 0, console.err
+    said = console.documents()
+    by_key = {key: document for document in said for key in document}
+    assert by_key["changed"]["tag"] == "vllm-node"
+    assert by_key["result"]["result"]["completed"] == 24
+    assert by_key["ray"]["ray"] == {"state": "answers", "alive": 2, "expected": 2, "gpus": 2}
+    assert by_key["ray"]["server"]["models"] == ["Qwen/Qwen3-0.6B"]
+    assert [d["result"] for d in said[-1]["nodes"]] == ["stopped", "stopped"]
+
+    assert console.run("--json", "runs", "list") == 0
+    (listed,) = console.documents()
+    assert {r["state"] for r in listed["runs"]} == {"done"}
+    again = [
+        list(line.words) for line in lines if line.words[0] not in ("check", "wait-for", "logs", "status")
+    ]
+    ids = [r["id"] for r in listed["runs"]]
+    assert console.run("runs", "export", *ids) == 0
+    exported = read_script(console.out, {})
+    assert [list(line.words) for line in exported] == again
+    for line in exported:
+        understand(line.words)
+
+    assert console.run("--json", "bench", "list") == 0
+    (kept,) = console.documents()[0]["benches"]
+    assert console.run("bench", "show") == 0
+    assert "24 completed, 0 failed" in console.out
+    assert console.run("bench", "show", kept["id"]) == 0
+    launched = next(i for i in ids if "launch" in i)
+    assert console.run("runs", "show", launched, "--output") == 0
+    assert "start the head container" in console.out
+
+
+def test_it_says_nothing_on_standard_output_but_answers(console: Console) -> None:
+    assert console.script("launch --solo", "image build", "launch --solo") == 4
+    assert console.out == ""
+    assert console.script("image build", "launch --solo", "exec -- echo 'a b'") == 0
+    assert "send the recipe" in console.err
+    assert "send the recipe" not in console.out
+    assert console.out.splitlines()[-1].endswith("echo a b")
+
+
+# --- verbs, one by one
+
+
+@pytest.mark.parametrize(
+    "line", ["check", "status", "image list", "bench list", "runs list", "node list", "config show"]
+)
+def test_a_look_is_one_json_document(console: Console, line: str) -> None:
+    console.run("--json", *line.split())
+    (document,) = console.documents()
+    assert document
+    assert "error" not in document
+
+
+def test_check_changes_nothing_and_names_what_is_missing(console: Console) -> None:
+    assert console.run("check") == 0
+    assert "the image vllm-node is not there" in console.out
+    assert console.run("image", "list") == 0
+    assert "vllm-node:" not in console.out
+
+
+def test_launch_twice_and_stop_twice(console: Console) -> None:
+    assert console.script(*UP, "launch", "stop", "stop", words=("--yes", "--json")) == 0, console.err
+    *_, first, again, stopped, nothing = console.documents()
+    assert {n["node"] for n in first["nodes"]} == {"spark-01", "spark-02"}
+    assert again != first
+    assert [n["result"] for n in stopped["nodes"]] == ["stopped", "stopped"]
+    assert [n["result"] for n in nothing["nodes"]] == ["not_running", "not_running"]
+
+
+@pytest.mark.parametrize("backend", ["ray", "none"])
+def test_serve_twice_then_stop(console: Console, backend: str) -> None:
+    lines = ("serve org/m --served-model-name tiny", "serve status", "serve org/m --served-model-name tiny")
+    up = (*UP[:2], f"launch --backend {backend}")
+    code = console.script(*up, *lines, "serve stop", words=("--yes", "--json"))
+    assert code == 0, console.err
+    *_, first, status, again, stopped = console.documents()
+    assert (first["model"], first["state"]) == ("tiny", "ready")
+    assert (status["model"], status["state"]) == ("tiny", "ready")
+    assert again == first
+    assert stopped == {"stopped": True, "nodes": {"spark-01": "ended", "spark-02": "ended"}}
+
+
+def test_a_server_that_was_stopped_is_not_running(console: Console) -> None:
+    assert console.script(*UP, "serve m", "serve stop", "serve status", words=("--yes", "--json")) == 1
+    assert console.documents()[-1]["state"] == "not running"
+
+
+def test_another_model_on_a_taken_port_is_refused(console: Console) -> None:
+    assert console.script(*UP, "serve m", "serve other") == 4
+    assert "port 8888 is taken; who listens there serves m" in console.err
+
+
+def test_stop_ends_the_server_too(console: Console) -> None:
+    assert console.script(*UP, "serve m", "stop", "launch", "serve status", words=("--yes", "--json")) == 1
+    assert console.documents()[-1]["state"] == "not running"
+
+
+def test_bench_without_a_server_is_refused(console: Console) -> None:
+    assert console.script(*UP, "bench run") == 4
+    assert "no model answers on port 8888" in console.err
+
+
+def test_logs_are_of_both_nodes_and_only_as_many_as_asked(console: Console) -> None:
+    assert console.script(*UP, "logs --tail 1", words=("--yes", "--json")) == 0
+    told = [d for d in console.documents() if "line" in d or "text" in d or "time" in d]
+    assert sorted(d["node"] for d in told) == ["spark-01", "spark-02"]
+
+
+def test_exec_reaches_the_heads_container_with_its_words(console: Console) -> None:
+    assert console.script(*UP, "exec -- python3 -c 'x y' '{\"a\": \"$b\"}' ü") == 0
+    assert console.out.splitlines()[-1] == 'DEMO spark-01: python3 -c x y {"a": "$b"} ü'
+
+
+def test_eight_pretend_nodes(console: Console) -> None:
+    assert cli.run(["--demo=8", "--json", "status"]) == 0
+    nodes = json.loads(console.capsys.readouterr().out)["nodes"]
+    assert len(nodes) == 8
+
+
+@pytest.mark.parametrize("count", ["65", "-1"])
+def test_a_number_of_nodes_that_cannot_be(console: Console, count: str) -> None:
+    assert cli.run([f"--demo={count}", "status"]) == 2
+
+
+# --- scripts
+
+
+def test_a_script_stops_at_its_first_failure_with_its_code(console: Console) -> None:
+    assert console.script("image list", "launch", "image list") == 4
+    assert "[3]" not in console.err
+    assert "stopped at line 2: launch" in console.err
+
+
+def test_keep_going_does_the_rest_and_keeps_the_first_code(console: Console) -> None:
+    assert console.script("launch", "image list", "bench show", words=("--yes", "--keep-going")) == 4
+    assert "[3] bench show" in console.err
+
+
+def test_a_typo_anywhere_means_that_nothing_happens(console: Console) -> None:
+    assert console.script("image build", "lanch") == 2
+    assert "[1]" not in console.err
+    assert "the nearest is launch" in console.err
+    assert not (console.folder / "state").exists() or not list((console.folder / "state").rglob("*.json"))
+
+
+def test_a_variable_is_filled_in_and_a_missing_one_refused(console: Console) -> None:
+    assert console.script(*UP, "serve ${MODEL}", "serve status", words=("--yes", "--set", "MODEL=org/x")) == 0
+    assert "org/x answers at" in console.out
+    assert console.script("image list", "serve ${NO_SUCH_NAME_HERE}") == 2
+    assert "--set NO_SUCH_NAME_HERE" in console.err
+
+
+def test_a_script_that_is_not_there(console: Console) -> None:
+    assert console.run("--script", str(console.folder / "none")) == 2
+    assert "cannot be read" in console.err
+
+
+def test_a_dry_run_shows_plans_and_runs_nothing(console: Console) -> None:
+    assert console.run("--dry-run", "--script", str(FIRST_RUN)) == 0
+    assert "docker build -t vllm-node" in console.out
+    assert "would wait for ray" in console.out
+    for line in read_script(FIRST_RUN.read_text(), {}):
+        assert f"[{line.number}]" in console.err
+    assert console.run("--json", "runs", "list") == 0
+    assert console.documents() == [{"runs": [], "unreadable": []}]
+
+
+def test_a_dry_run_of_one_verb_runs_nothing_either(console: Console) -> None:
+    assert console.run("--dry-run", "--json", "image", "build") == 0
+    (document,) = console.documents()
+    assert any("docker" in word for step in document["plan"]["steps"] for word in step["argv"])
+    assert console.run("--json", "image", "list") == 0
+    assert console.documents()[0]["images"] == {}
+
+
+# --- refusals
+
+CHANGING = [
+    "image build",
+    "image copy --to all",
+    "launch",
+    "stop",
+    "serve m",
+    "serve stop",
+    "node restart spark-01",
+]
+
+
+@pytest.mark.parametrize("line", CHANGING)
+def test_read_only_refuses_whatever_changes(console: Console, line: str) -> None:
+    assert console.run("--yes", "--read-only", *line.split()) == 4
+    assert "read-only" in console.err
+
+
+@pytest.mark.parametrize("line", ["check", "status", "image list", "runs list"])
+def test_read_only_looks(console: Console, line: str) -> None:
+    assert console.run("--read-only", *line.split()) == 0
+
+
+def test_without_yes_nothing_changes(console: Console) -> None:
+    assert console.script("image build", words=()) == 4
+    assert "not confirmed" in console.err
+    assert "--yes" in console.err
+    assert console.run("--json", "runs", "list") == 0
+    assert console.documents()[0]["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "nearest"),
+    [
+        ("chekc", "the nearest is check"),
+        ("serv m", "the nearest is serve"),
+        ("image biuld", "the nearest is image build"),
+        ("runs exprot", "the nearest is runs export"),
+        ("launch --rapair", "the nearest is --repair"),
+        ("bench run --num-promts 4", "the nearest is --num-prompts"),
+        ("image build --vllm-reff x", "the nearest is --vllm-ref"),
+        ("stop everything", "sparkconsole stop --help"),
+        ("zzzzzz", "sparkconsole --help"),
+        ("--bogus status", "--help"),
+    ],
+)
+def test_a_typo_is_answered_with_the_nearest_and_runs_nothing(
+    console: Console, line: str, nearest: str
+) -> None:
+    assert console.run("--yes", *line.split()) == 2
+    assert nearest in console.err
+    assert console.out == ""
+    assert not list(console.folder.rglob("*.json"))
+
+
+@pytest.mark.parametrize("line", ["chekc", "launch", "launch --nope", "bench show", "serve"])
+def test_an_error_is_one_json_document_too(console: Console, line: str) -> None:
+    code = console.run("--json", "--yes", *line.split())
+    (document,) = console.documents()
+    assert code in (2, 4)
+    assert document["error"]["cause"]
+    assert document["error"]["hint"]
+
+
+def test_no_words_show_help_and_are_no_success(console: Console) -> None:
+    assert console.run() == 2
+    assert "image" in console.out
