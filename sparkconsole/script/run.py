@@ -23,6 +23,7 @@ async def run_words(options: Options, words: Sequence[str], printer: Printer) ->
     """One verb from the command line; its exit code."""
     try:
         request = understand(words)
+        _say_demo(options, printer)
         async with open_session(options) as session:
             return await perform(session, request, printer)
     except SparkError as error:
@@ -43,6 +44,7 @@ async def run_script(
         printer.error(error)
         return error.exit_code
     worst = 0
+    _say_demo(options, printer)
     async with open_session(options) as session:
         for line, request in requests:
             code = await _script_line(session, line, request, printer)
@@ -51,6 +53,11 @@ async def run_script(
                 printer.remark(f"stopped at line {line.number}: {' '.join(line.words)}")
                 break
     return worst
+
+
+def _say_demo(options: Options, printer: Printer) -> None:
+    if options.demo:
+        printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
 
 
 async def _script_line(session: Session, line: ScriptLine, request: Request, printer: Printer) -> int:
