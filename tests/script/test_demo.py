@@ -172,6 +172,13 @@ def test_exec_reaches_the_heads_container_with_its_words(console: Console) -> No
     assert console.out.splitlines()[-1] == 'DEMO spark-01: python3 -c x y {"a": "$b"} ü'
 
 
+@pytest.mark.parametrize("line", ["exec -- true", "logs", "launch", "serve m"])
+def test_using_a_running_cluster_never_stops_it(console: Console, line: str) -> None:
+    """Neither the end of what was asked nor the end of the console does."""
+    assert console.script(*UP, line, "status", words=("--yes", "--json")) == 0, console.err
+    assert [n["container"]["state"] for n in console.documents()[-1]["nodes"]] == ["running", "running"]
+
+
 def test_eight_pretend_nodes(console: Console) -> None:
     assert cli.run(["--demo=8", "--json", "status"]) == 0
     nodes = json.loads(console.capsys.readouterr().out)["nodes"]

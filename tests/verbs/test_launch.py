@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import ground, launching
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer
+from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.job import Job, JobKind, RunState
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.plan import Tier
@@ -264,6 +265,30 @@ async def test_stop_with_a_lost_node_stops_the_other_and_exits_3(
     assert answer.exit_code == 3
     assert [n["result"] for n in answer.data["nodes"]] == ["stopped", "unreachable"]
     assert pair.left == {"spark2"}
+
+
+async def test_letting_go_of_a_followed_launch_stops_what_it_started(
+    session: Session, pair: PretendCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old foreground: logs until ctrl-c, then the cluster is stopped. Logs are shown elsewhere."""
+    followed = asyncio.Event()
+
+    async def rows(*_: Any, **__: Any) -> AsyncIterator[Row]:
+        followed.set()
+        await asyncio.Event().wait()
+        for row in ():
+            yield row
+
+    monkeypatch.setattr("sparkconsole.verbs.logs.container_rows", rows)
+    deed = await launch(session, follow=True)
+    assert isinstance(deed, Deed)
+    task = asyncio.ensure_future(deed.carry(nobody))
+    await asyncio.wait_for(followed.wait(), 20)
+    assert pair.running == {"spark1", "spark2"}
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert pair.left == set()
 
 
 async def test_stop_takes_the_exact_name_only(session: Session, pair: PretendCluster) -> None:
