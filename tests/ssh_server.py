@@ -25,6 +25,9 @@ class SshServer:
         self.logins: list[str] = []
         self.tunnels: list[tuple[str, int]] = []
         self.connections: list[asyncssh.SSHServerConnection] = []
+        self.children: set[int] = set()
+        """Process (and group) numbers of the commands that run."""
+        self._serving: set[asyncio.Task[None]] = set()
         self.began = asyncio.Event()
         """A command was started."""
 
@@ -54,10 +57,17 @@ class SshServer:
             self.cut()
             server.close()
             await server.wait_closed()
+            await self._end_children()
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        # A task of our own: a connection that is cut would otherwise leave a child behind that nobody knows.
+        serving = asyncio.create_task(self._run(process))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+        await asyncio.shield(serving)
+
+    async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.commands.append(process.command or "")
-        self.began.set()
         child = await asyncio.create_subprocess_exec(
             "sh", "-c", process.command or "", start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -65,6 +75,8 @@ class SshServer:
         assert child.stdin
         assert child.stdout
         assert child.stderr
+        self.children.add(child.pid)
+        self.began.set()
         feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
         try:
             await asyncio.gather(_carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr))
@@ -72,11 +84,18 @@ class SshServer:
         except (OSError, asyncssh.Error):
             process.close()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             await child.wait()
+            self.children.discard(child.pid)
+
+    async def _end_children(self) -> None:
+        """Like a machine that is switched off: whatever still runs is gone."""
+        while self._serving:
+            for pid in self.children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            await asyncio.wait(self._serving, timeout=0.05)
 
 
 async def _feed(source: Any, target: asyncio.StreamWriter) -> None:

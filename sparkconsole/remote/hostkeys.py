@@ -1,4 +1,7 @@
-"""Host keys: what a node shows, what is known of it, and writing down that a person trusts it."""
+"""Host keys: what a node shows, what is known of it, and writing down that a person trusts it.
+
+Hashed entries are understood; new ones are written plainly, whatever HashKnownHosts says.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from typing import Any, Literal
 
 import asyncssh
 
-from sparkconsole.errors import Unreachable
+from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.client_config import Place, known_name, place_of
 
 _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
+_EVERYBODYS = Path("/etc/ssh/ssh_known_hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,15 @@ class HostKey:
     """The public key as known_hosts has it: kind and base64."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the known_hosts files say of one server."""
+
+    trusted: tuple[asyncssh.SSHKey, ...]
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    revoked: tuple[asyncssh.SSHKey, ...] = ()
+
+
 def known_hosts_file(given: Path | None = None) -> Path:
     """The person's known_hosts, made (mode 600, folder 700) when it is not there yet."""
     path = given or Path("~/.ssh/known_hosts").expanduser()
@@ -38,43 +52,78 @@ def known_hosts_file(given: Path | None = None) -> Path:
 
 def address_of(node: Node) -> tuple[str, int]:
     """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
-    given: dict[str, Any] = {"port": node.port} if node.port else {}
-    # An empty `config` means the person's own file; left out, the library reads none here.
-    options = asyncssh.SSHClientConnectionOptions(host=node.address, config=(), **given)
-    return options.host_key_alias or options.host or node.address, options.port or 22
+    there = place_of(node)
+    return there.alias or there.host, there.port
 
 
 def entry_name(node: Node) -> str:
     """The name under which known_hosts has it: `host`, or `[host]:port`."""
-    host, port = address_of(node)
-    return host if port == 22 else f"[{host}]:{port}"
+    return place_of(node).entry_name
+
+
+def known_of(there: Place, known_hosts: Path | None = None) -> Known:
+    """What is known of a server under exactly its own name and port.
+
+    The library would take the entry of port 22 for every other port too, and call a second sshd behind
+    the same address changed. Authorities and revocations count for every port.
+    """
+    known = asyncssh.import_known_hosts(_entries(there, known_hosts))
+    own = known.match(there.entry_name, "", None)
+    host = known.match(there.alias or there.host, "", None)
+    return Known(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2]))
+
+
+def _entries(there: Place, known_hosts: Path | None) -> str:
+    own = known_hosts_file(known_hosts)
+    others = () if known_hosts else (*there.known_hosts, _EVERYBODYS)
+    # A set of files, each once: an entry read twice would be harmless, a file that is a device would not.
+    files = dict.fromkeys((own, *(path for path in others if path.is_file())))
+    return "\n".join(line for path in files for line in _readable(path))
+
+
+def _readable(path: Path) -> Iterable[str]:
+    """The lines of a file that are entries: like OpenSSH, one bad line does not cost the others."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            asyncssh.import_known_hosts(line)
+        except ValueError:
+            continue
+        yield line
 
 
 def known_keys(node: Node, known_hosts: Path | None = None) -> tuple[asyncssh.SSHKey, ...]:
     """The keys that are trusted for this node, hashed entries included."""
-    host, port = address_of(node)
-    trusted = asyncssh.match_known_hosts(str(known_hosts_file(known_hosts)), host, "", port)[0]
-    return tuple(trusted)
+    return known_of(place_of(node), known_hosts).trusted
 
 
 async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
-    """Every kind of key that the node shows, without logging in; Unreachable when it shows none."""
-    found = await asyncio.gather(*(_shown(node, kind, timeout) for kind in _KINDS), return_exceptions=True)
-    keys = [key for key in found if isinstance(key, HostKey)]
-    if not keys:
-        error = next((e for e in found if isinstance(e, BaseException)), None)
-        raise Unreachable(
-            f"{node.address} shows no host key: {error or 'no answer'}",
-            hint="is it on, and does sshd run there?",
-            node=node.name,
-        )
-    return tuple(keys)
+    """Every kind of key that the node shows, without logging in; Unreachable when it shows none.
+
+    Through its jump hosts where it has some: those are verified and logged in to.
+    """
+    from sparkconsole.remote.login import through_jumps
+
+    there = place_of(node)
+    try:
+        async with asyncio.timeout(timeout), through_jumps(there, node.name) as tunnel:
+            found = await asyncio.gather(
+                *(_shown(there, kind, tunnel) for kind in _KINDS), return_exceptions=True
+            )
+    except TimeoutError:
+        found = []
+    if keys := tuple(key for key in found if isinstance(key, HostKey)):
+        return keys
+    error = next((e for e in found if isinstance(e, SparkError | OSError)), None)
+    raise Unreachable(
+        f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
+        hint="is it on, and does sshd run there?",
+        node=node.name,
+    )
 
 
-async def _shown(node: Node, kind: str, timeout: float) -> HostKey | None:
-    given: dict[str, Any] = {"port": node.port} if node.port else {}
-    async with asyncio.timeout(timeout):
-        key = await asyncssh.get_server_host_key(node.address, server_host_key_algs=[kind], **given)
+async def _shown(there: Place, kind: str, tunnel: asyncssh.SSHClientConnection | None) -> HostKey | None:
+    given: dict[str, Any] = {"port": there.port, "tunnel": tunnel}
+    key = await asyncssh.get_server_host_key(there.address, server_host_key_algs=[kind], **given)
     return _host_key(key) if key is not None else None
 
 
@@ -86,19 +135,49 @@ def _host_key(key: asyncssh.SSHKey) -> HostKey:
 def standing(
     node: Node, key: HostKey, known_hosts: Path | None = None
 ) -> Literal["trusted", "unknown", "changed"]:
-    """How the key stands to what is known: a different key of the same kind means that it changed."""
-    known = [_host_key(k) for k in known_keys(node, known_hosts)]
-    if any(k.line == key.line for k in known):
+    """How the key stands to what is known: another key of the same kind, or a revoked one, has changed."""
+    known = known_of(place_of(node), known_hosts)
+    if any(_host_key(k).line == key.line for k in known.revoked):
+        return "changed"
+    trusted = [_host_key(k) for k in known.trusted]
+    if any(k.line == key.line for k in trusted):
         return "trusted"
-    return "changed" if any(k.kind == key.kind for k in known) else "unknown"
+    return "changed" if any(k.kind == key.kind for k in trusted) else "unknown"
 
 
 def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) -> Path:
-    """Writes the keys down for the node's address; entries are only ever added, in one write."""
+    """Writes the keys down under the node's host name and address; entries are only ever added, in one write.
+
+    ChangedHostKey when one contradicts what is trusted: an entry beside the old one would end the protection.
+    """
+    wanted = tuple(keys)
+    changed = next((key for key in wanted if standing(node, key, known_hosts) == "changed"), None)
+    if changed is not None:
+        raise ChangedHostKey(
+            f"it shows another {changed.kind} key than the trusted one: {changed.fingerprint}",
+            hint=f"if the machine was set up again: ssh-keygen -R {_quoted(entry_name(node))}",
+            node=node.name,
+        )
+    new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
     path = known_hosts_file(known_hosts)
-    text = path.read_text(encoding="utf-8")
-    gap = "" if not text or text.endswith("\n") else "\n"
-    lines = "".join(f"{entry_name(node)} {key.line}\n" for key in keys)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "w", encoding="utf-8") as file:
-        file.write(gap + lines)
+    _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
     return path
+
+
+def _names(node: Node) -> str:
+    """The configuration may change: the name a person typed leads to the same entry."""
+    there = place_of(node)
+    return ",".join(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if name.startswith("[") else name
+
+
+def _append(path: Path, lines: str) -> None:
+    if not lines:
+        return
+    text = path.read_bytes()
+    gap = b"" if not text or text.endswith(b"\n") else b"\n"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+        file.write(gap + lines.encode())

@@ -27,6 +27,8 @@ async def http(shell: Shell, target: str, *, timeout: float = 10.0) -> AsyncIter
     except aiohttp.ClientResponseError as error:
         raise SparkError(f"{target} answered {error.status} {error.message}", node=shell.node) from error
     except (aiohttp.ClientError, OSError) as error:
+        # Unreachable when it is the connection that is gone: then nobody knows what answers there.
+        await shell.open_socket(target)
         raise SparkError(f"nothing answers on {target}", hint="does it run?", node=shell.node) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import signal
 import socket
@@ -14,24 +15,38 @@ from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, command_line
 
 _KEPT_STDERR = 65536
+_GRACE_S = 2.0
+"""From a polite end to a hard one."""
 
 
 def is_local(address: str) -> bool:
-    """The address is one of this machine's own: a socket can be bound to it."""
+    """The address is one of this machine's own: the kernel would talk to it from that very address.
+
+    Nothing is sent. (Whether one may bind to it says less: with ip_nonlocal_bind every address is free.)
+    A name that only leads to loopback is none of ours, unless it is this machine's own.
+    """
     try:
-        found = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)
-    except OSError:
+        found = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
         return False
-    return any(_binds(family, place) for family, _, _, _, place in found)
+    loopback = address in ("localhost", "::1", socket.gethostname()) or address.startswith("127.")
+    return any(
+        _is_own(family, place) and (loopback or not _is_loopback(str(place[0])))
+        for family, _, _, _, place in found
+    )
 
 
-def _binds(family: int, place: tuple[object, ...]) -> bool:
+def _is_own(family: int, place: tuple[object, ...]) -> bool:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(place)
+            probe.connect(place)
         except OSError:
             return False
-        return True
+        return bool(probe.getsockname()[0] == place[0])
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 class LocalPipe:
@@ -70,11 +85,7 @@ class LocalPipe:
     async def kill(self) -> None:
         """Ends the command and its children if it still runs."""
         await self.close_input()
-        end_group(self._process)
-        # asyncio sees the end of a process only after the end of its output, which a full buffer would hide.
-        while self._process.stdout and await self._process.stdout.read(65536):
-            pass
-        await self._process.wait()
+        await _gone(self._process)
         await asyncio.gather(self._errors, return_exceptions=True)
 
     async def _keep_errors(self) -> None:
@@ -83,11 +94,35 @@ class LocalPipe:
             del self._stderr[:-_KEPT_STDERR]
 
 
-def end_group(process: asyncio.subprocess.Process) -> None:
+def end_group(process: asyncio.subprocess.Process, signal_number: int = signal.SIGTERM) -> None:
     """Ends a process and everything it started; it leads a group of its own."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal_number)
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Ends a process and what it started, politely first, and waits for that, also while being cancelled."""
+    if process.returncode is None:
+        await asyncio.shield(asyncio.create_task(_end(process)))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        end_group(process, signal_number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S):
+                # asyncio sees the end of a process only after that of its output, which a full buffer hides.
+                await asyncio.gather(_drained(process.stdout), _drained(process.stderr))
+                await process.wait()
+                return
+
+
+async def _drained(stream: asyncio.StreamReader | None) -> None:
+    # Somebody else may be reading it, and will come to its end.
+    with contextlib.suppress(RuntimeError):
+        while stream and await stream.read(65536):
+            pass
 
 
 class LocalShell:
@@ -117,7 +152,7 @@ class LocalShell:
                 f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
             ) from None
         finally:
-            end_group(process)
+            await _gone(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
     async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
@@ -136,8 +171,7 @@ class LocalShell:
         except TimeoutError:
             raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
         finally:
-            end_group(process)
-            await process.wait()
+            await _gone(process)
 
     async def pipe(self, argv: Sequence[str]) -> LocalPipe:
         """Starts a command with its standard input and output in our hands."""
@@ -168,5 +202,5 @@ class LocalShell:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             # A start that is cancelled between fork and pipes never returns (CPython gh-119710).
-            end_group(await starting)
+            await _gone(await starting)
             raise

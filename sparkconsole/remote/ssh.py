@@ -7,138 +7,72 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import secrets as random
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 
-from sparkconsole.errors import (
-    ChangedHostKey,
-    CommandFailed,
-    SparkError,
-    TimedOut,
-    UnknownHostKey,
-    Unreachable,
-    WrongConfig,
-)
+from sparkconsole.errors import CommandFailed, SparkError, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote import hostkeys
+from sparkconsole.remote.client_config import place_of
 from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.login import log_in
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, command_line
 
-# The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
-CIPHERS = (
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "chacha20-poly1305@openssh.com",
-    "aes256-ctr",
-    "aes192-ctr",
-    "aes128-ctr",
-)
-KEEPALIVE_S, KEEPALIVES_MISSED = 3, 2
-"""A dead peer is noticed within interval x (missed + 1) = 9 s."""
 SESSIONS = 8
 """sshd's MaxSessions is 10 unless somebody changed it; two stay free for what follows a log."""
 _KEPT_STDERR = 65536
 
 
-class _Client(asyncssh.SSHClient):
-    """Remembers the host key that was shown when it is not a trusted one."""
-
-    shown: asyncssh.SSHKey | None = None
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.shown = key
-        return False
+# A root login's sshd passes no signal on, and closing a channel ends nothing: a command says its process
+# number first, so that a second session can end its whole group. `2>&1` where both are read as one.
+_TOLD = 'echo "$1 $$" >&2; shift; exec "$@"'
+_MERGED = 'echo "$1 $$" >&2; shift; exec "$@" 2>&1'
+_END = r"""
+g=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$g" -gt 1 ] || exit 0
+kill -TERM "-$g" 2>/dev/null; :
+"""
+_SESSION_WAIT_S = 10.0
+"""How long a command waits for one of the others to end when sshd opens no further session."""
+_END_TIMEOUT_S = 5.0
+_OVERTIME_S = 1
+"""The node ends a command itself that much after we gave it up: also when we are gone by then."""
 
 
 async def connect_ssh(
     node: Node, *, known_hosts: Path | None = None, connect_timeout: float = 10.0
 ) -> SshShell:
     """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey, each with what to do next."""
-    client = _Client()
+    if node.identity_file and not Path(node.identity_file).expanduser().is_file():  # noqa: ASYNC240
+        raise Unreachable(
+            f"its identity file {node.identity_file} is not there", hint="see cluster.toml", node=node.name
+        )
+    there = place_of(node)
     try:
-        connection, _ = await asyncio.wait_for(
-            asyncssh.create_connection(lambda: client, node.address, **_options(node, known_hosts)),
-            connect_timeout,
-        )
-    except asyncssh.HostKeyNotVerifiable as error:
-        raise _key_error(node, client.shown, known_hosts, error) from error
-    except asyncssh.ConfigParseError as error:
-        raise WrongConfig(str(error), hint="`ssh -G HOST` would say the same", node=node.name) from error
-    except (TimeoutError, OSError, ValueError, asyncssh.Error) as error:
-        raise _unreachable(node, error, connect_timeout) from error
-    return SshShell(node.name, connection)
-
-
-def _options(node: Node, known_hosts: Path | None) -> dict[str, Any]:
-    given = {"username": node.user, "port": node.port, "client_keys": node.identity_file}
-    return {
-        **{key: value for key, value in given.items() if value is not None},
-        "known_hosts": str(hostkeys.known_hosts_file(known_hosts)),
-        "encryption_algs": CIPHERS,
-        "keepalive_interval": KEEPALIVE_S,
-        "keepalive_count_max": KEEPALIVES_MISSED,
-        "password": None,
-        "kbdint_auth": False,
-        "password_auth": False,
-        "gss_auth": False,
-        "gss_kex": False,
-    }
-
-
-def _key_error(
-    node: Node, key: asyncssh.SSHKey | None, known_hosts: Path | None, error: Exception
-) -> Unreachable:
-    if key is None:
-        return Unreachable(
-            f"a jump host's key is not trusted: {error}", hint="ssh to it once, by hand", node=node.name
-        )
-    fingerprint = key.get_fingerprint()
-    if hostkeys.known_keys(node, known_hosts):
-        return ChangedHostKey(
-            f"it shows another host key than the trusted one: {fingerprint}",
-            hint="if the machine was set up again, remove the old key with ssh-keygen -R "
-            f"{hostkeys.entry_name(node)} and trust the new one; if not, somebody may be in between",
+        async with asyncio.timeout(connect_timeout):
+            connection = await log_in(there, node.name, known_hosts=known_hosts)
+    except TimeoutError as error:
+        raise Unreachable(
+            f"no answer from {node.address} within {connect_timeout:.0f} s",
+            hint="is it on, and is the address right?",
             node=node.name,
-        )
-    return UnknownHostKey(
-        f"its host key is not trusted yet: {fingerprint}",
-        fingerprint=fingerprint,
-        hint=f"compare it with the machine's, then: sparkconsole node trust {node.name}",
-        node=node.name,
-    )
-
-
-def _unreachable(node: Node, error: Exception, timeout: float) -> Unreachable:
-    who = f"{node.user}@{node.address}" if node.user else node.address
-    match error:
-        case TimeoutError():
-            said = (
-                f"no answer from {node.address} within {timeout:.0f} s",
-                "is it on, and is the address right?",
-            )
-        case asyncssh.PermissionDenied():
-            said = (f"{who} refused every key", f"try: ssh {who}; put a key there with ssh-copy-id {who}")
-        case asyncssh.KeyImportError() | asyncssh.KeyEncryptionError():
-            said = (f"a key cannot be used: {error}", "an encrypted key belongs into the agent: ssh-add")
-        case ConnectionRefusedError():
-            said = (f"{node.address} refused the connection", "is sshd running there, and is it that port?")
-        case _:
-            said = (f"no connection to {node.address}: {error}", f"try: ssh {who}")
-    return Unreachable(said[0], hint=said[1], node=node.name)
+        ) from error
+    return SshShell(node.name, connection)
 
 
 class SshPipe:
     """A remote command with both ends in our hands."""
 
     def __init__(
-        self, shell: SshShell, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes]
+        self, shell: SshShell, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], mark: str
     ) -> None:
         self._shell, self._argv, self._process = shell, tuple(argv), process
         self._stderr = bytearray()
+        self._mark = re.compile(rb"%s (\d+)\n" % mark.encode())
+        self._pid = asyncio.get_running_loop().create_future()
         self._errors = asyncio.create_task(self._keep_errors())
 
     async def read(self, size: int = 65536) -> bytes:
@@ -168,19 +102,35 @@ class SshPipe:
         return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
 
     async def kill(self) -> None:
-        """Ends the command: a signal where sshd passes it on, and end of input where it does not."""
-        self._errors.cancel()
-        if self._process.exit_status is None and not self._process.is_closing():
-            with contextlib.suppress(OSError, asyncssh.Error):
-                self._process.terminate()
-        self._process.close()
+        """Ends the command and what it started, if it still runs; its input and output end in any case."""
+        runs = self._process.exit_status is None and not self._process.is_closing()
+        try:
+            if runs and not self._shell.closed:
+                await self._end()
+        finally:
+            self._errors.cancel()
+            self._process.close()
+
+    async def _end(self) -> None:
+        with contextlib.suppress(OSError, asyncssh.Error):
+            self._process.terminate()
+        with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await self._shell.end(await asyncio.shield(self._pid))
 
     async def _keep_errors(self) -> None:
         # A connection that broke is told by who waits for the end; here it only ends the keeping.
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 self._stderr += chunk
+                self._hear()
                 del self._stderr[:-_KEPT_STDERR]
+
+    def _hear(self) -> None:
+        """Takes the command's process number out of its errors."""
+        if not self._pid.done() and (said := self._mark.search(self._stderr)):
+            self._pid.set_result(int(said[1]))
+            del self._stderr[said.start() : said.end()]
 
 
 class SshShell:
@@ -212,51 +162,66 @@ class SshShell:
         """Runs to the end."""
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         async with self._sessions:
-            process = await self._process(argv, tuple(secrets or ()))
-            try:
-                async with asyncio.timeout(timeout):
-                    with self.told():
-                        out, err = await process.communicate(given)
-            except TimeoutError:
-                with contextlib.suppress(OSError, asyncssh.Error):
-                    process.terminate()
-                raise TimedOut(
-                    f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s",
-                    hint="the machine may be out of memory or frozen",
-                    node=self.node,
-                ) from None
-            finally:
-                process.close()
+            return await self._ran(argv, given, timeout, tuple(secrets or ()))
+
+    async def _ran(
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...] = ()
+    ) -> Completed:
+        watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *argv)
+        process = await self._process(command_line(watched, secrets=secrets), replace=not secrets)
+        try:
+            async with asyncio.timeout(timeout):
+                with self.told():
+                    out, err = await process.communicate(given)
+        except TimeoutError:
+            with contextlib.suppress(OSError, asyncssh.Error):
+                process.terminate()
+            raise TimedOut(
+                f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
+                hint="the machine may be out of memory or frozen",
+                node=self.node,
+            ) from None
+        finally:
+            process.close()
         return self.completed(argv, process, out or b"", err or b"")
 
     async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """Output and errors, line by line."""
-        process = await self._process(argv, (), stderr=asyncssh.STDOUT)
+        pipe = await self._pipe(argv, _MERGED)
         reader = LineReader()
         try:
             async with asyncio.timeout(timeout):
-                while chunk := await self._read(process):
+                while chunk := await pipe.read():
                     for line in reader.feed(chunk):
                         yield line
                 for line in reader.feed(b"", final=True):
                     yield line
-                await process.wait_closed()
-            self.completed(argv, process, b"", b"").checked()
+                done = await pipe.wait()
+            done.checked()
         except TimeoutError:
             raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
         finally:
-            if process.exit_status is None:
-                with contextlib.suppress(OSError, asyncssh.Error):
-                    process.terminate()
-            process.close()
+            await pipe.kill()
 
     async def pipe(self, argv: Sequence[str]) -> SshPipe:
         """Starts a command with its standard input and output in our hands."""
-        return SshPipe(self, argv, await self._process(argv, ()))
+        return await self._pipe(argv, _TOLD)
+
+    async def _pipe(self, argv: Sequence[str], script: str) -> SshPipe:
+        mark = f"sparkconsole-{random.token_hex(4)}"
+        process = await self._process(command_line(("sh", "-c", script, "told", mark, *argv)))
+        return SshPipe(self, argv, process, mark)
+
+    async def end(self, pid: int) -> None:
+        """Ends the process group of a command on the node; says nothing when it is gone already."""
+        with contextlib.suppress(SparkError):
+            await self._ran(("sh", "-c", _END, "end", str(pid)), b"", _END_TIMEOUT_S)
 
     async def open_socket(self, target: str) -> Endpoint:
         """A local Unix socket, in a folder of our own, that leads to the node's `target`."""
         async with self._lock:
+            if self.closed:
+                raise self._lost()
             if target not in self._sockets:
                 self._sockets[target] = await self._forward(target)
             return self._sockets[target]
@@ -288,25 +253,29 @@ class SshShell:
         except (OSError, asyncssh.Error) as error:
             raise self._lost() from error
 
-    async def _read(self, process: asyncssh.SSHClientProcess[bytes]) -> bytes:
-        with self.told():
-            return await process.stdout.read(65536)
+    async def _process(self, line: str, *, replace: bool = True) -> asyncssh.SSHClientProcess[bytes]:
+        """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use.
 
-    async def _process(
-        self, argv: Sequence[str], secrets: tuple[str, ...], **options: Any
-    ) -> asyncssh.SSHClientProcess[bytes]:
-        try:
-            return await self.connection.create_process(
-                command_line(argv, secrets=secrets), encoding=None, **options
-            )
-        except asyncssh.ChannelOpenError as error:
-            if self.connection.is_closed():
+        It replaces the login shell, of whatever kind that is, and so leads the session's process group.
+        """
+        give_up = asyncio.get_running_loop().time() + _SESSION_WAIT_S
+        while True:
+            try:
+                return await self.connection.create_process(
+                    f"exec {line}" if replace else line, encoding=None
+                )
+            except asyncssh.ChannelOpenError as error:
+                if self.closed:
+                    raise self._lost() from error
+                if asyncio.get_running_loop().time() > give_up:
+                    raise SparkError(
+                        f"sshd opens no further session: {error}",
+                        hint="raise MaxSessions in its /etc/ssh/sshd_config",
+                        node=self.node,
+                    ) from error
+            except (OSError, asyncssh.Error) as error:
                 raise self._lost() from error
-            raise SparkError(
-                f"sshd opens no further session: {error}", hint="raise MaxSessions there", node=self.node
-            ) from error
-        except (OSError, asyncssh.Error) as error:
-            raise self._lost() from error
+            await asyncio.sleep(0.1)
 
     async def _forward(self, target: str) -> Endpoint:
         if self._folder is None:

@@ -85,7 +85,7 @@ async def test_a_changed_key_is_refused(server: SshServer, node: Node) -> None:
     hostkeys.known_hosts_file().write_text(server.known_hosts_line(other))
     with pytest.raises(ChangedHostKey, match="another host key") as caught:
         await connect_ssh(node)
-    assert f"ssh-keygen -R [127.0.0.1]:{server.port}" in caught.value.hint
+    assert f"ssh-keygen -R '[127.0.0.1]:{server.port}'" in caught.value.hint
     assert server.logins == []
 
 
@@ -143,8 +143,9 @@ async def test_a_key_that_needs_a_word_is_told_so(server: SshServer, node: Node,
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(
         locked, format_name="pkcs8-pem", passphrase="secret"
     )
-    with pytest.raises(Unreachable, match="key cannot be used"):
+    with pytest.raises(Unreachable, match="locked is encrypted and not in the agent") as caught:
         await connect_ssh(node.model_copy(update={"identity_file": str(locked)}))
+    assert caught.value.hint == f"ssh-add {locked}"
 
 
 async def test_a_broken_client_configuration_is_told(server: SshServer, node: Node) -> None:
