@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo import stories
+from sparkconsole.demo import machine, stories
+from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs import opening
 from sparkconsole.verbs.dispatch import understand
@@ -154,6 +155,48 @@ def test_another_model_on_a_taken_port_is_refused(console: Console) -> None:
 def test_stop_ends_the_server_too(console: Console) -> None:
     assert console.script(*UP, "serve m", "stop", "launch", "serve status", words=("--yes", "--json")) == 1
     assert console.documents()[-1]["state"] == "not running"
+
+
+def test_a_server_that_dies_is_told_with_its_first_cause_and_cleared(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = (
+        "INFO 11-23 07:39:30 [x.py:1] Resolved architecture: LlamaForCausalLM",
+        "(EngineCore pid=9) ERROR 11-23 07:39:31 [core.py:1] torch.OutOfMemoryError: CUDA out of memory.",
+        "RuntimeError: Engine core initialization failed. See root cause above.",
+    )
+    dying = stories.Story(tuple((0.5, line) for line in log), 1.0, status=1)
+    monkeypatch.setattr(machine, "serve_story", lambda _: dying)
+    code = console.script(*UP, "serve m", "serve status", words=("--yes", "--json", "--keep-going"))
+    assert code == 1
+    *_, failed, status = console.documents()
+    assert failed["error"]["node"] == "spark-01"
+    assert failed["error"]["cause"].startswith("the unified memory is used up")
+    assert "(line 2 of its log)" in failed["error"]["cause"]
+    assert "--gpu-memory-utilization" in failed["error"]["hint"]
+    assert status["state"] == "not running"
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["JSON", "report only"])
+def test_a_benchmark_with_failed_requests_fails_though_vllm_does_not(
+    console: Console, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    report = ("ConnectionRefusedError: [Errno 111]", "Successful requests: 20", "Failed requests: 4")
+    result = json.dumps({"completed": 20, "failed": 4}) if saved else ""
+    lines = tuple((0.5, line) for line in (*report, f"{RESULT_MARK} {result}"))
+    monkeypatch.setattr(machine, "bench_story", lambda _: stories.Story(lines, 1.0, status=0))
+    code = console.script(*UP, "serve m", "bench run --num-prompts 24", words=("--yes", "--json"))
+    assert code == 1
+    found = console.documents()[-1]
+    assert found["error"] == "4 of 24 requests failed: ConnectionRefusedError: [Errno 111]"
+    assert (found["result"]["completed"], found["result"]["failed"]) == (20, 4)
+
+
+def test_a_benchmark_that_dies_says_why(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ((0.5, "ValueError: unknown dataset"), (0.5, f"{RESULT_MARK} "))
+    monkeypatch.setattr(machine, "bench_story", lambda _: stories.Story(lines, 1.0, status=1))
+    assert console.script(*UP, "serve m", "bench run") == 1
+    assert "ended with status 1: ValueError: unknown dataset" in console.err
 
 
 def test_bench_without_a_server_is_refused(console: Console) -> None:
