@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,11 +14,13 @@ from aiodocker.exceptions import DockerError
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, EngineFacts, ImageIdentity
 from sparkconsole.parse.docker_api import container_from, engine_from, image_from
-from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.log_frames import LogFrames, api_time
 from sparkconsole.remote.shell import Shell
 
 SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 20.0
+_LOOKS, _LOOK_PAUSE_S = 20, 0.25
+"""How often it is looked whether a container is gone, and how many seconds apart."""
 _WHY = """
 command -v docker >/dev/null || echo missing
 [ -S "$1" ] || echo stopped
@@ -49,33 +52,48 @@ async def remove_container(shell: Shell, name: str, *, grace_s: int = 10) -> boo
         return False
     async with _docker(shell, timeout=TIMEOUT_S + grace_s) as docker:
         handle = docker.containers.container(found.id)
-        await handle.stop(t=grace_s)
-        await _or_none(handle.delete(force=True, v=True))
-    if await container(shell, name) is not None:
-        raise SparkError(
-            f"the container {name} is still there", hint="docker rm -f it by hand", node=shell.node
-        )
-    return True
+        await _or_none(handle.stop(t=grace_s))
+        # 409: it was started with --rm, and the engine is removing it already.
+        await _or_none(handle.delete(force=True, v=True), 404, 409)
+    for _ in range(_LOOKS):
+        left = await container(shell, name)
+        if left is None or left.id != found.id:
+            return True
+        await asyncio.sleep(_LOOK_PAUSE_S)
+    raise SparkError(f"the container {name} is still there", hint="docker rm -f it by hand", node=shell.node)
 
 
 async def container_log(
     shell: Shell, name: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
 ) -> AsyncIterator[tuple[str, str]]:
-    """(RFC 3339 timestamp, line) of a container's output and errors, oldest first."""
-    options: dict[str, Any] = {"tail": tail} if tail is not None else {}
-    if since is not None:
-        options["since"] = since
+    """(RFC 3339 timestamp, line) of a container's output and errors, oldest first.
+
+    `since`: seconds since 1970 or RFC 3339, inclusive. It ends when the container does; SparkError when it
+    was cut off, Unreachable when the connection was.
+    """
     async with _docker(shell, timeout=None) as docker:
-        handle = docker.containers.container(name)
-        reader = LineReader()
-        if follow:
-            async for chunk in handle.log(stdout=True, stderr=True, follow=True, timestamps=True, **options):
-                for line in reader.feed(chunk.encode()):
-                    yield _stamped(line)
-        else:
-            chunks = await handle.log(stdout=True, stderr=True, follow=False, timestamps=True, **options)
-            for line in reader.feed("".join(chunks).encode(), final=True):
-                yield _stamped(line)
+        shown = (await docker.containers.get(name))._container
+        frames = LogFrames(raw=bool((shown.get("Config") or {}).get("Tty")))
+        url = f"http://docker/containers/{shown['Id']}/logs"
+        # aiodocker would drop broken bytes, mix both streams and take a lost connection for the end.
+        async with docker.session.get(url, params=_log_words(follow, since, tail)) as response:
+            if response.status != 200:
+                said = await response.json(content_type=None)
+                raise SparkError(f"docker says: {said.get('message', said)}", node=shell.node)
+            async for chunk in response.content.iter_any():
+                for line in frames.feed(chunk):
+                    yield line
+        for line in frames.end():
+            yield line
+
+
+def _log_words(follow: bool, since: str | None, tail: int | None) -> dict[str, str]:
+    words = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow))}
+    if tail is not None:
+        words["tail"] = str(tail)
+    if since is not None:
+        words["since"] = api_time(since)
+    return words
 
 
 async def image(shell: Shell, tag: str) -> ImageIdentity | None:
@@ -101,22 +119,18 @@ async def engine(shell: Shell) -> EngineFacts:
         return engine_from(await docker.system.info())
 
 
-def _stamped(line: str) -> tuple[str, str]:
-    stamp, _, text = line.partition(" ")
-    return stamp, text
-
-
 async def _shown(found: Any) -> dict[str, Any] | None:
     """A container may be gone between the list and the look."""
     shown: dict[str, Any] | None = await _or_none(found.show())
     return shown
 
 
-async def _or_none(question: Any) -> Any:
+async def _or_none(question: Any, *statuses: int) -> Any:
+    """The answer; None when the engine answers with one of these instead (404 unless others are named)."""
     try:
         return await question
     except DockerError as error:
-        if error.status == 404:
+        if error.status in (statuses or (404,)):
             return None
         raise
 

@@ -86,6 +86,8 @@ class LocalPipe:
         """Ends the command and its children if it still runs."""
         await self.close_input()
         await _gone(self._process)
+        # Something detached may hold the output for ever.
+        self._errors.cancel()
         await asyncio.gather(self._errors, return_exceptions=True)
 
     async def _keep_errors(self) -> None:
@@ -96,9 +98,8 @@ class LocalPipe:
 
 def end_group(process: asyncio.subprocess.Process, signal_number: int = signal.SIGTERM) -> None:
     """Ends a process and everything it started; it leads a group of its own."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal_number)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal_number)
 
 
 async def _gone(process: asyncio.subprocess.Process) -> None:
@@ -190,10 +191,12 @@ class LocalShell:
     async def _process(
         self, argv: Sequence[str], secrets: tuple[str, ...], stderr: int = asyncio.subprocess.PIPE
     ) -> asyncio.subprocess.Process:
-        # Through a shell, as sshd does it: a command means the same here and on every other node.
+        # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
+        # the shell: a leader that ended would leave what ignores SIGTERM behind.
+        line = command_line(argv, secrets=secrets)
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
-                "sh", "-c", command_line(argv, secrets=secrets),
+                "sh", "-c", line if secrets else f"exec {line}",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 stderr=stderr, start_new_session=True,
             )

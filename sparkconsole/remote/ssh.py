@@ -37,6 +37,7 @@ kill -TERM "-$g" 2>/dev/null; :
 """
 _SESSION_WAIT_S = 10.0
 """How long a command waits for one of the others to end when sshd opens no further session."""
+_SESSION_PAUSE_S = 0.03
 _END_TIMEOUT_S = 5.0
 _OVERTIME_S = 1
 """The node ends a command itself that much after we gave it up: also when we are gone by then."""
@@ -275,7 +276,7 @@ class SshShell:
                     ) from error
             except (OSError, asyncssh.Error) as error:
                 raise self._lost() from error
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_SESSION_PAUSE_S)
 
     async def _forward(self, target: str) -> Endpoint:
         if self._folder is None:

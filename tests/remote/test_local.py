@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -103,3 +104,19 @@ async def test_who_is_this_machine() -> None:
     assert not is_local("name.invalid")
     here = await connect(Node(name="me", address="127.0.0.1"))
     assert isinstance(here, LocalShell)
+
+
+async def test_what_ignores_a_polite_end_is_ended(shell: LocalShell) -> None:
+    pipe = await shell.pipe(("sh", "-c", 'trap "" TERM; echo "$$"; while :; do sleep 0.1; done'))
+    pid = (await pipe.read()).decode().strip()
+    async with asyncio.timeout(20):
+        await pipe.kill()
+    assert not _running(pid)
+
+
+async def test_addresses_that_are_nobodys_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any(map(is_local, ("0.0.0.0", "224.0.0.1", "255.255.255.255")))
+    places = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", 9))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    assert not is_local("tunnel.example"), "a name that leads to loopback is a tunnel to somebody else"
+    assert is_local("localhost")

@@ -1,0 +1,201 @@
+"""Docker over its socket: logs keep every line and its time, refusals are told precisely."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from sparkconsole.errors import SparkError
+from sparkconsole.remote import docker
+from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.log_frames import LogFrames, api_time
+
+T1, T2 = "2026-01-31T12:00:00.000000001Z", "2026-01-31T12:00:01.5Z"
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    return struct.pack(">BxxxL", stream, len(data)) + data
+
+
+BEAR = f"{T1} bär\n".encode()
+LOG = (
+    frame(1, BEAR[:-3])  # in the middle of a character
+    + frame(2, f"{T2} bad \n".encode())
+    + frame(1, BEAR[-3:])
+    + frame(1, f"{T2} 10%\r20%\r\n".encode())
+    + frame(2, T2.encode() + b" \xff\n")
+    + frame(1, f"{T1} last".encode())
+)
+LINES = [
+    (T2, "bad "),
+    (T1, "bär"),
+    (T2, "10%"),
+    (T2, "20%"),
+    (T2, "\ufffd"),
+]
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 64, len(LOG)])
+def test_frames_and_characters_may_be_cut_anywhere(size: int) -> None:
+    frames = LogFrames(raw=False)
+    lines = [line for at in range(0, len(LOG), size) for line in frames.feed(LOG[at : at + size])]
+    assert lines == LINES, "streams do not mix, a redrawn line keeps its time, broken bytes are shown"
+    assert frames.end() == [(T1, "last")]
+
+
+def test_a_terminals_log_has_no_frames() -> None:
+    frames = LogFrames(raw=True)
+    assert frames.feed(f"{T1} one\r\n{T2} tw".encode()) == [(T1, "one")]
+    assert frames.feed(b"o\r\n") == [(T2, "two")]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("1769860800", "1769860800"),
+        ("2026-01-31T12:00:00Z", "1769860800"),
+        (T2, "1769860801.500000000"),
+        (T1, "1769860800.000000001"),
+        ("2026-01-31T13:00:00+01:00", "1769860800"),
+    ],
+)
+def test_times_become_what_the_api_takes(given: str, taken: str) -> None:
+    assert api_time(given) == taken
+
+
+def _json(data: object, status: int) -> web.Response:
+    # As the engine names it; with a character set behind, aiodocker would not know it.
+    return web.Response(
+        body=json.dumps(data).encode(), status=status, headers={"Content-Type": "application/json"}
+    )
+
+
+class Engine:
+    """Says what it is told to; `asked` are the paths and words of the requests."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
+        self.asked: list[str] = []
+
+    def says(self, path: str, data: object, status: int = 200) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return _json(data, status)
+
+        self.answers[path] = answer
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.split("/", 2)[2] if request.path.startswith("/v1.") else request.path.lstrip("/")
+        self.asked.append(f"{request.method} {path}?{request.query_string}")
+        key = path if request.method == "GET" else f"{request.method} {path}"
+        if key not in self.answers:
+            return _json({"message": f"No such container: {path}"}, 404)
+        return await self.answers[key](request)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+    socket = tmp_path / "docker.sock"
+    monkeypatch.setattr(docker, "SOCKET", str(socket))
+    engine = Engine()
+    engine.says("version", {"ApiVersion": "1.41", "Version": "20.10.24"})
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", engine.serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    yield engine
+    await runner.cleanup()
+
+
+SHELL = LocalShell("spark1")
+SHOWN = {"Id": "c1", "Name": "/vllm_node", "Config": {"Tty": False}, "State": {"Status": "running"}}
+
+
+def logs(engine: Engine, *, cut: bool) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(LOG)
+        if cut:
+            assert request.transport
+            request.transport.abort()
+        return response
+
+    engine.says("containers/vllm_node/json", SHOWN)
+    engine.answers["containers/c1/logs"] = answer
+
+
+async def test_a_log_is_read_to_its_end(engine: Engine) -> None:
+    logs(engine, cut=False)
+    got = [line async for line in docker.container_log(SHELL, "vllm_node", since=T2, tail=5)]
+    assert got == [*LINES, (T1, "last")]
+    assert "since=1769860801.500000000" in engine.asked[-1]
+    assert "tail=5" in engine.asked[-1]
+
+
+async def test_a_log_that_is_cut_off_does_not_end_quietly(engine: Engine) -> None:
+    logs(engine, cut=True)
+    log = docker.container_log(SHELL, "vllm_node", follow=True)
+    assert [await anext(log) for _ in LINES] == LINES
+    with pytest.raises(SparkError):
+        await anext(log)
+
+
+async def test_the_log_of_nothing_is_an_error(engine: Engine) -> None:
+    with pytest.raises(SparkError, match="No such container") as caught:
+        [line async for line in docker.container_log(SHELL, "vllm_node")]
+    assert caught.value.node == "spark1"
+
+
+async def test_only_the_exact_name_is_a_container(engine: Engine) -> None:
+    engine.says("containers/c1/json", SHOWN)
+    assert await docker.container(SHELL, "c1") is None, "the engine answers to ids too"
+    engine.says("containers/vllm_node/json", SHOWN)
+    found = await docker.container(SHELL, "vllm_node")
+    assert found is not None
+    assert found.running
+
+
+async def test_a_container_the_engine_is_removing_already_is_waited_for(engine: Engine) -> None:
+    looks = iter((SHOWN, SHOWN))
+
+    async def shown(request: web.Request) -> web.StreamResponse:
+        data = next(looks, None)
+        return _json(data or {"message": "No such container"}, 200 if data else 404)
+
+    engine.answers["containers/vllm_node/json"] = shown
+    engine.says("POST containers/c1/stop", None, 304)
+    engine.says("DELETE containers/c1", {"message": "removal is already in progress"}, 409)
+    assert await docker.remove_container(SHELL, "vllm_node", grace_s=0)
+    assert not await docker.remove_container(SHELL, "vllm_node")
+
+
+async def test_an_engine_that_refuses_says_why(engine: Engine) -> None:
+    engine.says("info", {"message": "server is shutting down"}, 503)
+    with pytest.raises(SparkError, match="docker says: server is shutting down"):
+        await docker.engine(SHELL)
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "advice"),
+    [
+        ("missing\nstopped\nclosed\nann", "not installed", "install"),
+        ("stopped\nclosed\nann", "does not run", "systemctl start"),
+        ("closed\nann", "may not be used by ann", "usermod -aG docker ann"),
+        ("ann", "does not answer", "systemctl status"),
+    ],
+)
+async def test_why_docker_cannot_be_used(
+    said: str, told: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "_WHY", f"printf '{said}'")
+    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "absent.sock"))
+    with pytest.raises(SparkError, match=told) as caught:
+        await docker.engine(SHELL)
+    assert advice in caught.value.hint
+    assert caught.value.node == "spark1"

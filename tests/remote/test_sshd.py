@@ -1,0 +1,140 @@
+"""SshShell against OpenSSH's own server: what is given up ends there, and nobody runs out of sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.errors import TimedOut, Unreachable
+from sparkconsole.model.cluster import Node
+from sparkconsole.remote import hostkeys
+from sparkconsole.remote.http import get_json
+from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.shell import Pipe
+from sparkconsole.remote.ssh import SshShell, connect_ssh
+from tests.ssh_server import write_client_key
+
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
+HERE = LocalShell("here")
+
+pytestmark = [
+    pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine"),
+    pytest.mark.skipif(
+        os.getuid() == 0 and not Path("/run/sshd").is_dir(), reason="sshd needs /run/sshd when root starts it"
+    ),
+]
+
+
+async def _started(folder: Path, port: int) -> Pipe:
+    """sshd, listening; it says so."""
+    (folder / "config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/keys\n"
+        "StrictModes no\nPidFile none\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"
+    )
+    assert (await HERE.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/host"))).ok
+    daemon = await HERE.pipe(
+        ("sh", "-c", 'exec "$@" 2>&1', "d", str(SSHD), "-D", "-e", "-f", f"{folder}/config")
+    )
+    async with asyncio.timeout(20):
+        assert b"listening" in await daemon.read()
+    return daemon
+
+
+@pytest.fixture
+async def shell(tmp_path: Path) -> AsyncIterator[SshShell]:
+    write_client_key(Path.home())
+    (tmp_path / "keys").write_text((Path.home() / ".ssh/id_ed25519.pub").read_text())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    daemon = await _started(tmp_path, port)
+    try:
+        node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
+        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        shell = await connect_ssh(node)
+        yield shell
+        await shell.aclose()
+    finally:
+        await daemon.kill()
+
+
+async def gone(pid: str) -> bool:
+    """The process ended (or is only a zombie); waited for within reason."""
+    for _ in range(400):
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()  # noqa: ASYNC240 - no disk
+        except OSError:
+            return True
+        if stat.rpartition(")")[2].split()[0] == "Z":
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+# A child that reads nothing and writes nothing: neither the end of its input nor of its output ends it.
+QUIET = 'sleep 600 </dev/null & echo "$!"; wait'
+
+
+async def test_what_took_too_long_ends_on_the_node(shell: SshShell, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    with pytest.raises(TimedOut):
+        await shell.run(("sh", "-c", f"{{ {QUIET}; }} >{pid}"), timeout=0.5)
+    assert await gone(pid.read_text().strip())
+
+
+async def test_lines_that_nobody_reads_any_more_end_on_the_node(shell: SshShell) -> None:
+    lines = shell.lines(("sh", "-c", QUIET))
+    pid = await anext(lines)
+    await lines.aclose()
+    assert await gone(pid)
+
+
+async def test_a_pipe_that_is_killed_ends_on_the_node(shell: SshShell) -> None:
+    pipe = await shell.pipe(("sh", "-c", f"echo said >&2; {QUIET}"))
+    pid = (await pipe.read()).decode().strip()
+    await pipe.kill()
+    assert await gone(pid)
+
+
+async def test_a_pipes_errors_are_the_commands_own(shell: SshShell) -> None:
+    pipe = await shell.pipe(("sh", "-c", "echo said >&2; exit 3"))
+    assert await pipe.read() == b""
+    done = await pipe.wait()
+    assert (done.status, done.stderr) == (3, b"said\n")
+    await pipe.kill()
+
+
+async def test_a_detached_child_outlives_what_started_it(shell: SshShell) -> None:
+    pipe = await shell.pipe(
+        ("sh", "-c", 'setsid sleep 600 >/dev/null 2>&1 </dev/null & echo "$!"; exec sleep 600')
+    )
+    pid = (await pipe.read()).decode().strip()
+    await pipe.kill()
+    assert (await shell.run(("kill", pid))).ok, "it still ran"
+    assert await gone(pid)
+
+
+async def test_more_commands_than_sessions_wait_for_each_other(shell: SshShell) -> None:
+    followers = [shell.lines(("sh", "-c", "echo on; exec sleep 600")) for _ in range(7)]
+    for follower in followers:
+        assert await anext(follower) == "on"
+    done = await asyncio.gather(*(shell.run(("echo", str(i))) for i in range(20)))
+    assert [d.text for d in done] == [f"{i}\n" for i in range(20)]
+    for follower in followers:
+        await follower.aclose()
+
+
+async def test_what_a_lost_node_answers_is_unknown(shell: SshShell) -> None:
+    await shell.open_socket("127.0.0.1:9")
+    shell.connection.abort()
+    async with asyncio.timeout(10):
+        await shell.connection.wait_closed()
+        with pytest.raises(Unreachable):
+            await get_json(shell, "127.0.0.1:9", "/")
