@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import aiodocker
 import aiohttp
@@ -74,7 +75,7 @@ async def container_log(
     async with _docker(shell, timeout=None) as docker:
         shown = (await docker.containers.get(name))._container
         frames = LogFrames(raw=bool((shown.get("Config") or {}).get("Tty")))
-        url = f"http://docker/containers/{shown['Id']}/logs"
+        url = f"http://docker/containers/{quote(name, safe='')}/logs"
         # aiodocker would drop broken bytes, mix both streams and take a lost connection for the end.
         async with docker.session.get(url, params=_log_words(follow, since, tail)) as response:
             if response.status != 200:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sparkconsole.remote.lines import LineReader
 
 _HEADER = struct.Struct(">BxxxL")
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)(?: |$)")
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?(?: |$)")
 
 
 class LogFrames:
@@ -66,6 +66,6 @@ def api_time(moment: str) -> str:
     found = _STAMP.match(moment)
     if not found:
         return moment
-    zone = "+00:00" if found[3] == "Z" else found[3]
+    zone = "+00:00" if found[3] in (None, "Z") else found[3]
     seconds = int(datetime.fromisoformat(f"{found[1]}{zone}").timestamp())
     return f"{seconds}.{found[2]:0<9}" if found[2] else str(seconds)

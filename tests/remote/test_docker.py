@@ -127,7 +127,7 @@ def logs(engine: Engine, *, cut: bool) -> None:
         return response
 
     engine.says("containers/vllm_node/json", SHOWN)
-    engine.answers["containers/c1/logs"] = answer
+    engine.answers["containers/vllm_node/logs"] = answer
 
 
 async def test_a_log_is_read_to_its_end(engine: Engine) -> None:

@@ -350,7 +350,7 @@ async def test_reboot_without_the_right_to_is_refused(session: Session, pair: Pr
 
 
 async def test_logs_of_all_nodes_in_the_order_of_their_times(session: Session, pair: PretendCluster) -> None:
-    for node, lines in (("spark1", "T1 one\nT4 four\n"), ("spark2", "T2 two\nT3 three\n")):
+    for node, lines in (("spark1", "T1Z one\nT4Z four\n"), ("spark2", "T2Z two\nT3Z three\n")):
         pair.nodes[node].start()
         pair.nodes[node].containers["vllm_node"]["stamped"] = lines.replace("T", "2026-11-23T10:00:0")
     rows = [r async for r in await logs(session)]
@@ -364,7 +364,7 @@ async def test_logs_of_all_nodes_in_the_order_of_their_times(session: Session, p
 
 async def test_a_silent_node_is_a_line_and_the_others_go_on(session: Session, pair: PretendCluster) -> None:
     pair.nodes["spark1"].start()
-    pair.nodes["spark1"].containers["vllm_node"]["stamped"] = "2026-11-23T10:00:01 here\n"
+    pair.nodes["spark1"].containers["vllm_node"]["stamped"] = "2026-11-23T10:00:01Z here\n"
     pair.nodes["spark2"].lost = True
     rows = [r async for r in await logs(session)]
     assert {(r.node, "error" in r.data) for r in rows} == {("spark1", False), ("spark2", True)}
