@@ -47,6 +47,10 @@ class PretendNode:
 
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What the engine's API says of each image."""
+    serving: list[tuple[int, str, str]] = field(default_factory=list)
+    """Servers in the container: process group, words, job."""
+    paths: set[str] = field(default_factory=set)
+    """Files that are there in the container."""
     socket: str = ""
 
     def answer(self, argv: tuple[str, ...]) -> Answer:
@@ -56,6 +60,10 @@ class PretendNode:
             return self._script(argv[3], argv[4:])
         if argv[:2] == ("docker", "run"):
             return self._docker_run(argv)
+        if argv[:2] == ("docker", "exec") and argv[3:5] == ("test", "-e"):
+            return (0 if argv[5] in self.paths else 1), "", ""
+        if argv[:2] == ("docker", "exec") and argv[3:5] == ("sh", "-c"):
+            return self._inside(argv[6], argv[7:])
         if argv[:2] == ("docker", "inspect"):
             found = self.containers.get(argv[-1])
             return (0, f"{str(found['running']).lower()}\n", "") if found else (1, "", "No such object")
@@ -79,6 +87,30 @@ class PretendNode:
         if name in self.extra:
             return self.extra[name]
         raise AssertionError(f"{self.name} does not know the script {name}")
+
+    def _inside(self, name: str, args: tuple[str, ...]) -> Answer:
+        """Scripts in a container: what serves there, and ending it."""
+        if name in self.extra:
+            return self.extra[name]
+        if name == "serve-look":
+            told = (
+                f"process {g} {g} {w}\n" + (f"job {g} {j}.pid\n" if j else "") for g, w, j in self.serving
+            )
+            return 0, "".join(told), ""
+        if name == "serve-stop":
+            self.serving = [s for s in self.serving if str(s[0]) not in args[1:]]
+            return 0, "", ""
+        if name == "serve-gone":
+            return (1 if {str(s[0]) for s in self.serving} & set(args[1:]) else 0), "", ""
+        if name == "job-cancel":
+            return 0, "", ""
+        raise AssertionError(f"{self.name} does not know the script {name} in a container")
+
+    def serve(self, *words: str, group: int = 40, job: str = "") -> None:
+        """A `vllm serve WORDS` runs in the container."""
+        self.serving.append(
+            (group, "\x1f".join(("/opt/venv/bin/python3", "/opt/venv/bin/vllm", "serve", *words)), job)
+        )
 
     def _docker_run(self, argv: tuple[str, ...]) -> Answer:
         if argv[-1] == "command -v ray":

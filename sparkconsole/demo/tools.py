@@ -213,10 +213,23 @@ def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
     if container is None:
         return 1, "", "Error: No such container"
     inside = argv[argv.index(container) + 1 :]
+    if "serve-look" in inside:
+        return 0, _servers(machine, container), ""
     if "serve-stop" in inside:
         for name in [n for n, j in machine.jobs.items() if j.container == container]:
             machine.cancel(name)
     return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
+
+
+def _servers(machine: Machine, container: str) -> str:
+    """As remote.vllm_processes finds them."""
+    found = []
+    for group, name in enumerate(list(machine.jobs), 100):
+        job = machine.look(name)
+        if job and job.status is None and job.container == container and job.story.ready_s:
+            words = "\x1f".join(job.argv)
+            found += [f"process {group} {group} {words}\x1f", f"job {group} {name}.pid"]
+    return "".join(f"{line}\n" for line in found)
 
 
 def spoken(machine: Machine, argv: tuple[str, ...]) -> str:

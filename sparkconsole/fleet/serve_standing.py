@@ -9,13 +9,15 @@ from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.fleet import Fleet, failed, told
-from sparkconsole.fleet.jobs import job_file, job_state
-from sparkconsole.fleet.serving import cause_text
+from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.serving import cause_text, log_lines, ranks_on
+from sparkconsole.model.engine import jobs_of
 from sparkconsole.model.job import Job
 from sparkconsole.model.launch import Backend, recalled
-from sparkconsole.model.serve import ServeProgress, advance
+from sparkconsole.model.serve import Failure, Phase, ServeProgress, advance
 from sparkconsole.model.site import Site
 from sparkconsole.parse.vllm_serve import first_cause, read_line
+from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.site import look
 
 TOKEN_S = 20.0
@@ -26,6 +28,7 @@ class State(StrEnum):
     """What was seen."""
 
     READY = "ready"
+    UNPROVED = "unproved"
     LOADING = "loading"
     WEDGED = "wedged"
     FAILED = "failed"
@@ -69,16 +72,20 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
                             remedy="sparkconsole launch --repair, then serve again", nodes=nodes)  # fmt: skip
     if fleet.head not in sites or not sites[fleet.head].running:
         return Standing(State.ABSENT, f"no container {container} runs", nodes=nodes)
-    found = await _server(fleet, port, jobs)
+    found = await _server(fleet, port, jobs, container, [n for n in needed if sites[n].running])
     return Standing(found.state, found.detail, found.model, found.node, found.remedy, nodes=nodes)
 
 
 def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tuple[str, ...]:
-    """With Ray and without, every node of the cluster takes part; solo and a lone rank need the head."""
+    """With Ray every node of the cluster takes part, without it those that have a rank; alone, the head."""
     head = sites.get(fleet.head)
     launch = recalled(head.found.labels) if head and head.found else None
-    solo = launch is not None and launch.backend is Backend.SOLO
-    return (fleet.head,) if solo or len(fleet.names) == 1 else fleet.names
+    if launch is not None and launch.backend is Backend.SOLO:
+        return (fleet.head,)
+    ranked = {fleet.head, *(job.node for job in jobs)}
+    if jobs and launch is not None and launch.backend is Backend.NONE:
+        return tuple(n for n in fleet.names if n in ranked)
+    return fleet.names
 
 
 def _said(site: Site) -> str:
@@ -87,43 +94,79 @@ def _said(site: Site) -> str:
     return "running" if site.found.running else f"ended with {site.found.exit_code}"
 
 
-async def _server(fleet: Fleet, port: int, jobs: Sequence[Job]) -> Standing:
-    from sparkconsole.remote.vllm import complete_one_token, healthy
+async def _server(
+    fleet: Fleet, port: int, jobs: Sequence[Job], container: str, nodes: Sequence[str]
+) -> Standing:
+    from sparkconsole.remote.vllm import Declined, complete_one_token, healthy
 
     shell = await fleet.shell(fleet.head)
     if await healthy(shell, port):
         try:
-            return Standing(
-                State.READY, f"port {port}", await complete_one_token(shell, port, timeout=TOKEN_S)
-            )
+            name = await complete_one_token(shell, port, timeout=TOKEN_S)
+            return Standing(State.READY, ", ".join((f"port {port}", *await _load(shell, port))), name)
+        except Declined as no:
+            return Standing(State.UNPROVED, no.cause, remedy=no.hint)
         except TimedOut:
             return Standing(State.WEDGED, f"it answers /health, but no token came within {TOKEN_S:.0f} s",
                             remedy="sparkconsole logs, then serve stop and serve again")  # fmt: skip
         except SparkError as error:
             return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
-    return await _unanswered(fleet, jobs)
+    return await _unanswered(fleet, port, jobs, container, nodes)
 
 
-async def _unanswered(fleet: Fleet, jobs: Sequence[Job]) -> Standing:
-    """Nobody answers on the port: it loads, it failed, or there is none."""
+async def _load(shell: Shell, port: int) -> tuple[str, ...]:
+    from sparkconsole.remote.vllm import metrics
+
+    with contextlib.suppress(SparkError):
+        said = (await metrics(shell, port)).said()
+        return (said,) if said else ()
+    return ()
+
+
+async def _unanswered(
+    fleet: Fleet, port: int, jobs: Sequence[Job], container: str, nodes: Sequence[str]
+) -> Standing:
+    """Nobody answers: a server loads, whoever started it; or the last start failed; or there is none."""
+    ranks = await ranks_on(fleet, container, nodes, port)
+    for job in reversed(jobs_of(ranks, container)):
+        with contextlib.suppress(SparkError):
+            return _under_way(await log_lines(fleet, job), job)
+    if ranks:
+        by_hand = f"{ranks[0].name} was started by hand and does not answer yet"
+        return Standing(State.LOADING, by_hand, ranks[0].name, ranks[0].node)
+    return await _ended(fleet, jobs)
+
+
+async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> Standing:
     for job in sorted(jobs, key=lambda j: int(j.details.get("rank", 0))):
         state = await job_state(fleet, job)
         if not state.known:
             continue
         lines: list[str] = []
         with contextlib.suppress(SparkError):
-            lines = (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
+            lines = await log_lines(fleet, job)
         if state.running:
-            return _loading(lines)
+            return _under_way(lines, job)
         cause = first_cause(lines)
-        detail = cause_text(cause) if cause else f"it ended with status {state.status}"
-        return Standing(State.FAILED, detail, node=job.node, remedy=cause.remedy if cause else "")
+        return (
+            _failed(job, cause)
+            if cause
+            else Standing(State.FAILED, f"it ended with status {state.status}", node=job.node)
+        )
     return Standing(State.ABSENT, "no server answers")
 
 
-def _loading(lines: Sequence[str]) -> Standing:
+def _failed(job: Job, cause: Failure) -> Standing:
+    return Standing(State.FAILED, cause_text(cause), node=job.node, remedy=cause.remedy)
+
+
+def _under_way(lines: Sequence[str], job: Job) -> Standing:
+    """A server that had come up and answers no more died, though its process may take long to end."""
     progress = ServeProgress()
     for line in lines:
         progress = advance(progress, read_line(line))
+    if progress.phase is Phase.SERVER and (cause := first_cause(lines)):
+        return _failed(job, cause)
     percent = f" {progress.percent:.0f} %" if progress.percent is not None else ""
-    return Standing(State.LOADING, f"{progress.phase.value}{percent} {progress.detail}".strip())
+    detail = f"{progress.phase.value}{percent} {progress.detail}".strip()
+    return Standing(State.LOADING, detail, str(job.details.get("name", "")))

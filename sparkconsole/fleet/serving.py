@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
+from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.job import Job
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.progress import Advance, Output, Remark, Report
@@ -20,6 +21,8 @@ from sparkconsole.remote.site import look
 
 PROBE_S = 0.5
 """Pause between looks at a server that said it started."""
+PROVE_S = 60.0
+"""The first completion may still compile something."""
 RANKS_S = 3.0
 """Pause between looks at the other ranks."""
 
@@ -63,6 +66,15 @@ async def find_stage(fleet: Fleet, container: str) -> Stage:
     return Stage(launch, nodes, addresses, sites)
 
 
+async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> tuple[LiveRank, ...]:
+    """The `vllm serve` of that port in the containers of these nodes, whoever started them."""
+    from sparkconsole.remote.vllm_processes import live_ranks
+
+    shells = [await fleet.shell(node) for node in nodes]
+    found = await asyncio.gather(*(live_ranks(shell, container) for shell in shells))
+    return tuple(rank for ranks in found for rank in ranks if rank.port == port)
+
+
 def _solo(head: Site) -> bool:
     launch = recalled(head.found.labels) if head.found else None
     return launch is not None and launch.backend is Backend.SOLO
@@ -93,8 +105,18 @@ class ServeFailed(SparkError):
     """A server that did not start, with its first real cause."""
 
 
-async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> str:
-    """Follows every rank until a completion came back; the served name. ServeFailed with the real cause."""
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A server that came up."""
+
+    name: str
+    """Under which it answers."""
+    doubt: str = ""
+    """Why no token could be asked of it; empty: one came back."""
+
+
+async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
+    """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
     lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
     others = [j for j in jobs if j is not lead]
     watch = _Watch(report, lead.node)
@@ -102,6 +124,7 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> str
     try:
         return await _until_ready(fleet, lead, others, watch, reader)
     except ServeFailed:
+        await _keep_logs(fleet, others, report)
         await clear(fleet, jobs, report)
         raise
     finally:
@@ -117,7 +140,7 @@ async def _read(fleet: Fleet, lead: Job, watch: _Watch) -> None:
 
 async def _until_ready(
     fleet: Fleet, lead: Job, others: Sequence[Job], watch: _Watch, reader: asyncio.Task[None]
-) -> str:
+) -> Up:
     looked = fleet.clock.monotonic()
     while True:
         if reader.done():
@@ -132,11 +155,27 @@ async def _until_ready(
         await fleet.clock.sleep(PROBE_S)
 
 
-async def _proved(fleet: Fleet, lead: Job) -> str:
-    from sparkconsole.remote.vllm import complete_one_token
+async def _proved(fleet: Fleet, lead: Job) -> Up:
+    from sparkconsole.remote.vllm import Declined, complete_one_token
 
     shell = await fleet.shell(lead.node)
-    return await complete_one_token(shell, int(lead.details["port"]), timeout=60)
+    try:
+        return Up(await complete_one_token(shell, int(lead.details["port"]), timeout=PROVE_S))
+    except Declined as no:
+        return Up(str(lead.details.get("name", "")), f"{no.cause}; {no.hint}")
+
+
+async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
+    """What the other ranks said goes into the journal before it is removed from their nodes."""
+    for job in jobs:
+        with contextlib.suppress(SparkError):
+            for line in await log_lines(fleet, job):
+                report(Output(job.node, line, quiet=True))
+
+
+async def log_lines(fleet: Fleet, job: Job) -> list[str]:
+    """All that a rank said so far."""
+    return (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
 
 
 async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _Watch) -> None:
@@ -157,7 +196,7 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
     logs: dict[str, Sequence[str]] = {}
     for job in jobs:
         with contextlib.suppress(SparkError):
-            logs[job.node] = (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
+            logs[job.node] = await log_lines(fleet, job)
     causes = {node: cause for node, log in logs.items() if (cause := first_cause(log))}
     if not causes and (cause := first_cause(lines)):
         causes = {jobs[0].node: cause}
@@ -166,7 +205,7 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
         return ServeFailed(
             f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
         )
-    node, first = min(causes.items(), key=lambda item: "exception" in item[1].why)
+    node, first = min(causes.items(), key=lambda item: not item[1].known)
     return ServeFailed(cause_text(first), hint=first.remedy, node=node)
 
 

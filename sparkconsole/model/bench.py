@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+SECRETS = ("VLLM_API_KEY", "HF_TOKEN")
+"""What the benchmark gets from the console's environment, unseen: the server's key, the hub's token."""
+OURS = ("--num-prompts", "--save-result", "--append-result", "--result-dir", "--result-filename")
+"""What the console has to know to judge and keep a result."""
 
 
 class BenchSpec(BaseModel):
@@ -31,6 +36,16 @@ class BenchSpec(BaseModel):
     seed: int = 0
     extra: tuple[str, ...] = ()
 
+    @field_validator("extra")
+    @classmethod
+    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            if word.partition("=")[0] in OURS:
+                raise ValueError(
+                    f"{word.partition('=')[0]} is the console's: say --num-prompts in front of the --"
+                )
+        return value
+
     @property
     def path(self) -> str:
         """The endpoint that goes with the backend."""
@@ -39,8 +54,10 @@ class BenchSpec(BaseModel):
 
 
 # The result is printed behind the report and its folder removed, also when it is cancelled: nothing stays.
+# A benchmark's clients read their key from OPENAI_API_KEY.
 RESULT_MARK = "sparkconsole-bench-result"
 _RUN = (
+    '[ -z "$VLLM_API_KEY" ] || export OPENAI_API_KEY="${OPENAI_API_KEY:-$VLLM_API_KEY}"; '
     "d=$(mktemp -d) || exit 1; trap 'rm -rf \"$d\"' EXIT; trap 'exit 143' HUP INT TERM; "
     '"$@" --save-result --result-dir "$d" --result-filename r.json; r=$?; '
     f'printf "\\n{RESULT_MARK} "; cat "$d/r.json" 2>/dev/null; exit $r'

@@ -31,10 +31,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "trust_remote_code": True,
             "gpu_memory_utilization": 0.7,
             "load_format": "fastsafetensors",
+            "offline": True,
         },
     }
 )
 """The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
+SECRETS = ("HF_TOKEN", "VLLM_API_KEY")
+"""What a server gets from the console's environment, unseen: the hub's token, and its clients' key."""
 
 
 class ServeSpec(BaseModel):
@@ -74,6 +77,8 @@ class ServeSpec(BaseModel):
         for flag in ("--host", "--port", "--served-model-name"):
             if _names(value, flag):
                 raise ValueError(f"{flag} belongs in front of the --")
+        if _names(value, "--api-key"):
+            raise ValueError("a key in a command can be read by everybody: put it into VLLM_API_KEY instead")
         return value
 
     @property
@@ -252,3 +257,5 @@ class Failure:
     remedy: str
     line: int = 0
     """Its place in the log, from 1."""
+    known: bool = True
+    """It is a cause with a name; else the first exception, or that a process died."""

@@ -14,10 +14,12 @@ class Cause:
     why: str
     remedy: str
     example: str
+    death: bool = False
+    """It only tells that a process died: what was thrown before it says more."""
 
 
-def _cause(pattern: str, why: str, remedy: str, example: str) -> Cause:
-    return Cause(re.compile(pattern), why, remedy, example)
+def _cause(pattern: str, why: str, remedy: str, example: str, *, death: bool = False) -> Cause:
+    return Cause(re.compile(pattern), why, remedy, example, death)
 
 
 CAUSES: tuple[Cause, ...] = (
@@ -170,12 +172,21 @@ CAUSES: tuple[Cause, ...] = (
         "a rank died on another node",
         "look at that node: sparkconsole logs, status",
         "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
+        death=True,
     ),
     _cause(
         r"Worker proc \S+ died unexpectedly|Worker failed with error '(?P<error>[^']*)'",
         "a rank died",
         "read what it said before",
         "ERROR Worker proc VllmWorker-1 died unexpectedly, shutting down executor.",
+        death=True,
+    ),
+    _cause(
+        r"RPC call to \w+ timed out",
+        "a rank no longer answers: its node is lost, or it hangs",
+        "look at that node: sparkconsole serve status, logs",
+        "TimeoutError: RPC call to sample_tokens timed out.",
+        death=True,
     ),
 )
 
@@ -187,6 +198,7 @@ CONSEQUENCES: tuple[re.Pattern[str], ...] = tuple(
         r"Connection reset by peer",
         r"^Traceback \(most recent call last\)",
         r"Failed core proc",
+        r"WorkerProc initialization failed due to an exception",
         r"Found ulimit of",
         r"Ignored error while|Will ignore error and continue",
     )

@@ -16,6 +16,9 @@ _TAG = re.compile(r"^\((?:[A-Za-z_]+\w*)(?: [^()]*)?\)\s*")
 _LOGGER = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?")
 _REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
 
+_CONCURRENCY = re.compile(
+    r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
+)
 _NOTHING = ServeEvent()
 _STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
     (phase, re.compile(pattern))
@@ -31,6 +34,7 @@ _STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
         (Phase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
         (Phase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
         (Phase.CACHE, r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)"),
+        (Phase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
         (Phase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
         (Phase.SERVER, r"Starting vLLM (?:API )?server"),
         (Phase.SERVER, r"Application startup complete\."),
@@ -54,20 +58,40 @@ def read_line(line: str) -> ServeEvent:
             groups = match.groupdict()
             percent = groups.get("percent")
             detail = groups.get("detail") or groups.get("memory") or ""
-            return ServeEvent(phase, float(percent) if percent else None, detail)
+            told = ", ".join(filter(None, (detail, _concurrency(text))))
+            return ServeEvent(phase, float(percent) if percent else None, told)
     return _NOTHING
 
 
+def _concurrency(text: str) -> str:
+    """How many of the longest requests fit: a line of its own up to 0.24, behind the cache's size later."""
+    match = _CONCURRENCY.search(text)
+    return f"{match['times']} requests of {match['length']} tokens" if match else ""
+
+
 def first_cause(lines: Iterable[str]) -> Failure | None:
-    """The first real cause in a log; None for a log without one. Consequences never count as causes."""
+    """The first real cause in a log; None for a log without one. Consequences never count as causes.
+
+    A known cause wins; else the first exception or death of a process, whichever came first.
+    """
     guess: Failure | None = None
     for number, line in enumerate(lines, 1):
         text = bare(line)
         if any(c.search(text) for c in CONSEQUENCES):
             continue
-        for cause in CAUSES:
-            if cause.pattern.search(text):
-                return Failure(text[:400], cause.why, cause.remedy, number)
-        if guess is None and EXCEPTION.match(text):
-            guess = Failure(text[:400], "vLLM ended with this exception", "read the lines above it", number)
+        cause = next((c for c in CAUSES if c.pattern.search(text)), None)
+        if cause is None:
+            guess = guess or _thrown(text, number)
+            continue
+        found = Failure(text[:400], cause.why, cause.remedy, number, known=not cause.death)
+        if found.known:
+            return found
+        guess = guess or found
     return guess
+
+
+def _thrown(text: str, number: int) -> Failure | None:
+    if not EXCEPTION.match(text):
+        return None
+    why, remedy = "vLLM ended with this exception", "read the lines above it"
+    return Failure(text[:400], why, remedy, number, known=False)

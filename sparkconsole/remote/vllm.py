@@ -1,6 +1,6 @@
 """The server's own HTTP API, over the node's connection. `/health` stays 200 for minutes after a rank died:
 
-only a completion proves that it serves.
+only a token proves that it serves.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.engine import EngineLoad
+from sparkconsole.parse.vllm_metrics import parse_metrics
 from sparkconsole.remote.http import http
 from sparkconsole.remote.shell import Shell
 
@@ -23,6 +25,10 @@ class Served:
     root: str
     """Where it came from: a path or a name on the hub."""
     max_model_len: int | None = None
+
+
+class Declined(SparkError):
+    """The server is up and will not be tried: it wants a key, or has no such API. Waiting changes nothing."""
 
 
 async def served(shell: Shell, port: int, *, timeout: float = 5.0) -> tuple[Served, ...]:
@@ -49,14 +55,37 @@ async def healthy(shell: Shell, port: int, *, timeout: float = 5.0) -> bool:
         return False
 
 
+async def version(shell: Shell, port: int, *, timeout: float = 5.0) -> str:
+    """The vLLM that answers there; empty where it does not say."""
+    data = await _json(shell, port, "GET", "/version", timeout)
+    return str(data.get("version", "")) if isinstance(data, dict) else ""
+
+
+async def metrics(shell: Shell, port: int, *, timeout: float = 5.0) -> EngineLoad:
+    """What the server has to do right now; SparkError when nobody answers."""
+    async with (
+        http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
+        session.get("/metrics", headers=_key()) as answer,
+    ):
+        answer.raise_for_status()
+        return parse_metrics(await answer.text())
+
+
 async def complete_one_token(shell: Shell, port: int, *, timeout: float = 10.0) -> str:
-    """The name of the model that just completed one token; SparkError or TimedOut when none did."""
+    """The name of the model that just completed one token, or embedded one where it only embeds.
+
+    SparkError or TimedOut when none did, Declined when the server will do neither.
+    """
     names = await models(shell, port, timeout=timeout)
     if not names:
         raise SparkError(f"the server on port {port} offers no model", node=shell.node)
     body = {"model": names[0], "prompt": "1", "max_tokens": 1, "temperature": 0}
-    answer = await _json(shell, port, "POST", "/v1/completions", timeout, body)
-    if not (isinstance(answer, dict) and answer.get("choices")):
+    try:
+        answer, proof = await _json(shell, port, "POST", "/v1/completions", timeout, body), "choices"
+    except Declined:
+        body = {"model": names[0], "input": "1"}
+        answer, proof = await _json(shell, port, "POST", "/v1/embeddings", timeout, body), "data"
+    if not (isinstance(answer, dict) and answer.get(proof)):
         raise SparkError(f"the server on port {port} answered without a completion", node=shell.node)
     return names[0]
 
@@ -64,11 +93,28 @@ async def complete_one_token(shell: Shell, port: int, *, timeout: float = 10.0) 
 async def _json(
     shell: Shell, port: int, method: str, path: str, timeout: float, body: dict[str, Any] | None = None
 ) -> Any:
-    key = os.environ.get("VLLM_API_KEY")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with (
         http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
-        session.request(method, path, json=body, headers=headers) as answer,
+        session.request(method, path, json=body, headers=_key()) as answer,
     ):
+        if answer.status in _DECLINES:
+            said = f"the server on port {port} answers {path} with {answer.status} {answer.reason}"
+            raise Declined(said, hint=_DECLINES[answer.status], node=shell.node)
         answer.raise_for_status()
-        return await answer.json(content_type=None)
+        try:
+            return await answer.json(content_type=None)
+        except ValueError as error:
+            raise SparkError(
+                f"port {port}{path} answered something else than JSON", node=shell.node
+            ) from error
+
+
+_NO_KEY = "put the key it was started with into VLLM_API_KEY here"
+_NO_API = "this model does not complete text: ask it in its own way"
+_DECLINES = {400: _NO_API, 401: _NO_KEY, 403: _NO_KEY, 404: _NO_API, 405: _NO_API, 501: _NO_API}
+"""Answers of a server that is up, and what they come from."""
+
+
+def _key() -> dict[str, str]:
+    key = os.environ.get("VLLM_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +12,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from pydantic import ValidationError
 
+from sparkconsole.config.paths import write_private
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.bench import RESULT_MARK, BenchSpec, bench_argv
+from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, Step, Tier
 from sparkconsole.model.progress import Advance, Output, Report
@@ -81,7 +84,7 @@ async def run(
     name
         Name of the containers; without it the cluster's.
     """
-    served = await _served(session, port)
+    server = await _served(session, port)
     said = {
         "num_prompts": num_prompts,
         "max_concurrency": max_concurrency,
@@ -94,13 +97,13 @@ async def run(
         "endpoint": endpoint,
         "port": port,
         "seed": seed,
-        "model": model or served[0],
-        "tokenizer": tokenizer or served[1],
+        "model": model or server["model"],
+        "tokenizer": tokenizer or (server["root"] if server["root"] != server["model"] else None),
         "extra": extra,
     }
-    job = _job(session, _spec(said), name or session.cluster.container)
+    job = _job(session, _spec(said), name or session.cluster.container, server)
     argv = ("docker", "exec", job.container, *job.argv)
-    step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, job=job)
+    step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
     return Deed(plan, lambda report: _carry(session, plan, job, report))
 
@@ -111,26 +114,33 @@ def _spec(said: dict[str, Any]) -> BenchSpec:
     except ValidationError as error:
         first = error.errors()[0]
         flag = str(first["loc"][0]).replace("_", "-")
-        raise WrongUsage(f"--{flag}: {first['msg']}", hint="sparkconsole bench run --help") from error
+        where = "behind --" if flag == "extra" else f"--{flag}"
+        why = first["msg"].removeprefix("Value error, ")
+        raise WrongUsage(f"{where}: {why}", hint="sparkconsole bench run --help") from error
 
 
-async def _served(session: Session, port: int) -> tuple[str, str | None]:
-    """The served name, and where its tokenizer is when the name alone does not lead there."""
-    from sparkconsole.remote.vllm import served
+async def _served(session: Session, port: int) -> dict[str, Any]:
+    """What is measured: the served name, where it came from, its longest request, and its vLLM."""
+    from sparkconsole.remote.vllm import served, version
 
     head = session.fleet.head
+    shell = await session.fleet.shell(head)
     try:
-        found = await served(await session.fleet.shell(head), port)
+        found = await served(shell, port)
     except SparkError as error:
         raise Refused(
             f"no model answers on port {port}: {error.cause}", hint="sparkconsole serve MODEL", node=head
         ) from error
     if not found:
         raise Refused(f"the server on port {port} offers no model", node=head)
-    return found[0].id, found[0].root if found[0].root != found[0].id else None
+    first = found[0]
+    told = {"model": first.id, "root": first.root, "max_model_len": first.max_model_len, "vllm": ""}
+    with contextlib.suppress(SparkError):
+        told["vllm"] = await version(shell, port)
+    return told
 
 
-def _job(session: Session, spec: BenchSpec, container: str) -> Job:
+def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str, Any]) -> Job:
     slug = "".join(c if c.isalnum() else "-" for c in spec.model.rsplit("/", 1)[-1].lower())[:40]
     return Job(
         id=f"bench-{slug}-{secrets.token_hex(4)}",
@@ -138,7 +148,12 @@ def _job(session: Session, spec: BenchSpec, container: str) -> Job:
         kind=JobKind.BENCH,
         argv=bench_argv(spec),
         container=container,
-        details={"model": spec.model, "num_prompts": spec.num_prompts, "spec": spec.model_dump(mode="json")},
+        details={
+            "model": spec.model,
+            "num_prompts": spec.num_prompts,
+            "spec": spec.model_dump(mode="json"),
+            "server": dict(server),
+        },
     )
 
 
@@ -166,14 +181,25 @@ async def _follow(session: Session, job: Job, report: Report) -> Answer:
         elif not line.startswith(RESULT_MARK):
             report(Output(job.node, line))
     state = await job_state(session.fleet, job)
-    answer = _judged(job, lines, state.status)
-    await forget_job(session.fleet, job)
-    return answer
+    try:
+        return _judged(session, job, lines, state.status)
+    finally:
+        await forget_job(session.fleet, job)
 
 
-def _judged(job: Job, lines: list[str], status: int | None) -> Answer:
+def _keep(session: Session, job: Job, raw: Mapping[str, Any]) -> str:
+    """vLLM's own result goes into a file beside the journal, whole; where it is."""
+    if not raw:
+        return ""
+    path = session.journal.folder.parent / "bench" / f"{job.id}.json"
+    write_private(path, json.dumps(raw, indent=1) + "\n")
+    return str(path)
+
+
+def _judged(session: Session, job: Job, lines: list[str], status: int | None) -> Answer:
     """vLLM's exit status alone says nothing: it is 0 with every request failed."""
     result, raw = parse_output(lines)
+    file = _keep(session, job, raw)
     if result is None or status != 0:
         why = first_error(lines) or (lines[-1] if lines else "it said nothing")
         ended = f"status {status}" if status is not None else "no status: it was killed"
@@ -186,7 +212,9 @@ def _judged(job: Job, lines: list[str], status: int | None) -> Answer:
         "model": job.details["model"],
         "spec": job.details["spec"],
         "result": result.as_data(),
+        "server": job.details.get("server", {}),
         "said": said,
+        "file": file,
     }
     if not short:
         return Answer(data, (_sheet(result.as_data()),))
@@ -231,13 +259,25 @@ class _Kept:
     when: str
     model: str
     result: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    """vLLM's own result, whole."""
 
 
 def _kept(session: Session) -> list[_Kept]:
     return [
-        _Kept(r.id, f"{r.started:%Y-%m-%d %H:%M}", str(r.outcome.get("model", "")), r.outcome["result"])
-        for r in session.journal.runs()
-        if any(j.kind is JobKind.BENCH for j in r.jobs) and r.outcome.get("result")
+        _Kept(
+            run.id,
+            f"{run.started:%Y-%m-%d %H:%M}",
+            str(run.outcome.get("model", "")),
+            run.outcome["result"],
+            run.outcome.get("spec", {}),
+            run.outcome.get("server", {}),
+            str(run.outcome.get("file", "")),
+        )
+        for run in session.journal.runs()
+        if any(j.kind is JobKind.BENCH for j in run.jobs) and run.outcome.get("result")
     ]
 
 
@@ -279,5 +319,15 @@ async def show(session: Here, id: str | None = None) -> Answer:  # noqa: A002 - 
     if not kept:
         raise WrongUsage("no such benchmark was kept", hint="sparkconsole bench list")
     chosen = kept[0]
-    data = {"id": chosen.id, "when": chosen.when, "model": chosen.model, "result": dict(chosen.result)}
-    return Answer(data, (f"{chosen.model}, {chosen.when}", _sheet(chosen.result)))
+    data = {
+        "id": chosen.id,
+        "when": chosen.when,
+        "model": chosen.model,
+        "spec": dict(chosen.spec),
+        "server": dict(chosen.server),
+        "result": dict(chosen.result),
+        "file": chosen.file,
+    }
+    version = f", vLLM {chosen.server['vllm']}" if chosen.server.get("vllm") else ""
+    whole = (f"all of it: {chosen.file}",) if chosen.file else ()
+    return Answer(data, (f"{chosen.model}, {chosen.when}{version}", _sheet(chosen.result), *whole))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import Annotated, Any
 
@@ -9,15 +10,18 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet import serve_stopping as stopping
 from sparkconsole.fleet import serving
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.serve_standing import Standing, serve_standing
+from sparkconsole.fleet.serving import Stage, Up
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.launch import Backend
-from sparkconsole.model.plan import Plan, Step, Tier, Verification
+from sparkconsole.model.plan import Plan, Step, Tier
 from sparkconsole.model.progress import Report
-from sparkconsole.model.serve import Rank, ServeSpec, notes, preset, serve_ranks
+from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, serve_ranks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -102,8 +106,8 @@ async def serve(
     spec = _spec(model, said, extra)
     container = name or session.cluster.container
     stage = await serving.find_stage(session.fleet, container)
-    if spec.port in stage.sites[stage.head].listening:
-        return await _there_already(session, spec, stage)
+    if (there := await _there_already(session, spec, stage)) is not None:
+        return there
     await _require_model(session, spec, stage)
     ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, stage.launch.master_port)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
@@ -122,25 +126,50 @@ def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec
         raise WrongUsage(f"{where}: {why}", hint="sparkconsole serve --help") from error
 
 
-async def _there_already(session: Session, spec: ServeSpec, stage: serving.Stage) -> Answer:
-    """The same model on the same port is what was asked for; anything else keeps its port."""
+async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | Deed | None:
+    """The same model on the same port is what was asked for, also while it starts; another keeps its port."""
     from sparkconsole.remote.vllm import models
 
-    try:
-        names = await models(await session.fleet.shell(stage.head), spec.port)
-    except SparkError:
-        names = ()
-    if spec.name not in names:
-        what = f"serves {', '.join(names)}" if names else "is no model server, or one that still starts"
-        raise Refused(
-            f"port {spec.port} is taken; who listens there {what}",
-            hint="another --port; or sparkconsole serve status, serve stop",
-            node=stage.head,
-        )
-    return _ready(session, spec.name, spec.port, ("it was served already; nothing was started",))
+    ranks = await serving.ranks_on(session.fleet, stage.launch.container, stage.nodes, spec.port)
+    listening = spec.port in stage.sites[stage.head].listening
+    if not ranks and not listening:
+        return None
+    names: tuple[str, ...] = ()
+    if listening:
+        with contextlib.suppress(SparkError):
+            names = await models(await session.fleet.shell(stage.head), spec.port)
+    if spec.name in names:
+        return _ready(session, spec.port, Up(spec.name), "it was served already; nothing was started")
+    jobs = jobs_of(ranks, stage.launch.container)
+    if not names and any(r.name == spec.name for r in ranks) and any(j.details["rank"] == 0 for j in jobs):
+        return _join(session, spec, jobs)
+    raise Refused(
+        f"port {spec.port} is taken; {_who(names, ranks)}",
+        hint="another --port; or sparkconsole serve status, serve stop",
+        node=stage.head,
+    )
 
 
-async def _require_model(session: Session, spec: ServeSpec, stage: serving.Stage) -> None:
+def _who(names: tuple[str, ...], ranks: tuple[LiveRank, ...]) -> str:
+    if names:
+        return f"who listens there serves {', '.join(names)}"
+    return f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
+
+
+def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
+    """A start that is under way is followed, whichever console began it."""
+    lead = jobs[-1]
+    plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
+
+    async def carry(report: Report) -> Answer:
+        if session.run is not None:
+            session.run = session.journal.add_jobs(session.run, jobs)
+        return await _follow(session, jobs, report)
+
+    return Deed(plan, carry)
+
+
+async def _require_model(session: Session, spec: ServeSpec, stage: Stage) -> None:
     """A path has to be in the container of every node that loads it."""
     if not spec.model.startswith("/"):
         return
@@ -184,6 +213,7 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
             sentence=f"serve {job.details['model']}, rank {job.details['rank']}",
             argv=("docker", "exec", job.container, *job.argv),
             needs=() if job.details["rank"] else workers,
+            secrets=SECRETS,
             job=job,
         )
         for job in jobs
@@ -202,14 +232,18 @@ async def _carry(session: Session, plan: Plan, jobs: tuple[Job, ...], report: Re
 
 
 async def _follow(session: Session, jobs: tuple[Job, ...], report: Report) -> Answer:
-    name = await serving.follow_start(session.fleet, jobs, report)
-    return _ready(session, name, int(jobs[0].details["port"]), ())
+    up = await serving.follow_start(session.fleet, jobs, report)
+    return _ready(session, int(jobs[0].details["port"]), up)
 
 
-def _ready(session: Session, name: str, port: int, remarks: tuple[str, ...]) -> Answer:
+def _ready(session: Session, port: int, up: Up, remark: str = "") -> Answer:
+    """Where it answers. Only what completed a token is called ready."""
     url = f"http://{session.cluster.head.address}:{port}/v1"
-    data = {"state": "ready", "model": name, "port": port, "url": url}
-    return Answer(data, (*remarks, f"{name} answers at {url}"))
+    state = "unproved" if up.doubt else "ready"
+    data = {"state": state, "model": up.name, "port": port, "url": url, "doubt": up.doubt}
+    doubt = f"it is up, but no token could be asked of it: {up.doubt}" if up.doubt else ""
+    parts = (remark, doubt, f"{up.name} answers at {url}")
+    return Answer(data, tuple(part for part in parts if part))
 
 
 @follower(JobKind.SERVE)
@@ -222,7 +256,7 @@ async def follow_serve(session: Session, run: Run, job: Job, report: Report) -> 
 
 @verb("serve status")
 async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
-    """Say how the served model stands: ready, loading, wedged, failed, lost or not running.
+    """Say how the served model stands: ready, unproved, loading, wedged, failed, lost or not running.
 
     Ready means that a completion came back just now. Exit code 0 when ready, 3 when a node is lost, else 1.
 
@@ -275,41 +309,24 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
         Name of the containers; without it the cluster's.
     """
     container = name or session.cluster.container
-    stage = await serving.find_stage(session.fleet, container)
-    jobs = tuple(j for j in _jobs(session, port) if j.container == container)
-    steps = tuple(_end(node, container) for node in stage.nodes)
-    plan = Plan(f"end the server in {container}", steps, Tier.RECOVERABLE)
-    return Deed(plan, lambda report: _carry_stop(session, plan, jobs, report))
+    scene = await stopping.look_for_servers(session.fleet, container, port)
+    known = {j.id: j for j in _jobs(session, port) if j.container == container}
+    jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
+    plan = stopping.serve_stop_plan(scene)
+    return Deed(plan, lambda report: _carry_stop(session, plan, scene, jobs, report))
 
 
-# The pattern is bracketed so that the shell that looks does not find itself.
-_PATTERN = "[v]llm serve|[V]LLM::"
-_END = """
-pkill -TERM -f "$1"; n=0
-while pgrep -f "$1" >/dev/null; do
-  n=$((n+1)); [ $n -eq 150 ] && pkill -KILL -f "$1"; [ $n -lt 250 ] || exit 20; sleep 0.2
-done
-"""
-
-
-def _end(node: str, container: str) -> Step:
-    inside = ("docker", "exec", container)
-    return Step(
-        id=f"end-{node}",
-        node=node,
-        sentence="end vllm serve and everything it started",
-        argv=(*inside, "sh", "-c", _END, "serve-stop", _PATTERN),
-        verify=Verification(
-            "no process of it is left", (*inside, "sh", "-c", '! pgrep -f "$1"', "look", _PATTERN)
-        ),
-        timeout_s=70,
-    )
-
-
-async def _carry_stop(session: Session, plan: Plan, jobs: tuple[Job, ...], report: Report) -> Answer:
+async def _carry_stop(
+    session: Session, plan: Plan, scene: stopping.Scene, jobs: tuple[Job, ...], report: Report
+) -> Answer:
     outcome = await carry_out(session.fleet, plan, report)
-    await serving.clear(session.fleet, jobs, report)
-    wrong = outcome.failures()
-    rows = [(o.step.node, "ended" if o.ok else o.detail) for o in outcome.outcomes]
-    data = {"stopped": not wrong, "nodes": dict(rows)}
-    return Answer(data, (Sheet.of(("node", "server"), rows),), 1 if wrong else 0)
+    await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
+    ends = await stopping.read_back(session.fleet, scene, outcome)
+    rows = [(e.node, e.said, e.memory()) for e in ends]
+    data = {
+        "stopped": all(e.ok for e in ends),
+        "nodes": {e.node: e.said for e in ends},
+        "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
+    }
+    code = 3 if scene.lost else 0 if data["stopped"] else 1
+    return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)

@@ -140,6 +140,7 @@ def test_more_ranks_than_gpus_are_refused_with_numbers(tensor: int | None, stage
         {"extra": ("--port", "9")},
         {"extra": ("--host=::1",)},
         {"extra": ("--served-model-name", "x")},
+        {"extra": ("--api-key", "secret")},
         {"unknown": 1},
     ],
 )
@@ -157,7 +158,8 @@ def test_the_examples_of_the_scripts_are_there_by_name() -> None:
     )
     (gpt,) = ranks(ServeSpec(**preset("gpt-oss-120b", {})), Backend.RAY)
     assert said(gpt) == (
-        "vllm serve openai/gpt-oss-120b --host 0.0.0.0 --port 8888 -tp 2 --gpu-memory-utilization 0.7 "
+        "env HF_HUB_OFFLINE=1 vllm serve openai/gpt-oss-120b --host 0.0.0.0 --port 8888 -tp 2 "
+        "--gpu-memory-utilization 0.7 "
         "--load-format fastsafetensors --trust-remote-code --distributed-executor-backend ray"
     )
 

@@ -76,10 +76,14 @@ def test_every_loader_tells_its_percent(line: str, percent: float, detail: str) 
 
 
 def test_the_kv_cache_in_one_line_and_in_two() -> None:
-    one = "GPU KV cache size: 649,728 tokens, Maximum concurrency for 1,024 tokens per request: 634.50x"
-    two = ["Available KV cache memory: 69.4 GiB", "GPU KV cache size: 649,728 tokens"]
-    assert followed([one]) == followed(two) == ServeProgress(Phase.CACHE, None, "649,728 tokens")
-    assert followed(two[:1]).detail == "69.4 GiB"
+    size, room = (
+        "GPU KV cache size: 649,728 tokens",
+        "Maximum concurrency for 1,024 tokens per request: 634.50x",
+    )
+    told = [followed(lines).detail for lines in ([f"{size}, {room}"], [size], [size, room])]
+    fits = "634.50 requests of 1,024 tokens"
+    assert told == [f"649,728 tokens, {fits}", "649,728 tokens", fits]
+    assert followed(["Available KV cache memory: 69.4 GiB"]) == ServeProgress(Phase.CACHE, None, "69.4 GiB")
 
 
 def test_usage_in_the_running_statistics_is_no_phase() -> None:
@@ -149,6 +153,16 @@ def test_a_named_cause_wins_over_an_unknown_exception_before_it() -> None:
     found = first_cause(["ValueError: something", "OSError: [Errno 98] Address already in use"])
     assert found is not None
     assert found.line == 2
+
+
+def test_what_was_thrown_wins_over_the_death_that_came_of_it() -> None:
+    death = "(EngineCore pid=1) ERROR 11-23 07:22:58 [x.py:9] Worker proc VllmWorker-0 died unexpectedly"
+    found = first_cause(["KeyError: 'x'", death])
+    assert found is not None
+    assert (found.text, found.known) == ("KeyError: 'x'", False)
+    found = first_cause([death, "KeyError: 'x'"])
+    assert found is not None
+    assert (found.line, found.known) == (1, False)
 
 
 def test_an_unknown_exception_is_better_than_nothing() -> None:

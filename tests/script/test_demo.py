@@ -139,7 +139,9 @@ def test_serve_twice_then_stop(console: Console, backend: str) -> None:
     assert (first["model"], first["state"]) == ("tiny", "ready")
     assert (status["model"], status["state"]) == ("tiny", "ready")
     assert again == first
-    assert stopped == {"stopped": True, "nodes": {"spark-01": "ended", "spark-02": "ended"}}
+    assert stopped["stopped"] is True
+    assert stopped["nodes"] == {"spark-01": "ended", "spark-02": "ended"}
+    assert all(before < after for before, after in stopped["available"].values()), "the memory is back"
 
 
 def test_a_server_that_was_stopped_is_not_running(console: Console) -> None:

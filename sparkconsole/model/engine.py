@@ -1,0 +1,99 @@
+"""What a serving engine has to do right now, and the `vllm serve` processes found in a container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sparkconsole.model.job import Job, JobKind
+
+VLLM_PORT = 8000
+"""Where `vllm serve` listens when it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """One reading, summed over engines; None where this vLLM did not say."""
+
+    running: int | None = None
+    waiting: int | None = None
+    kv_share: float | None = None
+    """Of the KV cache, 0 to 1; the fullest engine's."""
+    prompt_tokens: float | None = None
+    """Since it started, as are the generated ones."""
+    generated_tokens: float | None = None
+    prompt_rate: float | None = None
+    """Tokens a second, as the log averages them."""
+    generated_rate: float | None = None
+
+    def said(self) -> str:
+        """In a few words; empty when nothing is known."""
+        counts = ((self.running, "running"), (self.waiting, "waiting"))
+        parts = [f"{count} {what}" for count, what in counts if count is not None]
+        parts += [f"KV cache {self.kv_share:.0%}"] if self.kv_share is not None else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRank:
+    """One `vllm serve` that runs in a container."""
+
+    node: str
+    group: int
+    """Its process group, as the container numbers it."""
+    words: tuple[str, ...] = field(default=())
+    """Its command from `vllm` on."""
+    job: str = ""
+    """The console's job that it is; empty: somebody started it by hand."""
+
+    @property
+    def model(self) -> str:
+        """What it serves."""
+        rest = self.words[2:]
+        return rest[0] if rest and not rest[0].startswith("-") else value_of(rest, "--model") or ""
+
+    @property
+    def name(self) -> str:
+        """The name under which it answers."""
+        return value_of(self.words, "--served-model-name") or self.model
+
+    @property
+    def port(self) -> int:
+        """Where it answers, or the rank that leads it does."""
+        said = value_of(self.words, "--port") or ""
+        return int(said) if said.isdigit() else VLLM_PORT
+
+    @property
+    def rank(self) -> int:
+        """0 leads."""
+        said = value_of(self.words, "--node-rank") or ""
+        return int(said) if said.isdigit() else 0
+
+    def as_job(self, container: str) -> Job:
+        """The job that it is, so that it can be followed and ended like one of this console's own."""
+        details = {"model": self.model, "name": self.name, "port": self.port, "rank": self.rank}
+        return Job(
+            id=self.job,
+            node=self.node,
+            kind=JobKind.SERVE,
+            argv=self.words,
+            container=container,
+            details=details,
+        )
+
+
+def value_of(words: Sequence[str], flag: str) -> str | None:
+    """The value of a flag, said as `--flag VALUE` or `--flag=VALUE`; the last one counts, as for argparse."""
+    found = None
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if word == flag:
+            found = following
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def jobs_of(ranks: Iterable[LiveRank], container: str) -> tuple[Job, ...]:
+    """The jobs among them, the leading rank last, as they were started."""
+    ours = sorted((r for r in ranks if r.job), key=lambda r: -r.rank)
+    return tuple(rank.as_job(container) for rank in ours)

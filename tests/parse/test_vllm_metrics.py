@@ -1,0 +1,59 @@
+"""A server's load, from its metrics and from its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.model.engine import EngineLoad
+from sparkconsole.parse.vllm_metrics import parse_metrics, parse_statistics
+
+METRICS = """
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="m"} 2.0
+vllm:num_requests_running{engine="1",model_name="m"} 1.0
+vllm:num_requests_waiting{engine="0",model_name="m"} 0.0
+vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 9.0
+vllm:%s{engine="0",model_name="m"} 0.25
+vllm:%s{engine="1",model_name="m"} 0.5
+vllm:prompt_tokens_total{model_name="m"} 1500.0
+vllm:generation_tokens_total{model_name="m"} 7e2
+vllm:time_to_first_token_seconds_sum NaN
+process_open_fds 32.0
+"""
+OLD = (
+    "Engine 000: Avg prompt throughput: 370.6 tokens/s, Avg generation throughput: 18.7 tokens/s, "
+    "Running: 1 reqs, Waiting: 2 reqs, GPU KV cache usage: 0.3%, Prefix cache hit rate: 0.0%"
+)
+NEW = OLD.replace("GPU KV", "Deferred: 0 reqs, Preemptions: 4, GPU KV")
+
+
+@pytest.mark.parametrize("name", ["kv_cache_usage_perc", "gpu_cache_usage_perc"])
+def test_engines_are_summed_and_the_fullest_cache_counts(name: str) -> None:
+    found = parse_metrics(METRICS % (name, name))
+    assert found == EngineLoad(3, 0, 0.5, prompt_tokens=1500, generated_tokens=700)
+    assert found.said() == "3 running, 0 waiting, KV cache 50%"
+
+
+def test_what_is_not_said_is_not_known() -> None:
+    assert parse_metrics("<html>not found</html>") == EngineLoad()
+    assert EngineLoad().said() == ""
+
+
+@pytest.mark.parametrize("line", [OLD, NEW])
+def test_the_logs_statistics_whatever_stands_between(line: str) -> None:
+    found = parse_statistics(line)
+    assert found is not None
+    assert (found.running, found.waiting, found.prompt_rate, found.generated_rate) == (1, 2, 370.6, 18.7)
+    assert found.kv_share == pytest.approx(0.003)
+
+
+def test_another_line_is_no_statistics() -> None:
+    assert parse_statistics("Engine 000: vllm cache_config_info with initialization done") is None
+
+
+def test_metrics_of_others(captures_of_others: Path) -> None:
+    found = parse_metrics((captures_of_others / "vllm/metrics.txt").read_text())
+    assert (found.running, found.waiting, found.kv_share) == (0, 0, 0)
+    assert found.generated_tokens is not None

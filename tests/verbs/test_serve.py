@@ -1,0 +1,254 @@
+"""`serve`, `serve status` and `serve stop` as a person asks for them, over pretend machines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkconsole.config.inventory import Inventory
+from sparkconsole.errors import Refused, Unreachable, WrongUsage
+from sparkconsole.fleet.clock import RealClock
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.progress import nobody
+from sparkconsole.verbs.serve import serve, status, stop
+from sparkconsole.verbs.session import Deed, Options, Session
+from tests.pretend_nodes import PretendCluster, PretendNode
+
+LABEL = "org.sparkconsole.launch"
+JOBS = dict.fromkeys(("job-cancel", "job-forget"), (0, "", "")) | {"job-state": (0, "unknown", "")}
+
+
+def up(pretend: PretendCluster, backend: str = "ray") -> None:
+    nodes = [pretend.nodes["a"]] if backend == "solo" else list(pretend.nodes.values())
+    for node in nodes:
+        labels = {LABEL: f'{{"backend":"{backend}"}}', "org.sparkconsole.address": node.address}
+        node.start(**labels)
+        node.extra = dict(JOBS)
+
+
+@pytest.fixture
+async def pair() -> PretendCluster:
+    return PretendCluster("a", "b")
+
+
+@pytest.fixture
+async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session]:
+    async with pair.fleet() as fleet:
+        yield Session(Options(), Inventory(), pair.cluster, fleet, Journal(tmp_path / "state", RealClock()))
+
+
+def planned(result: Any) -> Deed:
+    assert isinstance(result, Deed)
+    return result
+
+
+def changed(node: PretendNode) -> list[tuple[str, ...]]:
+    """What was run there that is no look."""
+    looks = ("launch-site", "serve-look", "serve-gone", "job-state")
+    return [a for a in node.ran if a[:1] != ("sh",) and "test" not in a and not set(looks) & set(a)]
+
+
+# --- serve
+
+
+async def test_with_ray_the_head_serves_for_all(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    deed = planned(await serve(session, "org/m", "--foo", '{"a b": "$x"}'))
+    (step,) = deed.plan.steps
+    assert (step.node, step.argv[:5]) == ("a", ("docker", "exec", "vllm_node", "vllm", "serve"))
+    assert step.argv[-2:] == ("--foo", '{"a b": "$x"}')
+    assert step.job is not None
+    assert step.job.argv == step.argv[3:], "what runs is what was shown"
+    assert changed(pair.nodes["a"]) == changed(pair.nodes["b"]) == [], "planning starts nothing"
+
+
+async def test_without_ray_the_workers_start_first(session: Session, pair: PretendCluster) -> None:
+    up(pair, "none")
+    worker, lead = planned(await serve(session, "org/m")).plan.steps
+    assert (worker.node, lead.node) == ("b", "a")
+    assert lead.needs == (worker.id,)
+    assert "--headless" in worker.argv
+    assert lead.argv[lead.argv.index("--master-addr") + 1] == "192.168.177.11"
+
+
+async def test_alone_the_other_node_is_not_needed(session: Session, pair: PretendCluster) -> None:
+    up(pair, "solo")
+    pair.nodes["b"].lost = True
+    (step,) = planned(await serve(session, "org/m")).plan.steps
+    assert step.node == "a"
+    assert "-tp" not in step.argv
+
+
+async def test_tokens_go_along_unseen(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    (step,) = planned(await serve(session, "org/m")).plan.steps
+    assert set(step.secrets) == {"HF_TOKEN", "VLLM_API_KEY"}
+    with pytest.raises(WrongUsage, match="VLLM_API_KEY"):
+        await serve(session, "org/m", "--api-key", "secret")
+
+
+async def test_what_newer_versions_refuse_is_noted_and_passed_on(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    plan = planned(await serve(session, "org/m", "--swap-space", "16")).plan
+    assert plan.steps[0].argv[-2:] == ("--swap-space", "16")
+    assert any("--swap-space" in note for note in plan.notes)
+
+
+async def test_without_a_cluster_it_is_refused(session: Session) -> None:
+    with pytest.raises(Refused, match="no container vllm_node runs") as caught:
+        await serve(session, "org/m")
+    assert "launch" in caught.value.hint
+
+
+async def test_a_path_has_to_be_on_every_node(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].paths = {"/models/m/config.json"}
+    with pytest.raises(Refused, match=r"/models/m has no config\.json") as caught:
+        await serve(session, "/models/m")
+    assert caught.value.node == "b"
+    pair.nodes["b"].paths = {"/models/m/config.json"}
+    assert planned(await serve(session, "/models/m")).plan.steps
+
+
+async def test_a_port_that_something_else_has_is_refused(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].listening = {8888}
+    with pytest.raises(Refused, match="who listens there is no model server"):
+        await serve(session, "org/m")
+    assert planned(await serve(session, "org/m", port=8889)).plan.steps
+
+
+async def test_a_start_under_way_is_followed_whoever_began_it(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888", job="serve-m-1")
+    deed = planned(await serve(session, "org/m"))
+    assert deed.plan.steps == ()
+    assert "serve-m-1" in deed.plan.title
+
+
+@pytest.mark.parametrize(("model", "job"), [("org/other", "serve-x-1"), ("org/m", "")])
+async def test_another_start_and_one_by_hand_keep_their_port(
+    session: Session, pair: PretendCluster, model: str, job: str
+) -> None:
+    up(pair)
+    pair.nodes["a"].serve(model, "--port", "8888", job=job)
+    with pytest.raises(Refused, match=f"port 8888 is taken; a server of {model} starts there"):
+        await serve(session, "org/m")
+
+
+# --- serve status, with a journal that knows nothing
+
+
+async def test_a_start_of_another_console_is_seen_loading(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888", job="serve-m-1")
+    log = "Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01]\n"
+    pair.nodes["a"].extra["job-read"] = (0, log, "")
+    found = await status(session)
+    assert (found.data["state"], found.data["detail"], found.data["model"]) == (
+        "loading",
+        "weights 50 % 1/2",
+        "org/m",
+    )
+    assert found.exit_code == 1
+
+
+async def test_a_server_that_came_up_and_died_failed_though_its_process_ends_slowly(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888", job="serve-m-1")
+    log = "Application startup complete.\ntorch.OutOfMemoryError: CUDA out of memory.\n"
+    pair.nodes["a"].extra["job-read"] = (0, log, "")
+    found = await status(session)
+    assert found.data["state"] == "failed"
+    assert "unified memory" in found.data["detail"]
+
+
+async def test_a_start_by_hand_is_seen_too(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    found = await status(session)
+    assert found.data["state"] == "loading"
+    assert "by hand" in found.data["detail"]
+    assert (await status(session, port=8889)).data["state"] == "not running"
+
+
+# --- serve stop
+
+
+async def done(result: Any) -> Answer:
+    return await planned(result).carry(nobody)
+
+
+async def test_only_the_server_of_that_port_ends(session: Session, pair: PretendCluster) -> None:
+    up(pair, "solo")
+    head = pair.nodes["a"]
+    head.serve("org/m", "--port", "8888", group=40, job="serve-m-1")
+    head.serve("org/n", "--port", "8889", group=50)
+    deed = planned(await stop(session))
+    assert deed.plan.steps[0].argv[-2:] == ("these", "40")
+    answer = await deed.carry(nobody)
+    assert (answer.exit_code, answer.data["nodes"]) == (0, {"a": "ended"})
+    assert [group for group, _, _ in head.serving] == [50]
+
+
+async def test_the_last_server_takes_along_what_it_left(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    steps = {s.node: s for s in planned(await stop(session)).plan.steps}
+    assert steps["a"].argv[-2:] == ("all", "40")
+    assert steps["b"].argv[-1:] == ("all",)
+
+
+async def test_a_lost_node_is_unknown_and_holds_up_nothing(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    pair.nodes["b"].lost = True
+    answer = await done(await stop(session))
+    assert answer.exit_code == 3
+    assert answer.data["nodes"] == {"a": "ended", "b": "unknown: no route to it"}
+    assert answer.data["stopped"] is False
+    assert pair.nodes["a"].serving == []
+
+
+async def test_a_server_that_stays_is_said_so(session: Session, pair: PretendCluster) -> None:
+    up(pair, "solo")
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    pair.nodes["a"].extra["serve-stop"] = (0, "", "")
+    answer = await done(await stop(session))
+    assert answer.exit_code == 1
+    assert "no process of it is left: not so" in answer.data["nodes"]["a"]
+
+
+async def test_a_port_that_stays_taken_is_said_so(session: Session, pair: PretendCluster) -> None:
+    up(pair, "solo")
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    pair.nodes["a"].listening = {8888}
+    answer = await done(await stop(session))
+    assert (answer.exit_code, answer.data["nodes"]) == (1, {"a": "port 8888 is still in use"})
+
+
+async def test_a_container_that_is_the_server_is_not_shot_from_within(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair, "solo")
+    pair.nodes["a"].serve("org/m", "--port", "8888", group=1)
+    with pytest.raises(Refused, match="was started for") as caught:
+        await stop(session)
+    assert "sparkconsole stop" in caught.value.hint
+
+
+async def test_nothing_to_stop(session: Session, pair: PretendCluster) -> None:
+    with pytest.raises(Refused, match="no container vllm_node runs"):
+        await stop(session)
+    up(pair)
+    pair.nodes["a"].lost = True
+    with pytest.raises(Unreachable):
+        await stop(session)
