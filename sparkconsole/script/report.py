@@ -29,7 +29,9 @@ class Printer:
     def __init__(self, *, as_json: bool = False, verbose: bool = True) -> None:
         self.as_json, self.verbose = as_json, verbose
         self._out = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=True)
-        self._err = Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        # On a terminal a sentence breaks between words; in a file or a pipe every sentence stays one line.
+        whole = not sys.stderr.isatty()
+        self._err = Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=whole)
         self._bars: Progress | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._told: dict[tuple[str, str], int] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -13,42 +12,17 @@ from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.keeper import Keeper, pauses
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import Shell
+from tests.line_shell import LineShell
 
 NODE = Node(name="spark1", address="192.0.2.1")
 
 
-class Line:
+class Line(LineShell):
     """A connection that can be cut."""
 
-    node = "spark1"
-
     def __init__(self) -> None:
-        self.cut, self.closed_by_us = False, False
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = 30,
-        secrets: Mapping[str, str] | None = None,
-    ) -> Completed:
-        if self.cut:
-            raise Unreachable("the connection was lost", node=self.node)
-        return Completed(self.node, tuple(argv), 0)
-
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        yield ""
-
-    async def pipe(self, argv: Sequence[str]) -> Pipe:
-        raise NotImplementedError
-
-    async def open_socket(self, target: str) -> Endpoint:
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        self.closed_by_us = True
+        super().__init__("spark1")
 
 
 class Network:

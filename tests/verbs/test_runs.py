@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,36 +20,24 @@ from sparkconsole.model.job import Console, Job, JobKind, Run, RunState
 from sparkconsole.model.plan import Tier
 from sparkconsole.model.progress import Report, nobody
 from sparkconsole.remote import jobs as remote
-from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import Shell
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs import registry, runs
 from sparkconsole.verbs.registry import Verb
 from sparkconsole.verbs.session import Deed, Options, Session
+from tests.line_shell import LineShell
 
 GONE = Console(host="elsewhere", pid=1)
 
 
-class Machine:
+class Machine(LineShell):
     """A node with jobs: answers the job scripts the way a node does."""
 
     def __init__(self, node: str, running: Iterable[str] = (), ended: Iterable[str] = ()) -> None:
-        self.node, self.running, self.ended = node, set(running), set(ended)
-        self.cut = False
+        super().__init__(node)
+        self.running, self.ended = set(running), set(ended)
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = 30,
-        secrets: Mapping[str, str] | None = None,
-    ) -> Completed:
-        if self.cut:
-            raise Unreachable("the connection was lost", node=self.node)
-        said = self._answer(tuple(argv))
-        return Completed(self.node, tuple(argv), 0, said.encode())
-
-    def _answer(self, argv: tuple[str, ...]) -> str:
+    def answer(self, argv: tuple[str, ...]) -> str:
         name, job = argv[3], argv[4]
         if name == "job-state":
             return "running - 0" if job in self.running else "ended 0 9" if job in self.ended else "unknown"
@@ -59,18 +47,6 @@ class Machine:
         if name == "job-forget":
             self.ended.discard(job)
         return ""
-
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        yield ""
-
-    async def pipe(self, argv: Sequence[str]) -> Pipe:
-        raise NotImplementedError
-
-    async def open_socket(self, target: str) -> Endpoint:
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        pass
 
 
 def session_with(folder: Path, *machines: Machine) -> Session:
