@@ -111,6 +111,21 @@ class Plan:
         }
 
 
+def plan_lines(plan: Plan) -> list[str]:
+    """A plan as text."""
+    lines = [plan.title, *(f"  note: {note}" for note in plan.notes)]
+    for step in plan.steps:
+        lines.append(f"  {step.node}: {step.sentence}")
+        lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))
+        if step.folder:
+            lines.append(f"      < the folder {step.folder}, as a tar")
+        if step.stdin:
+            lines += [*(f"      {line}" for line in step.stdin.splitlines()), "      EOF"]
+        if step.undo:
+            lines.append(f"    undo: {step.undo_shown()}")
+    return lines
+
+
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
     """How one step ended."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sparkconsole.model.plan import Plan, StepOutcome
+from sparkconsole.model.text import hours, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,18 @@ Report = Callable[[News], None]
 
 def nobody(_: News) -> None:
     """A report that nobody reads."""
+
+
+def advance_text(news: Advance) -> str:
+    """`3/7`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
+    if news.unit == "%":
+        return f"{news.done:.0f} %"
+    show = size if news.unit == "B" else lambda n: f"{n:g}{news.unit and ' ' + news.unit}"
+    words = [show(news.done) + (f" of {show(news.total)}" if news.total is not None else "")]
+    if news.rate_per_s:
+        words.append(f"{show(news.rate_per_s)}/s")
+    if news.eta_s is not None:
+        words.append(f"{hours(news.eta_s)} left")
+    if news.elapsed_s is not None:
+        words.append(hours(news.elapsed_s))
+    return ", ".join(words)

@@ -13,9 +13,18 @@ from rich.text import Text
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.answer import Answer, Row, Sheet
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.progress import Advance, News, Output, PlanShown, Remark, StepBegan, StepEnded
-from sparkconsole.model.text import hours, printable, size
+from sparkconsole.model.plan import Plan, plan_lines
+from sparkconsole.model.progress import (
+    Advance,
+    News,
+    Output,
+    PlanShown,
+    Remark,
+    StepBegan,
+    StepEnded,
+    advance_text,
+)
+from sparkconsole.model.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -158,33 +167,3 @@ def sheet_table(sheet: Sheet) -> Table:
     for row in sheet.rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
-
-
-def plan_lines(plan: Plan) -> list[str]:
-    """A plan as text."""
-    lines = [plan.title, *(f"  note: {note}" for note in plan.notes)]
-    for step in plan.steps:
-        lines.append(f"  {step.node}: {step.sentence}")
-        lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))
-        if step.folder:
-            lines.append(f"      < the folder {step.folder}, as a tar")
-        if step.stdin:
-            lines += [*(f"      {line}" for line in step.stdin.splitlines()), "      EOF"]
-        if step.undo:
-            lines.append(f"    undo: {step.undo_shown()}")
-    return lines
-
-
-def advance_text(news: Advance) -> str:
-    """`3/7`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
-    if news.unit == "%":
-        return f"{news.done:.0f} %"
-    show = size if news.unit == "B" else lambda n: f"{n:g}{news.unit and ' ' + news.unit}"
-    words = [show(news.done) + (f" of {show(news.total)}" if news.total is not None else "")]
-    if news.rate_per_s:
-        words.append(f"{show(news.rate_per_s)}/s")
-    if news.eta_s is not None:
-        words.append(f"{hours(news.eta_s)} left")
-    if news.elapsed_s is not None:
-        words.append(hours(news.elapsed_s))
-    return ", ".join(words)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 
 from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable
 from sparkconsole.model.answer import Answer, Row
-from sparkconsole.model.job import Run, RunState
 from sparkconsole.model.plan import Plan, Tier
-from sparkconsole.model.progress import News, Output, Remark, StepEnded
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
 from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.running import carry
 from sparkconsole.verbs.session import Deed, Options, Session
 
 
@@ -101,55 +99,9 @@ async def _do(session: Session, request: Request, deed: Deed, printer: Printer) 
         return 0
     if not agreed(session.options, deed.plan):
         await _ask(deed.plan, printer)
-    session.run = began = session.journal.begin(request.words, session.cluster.name, deed.plan.as_data())
-    try:
-        answer = await deed.carry(partial(_report, session, printer))
-    except asyncio.CancelledError:
-        _left(session, began, printer)
-        raise
-    except SparkError as error:
-        _failed(session, began, error, printer)
-        raise
-    state = RunState.DONE if answer.exit_code == 0 else RunState.FAILED
-    session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
+    answer = await carry(session, request.words, deed, printer.news)
     printer.answer(answer)
     return answer.exit_code
-
-
-def _report(session: Session, printer: Printer, news: News) -> None:
-    """Everything that is shown is kept, but for the progress bars."""
-    if session.run is not None and (line := _kept(news)):
-        session.journal.append_output(session.run, line)
-    printer.news(news)
-
-
-def _kept(news: News) -> str:
-    match news:
-        case Output(node, line) | Remark(line, node):
-            return f"{node} {line}".strip()
-        case StepEnded(outcome):
-            mark = "done" if outcome.ok else f"failed: {outcome.detail}"
-            return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
-    return ""
-
-
-def _failed(session: Session, began: Run, error: SparkError, printer: Printer) -> None:
-    """A run whose jobs could not be asked stays open: unknown is not failed."""
-    run = session.run or began
-    if isinstance(error, Unreachable) and run.jobs:
-        printer.remark(f"its jobs may go on: sparkconsole runs attach {run.id}")
-        return
-    session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
-
-
-def _left(session: Session, began: Run, printer: Printer) -> None:
-    """The person let go: detached jobs go on and are named, anything else is over."""
-    run = session.run or began
-    printer.settle()
-    if run.jobs:
-        printer.remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}")
-        return
-    session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
 
 
 async def _ask(plan: Plan, printer: Printer) -> None:

@@ -144,9 +144,9 @@ async def exec_(
     return Deed(plan, partial(_executed, session, command, names, timeout))
 
 
-@verb("node shell", tier=Tier.RECOVERABLE)
+@verb("node shell")
 async def shell(session: Here, name: str, /) -> Deed:
-    """Opens an interactive shell on a machine with the system's own ssh.
+    """Opens an interactive shell on a machine with the system's own ssh; a read-only session has none.
 
     Parameters
     ----------
@@ -156,6 +156,8 @@ async def shell(session: Here, name: str, /) -> Deed:
     node = meant(session, name)
     if session.options.demo:
         raise Refused("the demo's machines have no shell")
+    if session.options.read_only:
+        raise Refused("what is typed in a shell can change the cluster, and this session is read-only")
     argv = ssh_argv(node)
     step = Step(node.name, CONSOLE, f"open a shell on {node.name}", argv)
     return Deed(Plan(f"Shell on {node.name}", (step,), Tier.LOOK), partial(_become, session, argv))

@@ -1,0 +1,359 @@
+"""The console: opens the session, watches the cluster, draws it twice a second, says what the person says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from sparkconsole.config.settings import Settings
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.clock import Clock, RealClock
+from sparkconsole.fleet.store import Event, Store
+from sparkconsole.fleet.watching import Watch
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.text import printable
+from sparkconsole.tui import prompt
+from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
+from sparkconsole.tui.theme import load_themes, variable_defaults
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views import make, view_class
+from sparkconsole.tui.work import Task, Work
+from sparkconsole.verbs.dispatch import understand
+from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.session import Options, Session
+
+SAMPLE_S, LOGS_S = 0.5, 0.1
+
+
+class Console(App[SparkError | None]):
+    """`sparkconsole` without a verb. `still`: samples only when told to, for tests and pictures."""
+
+    TITLE = "sparkconsole"
+    CSS_PATH = "console.tcss"
+    BINDINGS = bindings(GLOBAL)
+    MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
+    DEFAULT_MODE = "cluster"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    animation_level: ClassVar[str] = "none"  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        options: Options,
+        settings: Settings | None = None,
+        *,
+        opening: Callable[[Options], Any] = open_session,
+        still: bool = False,
+    ) -> None:
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.options, self.settings, self._opening, self._still = (
+            options,
+            settings or Settings(),
+            opening,
+            still,
+        )
+        self.store = Store(Cluster())
+        self.clock: Clock = RealClock()
+        self.session: Session | None = None
+        self.watch: Watch | None = None
+        self.work: Work | None = None
+        self.said: list[str] = []
+        """Command lines, oldest first."""
+        self.opened = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    # --- life
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """So that any theme of Textual's works too."""
+        return variable_defaults()
+
+    def on_mount(self) -> None:
+        """Paints first, connects then."""
+        self._choose_theme()
+        self._take_keymap()
+        self._live()
+        if not self._still:
+            self.set_interval(SAMPLE_S, self._sample)
+            self.set_interval(LOGS_S, self._sample_logs)
+
+    @work(name="session", exit_on_error=True)
+    async def _live(self) -> None:
+        """Session, watch and work live exactly as long as the console."""
+        try:
+            async with self._opening(self.options) as session:
+                self._take(session)
+                async with Watch(
+                    session.fleet,
+                    self.store,
+                    container=session.cluster.container,
+                    image=session.cluster.image,
+                ) as self.watch:
+                    self.opened.set()
+                    await self._leaving.wait()
+                    if self.work is not None:
+                        await self.work.aclose()
+        except SparkError as error:
+            self.exit(error)
+
+    def _take(self, session: Session) -> None:
+        self.session, self.clock = session, session.fleet.clock
+        self.store.regroup(session.cluster)
+        self.work = Work(session, self)
+        self.view.refresh_now()
+
+    async def on_unmount(self) -> None:
+        """Quitting stops nothing: connections are closed, detached jobs go on."""
+        self._leaving.set()
+        await self.workers.wait_for_complete([w for w in self.workers if w.name == "session"])
+
+    # --- drawing
+
+    @property
+    def view(self) -> View:
+        """The view under whatever dialog is open."""
+        return next(s for s in reversed(self.screen_stack) if isinstance(s, View))
+
+    def local_time(self) -> datetime:
+        """The wall clock as the person reads it."""
+        return self.clock.now().astimezone()
+
+    def _sample(self) -> None:
+        if isinstance(self.screen, View):
+            self.screen.sample_chrome()
+            self.screen.sample()
+
+    def _sample_logs(self) -> None:
+        if isinstance(self.screen, View):
+            self.screen.sample_logs()
+
+    def _choose_theme(self) -> None:
+        themes, wrong = load_themes()
+        for theme in themes:
+            self.register_theme(theme)
+        wanted = self.options.theme or self.settings.theme or "spark-dark"
+        if wanted not in self.available_themes:
+            known = ", ".join(sorted(t.name for t in themes))
+            wrong = (*wrong, f"there is no theme {wanted!r}; there are {known}")
+            wanted = "spark-dark"
+        self.theme = wanted
+        self._complain(wrong)
+
+    def _take_keymap(self) -> None:
+        keymap, wrong = keymap_of(self.settings.keys, contexts())
+        self.set_keymap(keymap)
+        self._complain(wrong)
+
+    def _complain(self, sentences: Iterable[str]) -> None:
+        """What a file of the person's says wrongly is said once and kept under the events."""
+        for sentence in sentences:
+            self.store.tell(Event(self.clock.now(), "warning", "config", sentence))
+            self.notify(printable(sentence), severity="warning", timeout=10, markup=False)
+
+    # --- words
+
+    def command_words(self) -> tuple[str, ...]:
+        """The console's own words that can be said here."""
+        keys = (*self.view.keys_here(), *(k for k in GLOBAL))
+        own = (k.id for k in keys if k.verb not in load())
+        return tuple(dict.fromkeys((*own, *(f"theme {name}" for name in sorted(self.available_themes)))))
+
+    def written(self, key: Key) -> str:
+        """How the key is written that does this now, the user's keymap included."""
+        found = [b for b in self.view._bindings.key_to_bindings.items() if any(x.id == key.id for x in b[1])]
+        return key.display or ", ".join(name for name, _ in found) or key.keys
+
+    def node_names(self) -> tuple[str, ...]:
+        """Every node of the cluster."""
+        return tuple(self.store.nodes)
+
+    def command(self, line: str) -> str:
+        """Does what a `:` line says; a sentence when it is not in the grammar, and then nothing is done."""
+        try:
+            words = prompt.split(line)
+        except ValueError:
+            return "a quote is not closed"
+        if words and words[0] == "theme" and len(words) == 2:
+            return self._theme(words[1], line)
+        key = next((k for k in (*self.view.keys_here(), *GLOBAL) if line.strip() == k.id), None)
+        if key is not None and key.verb not in load():
+            self.said = prompt.remembered(self.said, line)
+            self.call_later(self.view.run_action, key.action)
+            return ""
+        try:
+            understand(words)
+        except SparkError as error:
+            return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
+        self.said = prompt.remembered(self.said, line)
+        self.say(words)
+        return ""
+
+    def _theme(self, name: str, line: str) -> str:
+        if name not in self.available_themes:
+            return f"there is no theme {name}"
+        self.theme = name
+        self.said = prompt.remembered(self.said, line)
+        return ""
+
+    def say(self, words: Sequence[str], *, shown: bool = False) -> None:
+        """Says words on the person's behalf: looks answer, deeds ask first and then run in the background."""
+        self._say(tuple(words), shown)
+
+    @work(group="words", exit_on_error=True)
+    async def _say(self, words: tuple[str, ...], shown: bool) -> None:
+        await self.opened.wait()
+        if words[:2] == ("node", "shell"):
+            await self._shell(words)
+        elif self.work is not None:
+            await self.work.say(words, shown=shown)
+
+    async def _shell(self, words: tuple[str, ...]) -> None:
+        """A shell takes the whole terminal and gives it back."""
+        from sparkconsole.tui.shell import open_shell
+
+        await open_shell(self, words)
+
+    # --- the face of work
+
+    def confirm(self, words: Sequence[str], plan: Plan) -> asyncio.Future[bool]:
+        """Shows the plan and asks."""
+        from sparkconsole.tui.dialogs.confirm import Confirm
+
+        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def tell(agreed: bool | None) -> None:
+            if not said.done():
+                said.set_result(bool(agreed))
+
+        self.push_screen(Confirm(words, plan, dry_run=self.options.dry_run), tell)
+        return said
+
+    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
+        """In a sheet above the view."""
+        from sparkconsole.tui.dialogs.answer import AnswerSheet
+
+        self.push_screen(AnswerSheet(" ".join(words), answer))
+
+    def show_task(self, task: Task) -> None:
+        """Its steps and output, above the view."""
+        from sparkconsole.tui.dialogs.task import TaskScreen
+
+        self.push_screen(TaskScreen(task))
+
+    def show_error(self, error: SparkError) -> None:
+        """What went wrong and what to do next, for a while on the screen and for good under the events."""
+        where = f"{error.node}: " if error.node else ""
+        self.store.tell(
+            Event(self.clock.now(), "error", error.node or "console", f"{error.cause} {error.hint}".strip())
+        )
+        text = printable(f"{where}{error.cause}" + (f"\n→ {error.hint}" if error.hint else ""))
+        self.notify(text, severity="error", timeout=12, markup=False)
+
+    async def ended(self, task: Task) -> None:
+        """Says how a piece of work ended; the cluster may be another one now."""
+        if self._leaving.is_set() or self.session is None or self.watch is None:
+            return
+        await self._regroup()
+        level, text = _verdict(task)
+        self.store.tell(Event(self.clock.now(), level, task.words[0], text))
+        severity = "error" if level == "error" else "information"
+        self.notify(printable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
+        self.watch.refresh()
+
+    async def _regroup(self) -> None:
+        assert self.session is not None  # noqa: S101 - its callers looked
+        assert self.watch is not None  # noqa: S101
+        if tuple(self.store.nodes) != self.session.fleet.names:
+            self.store.regroup(self.session.cluster)
+            await self.watch.regroup(self.session.cluster)
+
+    # --- keys that hold everywhere
+
+    async def action_view(self, name: str) -> None:
+        """`1` to `8`"""
+        await self.switch_mode(name)
+
+    def action_command(self) -> None:
+        """`:`"""
+        self.view.query_one(prompt.Prompt).open(filtering=False)
+
+    def action_filter(self) -> None:
+        """`/`"""
+        self.view.query_one(prompt.Prompt).open(filtering=True)
+
+    def action_back(self) -> None:
+        """`esc`: the open line, the zoom, the view's own layer, then the page before."""
+        view = self.view
+        if view.maximized is not None:
+            view.minimize()
+        elif not view.peel() and len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_refresh(self) -> None:
+        """`r`"""
+        if self.watch is not None:
+            self.watch.refresh()
+        self.view.refresh_now()
+
+    def action_zoom(self) -> None:
+        """`z`"""
+        view = self.view
+        if view.maximized is not None:
+            view.minimize()
+        elif view.focused is not None:
+            view.maximize(view.focused)
+
+    def action_task(self) -> None:
+        """`t`"""
+        if self.work is not None and self.work.tasks:
+            self.show_task((self.work.running or self.work.tasks)[-1])
+
+    def action_help(self) -> None:
+        """`?`"""
+        from sparkconsole.tui.dialogs.help import Help
+
+        self.push_screen(Help(self.view))
+
+    def action_quit(self) -> None:  # type: ignore[override]
+        """`q` leaves a page, and on the top level the console; it asks while work is attached."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        elif self.work is not None and self.work.running:
+            from sparkconsole.tui.dialogs.leave import Leave
+
+            self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
+        else:
+            self.exit()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette's own entries; the verbs come from tui.palette."""
+        yield from ()
+
+
+def contexts() -> dict[str, tuple[Key, ...]]:
+    """Which keys hold together: the global ones under "", and every view's own."""
+    from sparkconsole.tui.views import PAGES
+
+    return {"": GLOBAL, **{name: view_class(name).KEYS for name in PAGES}}
+
+
+def _verdict(task: Task) -> tuple[str, str]:
+    if task.error is not None:
+        return "error", f"{task.title}: {task.error}"
+    if task.answer is not None and task.answer.exit_code:
+        return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
+    return "done", f"{task.title}: done"
+
+
+__all__ = ["Console", "contexts"]

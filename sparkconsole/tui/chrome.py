@@ -1,0 +1,134 @@
+"""What stands around every view: the title bar, the tabs and the line of keys. All of it takes the mouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual.widgets import Static
+
+from sparkconsole.fleet.store import Store
+from sparkconsole.model.progress import advance_text
+from sparkconsole.model.text import printable
+from sparkconsole.tui.keys import VIEWS, Key
+
+if TYPE_CHECKING:
+    from sparkconsole.tui.app import Console
+    from sparkconsole.tui.view import View
+
+
+class TitleBar(Static):
+    """Where we are on the left, how the cluster stands on the right; work under way in between."""
+
+    def sample(self, view: View) -> None:
+        """Draws it again when it says something else."""
+        self._say(title_text(view, self.size.width or 80))
+
+    def _say(self, text: Text) -> None:
+        if text != getattr(self, "_said", None):
+            self._said = text
+            self.update(text)
+
+
+class Tabs(Static):
+    """The eight views; the current one stands in brackets, so that colour is not needed to see it."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(tabs_text(current))
+
+
+class KeyLine(Static):
+    """The keys of the view that work right now."""
+
+    LAST: ClassVar[tuple[str, ...]] = ("command", "help")
+
+    def sample(self, view: View) -> None:
+        """Draws it again when other keys work."""
+        text = keys_text(view.keys_here(), self.size.width or 80)
+        if text != getattr(self, "_said", None):
+            self._said = text
+            self.update(text)
+
+
+def title_text(view: View, width: int) -> Text:
+    """`sparkconsole · lab › spark-02     2/2 up · ray 2/2 · 10:42`."""
+    console = view.console
+    left = Text(" sparkconsole", style="bold")
+    if console.options.demo:
+        left.append(" DEMO ", style="reverse bold")
+    if console.options.read_only:
+        left.append(" read-only ", style="reverse")
+    cluster = console.session.cluster.name if console.session else "…"
+    left.append(f" · {printable(cluster)}{view.crumb()}")
+    right = " · ".join((*_work(console), *_standing(console.store), f"{console.local_time():%H:%M}"))
+    room = width - cell_len(left.plain) - 2
+    told = Text(printable(right))
+    told.truncate(max(room, 0), overflow="ellipsis")
+    left.append(" " * max(1, width - cell_len(left.plain) - cell_len(told.plain) - 1))
+    return left.append_text(told)
+
+
+def _work(console: Console) -> tuple[str, ...]:
+    """One line of progress of the newest work under way."""
+    running = console.work.running if console.work else ()
+    if not running:
+        return ()
+    task = running[-1]
+    latest = task.latest()
+    more = f" +{len(running) - 1}" if len(running) > 1 else ""
+    progress = f" {advance_text(latest)}" if latest else ""
+    return (f"▶ {task.words[0]}{progress}{more}",)
+
+
+def _standing(store: Store) -> tuple[str, ...]:
+    if not store.nodes:
+        return ("no nodes",)
+    told = [f"{len(store.up())}/{len(store.nodes)} up"]
+    members = [n.ray_alive for n in store.nodes.values() if n.ray_alive is not None]
+    if members:
+        told.append(f"ray {sum(members)}/{len(store.nodes)}")
+    return tuple(told)
+
+
+def tabs_text(current: str) -> Text:
+    """`[1 Cluster]  2 Logs  …`, each a click away."""
+    text = Text(" ")
+    for number, name in enumerate(VIEWS, 1):
+        label = f"{number} {name.title()}"
+        here = name == current
+        style = Style(bold=here, meta={"@click": f"app.view({name!r})"})
+        text.append(f"[{label}] " if here else f" {label} ", style=style)
+    return text
+
+
+def keys_text(keys: tuple[Key, ...], width: int) -> Text:
+    """As many of the shown keys as there is room for; the command line and the help always."""
+    shown = [k for k in keys if k.shown]
+    last = [k for k in shown if k.id in KeyLine.LAST]
+    room = width - 2 - sum(_width(k) for k in last)
+    text = Text(" ")
+    for key in (k for k in shown if k not in last):
+        room -= _width(key)
+        if room < 0:
+            break
+        _append(text, key)
+    for key in last:
+        _append(text, key)
+    return text
+
+
+def _written(key: Key) -> str:
+    return key.display or key.keys.split(",")[0].replace("ctrl+", "^")
+
+
+def _width(key: Key) -> int:
+    return len(_written(key)) + len(key.label) + 3
+
+
+def _append(text: Text, key: Key) -> None:
+    meta = {"@click": f"screen.press({key.id!r})"}
+    text.append(_written(key), style=Style(bold=True, meta=meta))
+    text.append(f" {key.label}", style=Style(meta=meta))
+    text.append("  ")

@@ -1,0 +1,50 @@
+"""Before leaving while work is attached: what goes on without the console, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from sparkconsole.model.text import printable
+from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.work import Task
+
+
+class Leave(Dialog[bool]):
+    """Answers True when the person leaves all the same."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__()
+        self._tasks = tuple(tasks)
+
+    def compose(self) -> ComposeResult:
+        """One line per piece of work."""
+        with Vertical(classes="dialog") as panel:
+            panel.border_title = "Leave?"
+            yield Static(self.text(), markup=False, classes="part")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Stay  esc", id="stay", compact=True)
+                yield Button("Leave", id="leave", variant="warning", compact=True)
+
+    def on_mount(self) -> None:
+        """Enter at once stays."""
+        self.query_one("#stay", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The answer."""
+        self.dismiss(event.button.id == "leave")
+
+    def text(self) -> str:
+        """What is under way and what becomes of it."""
+        told = [f"▶ {printable(t.title)}: {_fate(t)}" for t in self._tasks]
+        return "\n".join((*told, "", "Served models and started containers keep running."))
+
+
+def _fate(task: Task) -> str:
+    run = task.session.run if task.session else None
+    if run is not None and run.jobs:
+        return f"goes on; sparkconsole runs attach {run.id} follows it again"
+    return "is let go of where it stands" if task.plan else "ends; it only looks"

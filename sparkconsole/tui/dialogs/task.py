@@ -1,0 +1,82 @@
+"""One piece of work: its steps, how far they are, and its output; `X` ends what it left running."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Static
+
+from sparkconsole.model.answer import Sheet
+from sparkconsole.model.progress import advance_text
+from sparkconsole.model.text import hours, printable
+from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.show.sheet import sheet_lines
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.work import Task
+
+MARKS = {"running": "▶", "done": "✔", "failed": "✖", "": "○"}
+
+
+class TaskScreen(Dialog[None]):
+    """Drawn twice a second while it is open."""
+
+    BINDINGS = [Binding("X", "stop", "stop", id="runs.stop")]  # noqa: RUF012
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task, self._seen = task, -1
+
+    def compose(self) -> ComposeResult:
+        """Steps above, output below."""
+        with Vertical(classes="dialog -full-dialog") as panel:
+            panel.border_title = printable(" ".join(self.task.words)).replace("[", r"\[")
+            panel.border_subtitle = "esc close, it goes on · X stop · y copy output"
+            with VerticalScroll(classes="task-steps"):
+                yield Static(id="task-steps", markup=False)
+            yield LogView(self.task.output)
+
+    def on_mount(self) -> None:
+        """The output takes the keys."""
+        self.query_one(LogView).focus()
+        self.sample()
+        self.set_interval(0.5, self.sample)
+
+    def sample(self) -> None:
+        """Draws what changed."""
+        if self.task.running or self._seen != self.task.version:
+            self._seen = self.task.version
+            self.query_one("#task-steps", Static).update(task_text(self.task))
+        self.query_one(LogView).sample()
+
+    def action_stop(self) -> None:
+        """Asks to end what runs; a stream is just let go of."""
+        work = self.console.work
+        if work is None or not self.task.running:
+            return
+        if self.task.run_id and self.task.session and self.task.session.run and self.task.session.run.jobs:
+            self.console.say(("runs", "stop", self.task.run_id))
+        else:
+            work.cancel(self.task)
+
+    def text(self) -> str:
+        """The output."""
+        return self.query_one(LogView).all_text()
+
+
+def task_text(task: Task) -> Text:
+    """State, steps with their marks, and what is advancing."""
+    text = Text(
+        f"{MARKS.get(task.state.value, '▶')} {task.state.value} {hours(task.elapsed_s)}\n", style="bold"
+    )
+    for step in task.plan.steps if task.plan else ():
+        mark = MARKS[task.steps.get(step.id, "")]
+        text.append(f"{mark} {printable(step.node)}  {printable(step.sentence)}\n")
+    for news in task.advances.values():
+        text.append(f"  {printable(news.node)} {printable(news.what)}: {advance_text(news)}\n")
+    if task.error is not None:
+        text.append(f"✖ {printable(str(task.error))}\n")
+    for part in task.answer.parts if task.answer else ():
+        text.append("\n".join(sheet_lines(part) if isinstance(part, Sheet) else [printable(part)]) + "\n")
+    return text

@@ -1,0 +1,173 @@
+"""The line at the bottom: `:` takes a verb with completion and history, `/` filters what the view shows."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.events import Blur
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from sparkconsole.model.text import printable
+from sparkconsole.tui.complete import completions
+
+if TYPE_CHECKING:
+    from sparkconsole.tui.app import Console
+
+HISTORY = 200
+
+
+class CommandSuggester(Suggester):
+    """The first completion of what was typed, greyed behind the cursor; the right arrow takes it."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._prompt = prompt
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole line that is suggested."""
+        if self._prompt.filtering or not value.strip():
+            return None
+        found = completions(value, self._prompt.console.command_words(), self._prompt.console.node_names())
+        return next(iter(found), None)
+
+
+class CommandInput(Input):
+    """Up and down walk through what was said before; tab takes the suggestion."""
+
+    BINDINGS: ClassVar = [
+        Binding("up", "older", show=False),
+        Binding("down", "newer", show=False),
+        Binding("tab", "cursor_right", show=False),
+        Binding("escape", "leave", show=False),
+    ]
+
+    @dataclass
+    class Left(Message):
+        """The person left the line."""
+
+    def action_older(self) -> None:
+        """The line said before this one."""
+        self._prompt.walk(-1)
+
+    def action_newer(self) -> None:
+        """The line said after this one."""
+        self._prompt.walk(1)
+
+    def action_leave(self) -> None:
+        """Closes the line."""
+        self.post_message(self.Left())
+
+    def on_blur(self, _: Blur) -> None:
+        """A line that lost the focus is closed."""
+        self.post_message(self.Left())
+
+    @property
+    def _prompt(self) -> Prompt:
+        return cast("Prompt", self.parent)
+
+
+class Prompt(Vertical):
+    """Hidden until `:` or `/`."""
+
+    filtering: bool = False
+
+    def compose(self) -> ComposeResult:
+        """A line for what was wrong, and the input."""
+        yield Static("", id="prompt-note", markup=False)
+        yield CommandInput(
+            id="prompt-input", suggester=CommandSuggester(self), select_on_focus=False, compact=True
+        )
+
+    def open(self, *, filtering: bool, text: str = "") -> None:
+        """Takes the focus."""
+        self.filtering = filtering
+        self._at: int | None = None
+        self.note("")
+        self.add_class("-open")
+        line = self.query_one(CommandInput)
+        line.placeholder = (
+            "text to look for" if filtering else "a verb, as on the command line; tab completes"
+        )
+        line.border_title = None
+        line.value = text
+        line.cursor_position = len(text)
+        line.focus()
+
+    def note(self, text: str) -> None:
+        """A sentence above the line; empty takes it away."""
+        note = self.query_one("#prompt-note", Static)
+        note.update(printable(text))
+        note.set_class(bool(text), "-told")
+
+    def walk(self, step: int) -> None:
+        """Through the history."""
+        said = self.console.said
+        if self.filtering or not said:
+            return
+        at = (len(said) if self._at is None else self._at) + step
+        self._at = min(max(at, 0), len(said))
+        line = self.query_one(CommandInput)
+        line.value = said[self._at] if self._at < len(said) else ""
+        line.cursor_position = len(line.value)
+
+    def on_command_input_left(self) -> None:
+        """Esc keeps what the filter shows and drops a half-typed command."""
+        self.close()
+
+    def close(self) -> None:
+        """Gives the focus back."""
+        if not self.has_class("-open"):
+            return
+        self.remove_class("-open")
+        line = self.query_one(CommandInput)
+        if line.has_focus:
+            self.screen.set_focus(None)
+            self.screen.focus_next()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A filter works while it is typed."""
+        event.stop()
+        if self.filtering and self.has_class("-open"):
+            self.console.view.apply_filter(event.value)
+        elif self.has_class("-open"):
+            self.note("")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """A command that is not in the grammar stays in the line, with what was wrong above it."""
+        event.stop()
+        if self.filtering or not event.value.strip():
+            self.close()
+            return
+        wrong = self.console.command(event.value)
+        if wrong:
+            self.note(wrong)
+            return
+        self.close()
+
+    @property
+    def console(self) -> Console:
+        """The app, as what it is."""
+        return cast("Console", self.app)
+
+
+def remembered(said: Sequence[str], line: str) -> list[str]:
+    """The history with one more line at its end; a line is kept once."""
+    return [*(s for s in said if s != line), line][-HISTORY:]
+
+
+def split(line: str) -> list[str]:
+    """The words of a line, as a shell would split them; ValueError for an open quote."""
+    return shlex.split(line)
+
+
+def joined(words: Iterable[str]) -> str:
+    """The line that says these words."""
+    return shlex.join(words)

@@ -1,0 +1,108 @@
+"""What every view has: title, tabs, body, status, keys. A view is sampled only while it can be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
+from sparkconsole.tui.keys import GLOBAL, Key, bindings
+from sparkconsole.tui.prompt import Prompt
+
+if TYPE_CHECKING:
+    from sparkconsole.tui.app import Console
+
+
+class View(Screen[None]):
+    """Subclasses say NAME, KEYS, `compose_body` and `sample`."""
+
+    NAME: ClassVar[str] = ""
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.BINDINGS = [*bindings(cls.KEYS), *(b for b in cls.__dict__.get("BINDINGS", ()))]
+        super().__init_subclass__(**kwargs)
+
+    def compose(self) -> ComposeResult:
+        """The chrome around `compose_body`."""
+        yield TitleBar()
+        yield Tabs(self.NAME)
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield Prompt()
+        yield KeyLine()
+        yield Static("sparkconsole needs 60x16; this terminal is smaller", id="too-small", markup=False)
+
+    def compose_body(self) -> ComposeResult:
+        """The view's own widgets."""
+        yield from ()
+
+    def sample(self) -> None:
+        """Draws what changed; called twice a second while the view is on the screen."""
+
+    def sample_logs(self) -> None:
+        """Draws new lines; called ten times a second while the view is on the screen."""
+
+    def crumb(self) -> str:
+        """What stands behind the cluster's name in the title: `› spark-02`; empty on the top level."""
+        return ""
+
+    def selected_nodes(self) -> tuple[str, ...]:
+        """The marked nodes, else the one under the cursor; empty where no node can be selected."""
+        return ()
+
+    def apply_filter(self, text: str) -> None:
+        """Shows only what has that text; the empty text shows everything."""
+
+    def peel(self) -> bool:
+        """Takes one layer of the view's own off; False when there was none."""
+        return False
+
+    @property
+    def console(self) -> Console:
+        """The app, as what it is."""
+        return cast("Console", self.app)
+
+    def keys_here(self) -> tuple[Key, ...]:
+        """Every key that works now: the view's, then the global ones; without what read-only removes."""
+        every = (*self.KEYS, *GLOBAL)
+        return tuple(k for k in every if not (k.changes and self.console.options.read_only))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Read-only consoles have no key that changes the cluster."""
+        if any(k.action == action and k.changes for k in self.KEYS):
+            return not self.console.options.read_only
+        return super().check_action(action, parameters)
+
+    async def action_press(self, key_id: str) -> None:
+        """A click on a key in the footer is that key."""
+        key = next((k for k in self.keys_here() if k.id == key_id), None)
+        if key is not None:
+            await self.run_action(key.action)
+
+    def on_mount(self) -> None:
+        """Draws at once what is known."""
+        self.call_after_refresh(self.refresh_now)
+
+    def on_screen_resume(self) -> None:
+        """Draws at once what happened meanwhile."""
+        self.call_after_refresh(self.refresh_now)
+
+    def refresh_now(self) -> None:
+        """One sample of everything, chrome included."""
+        if not self.is_mounted:
+            return
+        self.sample_chrome()
+        self.sample()
+        self.sample_logs()
+
+    def sample_chrome(self) -> None:
+        """The title's and the key line's part of a sample."""
+        self.query_one(TitleBar).sample(self)
+        self.query_one(KeyLine).sample(self)

@@ -1,0 +1,253 @@
+"""Everything the console does is said in words: understood, planned, agreed to, carried out beside the views.
+
+Work survives changes of view and is listed under Runs. Leaving the console leaves detached jobs running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from sparkconsole.errors import Cancelled, SparkError, WrongUsage
+from sparkconsole.fleet.line_ring import LineRing
+from sparkconsole.model.answer import Answer, Row
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.progress import Advance, News, StepBegan, StepEnded
+from sparkconsole.verbs.dispatch import Request, begin, understand
+from sparkconsole.verbs.running import carry, kept
+from sparkconsole.verbs.session import Deed, Session
+
+NEWS = 200
+
+
+class TaskState(StrEnum):
+    """How a piece of work stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(eq=False)
+class Task:
+    """One piece of work under way, or ended in this session."""
+
+    words: tuple[str, ...]
+    plan: Plan | None = None
+    """None: a stream of rows, which changes nothing."""
+    began_s: float = field(default_factory=time.monotonic)
+    ended_s: float | None = None
+    state: TaskState = TaskState.RUNNING
+    steps: dict[str, str] = field(default_factory=dict)
+    """By step id: running, done or failed; a step that is not there has not begun."""
+    advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
+    """By node and what is advancing; the newest one each."""
+    news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
+    output: LineRing = field(default_factory=LineRing)
+    answer: Answer | None = None
+    error: SparkError | None = None
+    session: Session | None = None
+    cluster: Cluster | None = None
+    """The one it began with."""
+    handle: asyncio.Task[None] | None = None
+    version: int = 0
+    """Grows with every change."""
+
+    @property
+    def running(self) -> bool:
+        """It has not ended."""
+        return self.state is TaskState.RUNNING
+
+    @property
+    def run_id(self) -> str:
+        """Its id in the journal; empty while it has none."""
+        return self.session.run.id if self.session and self.session.run else ""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        return self.plan.title if self.plan else " ".join(self.words)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began, until it ended."""
+        return (self.ended_s or time.monotonic()) - self.began_s
+
+    def hear(self, news: News) -> None:
+        """Takes news in; never blocks, never raises."""
+        self.version += 1
+        match news:
+            case StepBegan(node, sentence):
+                self._mark(node, sentence, "running")
+            case StepEnded(outcome):
+                self.steps[outcome.step.id] = "done" if outcome.ok else "failed"
+            case Advance():
+                self.advances[news.node, news.what] = news
+                return
+        self.news.append(news)
+        if line := kept(news):
+            self.output.append(line)
+
+    def _mark(self, node: str, sentence: str, mark: str) -> None:
+        for step in self.plan.steps if self.plan else ():
+            if (step.node, step.sentence) == (node, sentence) and step.id not in self.steps:
+                self.steps[step.id] = mark
+                return
+
+    def latest(self) -> Advance | None:
+        """The newest advance."""
+        return next(reversed(self.advances.values()), None)
+
+
+class Face(Protocol):
+    """What work asks of the console."""
+
+    def confirm(self, words: Sequence[str], plan: Plan) -> asyncio.Future[bool]:
+        """Shows the plan and asks; what the person said."""
+
+    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
+        """Shows what a looking verb found."""
+
+    def show_task(self, task: Task) -> None:
+        """Shows a piece of work."""
+
+    def show_error(self, error: SparkError) -> None:
+        """Says what went wrong."""
+
+    async def ended(self, task: Task) -> None:
+        """A piece of work is over; the cluster may be another one now."""
+
+
+class Work:
+    """`say` words; `tasks` are what came of it, newest last."""
+
+    def __init__(self, session: Session, face: Face) -> None:
+        self.session, self._face = session, face
+        self.tasks: list[Task] = []
+
+    async def say(self, words: Sequence[str], *, shown: bool = False) -> Task | None:
+        """Does what the words say, after asking where it changes something; the work it became, if any.
+
+        `shown`: the work's own screen is opened. Errors are shown, never raised.
+        """
+        session = self._own_session()
+        try:
+            request = understand(words)
+            result = await begin(session, request)
+            if isinstance(result, Answer):
+                self._face.show_answer(words, result)
+                return None
+            if isinstance(result, Deed):
+                return await self._agree(session, request, result, shown=shown)
+            task = self._start(
+                Task(tuple(words), session=session, cluster=session.cluster), lambda t: _stream(t, result)
+            )
+        except SparkError as error:
+            self._face.show_error(error)
+            return None
+        self._face.show_task(task)
+        return task
+
+    async def answer(self, words: Sequence[str]) -> Answer:
+        """What a looking verb finds; SparkError for everything else."""
+        result = await begin(self._own_session(), understand(words))
+        if not isinstance(result, Answer):
+            raise WrongUsage(f"{' '.join(words)} is no question")
+        return result
+
+    async def plan(self, words: Sequence[str]) -> Plan:
+        """The plan of a deed, which is not carried out; SparkError when there can be none."""
+        result = await begin(self._own_session(), understand(words))
+        if isinstance(result, Deed):
+            return result.plan
+        raise WrongUsage(f"{' '.join(words)} has nothing to do")
+
+    def find(self, *words: str) -> Task | None:
+        """The newest work whose words begin so."""
+        return next((t for t in reversed(self.tasks) if t.words[: len(words)] == words), None)
+
+    @property
+    def running(self) -> tuple[Task, ...]:
+        """What has not ended, oldest first."""
+        return tuple(t for t in self.tasks if t.running)
+
+    def cancel(self, task: Task) -> None:
+        """Lets go of a piece of work; a detached job of it goes on (`runs stop` ends that)."""
+        if task.handle is not None:
+            task.handle.cancel()
+
+    async def aclose(self) -> None:
+        """Lets go of everything."""
+        for task in self.running:
+            self.cancel(task)
+        await asyncio.gather(*(t.handle for t in self.tasks if t.handle), return_exceptions=True)
+
+    def _own_session(self) -> Session:
+        """Several deeds run side by side, each with a run of its own; fleet and journal are shared."""
+        return replace(self.session, run=None)
+
+    async def _agree(self, session: Session, request: Request, deed: Deed, *, shown: bool) -> Task | None:
+        if not await self._face.confirm(request.words, deed.plan) or session.options.dry_run:
+            return None
+        task = Task(request.words, deed.plan, session=session, cluster=session.cluster)
+        self._start(task, lambda t: _carry(t, session, request, deed))
+        if shown:
+            self._face.show_task(task)
+        return task
+
+    def _start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
+        self.tasks.append(task)
+        task.handle = asyncio.create_task(self._live(task, run), name=" ".join(task.words))
+        return task
+
+    async def _live(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> None:
+        try:
+            await run(task)
+            failed = task.answer is not None and task.answer.exit_code != 0
+            task.state = TaskState.FAILED if failed else TaskState.DONE
+        except asyncio.CancelledError:
+            task.state, task.error = TaskState.CANCELLED, Cancelled("let go of")
+            raise
+        except SparkError as error:
+            task.state, task.error = TaskState.FAILED, error
+        except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
+            task.state, task.error = TaskState.FAILED, _bug(error)
+        finally:
+            task.ended_s = time.monotonic()
+            task.version += 1
+            with suppress(asyncio.CancelledError):
+                await self._settle(task)
+
+    async def _settle(self, task: Task) -> None:
+        """`node add` and the like made another cluster of it: from now on everybody works with that one."""
+        if task.session is not None and task.session.cluster is not task.cluster:
+            self.session.cluster, self.session.inventory = task.session.cluster, task.session.inventory
+        await self._face.ended(task)
+
+
+def _bug(error: Exception) -> SparkError:
+    return SparkError(
+        f"a defect of sparkconsole: {type(error).__name__}: {error}",
+        hint="what ran on the nodes is not touched",
+    )
+
+
+async def _carry(task: Task, session: Session, request: Request, deed: Deed) -> None:
+    task.answer = await carry(session, request.words, deed, task.hear)
+
+
+async def _stream(task: Task, rows: AsyncIterator[Row]) -> None:
+    async for row in rows:
+        if "exit" in row.data:
+            task.answer = Answer({"exit": row.data["exit"]}, (), int(row.data["exit"]))
+        for line in row.text.splitlines():
+            task.output.append(line)
+        task.version += 1

@@ -1,0 +1,70 @@
+"""A deed carried out with the journal's record of it: what was shown is kept, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sparkconsole.errors import Cancelled, SparkError, Unreachable
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.job import Run, RunState
+from sparkconsole.model.progress import News, Output, Remark, Report, StepEnded
+from sparkconsole.verbs.session import Deed, Session
+
+
+async def carry(session: Session, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+    """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
+
+    A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
+    """
+    session.run = began = session.journal.begin(words, session.cluster.name, deed.plan.as_data())
+    keep = _keeping(session, report)
+    try:
+        answer = await deed.carry(keep)
+    except asyncio.CancelledError:
+        _left(session, session.run or began, report)
+        raise
+    except SparkError as error:
+        _failed(session, session.run or began, error, report)
+        raise
+    state = RunState.DONE if answer.exit_code == 0 else RunState.FAILED
+    session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
+    return answer
+
+
+def _keeping(session: Session, report: Report) -> Report:
+    """Everything that is shown is kept, but for the progress bars."""
+
+    def keep(news: News) -> None:
+        if session.run is not None and (line := kept(news)):
+            session.journal.append_output(session.run, line)
+        report(news)
+
+    return keep
+
+
+def kept(news: News) -> str:
+    """The line of news as the journal keeps it; empty for what it does not."""
+    match news:
+        case Output(node, line) | Remark(line, node):
+            return f"{node} {line}".strip()
+        case StepEnded(outcome):
+            mark = "done" if outcome.ok else f"failed: {outcome.detail}"
+            return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
+    return ""
+
+
+def _failed(session: Session, run: Run, error: SparkError, report: Report) -> None:
+    """A run whose jobs could not be asked stays open: unknown is not failed."""
+    if isinstance(error, Unreachable) and run.jobs:
+        report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
+        return
+    session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+
+
+def _left(session: Session, run: Run, report: Report) -> None:
+    """The person let go: detached jobs go on and are named, anything else is over."""
+    if run.jobs:
+        report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
+        return
+    session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)

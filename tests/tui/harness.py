@@ -1,0 +1,66 @@
+"""The real console over the pretend cluster, with a clock that moves only when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from textual.pilot import Pilot
+
+from sparkconsole.config.globals import Options
+from sparkconsole.config.settings import Settings
+from sparkconsole.tui.app import Console
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+SIZES = ((80, 24), (160, 48))
+
+
+@asynccontextmanager
+async def console(
+    *, nodes: int = 2, size: tuple[int, int] = (80, 24), settings: Settings | None = None, **options: Any
+) -> AsyncIterator[Pilot[Any]]:
+    """The console on `nodes` pretend Sparks; it samples when `seen` is called."""
+    app = Console(Options(demo=nodes, **options), settings, still=True)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield pilot
+
+
+def app_of(pilot: Pilot[Any]) -> Console:
+    """The app, as what it is."""
+    return cast("Console", pilot.app)
+
+
+async def seen(pilot: Pilot[Any], until: Callable[[str], bool] = lambda _: True, tries: int = 400) -> str:
+    """The screen as text after a sample, once it says what is waited for; the last one when it never does."""
+    text = ""
+    for _ in range(tries):
+        view = app_of(pilot).view
+        if app_of(pilot).screen is view:
+            view.refresh_now()
+        await pilot.pause()
+        text = screen_text(pilot)
+        if until(text):
+            return text
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it never came:\n{text}")
+
+
+def screen_text(pilot: Pilot[Any]) -> str:
+    """What stands on the screen, without trailing blanks."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def same_as_snapshot(name: str, text: str) -> None:
+    """`text` is what tests/tui/snapshots/NAME.txt has; SPARKCONSOLE_SNAPSHOTS=update writes it."""
+    path = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("SPARKCONSOLE_SNAPSHOTS") == "update":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+    assert path.exists(), f"no snapshot {name} yet: SPARKCONSOLE_SNAPSHOTS=update makes it; then read it"
+    assert text + "\n" == path.read_text(encoding="utf-8")
