@@ -67,7 +67,7 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     behind: list[str] = []
     for field in fields(verb):
         value = values.get(field.name)
-        if value in (None, "", (), []) or (field.kind is not Kind.CHECK and value == field.default):
+        if value in (None, "", (), []) or (field.kind is not Kind.CHECK and str(value) == str(field.default)):
             _refuse_missing(field)
         elif field.kind is Kind.WORDS:
             behind += _split(field, str(value))

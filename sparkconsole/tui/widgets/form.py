@@ -1,0 +1,189 @@
+"""A form for a verb: its fields are the verb's own parameters, and what it says are the verb's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Label, Select
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.tui.widgets.suggested import SuggestedInput
+from sparkconsole.verbs.forms import Field, Kind, fields, words
+
+LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
+"""Where the parameter's own name says too little."""
+
+
+class Form(VerticalScroll, can_focus=False):
+    """The chosen fields of one verb, a line each (or several a line where the CSS says so).
+
+    `choices`: values to choose from, field by field; the person may still type another one. `values`: what
+    is filled in at first. `labels`: another label than the parameter's name.
+    """
+
+    DEFAULT_CSS = """
+    Form { height: auto; max-height: 100%; layout: grid; grid-size: 1; grid-rows: auto; grid-gutter: 0 2; }
+    Form FormLine { height: 1; width: 100%; }
+    Form FormLine Label { width: 14; text-style: none; color: $text-muted; }
+    Form FormLine Input, Form FormLine Select { width: 1fr; height: 1; }
+    Form FormLine.-wrong Label { color: $error; }
+    """
+
+    @dataclass
+    class Changed(Message):
+        """Something was filled in."""
+
+        form: Form
+
+        @property
+        def control(self) -> Form:
+            """For `@on` selectors."""
+            return self.form
+
+    def __init__(
+        self,
+        verb: str,
+        only: Sequence[str],
+        *,
+        choices: Mapping[str, Sequence[str]] | None = None,
+        values: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        known = {f.name: f for f in fields(verb)}
+        self.verb, self._fields = verb, tuple(known[name] for name in only)
+        self._choices, self._labels = dict(choices or {}), {**LABELS, **(labels or {})}
+        self._first = dict(values or {})
+
+    def compose(self) -> ComposeResult:
+        """A line per field."""
+        for field in self._fields:
+            label = self._labels.get(field.name, field.name.replace("_", " "))
+            yield FormLine(field, label, self._first.get(field.name), self._choices.get(field.name, ()))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is filled in, by parameter."""
+        return {line.field.name: line.value for line in self.query(FormLine)}
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Fills fields in; the others are left as they are."""
+        for line in self.query(FormLine):
+            if line.field.name in values:
+                line.value = values[line.field.name]
+
+    def offer(self, name: str, choices: Sequence[str]) -> None:
+        """Other values to choose from."""
+        for line in self.query(FormLine):
+            if line.field.name == name:
+                line.offer(choices)
+
+    def words(self, **more: Any) -> tuple[str, ...]:
+        """What `:` would say; WrongUsage names what is missing or cannot be. `more`: fields not shown."""
+        return words(self.verb, {**self.values, **more})
+
+    def wrong(self) -> str:
+        """What keeps the form from being said; empty when nothing does."""
+        try:
+            self.words()
+        except WrongUsage as error:
+            return error.cause
+        return ""
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """News of one line are news of the form."""
+        self._tell(event)
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """See above."""
+        self._tell(event)
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """See above."""
+        self._tell(event)
+
+    def _tell(self, event: Message) -> None:
+        event.stop()
+        self.post_message(self.Changed(self))
+
+
+class FormLine(Horizontal):
+    """Label and input of one field."""
+
+    def __init__(self, field: Field, label: str, value: Any, choices: Sequence[str]) -> None:
+        super().__init__()
+        self.field, self._label = field, label
+        self._choices = tuple(choices)
+        self._first = field.default if value is None else value
+        self.tooltip = field.help or None
+
+    def compose(self) -> ComposeResult:
+        """A check, a choice, or a line of text."""
+        yield Label(self._label, markup=False)
+        yield self._input()
+
+    def _input(self) -> Widget:
+        if self.field.kind is Kind.CHECK:
+            return Checkbox(value=bool(self._first), compact=True)
+        if self.field.kind is Kind.CHOICE:
+            options = [(c, c) for c in self.field.choices]
+            chosen = str(self._first) if self._first in self.field.choices else Select.NULL
+            return Select(options, value=chosen, compact=True, allow_blank=True, prompt="default")
+        text = written(self._first)
+        return SuggestedInput(text, self._choices, placeholder=self._placeholder())
+
+    def _placeholder(self) -> str:
+        if self.field.required:
+            return "needed"
+        return written(self.field.default) or self.field.help.split(";")[0].split(".")[0]
+
+    @property
+    def value(self) -> Any:
+        """What is filled in: a bool, or text; empty text says nothing."""
+        inside = self._widget
+        if isinstance(inside, Select):
+            return None if inside.is_blank() else inside.value
+        if isinstance(inside, Checkbox):
+            return inside.value
+        text = inside.value.strip() if isinstance(inside, Input) else ""
+        return self._typed(text)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        inside = self._widget
+        if isinstance(inside, Select):
+            inside.value = value if value in self.field.choices else Select.NULL
+        elif isinstance(inside, Checkbox):
+            inside.value = bool(value)
+        elif isinstance(inside, Input):
+            inside.value = written(value)
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Other values to choose from."""
+        if isinstance(self._widget, SuggestedInput):
+            self._widget.offer(choices)
+
+    @property
+    def _widget(self) -> Widget:
+        return self.children[1]
+
+    def _typed(self, text: str) -> Any:
+        """Text that says the default says nothing."""
+        return None if text == written(self.field.default) else text
+
+
+def written(value: Any) -> str:
+    """A value as a person would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return " ".join(str(v) for v in value)
+    return str(value)
