@@ -72,6 +72,7 @@ class Console(App[SparkError | None]):
         """Command lines, oldest first."""
         self.opened = asyncio.Event()
         self._leaving = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
 
     # --- life
 
@@ -83,12 +84,12 @@ class Console(App[SparkError | None]):
         """Paints first, connects then."""
         self._choose_theme()
         self._take_keymap()
-        self._live()
+        self._life = asyncio.create_task(self._live(), name="session")
+        self._life.add_done_callback(self._life_ended)
         if not self._still:
             self.set_interval(SAMPLE_S, self._sample)
             self.set_interval(LOGS_S, self._sample_logs)
 
-    @work(name="session", exit_on_error=True)
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
         try:
@@ -107,6 +108,11 @@ class Console(App[SparkError | None]):
         except SparkError as error:
             self.exit(error)
 
+    def _life_ended(self, life: asyncio.Task[None]) -> None:
+        """Without its session the console cannot go on; `on_unmount` raises what ended it."""
+        if not self._leaving.is_set():
+            self.exit()
+
     def _take(self, session: Session) -> None:
         self.session, self.clock = session, session.fleet.clock
         self.store.regroup(session.cluster)
@@ -116,7 +122,8 @@ class Console(App[SparkError | None]):
     async def on_unmount(self) -> None:
         """Quitting stops nothing: connections are closed, detached jobs go on."""
         self._leaving.set()
-        await self.workers.wait_for_complete([w for w in self.workers if w.name == "session"])
+        if self._life is not None:
+            await self._life
 
     # --- drawing
 

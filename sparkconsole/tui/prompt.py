@@ -83,6 +83,7 @@ class Prompt(Vertical):
         """A line for what was wrong, and the input."""
         yield Static("", id="prompt-note", markup=False)
         yield CommandInput(
+            disabled=True,
             id="prompt-input", suggester=CommandSuggester(self), select_on_focus=False, compact=True
         )
 
@@ -90,13 +91,14 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
+        self._before = self.screen.focused
         self.note("")
         self.add_class("-open")
         line = self.query_one(CommandInput)
+        line.disabled = False
         line.placeholder = (
             "text to look for" if filtering else "a verb, as on the command line; tab completes"
         )
-        line.border_title = None
         line.value = text
         line.cursor_position = len(text)
         line.focus()
@@ -129,8 +131,8 @@ class Prompt(Vertical):
         self.remove_class("-open")
         line = self.query_one(CommandInput)
         if line.has_focus:
-            self.screen.set_focus(None)
-            self.screen.focus_next()
+            self.screen.set_focus(self._before)
+        line.disabled = True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A filter works while it is typed."""

@@ -25,7 +25,7 @@ async def console(
 ) -> AsyncIterator[Pilot[Any]]:
     """The console on `nodes` pretend Sparks; it samples when `seen` is called."""
     app = Console(Options(demo=nodes, **options), settings, still=True)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         yield pilot
 

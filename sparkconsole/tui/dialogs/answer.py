@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.widgets import Static
 
 from sparkconsole.model.answer import Answer, Sheet
@@ -27,7 +28,7 @@ class AnswerSheet(Dialog[None]):
             panel.border_subtitle = "esc close · y copy"
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 for part in self.answer.parts or ("nothing to say",):
-                    yield Static(Text("\n".join(_lines(part))), markup=False, classes="part")
+                    yield Part(part)
 
     def on_mount(self) -> None:
         """The keys scroll."""
@@ -38,5 +39,21 @@ class AnswerSheet(Dialog[None]):
         return "\n".join(line for part in self.answer.parts for line in _lines(part))
 
 
-def _lines(part: Sheet | str) -> list[str]:
-    return sheet_lines(part) if isinstance(part, Sheet) else printable(part).splitlines()
+class Part(Static):
+    """A sheet or a sentence, folded to the room there is."""
+
+    def __init__(self, part: Sheet | str) -> None:
+        super().__init__(markup=False, classes="part")
+        self._part = part
+
+    def render(self) -> Text:
+        """As many columns as there is room for, folded where there is not."""
+        return Text("\n".join(_lines(self._part, self.container_size.width)))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """A folded sheet is higher."""
+        return len(Text("\n".join(_lines(self._part, width))).wrap(self.app.console, max(width, 1)))
+
+
+def _lines(part: Sheet | str, width: int | None = None) -> list[str]:
+    return sheet_lines(part, width) if isinstance(part, Sheet) else printable(part).splitlines()

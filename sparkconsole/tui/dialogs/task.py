@@ -26,16 +26,16 @@ class TaskScreen(Dialog[None]):
 
     def __init__(self, task: Task) -> None:
         super().__init__()
-        self.task, self._seen = task, -1
+        self.shown, self._seen = task, -1
 
     def compose(self) -> ComposeResult:
         """Steps above, output below."""
         with Vertical(classes="dialog -full-dialog") as panel:
-            panel.border_title = printable(" ".join(self.task.words)).replace("[", r"\[")
+            panel.border_title = printable(" ".join(self.shown.words)).replace("[", r"\[")
             panel.border_subtitle = "esc close, it goes on · X stop · y copy output"
             with VerticalScroll(classes="task-steps"):
                 yield Static(id="task-steps", markup=False)
-            yield LogView(self.task.output)
+            yield LogView(self.shown.output)
 
     def on_mount(self) -> None:
         """The output takes the keys."""
@@ -45,20 +45,20 @@ class TaskScreen(Dialog[None]):
 
     def sample(self) -> None:
         """Draws what changed."""
-        if self.task.running or self._seen != self.task.version:
-            self._seen = self.task.version
-            self.query_one("#task-steps", Static).update(task_text(self.task))
+        if self.shown.running or self._seen != self.shown.version:
+            self._seen = self.shown.version
+            self.query_one("#task-steps", Static).update(task_text(self.shown))
         self.query_one(LogView).sample()
 
     def action_stop(self) -> None:
         """Asks to end what runs; a stream is just let go of."""
         work = self.console.work
-        if work is None or not self.task.running:
+        if work is None or not self.shown.running:
             return
-        if self.task.run_id and self.task.session and self.task.session.run and self.task.session.run.jobs:
-            self.console.say(("runs", "stop", self.task.run_id))
+        if self.shown.run_id and self.shown.session and self.shown.session.run and self.shown.session.run.jobs:
+            self.console.say(("runs", "stop", self.shown.run_id))
         else:
-            work.cancel(self.task)
+            work.cancel(self.shown)
 
     def text(self) -> str:
         """The output."""
