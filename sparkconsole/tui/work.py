@@ -18,7 +18,7 @@ from sparkconsole.errors import Cancelled, SparkError, WrongUsage
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.plan import Plan
+from sparkconsole.model.plan import Plan, Tier
 from sparkconsole.model.progress import Advance, News, StepBegan, StepEnded
 from sparkconsole.verbs.dispatch import Request, begin, understand
 from sparkconsole.verbs.running import carry, kept
@@ -195,7 +195,10 @@ class Work:
         return replace(self.session, run=None)
 
     async def _agree(self, session: Session, request: Request, deed: Deed, *, shown: bool) -> Task | None:
-        if not await self._face.confirm(request.words, deed.plan) or session.options.dry_run:
+        asked = deed.plan.tier is not Tier.LOOK or session.options.dry_run
+        if asked and not await self._face.confirm(request.words, deed.plan):
+            return None
+        if session.options.dry_run:
             return None
         task = Task(request.words, deed.plan, session=session, cluster=session.cluster)
         self._start(task, lambda t: _carry(t, session, request, deed))
