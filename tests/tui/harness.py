@@ -64,3 +64,12 @@ def same_as_snapshot(name: str, text: str) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     assert path.exists(), f"no snapshot {name} yet: SPARKCONSOLE_SNAPSHOTS=update makes it; then read it"
     assert text + "\n" == path.read_text(encoding="utf-8")
+
+
+async def soon(true: Callable[[], object], what: str, tries: int = 1000) -> None:
+    """Waits until something is so."""
+    for _ in range(tries):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"never: {what}")

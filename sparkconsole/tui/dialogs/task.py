@@ -55,7 +55,8 @@ class TaskScreen(Dialog[None]):
         work = self.console.work
         if work is None or not self.shown.running:
             return
-        if self.shown.run_id and self.shown.session and self.shown.session.run and self.shown.session.run.jobs:
+        run = self.shown.session.run if self.shown.session else None
+        if run is not None and run.jobs:
             self.console.say(("runs", "stop", self.shown.run_id))
         else:
             work.cancel(self.shown)
