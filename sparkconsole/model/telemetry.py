@@ -49,6 +49,8 @@ class Sample:
     gpu_error: str = ""
     disk_free: int | None = None
     """Bytes free in the root file system."""
+    uptime_s: float | None = None
+    """Since the node was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Reading:
     gpu_processes: tuple[GpuProcess, ...] = ()
     gpu_error: str = ""
     disk_free: int | None = None
+    uptime_s: float | None = None
 
     @property
     def gpu_used(self) -> int:
@@ -104,6 +107,7 @@ def reading(before: Sample | None, now: Sample) -> Reading:
         gpu_processes=now.gpu_processes,
         gpu_error=now.gpu_error,
         disk_free=now.disk_free,
+        uptime_s=now.uptime_s,
     )
 
 
