@@ -110,7 +110,7 @@ class Console(App[SparkError | None]):
 
     def _life_ended(self, life: asyncio.Task[None]) -> None:
         """Without its session the console cannot go on; `on_unmount` raises what ended it."""
-        if not self._leaving.is_set():
+        if not life.cancelled() and life.exception() is not None:
             self.exit()
 
     def _take(self, session: Session) -> None:
