@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from sparkconsole.demo.cache import cache_listing
 from sparkconsole.demo.machine import TOTAL_BYTES, Machine, meminfo, site_json
 from sparkconsole.demo.stories import IMAGE_BYTES
 
@@ -194,6 +195,7 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "docker-why": _says("spark\n"),
     "life": lambda machine, _: (0, f"boot-{machine.number}\n", ""),
     "may-reboot": _says(""),
+    "model-look": lambda machine, _: (0, cache_listing(machine.number), ""),
 }
 
 

@@ -27,6 +27,7 @@ MODULES = (
     "check",
     "status",
     "image",
+    "model",
     "launch",
     "stop",
     "restart",
@@ -45,6 +46,7 @@ PURPOSE = (
 GROUPS = {
     "node": "The machines: list, add, remove, scan, trust, restart.",
     "image": "The container image: build, list, copy.",
+    "model": "The models in the nodes' caches.",
     "serve": "A model on the cluster.",
     "bench": "Measure the served model.",
     "runs": "The journal: what was done, and doing it again.",

@@ -1,0 +1,60 @@
+"""`model`: the models in the nodes' Hugging Face caches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.cached import ModelPresence, presences
+from sparkconsole.model.text import size
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here
+
+
+@verb("model list")
+async def list_models(session: Here) -> Answer:
+    """Show which model is in which node's cache, and where it is missing or incomplete.
+
+    Looks into ~/.cache/huggingface of the login, which the containers share. Exit code 3 when a node could
+    not be asked.
+    """
+    from sparkconsole.remote.models import cached_models
+
+    asked = await session.fleet.ask(cached_models)
+    found, errors = told(asked), failed(asked)
+    every = presences(found)
+    data = {
+        "models": [_data(p) for p in every],
+        "asked": list(found),
+        "unknown": {node: error.as_data() for node, error in errors.items()},
+    }
+    rows = [
+        (p.name, _size(p), f"{len(p.complete)}/{len(session.fleet.names)}", _standing(p, bool(errors)))
+        for p in every
+    ]
+    sheet: Sheet | str = (
+        Sheet.of(("model", "size", "nodes", ""), rows) if rows else "no model is in any node's cache"
+    )
+    lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
+    return Answer(data, (sheet, *lines), max((e.exit_code for e in errors.values()), default=0))
+
+
+def _standing(presence: ModelPresence, partial: bool) -> str:
+    return "on all nodes that answered" if presence.everywhere and partial else presence.standing
+
+
+def _size(presence: ModelPresence) -> str | None:
+    return None if presence.size_bytes is None else size(presence.size_bytes)
+
+
+def _data(presence: ModelPresence) -> dict[str, Any]:
+    return {
+        "name": presence.name,
+        "size_bytes": presence.size_bytes,
+        "everywhere": presence.everywhere,
+        "complete": list(presence.complete),
+        "incomplete": dict(presence.incomplete),
+        "missing": list(presence.missing),
+        "snapshots": list(presence.snapshots),
+    }

@@ -1,0 +1,100 @@
+"""The look at a Hugging Face cache, run by a real shell over folders laid out as the hub's client does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from sparkconsole.model.cached import CachedModel
+from sparkconsole.parse.models import model_name, parse_models
+from sparkconsole.remote.models import look_argv
+
+
+def cache(home: Path, name: str, files: dict[str, str], *, ref: str = "abc") -> Path:
+    folder = home / ".cache/huggingface/hub" / f"models--{name.replace('/', '--')}"
+    snapshot = folder / "snapshots" / ref
+    snapshot.mkdir(parents=True)
+    (folder / "blobs").mkdir()
+    (folder / "refs").mkdir()
+    (folder / "refs/main").write_text(ref)
+    for number, (file, text) in enumerate(files.items()):
+        blob = folder / "blobs" / f"blob{number}"
+        blob.write_text(text)
+        (snapshot / file).symlink_to(os.path.relpath(blob, snapshot))
+    return folder
+
+
+def seen(home: Path) -> dict[str, CachedModel]:
+    done = subprocess.run(
+        look_argv(),
+        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return {m.name: m for m in parse_models(done.stdout)}
+
+
+WHOLE = {"config.json": "{}", "model.safetensors": "w" * 5000}
+
+
+def test_no_cache_has_no_models(tmp_path: Path) -> None:
+    assert seen(tmp_path) == {}
+
+
+def test_a_whole_model(tmp_path: Path) -> None:
+    cache(tmp_path, "openai/gpt-oss-120b", WHOLE)
+    found = seen(tmp_path)["openai/gpt-oss-120b"]
+    assert found.complete
+    assert (found.snapshot, found.files) == ("abc", 2)
+    assert found.size_bytes is not None
+    assert found.size_bytes >= 5000
+
+
+def test_an_unfinished_download_and_a_link_to_nothing(tmp_path: Path) -> None:
+    folder = cache(tmp_path, "a/b", WHOLE)
+    (folder / "blobs/x.incomplete").write_text("…")
+    (folder / "blobs/blob1").unlink()
+    found = seen(tmp_path)["a/b"]
+    assert (found.unfinished, found.dangling) == (1, 1)
+    assert found.why_incomplete == "1 unfinished, 1 links to nothing, no weights"
+
+
+def test_the_index_names_weights_that_are_not_there(tmp_path: Path) -> None:
+    index = {
+        "weight_map": {"x": "model-1.safetensors", "y": "model-2.safetensors", "z": "model-2.safetensors"}
+    }
+    files = {
+        "config.json": "{}",
+        "model-1.safetensors": "w",
+        "model.safetensors.index.json": json.dumps(index),
+    }
+    cache(tmp_path, "a/b", files)
+    assert seen(tmp_path)["a/b"].why_incomplete == "1 weight files missing"
+
+
+def test_a_model_without_a_snapshot(tmp_path: Path) -> None:
+    folder = cache(tmp_path, "a/b", {})
+    (folder / "refs/main").unlink()
+    (folder / "snapshots/abc").rmdir()
+    assert seen(tmp_path)["a/b"].why_incomplete == "no snapshot"
+
+
+def test_without_refs_the_newest_snapshot_counts(tmp_path: Path) -> None:
+    folder = cache(tmp_path, "a/b", WHOLE)
+    (folder / "refs/main").unlink()
+    assert seen(tmp_path)["a/b"].complete
+
+
+def test_names_that_are_odd(tmp_path: Path) -> None:
+    cache(tmp_path, "o/with space [x]", WHOLE)
+    assert list(seen(tmp_path)) == ["o/with space [x]"]
+    assert model_name("models--gpt2") == "gpt2"
+    assert model_name("models--o--a--b") == "o/a--b"
+
+
+def test_garbage_is_passed_over() -> None:
+    assert parse_models("what\nfiles 3\nmodel models--a--b\nfiles many\nkib\n\x00\n") == (CachedModel("a/b"),)
