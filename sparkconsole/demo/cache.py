@@ -1,4 +1,4 @@
-"""The models of a pretend Spark's cache: two that every node has, one that only the first has, one half there."""
+"""The models of a pretend Spark: two that every node has, one that only the first has, one half there."""
 
 from __future__ import annotations
 

@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SECRETS = ("VLLM_API_KEY", "HF_TOKEN")
 """What the benchmark gets from the console's environment, unseen: the server's key, the hub's token."""
-OURS = ("--num-prompts", "--save-result", "--append-result", "--result-dir", "--result-filename")
+OURS = (
+    "--num-prompts",
+    "--save-result",
+    "--save-detailed",
+    "--append-result",
+    "--result-dir",
+    "--result-filename",
+)
 """What the console has to know to judge and keep a result."""
 
 
@@ -53,14 +60,37 @@ class BenchSpec(BaseModel):
         return self.endpoint or chat
 
 
+KEPT_POINTS = 400
+"""Of a distribution: the least, the greatest, and between them values at even ranks."""
+# What vLLM saves per request is cut down where it is, as a gap per token and the texts are many megabytes.
+# A request that failed has no tokens; time per output token is vLLM's own: all gaps over all tokens but one.
+_CUT = f"""
+import json, sys
+d = json.load(open(sys.argv[1]))
+def cut(v):
+    v = sorted(round(x * 1e3, 3) for x in v); n = len(v)
+    return v if n <= {KEPT_POINTS} else [v[i * (n - 1) // {KEPT_POINTS - 1}] for i in range({KEPT_POINTS})]
+d.pop("generated_texts", None)
+t, g, o = (d.pop(k, None) or [] for k in ("ttfts", "itls", "output_lens"))
+d.pop("input_lens", None)
+r = [x for x in zip(t, g, o) if x[2]]
+if r:
+    d["details"] = dict(
+        ttft=cut(a for a, _, _ in r), tpot=cut(sum(b) / (c - 1) for _, b, c in r if c > 1),
+        itl=cut(x for _, b, _ in r for x in b))
+if "errors" in d:
+    d["errors"] = sorted(set(filter(None, d["errors"])))[:20]
+print(json.dumps(d))
+"""
 # The result is printed behind the report and its folder removed, also when it is cancelled: nothing stays.
 # A benchmark's clients read their key from OPENAI_API_KEY.
 RESULT_MARK = "sparkconsole-bench-result"
 _RUN = (
     '[ -z "$VLLM_API_KEY" ] || export OPENAI_API_KEY="${OPENAI_API_KEY:-$VLLM_API_KEY}"; '
     "d=$(mktemp -d) || exit 1; trap 'rm -rf \"$d\"' EXIT; trap 'exit 143' HUP INT TERM; "
-    '"$@" --save-result --result-dir "$d" --result-filename r.json; r=$?; '
-    f'printf "\\n{RESULT_MARK} "; cat "$d/r.json" 2>/dev/null; exit $r'
+    '"$@" --save-result --save-detailed --result-dir "$d" --result-filename r.json; r=$?; '
+    f'printf "\\n{RESULT_MARK} "; '
+    f'python3 -c \'{_CUT}\' "$d/r.json" 2>/dev/null || cat "$d/r.json" 2>/dev/null; exit $r'
 )
 
 
@@ -98,6 +128,8 @@ class BenchResult:
     output_tokens: int | None = None
     latencies: Mapping[str, float] = field(default_factory=dict)
     """`mean_ttft`, `median_tpot`, `p99_itl`, …"""
+    distributions: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """`ttft`, `tpot`, `itl` in ms, ascending, at even ranks; empty where this vLLM did not say."""
 
     def shortfall(self, asked: int) -> int:
         """Requests that did not succeed; vLLM exits 0 even when all of them failed."""
@@ -105,5 +137,85 @@ class BenchResult:
 
     def as_data(self) -> dict[str, Any]:
         """As the journal keeps it."""
-        named = {name: getattr(self, name) for name in self.__slots__ if name != "latencies"}
-        return {**named, "latencies": dict(self.latencies)}
+        named = {n: getattr(self, n) for n in self.__slots__ if n not in ("latencies", "distributions")}
+        spread = {kind: list(values) for kind, values in self.distributions.items()}
+        return {**named, "latencies": dict(self.latencies), "distributions": spread}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number of two results."""
+
+    name: str
+    one: float | None
+    other: float | None
+    more_is_better: bool | None = None
+    """None: it is neither."""
+
+    @property
+    def difference(self) -> float | None:
+        """Other less one; None where one of them is not known."""
+        return None if self.one is None or self.other is None else self.other - self.one
+
+    @property
+    def ratio(self) -> float | None:
+        """Other over one."""
+        return self.other / self.one if self.one and self.other is not None else None
+
+    @property
+    def better(self) -> str:
+        """`one`, `other`, or empty where nobody is."""
+        if not self.difference or self.more_is_better is None:
+            return ""
+        return "other" if (self.difference > 0) is self.more_is_better else "one"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two kept results beside each other."""
+
+    settings: tuple[tuple[str, Any, Any], ...]
+    """What was asked differently: the name, the one's and the other's value."""
+    numbers: tuple[Compared, ...]
+
+
+_NUMBERS = {
+    "completed": ("requests completed", None),
+    "failed": ("requests failed", False),
+    "duration_s": ("duration s", None),
+    "requests_per_s": ("requests/s", True),
+    "output_tokens_per_s": ("output tok/s", True),
+    "total_tokens_per_s": ("total tok/s", True),
+}
+KINDS = ("ttft", "tpot", "itl", "e2el")
+STATISTICS = ("mean", "median", "p99")
+
+
+def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> Comparison:
+    """Two outcomes of the journal; only numbers that at least one of them has."""
+    pairs = [
+        (label, one["result"].get(key), other["result"].get(key), good)
+        for key, (label, good) in _NUMBERS.items()
+    ]
+    first, second = one["result"].get("latencies", {}), other["result"].get("latencies", {})
+    pairs += [
+        (f"{kind.upper()} {stat} ms", first.get(f"{stat}_{kind}"), second.get(f"{stat}_{kind}"), False)
+        for kind in KINDS
+        for stat in STATISTICS
+    ]
+    numbers = tuple(Compared(*pair) for pair in pairs if pair[1] is not None or pair[2] is not None)
+    return Comparison(_settings(one, other), numbers)
+
+
+def _settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """In the order in which they are said; what each server was belongs to it."""
+    found: list[tuple[str, Any, Any]] = []
+    for part, prefix in (("spec", ""), ("server", "server's ")):
+        first, second = one.get(part) or {}, other.get(part) or {}
+        names = dict.fromkeys((*first, *second))
+        found += [
+            (f"{prefix}{name}", first.get(name), second.get(name))
+            for name in names
+            if first.get(name) != second.get(name)
+        ]
+    return tuple(found)

@@ -62,7 +62,20 @@ def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
     latencies = {
         f"{m[1]}_{m[2]}": float(value) for key, value in numbers.items() if (m := _JSON_LATENCY.match(key))
     }
-    return BenchResult(**found, latencies=latencies)
+    return BenchResult(**found, latencies=latencies, distributions=_distributions(data.get("details")))
+
+
+def _distributions(details: Any) -> dict[str, tuple[float, ...]]:
+    """What model.bench cut the requests down to; nothing for anything else."""
+    if not isinstance(details, dict):
+        return {}
+    return {kind: told for kind in ("ttft", "tpot", "itl") if (told := _numbers(details.get(kind)))}
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        return ()
+    return tuple(sorted(float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v)))
 
 
 def parse_output(lines: Iterable[str]) -> tuple[BenchResult | None, dict[str, Any]]:

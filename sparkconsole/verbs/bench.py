@@ -6,7 +6,6 @@ import contextlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -188,7 +187,7 @@ async def _follow(session: Session, job: Job, report: Report) -> Answer:
 
 
 def _keep(session: Session, job: Job, raw: Mapping[str, Any]) -> str:
-    """vLLM's own result goes into a file beside the journal, whole; where it is."""
+    """vLLM's own result goes into a file beside the journal, as it came; where it is."""
     if not raw:
         return ""
     path = session.journal.folder.parent / "bench" / f"{job.id}.json"
@@ -217,19 +216,20 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
         "file": file,
     }
     if not short:
-        return Answer(data, (_sheet(result.as_data()),))
+        return Answer(data, (result_sheet(result.as_data()),))
     error = first_error(lines)
     line = f"{short} of {job.details['num_prompts']} requests failed" + (f": {error}" if error else "")
-    return Answer({**data, "error": line}, (_sheet(result.as_data()), line), 1)
+    return Answer({**data, "error": line}, (result_sheet(result.as_data()), line), 1)
 
 
-def _sheet(result: Mapping[str, Any]) -> Sheet:
+def result_sheet(result: Mapping[str, Any]) -> Sheet:
+    """The numbers of a result, as a table."""
     rows = [
         ("requests", f"{result['completed']} completed, {result['failed'] or 0} failed"),
-        ("duration", _number(result["duration_s"], "s")),
-        ("requests/s", _number(result["requests_per_s"])),
-        ("output tokens/s", _number(result["output_tokens_per_s"])),
-        ("total tokens/s", _number(result["total_tokens_per_s"])),
+        ("duration", written(result["duration_s"], "s")),
+        ("requests/s", written(result["requests_per_s"])),
+        ("output tokens/s", written(result["output_tokens_per_s"])),
+        ("total tokens/s", written(result["total_tokens_per_s"])),
     ]
     kinds = [k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in result["latencies"]]
     latencies = result["latencies"]
@@ -247,87 +247,6 @@ def _sheet(result: Mapping[str, Any]) -> Sheet:
     return Sheet.of(("measured", ""), rows)
 
 
-def _number(value: float | None, unit: str = "") -> str | None:
+def written(value: float | None, unit: str = "") -> str | None:
+    """With two digits; None for what was not measured."""
     return None if value is None else f"{value:.2f} {unit}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A benchmark in the journal."""
-
-    id: str
-    when: str
-    model: str
-    result: Mapping[str, Any] = field(default_factory=dict)
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    server: Mapping[str, Any] = field(default_factory=dict)
-    file: str = ""
-    """vLLM's own result, whole."""
-
-
-def _kept(session: Session) -> list[_Kept]:
-    return [
-        _Kept(
-            run.id,
-            f"{run.started:%Y-%m-%d %H:%M}",
-            str(run.outcome.get("model", "")),
-            run.outcome["result"],
-            run.outcome.get("spec", {}),
-            run.outcome.get("server", {}),
-            str(run.outcome.get("file", "")),
-        )
-        for run in session.journal.runs()
-        if any(j.kind is JobKind.BENCH for j in run.jobs) and run.outcome.get("result")
-    ]
-
-
-@verb("bench list")
-async def list_benches(session: Here) -> Answer:
-    """List the benchmarks that were kept, newest first."""
-    kept = _kept(session)
-    rows = [
-        (
-            k.id,
-            k.when,
-            k.model,
-            f"{k.result['completed']}/{k.result['completed'] + (k.result['failed'] or 0)}",
-            _number(k.result["output_tokens_per_s"]),
-            _number(k.result["latencies"].get("median_ttft")),
-        )
-        for k in kept
-    ]
-    data = {
-        "benches": [{"id": k.id, "when": k.when, "model": k.model, "result": dict(k.result)} for k in kept]
-    }
-    columns = ("run", "when", "model", "requests", "output tok/s", "TTFT ms")
-    return Answer(
-        data, (Sheet.of(columns, rows) if rows else "no benchmark was kept yet: sparkconsole bench run",)
-    )
-
-
-@verb("bench show")
-async def show(session: Here, id: str | None = None) -> Answer:  # noqa: A002 - it is called so in every help
-    """Show a benchmark's numbers; without an id the newest one's.
-
-    Parameters
-    ----------
-    id
-        The run, or how its name begins.
-    """
-    found = session.journal.find(id) if id else None
-    kept = [k for k in _kept(session) if found is None or k.id == found.id]
-    if not kept:
-        raise WrongUsage("no such benchmark was kept", hint="sparkconsole bench list")
-    chosen = kept[0]
-    data = {
-        "id": chosen.id,
-        "when": chosen.when,
-        "model": chosen.model,
-        "spec": dict(chosen.spec),
-        "server": dict(chosen.server),
-        "result": dict(chosen.result),
-        "file": chosen.file,
-    }
-    version = f", vLLM {chosen.server['vllm']}" if chosen.server.get("vllm") else ""
-    whole = (f"all of it: {chosen.file}",) if chosen.file else ()
-    return Answer(data, (f"{chosen.model}, {chosen.when}{version}", _sheet(chosen.result), *whole))

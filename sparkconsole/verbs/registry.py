@@ -33,6 +33,7 @@ MODULES = (
     "restart",
     "serve",
     "bench",
+    "bench_kept",
     "execute",
     "logs",
     "runs",

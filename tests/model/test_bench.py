@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sparkconsole.model.bench import RESULT_MARK, BenchSpec, bench_argv
+from sparkconsole.model.bench import KEPT_POINTS, RESULT_MARK, BenchSpec, bench_argv, compare
 from sparkconsole.parse.vllm_bench import parse_output
 
 VLLM = """#!/bin/sh
@@ -141,3 +141,66 @@ def test_a_cancelled_benchmark_leaves_nothing(tmp_path: Path) -> None:
 def test_the_kept_result_is_json() -> None:
     spec = BenchSpec(model="m", request_rate=1)
     assert json.loads(json.dumps(spec.model_dump(mode="json")))["request_rate"] == 1
+
+
+DETAILED = {
+    "completed": 2,
+    "input_lens": [5, 5, 5],
+    "output_lens": [3, 1, 0],
+    "ttfts": [0.2, 0.1, 0.0],
+    "itls": [[0.01, 0.03], [], []],
+    "generated_texts": ["a", "b", ""],
+    "errors": ["", "", "refused"],
+}
+
+
+def test_what_each_request_took_is_cut_down_where_it_is(tmp_path: Path) -> None:
+    done = run(tmp_path, BenchSpec(model="m"), status=0, saved=json.dumps(DETAILED))
+    result, raw = parse_output(done.stdout.splitlines())
+    assert result is not None
+    assert result.distributions == {"ttft": (100.0, 200.0), "tpot": (20.0,), "itl": (10.0, 30.0)}
+    assert raw == {"completed": 2, "errors": ["refused"], "details": raw["details"]}
+
+
+def test_a_distribution_is_bounded_and_keeps_its_ends(tmp_path: Path) -> None:
+    many = {
+        **DETAILED,
+        "output_lens": [2] * 5000,
+        "ttfts": [i / 1000 for i in range(5000)],
+        "itls": [[0.5]] * 5000,
+    }
+    done = run(tmp_path, BenchSpec(model="m"), status=0, saved=json.dumps(many))
+    result, _ = parse_output(done.stdout.splitlines())
+    assert result is not None
+    ttft = result.distributions["ttft"]
+    assert (len(ttft), ttft[0], ttft[-1]) == (KEPT_POINTS, 0.0, 4999.0)
+    assert abs(ttft[KEPT_POINTS // 2] - 2500) < 25
+
+
+# --- two results beside each other
+
+
+def kept(**numbers: object) -> dict[str, object]:
+    result = {"completed": 10, "failed": 0, "output_tokens_per_s": 40.0, "latencies": {"median_ttft": 200.0}}
+    return {
+        "spec": {"model": "m", "num_prompts": 10},
+        "server": {"vllm": "0.12"},
+        "result": {**result, **numbers},
+    }
+
+
+def test_two_results_differ_in_numbers_and_in_what_was_asked() -> None:
+    other = kept(output_tokens_per_s=60.0, latencies={"median_ttft": 100.0, "p99_ttft": 5.0})
+    other["spec"] = {"model": "m", "num_prompts": 20, "seed": 0}
+    found = compare(kept(), other)
+    assert found.settings == (("num_prompts", 10, 20), ("seed", None, 0))
+    told = {n.name: (n.one, n.other, n.difference, n.ratio) for n in found.numbers}
+    assert told["output tok/s"] == (40.0, 60.0, 20.0, 1.5)
+    assert told["TTFT median ms"] == (200.0, 100.0, -100.0, 0.5)
+    assert told["TTFT p99 ms"] == (None, 5.0, None, None)
+    assert {n.name: n.better for n in found.numbers}["TTFT median ms"] == "other"
+
+
+def test_the_same_settings_are_no_difference() -> None:
+    assert compare(kept(), kept()).settings == ()
+    assert all(n.better == "" for n in compare(kept(), kept()).numbers)

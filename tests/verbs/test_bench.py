@@ -95,3 +95,26 @@ def test_words_that_hide_the_result_are_refused(
 ) -> None:
     *_, refused = said(state, capsys, f"{UP}bench run -- {words}\n", 2)
     assert re.split("[ =]", words)[0] in refused["error"]["cause"]
+
+
+def test_two_kept_benchmarks_beside_each_other(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story(monkeypatch, f"{RESULT_MARK} {json.dumps({**RAW, 'output_throughput': 50.0})}")
+    said(state, capsys, UP + "bench run --num-prompts 2\nbench run --num-prompts 1 --seed 3\n")
+    (listed,) = said(state, capsys, "bench list\n")
+    newest, oldest = (b["id"] for b in listed["benches"])
+    (found,) = said(state, capsys, f"bench compare {oldest} {newest}\n")
+    assert found["settings"] == {"num_prompts": [2, 1], "seed": [0, 3]}
+    assert found["numbers"]["output tok/s"] == [50.0, 50.0, 0.0, 1.0]
+    assert (found["one"]["id"], found["other"]["id"]) == (oldest, newest)
+
+
+def test_a_run_that_measured_nothing_is_not_compared(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(state, capsys, UP)
+    (listed,) = said(state, capsys, "runs list\n")
+    name = listed["runs"][0]["id"]
+    (refused,) = said(state, capsys, f"bench compare {name} {name}\n", 2)
+    assert "kept no result" in refused["error"]["cause"]
