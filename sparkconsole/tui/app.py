@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -46,7 +46,6 @@ class Console(App[SparkError | None]):
     DEFAULT_MODE = "cluster"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    animation_level: ClassVar[str] = "none"  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Console(App[SparkError | None]):
         self.store = Store(Cluster())
         self.clock: Clock = RealClock()
         self.session: Session | None = None
-        self.watch: Watch | None = None
+        self.watching: Watch | None = None
         self.work: Work | None = None
         self.said: list[str] = []
         """Command lines, oldest first."""
@@ -82,6 +81,7 @@ class Console(App[SparkError | None]):
 
     def on_mount(self) -> None:
         """Paints first, connects then."""
+        self.animation_level = "none"
         self._choose_theme()
         self._take_keymap()
         self._life = asyncio.create_task(self._live(), name="session")
@@ -100,7 +100,7 @@ class Console(App[SparkError | None]):
                     self.store,
                     container=session.cluster.container,
                     image=session.cluster.image,
-                ) as self.watch:
+                ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()
                     if self.work is not None:
@@ -269,21 +269,21 @@ class Console(App[SparkError | None]):
 
     async def ended(self, task: Task) -> None:
         """Says how a piece of work ended; the cluster may be another one now."""
-        if self._leaving.is_set() or self.session is None or self.watch is None:
+        if self._leaving.is_set() or self.session is None or self.watching is None:
             return
         await self._regroup()
         level, text = _verdict(task)
         self.store.tell(Event(self.clock.now(), level, task.words[0], text))
         severity = "error" if level == "error" else "information"
         self.notify(printable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
-        self.watch.refresh()
+        self.watching.refresh()
 
     async def _regroup(self) -> None:
         assert self.session is not None  # noqa: S101 - its callers looked
-        assert self.watch is not None  # noqa: S101
+        assert self.watching is not None  # noqa: S101
         if tuple(self.store.nodes) != self.session.fleet.names:
             self.store.regroup(self.session.cluster)
-            await self.watch.regroup(self.session.cluster)
+            await self.watching.regroup(self.session.cluster)
 
     # --- keys that hold everywhere
 
@@ -299,7 +299,7 @@ class Console(App[SparkError | None]):
         """`/`"""
         self.view.query_one(prompt.Prompt).open(filtering=True)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """`esc`: the open line, the zoom, the view's own layer, then the page before."""
         view = self.view
         if view.maximized is not None:
@@ -309,8 +309,8 @@ class Console(App[SparkError | None]):
 
     def action_refresh(self) -> None:
         """`r`"""
-        if self.watch is not None:
-            self.watch.refresh()
+        if self.watching is not None:
+            self.watching.refresh()
         self.view.refresh_now()
 
     def action_zoom(self) -> None:
@@ -332,7 +332,7 @@ class Console(App[SparkError | None]):
 
         self.push_screen(Help(self.view))
 
-    def action_quit(self) -> None:  # type: ignore[override]
+    async def action_quit(self) -> None:
         """`q` leaves a page, and on the top level the console; it asks while work is attached."""
         if len(self.screen_stack) > 1:
             self.pop_screen()

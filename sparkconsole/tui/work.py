@@ -51,7 +51,7 @@ class Task:
     advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
     """By node and what is advancing; the newest one each."""
     news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
-    output: LineRing = field(default_factory=LineRing)
+    output: LineRing[str] = field(default_factory=LineRing)
     answer: Answer | None = None
     error: SparkError | None = None
     session: Session | None = None
