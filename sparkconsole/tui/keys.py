@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 RESERVED = {
     "ctrl+q": "quits at once",
@@ -100,7 +100,7 @@ GLOBAL = (
 )
 
 
-def bindings(keys: Iterable[Key]) -> list[Binding]:
+def bindings(keys: Iterable[Key]) -> list[BindingType]:
     """For a BINDINGS."""
     return [key.binding() for key in keys]
 
