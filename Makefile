@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint fast real testbed clean
+.PHONY: demo test lint fast real bench testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -13,8 +13,14 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(READY)  ## the main job on a pretend cluster
-	$(BIN)/sparkconsole --demo --yes --script examples/first-run.spark
+demo: $(READY)  ## the console on a pretend cluster; without a terminal the main job as a script
+	if [ -t 0 ] && [ -t 1 ]; then $(BIN)/sparkconsole --demo=$(or $(N),2); \
+	else $(BIN)/sparkconsole --demo --yes --script examples/first-run.spark; fi
+
+bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
+	$(BIN)/python -m tests.bench.first_frame
+	$(BIN)/python -m tests.bench.sixty_four
+	$(BIN)/python -m tests.bench.log_view
 
 test: lint fast $(if $(REAL),real)  ## the fast tier; REAL=1: the real nodes too (root, Docker, about half an hour)
 
