@@ -74,7 +74,14 @@ class Fleet:
 
     def lost(self, node: str, shell: Shell | None = None) -> None:
         """Says that the node's connection broke, so that the next `shell()` makes a new one."""
-        self._keepers[node].lost(shell)
+        if node in self._keepers:
+            self._keepers[node].lost(shell)
+
+    async def shell_again(self, node: str) -> Shell:
+        """As `shell`, but a node that refused before is asked once more."""
+        if node in self._keepers:
+            self._keepers[node].forgive()
+        return await self.shell(node)
 
     def next_attempt_s(self, node: str) -> float | None:
         """In how many seconds a lost node is tried again; None when nobody waits for it."""

@@ -66,6 +66,10 @@ class Keeper:
             self._broken.append(self._shell)
         self._shell, self._refusal = None, None
 
+    def forgive(self) -> None:
+        """Forgets a refusal, so that the next `shell()` tries again; a connection is kept."""
+        self._refusal = None
+
     async def reconnected(self, deadline_s: float) -> Shell:
         """The connection, made again as often as it takes; Unreachable when `deadline_s` passed without one.
 

@@ -14,12 +14,13 @@ async def look_at(fleet: Fleet, container: str, tag: str) -> dict[str, Look | Sp
     """Each node's look, or why there is none, head first."""
 
     async def question(shell: Shell) -> Look:
-        return await _look(fleet, shell, container, tag)
+        return await look_through(fleet, shell, container, tag)
 
     return await fleet.ask(question)
 
 
-async def _look(fleet: Fleet, shell: Shell, container: str, tag: str) -> Look:
+async def look_through(fleet: Fleet, shell: Shell, container: str, tag: str) -> Look:
+    """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
     from sparkconsole.remote.facts import node_facts
 
     asked_at = fleet.clock.now().timestamp()

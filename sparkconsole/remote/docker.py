@@ -37,6 +37,20 @@ async def containers(shell: Shell, *, every: bool = True) -> tuple[Container, ..
     return tuple(container_from(data) for data in found if data)
 
 
+async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Words that change when a container or a tagged image does: two questions, however many there are."""
+    async with _docker(shell) as docker:
+        containers = [c._container for c in await docker.containers.list(all=True)]
+        images = await docker.images.list()
+    # A container that was started again is the same one; only its age says so.
+    standing = (
+        f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
+        for c in containers
+    )
+    tagged = (f"{i.get('Id')} {i['RepoTags']}" for i in images if i.get("RepoTags"))
+    return tuple(sorted(standing)), tuple(sorted(tagged))
+
+
 async def container(shell: Shell, name: str) -> Container | None:
     """The container of exactly that name; None when there is none."""
     async with _docker(shell) as docker:

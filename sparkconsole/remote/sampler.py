@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
 from importlib.resources import files
 
@@ -52,7 +52,7 @@ async def samples(
     period_s: float = 1.0,
     garbage: Callable[[str], None] = lambda line: None,
     root: str = "",
-) -> AsyncIterator[Sample]:
+) -> AsyncGenerator[Sample, None]:
     """The node's samples as they come; `garbage` is given every line that is none.
 
     Unreachable when the connection was lost, NoSampler when the program never said a sample, CommandFailed

@@ -71,6 +71,19 @@ async def metrics(shell: Shell, port: int, *, timeout: float = 5.0) -> EngineLoa
         return parse_metrics(await answer.text())
 
 
+async def pulse(shell: Shell, port: int, *, timeout: float = 5.0) -> EngineLoad | None:
+    """`/health` and `/metrics` over one connection: its load, as far as it says; None when it is not well.
+
+    SparkError when nobody answers.
+    """
+    async with http(shell, f"127.0.0.1:{port}", timeout=timeout) as session:
+        async with session.get("/health") as answer:
+            if answer.status != 200:
+                return None
+        async with session.get("/metrics", headers=_key()) as answer:
+            return parse_metrics(await answer.text()) if answer.status == 200 else EngineLoad()
+
+
 async def complete_one_token(shell: Shell, port: int, *, timeout: float = 10.0) -> str:
     """The name of the model that just completed one token, or embedded one where it only embeds.
 

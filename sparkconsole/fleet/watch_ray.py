@@ -1,0 +1,74 @@
+"""Who is a living member of Ray, as its head tells; asked only while the launch that runs uses Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import Reach
+from sparkconsole.fleet.watch_scope import Scope
+from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.model.ray import RayMember, last_words, living
+
+RAY_S = 5.0
+
+
+class RayWatch:
+    """`run` until it is cancelled."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._alive: dict[str, bool] = {}
+        """As it was told last."""
+
+    async def run(self) -> None:
+        """Asks over and over."""
+        while True:
+            try:
+                await self._look()
+            except SparkError:
+                self._forget()
+            except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
+                self._forget()
+                self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")
+                await self._scope.clock.sleep(60)
+            await self._scope.clock.sleep(RAY_S)
+
+    async def _look(self) -> None:
+        launch = self._asked()
+        if launch is None:
+            self._alive = {}
+            return self._forget()
+        from sparkconsole.remote.ray import members
+
+        fleet = self._scope.fleet
+        return self._take(await members(await fleet.shell(fleet.head), launch.dashboard_port))
+
+    def _asked(self) -> LaunchSpec | None:
+        names = self._scope.fleet.names
+        head = self._scope.store.nodes.get(names[0]) if names else None
+        launch = self._scope.launch() if head is not None and head.reach is Reach.UP else None
+        return launch if launch is not None and launch.backend is Backend.RAY else None
+
+    def _take(self, members: Sequence[RayMember]) -> None:
+        there = set(living(members))
+        for name, state in self._scope.store.nodes.items():
+            addresses = self._scope.addresses(name)
+            alive = bool(there & addresses)
+            if state.ray_alive is not alive:
+                self._scope.store.update(name, ray_alive=alive)
+            self._tell(name, alive, members, addresses)
+
+    def _tell(self, name: str, alive: bool, members: Sequence[RayMember], addresses: set[str]) -> None:
+        before, self._alive[name] = self._alive.get(name), alive
+        if alive and before is False:
+            self._scope.tell("info", name, "joined Ray")
+        elif before and not alive:
+            why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
+            self._scope.tell("warning", name, f"is no longer in Ray: {why}" if why else "is no longer in Ray")
+
+    def _forget(self) -> None:
+        """No answer: nobody knows."""
+        for name, state in self._scope.store.nodes.items():
+            if state.ray_alive is not None:
+                self._scope.store.update(name, ray_alive=None)

@@ -1,0 +1,316 @@
+"""The served model: asked cheaply while it answers, looked for among processes and logs while it does not.
+
+`/health` stays 200 for minutes after a rank died: where requests wait and no token comes, one is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.fleet.serving import cause_text
+from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.watch_log import ServeLog
+from sparkconsole.fleet.watch_scope import Bell, Scope
+from sparkconsole.model.engine import EngineLoad, LiveRank, value_of
+from sparkconsole.model.job import JobState
+from sparkconsole.model.launch import Backend
+from sparkconsole.model.serve import Phase
+from sparkconsole.remote.shell import Shell
+
+ASK_S, LOOK_S = 2.0, 5.0
+"""Between questions to the server, and between looks at processes while none answers."""
+STUCK_S = 60.0
+"""Requests that run so long without a token are a reason to ask for one."""
+TOKEN_S = 20.0
+MISSES = 2
+"""Questions without an answer until a server that was ready is believed not to answer."""
+STOPPED = (0, 130, 143)
+"""Ends of a server that somebody asked to end."""
+
+
+class ServerWatch:
+    """`run` until it is cancelled."""
+
+    def __init__(self, scope: Scope, port: int) -> None:
+        self._scope, self._port = scope, port
+        self._bell = Bell()
+        self._logs: dict[str, ServeLog] = {}
+        self._lead: LiveRank | None = None
+        self._looked_at: float | None = None
+        self._misses = 0
+        self._told = ServerPhase.UNKNOWN
+        self._load: tuple[float, EngineLoad] | None = None
+        self._moved_at = 0.0
+        scope.store.serve(port=port)
+
+    def refresh(self) -> None:
+        """Looks now."""
+        self._looked_at = None
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Looks over and over."""
+        try:
+            while True:
+                await self._probed()
+                await self._bell.rest(self._scope.clock, ASK_S)
+        finally:
+            await self._forget_logs()
+
+    async def _probed(self) -> None:
+        try:
+            await self._look()
+        except SparkError as error:
+            self._become(ServerPhase.UNKNOWN, detail=error.cause)
+        except Exception as error:  # noqa: BLE001 - the edge of a probe: one that breaks must not end the watch
+            self._become(ServerPhase.UNKNOWN, detail=f"{type(error).__name__}: {error}")
+
+    @property
+    def _now(self) -> float:
+        return self._scope.clock.monotonic()
+
+    async def _look(self) -> None:
+        names = self._scope.fleet.names
+        head = self._scope.store.nodes.get(names[0]) if names else None
+        if head is None:
+            return self._become(ServerPhase.NONE)
+        if head.reach is not Reach.UP or head.containers is None:
+            return self._become(ServerPhase.UNKNOWN, detail=head.reason)
+        if self._scope.container_on(head.name) is None:
+            await self._forget_logs()
+            return self._become(ServerPhase.NONE)
+        shell = await self._scope.fleet.shell(head.name)
+        try:
+            from sparkconsole.remote.vllm import pulse
+
+            load = await pulse(shell, self._port)
+        except TimedOut:
+            return await self._silent(shell, "it does not answer in time")
+        except SparkError:
+            load = None
+        return await (
+            self._silent(shell, "it does not answer") if load is None else self._answers(shell, load)
+        )
+
+    # --- it answers
+
+    async def _answers(self, shell: Shell, load: EngineLoad) -> None:
+        self._misses = 0
+        state = self._scope.store.server
+        if state.phase not in (ServerPhase.READY, ServerPhase.WEDGED) or self._lead is None:
+            await self._recognise(shell)
+        prompt, generated = self._rates(load)
+        self._scope.store.prompted.append(prompt)
+        self._scope.store.generated.append(generated)
+        phase = await self._proved(shell, load)
+        self._become(
+            phase,
+            stage=Phase.READY.value if phase is ServerPhase.READY else "",
+            percent=None,
+            detail="" if phase is ServerPhase.READY else f"no token within {TOKEN_S:.0f} s",
+            load=load,
+            prompt_per_s=prompt,
+            generated_per_s=generated,
+            seen_at_s=self._now,
+        )
+
+    async def _recognise(self, shell: Shell) -> None:
+        """Which model it is, how many ranks it has, and where its log is."""
+        from sparkconsole.remote.vllm import Declined, models
+
+        ranks = await self._ranks(shell)
+        name = ranks[0].name if ranks else ""
+        try:
+            name = next(iter(await models(shell, self._port)), name)
+        except Declined:
+            pass
+        except SparkError:
+            return
+        self._scope.store.serve(model=name or self._scope.store.server.model)
+
+    def _rates(self, load: EngineLoad) -> tuple[float | None, float | None]:
+        now, before = self._now, self._load
+        self._load = (now, load)
+        if before is None or now <= before[0]:
+            return None, None
+        seconds, old = now - before[0], before[1]
+        return (
+            _rate(old.prompt_tokens, load.prompt_tokens, seconds),
+            _rate(old.generated_tokens, load.generated_tokens, seconds),
+        )
+
+    async def _proved(self, shell: Shell, load: EngineLoad) -> ServerPhase:
+        """Ready, unless requests run and no token comes: then one is asked for, at most once in STUCK_S."""
+        moved = bool(self._scope.store.generated[-1] or self._scope.store.prompted[-1])
+        return await self._doubted(shell, busy=bool(load.running), moved=moved)
+
+    async def _doubted(self, shell: Shell, *, busy: bool, moved: bool) -> ServerPhase:
+        from sparkconsole.remote.vllm import complete_one_token
+
+        now, before = self._now, self._scope.store.server.phase
+        if moved or not busy:
+            self._moved_at = now
+            return ServerPhase.READY
+        if now - self._moved_at < STUCK_S:
+            return before if before is ServerPhase.WEDGED else ServerPhase.READY
+        self._moved_at = now
+        try:
+            await complete_one_token(shell, self._port, timeout=TOKEN_S)
+        except TimedOut:
+            return ServerPhase.WEDGED
+        except SparkError:
+            return before if before is ServerPhase.WEDGED else ServerPhase.READY
+        return ServerPhase.READY
+
+    # --- it does not
+
+    async def _silent(self, shell: Shell, why: str) -> None:
+        self._load = None
+        was_ready = self._scope.store.server.phase in (ServerPhase.READY, ServerPhase.WEDGED)
+        self._misses += 1
+        if was_ready and self._misses < MISSES:
+            return None
+        if self._looked_at is not None and self._now - self._looked_at < LOOK_S:
+            return None
+        ranks = await self._ranks(shell)
+        if not ranks:
+            return await self._gone()
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        if log is not None and log.progress.phase is Phase.SERVER and (cause := log.cause()):
+            return self._become(ServerPhase.FAILED, detail=cause_text(cause))
+        if was_ready:
+            return self._become(ServerPhase.WEDGED, detail=why)
+        return self._loads(log)
+
+    def _loads(self, log: ServeLog | None) -> None:
+        if log is None:
+            return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
+        said = log.progress
+        return self._become(
+            ServerPhase.LOADING, stage=said.phase.value, percent=said.percent, detail=said.detail
+        )
+
+    async def _gone(self) -> None:
+        """No process serves: it ended by itself, or somebody ended it."""
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        if self._lead is None and self._scope.store.server.phase is ServerPhase.FAILED:
+            return
+        state = await log.end() if log is not None else None
+        if state is not None and state.running:
+            return
+        why = _verdict(state, log) if state is not None and log is not None else ""
+        await self._forget_logs()
+        nothing = {"stage": "", "percent": None, "load": None}
+        if why:
+            self._become(ServerPhase.FAILED, detail=why, **nothing)
+        else:
+            self._become(ServerPhase.NONE, detail="", ranks=0, **nothing)
+
+    # --- who serves
+
+    async def _ranks(self, shell: Shell) -> tuple[LiveRank, ...]:
+        """Those that serve on our port, or the only port there is; the leading rank first."""
+        self._looked_at = self._now
+        found = await self._all_ranks(shell)
+        leads = [r for r in found if r.node == shell.node and r.rank == 0]
+        lead = next((r for r in leads if r.port == self._port), leads[0] if leads else None)
+        if lead is None:
+            return ()
+        await self._follow(lead, [r for r in found if r.port == lead.port])
+        return (lead, *(r for r in found if r is not lead and r.port == lead.port))
+
+    async def _all_ranks(self, shell: Shell) -> list[LiveRank]:
+        """With Ray one process on the head is all; without, every node has its own."""
+        from sparkconsole.remote.vllm_processes import live_ranks
+
+        scope, launch = self._scope, self._scope.launch()
+        found = list(await live_ranks(shell, scope.container))
+        if launch is None or launch.backend is not Backend.NONE or not found:
+            return found
+        others = [n for n in scope.store.up() if n != shell.node and scope.container_on(n)]
+        answers = await scope.fleet.ask(lambda other: live_ranks(other, scope.container), others)
+        return found + [r for a in answers.values() if not isinstance(a, SparkError) for r in a]
+
+    async def _follow(self, lead: LiveRank, ranks: Sequence[LiveRank]) -> None:
+        scope = self._scope
+        if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
+            await self._forget_logs()
+            for node in scope.store.nodes.values():
+                scope.store.update(node.name, nccl="", nccl_lines=())
+            self._port = lead.port
+            scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
+        self._lead = lead
+        for rank in ranks:
+            if rank.job:
+                log = self._logs.setdefault(rank.job, ServeLog(scope, rank.as_job(scope.container)))
+                log.start()
+
+    async def _forget_logs(self) -> None:
+        logs, self._logs, self._lead = self._logs, {}, None
+        for log in logs.values():
+            await log.aclose()
+
+    # --- what is told
+
+    def _become(self, phase: ServerPhase, **changes: object) -> None:
+        store, before = self._scope.store, self._scope.store.server
+        if before.phase is not phase:
+            changes["since_s"] = self._now
+        changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
+        if before.phase is not phase or changed:
+            store.serve(phase=phase, **changed)
+        if phase not in (ServerPhase.UNKNOWN, self._told):
+            self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
+            self._told = phase
+
+    def _tell(self, before: ServerPhase, phase: ServerPhase, seconds: float | None) -> None:
+        server = self._scope.store.server
+        model, loaded = server.model or "the server", before is ServerPhase.LOADING and seconds is not None
+        match phase:
+            case ServerPhase.READY:
+                after = f" after {_spoken(seconds)}" if loaded and seconds is not None else ""
+                again = " again" if before is ServerPhase.WEDGED else ""
+                self._say("done", f"{model} is ready{again}{after}")
+            case ServerPhase.LOADING:
+                self._say("info", f"{model} starts")
+            case ServerPhase.WEDGED:
+                self._say("error", f"{model} is stuck: {server.detail}")
+            case ServerPhase.FAILED:
+                self._say("error", f"{model} failed: {server.detail}")
+            case ServerPhase.NONE if before is not ServerPhase.UNKNOWN:
+                self._say("info", f"{model} is no longer served")
+
+    def _say(self, level: str, text: str) -> None:
+        self._scope.tell(level, "serve", text)
+
+
+def _verdict(state: JobState, log: ServeLog) -> str:
+    """Why it failed; empty: it was ended. Who followed the start may have cleared the job away already."""
+    cause = log.cause()
+    if not state.known:
+        return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
+    if state.status in STOPPED:
+        return ""
+    return cause_text(cause) if cause else f"it ended with status {state.status}"
+
+
+def _rate(before: float | None, now: float | None, seconds: float) -> float | None:
+    """A counter that went back belongs to another server."""
+    if before is None or now is None or now < before:
+        return None
+    return (now - before) / seconds
+
+
+def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
+    """Tensor times pipeline parallelism, as its words say."""
+    tensor = value_of(lead.words, "-tp") or value_of(lead.words, "--tensor-parallel-size") or "1"
+    stages = value_of(lead.words, "-pp") or value_of(lead.words, "--pipeline-parallel-size") or "1"
+    if tensor.isdigit() and stages.isdigit():
+        return max(int(tensor) * int(stages), len(ranks))
+    return len(ranks)
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
