@@ -1,0 +1,85 @@
+"""A benchmark as text."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from sparkconsole.tui.show import bench as show
+
+RESULT = {
+    "completed": 64,
+    "failed": 0,
+    "duration_s": 70.25,
+    "requests_per_s": 0.91,
+    "output_tokens_per_s": 162.04,
+    "total_tokens_per_s": 1834.5,
+    "input_tokens": 1000,
+    "output_tokens": None,
+    "latencies": {"mean_ttft": 402.0, "median_ttft": 212.4, "p99_ttft": 871.0, "median_tpot": 24.12},
+    "distributions": {"ttft": [1, 2.5, 3]},
+}
+KEPT = {
+    "id": "20251219-103100-bench-run-ab12",
+    "when": "2025-12-19 10:31",
+    "model": "openai/gpt-oss-120b",
+    "spec": {"max_concurrency": 8, "num_prompts": 64},
+    "result": RESULT,
+}
+
+
+def test_progress_says_how_many_and_how_long() -> None:
+    text = show.progress_text(16, 64, 30, 78).plain
+    assert text.endswith(" 16/64  00:30  ~ 01:30 left")
+    assert "no request has ended yet" in show.progress_text(None, None, 3, 78).plain
+    assert "left" not in show.progress_text(64, 64, 30, 78, state="done").plain
+
+
+@pytest.mark.parametrize("width", [1, 20, 40, 78, 156])
+def test_nothing_is_wider_than_the_room(width: int) -> None:
+    lines = [
+        show.progress_text(16, 64, 30, width),
+        *show.result_lines(RESULT, width),
+        show.history_row({**KEPT, "model": "日本" * 90}, width),
+        *show.compared_lines({"settings": {"x" * 99: [["a"], None]}, "numbers": {}}, width),
+    ]
+    assert max(cell_len(line.plain) for line in lines) <= width
+
+
+def test_a_result_shows_what_was_measured_and_no_more() -> None:
+    lines = [line.plain for line in show.result_lines(RESULT, 78)]
+    assert lines[0] == "output 162.0 tok/s   total 1834 tok/s   requests 0.91 /s"
+    assert lines[1] == "completed 64   failed 0   in 70.2 s   tokens 1000 in – out"
+    assert lines[2].split() == ["ms", "mean", "median", "p99"]
+    assert lines[3].split() == ["TTFT", "402.0", "212.4", "871.0"]
+    assert lines[4].split() == ["TPOT", "–", "24.1", "–"]
+    assert len(lines) == 5, "ITL and E2EL were not measured"
+
+
+def test_a_distribution_is_what_vllm_gave_or_nothing() -> None:
+    assert show.spread("ttft", RESULT) == (1.0, 2.5, 3.0)
+    assert show.spread("tpot", RESULT) == ()
+    assert show.spread_title("ttft", RESULT) == "ttft ms · p50 212.4 · p99 871.0"
+    assert show.spread_title("itl", RESULT) == "itl ms"
+
+
+def test_history_is_a_line_each() -> None:
+    row = show.history_row(KEPT, 100, mark="1").plain
+    assert row.startswith("1 12-19 10:31  conc 8          64 req     162.0 tok/s  ttft   212.4 ms")
+    assert row.endswith("openai/gpt-oss-120b")
+    assert "failed" in show.history_row({**KEPT, "result": {**RESULT, "failed": 3}}, 100).plain
+    assert show.history_row({}, 100).plain
+
+
+def test_a_comparison_begins_with_what_was_asked_differently() -> None:
+    data = {
+        "settings": {"num_prompts": [10, 20]},
+        "numbers": {"output tok/s": [40.0, 60.0, 20.0, 1.5], "TTFT p99 ms": [None, 5.0, None, None]},
+    }
+    first, setting, head, rate, ttft = (line.plain.split() for line in show.compared_lines(data, 100))
+    assert first[:2] == ["asked", "differently"]
+    assert setting == ["num_prompts", "10", "20"]
+    assert head == ["measured", "1", "2", "difference", "ratio"]
+    assert rate == ["output", "tok/s", "40.0", "60.0", "+20.0", "×1.50"]
+    assert ttft == ["TTFT", "p99", "ms", "–", "5.00"]
+    assert "asked the same" in show.compared_lines({"settings": {}, "numbers": {}}, 100)[0].plain
