@@ -1,0 +1,271 @@
+"""The sampler's real program, as it runs on a node: over a folder that stands for the machine."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.model.facts import GpuProcess, Memory
+from sparkconsole.model.telemetry import Counters, Sample
+from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.sampler import NoSampler, argv, program, samples
+from sparkconsole.remote.shell import Pipe
+
+PERIOD_S = 0.02
+
+
+class Node(LocalShell):
+    """This machine with other variables, or without a command."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None, *, python: str = "python3") -> None:
+        super().__init__("spark1")
+        self._variables, self._python = variables or {}, python
+
+    async def pipe(self, argv: Sequence[str]) -> Pipe:  # type: ignore[override]
+        given = [f"{name}={value}" for name, value in self._variables.items()]
+        return await super().pipe(("env", *given, self._python, *argv[1:]))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A Spark's /proc and /sys, as far as the sampler reads them."""
+    files = {
+        "proc/stat": "cpu  10 0 20 900 50 5 15 0 0 0\ncpu0 1 2 3\n",
+        "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 1 kB\nMemAvailable: 600 kB\nActive(anon): 1 kB\n"
+                        "SwapTotal: 16 kB\nSwapFree: 8 kB\n",
+        "proc/loadavg": "0.52 0.40 0.30 1/200 77\n",
+        "proc/uptime": "5000.50 1.00\n",
+        "proc/pressure/memory": "some avg10=1.50 avg60=0.10 avg300=0.00 total=5\nfull avg10=0.00\n",
+        "proc/net/dev": "Inter-| Receive\n face |bytes\n" + "".join(
+            f"{name}: 100 2 1 7 0 0 0 0 200 3 4 5 0 0 0 0\n"
+            for name in ("lo", "enP7s7", "enp1s0f1np1", "docker0", "veth12", "br-9f")
+        ),
+        "sys/class/net/enP7s7/operstate": "up\n",
+        "sys/class/net/enp1s0f1np1/operstate": "down\n",
+        "sys/class/thermal/thermal_zone0/temp": "41000\n",
+        "sys/class/thermal/thermal_zone1/temp": "58500\n",
+    }  # fmt: skip
+    for device, state in (("rocep1s0f0", "1: DOWN"), ("rocep1s0f1", "4: ACTIVE")):
+        port = f"sys/class/infiniband/{device}/ports/1"
+        files |= {f"{port}/state": state, f"{port}/counters/port_rcv_data": "1000"}
+        files |= {f"{port}/counters/port_xmit_data": "2000", f"{port}/counters/link_downed": "3"}
+        files |= {f"{port}/counters/symbol_error": "4", f"{port}/counters/port_rcv_errors": "N/A"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+async def said(shell: LocalShell, root: Path | str, count: int = 1, until: str = "") -> list[Sample]:
+    """The first samples; with `until` those up to the first in which that is true of it."""
+    found: list[Sample] = []
+    async with asyncio.timeout(20), aclosing(samples(shell, period_s=PERIOD_S, root=str(root))) as coming:
+        async for sample in coming:
+            found.append(sample)
+            if getattr(sample, until) if until else len(found) == count:
+                break
+    return found
+
+
+async def test_a_spark_says_what_its_kernel_says(machine: Path) -> None:
+    (now,) = await said(Node({"PATH": os.defpath}), machine)
+    assert (now.cpu_busy, now.cpu_total) == (50, 1000)
+    assert now.memory == Memory(1000 << 10, 600 << 10, 16 << 10, 8 << 10)
+    assert (now.load, now.pressure, now.temperature_c, now.uptime_s) == (0.52, 1.5, 58.5, 5000.5)
+    assert now.nets == {"enP7s7": Counters(True, 100, 200, 10), "enp1s0f1np1": Counters(False, 100, 200, 10)}
+    assert now.rails == {
+        "rocep1s0f0": Counters(False, 4000, 8000, 7),
+        "rocep1s0f1": Counters(True, 4000, 8000, 7),
+    }
+    assert now.disk_free
+
+
+async def test_what_is_not_there_is_unknown_and_the_line_comes_all_the_same(tmp_path: Path) -> None:
+    (now,) = await said(Node(), tmp_path)
+    assert (now.memory, now.load, now.pressure, now.temperature_c) == (None, None, None, None)
+    assert (now.rails, now.nets) == ({}, {})
+    assert now.clock_s > 1e9
+
+
+async def test_counters_move_and_a_replaced_file_is_read(machine: Path) -> None:
+    port = machine / "sys/class/infiniband/rocep1s0f1/ports/1"
+    coming = samples(Node(), period_s=PERIOD_S, root=str(machine))
+    async with asyncio.timeout(20), aclosing(coming):
+        first = await anext(coming)
+        (port / "new").write_text("5000")
+        (port / "new").replace(port / "counters/port_rcv_data")
+        (machine / "proc/stat").write_text("cpu  60 0 20 900 50 5 15 0 0 0\n")
+        async for now in coming:
+            if now.rails["rocep1s0f1"].rx == 20000 and now.cpu_busy == first.cpu_busy + 50:
+                break
+        (port / "state").write_text("1: DOWN")
+        async for now in coming:
+            if now.rails["rocep1s0f1"].up is False:
+                break
+
+
+async def test_this_machine_can_be_sampled() -> None:
+    before, now = await said(Node(), "", 2)
+    assert now.memory is not None
+    assert now.mono_s > before.mono_s
+    assert now.cpu_total >= before.cpu_total > 0
+
+
+def smi(folder: Path, text: str) -> dict[str, str]:
+    """A PATH on which nvidia-smi is this script, and NVIDIA's library is not."""
+    tool = folder / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\n{text}\n")
+    tool.chmod(0o755)
+    return {"PATH": f"{tool.parent}:{os.environ['PATH']}"}
+
+
+async def test_without_the_library_the_tool_is_asked(machine: Path) -> None:
+    variables = smi(machine, """case $1 in
+      *gpu=name*) echo 'NVIDIA GB10, GPU-1, 580.95.05, 71, 48.20, [N/A], 2411, P0';;
+      *) echo '12, /usr/bin/python3, a b, 100'; echo '13, Xorg, [N/A]';;
+    esac""")  # fmt: skip
+    now = (await said(Node(variables), machine, until="gpus"))[-1]
+    (gpu,) = now.gpus
+    assert (gpu.name, gpu.utilisation, gpu.power_w, gpu.temperature_c) == ("NVIDIA GB10", 71, 48.2, None)
+    assert (gpu.clock_mhz, gpu.pstate, gpu.driver) == (2411, "P0", "580.95.05")
+    assert now.gpu_processes == (
+        GpuProcess(12, "/usr/bin/python3, a b", 100 << 20),
+        GpuProcess(13, "Xorg", None),
+    )
+
+
+async def test_a_tool_that_hangs_holds_up_no_line(machine: Path) -> None:
+    found = await said(Node(smi(machine, "exec sleep 60")), machine, 5)
+    assert [s.gpus for s in found] == [()] * 5
+
+
+async def test_what_the_driver_says_instead_is_told(machine: Path) -> None:
+    variables = smi(machine, "echo NVIDIA-SMI has failed; exit 9")
+    assert (await said(Node(variables), machine, until="gpu_error"))[-1].gpu_error == "NVIDIA-SMI has failed"
+
+
+NVML = r"""
+#include <string.h>
+typedef struct { unsigned pid; unsigned long long used; unsigned a, b; } row;
+const char *nvmlErrorString(int e) { return e == 9 ? "Driver Not Loaded" : "other"; }
+int nvmlInit_v2(void) { return REFUSES; }
+int nvmlSystemGetDriverVersion(char *s, unsigned n) { strncpy(s, "580.95.05", n); return 0; }
+int nvmlDeviceGetCount_v2(unsigned *n) { *n = 1; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **h) { *h = (void *)(0x7f0000000000UL + i); return 0; }
+static int is(void *h) { return h == (void *)0x7f0000000000UL ? 0 : 2; }
+int nvmlDeviceGetName(void *h, char *s, unsigned n) { strncpy(s, "NVIDIA GB10", n); return is(h); }
+int nvmlDeviceGetUUID(void *h, char *s, unsigned n) { strncpy(s, "GPU-1", n); return is(h); }
+int nvmlDeviceGetUtilizationRates(void *h, unsigned *u) { u[0] = 71; u[1] = 0; return is(h); }
+int nvmlDeviceGetPowerUsage(void *h, unsigned *p) { *p = 48200; return is(h); }
+int nvmlDeviceGetTemperature(void *h, unsigned s, unsigned *t) { *t = 70 + s; return is(h); }
+int nvmlDeviceGetClockInfo(void *h, unsigned c, unsigned *m) { return 3; }
+int nvmlDeviceGetPerformanceState(void *h, unsigned *p) { *p = 0; return is(h); }
+int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, row *r) {
+  r[0].pid = 12; r[0].used = 1ULL << 36; r[1].pid = 13; r[1].used = ~0ULL; *n = 2; return is(h);
+}
+int nvmlSystemGetProcessName(unsigned p, char *s, unsigned n) {
+  strncpy(s, p == 12 ? "VLLM::Worker" : "x", n); return 0;
+}
+"""
+
+
+def nvml(folder: Path, refuses: int = 0) -> dict[str, str]:
+    """NVIDIA's library as a stand-in that answers by the same calls."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    (folder / "nvml.c").write_text(NVML)
+    words = ("cc", "-shared", "-fPIC", f"-DREFUSES={refuses}", "-o", "libnvidia-ml.so.1", "nvml.c")
+    subprocess.run(words, cwd=folder, check=True, timeout=60)
+    return {"LD_LIBRARY_PATH": str(folder)}
+
+
+async def test_the_library_is_asked_in_the_same_process(machine: Path) -> None:
+    now = (await said(Node(nvml(machine)), machine, until="gpus"))[-1]
+    (gpu,) = now.gpus
+    assert (gpu.name, gpu.uuid, gpu.driver, gpu.pstate) == ("NVIDIA GB10", "GPU-1", "580.95.05", "P0")
+    assert (gpu.utilisation, gpu.power_w, gpu.temperature_c, gpu.clock_mhz) == (71, 48.2, 70, None)
+    assert now.gpu_processes == (GpuProcess(12, "VLLM::Worker", 1 << 36), GpuProcess(13, "x", None))
+    assert now.gpu_error == ""
+
+
+async def test_a_library_without_a_driver_says_so(machine: Path) -> None:
+    now = (await said(Node(nvml(machine, refuses=9)), machine, until="gpu_error"))[-1]
+    assert now.gpu_error == "NVML: Driver Not Loaded"
+
+
+async def test_it_ends_when_its_input_ends() -> None:
+    pipe = await LocalShell("spark1").pipe(argv(60))
+    async with asyncio.timeout(20):
+        await pipe.write(program())
+        assert await pipe.read()
+        await pipe.close_input()
+        assert (await pipe.wait()).status == 0
+
+
+def test_it_ends_when_nobody_reads() -> None:
+    with subprocess.Popen(
+        argv(PERIOD_S), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as running:
+        assert running.stdin
+        assert running.stdout
+        running.stdin.write(program())
+        assert running.stdout.read(1) == b"{"
+        running.stdout.close()
+        assert running.wait(timeout=20) == 0
+
+
+async def test_nothing_is_left_behind_when_the_asking_ends(machine: Path) -> None:
+    await said(Node(), machine)
+    mark = str(machine).encode()
+    assert [line for line in command_lines() if mark in line] == []
+
+
+def command_lines() -> Iterator[bytes]:
+    """Of everything that runs."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_bytes()
+
+
+async def test_lines_that_are_none_are_handed_on(tmp_path: Path) -> None:
+    tool = tmp_path / "python3"
+    tool.write_text('#!/bin/sh\necho hello\necho \'{"t": 1, "m": 2}\'\nexec sleep 60\n')
+    tool.chmod(0o755)
+    garbage: list[str] = []
+    async with (
+        asyncio.timeout(20),
+        aclosing(samples(Node(python=str(tool)), garbage=garbage.append)) as coming,
+    ):
+        assert (await anext(coming)).mono_s == 2
+    assert garbage == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("exit 127", "python3 is not there"), ("echo 'SyntaxError: no' >&2; exit 1", "SyntaxError: no")],
+)
+async def test_a_node_that_cannot_run_it_says_why(tmp_path: Path, text: str, why: str) -> None:
+    tool = tmp_path / "python3"
+    tool.write_text(f"#!/bin/sh\n{text}\n")
+    tool.chmod(0o755)
+    with pytest.raises(NoSampler, match=why):
+        await said(Node(python=str(tool)), tmp_path)
+
+
+def test_the_program_is_python_3_8_and_needs_nothing_of_ours() -> None:
+    size, _, text = program().partition(b"\n")
+    assert int(size) == len(text)
+    tree = ast.parse(text, feature_version=(3, 8))
+    imported = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    imported |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert not any(name and name.startswith("sparkconsole") for name in imported)
+    assert "sampler" in argv(1.0)
