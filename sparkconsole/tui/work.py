@@ -18,6 +18,7 @@ from sparkconsole.errors import Cancelled, SparkError, WrongUsage
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.log_line import LogLine, log_line
 from sparkconsole.model.plan import Plan, Tier
 from sparkconsole.model.progress import Advance, News, StepBegan, StepEnded
 from sparkconsole.verbs.dispatch import Request, begin, understand
@@ -51,7 +52,7 @@ class Task:
     advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
     """By node and what is advancing; the newest one each."""
     news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
-    output: LineRing[str] = field(default_factory=LineRing)
+    output: LineRing[LogLine] = field(default_factory=LineRing)
     answer: Answer | None = None
     error: SparkError | None = None
     session: Session | None = None
@@ -94,7 +95,7 @@ class Task:
                 return
         self.news.append(news)
         if line := kept(news):
-            self.output.append(line)
+            self.output.append(log_line(line))
 
     def _mark(self, node: str, sentence: str, mark: str) -> None:
         for step in self.plan.steps if self.plan else ():
@@ -252,5 +253,5 @@ async def _stream(task: Task, rows: AsyncIterator[Row]) -> None:
         if "exit" in row.data:
             task.answer = Answer({"exit": row.data["exit"]}, (), int(row.data["exit"]))
         for line in row.text.splitlines():
-            task.output.append(line)
+            task.output.append(log_line(line))
         task.version += 1
