@@ -115,6 +115,15 @@ async def serve(
     return Deed(plan, lambda report: _carry(session, plan, jobs, report))
 
 
+_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel"}
+
+
+def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
+    """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
+    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key != "name"}
+    return _spec(model, said, extra)
+
+
 def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
     try:
         return ServeSpec(**preset(model, {**said, "extra": extra}))

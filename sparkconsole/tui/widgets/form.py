@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.tui.widgets.check import Check
 from sparkconsole.tui.widgets.suggested import SuggestedInput
 from sparkconsole.verbs.forms import Field, Kind, fields, words
 
@@ -24,7 +25,8 @@ class Form(VerticalScroll, can_focus=False):
     """The chosen fields of one verb, a line each (or several a line where the CSS says so).
 
     `choices`: values to choose from, field by field; the person may still type another one. `values`: what
-    is filled in at first. `labels`: another label than the parameter's name.
+    is filled in at first. `labels`: another label than the parameter's name. `hints`: what stands greyed
+    in an empty field; by default the beginning of the parameter's help.
     """
 
     DEFAULT_CSS = """
@@ -54,6 +56,7 @@ class Form(VerticalScroll, can_focus=False):
         choices: Mapping[str, Sequence[str]] | None = None,
         values: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
@@ -61,13 +64,14 @@ class Form(VerticalScroll, can_focus=False):
         known = {f.name: f for f in fields(verb)}
         self.verb, self._fields = verb, tuple(known[name] for name in only)
         self._choices, self._labels = dict(choices or {}), {**LABELS, **(labels or {})}
-        self._first = dict(values or {})
+        self._first, self._hints = dict(values or {}), dict(hints or {})
 
     def compose(self) -> ComposeResult:
         """A line per field."""
         for field in self._fields:
             label = self._labels.get(field.name, field.name.replace("_", " "))
-            yield FormLine(field, label, self._first.get(field.name), self._choices.get(field.name, ()))
+            choices, hint = self._choices.get(field.name, ()), self._hints.get(field.name, "")
+            yield FormLine(field, label, self._first.get(field.name), choices, hint)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -118,8 +122,9 @@ class Form(VerticalScroll, can_focus=False):
 class FormLine(Horizontal):
     """Label and input of one field."""
 
-    def __init__(self, field: Field, label: str, value: Any, choices: Sequence[str]) -> None:
+    def __init__(self, field: Field, label: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
         super().__init__()
+        self._hint = hint
         self.field, self._label = field, label
         self._choices = tuple(choices)
         self._first = field.default if value is None else value
@@ -132,7 +137,7 @@ class FormLine(Horizontal):
 
     def _input(self) -> Widget:
         if self.field.kind is Kind.CHECK:
-            return Checkbox(value=bool(self._first), compact=True)
+            return Check(bool(self._first))
         if self.field.kind is Kind.CHOICE:
             options = [(c, c) for c in self.field.choices]
             chosen = str(self._first) if self._first in self.field.choices else Select.NULL
@@ -141,8 +146,8 @@ class FormLine(Horizontal):
         return SuggestedInput(text, self._choices, placeholder=self._placeholder())
 
     def _placeholder(self) -> str:
-        if self.field.required:
-            return "needed"
+        if self._hint or self.field.required:
+            return self._hint or "needed"
         return written(self.field.default) or self.field.help.split(";")[0].split(".")[0]
 
     @property

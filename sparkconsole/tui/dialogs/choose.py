@@ -1,0 +1,88 @@
+"""A list to choose one thing from; typing narrows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from sparkconsole.model.text import printable
+from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.widgets.told import content
+
+
+class Choose(Dialog[int]):
+    """Answers with the number of the row, None when nothing was chosen. A row: kind, title, detail."""
+
+    BINDINGS: ClassVar = [
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+    ]
+    DEFAULT_CSS = """
+    Choose OptionList { height: auto; max-height: 60vh; border: none; background: $surface; padding: 0; }
+    Choose Input { margin-bottom: 1; }
+    """
+
+    def __init__(self, title: str, rows: Sequence[tuple[str, str, str]], nothing: str) -> None:
+        super().__init__()
+        self._title, self._rows, self._nothing = title, tuple(rows), nothing
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, and the rows."""
+        with Vertical(classes="dialog -wide-dialog") as panel:
+            panel.border_title = self._title.replace("[", r"\[")
+            panel.border_subtitle = "↑↓ choose · enter take · esc close"
+            yield Input(placeholder="type to narrow", compact=True)
+            yield OptionList(markup=False)
+
+    def on_mount(self) -> None:
+        """Typing works at once; the arrows move in the list."""
+        self._show("")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Only rows with that text."""
+        self._show(event.value)
+
+    def _show(self, text: str) -> None:
+        rows = self.query_one(OptionList)
+        rows.clear_options()
+        found = [i for i, row in enumerate(self._rows) if text.lower() in " ".join(row).lower()]
+        rows.add_options([Option(content([_row(self._rows[i])]), id=str(i)) for i in found])
+        if not found:
+            rows.add_option(
+                Option(self._nothing if not self._rows else "nothing has that text", disabled=True)
+            )
+        else:
+            rows.highlighted = 0
+
+    def action_move(self, step: int) -> None:
+        """The row before or after."""
+        rows = self.query_one(OptionList)
+        rows.action_cursor_down() if step > 0 else rows.action_cursor_up()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes the row under the cursor."""
+        self.query_one(OptionList).action_select()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """So does a click."""
+        if event.option_id is not None:
+            self.dismiss(int(event.option_id))
+
+    def action_copy(self) -> None:
+        """There is nothing to copy."""
+
+
+def _row(row: tuple[str, str, str]) -> Text:
+    kind, title, detail = (printable(cell) for cell in row)
+    text = Text(no_wrap=True, end="")
+    text.append(f"{kind:<8}", "$muted")
+    text.append(title, "bold")
+    return text.append(f"  {detail}", "$muted")

@@ -1,0 +1,47 @@
+"""Lines of text whose styles name theme variables (`$node-up`); drawn again only when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual.content import Content, Span
+from textual.widgets import Static
+
+
+class Told(Static):
+    """Never markup: text from machines may stand in it."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's
+        super().__init__("", id=id, classes=classes, markup=False)
+        self._said: tuple[Text, ...] | None = None
+
+    def tell(self, lines: Sequence[Text]) -> None:
+        """Shows these lines."""
+        said = tuple(lines)
+        if said != self._said:
+            self._said = said
+            self.update(content(said))
+
+
+def content(lines: Iterable[Text]) -> Content:
+    """Rich text as Textual's own, with the names of variables kept for the theme to say."""
+    return Content("\n").join([_line(line) for line in lines])
+
+
+def _line(text: Text) -> Content:
+    spans = [Span(0, len(text.plain), text.style)] if isinstance(text.style, str) and text.style else []
+    spans += [Span(s.start, s.end, s.style) for s in text.spans if isinstance(s.style, str) and s.style]
+    return Content(text.plain, spans=[*spans, *_plain_spans(text)])
+
+
+def _plain_spans(text: Text) -> list[Span]:
+    """Styles that are no names."""
+    from textual.style import Style as Visual
+
+    return [
+        Span(s.start, s.end, Visual.from_rich_style(s.style, None))
+        for s in text.spans
+        if isinstance(s.style, Style)
+    ]
