@@ -62,7 +62,8 @@ def test_a_senseless_value_is_unknown_and_the_rest_stands(key: str, value: objec
 
 @pytest.mark.parametrize(
     "line", ["", "{", "null", "[]", "12", '"x"', "{}", '{"t": 1}', '{"t": "1", "m": "2"}', '{"t": NaN}',
-             '{"t": NaN, "m": 1}', "[" * 100_000, "python3: not found", "\x00\x1b[31m", '{"t": true, "m": true}']
+             '{"t": NaN, "m": 1}', "[" * 100_000, "python3: not found", "\x00\x1b[31m",
+             '{"t": true, "m": true}']
 )  # fmt: skip
 def test_any_other_line_is_none(line: str) -> None:
     assert parse_sample(line) is None

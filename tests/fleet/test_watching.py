@@ -1,0 +1,292 @@
+"""The watch over nodes that die, come back, talk nonsense and are not trusted; every change told once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.store import Reach, ServerPhase, Store
+from sparkconsole.fleet.watch_scope import CONNECTING
+from sparkconsole.fleet.watching import Watch
+from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.remote.shell import Shell
+from tests.fleet.watched_sparks import QuickClock, Spark, Watched, watched
+
+NCCL = (
+    b"(EngineCore pid=9) (RayWorkerWrapper pid=311, ip=192.168.177.12) s:1:1 [0] NCCL INFO NET/IB : Using "
+    b"[0]rocep1s0f1:1/RoCE [1]roceP2p1s0f1:1/RoCE\n"
+    b"(EngineCore pid=9) s:1:1 [0] NCCL INFO Using network Socket\n"
+)
+WEIGHTS = b"(EngineCore pid=9) INFO 11-23 10:00:00 [x.py:1] Starting to load model tiny...\n"
+
+
+async def test_every_node_is_up_with_a_reading_and_a_look(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", "spark2", engines=True) as seen:
+        await seen.up()
+        await seen.until(lambda: all(n.images is not None for n in seen.store.nodes.values()))
+        for node in seen.store.nodes.values():
+            assert node.reach is Reach.UP
+            assert node.reading is not None
+            assert node.reading.memory is not None
+            assert node.read_at_s is not None
+            assert node.containers == ()
+        assert [s.logins for s in seen.sparks.values()] == [1, 1]
+        assert len(seen.store.histories["spark1"].series("memory")) > 0
+        assert seen.said() == []
+
+
+async def test_a_node_that_dies_is_lost_with_its_values_and_comes_back(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", "spark2", engines=True) as seen:
+        await seen.up()
+        spark = seen.sparks["spark2"]
+        spark.refuses = [Unreachable("no answer", hint="is it on?")] * 3
+        spark.cut()
+        await seen.until(lambda: seen.store.nodes["spark2"].reason == "no answer")
+        lost = seen.store.nodes["spark2"]
+        assert (lost.reach, lost.hint) == (Reach.LOST, "is it on?")
+        assert lost.retry_at_s is not None
+        assert lost.reading is not None
+        assert seen.store.nodes["spark1"].reach is Reach.UP
+        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reach.UP)
+        back = seen.store.nodes["spark2"]
+        assert (back.reason, back.retry_at_s) == ("", None)
+        first, second = seen.events("spark2")
+        assert (first.level, first.text) == ("error", "lost: the connection was lost")
+        assert second.level == "done"
+        assert second.text.startswith("is back after ")
+        assert seen.said("spark1") == []
+
+
+async def test_a_node_that_never_answered_is_told_once_and_tried_for_ever(tmp_path: Path) -> None:
+    def off(sparks: dict[str, Spark]) -> None:
+        sparks["spark1"].refuses = [Unreachable("no route to host")] * 5
+
+    async with watched(tmp_path, "spark1", engines=True, prepare=off) as seen:
+        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reach.LOST)
+        seen.watch.again("spark1")
+        await seen.up()
+        assert seen.sparks["spark1"].logins == 6
+        assert seen.said() == ["not reached: no route to host", "is reached"]
+
+
+async def test_an_unknown_key_waits_for_a_person(tmp_path: Path) -> None:
+    def strange(sparks: dict[str, Spark]) -> None:
+        sparks["spark1"].refuses = [
+            UnknownHostKey("its key is not known", fingerprint="SHA256:abc", hint="trust")
+        ]
+        sparks["spark2"].refuses = [ChangedHostKey("its key changed")]
+
+    async with watched(tmp_path, "spark1", "spark2", engines=True, prepare=strange) as seen:
+        await seen.until(lambda: len(seen.store.lost()) == 2)
+        node = seen.store.nodes["spark1"]
+        assert (node.fingerprint, node.retry_at_s, node.hint) == ("SHA256:abc", None, "trust")
+        await asyncio.sleep(0.1)  # ten seconds of its clock: it must not have tried
+        assert [s.logins for s in seen.sparks.values()] == [1, 1]
+        seen.watch.again("spark1")
+        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reach.UP)
+        assert seen.store.nodes["spark1"].fingerprint == ""
+        assert seen.store.nodes["spark2"].reach is Reach.LOST
+        assert seen.said("spark1")[0] == "its host key is not trusted yet: SHA256:abc"
+
+
+async def test_a_node_that_talks_nonsense_is_up_without_a_reading(tmp_path: Path) -> None:
+    def garbled(sparks: dict[str, Spark]) -> None:
+        sparks["spark1"].garbage = True
+
+    async with watched(tmp_path, "spark1", "spark2", engines=True, prepare=garbled) as seen:
+        await seen.until(lambda: seen.store.nodes["spark2"].reading and seen.said("spark1"))
+        node = seen.store.nodes["spark1"]
+        assert (node.reach, node.reading) == (Reach.UP, None)
+        await asyncio.sleep(0.05)
+        assert len(seen.said("spark1")) == 1
+        assert "not understood" in seen.said("spark1")[0]
+        seen.sparks["spark1"].garbage = False
+        await seen.until(lambda: seen.store.nodes["spark1"].reading)
+
+
+async def test_without_python_the_node_is_read_by_its_tools(tmp_path: Path) -> None:
+    def bare(sparks: dict[str, Spark]) -> None:
+        sparks["spark1"].python = False
+
+    async with watched(tmp_path, "spark1", engines=True, prepare=bare) as seen:
+        await seen.up()
+        found = seen.store.nodes["spark1"].reading
+        assert found is not None
+        assert found.memory is not None
+        assert seen.said("spark1") == ["python3 is not there; readings come more rarely, by its tools"]
+
+
+async def test_an_engine_that_does_not_run_is_told_once(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1") as seen:
+        await seen.up()
+        await seen.until(seen.said)
+        await asyncio.sleep(0.1)
+        assert seen.said("spark1") == ["docker does not run"]
+        assert seen.store.nodes["spark1"].containers is None
+        assert seen.store.server.phase is ServerPhase.UNKNOWN
+
+
+async def test_a_link_that_goes_and_comes_is_told_once_for_device_and_interface(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", engines=True) as seen:
+        await seen.up()
+        seen.sparks["spark1"].up = False
+        await seen.until(lambda: len(seen.said()) == 1)
+        seen.sparks["spark1"].up = True
+        await seen.until(lambda: len(seen.said()) == 2)
+        assert seen.said("spark1") == ["link down: rocep1s0f1", "link up: rocep1s0f1"]
+
+
+async def test_the_container_is_told_when_it_comes_and_when_it_goes(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", engines=True) as seen:
+        await seen.until(lambda: seen.store.nodes["spark1"].containers == ())
+        seen.sparks["spark1"].launch(LaunchSpec(backend=Backend.SOLO))
+        seen.watch.refresh()
+        await seen.until(lambda: seen.store.nodes["spark1"].containers)
+        state = seen.sparks["spark1"].containers["vllm_node"]["State"]
+        state |= {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
+        await seen.until(lambda: len(seen.said("spark1")) == 2)
+        del seen.sparks["spark1"].containers["vllm_node"]
+        await seen.until(lambda: len(seen.said("spark1")) == 3)
+        assert seen.said("spark1") == [
+            "container vllm_node runs",
+            "container vllm_node ended with 137, out of memory",
+            "container vllm_node is gone",
+        ]
+
+
+async def test_ray_s_members_are_known_and_a_death_is_told(tmp_path: Path) -> None:
+    def launched(sparks: dict[str, Spark]) -> None:
+        for spark in sparks.values():
+            spark.launch()
+        sparks["spark1"].members = tuple((s.address, "ALIVE") for s in sparks.values())
+
+    async with watched(tmp_path, "spark1", "spark2", engines=True, prepare=launched) as seen:
+        await seen.until(lambda: all(n.ray_alive for n in seen.store.nodes.values()))
+        seen.sparks["spark1"].members = (("192.168.177.11", "ALIVE"), ("192.168.177.12", "DEAD"))
+        await seen.until(lambda: seen.store.nodes["spark2"].ray_alive is False)
+        assert seen.store.nodes["spark1"].ray_alive is True
+        assert seen.said("spark2") == ["is no longer in Ray: it died"]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+async def serving(seen: Watched) -> Spark:
+    """The head serves from a job."""
+    for spark in seen.sparks.values():
+        spark.launch()
+    seen.sparks["spark1"].serve("m", "--served-model-name", "tiny", "--port", "8888", "-tp", "2")
+    seen.watch.refresh()
+    await seen.until(lambda: seen.store.server.phase is ServerPhase.LOADING)
+    return seen.sparks["spark1"]
+
+
+async def test_a_server_is_followed_from_its_start_to_its_end(served: Path) -> None:
+    async with watched(served, "spark1", "spark2", engines=True) as seen:
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.NONE)
+        head = await serving(seen)
+        assert (seen.store.server.model, seen.store.server.ranks) == ("tiny", 2)
+        head.log += WEIGHTS + NCCL
+        await seen.until(lambda: seen.store.server.stage == "weights")
+        assert seen.store.nodes["spark2"].nccl == "NET/IB ×2"
+        assert seen.store.nodes["spark1"].nccl == "NET/Socket"
+        assert len(seen.store.nodes["spark1"].nccl_lines) == 1
+        head.answers, head.tokens = True, 100
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        head.tokens, head.running = 500, 3
+        await seen.until(lambda: seen.store.server.generated_per_s)
+        assert seen.store.server.load is not None
+        assert seen.store.server.load.running == 3
+        head.answers, head.serving, head.job_status = False, [], 143
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.NONE)
+        assert [t.split(" after ")[0] for t in seen.said("serve")] == [
+            "tiny starts", "tiny is ready", "tiny is no longer served",
+        ]  # fmt: skip
+
+
+async def test_a_server_that_fails_says_why(served: Path) -> None:
+    async with watched(served, "spark1", engines=True) as seen:
+        head = await serving(seen)
+        head.log += WEIGHTS + b"ValueError: something new is wrong\n"
+        await seen.until(lambda: seen.store.server.stage == "weights")
+        head.serving, head.job_status = [], 1
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert "something new is wrong" in seen.store.server.detail
+        await asyncio.sleep(0.1)
+        assert seen.store.server.phase is ServerPhase.FAILED
+        assert len(seen.said("serve")) == 2
+
+
+async def test_a_server_whose_head_is_lost_is_unknown_and_found_again(served: Path) -> None:
+    async with watched(served, "spark1", engines=True) as seen:
+        head = await serving(seen)
+        head.answers = True
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        head.refuses = [Unreachable("off")] * 3
+        head.cut()
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.UNKNOWN)
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        assert len(seen.said("serve")) == 2
+
+
+async def test_the_nodes_may_change_and_those_that_stay_keep_their_connection(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", "spark2", engines=True) as seen:
+        await seen.up()
+        smaller = seen.cluster.model_copy(update={"nodes": seen.cluster.nodes[:1]})
+        await seen.fleet.regroup(smaller)
+        await seen.watch.regroup(smaller)
+        assert tuple(seen.store.nodes) == ("spark1",)
+        assert seen.store.nodes["spark1"].reading is not None
+        await seen.fleet.regroup(seen.cluster)
+        await seen.watch.regroup(seen.cluster)
+        await seen.up()
+        assert [s.logins for s in seen.sparks.values()] == [1, 2]
+
+
+async def test_no_nodes_are_watched_too() -> None:
+    async with Fleet(Cluster(), lambda node: asyncio.sleep(0), QuickClock()) as fleet:  # type: ignore[arg-type,return-value]
+        store = Store(Cluster())
+        async with Watch(fleet, store) as watch:
+            watch.refresh()
+            await asyncio.sleep(0.05)
+        assert store.server.phase is ServerPhase.NONE
+
+
+async def test_many_nodes_connect_a_few_at_a_time(tmp_path: Path) -> None:
+    sparks = {f"s{n}": Spark(f"s{n}", f"10.0.0.{n + 1}", tmp_path) for n in range(64)}
+    cluster = Cluster(nodes=tuple(Node(name=s.name, address=s.address) for s in sparks.values()))
+    under_way, most = 0, 0
+
+    async def connect(node: Node) -> Shell:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.005)
+        under_way -= 1
+        return await sparks[node.name].connect(node)
+
+    store = Store(cluster)
+    async with Fleet(cluster, connect, QuickClock()) as fleet, Watch(fleet, store):
+        for _ in range(2000):
+            if len(store.up()) == 64:
+                break
+            await asyncio.sleep(0.005)
+    assert len(store.up()) == 64
+    assert most == CONNECTING
+
+
+async def test_its_end_leaves_no_task(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with watched(tmp_path, "spark1", "spark2", engines=True) as seen:
+        head = await serving(seen)
+        head.log += WEIGHTS
+        await seen.until(lambda: seen.store.server.stage == "weights")
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
