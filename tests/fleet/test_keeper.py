@@ -179,3 +179,17 @@ async def test_a_connection_that_broke_under_a_question_is_made_again_for_the_ne
         assert await fleet.ask(question) == {"spark1": 0}
     assert broken.closed_by_us
     assert fresh.closed_by_us
+
+
+async def test_a_refusal_can_be_forgiven_and_a_connection_is_kept_then() -> None:
+    network = Network(down(), Line())
+    keep = keeper(network)
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            await keep.shell()
+    assert network.attempts == 1
+    keep.forgive()
+    shell = await keep.shell()
+    keep.forgive()
+    assert await keep.shell() is shell
+    assert network.attempts == 2

@@ -13,11 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.errors import Unreachable
+from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
 from sparkconsole.model.telemetry import Counters, Sample
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler import NoSampler, argv, program, samples
 from sparkconsole.remote.shell import Pipe
+from sparkconsole.remote.ssh import connect_ssh
+from tests.ssh_server import SshServer, write_client_key
 
 PERIOD_S = 0.02
 
@@ -143,6 +147,14 @@ async def test_without_the_library_the_tool_is_asked(machine: Path) -> None:
     )
 
 
+async def test_the_testbed_s_spark_has_a_gpu(machine: Path) -> None:
+    shims = Path(__file__).parents[1] / "testbed" / "shims"
+    now = (await said(Node({"PATH": f"{shims}:{os.environ['PATH']}"}), machine, until="gpus"))[-1]
+    assert now.gpus[0].name == "NVIDIA GB10"
+    assert now.gpus[0].power_w == 4.45
+    assert now.gpu_error == ""
+
+
 async def test_a_tool_that_hangs_holds_up_no_line(machine: Path) -> None:
     found = await said(Node(smi(machine, "exec sleep 60")), machine, 5)
     assert [s.gpus for s in found] == [()] * 5
@@ -247,6 +259,39 @@ async def test_lines_that_are_none_are_handed_on(tmp_path: Path) -> None:
     ):
         assert (await anext(coming)).mono_s == 2
     assert garbage == ["hello"]
+
+
+async def test_over_ssh_a_lost_connection_is_no_end(tmp_path: Path) -> None:
+    home = Path(os.environ["HOME"])
+    key = write_client_key(home)
+    async with SshServer("spark", key).listening() as server:
+        (home / ".ssh" / "known_hosts").write_text(server.known_hosts_line() + "\n")
+        node = SparkNode(name="spark1", address="127.0.0.1", user="spark", port=server.port)
+        shell = await connect_ssh(node)
+        coming = samples(shell, period_s=PERIOD_S, root=str(tmp_path))
+        async with asyncio.timeout(20), aclosing(coming):
+            await anext(coming)
+            server.cut()
+            with pytest.raises(Unreachable):
+                async for _ in coming:
+                    pass
+        await shell.aclose()
+
+
+async def test_over_ssh_nothing_is_left_behind(tmp_path: Path) -> None:
+    home = Path(os.environ["HOME"])
+    key = write_client_key(home)
+    async with SshServer("spark", key).listening() as server:
+        (home / ".ssh" / "known_hosts").write_text(server.known_hosts_line() + "\n")
+        shell = await connect_ssh(
+            SparkNode(name="spark1", address="127.0.0.1", user="spark", port=server.port)
+        )
+        coming = samples(shell, period_s=PERIOD_S, root=str(tmp_path))
+        async with asyncio.timeout(20), aclosing(coming):
+            await anext(coming)
+        assert [line for line in command_lines() if str(tmp_path).encode() in line] == []
+        assert len(server.commands) == 1
+        await shell.aclose()
 
 
 @pytest.mark.parametrize(

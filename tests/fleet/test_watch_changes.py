@@ -1,0 +1,90 @@
+"""Each change of a node is told once, however often and however badly it changes."""
+
+from __future__ import annotations
+
+from sparkconsole.fleet.watch_changes import Changes, container_change
+from sparkconsole.model.docker import Container
+from sparkconsole.model.facts import Gpu, Memory
+from sparkconsole.model.telemetry import Flow, Reading
+
+GIB = 1 << 30
+
+
+def fed(changes: Changes, at_s: float, now: Reading, **netdevs: str) -> list[str]:
+    return [text for _, text in changes.of(now, at_s, netdevs)]
+
+
+def links(**up: bool | None) -> Reading:
+    return Reading(0.0, rails={name: Flow(state) for name, state in up.items()})
+
+
+def test_twins_that_go_together_are_one_event() -> None:
+    changes = Changes()
+    assert fed(changes, 0, links(rocep1s0f1=True, roceP2p1s0f1=True, rocep1s0f0=False)) == []
+    down = links(rocep1s0f1=False, roceP2p1s0f1=False, rocep1s0f0=False)
+    assert fed(changes, 1, down) == ["link down: rocep1s0f1, roceP2p1s0f1"]
+    assert fed(changes, 2, down) == []
+
+
+def test_a_link_that_flaps_is_told_at_once_then_counted() -> None:
+    changes, told = Changes(), []
+    for second in range(121):
+        told += [(second, t) for t in fed(changes, second, links(rocep1s0f1=second % 2 == 0))]
+    assert told[0] == (1, "link down: rocep1s0f1")
+    assert told[1] == (6, "link rocep1s0f1 changed 5 times, it is up now")
+    assert len(told) == 3
+
+
+def test_an_unknown_state_is_no_change() -> None:
+    changes = Changes()
+    assert fed(changes, 0, links(rocep1s0f1=True)) == []
+    assert fed(changes, 1, links(rocep1s0f1=None)) == []
+    assert fed(changes, 2, links(rocep1s0f1=True)) == []
+
+
+def test_the_interface_of_an_rdma_device_is_the_same_link() -> None:
+    changes = Changes()
+    for second, up in enumerate((True, False)):
+        rails = {"mlx5_0": Flow(up)}
+        nets = {"eth0": Flow(up), "enP7s7": Flow(up)}
+        told = fed(changes, second, Reading(0.0, rails=rails, nets=nets), eth0="mlx5_0")
+    assert told == ["link down: mlx5_0, enP7s7"]
+
+
+def test_errors_are_told_now_and_then() -> None:
+    changes = Changes()
+    bad = Reading(0.0, rails={"rocep1s0f1": Flow(True, errors=3)})
+    assert fed(changes, 0, bad) == ["rocep1s0f1: 3 new errors"]
+    assert fed(changes, 1, bad) == []
+    assert fed(changes, 700, bad) == ["rocep1s0f1: 3 new errors"]
+
+
+def test_memory_that_runs_out_is_told_until_there_is_room_again() -> None:
+    changes = Changes()
+    shares = (50, 2, 4, 2, 10, 2)
+    told = [fed(changes, n, Reading(0.0, memory=Memory(100 * GIB, s * GIB))) for n, s in enumerate(shares)]
+    assert [len(t) for t in told] == [0, 1, 0, 0, 1, 1]
+    assert "nearly full" in told[1][0]
+
+
+def test_a_gpu_is_news_only_when_it_changes() -> None:
+    changes, gpu = Changes(), (Gpu("GB10"),)
+    assert fed(changes, 0, Reading(0.0)) == []
+    assert fed(changes, 1, Reading(0.0, gpus=gpu)) == []
+    assert fed(changes, 2, Reading(0.0, gpu_error="it is lost")) == ["GPU: it is lost"]
+    assert fed(changes, 3, Reading(0.0, gpu_error="it is lost")) == []
+    assert fed(changes, 4, Reading(0.0, gpus=gpu)) == ["the GPU answers again"]
+    assert fed(Changes(), 0, Reading(0.0, gpu_error="nvidia-smi is not there")) == []
+
+
+def test_containers_of_other_names_and_first_looks_are_no_news() -> None:
+    other = Container("db", "1", "postgres", "sha256:1", "running")
+    ours = Container("vllm_node", "2", "vllm-node", "sha256:2", "running", started_at="10:00")
+    again = Container("vllm_node", "2", "vllm-node", "sha256:2", "running", started_at="10:05")
+    assert container_change("vllm_node", None, (ours,)) is None
+    assert container_change("vllm_node", (), (other,)) is None
+    assert container_change("vllm_node", (ours,), (ours, other)) is None
+    assert container_change("vllm_node", (ours,), (again,)) == (
+        "info",
+        "container vllm_node was started again",
+    )
