@@ -13,11 +13,14 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.jobs import follow_job, job_file
+from sparkconsole.fleet.log_sources import CommandLog, Source
 from sparkconsole.model.answer import Row
 from sparkconsole.model.job import Job, JobKind, RunState
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here, Session
 
+COMMANDS = ("ray", "kernel")
+"""Logs that are neither a container's nor a job's."""
 WINDOW_S = 0.2
 """Lines of several nodes that come within this time are put in order by their own time."""
 
@@ -37,7 +40,8 @@ async def logs(
     Parameters
     ----------
     sources
-        Node names, `serve` (the servers' own logs), or job:ID. Without any: containers, then servers.
+        Node names, `serve` (the servers' own logs), `ray`, `kernel`, `nccl` (only lines that speak of it),
+        or job:ID. Without any: containers, then servers.
     node
         This node only.
     follow
@@ -49,10 +53,42 @@ async def logs(
     name
         Name of the containers; without it the cluster's.
     """
-    nodes, jobs = _sources(session, sources, node)
+    named = tuple(s for s in sources if s not in COMMANDS and s != "nccl")
+    commands = tuple(s for s in sources if s in COMMANDS)
+    nodes, jobs = _sources(session, named, node) if named or not commands else ((), ())
     container = name or session.cluster.container
     newer = _moment(since, session.fleet.clock.now()) if since else None
-    return _rows(session, nodes, jobs, container, follow=follow, since=newer, tail=tail)
+    rows = _rows(session, nodes, jobs, container, follow=follow, since=newer, tail=tail)
+    if commands:
+        within = (_node(session, node),) if node else session.fleet.names
+        logs_of = [CommandLog(n, c, container) for c in commands for n in within]
+        others = [_source_rows(session, log, follow=follow, tail=tail) for log in logs_of]
+        rows = _together([rows, *others]) if follow else _merged([rows, *others])
+    return _speaking_of_nccl(rows) if "nccl" in sources else rows
+
+
+async def _merged(streams: Sequence[AsyncIterator[Row]]) -> AsyncIterator[Row]:
+    collected = await asyncio.gather(*(_all(s) for s in streams))
+    for row in heapq.merge(*collected, key=_time):
+        yield row
+
+
+async def _source_rows(
+    session: Session, source: Source, *, follow: bool, tail: int | None
+) -> AsyncIterator[Row]:
+    """Ray's or the kernel's log of one node; what keeps it from telling is a line too."""
+    try:
+        async for time, text in source.lines(session.fleet, follow=follow, tail=tail):
+            data = {"node": source.node, "time": time, "source": source.name, "text": text}
+            yield Row(data, f"{source.node} {source.name} │ {text}", source.node)
+    except SparkError as error:
+        yield _silent(source.node, f"{source.name}: {error.cause}")
+
+
+async def _speaking_of_nccl(rows: AsyncIterator[Row]) -> AsyncIterator[Row]:
+    async for row in rows:
+        if "NCCL" in row.text:
+            yield row
 
 
 def _moment(text: str, now: datetime) -> str:
@@ -87,7 +123,7 @@ def _sources(
 def _node(session: Session, word: str) -> str:
     found = session.cluster.node(word)
     if found is None:
-        known = ", ".join((*session.fleet.names, "serve", "job:ID"))
+        known = ", ".join((*session.fleet.names, "serve", *COMMANDS, "nccl", "job:ID"))
         raise WrongUsage(f"{word!r} is no node and no source", hint=f"there are {known}")
     return found.name
 

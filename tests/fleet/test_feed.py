@@ -1,0 +1,131 @@
+"""The feed: many logs as one, in the order of their times, gone on with where they were left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet import feed as feed_module
+from sparkconsole.fleet.feed import Feed
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.log_sources import CommandLog, Stamped, stamped
+from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.remote.local import LocalShell
+
+
+@dataclass
+class Told:
+    """A source that tells what it is given, then ends or breaks."""
+
+    node: str
+    said: list[list[Stamped] | SparkError]
+    name: str = "serve"
+    asked: int = field(default=0)
+
+    async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+        self.asked += 1
+        part = self.said.pop(0) if self.said else []
+        if isinstance(part, SparkError):
+            raise part
+        for line in part:
+            yield line
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(feed_module, "WINDOW_S", 0.05)
+
+
+def fleet() -> Fleet:
+    async def connect(node: Node) -> LocalShell:
+        return LocalShell(node.name)
+
+    return Fleet(Cluster(nodes=(Node(name="one", address="127.0.0.1"),)), connect)
+
+
+async def told(*sources: Told) -> list[str]:
+    feed = Feed(fleet(), sources)
+    await asyncio.wait_for(feed.run(), 10)
+    return [f"{line.node} {line.text}" for line in feed.ring]
+
+
+async def test_lines_of_all_nodes_stand_in_the_order_of_their_times() -> None:
+    one = Told("one", [[("2026-01-31T12:00:01Z", "a"), ("2026-01-31T12:00:03Z", "c")]])
+    two = Told("two", [[("2026-01-31T12:00:02Z", "b"), ("2026-01-31T12:00:04Z", "d")]])
+    assert await told(one, two) == ["one a", "two b", "one c", "two d"]
+
+
+async def test_a_line_without_a_time_stays_behind_the_line_before_it() -> None:
+    one = Told("one", [[("2026-01-31T12:00:05Z", "Traceback"), ("", "  File x"), ("", "ValueError: y")]])
+    two = Told("two", [[("2026-01-31T12:00:06Z", "later")]])
+    assert await told(two, one) == ["one Traceback", "one   File x", "one ValueError: y", "two later"]
+
+
+async def test_a_lost_node_is_said_once_and_goes_on_when_it_is_back() -> None:
+    gone = Unreachable("no route", node="one")
+    source = Told("one", [gone, gone, gone, [("2026-01-31T12:00:01Z", "back")]])
+    lines = await told(source)
+    assert sorted(lines) == ["one back", "one ✖ serve: no route; it goes on when the node is back"]
+    assert source.asked == 4
+
+
+async def test_a_silent_source_does_not_silence_the_others() -> None:
+    never = Told("two", [SparkError("no container here")] * 3)
+    assert "one a" in await told(Told("one", [[("", "a")]]), never)
+
+
+async def test_a_flood_is_bounded_and_ends() -> None:
+    flood = [(f"2026-01-31T12:00:{n // 1000:02}Z", f"line {n}") for n in range(50_000)]
+    feed = Feed(fleet(), [Told("one", [flood])])
+    await asyncio.wait_for(feed.run(), 30)
+    assert len(feed.ring) == feed.ring.capacity
+    assert feed.ring[feed.ring.total - 1].text == "line 49999", "held back, not lost"
+
+
+async def test_only_what_is_kept_comes_in() -> None:
+    feed = Feed(fleet(), [Told("one", [[("", "NCCL INFO x"), ("", "y")]])], keep=lambda li: "NCCL" in li.text)
+    await asyncio.wait_for(feed.run(), 10)
+    assert [line.text for line in feed.ring] == ["NCCL INFO x"]
+
+
+async def test_a_cancelled_feed_leaves_no_task() -> None:
+    class Endless(Told):
+        async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+            while True:
+                await asyncio.sleep(0.001)
+                yield "", "x"
+
+    feed = Feed(fleet(), [Endless("one", [])])
+    running = asyncio.create_task(feed.run())
+    while len(feed.ring) < 3:  # noqa: ASYNC110 - the ring has no event, and this is what is waited for
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2026-01-31T12:00:00.123+0000 a kernel: x", ("2026-01-31T12:00:00.123+0000", "a kernel: x")),
+        ("2026-01-31 12:00:00,123\tINFO x", ("2026-01-31T12:00:00.123", "INFO x")),
+        ("[2026-01-31 12:00:00,123 I 1 1] (raylet) x", ("2026-01-31T12:00:00.123", "I 1 1] (raylet) x")),
+        ("no time", ("", "no time")),
+    ],
+)  # fmt: skip
+def test_a_line_that_begins_with_its_time(line: str, expected: Stamped) -> None:
+    assert stamped(line) == expected
+
+
+async def test_a_command_is_followed_until_nobody_reads_any_more(tmp_path: object) -> None:
+    """The real scripts on this machine: nothing of them stays."""
+    source = CommandLog("one", "kernel")
+    async with fleet() as machines:
+        lines = source.lines(machines, follow=False, tail=5)
+        told = [line async for line in lines]
+    assert len(told) <= 6
