@@ -1,0 +1,313 @@
+"""Which image is on which node, as text: same content is the same image, whatever id an engine gives it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import zip_longest
+
+from rich.text import Text
+
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.docker import ImageIdentity, difference, same_content
+from sparkconsole.model.image import COMMIT_LABEL, full_name
+from sparkconsole.tui.show.bars import UNKNOWN, age, binary_size, short_names
+from sparkconsole.tui.show.frame import filled, plain, said
+
+VERSION_LABEL = "org.sparkconsole.vllm.version"
+REF_LABEL = "org.sparkconsole.vllm.ref"
+OLDEST = datetime(2005, 1, 1, tzinfo=UTC)
+"""Engines write 0001 or 1970 for images without a date."""
+
+
+class Cell(StrEnum):
+    """How one node stands to one image."""
+
+    SAME = "✔"
+    OTHER = "≠"
+    MISSING = "○"
+    UNKNOWN = "·"
+
+
+MEANINGS = {
+    Cell.SAME: "same",
+    Cell.OTHER: "another content",
+    Cell.MISSING: "missing",
+    Cell.UNKNOWN: "unknown",
+}
+_STYLES = {
+    Cell.SAME: "$node-up",
+    Cell.OTHER: "$node-warn",
+    Cell.MISSING: "$node-none",
+    Cell.UNKNOWN: "$muted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One name, the content it has on `where`, and how the other nodes stand to that."""
+
+    tag: str
+    image: ImageIdentity
+    where: str
+    cells: Mapping[str, Cell]
+    found: Mapping[str, ImageIdentity] = field(default_factory=dict)
+    """By node, what it was last seen to have under this name."""
+
+    @property
+    def name(self) -> str:
+        """Without the version that says nothing."""
+        return plain(self.tag.removesuffix(":latest"))
+
+    def nodes(self, cell: Cell) -> tuple[str, ...]:
+        """The nodes that stand so."""
+        return tuple(node for node, own in self.cells.items() if own is cell)
+
+
+def image_rows(nodes: Iterable[NodeState], first: str = "", text: str = "") -> tuple[ImageRow, ...]:
+    """A row per name, `first` (the cluster's image) on top; only rows that have `text` somewhere.
+
+    The content that the others are compared with is the head's, or the first node's that has the name.
+    """
+    every = tuple(nodes)
+    tags = sorted({i.tag for n in every for i in n.images or () if _named(i.tag)})
+    tags.sort(key=lambda tag: full_name(tag) != full_name(first or "-"))
+    rows = (_row(tag, every) for tag in tags)
+    return tuple(row for row in rows if text.lower() in _searched(row))
+
+
+def _named(tag: str) -> bool:
+    return bool(tag) and "<none>" not in tag
+
+
+def _row(tag: str, nodes: Sequence[NodeState]) -> ImageRow:
+    found = {n.name: i for n in nodes for i in n.images or () if i.tag == tag}
+    known = [n.name for n in nodes if n.name in found and n.reach is Reach.UP]
+    where = known[0] if known else next(iter(found))
+    cells = {n.name: _cell(n, found.get(n.name), found[where]) for n in nodes}
+    return ImageRow(tag, found[where], where, cells, found)
+
+
+def _cell(node: NodeState, own: ImageIdentity | None, image: ImageIdentity) -> Cell:
+    if node.reach is not Reach.UP or node.images is None:
+        return Cell.UNKNOWN
+    if own is None:
+        return Cell.MISSING
+    return Cell.SAME if same_content(own, image) else Cell.OTHER
+
+
+def _searched(row: ImageRow) -> str:
+    return f"{row.tag} {row.image.short} {version(row.image)}".lower()
+
+
+def version(image: ImageIdentity) -> str:
+    """`main@a41c0de`, a version, or what of both the labels say."""
+    labels = image.labels
+    commit, ref = labels.get(COMMIT_LABEL, "")[:7], labels.get(REF_LABEL, "")
+    if commit and ref.startswith(commit):
+        ref = ""
+    told = "@".join(filter(None, (ref, commit))) if commit else labels.get(VERSION_LABEL, "") or ref
+    return plain(told)
+
+
+def built_age(image: ImageIdentity, now: datetime) -> str:
+    """`6 d`; a dash for an image without a date."""
+    try:
+        created = datetime.fromisoformat(image.created)
+        seconds = (now - created).total_seconds()
+    except (ValueError, TypeError):
+        return UNKNOWN
+    return age(seconds) if created > OLDEST else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How wide each column is; a width of 0 leaves the column out."""
+
+    name: int
+    content: int = 7
+    version: int = 13
+    built: int = 6
+    nodes: tuple[str, ...] = ()
+    """Heads of the columns, a node each."""
+    marks: int = 0
+    """Set: one sign per node in so many cells, or the counts when there are more nodes."""
+    size: int = 9
+
+
+def columns_for(names: Sequence[str], width: int) -> Columns:
+    """What stands in `width` cells: a column per node, else a sign per node, else how many have it."""
+    heads = _heads(names)
+    each = sum(len(h) + 2 for h in heads)
+    if len(names) <= 16 and width - each >= 46:
+        return _widened(Columns(0, nodes=heads), width)
+    marks = len(names) if width - len(names) >= 62 else 17
+    return _widened(Columns(0, marks=marks), width)
+
+
+def _heads(names: Sequence[str]) -> tuple[str, ...]:
+    """As short as tells them apart, two cells or more: `01`, never `…1`."""
+    ends = [n[-2:] for n in names]
+    if len(set(ends)) == len(names) and all(e.isdigit() for e in ends):
+        return tuple(ends)
+    return short_names(names, max(2, 8 if len(names) < 3 else 4))
+
+
+def _widened(columns: Columns, width: int) -> Columns:
+    """The name gets what is left; the version goes first, then the age, when that is too little."""
+    for change in ({}, {"version": 0}, {"version": 0, "built": 0}, {"version": 0, "built": 0, "size": 0}):
+        tried = replace(columns, **change)  # type: ignore[arg-type]
+        left = width - _fixed(tried)
+        if left >= 14:
+            break
+    return replace(tried, name=max(8, min(left, 40)))
+
+
+def _fixed(columns: Columns) -> int:
+    own = (columns.content, columns.version, columns.built, columns.size, columns.marks)
+    return sum(w + 2 for w in (*own, *map(len, columns.nodes)) if w)
+
+
+def head_line(columns: Columns) -> Text:
+    """The names of the columns."""
+    cells = [("IMAGE", columns.name), ("CONTENT", columns.content), ("VLLM", columns.version)]
+    cells += [("BUILT", columns.built), *((h, len(h)) for h in columns.nodes)]
+    cells += [("NODES", columns.marks), ("SIZE", columns.size)]
+    return _cells([(Text(text, "$muted"), width) for text, width in cells])
+
+
+def row_line(row: ImageRow, columns: Columns, now: datetime) -> Text:
+    """One image."""
+    own = [mark(c) for c in row.cells.values()] if columns.nodes else []
+    image = row.image
+    cells = [
+        (Text(row.name, "bold"), columns.name),
+        (Text(image.short[:7]), columns.content),
+        (said(version(image) or UNKNOWN), columns.version),
+        (Text(built_age(image, now)), columns.built),
+        *zip(own, map(len, columns.nodes), strict=False),
+        (marks(row, columns.marks), columns.marks),
+        (Text(binary_size(image.size_bytes)), columns.size),
+    ]
+    return _cells(cells)
+
+
+def _cells(cells: Iterable[tuple[Text, int]]) -> Text:
+    return Text("  ", no_wrap=True, end="").join([filled(text, width) for text, width in cells if width])
+
+
+def mark(cell: Cell) -> Text:
+    """The sign of one node."""
+    return Text(cell.value, _STYLES[cell])
+
+
+def marks(row: ImageRow, width: int) -> Text:
+    """A sign per node where there is room, else how many stand how."""
+    if len(row.cells) <= width:
+        return Text("").join([mark(c) for c in row.cells.values()])
+    counts = Counter(row.cells.values())
+    return Text(" ").join(
+        [Text(f"{counts[c]}{c.value}", _STYLES[c]) for c in Cell if counts[c]],
+    )
+
+
+def legend(row: ImageRow) -> Text:
+    """What stands in the chosen row, in words: `missing on spark-02 · C copies it there`."""
+    parts = []
+    for cell in (Cell.OTHER, Cell.MISSING, Cell.UNKNOWN):
+        if nodes := row.nodes(cell):
+            parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {_listed(nodes)}", _STYLES[cell]))
+    if not parts:
+        count = len(row.cells)
+        told = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
+        parts = [Text(f"{Cell.SAME.value} {told}", _STYLES[Cell.SAME])]
+    return Text("  ", no_wrap=True, end="").join(parts)
+
+
+def _listed(nodes: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(plain(n) for n in nodes[:most])
+    return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
+
+
+def matrix_state(nodes: Sequence[NodeState], rows: Sequence[ImageRow], text: str = "") -> tuple[str, ...]:
+    """What is said in the place of rows, or below them: nothing yet, none at all, who could not be asked."""
+    lost = [n for n in nodes if n.reach is Reach.LOST]
+    asked = [n for n in nodes if n.reach is Reach.UP and n.images is not None]
+    lines = [f"✖ {n.name} is unknown: {n.reason or 'lost'}" for n in lost]
+    if rows:
+        return tuple(lines)
+    if not nodes:
+        return ("No nodes yet: add one on the cluster view (1), or  : node add ADDRESS",)
+    if text:
+        return (f"No image has {text!r} in its line; esc takes the filter away", *lines)
+    if not asked and len(lost) < len(nodes):
+        return ("Asking the nodes for their images …", *lines)
+    if not asked:
+        return ("No node can be asked.", *lines)
+    return (
+        f"No images on {_listed([n.name for n in asked])} yet.  B builds one with the form below.",
+        *lines,
+    )
+
+
+def details(row: ImageRow, now: datetime) -> Answer:
+    """Everything that is known of the image: where it is, its labels, its layers."""
+    image = row.image
+    facts = [
+        ("name", row.tag),
+        ("content", image.short),
+        ("vLLM", version(image) or None),
+        ("built", f"{image.created or '?'} ({built_age(image, now)} ago)"),
+        ("size", binary_size(image.size_bytes)),
+        ("platform", image.platform),
+        ("configuration", image.config_digest[:24]),
+        ("layers", len(image.layers)),
+    ]
+    where = [(n, f"{c.value} {MEANINGS[c]}", _id_on(row, n)) for n, c in row.cells.items()]
+    labels = sorted(image.labels.items())
+    layers = [(number, digest) for number, digest in enumerate(image.layers, 1)]
+    sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "stands", "the engine's own id"), where)]
+    sheets += [Sheet.of(("label", "value"), labels)] if labels else []
+    return Answer({}, (*sheets, Sheet.of(("layer", "digest"), layers)))
+
+
+def _id_on(row: ImageRow, node: str) -> str | None:
+    own = row.found.get(node)
+    return own.id.removeprefix("sha256:")[:19] if own else None
+
+
+def differences(row: ImageRow) -> Answer:
+    """In what each other content differs, layer by layer; a sentence when none does."""
+    others = row.nodes(Cell.OTHER)
+    if not others:
+        return Answer({}, (f"{row.name}: {legend(row).plain.strip()}; no two nodes have different content",))
+    parts: list[Sheet | str] = [f"compared with {row.where}, content {row.image.short}"]
+    for node in others:
+        other = row.found[node]
+        parts += [
+            f"{node}: content {other.short}: {difference(row.image, other)}",
+            Sheet.of(("layer", row.where, node), _unlike(row.image, other)),
+        ]
+        if labels := _unlike_labels(row.image, other):
+            parts.append(Sheet.of(("label", row.where, node), labels))
+    return Answer({}, tuple(parts))
+
+
+def _unlike(one: ImageIdentity, other: ImageIdentity) -> list[tuple[object, ...]]:
+    pairs = enumerate(zip_longest(one.layers, other.layers), 1)
+    rows: list[tuple[object, ...]] = [(n, _cut(a), _cut(b)) for n, (a, b) in pairs if a != b]
+    return rows or [("configuration", one.config_digest[:19], other.config_digest[:19])]
+
+
+def _cut(digest: str | None) -> str | None:
+    return digest.removeprefix("sha256:")[:19] if digest else None
+
+
+def _unlike_labels(one: ImageIdentity, other: ImageIdentity) -> list[tuple[object, ...]]:
+    names = sorted({*one.labels, *other.labels})
+    rows: list[tuple[object, ...]] = [(n, one.labels.get(n), other.labels.get(n)) for n in names]
+    return [row for row in rows if row[1] != row[2]]
