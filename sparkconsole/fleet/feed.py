@@ -34,7 +34,7 @@ class Feed:
         keep: Callable[[LogLine], bool] = lambda _: True,
         tail: int = TAIL,
     ) -> None:
-        self.ring: LineRing[LogLine] = ring or LineRing()
+        self.ring: LineRing[LogLine] = LineRing() if ring is None else ring
         self._fleet, self._sources, self._keep, self._tail = fleet, tuple(sources), keep, tail
         self._held: asyncio.Queue[LogLine] = asyncio.Queue(HELD)
         self._silent: dict[tuple[str, str], str] = {}

@@ -322,7 +322,7 @@ class Console(App[SparkError | None]):
             view.maximize(view.focused)
 
     def action_task(self) -> None:
-        """`t`"""
+        """`b`"""
         if self.work is not None and self.work.tasks:
             self.show_task((self.work.running or self.work.tasks)[-1])
 

@@ -94,7 +94,7 @@ GLOBAL = (
     ),
     Key("refresh", "r", "refresh", "Look at every node again now.", shown=False),
     Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
-    Key("task", "t", "task", "Show the newest work under way: its steps and output.", shown=False),
+    Key("task", "b", "work", "Show the newest work under way: its steps and output.", shown=False),
     Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
     Key("quit", "q", "quit", "Leave. What runs on the cluster goes on.", shown=False),
 )

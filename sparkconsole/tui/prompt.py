@@ -84,7 +84,10 @@ class Prompt(Vertical):
         yield Static("", id="prompt-note", markup=False)
         yield CommandInput(
             disabled=True,
-            id="prompt-input", suggester=CommandSuggester(self), select_on_focus=False, compact=True
+            id="prompt-input",
+            suggester=CommandSuggester(self),
+            select_on_focus=False,
+            compact=True,
         )
 
     def open(self, *, filtering: bool, text: str = "") -> None:

@@ -1,11 +1,339 @@
-"""The logs view."""
+"""The Logs view: any source of any nodes, merged by time; it reads only while it can be seen."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from sparkconsole.config import paths
+from sparkconsole.fleet.feed import Feed
+from sparkconsole.fleet.line_ring import LineRing
+from sparkconsole.fleet.log_sources import CommandLog, ContainerLog, JobLog, Source
+from sparkconsole.model.job import JobKind, RunState
+from sparkconsole.model.log_line import Level, LogLine
+from sparkconsole.tui.keys import Key
+from sparkconsole.tui.show.bars import short_names
+from sparkconsole.tui.show.logs import Standing, head_text, tail_text
 from sparkconsole.tui.view import View
+from sparkconsole.tui.widgets.log_view import LogView
+
+SOURCES = ("all", "serve", "container", "ray", "nccl", "kernel")
+NAME_WIDTH = 8
+RATE_OVER = 20
+"""Samples, two seconds, over which lines a second are counted."""
+
+KEYS = (
+    Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
+    Key("logs.wrap", "w", "wrap", "Break long lines, or cut them."),
+    Key("logs.time", "t", "time", "Show or hide the time of each line."),
+    Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
+    Key("logs.source-back", "left_square_bracket", "source", "The source before.", shown=False, display="["),
+    Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
+    Key("logs.search", "s", "search", "Search; n and p go from match to match."),
+    Key("logs.next", "n", "match", "The next match.", shown=False),
+    Key("logs.previous", "p", "match", "The match before.", shown=False),
+    Key("logs.error", "e", "error", "The next line that is an error."),
+    Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
+    Key("logs.more", "minus", "level", "Show lower levels too.", shown=False, display="-"),
+    Key("logs.less", "plus", "level", "Hide the lowest level that is shown.", shown=False, display="+"),
+    Key("logs.copy", "c", "copy", "Copy what is shown, all of it.", shown=False),
+    Key("logs.save", "ctrl+s", "save", "Save what is shown to a file."),
+    Key("logs.end", "G", "end", "Go to the newest line.", shown=False, display="G"),
+    Key("logs.home", "g", "begin", "Go to the oldest line.", shown=False),
+)
 
 
 class LogsView(View):
-    """To be written."""
+    """`show_nodes` and `show_source` are how other views come here."""
 
     NAME = "logs"
+    KEYS = KEYS
+    DEFAULT_CSS = """
+    LogsView .line { height: 1; color: $text-muted; padding: 0 1; text-wrap: nowrap; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nodes: tuple[str, ...] = ()
+        """Only these; empty: all."""
+        self.source = "all"
+        self._ring: LineRing[LogLine] = LineRing()
+        self._feed: Feed | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._totals: deque[int] = deque(maxlen=RATE_OVER)
+        self._matches: int | None = None
+        self._filter, self._searching = "", False
+
+    def compose_body(self) -> ComposeResult:
+        """What is read, the lines, and how they are shown."""
+        yield Static(id="logs-head", classes="line", markup=False)
+        yield LogView(self._ring, id="log")
+        yield Static(id="logs-tail", classes="line", markup=False)
+
+    # --- reading
+
+    def on_mount(self) -> None:
+        """The lines take the keys."""
+        super().on_mount()
+        self.log_view.focus()
+
+    def on_screen_resume(self) -> None:
+        """Reads on from where it was left."""
+        super().on_screen_resume()
+        self._read()
+
+    async def on_screen_suspend(self) -> None:
+        """Nobody looks: nothing is read."""
+        await self._rest()
+
+    async def on_unmount(self) -> None:
+        """Nothing is left running."""
+        await self._rest()
+
+    async def _rest(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+
+    def _read(self) -> None:
+        """Begins to read, or goes on; without a session yet, at one of the next samples."""
+        session = self.console.session
+        if session is None or self._reading is not None or self.console.screen is not self:
+            return
+        if self._feed is None:
+            keep = _speaks_of_nccl if self.source == "nccl" else _anything
+            self._feed = Feed(session.fleet, self._sources(), ring=self._ring, keep=keep)
+        self._reading = asyncio.create_task(self._feed.run(), name="logs")
+
+    def _sources(self) -> list[Source]:
+        session = self.console.session
+        if session is None:
+            return []
+        nodes = [n for n in session.fleet.names if not self.nodes or n in self.nodes]
+        container = session.cluster.container
+        found: list[Source] = []
+        if self.source in ("all", "container", "nccl"):
+            found += [ContainerLog(node, container) for node in nodes]
+        if self.source in ("ray", "kernel"):
+            found += [CommandLog(node, self.source, container) for node in nodes]
+        if self.source in ("all", "serve", "nccl"):
+            found += self._servers(nodes)
+        return found
+
+    def _servers(self, nodes: Sequence[str]) -> list[Source]:
+        """The servers' own logs, of every start that this journal knows to be open."""
+        session = self.console.session
+        runs = session.journal.runs() if session else []
+        live = [r for r in runs if r.state in (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE)][:20]
+        newest = next((r.jobs for r in live if any(j.kind is JobKind.SERVE for j in r.jobs)), ())
+        return [JobLog(job) for job in newest if job.node in nodes]
+
+    async def _again(self) -> None:
+        """Another source: a new log in the same place."""
+        await self._rest()
+        self._ring, self._feed = LineRing(), None
+        self._totals.clear()
+        self.log_view.show_ring(self._ring)
+        self._read()
+        self.sample()
+
+    # --- drawing
+
+    @property
+    def log_view(self) -> LogView:
+        """The lines."""
+        return self.query_one("#log", LogView)
+
+    def sample(self) -> None:
+        """The two lines above and below."""
+        self._read()
+        standing = self._standing()
+        self.query_one("#logs-head", Static).update(head_text(standing))
+        self.query_one("#logs-tail", Static).update(tail_text(standing))
+
+    def sample_logs(self) -> None:
+        """New lines."""
+        view = self.log_view
+        nodes = tuple(self.console.store.nodes)
+        view.names = dict(zip(nodes, short_names(nodes, NAME_WIDTH), strict=True))
+        self._totals.append(self._ring.total)
+        view.sample()
+
+    def _standing(self) -> Standing:
+        view, counted = self.log_view, self._totals
+        seconds = max(len(counted) - 1, 1) / 10
+        return Standing(
+            source=self.source,
+            nodes=self.nodes,
+            least=view.least,
+            kept=len(self._ring),
+            capacity=self._ring.capacity,
+            per_s=(counted[-1] - counted[0]) / seconds if counted else 0.0,
+            follow=view.follow,
+            wrap=view.wrap,
+            times=view.times,
+            filter=self._filter,
+            matches=self._matches,
+            sources=len(self._sources()),
+        )
+
+    @on(LogView.Moved)
+    def _moved(self) -> None:
+        self.sample()
+
+    # --- what other views ask
+
+    async def show_nodes(self, nodes: Sequence[str], source: str = "all") -> None:
+        """Only the logs of these nodes; none: of all."""
+        self.nodes, self.source = tuple(nodes), source
+        await self._again()
+
+    def selected_nodes(self) -> tuple[str, ...]:
+        """The nodes whose logs are shown."""
+        return self.nodes
+
+    def apply_filter(self, text: str) -> None:
+        """`/` filters; `s` searches."""
+        if self._searching:
+            self._matches = self.log_view.search(text) if text else None
+        else:
+            self._filter = text
+            self.log_view.filter(text)
+        self.sample()
+
+    def peel(self) -> bool:
+        """First the search, then the filter, then the choice of nodes."""
+        if self._matches is not None:
+            self._searching, self._matches = False, None
+            self.log_view.search("")
+        elif self._filter:
+            self._filter = ""
+            self.log_view.filter("")
+        elif self.nodes:
+            self.nodes = ()
+            self.call_later(self._again)
+        else:
+            return False
+        self.sample()
+        return True
+
+    # --- keys
+
+    def action_filter(self) -> None:
+        """`/`"""
+        self._searching = False
+        self.console.action_filter()
+
+    def action_logs_search(self) -> None:
+        """`s`"""
+        self._searching = True
+        self.console.action_filter()
+
+    def action_logs_follow(self) -> None:
+        """`f`"""
+        if self.log_view.follow:
+            self.log_view.follow = False
+        else:
+            self.log_view.to_end()
+        self.sample()
+
+    def action_logs_wrap(self) -> None:
+        """`w`"""
+        self.log_view.wrap = not self.log_view.wrap
+        self.sample()
+
+    def action_logs_time(self) -> None:
+        """`t`"""
+        self.log_view.times = not self.log_view.times
+        self.sample()
+
+    async def action_logs_source(self, step: int = 1) -> None:
+        """`]`"""
+        self.source = SOURCES[(SOURCES.index(self.source) + step) % len(SOURCES)]
+        await self._again()
+
+    async def action_logs_source_back(self) -> None:
+        """`[`"""
+        await self.action_logs_source(-1)
+
+    async def action_logs_nodes(self) -> None:
+        """`a`"""
+        every: list[tuple[str, ...]] = [(), *((n,) for n in self.console.store.nodes)]
+        at = every.index(self.nodes) if self.nodes in every else 0
+        self.nodes = every[(at + 1) % len(every)]
+        await self._again()
+
+    def action_logs_next(self) -> None:
+        """`n`"""
+        self._go(self.log_view.next_match(1), "no match; s searches")
+
+    def action_logs_previous(self) -> None:
+        """`p`"""
+        self._go(self.log_view.next_match(-1), "no match; s searches")
+
+    def action_logs_error(self) -> None:
+        """`e`"""
+        self._go(self.log_view.next_error(), "no line here is an error")
+
+    def _go(self, found: bool, otherwise: str) -> None:
+        if not found:
+            self.notify(otherwise, timeout=3, markup=False)
+        self.sample()
+
+    def action_logs_mark(self) -> None:
+        """`m`"""
+        self.log_view.mark(f"mark {self.console.local_time():%H:%M:%S}")
+
+    def action_logs_more(self) -> None:
+        """`-`"""
+        self.log_view.least = Level(max(self.log_view.least - 1, Level.DEBUG))
+        self.sample()
+
+    def action_logs_less(self) -> None:
+        """`+`"""
+        self.log_view.least = Level(min(self.log_view.least + 1, Level.ERROR))
+        self.sample()
+
+    def action_logs_copy(self) -> None:
+        """`c`"""
+        self.app.copy_to_clipboard(self.log_view.all_text())
+        self.notify("copied", timeout=2)
+
+    def action_logs_save(self) -> None:
+        """`ctrl+s`"""
+        path = paths.state_folder() / "logs" / f"{self.console.clock.now():%Y%m%d-%H%M%S}-{self.source}.log"
+        paths.write_private(path, self.log_view.all_text() + "\n")
+        self.notify(f"saved: {_from_home(path)}", timeout=10, markup=False)
+
+    def action_logs_end(self) -> None:
+        """`G`"""
+        self.log_view.to_end()
+        self.sample()
+
+    def action_logs_home(self) -> None:
+        """`g`"""
+        self.log_view.follow = False
+        self.log_view.scroll_home(animate=False)
+        self.sample()
+
+
+def _anything(_: LogLine) -> bool:
+    return True
+
+
+def _speaks_of_nccl(line: LogLine) -> bool:
+    return "NCCL" in line.text
+
+
+def _from_home(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
