@@ -35,6 +35,8 @@ FACTS_S = 10.0
 """Between readings of a node that cannot run the sampler: each takes some thirty processes."""
 AGAIN_S = 5.0
 """Until a sampler that ended is started again."""
+SILENT_S = 30.0
+"""Without a reading on a connection that stands, something is wrong with the machine."""
 STEADY_S = 30.0
 """A connection that held so long was a good one."""
 
@@ -146,6 +148,7 @@ class NodeWatch:
             asyncio.create_task(part)
             for part in (
                 self._readings(shell),
+                self._silence(),
                 self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
                 self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
             )
@@ -239,6 +242,22 @@ class NodeWatch:
         from sparkconsole.remote.facts import node_facts
 
         self._keep(reading_of(await node_facts(shell)))
+
+    async def _silence(self) -> None:
+        """A machine that swaps keeps its connection for minutes and says nothing."""
+        silent = False
+        while True:
+            await self._scope.clock.sleep(SILENT_S / 6)
+            state = self._state
+            late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
+            if late is not silent and not self._garbled and state.read_at_s is not None:
+                silent = late
+                said = (
+                    f"no reading for {SILENT_S:.0f} s: is it out of memory?"
+                    if late
+                    else "readings come again"
+                )
+                self._scope.tell("warning" if late else "info", self.name, said)
 
     # --- the slow looks
 

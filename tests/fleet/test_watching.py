@@ -110,6 +110,19 @@ async def test_a_node_that_talks_nonsense_is_up_without_a_reading(tmp_path: Path
         await seen.until(lambda: seen.store.nodes["spark1"].reading)
 
 
+async def test_a_node_that_falls_silent_is_told_and_stays_up(tmp_path: Path) -> None:
+    async with watched(tmp_path, "spark1", engines=True) as seen:
+        await seen.up()
+        seen.sparks["spark1"].frozen = True
+        await seen.until(seen.said)
+        await asyncio.sleep(0.2)
+        assert seen.said("spark1") == ["no reading for 30 s: is it out of memory?"]
+        assert seen.store.nodes["spark1"].reach is Reach.UP
+        seen.sparks["spark1"].frozen = False
+        await seen.until(lambda: len(seen.said()) == 2)
+        assert seen.said("spark1")[-1] == "readings come again"
+
+
 async def test_without_python_the_node_is_read_by_its_tools(tmp_path: Path) -> None:
     def bare(sparks: dict[str, Spark]) -> None:
         sparks["spark1"].python = False

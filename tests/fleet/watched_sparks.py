@@ -51,6 +51,8 @@ class Spark:
     """What the next logins are answered with."""
     python: bool = True
     garbage: bool = False
+    frozen: bool = False
+    """The connection stands and nothing comes."""
     up: bool = True
     """The link of its one rail."""
     gpu_error: str = ""
@@ -129,7 +131,7 @@ class Spark:
         if path == "/metrics":
             text = f"vllm:num_requests_running {self.running}\nvllm:generation_tokens_total {self.tokens}\n"
             return web.Response(text=f"{text}vllm:prompt_tokens_total 0\n")
-        while path == "/v1/completions" and self.stuck:
+        while path == "/v1/completions" and self.stuck:  # noqa: ASYNC110 - a test sets it, nobody tells
             await asyncio.sleep(0.01)
         return web.json_response({"data": [{"id": "tiny"}], "choices": [{"text": " 1"}]})
 
@@ -187,6 +189,8 @@ class SamplerPipe:
 
     async def read(self, size: int = 65536) -> bytes:
         await asyncio.sleep(0.002)
+        while self._shell.spark.frozen and not self._shell.cut:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.002)
         if self._shell.cut:
             raise Unreachable("the connection was lost", node=self._shell.node)
         return b"" if self._closed or not self._shell.spark.python else self._shell.spark.sample()
