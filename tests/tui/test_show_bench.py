@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from sparkconsole.tui.show import bench as show
+from sparkconsole.tui.show.spread import histogram
 
 RESULT = {
     "completed": 64,
@@ -83,3 +84,15 @@ def test_a_comparison_begins_with_what_was_asked_differently() -> None:
     assert rate == ["output", "tok/s", "40.0", "60.0", "+20.0", "×1.50"]
     assert ttft == ["TTFT", "p99", "ms", "–", "5.00"]
     assert "asked the same" in show.compared_lines({"settings": {}, "numbers": {}}, 100)[0].plain
+
+
+def test_a_histogram_has_a_column_for_what_is_there() -> None:
+    top, bottom, axis = (line.plain for line in histogram([1, 1, 1, 1, 2, 9], 8, 3))
+    assert top == "█       "
+    assert bottom == "█▄     ▄"
+    assert axis == "9.0 ms"
+    assert histogram([1, 9], 20, 3)[-1].plain == "1.0" + " " * 11 + "9.0 ms"
+    assert histogram([], 8, 3) == []
+    assert histogram([5.0], 8, 3)[1].plain[0] == "█"
+    for width in range(4, 60):
+        assert max(cell_len(line.plain) for line in histogram([1, 2, 300], width, 4)) <= width

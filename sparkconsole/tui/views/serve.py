@@ -64,6 +64,7 @@ class ServeView(View):
     ServeView #serve-preview { height: auto; max-height: 2; }
     ServeView.-tall #serve-preview { max-height: 6; margin-top: 1; }
     ServeView #serve-log { height: 1fr; min-height: 3; }
+    ServeView #serve-log:focus { border: round $frame-focus; }
     ServeView.-short.-serving #serve-spec { display: none; }
     ServeView.-short.-editing #serve-spec { display: block; }
     ServeView.-short.-editing #serve-log { display: none; }
@@ -103,7 +104,8 @@ class ServeView(View):
         lines = list(self.query("FormLine"))
         for line in (lines[0], lines[-1]):
             line.add_class("-long")
-        self.query_one("#serve-log").border_title = "log"
+        log = self.query_one(LogView)
+        log.border_title, log.wrap = "log", True
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""

@@ -1,0 +1,53 @@
+"""How values spread: a histogram in blocks, the least and the greatest value under its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from sparkconsole.tui.show.bars import known
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def histogram(
+    values: Sequence[float], width: int, height: int, *, style: str = "$chart-2", unit: str = "ms"
+) -> list[Text]:
+    """`height` lines of at most `width` cells, the last one the axis. Nothing for no values."""
+    told = [v for v in values if known(v) is not None]
+    if not told or height < 2 or width < 4:
+        return []
+    low, high = min(told), max(told)
+    counts = _counts(told, low, high, width)
+    rows = [
+        Text("".join(_cell(c, max(counts), row, height - 1) for c in counts), style, no_wrap=True, end="")
+        for row in range(height - 1)
+    ]
+    return [*rows, _axis(low, high, width, unit)]
+
+
+def _counts(values: Sequence[float], low: float, high: float, width: int) -> list[int]:
+    """Columns of equal width; all in the first one when all values are the same."""
+    counts = [0] * width
+    for value in values:
+        share = (value - low) / (high - low) if high > low else 0.0
+        counts[min(int(share * width), width - 1)] += 1
+    return counts
+
+
+def _cell(count: int, most: int, row: int, height: int) -> str:
+    """What is there shows at least as one eighth."""
+    eighths = round(count / most * height * 8) if count else 0
+    eighths = max(eighths, 1) if count else 0
+    return EIGHTHS[min(max(eighths - (height - 1 - row) * 8, 0), 8)]
+
+
+def _axis(low: float, high: float, width: int, unit: str) -> Text:
+    left, right = f"{_short(low)}", f"{_short(high)} {unit}"
+    gap = width - len(left) - len(right)
+    return Text(f"{left}{' ' * gap}{right}" if gap > 0 else right[:width], "$axis", no_wrap=True, end="")
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
