@@ -21,6 +21,8 @@ class View(Screen[None]):
     """Subclasses say NAME, KEYS, `compose_body` and `sample`."""
 
     NAME: ClassVar[str] = ""
+    TAB: ClassVar[str] = ""
+    """The view whose page this is; empty: it is a view of its own."""
     KEYS: ClassVar[tuple[Key, ...]] = ()
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
@@ -32,7 +34,7 @@ class View(Screen[None]):
     def compose(self) -> ComposeResult:
         """The chrome around `compose_body`."""
         yield TitleBar()
-        yield Tabs(self.NAME)
+        yield Tabs(self.TAB or self.NAME)
         with Container(id="body"):
             yield from self.compose_body()
         yield Prompt()

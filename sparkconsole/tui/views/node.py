@@ -1,11 +1,112 @@
-"""The node view."""
+"""The page of one node: everything that is known of it, and what can be done with it."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.tui.keys import Key
+from sparkconsole.tui.show import node as of
+from sparkconsole.tui.show.meaning import Meaning
+from sparkconsole.tui.show.node import Scene
+from sparkconsole.tui.show.node_page import crumb, page
 from sparkconsole.tui.view import View
+from sparkconsole.tui.views.node_deeds import NODE_KEYS, NodeDeeds
+from sparkconsole.tui.widgets.lines import Lines
 
 
-class NodeView(View):
-    """To be written."""
+class PageLines(Lines):
+    """Scrolls with the arrows, and with j and k."""
+
+    BINDINGS: ClassVar = [
+        Binding("j", "scroll_down", "down", show=False, id="page.down"),
+        Binding("k", "scroll_up", "up", show=False, id="page.up"),
+    ]
+
+
+class NodeView(NodeDeeds, View):
+    """Pushed above the view it was opened from; `esc` goes back there."""
 
     NAME = "node"
+    TAB = "cluster"
+    KEYS = (
+        *NODE_KEYS,
+        Key("node.previous", "left_square_bracket", "node", "Show the node before.", display="["),
+        Key("node.next", "right_square_bracket", "node", "Show the next node.", display="]"),
+    )
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self._shown = name
+        self._meaning = Meaning()
+        self._drawn: tuple[Any, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """One page that scrolls where it is longer than the screen."""
+        yield PageLines(id="node-page", focus=True)
+
+    def crumb(self) -> str:
+        """` › spark-02`"""
+        return crumb(self.state, self._shown)
+
+    @property
+    def state(self) -> NodeState | None:
+        """The node's; None when it is no longer one of ours."""
+        nodes = self.console.store.nodes
+        return nodes.get(self._shown) if self._shown else next(iter(nodes.values()), None)
+
+    def selected_nodes(self) -> tuple[str, ...]:
+        """This one."""
+        return (self.state.name,) if self.state else ()
+
+    def sample(self) -> None:
+        """Draws what changed."""
+        lines, state = self.query_one(PageLines), self.state
+        size, now_s = lines.size, self.console.clock.monotonic()
+        if not size.width:
+            return
+        fresh = state is not None and state.reach is Reach.UP
+        pulse = (
+            int(now_s // (60 if fresh and not of.is_stale(state, self._scene(now_s)) else 1)) if state else 0
+        )
+        drawn = (self.console.store.version, pulse, size, self._shown)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        if state is None:
+            lines.show(
+                [Text(""), Text("  This node is no longer part of the cluster.  esc goes back.", "$muted")]
+            )
+            return
+        lines.show(page(state, self._scene(now_s), size.width, size.height))
+
+    def _scene(self, now_s: float) -> Scene:
+        session, store = self.console.session, self.console.store
+        cluster = session.cluster if session else Cluster()
+        self._meaning.sample(cluster, store.nodes, now_s)
+        return Scene(
+            now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
+            alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
+            histories=store.histories,
+        )  # fmt: skip
+
+    def action_node_next(self) -> None:
+        """`]`"""
+        self._go(1)
+
+    def action_node_previous(self) -> None:
+        """`[`"""
+        self._go(-1)
+
+    def _go(self, step: int) -> None:
+        names = tuple(self.console.store.nodes)
+        if self.state is None or len(names) < 2:
+            return
+        self._shown = names[(names.index(self.state.name) + step) % len(names)]
+        self.query_one(PageLines).scroll_home(animate=False)
+        self.refresh_now()

@@ -1,0 +1,260 @@
+"""The Cluster view without its widgets: where each pane stands, what is wrong, the heat, and the empty state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, Store
+from sparkconsole.tui.show import node as of
+from sparkconsole.tui.show.bars import age
+from sparkconsole.tui.show.frame import joined, joined_cells, plain, said
+from sparkconsole.tui.show.heat import heat_grid, heat_strip
+from sparkconsole.tui.show.node import Scene
+
+CARD_WIDTH = 38
+"""A card is at least that wide; its frame included."""
+CARD_LEAST, CARD_MOST = 4, 14
+"""Lines of a card, its frame included."""
+SERVE, EVENTS, PROBLEM = 4, 4, 1
+TALL, WIDE, HUGE = 30, 100, 160
+GRID = 16
+"""From so many nodes on a heat strip says more than rows that must be scrolled."""
+
+Place = tuple[int, int, int, int]
+"""x, y, width, height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Which panes there are and where; `cards` per row, 0 for the table."""
+
+    cards: int
+    card_width: int = 0
+    card_height: int = 0
+    panes: Mapping[str, Place] = field(default_factory=dict)
+
+
+def arrange(width: int, height: int, nodes: int, forced: str = "") -> Arrangement:
+    """`forced`: `cards` or `table`, what the person chose for the session."""
+    if nodes == 0:
+        return Arrangement(0, panes={"empty": (0, 0, width, height)})
+    as_cards = forced == "cards" or (forced != "table" and cards_fit(width, height, nodes))
+    if not as_cards:
+        return _table(width, height, nodes)
+    return (
+        _three_columns(width, height, nodes)
+        if width >= HUGE - 2 and nodes <= 2
+        else _cards(width, height, nodes)
+    )
+
+
+def cards_fit(width: int, height: int, nodes: int) -> bool:
+    """All cards, the served model and some events fit without scrolling."""
+    rows = -(-nodes // max(1, width // CARD_WIDTH))
+    return rows * CARD_LEAST + SERVE + EVENTS + PROBLEM <= height
+
+
+def cards_in_row(width: int, height: int, nodes: int) -> int:
+    """As few gaps as possible, then as many lines a card as possible, then as few rows as possible."""
+
+    def merit(columns: int) -> tuple[bool, int, int, int]:
+        rows = -(-nodes // columns)
+        lines = min(height // rows, CARD_MOST)
+        return lines >= 6, -(rows * columns - nodes), lines, columns
+
+    return max(range(1, max(1, min(nodes, width // CARD_WIDTH)) + 1), key=merit)
+
+
+def _cards(width: int, height: int, nodes: int) -> Arrangement:
+    below = SERVE + (EVENTS if height < TALL else 8) + PROBLEM
+    columns = cards_in_row(width, max(CARD_LEAST, height - below), nodes)
+    rows = -(-nodes // columns)
+    each = min(CARD_MOST if columns > 1 else 10, max(CARD_LEAST, (height - below) // rows))
+    if height < TALL:
+        each = min(each, 9 if nodes > 1 else 8)
+    board = min(rows * each, max(CARD_LEAST, height - SERVE - PROBLEM))
+    panes = {"board": (0, 0, width, board), **_below(width, board, height, nodes)}
+    return Arrangement(columns, width // columns, each, panes)
+
+
+def _below(width: int, top: int, height: int, nodes: int) -> dict[str, Place]:
+    """Under the board: the served model, events, the log, and the line with what is wrong."""
+    last = height - PROBLEM
+    if width >= HUGE - 2 and last - top >= 10:
+        left = width * 2 // 5
+        serve = min(14, max(SERVE, (last - top) // 2))
+        return {
+            "serve": (0, top, left, serve),
+            "events": (0, top + serve, left, last - top - serve),
+            "log": (left, top, width - left, last - top),
+            "problem": (0, last, width, PROBLEM),
+        }
+    panes = {"serve": (0, top, width, SERVE), "problem": (0, last, width, PROBLEM)}
+    room, y = last - top - SERVE, top + SERVE
+    if height >= TALL and room >= 12:
+        events = max(5, room // 3)
+        return {**panes, "events": (0, y, width, events), "log": (0, y + events, width, room - events)}
+    if room >= 3:
+        panes["log" if nodes == 1 else "events"] = (0, y, width, room)
+    return panes
+
+
+def _three_columns(width: int, height: int, nodes: int) -> Arrangement:
+    cards, serve = width // 3, width * 3 // 10
+    last = height - PROBLEM
+    each = min(18 if nodes > 1 else 22, last // nodes)
+    upper = min(22, last // 2)
+    panes: dict[str, Place] = {
+        "board": (0, 0, cards, each * nodes),
+        "serve": (cards, 0, serve, upper),
+        "events": (cards, upper, serve, last - upper),
+        "log": (cards + serve, 0, width - cards - serve, last),
+        "problem": (0, last, width, PROBLEM),
+    }
+    if (left := last - each * nodes) >= 5:
+        panes["chart"] = (0, each * nodes, cards, left)
+    return Arrangement(1, cards, each, panes)
+
+
+def _table(width: int, height: int, nodes: int) -> Arrangement:
+    last = height - PROBLEM
+    if width >= HUGE - 2:
+        return Arrangement(0, panes=_table_and_side(width, last, nodes))
+    strip = 1 if nodes > 1 else 0
+    room = last - strip
+    rows = min(nodes, room - 1 - 3) if nodes >= GRID else min(nodes, room - 1 - SERVE)
+    used = 1 + rows
+    panes: dict[str, Place] = {
+        "head": (0, 0, width, 1),
+        "board": (0, 1, width, rows),
+        "problem": (0, last, width, PROBLEM),
+    }
+    if strip:
+        panes["heat"] = (0, last - 1, width, 1)
+    left = room - used
+    if left >= SERVE:
+        panes["serve"] = (0, used, width, SERVE)
+        used, left = used + SERVE, left - SERVE
+    elif left >= 3:
+        panes["serve"] = (0, used, width, 3)
+        used, left = used + 3, left - 3
+    if left >= 3:
+        panes["events"] = (0, used, width, left)
+    return Arrangement(0, panes=panes)
+
+
+def _table_and_side(width: int, last: int, nodes: int) -> dict[str, Place]:
+    side = 52
+    table = width - side
+    grid = -(-nodes // (8 if nodes <= 64 else 16)) + 2
+    serve = 12 if last - grid >= 26 else SERVE
+    return {
+        "head": (0, 0, table, 1),
+        "board": (0, 1, table, last - 1),
+        "grid": (table, 0, side, grid),
+        "serve": (table, grid, side, serve),
+        "events": (table, grid + serve, side, last - grid - serve),
+        "problem": (0, last, width, PROBLEM),
+    }
+
+
+# --- what is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `node`: empty for what concerns the served model."""
+
+    node: str
+    glyph: str
+    sentence: str
+
+
+def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
+    """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
+    nodes = tuple(store.nodes.values())
+    lost = [Problem(n.name, "✖", _lost(n, scene)) for n in nodes if n.reach is Reach.LOST]
+    served = list(_served(store))
+    rest = [Problem(n.name, "!", told[0]) for n in nodes if (told := of.troubles(n, scene))]
+    return (*lost, *served, *rest)
+
+
+def _lost(state: NodeState, scene: Scene) -> str:
+    if state.fingerprint:
+        return f"host key {plain(state.fingerprint)} is not trusted yet: T"
+    again = "" if state.retry_at_s is None else f", again in {age(max(0.0, state.retry_at_s - scene.now_s))}"
+    gone = of.since_s(state, scene)
+    ago = "" if gone is None else f" {age(gone)} ago"
+    return f"lost{ago}: {plain(state.reason) or 'it does not answer'}{again}"
+
+
+def _served(store: Store) -> Iterable[Problem]:
+    if store.server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED):
+        yield Problem(
+            "", "✖", f"{plain(store.server.model)} {store.server.phase.value}: {plain(store.server.detail)}"
+        )
+
+
+def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> Text:
+    """The first of them and how many there are."""
+    if not found:
+        waiting = (
+            f"connecting to {connecting} node{'s' * (connecting != 1)} …" if connecting else "✔ no problem"
+        )
+        return Text(f" {waiting}", "$muted")
+    first = found[0]
+    style = "$node-lost" if first.glyph == "✖" else "$node-warn"
+    count = Text(f"n: next of {len(found)} problems" if len(found) > 1 else "n: show", "$muted")
+    told = joined((first.glyph, plain(first.node), first.sentence), " ")
+    line = said(told.plain, style)
+    line.truncate(max(width - count.cell_len - 4, 1), overflow="ellipsis")
+    gap = max(2, width - 2 - line.cell_len - count.cell_len)
+    return joined_cells((Text(" "), line, Text(" " * gap), count), 0)
+
+
+# --- heat
+
+
+def heat_line(states: Sequence[NodeState], width: int) -> Text:
+    """` heat ████▇▇██  GPU%`, a cell a node."""
+    values, lost = _heat(states)
+    room = width - 16
+    line = Text("   heat  ", "$muted").append_text(heat_strip(values, room, lost=lost))
+    return line.append("  GPU%", "$muted")
+
+
+def heat_lines(states: Sequence[NodeState], width: int) -> list[Text]:
+    """The same as a grid, eight nodes a line up to 64."""
+    values, lost = _heat(states)
+    columns = 8 if len(states) <= 64 else 16
+    cell = max(1, min(4, width // columns - 1))
+    return heat_grid(values, columns, lost=lost, cell=cell)
+
+
+def _heat(states: Sequence[NodeState]) -> tuple[list[float | None], list[bool]]:
+    return [_share(s) for s in states], [s.reach is Reach.LOST for s in states]
+
+
+def _share(state: NodeState) -> float | None:
+    gpu = of.gpu(state) if state.reading else None
+    return gpu.utilisation / 100 if gpu and gpu.utilisation is not None else None
+
+
+def empty_lines(config: str) -> list[Text]:
+    """What to do without nodes."""
+    return [
+        Text("No nodes yet.", "bold $title"),
+        Text(""),
+        Text("Add one:      ", "$muted").append(": node add NAME ADDRESS", "$key"),
+        Text("Find them:    ", "$muted")
+        .append(": node scan", "$key")
+        .append("            (mDNS, known_hosts)", "$muted"),
+        Text("Or edit:      ", "$muted").append(plain(config)),
+        Text(""),
+        Text("Only looking?  ", "$muted")
+        .append("sparkconsole --demo", "$key")
+        .append("   shows a pretend cluster.", "$muted"),
+    ]
