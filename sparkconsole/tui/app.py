@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -40,7 +41,7 @@ class Console(App[SparkError | None]):
     """`sparkconsole` without a verb. `still`: samples only when told to, for tests and pictures."""
 
     TITLE = "sparkconsole"
-    CSS_PATH = "console.tcss"
+    CSS_PATH = Path(__file__).with_name("console.tcss")
     BINDINGS = bindings(GLOBAL)
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
