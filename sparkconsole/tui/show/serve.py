@@ -37,6 +37,8 @@ class Start:
     """What this console's own work knows of a start."""
 
     running: bool = False
+    proved: bool = False
+    """A token came back, a moment ago."""
     model: str = ""
     stage: str = ""
     percent: float | None = None
@@ -64,6 +66,8 @@ class Standing:
 def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> Standing:
     """The two put together. A start under way here says more than the store, a server that answers wins."""
     since = None if server.since_s is None else max(0.0, now_s - server.since_s)
+    if server.phase is not ServerPhase.READY and start is not None and start.proved:
+        return Standing(ServerPhase.READY, start.model)
     if server.phase is ServerPhase.READY or start is None or not (start.running or start.cause):
         return _stored(server, since, remedy)
     if start.running:

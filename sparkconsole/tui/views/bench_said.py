@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from sparkconsole.config.paths import write_private
+from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.text import printable
 from sparkconsole.tui.show.folding import folded
@@ -49,7 +49,7 @@ def remarks(task: Task, width: int) -> list[Text]:
 
 
 def saved(told: Mapping[str, Any], run_id: str) -> Path:
-    """Writes a result into the folder the console was started in, for its owner alone; where it is."""
-    path = Path.cwd() / f"{told.get('id') or run_id or 'bench'}.json"
+    """Writes a result into a file for its owner alone; where it is."""
+    path = state_folder() / "results" / f"{told.get('id') or run_id or 'bench'}.json"
     write_private(path, json.dumps(dict(told), indent=1) + "\n")
     return path

@@ -22,14 +22,15 @@ from sparkconsole.tui.show import serve as show
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import serve_form as filling
+from sparkconsole.tui.views.serve_log import ServerLog
 from sparkconsole.tui.views.serve_start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.told import Told
 from sparkconsole.tui.work import Task
 
-HOW = "tab goes to the model, ↑ ↓ walk through those that are there, V serves. o: presets and recent starts."
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
+FRESH_S = 10.0
 AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
@@ -73,12 +74,14 @@ class ServeView(View):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Mapping[str, Any], ...] = ()
-        self._unasked: tuple[str, ...] = ()
         self._models_said = "looking into the nodes' caches …"
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._drawn: tuple[Any, ...] = ()
-        self._logged: Task | None = None
+        self._ended_task: Task | None = None
+        self._ended_s = 0.0
+        self._logged: object = None
+        self._log = ServerLog(None)
 
     # --- parts
 
@@ -110,9 +113,18 @@ class ServeView(View):
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
         super().on_screen_resume()
+        self._log.begin()
         now = self.console.clock.monotonic()
         if self._asked_s is None or now - self._asked_s > AGAIN_S:
             self._ask_models()
+
+    def on_screen_suspend(self) -> None:
+        """Nobody reads what nobody sees."""
+        self._log.rest()
+
+    def on_unmount(self) -> None:
+        """The same for good."""
+        self._log.rest()
 
     @property
     def form(self) -> Form:
@@ -145,25 +157,24 @@ class ServeView(View):
             self._models_said = f"the caches could not be looked at: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
-        self._unasked = tuple(answer.data["unknown"])
         whole = [m["name"] for m in self._models if m["everywhere"]]
-        self._models_said = self._said_of_models(len(whole))
+        self._models_said = filling.models_said(self._models, tuple(answer.data["unknown"]))
         self.form.offer("model", (*whole, *PRESETS))
         self._drawn = ()
-
-    def _said_of_models(self, whole: int) -> str:
-        told = f"{whole} model{'s' * (whole != 1)} on every node"
-        partial = len(self._models) - whole
-        told += f", {partial} not everywhere" if partial else ""
-        return told + (f"; not asked: {', '.join(self._unasked)}" if self._unasked else "")
 
     def standing(self) -> show.Standing:
         """How the served model stands right now."""
         task = self._start()
-        start = start_of(task) if task else None
+        start = start_of(task, fresh=self._fresh(task)) if task else None
         server = self.console.store.server
         remedy = self._remedy[1] if self._remedy[0] == server.detail else ""
         return show.standing(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
+
+    def _fresh(self, task: Task) -> bool:
+        """It ended so short a time ago that the watch may not have looked since."""
+        if task is not self._ended_task and not task.running:
+            self._ended_task, self._ended_s = task, self.console.clock.monotonic()
+        return not task.running and self.console.clock.monotonic() - self._ended_s < FRESH_S
 
     def _start(self) -> Task | None:
         return newest_start(self.console.work.tasks) if self.console.work else None
@@ -198,7 +209,7 @@ class ServeView(View):
         )
         self._draw_preview()
         self._draw_standing(now)
-        self._follow(task)
+        self._follow(task, now)
         self._ask_remedy(now)
 
     def sample_logs(self) -> None:
@@ -214,22 +225,15 @@ class ServeView(View):
         elif preview.wrong:
             lines = [Text(f"! {printable(preview.wrong)}", "$node-warn", no_wrap=True, end="")]
         else:
-            remarks = [*self._doubts(), *preview.notes]
+            remarks = [
+                *filling.doubts(str(self.form.values.get("model") or ""), self._models),
+                *preview.notes,
+            ]
             lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks][
                 : height - 1
             ]
             lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
         self.query_one("#serve-preview", Told).tell(lines)
-
-    def _doubts(self) -> tuple[str, ...]:
-        """What the caches say against the chosen model; nothing while they were not looked at."""
-        chosen = str(self.form.values.get("model") or "")
-        model = str(PRESETS.get(chosen, {}).get("model", chosen))
-        if not self._models or not model or model.startswith("/"):
-            return ()
-        found = next((m for m in self._models if m["name"] == model), None)
-        lacks = "in no node's cache" if found is None else filling.lacking(found)
-        return (f"{lacks}: vLLM would download it first",) if lacks else ()
 
     def _draw_standing(self, now: show.Standing) -> None:
         pane = self.query_one("#serve-standing", Told)
@@ -250,24 +254,28 @@ class ServeView(View):
 
     def _nothing(self, width: int) -> list[Text]:
         """The empty state says what to press."""
-        if not self.console.store.nodes:
-            how = "There are no nodes yet: type  :node add ADDRESS"
-        elif self.console.options.read_only:
-            how = "This console is read-only: it shows what is served, and starts nothing."
-        else:
-            how = HOW
+        how = filling.how(len(self.console.store.nodes), read_only=self.console.options.read_only)
         return [
             Text(line, no_wrap=True, end="")
             for line in (*folded(how, width), *folded(self._models_said, width))
         ]
 
-    def _follow(self, task: Task | None) -> None:
-        """The log of the start that this console made."""
-        if task is self._logged:
+    def _follow(self, task: Task | None, now: show.Standing) -> None:
+        """While a start of this console runs, what it says; else the server's own log, whoever started it."""
+        if task is not None and (task.running or now.phase is ServerPhase.FAILED):
+            wanted: object = task
+        else:
+            wanted = (now.phase in SERVING, now.model, task)
+        if wanted == self._logged:
             return
-        self._logged = task
-        log = self.query_one(LogView)
-        log.show_ring(task.output if task else LineRing())
+        self._logged = wanted
+        self._log.rest()
+        if isinstance(wanted, Task):
+            self.query_one(LogView).show_ring(wanted.output)
+        elif now.phase in SERVING:
+            self._log = ServerLog(self.console.session)
+            self._log.begin()
+            self.query_one(LogView).show_ring(self._log.ring)
 
     def _ask_remedy(self, now: show.Standing) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""
@@ -357,7 +365,11 @@ class ServeView(View):
 
     async def action_serve_logs(self) -> None:
         """`l`"""
+        from sparkconsole.tui.views.logs import LogsView
+
         await self.app.switch_mode("logs")
+        if isinstance(self.app.screen, LogsView):
+            await self.app.screen.show_nodes((), "serve")
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_serve_pick(self) -> None:

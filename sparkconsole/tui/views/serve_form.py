@@ -182,5 +182,32 @@ def lacking(model: Mapping[str, Any]) -> str:
     return ", ".join(told) or "different snapshots"
 
 
+def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What the caches say against the chosen model; nothing while they were not looked at."""
+    model = str(PRESETS.get(chosen, {}).get("model", chosen))
+    if not models or not model or model.startswith("/"):
+        return ()
+    found = next((m for m in models if m["name"] == model), None)
+    lacks = "in no node's cache" if found is None else lacking(found)
+    return (f"{lacks}: vLLM would download it first",) if lacks else ()
+
+
+def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
+    """What the look at the caches found, and who could not be asked."""
+    whole = sum(bool(m["everywhere"]) for m in models)
+    told = f"{whole} model{'s' * (whole != 1)} in every node's cache"
+    told += f", {len(models) - whole} not everywhere" if len(models) > whole else ""
+    return told + (f"; could not be asked: {_names(unasked)}" if unasked else "")
+
+
+def how(nodes: int, *, read_only: bool) -> str:
+    """The empty state says what to press."""
+    if not nodes:
+        return "There are no nodes yet. Type  :node add ADDRESS  or  :node scan"
+    if read_only:
+        return "This console is read-only: it shows what is served, and starts nothing."
+    return "tab goes to the model, ↑ ↓ walk through those that are there, V serves. o: presets and recent starts."
+
+
 def _names(nodes: Sequence[str]) -> str:
     return ", ".join(nodes) if len(nodes) <= 3 else f"{len(nodes)} nodes"

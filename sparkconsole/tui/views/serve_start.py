@@ -24,7 +24,7 @@ def newest_start(tasks: Sequence[Task]) -> Task | None:
     return None
 
 
-def start_of(task: Task) -> Start:
+def start_of(task: Task, *, fresh: bool = False) -> Start:
     """How far it is, or why it failed."""
     stage = reached(task)
     advance = next((a for (_, what), a in task.advances.items() if what == stage), None)
@@ -32,6 +32,7 @@ def start_of(task: Task) -> Start:
     node = task.error.node if task.error else ""
     return Start(
         running=task.running,
+        proved=fresh and task.answer is not None and task.answer.data.get("state") == "ready",
         model=_model(task),
         stage=stage,
         percent=advance.done if advance and task.running else None,

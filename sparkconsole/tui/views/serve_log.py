@@ -1,0 +1,43 @@
+"""The log of the server that runs, read from its node for as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sparkconsole.fleet.feed import Feed
+from sparkconsole.fleet.line_ring import LineRing
+from sparkconsole.fleet.log_sources import JobLog
+from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.log_line import LogLine
+from sparkconsole.verbs.session import Session
+
+
+class ServerLog:
+    """`ring` has its lines; nothing is read before `begin`, and nothing after `rest`."""
+
+    def __init__(self, session: Session | None) -> None:
+        self.ring: LineRing[LogLine] = LineRing()
+        self._reading: asyncio.Task[None] | None = None
+        jobs = newest_server(session) if session else ()
+        sources = [JobLog(job) for job in jobs]
+        self._feed = Feed(session.fleet, sources, ring=self.ring) if session and sources else None
+
+    def begin(self) -> None:
+        """Reads, or goes on to."""
+        if self._feed is not None and self._reading is None:
+            self._reading = asyncio.create_task(self._feed.run(), name="server log")
+
+    def rest(self) -> None:
+        """Stops reading; what was read stays."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = None
+
+
+def newest_server(session: Session) -> tuple[Job, ...]:
+    """The ranks of the newest start that this journal knows; none when somebody started it by hand."""
+    for run in session.journal.runs():
+        jobs = tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.node in session.fleet.names)
+        if jobs:
+            return jobs
+    return ()
