@@ -85,11 +85,15 @@ class Console(App[SparkError | None]):
         self.animation_level = "none"
         self._choose_theme()
         self._take_keymap()
-        self._life = asyncio.create_task(self._live(), name="session")
-        self._life.add_done_callback(self._life_ended)
+        self.call_after_refresh(self._begin)
         if not self._still:
             self.set_interval(SAMPLE_S, self._sample)
             self.set_interval(LOGS_S, self._sample_logs)
+
+    def _begin(self) -> None:
+        """Connecting loads libraries that the first frame does not need."""
+        self._life = asyncio.create_task(self._live(), name="session")
+        self._life.add_done_callback(self._life_ended)
 
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
@@ -159,6 +163,8 @@ class Console(App[SparkError | None]):
         self._complain(wrong)
 
     def _take_keymap(self) -> None:
+        if not self.settings.keys:
+            return
         keymap, wrong = keymap_of(self.settings.keys, contexts())
         self.set_keymap(keymap)
         self._complain(wrong)
