@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reach
@@ -16,10 +17,14 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, difference, same_content
 from sparkconsole.model.image import COMMIT_LABEL, full_name
 from sparkconsole.tui.show.bars import UNKNOWN, age, binary_size, short_names
-from sparkconsole.tui.show.frame import filled, plain, said
+from sparkconsole.tui.show.columns import Column, Row
+from sparkconsole.tui.show.frame import filled, plain
 
 VERSION_LABEL = "org.sparkconsole.vllm.version"
 REF_LABEL = "org.sparkconsole.vllm.ref"
+NAMED = 44
+"""Cells that the other columns of the matrix want."""
+COUNTED = 17
 OLDEST = datetime(2005, 1, 1, tzinfo=UTC)
 """Engines write 0001 or 1970 for images without a date."""
 
@@ -68,16 +73,15 @@ class ImageRow:
         return tuple(node for node, own in self.cells.items() if own is cell)
 
 
-def image_rows(nodes: Iterable[NodeState], first: str = "", text: str = "") -> tuple[ImageRow, ...]:
-    """A row per name, `first` (the cluster's image) on top; only rows that have `text` somewhere.
+def image_rows(nodes: Iterable[NodeState], first: str = "") -> tuple[ImageRow, ...]:
+    """A row per name, `first` (the cluster's image) on top.
 
     The content that the others are compared with is the head's, or the first node's that has the name.
     """
     every = tuple(nodes)
     tags = sorted({i.tag for n in every for i in n.images or () if _named(i.tag)})
     tags.sort(key=lambda tag: full_name(tag) != full_name(first or "-"))
-    rows = (_row(tag, every) for tag in tags)
-    return tuple(row for row in rows if text.lower() in _searched(row))
+    return tuple(_row(tag, every) for tag in tags)
 
 
 def _named(tag: str) -> bool:
@@ -100,10 +104,6 @@ def _cell(node: NodeState, own: ImageIdentity | None, image: ImageIdentity) -> C
     return Cell.SAME if same_content(own, image) else Cell.OTHER
 
 
-def _searched(row: ImageRow) -> str:
-    return f"{row.tag} {row.image.short} {version(row.image)}".lower()
-
-
 def version(image: ImageIdentity) -> str:
     """`main@a41c0de`, a version, or what of both the labels say."""
     labels = image.labels
@@ -124,80 +124,59 @@ def built_age(image: ImageIdentity, now: datetime) -> str:
     return age(seconds) if created > OLDEST else UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """How wide each column is; a width of 0 leaves the column out."""
-
-    name: int
-    content: int = 7
-    version: int = 13
-    built: int = 6
-    nodes: tuple[str, ...] = ()
-    """Heads of the columns, a node each."""
-    marks: int = 0
-    """Set: one sign per node in so many cells, or the counts when there are more nodes."""
-    size: int = 9
-
-
-def columns_for(names: Sequence[str], width: int) -> Columns:
-    """What stands in `width` cells: a column per node, else a sign per node, else how many have it."""
-    heads = _heads(names)
-    each = sum(len(h) + 2 for h in heads)
-    if len(names) <= 16 and width - each >= 46:
-        return _widened(Columns(0, nodes=heads), width)
-    marks = len(names) if width - len(names) >= 62 else 17
-    return _widened(Columns(0, marks=marks), width)
-
-
-def _heads(names: Sequence[str]) -> tuple[str, ...]:
-    """As short as tells them apart, two cells or more: `01`, never `…1`."""
+def heads(names: Sequence[str], width: int) -> tuple[str, ...]:
+    """A head per node for a table of `width` cells, as short as tells them apart; none: they are counted."""
     ends = [n[-2:] for n in names]
     if len(set(ends)) == len(names) and all(e.isdigit() for e in ends):
-        return tuple(ends)
-    return short_names(names, max(2, 8 if len(names) < 3 else 4))
+        told = tuple(ends)
+    else:
+        told = short_names(names, 8 if len(names) < 3 else 4)
+    return told if sum(len(h) + 2 for h in told) <= width - NAMED else ()
 
 
-def _widened(columns: Columns, width: int) -> Columns:
-    """The name gets what is left; the version goes first, then the age, when that is too little."""
-    for change in ({}, {"version": 0}, {"version": 0, "built": 0}, {"version": 0, "built": 0, "size": 0}):
-        tried = replace(columns, **change)  # type: ignore[arg-type]
-        left = width - _fixed(tried)
-        if left >= 14:
-            break
-    return replace(tried, name=max(8, min(left, 40)))
+def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
+    """The columns of the matrix: a column per node, else a sign per node, else how many have it."""
+    told = heads(names, width)
+    if told:
+        nodes = Column("nodes", "  ".join(told), width=sum(len(h) + 2 for h in told) - 2)
+    else:
+        nodes = Column("nodes", "NODES", width=len(names) if width - len(names) > NAMED + 20 else COUNTED)
+    return (
+        Column("image", "IMAGE", min=12, grow=True),
+        Column("content", "CONTENT", width=7),
+        Column("vllm", "VLLM", min=7, max=16, drop=3),
+        Column("built", "BUILT", min=5, drop=2),
+        nodes,
+        Column("size", "SIZE", width=9, align="right", drop=1),
+    )
 
 
-def _fixed(columns: Columns) -> int:
-    own = (columns.content, columns.version, columns.built, columns.size, columns.marks)
-    return sum(w + 2 for w in (*own, *map(len, columns.nodes)) if w)
-
-
-def head_line(columns: Columns) -> Text:
-    """The names of the columns."""
-    cells = [("IMAGE", columns.name), ("CONTENT", columns.content), ("VLLM", columns.version)]
-    cells += [("BUILT", columns.built), *((h, len(h)) for h in columns.nodes)]
-    cells += [("NODES", columns.marks), ("SIZE", columns.size)]
-    return _cells([(Text(text, "$muted"), width) for text, width in cells])
-
-
-def row_line(row: ImageRow, columns: Columns, now: datetime) -> Text:
-    """One image."""
-    own = [mark(c) for c in row.cells.values()] if columns.nodes else []
+def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> Row:
+    """One image; `told`: the heads of its nodes, `width`: the cells of the column without heads."""
     image = row.image
-    cells = [
-        (Text(row.name, "bold"), columns.name),
-        (Text(image.short[:7]), columns.content),
-        (said(version(image) or UNKNOWN), columns.version),
-        (Text(built_age(image, now)), columns.built),
-        *zip(own, map(len, columns.nodes), strict=False),
-        (marks(row, columns.marks), columns.marks),
-        (Text(binary_size(image.size_bytes)), columns.size),
-    ]
-    return _cells(cells)
+    cells: tuple[Text | str, ...] = (
+        Text(row.name, "bold"),
+        image.short[:7],
+        version(image) or UNKNOWN,
+        built_age(image, now),
+        _under(row, told) if told else marks(row, width),
+        binary_size(image.size_bytes),
+    )
+    order = (row.tag, image.short, version(image) or None, _created(image), len(row.nodes(Cell.SAME)))
+    return Row(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
 
 
-def _cells(cells: Iterable[tuple[Text, int]]) -> Text:
-    return Text("  ", no_wrap=True, end="").join([filled(text, width) for text, width in cells if width])
+def _created(image: ImageIdentity) -> float | None:
+    try:
+        return -datetime.fromisoformat(image.created).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _under(row: ImageRow, told: Sequence[str]) -> Text:
+    """Each sign under the head of its node."""
+    signs = [filled(mark(c), cell_len(h)) for c, h in zip(row.cells.values(), told, strict=False)]
+    return Text("  ").join(signs)
 
 
 def mark(cell: Cell) -> Text:
@@ -233,25 +212,26 @@ def _listed(nodes: Sequence[str], most: int = 3) -> str:
     return f"{shown} and {len(nodes) - most} more" if len(nodes) > most else shown
 
 
-def matrix_state(nodes: Sequence[NodeState], rows: Sequence[ImageRow], text: str = "") -> tuple[str, ...]:
-    """What is said in the place of rows, or below them: nothing yet, none at all, who could not be asked."""
+def matrix_state(nodes: Sequence[NodeState]) -> str:
+    """What stands in the place of rows: nothing was asked yet, nobody can be asked, or there is none."""
     lost = [n for n in nodes if n.reach is Reach.LOST]
     asked = [n for n in nodes if n.reach is Reach.UP and n.images is not None]
-    lines = [f"✖ {n.name} is unknown: {n.reason or 'lost'}" for n in lost]
-    if rows:
-        return tuple(lines)
     if not nodes:
-        return ("No nodes yet: add one on the cluster view (1), or  : node add ADDRESS",)
-    if text:
-        return (f"No image has {text!r} in its line; esc takes the filter away", *lines)
+        return "No nodes yet. Add one:  : node add ADDRESS"
     if not asked and len(lost) < len(nodes):
-        return ("Asking the nodes for their images …", *lines)
+        return "Asking the nodes for their images …"
     if not asked:
-        return ("No node can be asked.", *lines)
-    return (
-        f"No images on {_listed([n.name for n in asked])} yet.  B builds one with the form below.",
-        *lines,
-    )
+        return "No node can be asked for its images."
+    return f"No image on {_listed([n.name for n in asked])} yet. B builds one, as the form below says."
+
+
+def lost_line(nodes: Sequence[NodeState]) -> Text | None:
+    """Who could not be asked, and why."""
+    lost = [n for n in nodes if n.reach is Reach.LOST]
+    if not lost:
+        return None
+    names = _listed([n.name for n in lost])
+    return Text(f"✖ {names} unknown: {plain(lost[0].reason or 'lost')}", "$node-lost", no_wrap=True, end="")
 
 
 def details(row: ImageRow, now: datetime) -> Answer:
