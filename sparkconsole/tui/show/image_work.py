@@ -75,7 +75,7 @@ def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, no
 
 def plan_preview(words: Sequence[str], plan: Plan) -> Preview:
     """The commands of a plan that a node was asked for; scripts as their arguments, they fill pages."""
-    commands = tuple(f"{s.node}$ {short_command(s.argv)}" for s in plan.steps if s.job or not s.stdin)
+    commands = tuple(short_command(s.argv) for s in plan.steps if s.job or not s.stdin)
     return Preview(tuple(words), commands, notes=plan.notes)
 
 
@@ -93,7 +93,7 @@ def preview_lines(preview: Preview, width: int, height: int) -> list[Text]:
         lines += [Text(part, "$muted") for part in _chunks(f"$ {plain(command)}", width)]
     if len(lines) > height:
         lines = lines[:height]
-        lines[-1] = filled(Text(lines[-1].plain + " …" * width, lines[-1].style), width)
+        lines[-1] = Text(f"{lines[-1].plain.ljust(width)}…", lines[-1].style)
     return [filled(line, width) for line in lines]
 
 
@@ -133,7 +133,9 @@ def _target(row: ImageRow | None, node: NodeState) -> Target:
     if node.reach is not Reach.UP:
         why = node.reason or ("not reached yet" if node.reach is Reach.CONNECTING else "lost")
         return Target(node.name, plain(why), open=False, wanted=False, mark="✖" if node.reason else "·")
-    cell = row.cells.get(node.name, Cell.UNKNOWN) if row else Cell.UNKNOWN
+    if row is None:
+        return Target(node.name, "", open=True, wanted=False)
+    cell = row.cells.get(node.name, Cell.UNKNOWN)
     told = {
         Cell.SAME: "has it",
         Cell.OTHER: "has another",

@@ -222,7 +222,13 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
         return "Asking the nodes for their images …"
     if not asked:
         return "No node can be asked for its images."
-    return f"No image on {_listed([n.name for n in asked])} yet. B builds one, as the form below says."
+    return "No images yet: B builds one, as the form below says." + (
+        "" if len(asked) == len(nodes) else _of(asked)
+    )
+
+
+def _of(asked: Sequence[NodeState]) -> str:
+    return f" ({len(asked)} asked)"
 
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:

@@ -118,6 +118,14 @@ class SheetTable(ScrollView, can_focus=True):
             self._rows.lay_out(self.size.width - self._gutter)
             self._arrange()
 
+    def lay_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns from the next `show` on; filter, sorting, cursor and marks stay."""
+        now, (sort, descending) = Rows(columns), self.sorted_by
+        now.filter = self._rows.filter
+        now.sort_by(sort, descending)
+        self.columns, self._rows = tuple(columns), now
+        self._cache.clear()
+
     def filter(self, text: str) -> None:
         """Only rows that have the text, in any cell; the empty text shows all."""
         if text != self._rows.filter:
