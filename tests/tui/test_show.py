@@ -158,6 +158,6 @@ def test_a_heat_grid_has_every_node_once() -> None:
 def test_every_style_is_a_variable_of_the_themes() -> None:
     named = set()
     for path in Path(show.__file__).parent.glob("*.py"):
-        named |= set(re.findall(r"\"[^\"\n]*?\$([a-z][a-z0-9-]+)", path.read_text()))
+        named |= set(re.findall(r"\"[^\"\n]*?\$([a-z][a-z0-9-]*[a-z0-9])\b(?!-)", path.read_text()))
     assert {"bar", "heat-mid", "spark-line"} <= named
     assert named <= {*OURS, "success", "warning", "error", "primary", "secondary", "accent", "foreground"}
