@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual.theme import Theme
 
 from sparkconsole.tui import show
 from sparkconsole.tui.show import bars, heat, spark
@@ -160,4 +161,4 @@ def test_every_style_is_a_variable_of_the_themes() -> None:
     for path in Path(show.__file__).parent.glob("*.py"):
         named |= set(re.findall(r"\"[^\"\n]*?\$([a-z][a-z0-9-]*[a-z0-9])\b(?!-)", path.read_text()))
     assert {"bar", "heat-mid", "spark-line"} <= named
-    assert named <= {*OURS, "success", "warning", "error", "primary", "secondary", "accent", "foreground"}
+    assert named <= {*OURS, *Theme("any", primary="#fff").to_color_system().generate()}
