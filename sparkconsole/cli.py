@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sparkconsole import __version__
 
 if TYPE_CHECKING:
+    from sparkconsole.config.globals import Options
     from sparkconsole.script.report import Printer
 
 
@@ -56,6 +57,8 @@ def _dispatch(words: list[str], printer: Printer) -> int:
         from sparkconsole.script.run import run_script
 
         return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
+    if not rest and _at_a_terminal() and not given.json:
+        return _console(given)
     from sparkconsole.verbs.dispatch import print_help, wants_help
 
     if not rest or wants_help(rest):
@@ -64,3 +67,20 @@ def _dispatch(words: list[str], printer: Printer) -> int:
     from sparkconsole.script.run import run_words
 
     return asyncio.run(run_words(given, rest, printer))
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _console(given: Options) -> int:
+    """The full-screen face; what ended it is raised, so that it is told like any other error."""
+    from sparkconsole.config.paths import settings_file
+    from sparkconsole.config.settings import load_settings
+    from sparkconsole.tui.app import Console
+
+    console = Console(given, load_settings(settings_file()))
+    error = console.run()
+    if error is not None:
+        raise error
+    return console.return_code or 0

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from textual import work
-from textual.app import App, SystemCommand
-from textual.screen import Screen
+from textual.app import App
+from textual.command import Provider
 
 from sparkconsole.config.settings import Settings
 from sparkconsole.errors import SparkError
@@ -37,6 +37,13 @@ from sparkconsole.verbs.session import Options, Session
 SAMPLE_S, LOGS_S = 0.5, 0.1
 
 
+def palette() -> type[Provider]:
+    """Loaded when it is first opened."""
+    from sparkconsole.tui.palette import Palette
+
+    return Palette
+
+
 class Console(App[SparkError | None]):
     """`sparkconsole` without a verb. `still`: samples only when told to, for tests and pictures."""
 
@@ -45,8 +52,7 @@ class Console(App[SparkError | None]):
     BINDINGS = bindings(GLOBAL)
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them
 
     def __init__(
         self,
@@ -350,9 +356,9 @@ class Console(App[SparkError | None]):
         else:
             self.exit()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette's own entries; the verbs come from tui.palette."""
-        yield from ()
+    def type(self, line: str) -> None:
+        """Opens the command line with something typed."""
+        self.view.query_one(prompt.Prompt).open(filtering=False, text=line)
 
 
 def contexts() -> dict[str, tuple[Key, ...]]:

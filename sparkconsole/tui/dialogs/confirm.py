@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label
 
-from sparkconsole.model.plan import Plan, Tier, plan_lines
+from sparkconsole.model.plan import Plan, Tier
 from sparkconsole.model.text import printable
 from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.show.plan import brief, plan_text
+from sparkconsole.tui.widgets.told import Told
 
 
 class Confirm(Dialog[bool]):
     """Answers True only when the person agreed."""
 
+    BINDINGS = [  # noqa: RUF012
+        Binding("e", "whole", "scripts", id="dialog.whole"),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+    ]
+
     def __init__(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> None:
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
+        self._whole = False
 
     def compose(self) -> ComposeResult:
         """Title, plan, the word where one is needed, and the buttons."""
@@ -26,10 +37,9 @@ class Confirm(Dialog[bool]):
         where = f" · {len(self.plan.steps)} steps on {nodes} node{'s' * (nodes != 1)}" if nodes else ""
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
+            panel.border_subtitle = "y copy · e scripts in full" if self.scripts else "y copy"
             with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield Static(
-                    printable("\n".join(plan_lines(self.plan)[1:])) or "nothing to run", markup=False
-                )
+                yield Told(id="plan")
             if self.costly:
                 with Horizontal(classes="dialog-word"):
                     yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
@@ -48,7 +58,19 @@ class Confirm(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Enter at once changes nothing."""
+        self.action_whole()
         self.query_one("#cancel", Button).focus()
+
+    @property
+    def scripts(self) -> bool:
+        """Some command has a script that is shortened at first."""
+        return any(brief(step.argv) != step.shown() for step in self.plan.steps)
+
+    def action_whole(self) -> None:
+        """Scripts in full, or in a few words."""
+        text = plan_text(self.plan, whole=self._whole) or Text("nothing has to be run")
+        self.query_one("#plan", Told).tell(list(text.split("\n")))
+        self._whole = not self._whole
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The word opens the button."""

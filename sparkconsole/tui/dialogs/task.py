@@ -12,11 +12,10 @@ from sparkconsole.model.answer import Sheet
 from sparkconsole.model.progress import advance_text
 from sparkconsole.model.text import hours, printable
 from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.show.plan import MARKS
 from sparkconsole.tui.show.sheet import sheet_lines
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.work import Task
-
-MARKS = {"running": "▶", "done": "✔", "failed": "✖", "": "○"}
 
 
 class TaskScreen(Dialog[None]):
@@ -72,8 +71,9 @@ def task_text(task: Task) -> Text:
         f"{MARKS.get(task.state.value, '▶')} {task.state.value} {hours(task.elapsed_s)}\n", style="bold"
     )
     for step in task.plan.steps if task.plan else ():
-        mark = MARKS[task.steps.get(step.id, "")]
-        text.append(f"{mark} {printable(step.node)}  {printable(step.sentence)}\n")
+        text.append(
+            f"{MARKS[task.steps.get(step.id, '')]} {printable(step.node)}  {printable(step.sentence)}\n"
+        )
     for news in task.advances.values():
         text.append(f"  {printable(news.node)} {printable(news.what)}: {advance_text(news)}\n")
     if task.error is not None:

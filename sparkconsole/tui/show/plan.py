@@ -1,0 +1,61 @@
+"""A plan as people read it: per step the node, the sentence and the exact command; scripts on request."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.text import printable
+
+MARKS = {"running": "▶", "done": "✔", "failed": "✖", "": "○"}
+SHORT = 3
+"""Lines of a script that are shown without being asked for."""
+
+
+def plan_text(plan: Plan, *, whole: bool = False, marks: Mapping[str, str] | None = None) -> Text:
+    """The plan's notes and steps. `whole`: scripts in full, and how each step would be taken back.
+
+    `marks`: how each step stands, by its id; None: nothing has begun and nothing is marked.
+    """
+    text = Text()
+    for note in plan.notes:
+        text.append(f"· {printable(note)}\n")
+    for step in plan.steps:
+        _append(text, step, whole=whole, mark=MARKS[marks.get(step.id, "")] if marks is not None else "")
+    text.rstrip()
+    return text
+
+
+def _append(text: Text, step: Step, *, whole: bool, mark: str) -> None:
+    text.append(f"{mark} " if mark else "")
+    text.append(f"{printable(step.node)}  ", "bold")
+    text.append(f"{printable(step.sentence)}\n")
+    text.append(f"    $ {_shown(step.argv, whole=whole)}\n", "$text-muted")
+    if step.folder:
+        text.append(f"    < the folder {printable(step.folder)}, as a tar\n", "$text-muted")
+    if step.stdin:
+        text.append(f"    < {_fed(step.stdin, whole=whole)}\n", "$text-muted")
+    if whole and step.undo:
+        text.append(f"    undo: {_shown(step.undo, whole=True)}\n", "$text-muted")
+
+
+def _shown(argv: Sequence[str], *, whole: bool) -> str:
+    return printable(shlex.join(argv) if whole else brief(argv))
+
+
+def _fed(text: str, *, whole: bool) -> str:
+    lines = text.splitlines()
+    return printable(text if whole or len(lines) <= SHORT else f"{lines[0]} … ({len(lines)} lines)")
+
+
+def brief(argv: Sequence[str]) -> str:
+    """The command with each script of many lines said in a few words: `sh -c ‹9 lines› job-unpack ID`."""
+    return " ".join(_word(word) for word in argv)
+
+
+def _word(word: str) -> str:
+    lines = word.strip().count("\n") + 1
+    return f"‹{lines} lines›" if lines > SHORT else shlex.quote(word)
