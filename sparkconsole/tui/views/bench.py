@@ -157,6 +157,7 @@ class BenchView(View):
         running = task is not None and task.running
         seen = (
             self.console.store.version,
+            self.console.store.server.phase,
             task.version if task else -1,
             int(task.elapsed_s) if task and running else -1,
             id(self._shown),

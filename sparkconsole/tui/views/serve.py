@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
@@ -23,6 +24,7 @@ from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import serve_form as filling
 from sparkconsole.tui.views.serve_log import ServerLog
+from sparkconsole.tui.views.serve_rates import Rates
 from sparkconsole.tui.views.serve_start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
@@ -65,6 +67,8 @@ class ServeView(View):
     ServeView #serve-preview { height: auto; max-height: 2; }
     ServeView.-tall #serve-preview { max-height: 6; margin-top: 1; }
     ServeView #serve-log { height: 1fr; min-height: 3; }
+    ServeView Rates { display: none; }
+    ServeView.-tall.-ready Rates { display: block; }
     ServeView #serve-log:focus { border: round $frame-focus; }
     ServeView.-short.-serving #serve-spec { display: none; }
     ServeView.-short.-editing #serve-spec { display: block; }
@@ -80,7 +84,7 @@ class ServeView(View):
         self._drawn: tuple[Any, ...] = ()
         self._ended_task: Task | None = None
         self._ended_s = 0.0
-        self._logged: object = None
+        self._logged: object = ()
         self._log = ServerLog(None)
 
     # --- parts
@@ -99,6 +103,7 @@ class ServeView(View):
             )
             yield Told(id="serve-preview")
         yield Told(id="serve-standing", classes="pane")
+        yield Rates()
         yield LogView(LineRing(), id="serve-log", classes="pane")
 
     def on_mount(self) -> None:
@@ -108,7 +113,7 @@ class ServeView(View):
         for line in (lines[0], lines[-1]):
             line.add_class("-long")
         log = self.query_one(LogView)
-        log.border_title, log.wrap = "log", True
+        log.wrap = True
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
@@ -196,7 +201,7 @@ class ServeView(View):
         seen = (
             self.console.store.version,
             task.version if task else -1,
-            int(now.elapsed_s or 0),
+            replace(now, elapsed_s=int(now.elapsed_s or 0)),
             self._models_said,
             self.size,
             tuple(self.form.values.items()),
@@ -207,8 +212,10 @@ class ServeView(View):
         self.set_class(
             now.phase not in (ServerPhase.NONE, ServerPhase.UNKNOWN, ServerPhase.FAILED), "-serving"
         )
+        self.set_class(now.phase is ServerPhase.READY, "-ready")
         self._draw_preview()
         self._draw_standing(now)
+        self.query_one(Rates).show(self.console.store)
         self._follow(task, now)
         self._ask_remedy(now)
 
@@ -225,13 +232,9 @@ class ServeView(View):
         elif preview.wrong:
             lines = [Text(f"! {printable(preview.wrong)}", "$node-warn", no_wrap=True, end="")]
         else:
-            remarks = [
-                *filling.doubts(str(self.form.values.get("model") or ""), self._models),
-                *preview.notes,
-            ]
-            lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks][
-                : height - 1
-            ]
+            chosen = str(self.form.values.get("model") or "")
+            remarks = [*filling.doubts(chosen, self._models), *preview.notes][: height - 1]
+            lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks]
             lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
         self.query_one("#serve-preview", Told).tell(lines)
 
@@ -270,12 +273,17 @@ class ServeView(View):
             return
         self._logged = wanted
         self._log.rest()
+        log = self.query_one(LogView)
         if isinstance(wanted, Task):
-            self.query_one(LogView).show_ring(wanted.output)
+            log.show_ring(wanted.output)
+            log.border_title = "log of this start"
         elif now.phase in SERVING:
             self._log = ServerLog(self.console.session)
             self._log.begin()
-            self.query_one(LogView).show_ring(self._log.ring)
+            log.show_ring(self._log.ring)
+            log.border_title = self._log.title
+        elif task is None:
+            log.border_title = "log · nothing was started here yet"
 
     def _ask_remedy(self, now: show.Standing) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""

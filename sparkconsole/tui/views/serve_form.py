@@ -206,7 +206,7 @@ def how(nodes: int, *, read_only: bool) -> str:
         return "There are no nodes yet. Type  :node add ADDRESS  or  :node scan"
     if read_only:
         return "This console is read-only: it shows what is served, and starts nothing."
-    return "tab goes to the model, ↑ ↓ walk through those that are there, V serves. o: presets and recent starts."
+    return "tab goes to the model, ↑ ↓ walk through what is there, V serves it. o: presets and recent starts."
 
 
 def _names(nodes: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.log_line import LogLine
 from sparkconsole.verbs.session import Session
 
+BY_HAND = "log · started by hand or by another console; it is not kept here"
+
 
 class ServerLog:
     """`ring` has its lines; nothing is read before `begin`, and nothing after `rest`."""
@@ -19,6 +21,7 @@ class ServerLog:
         self.ring: LineRing[LogLine] = LineRing()
         self._reading: asyncio.Task[None] | None = None
         jobs = newest_server(session) if session else ()
+        self.title = "log of the server" if jobs else BY_HAND
         sources = [JobLog(job) for job in jobs]
         self._feed = Feed(session.fleet, sources, ring=self.ring) if session and sources else None
 
