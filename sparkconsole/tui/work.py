@@ -20,12 +20,13 @@ from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.log_line import LogLine, log_line
 from sparkconsole.model.plan import Plan, Tier
-from sparkconsole.model.progress import Advance, News, StepBegan, StepEnded
+from sparkconsole.model.progress import Advance, News, Output, StepBegan, StepEnded
 from sparkconsole.verbs.dispatch import Request, begin, understand
 from sparkconsole.verbs.running import carry, kept
 from sparkconsole.verbs.session import Deed, Session
 
-NEWS = 200
+NEWS = 2000
+"""Enough for what 64 nodes tell of one launch."""
 
 
 class TaskState(StrEnum):
@@ -52,6 +53,7 @@ class Task:
     advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
     """By node and what is advancing; the newest one each."""
     news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
+    """All but the lines of output: a log of hundreds of lines must not push out what nodes told."""
     output: LineRing[LogLine] = field(default_factory=LineRing)
     answer: Answer | None = None
     error: SparkError | None = None
@@ -93,7 +95,8 @@ class Task:
             case Advance():
                 self.advances[news.node, news.what] = news
                 return
-        self.news.append(news)
+        if not isinstance(news, Output):
+            self.news.append(news)
         if line := kept(news):
             self.output.append(log_line(line))
 

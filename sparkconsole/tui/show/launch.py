@@ -1,0 +1,348 @@
+"""A launch before it runs: what stands now, who takes part, over which network, the plan and the checks."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.launch import Backend, LaunchSpec, recalled
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.tui.show.bars import UNKNOWN, gib
+from sparkconsole.tui.show.columns import Column, Row
+from sparkconsole.tui.show.folding import folded
+from sparkconsole.tui.show.frame import filled, plain, said
+
+PAGES = ("nodes", "network", "container", "review")
+SEVERITIES = {"fail": ("✖", "$node-lost"), "warn": ("!", "$node-warn"), "ok": ("✔", "$node-up")}
+
+
+# --- what stands now
+
+
+class State(StrEnum):
+    """What runs of the cluster, as the nodes were last seen."""
+
+    NOTHING = "nothing runs"
+    COMPLETE = "runs"
+    HALF = "half-running"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What runs under the container's name, and what is wrong with it."""
+
+    state: State
+    container: str
+    running: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    """A sentence for each node that is not as it should be."""
+    spec: LaunchSpec | None = None
+    """The launch that the containers tell of."""
+
+
+def standing(nodes: Iterable[NodeState], container: str) -> Standing:
+    """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
+    every = tuple(nodes)
+    own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
+    running = tuple(name for name, c in own.items() if c is not None and c.running)
+    told = (recalled(c.labels) for c in own.values() if c is not None)
+    spec = next((s for s in told if s is not None), None)
+    solo = spec is not None and spec.backend is Backend.SOLO
+    expected = every[:1] if solo else every
+    ray = spec is None or spec.backend is Backend.RAY
+    wrong = [w for n in expected if (w := _wrong(n, own[n.name] is not None, n.name in running, ray=ray))]
+    known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
+    if any(c is not None for c in own.values()):
+        return Standing(State.HALF if wrong else State.COMPLETE, container, running, tuple(wrong), spec)
+    return Standing(State.NOTHING if len(known) == len(every) and every else State.UNKNOWN, container)
+
+
+def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
+    if node.reach is not Reach.UP:
+        return f"{node.name} is unknown: {node.reason or 'not reached'}"
+    if node.containers is None:
+        return f"{node.name} has not said yet"
+    if not runs:
+        return f"{node.name}: {'its container ended' if there else 'no container'}"
+    return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
+
+
+def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
+    """What stands now in one or two lines, with the keys that help."""
+    match now.state:
+        case State.NOTHING:
+            return [said("○ nothing runs; nothing is in the way of a launch", "$muted")]
+        case State.UNKNOWN if not count:
+            return [said("No nodes yet. Add one:  : node add ADDRESS", "$node-warn")]
+        case State.UNKNOWN:
+            return [said("… asking the nodes what runs", "$muted")]
+        case State.COMPLETE:
+            told = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
+            return [_fitting(told, "R restart…  D stop…  5: serve a model", width, "$node-up")]
+    told = f"! {now.container} is half-running, on {_of(now, count)}{_how(now)}"
+    first = _fitting(told, "F repair…  R restart…  D stop…", width, "$node-warn")
+    return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
+
+
+def _of(now: Standing, count: int) -> str:
+    solo = now.spec is not None and now.spec.backend is Backend.SOLO
+    return now.running[0] if solo and now.running else f"{len(now.running)} of {count}"
+
+
+def _how(now: Standing) -> str:
+    return f" ({now.spec.backend.value})" if now.spec else ""
+
+
+def _fitting(left: str, right: str, width: int, style: str) -> Text:
+    """Both ends of a line; the right one goes when there is no room."""
+    room = width - cell_len(left)
+    line = said(left, style)
+    if room > cell_len(right) + 1:
+        line.append(" " * (room - cell_len(right)))
+        line.append(right, "$key")
+    return line
+
+
+def pages_line(page: str) -> Text:
+    """`Nodes › Network › [Review]`, each a click away."""
+    from rich.style import Style
+
+    text = Text(" ", no_wrap=True, end="")
+    for number, name in enumerate(PAGES):
+        here = name == page
+        style = Style(bold=here, meta={"@click": f"screen.page({name!r})"})
+        text.append(" › " if number else "")
+        text.append(f"[{name.title()}]" if here else f" {name.title()} ", style=style)
+    return text
+
+
+# --- who takes part
+
+NODE_COLUMNS = (
+    Column("number", "#", width=2, align="right"),
+    Column("node", "NODE", min=8, max=24),
+    Column("part", "PART", min=6),
+    Column("stands", "STANDS", min=8, grow=True),
+    Column("address", "ADDRESS", min=7, drop=2),
+    Column("fabric", "FABRIC", min=7, drop=1),
+    Column("memory", "FREE GiB", width=8, align="right", drop=3),
+)
+
+
+def node_rows(nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], *, solo: bool) -> list[Row]:
+    """Every node in its order, the head first; `found`: what `check` says of each."""
+    return [_node_row(i, node, found.get(node.name, {}), solo=solo) for i, node in enumerate(nodes)]
+
+
+def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bool) -> Row:
+    part = "head" if index == 0 else "not used" if solo else "worker"
+    memory = node.look.facts.memory.available if node.look and node.look.facts.memory else None
+    cells = (
+        str(index + 1),
+        Text(plain(node.name), "bold" if index == 0 else ""),
+        Text(part, "$head-mark" if index == 0 else "$muted" if solo else ""),
+        reach_text(node),
+        node.address,
+        str(found.get("address") or UNKNOWN),
+        gib(memory),
+    )
+    return Row(node.name, cells)
+
+
+def reach_text(node: NodeState) -> Text:
+    """`● up`, `✖ lost: why`, or `· connecting`."""
+    if node.reach is Reach.UP:
+        return Text("● up", "$node-up")
+    if node.reach is Reach.LOST:
+        return Text(f"✖ lost: {plain(node.reason or 'no answer')}", "$node-lost")
+    return Text("· connecting", "$muted")
+
+
+def subset_lines(names: Sequence[str], width: int) -> list[Text]:
+    """How other nodes or another order are said: a launch has the nodes of the session."""
+    if len(names) < 2:
+        return []
+    swapped = ",".join((names[1], names[0]))
+    told = (
+        "A launch has all nodes of this session, in this order. Fewer of them, or another head: "
+        f"leave and start  sparkconsole --nodes {swapped}"
+    )
+    return [Text(line, "$muted") for line in folded(told, width)]
+
+
+# --- over which network
+
+NETWORK_COLUMNS = (
+    Column("node", "NODE", min=8, max=24),
+    Column("eth", "ETH", min=6),
+    Column("address", "ADDRESS", min=9),
+    Column("hcas", "RDMA", min=10, grow=True),
+    Column("gid", "GID", width=3, align="right", drop=1),
+    Column("mtu", "MTU", width=5, align="right", drop=2),
+)
+
+
+def network_rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """What was detected on each node, as `check` tells it."""
+    return [Row(str(n["node"]), _network_cells(n)) for n in found]
+
+
+def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
+    if not n["reachable"]:
+        return (str(n["node"]), Text("✖ lost", "$node-lost"), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    hcas = ", ".join(map(str, n["hcas"]))
+    return (
+        str(n["node"]),
+        Text(str(n["eth_if"])) if n["eth_if"] else Text("○ none", "$node-warn"),
+        str(n["address"] or UNKNOWN),
+        Text(hcas) if hcas else Text("○ none", "$node-warn"),
+        str(n["gid_index"] if n["gid_index"] is not None else UNKNOWN),
+        str(n["mtu"] or UNKNOWN),
+    )
+
+
+def network_doubts(findings: Iterable[Mapping[str, str]], width: int, height: int) -> list[Text]:
+    """What `check` has against the network."""
+    ours = [f for f in findings if f["check"] in ("fabric", "subnet", "mtu") and f["severity"] != "ok"]
+    return _few([line for f in ours for line in _finding(f, width)], height, width)
+
+
+def interfaces(nodes: Iterable[NodeState]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of interfaces with an address that every node has, and of RDMA devices with a link."""
+    looks = [n.look.facts.fabric for n in nodes if n.look is not None]
+    eths = [{d.name for d in fabric.netdevs if d.addresses} for fabric in looks]
+    hcas = [{h.device for h in fabric.hcas if h.up} for fabric in looks]
+    both = (set.intersection(*sets) if sets else set() for sets in (eths, hcas))
+    first, second = (tuple(sorted(s)) for s in both)
+    return first, (",".join(second), *second) if len(second) > 1 else second
+
+
+# --- the plan
+
+
+def plan_title(plan: Plan | None) -> str:
+    """`plan · 4 steps on 2 nodes`."""
+    if plan is None:
+        return "plan"
+    steps, nodes = len(plan.steps), len(plan.nodes())
+    return f"plan · {steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
+
+
+def plan_lines(plan: Plan, width: int) -> list[Text]:
+    """A line per step: node, number, sentence, command as far as there is room; then the notes."""
+    named = min(max((cell_len(plain(s.node)) for s in plan.steps), default=0), 20)
+    notes = [Text(f"  {line}", "$muted") for note in plan.notes for line in folded(note, width - 2)]
+    return [*(_step_line(i, s, named, width) for i, s in enumerate(plan.steps, 1)), *notes]
+
+
+def _step_line(number: int, step: Step, named: int, width: int) -> Text:
+    line = filled(said(step.node), named)
+    line.append(f"{number:>4} ", "$muted")
+    room = width - line.cell_len
+    wide = room if room < 44 else min(46, room // 2)
+    line.append_text(filled(said(step.sentence), wide))
+    if wide < room:
+        line.append("  ")
+        line.append_text(filled(Text(plain(command(step)), "$muted"), room - wide - 2))
+    return line
+
+
+def command(step: Step) -> str:
+    """The command without the script that it carries along."""
+    argv = step.argv
+    if argv[:2] == ("sh", "-c") and len(argv) > 3:
+        return shlex.join(("sh", "-c", "…", *argv[3:])).replace("'…'", "…", 1)
+    return shlex.join(argv)
+
+
+def refused_lines(error: SparkError, width: int) -> list[Text]:
+    """Why there is no plan, and what to do."""
+    where = f"{error.node}: " if error.node else ""
+    lines = [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
+    lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}", width)] if error.hint else []
+    if key := _key_for(error):
+        lines.append(Text(key, "$key"))
+    return lines
+
+
+def _key_for(error: SparkError) -> str:
+    if "--repair" in error.hint:
+        return "F repairs it, D stops it"
+    if "image copy" in error.hint or "image build" in error.hint:
+        return "3 goes to the images"
+    return ""
+
+
+# --- the checks
+
+
+def checks_title(findings: Sequence[Mapping[str, str]] | None) -> str:
+    """`checks · 1 failed · 2 warnings · 12 ok`."""
+    if findings is None:
+        return "checks"
+    counts = {s: sum(f["severity"] == s for f in findings) for s in SEVERITIES}
+    told = [f"{counts['fail']} failed"] if counts["fail"] else []
+    told += [f"{counts['warn']} warning{'s' * (counts['warn'] != 1)}"] if counts["warn"] else []
+    return " · ".join(("checks", *told, f"{counts['ok']} ok"))
+
+
+def check_lines(findings: Sequence[Mapping[str, str]], width: int) -> list[Text]:
+    """What is wrong first, each with what to do; what is right in short, side by side."""
+    order = {"fail": 0, "warn": 1}
+    wrong = sorted((f for f in findings if f["severity"] in order), key=lambda f: order[f["severity"]])
+    lines = [line for f in wrong for line in _finding(f, width)]
+    return [*lines, *_side_by_side(_right(findings), width)]
+
+
+def _finding(finding: Mapping[str, str], width: int) -> list[Text]:
+    mark, style = SEVERITIES[finding["severity"]]
+    where = f"{finding['node']}: " if finding["node"] else ""
+    lines = [Text(line, style) for line in folded(f"{mark} {where}{finding['sentence']}", width)]
+    if finding["remedy"]:
+        lines += [Text(f"  {line}", "$muted") for line in folded(f"→ {finding['remedy']}", width - 2)]
+    return lines
+
+
+def _right(findings: Iterable[Mapping[str, str]]) -> list[str]:
+    """What is right, once for all the nodes of which it is said."""
+    nodes: dict[str, list[str]] = {}
+    told: dict[str, set[str]] = {}
+    for f in (f for f in findings if f["severity"] == "ok"):
+        nodes.setdefault(f["check"], []).append(f["node"])
+        told.setdefault(f["check"], set()).add(f["sentence"])
+    return [f"✔ {check}: {_once(told[check], nodes[check])}" for check in nodes]
+
+
+def _once(sentences: set[str], nodes: Sequence[str]) -> str:
+    named = [plain(n) for n in nodes if n]
+    if len(sentences) == 1:
+        sentence = plain(next(iter(sentences)))
+        return sentence if not named else f"{sentence} ({', '.join(named) if len(named) < 3 else len(named)})"
+    return f"ok on {', '.join(named)}" if len(named) < 3 else f"ok on {len(named)} nodes"
+
+
+def _side_by_side(words: Sequence[str], width: int) -> list[Text]:
+    """As many columns as there is room for."""
+    if not words:
+        return []
+    count = max(1, width // 38)
+    wide = width // count
+    cells = [filled(Text(w, "$node-up"), wide - 1) for w in words]
+    rows = [cells[i : i + count] for i in range(0, len(cells), count)]
+    return [Text(" ", no_wrap=True, end="").join(row) for row in rows]
+
+
+def _few(lines: list[Text], height: int, width: int) -> list[Text]:
+    if len(lines) <= height:
+        return lines
+    more = len(lines) - height + 1
+    return [*lines[: height - 1], filled(Text(f"… and {more} more lines", "$muted"), width)]
