@@ -230,7 +230,7 @@ def hostile(store: Store, names: Iterable[str]) -> None:
                 state.look,
                 facts=replace(
                     state.look.facts, hostname=HOSTILE, kernel=HOSTILE, release=HOSTILE, user=HOSTILE,
-                    fabric=Fabric((Hca(HOSTILE, HOSTILE, rate=HOSTILE, up=True),), (Netdev(HOSTILE, mtu=-1),)),
+                    fabric=Fabric((Hca(HOSTILE, HOSTILE, up=True),), (Netdev(HOSTILE, mtu=-1),)),
                     unparsed=(HOSTILE,),
                 ),
             ),

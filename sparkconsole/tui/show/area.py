@@ -22,11 +22,12 @@ def area(
     unit: str = "",
     style: str = "$chart-1",
 ) -> list[Text]:
-    """`height` lines of `width` cells; `high`: the top of the scale, without it the highest value there is."""
+    """`height` lines of `width` cells; `high`: the top of the scale, else the highest value."""
     if height <= 0:
         return []
     room = max(width - SCALE - 1, 1)
-    values = buckets(series, room)
+    each = max(1, len(series) // room)
+    values = buckets(tuple(series)[-each * room :], room)
     told = [v for v in values if v is not None]
     top = high if high is not None else rounded_up(max(told, default=0.0))
     blanks = room - len(values)

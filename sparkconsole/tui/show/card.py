@@ -9,8 +9,19 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.telemetry import Flow
 from sparkconsole.tui.show import node as of
-from sparkconsole.tui.show.bars import UNKNOWN, age, bar_text, binary_size, gib, gigabytes, percent, used_of
-from sparkconsole.tui.show.frame import fitting, framed, joined, plain, said
+from sparkconsole.tui.show.area import area
+from sparkconsole.tui.show.bars import (
+    UNKNOWN,
+    age,
+    bar_text,
+    binary_size,
+    fitted,
+    gib,
+    gigabytes,
+    percent,
+    used_of,
+)
+from sparkconsole.tui.show.frame import fitting, folded, framed, joined, plain, said
 from sparkconsole.tui.show.node import Scene
 from sparkconsole.tui.show.spark import spark_text
 
@@ -58,13 +69,26 @@ def _right(state: NodeState, scene: Scene) -> Text:
 def card_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
     """What stands in it. A lost node says why, and keeps its last values, dimmed."""
     if state.reach is Reach.LOST:
-        told = list(of.lost_lines(state, scene))
+        told = lost_lines(state, scene, width, height)
         values = _values(state, scene, width, height - len(told)) if state.reading else []
         return [*told, *map(_dimmed, values)][:height]
     if state.reading is None:
         return _waiting(state, scene, width, height)
     lines = _values(state, scene, width, height)
     return [_dimmed(x) for x in lines] if of.is_stale(state, scene) else lines
+
+
+def lost_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+    """Why it is lost, when it is tried again, what to do: in full where there is room for values too."""
+    if state.fingerprint:
+        return list(of.lost_lines(state, scene))
+    most = 2 if height >= 6 else 1
+    why = [Text(x, "$node-lost") for x in folded(state.reason or "it does not answer", width, most)]
+    again = Text(of.again_word(state, scene), "$muted")
+    if height < 6:
+        return [*why, fitting([t for t in (again, said(state.hint, "$node-warn")) if t] or [""], width)]
+    hint = [Text(x, "$node-warn") for x in folded(state.hint, width, most)] if state.hint else []
+    return [*why, *hint, *([again] if again else [])]
 
 
 def _waiting(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
@@ -88,8 +112,25 @@ def _values(state: NodeState, scene: Scene, width: int, height: int) -> list[Tex
     if height <= 2:
         return [compact_load(state, scene, width), compact_links(state, scene, width)][:height]
     lines = [row(state, scene, width) for row in chosen_rows(height)]
-    spare = height - len(lines)
-    return [*lines, *rail_rows(state, scene, width)[:spare]] if spare > 0 else lines
+    lines += rail_rows(state, scene, width)[: height - len(lines)]
+    return [*lines, *charts(state, scene, width, height - len(lines))]
+
+
+def charts(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+    """The last minutes of the GPU, and of the rails where there is room for both."""
+    history = scene.histories.get(state.name)
+    if history is None or height < 4:
+        return []
+    gpu, rails = history.series("gpu"), history.series("rdma_rx")
+    both = height >= 9 and any(v is not None for v in rails)
+    first = height // 2 - 1 if both else height - 1
+    lines = [Text("gpu, 5 min", "$muted"), *area(gpu, width, first, high=100.0, unit="%", style="$chart-1")]
+    if both:
+        lines += [
+            Text("rdma in, 5 min, B/s", "$muted"),
+            *area(rails, width, height - first - 2, style="$chart-2"),
+        ]
+    return lines
 
 
 def chosen_rows(height: int) -> Sequence[Line]:
@@ -116,8 +157,7 @@ def gpu_row(state: NodeState, scene: Scene, width: int) -> Text:
     if gpu is None:
         trouble = state.reading.gpu_error if state.reading else ""
         return _labelled("gpu", said(f"none: {trouble}" if trouble else "none", "$muted"))
-    share = gpu.utilisation / 100 if gpu.utilisation is not None else None
-    power = f"{gpu.power_w:.0f} W" if gpu.power_w is not None else ""
+    share, power = of.share(state), of.number("{:.0f} W", gpu.power_w)
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
     return _with_spark(
@@ -186,15 +226,16 @@ def rdma_row(state: NodeState, scene: Scene, width: int) -> Text:
 
 
 def rail_rows(state: NodeState, scene: Scene, width: int) -> list[Text]:
-    """`     rocep1s0f1    up    5.9 / 5.8 GB/s`, one a rail."""
+    """`  rocep1s0f1    up   5.9/ 5.8 GB/s`, one a rail."""
     names = [plain(name) for name, _ in of.rails(state, scene)]
     broad = max((Text(n).cell_len for n in names), default=0)
     return [_rail(n, flow, broad, width) for n, (_, flow) in zip(names, of.rails(state, scene), strict=True)]
 
 
 def _rail(name: str, flow: Flow, broad: int, width: int) -> Text:
-    parts = (Text(name.ljust(broad)), link_word(flow.up), flow_text(flow))
-    return _labelled("", fitting(parts, width - LABEL))
+    parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow))
+    indent = "     " if width >= 46 else "  "
+    return Text(indent).append_text(fitting(parts, width - len(indent), " "))
 
 
 def link_word(up: bool | None) -> Text:
@@ -205,10 +246,10 @@ def link_word(up: bool | None) -> Text:
 
 
 def flow_text(flow: Flow) -> Text:
-    """`5.9 / 5.8 GB/s`, bytes in and out."""
+    """` 5.9/ 5.8 GB/s`, bytes in and out."""
     if flow.up is False:
         return Text()
-    return Text(f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s):>4} GB/s")
+    return Text(f"{gigabytes(flow.rx_per_s):>4}/{gigabytes(flow.tx_per_s):>4} GB/s")
 
 
 def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
@@ -221,13 +262,15 @@ def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
 
 
 def nccl_row(state: NodeState, scene: Scene, width: int) -> Text:
-    """`nccl NET/IB ×2  ! what is wrong`"""
+    """`nccl NET/IB ×2  ! what is wrong`; where there is no room for both, what is wrong."""
     wrong = of.troubles(state, scene)
     slow = state.nccl.startswith("NET/Socket")
     transport = said(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
-    last = said(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
-    line = joined((transport, last))
-    return _labelled("nccl", line)
+    if not wrong:
+        return _labelled("nccl", joined((transport, Text("no warning", "$muted"))))
+    last = said(f"! {wrong[0]}", "$node-warn")
+    both = joined((transport, last))
+    return _labelled("nccl", both) if both.cell_len <= width - LABEL else _labelled("warn", last)
 
 
 def container_row(state: NodeState, scene: Scene, width: int) -> Text:
@@ -244,18 +287,18 @@ def host_row(state: NodeState, scene: Scene, width: int) -> Text:
     if now is None:
         return _labelled("host", Text(UNKNOWN, "$muted"))
     parts = (
-        f"cpu {now.cpu:.0f} %" if now.cpu is not None else "",
-        f"load {now.load:.1f}" if now.load is not None else "",
+        of.number("cpu {:.0f} %", now.cpu),
+        of.number("load {:.1f}", now.load),
         f"disk {binary_size(now.disk_free)} free" if now.disk_free is not None else "",
-        f"waits {now.pressure:.1f} %" if now.pressure else "",
+        of.number("waits {:.1f} %", now.pressure or None),
     )
     return _labelled("host", fitting([p for p in parts if p] or [UNKNOWN], width - LABEL))
 
 
 def compact_load(state: NodeState, scene: Scene, width: int) -> Text:
     """`gpu  71 % ▅▆▇▇▆▅▆▇   mem 98.4/119.7`"""
-    gpu, memory = of.gpu(state), state.reading.memory if state.reading else None
-    share = gpu.utilisation / 100 if gpu and gpu.utilisation is not None else None
+    memory = state.reading.memory if state.reading else None
+    share = of.share(state)
     held = f"{gib(memory.used)}/{gib(memory.total)}" if memory else UNKNOWN
     history = scene.histories.get(state.name)
     room = min(24, width - 11 - 6 - len(held))

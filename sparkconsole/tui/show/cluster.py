@@ -1,4 +1,4 @@
-"""The Cluster view without its widgets: where each pane stands, what is wrong, the heat, and the empty state."""
+"""The Cluster view without its widgets: where each pane stands, what is wrong, the heat, the empty state."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, Store
 from sparkconsole.tui.show import node as of
 from sparkconsole.tui.show.bars import age
-from sparkconsole.tui.show.frame import joined, joined_cells, plain, said
+from sparkconsole.tui.show.frame import joined_cells, plain, said
 from sparkconsole.tui.show.heat import heat_grid, heat_strip
 from sparkconsole.tui.show.node import Scene
 
 CARD_WIDTH = 38
 """A card is at least that wide; its frame included."""
-CARD_LEAST, CARD_MOST = 4, 14
-"""Lines of a card, its frame included."""
+CARD_LEAST, CARD_MOST, CARD_ALONE = 4, 12, 18
+"""Lines of a card, its frame included; the last one where there is one row of them."""
 SERVE, EVENTS, PROBLEM = 4, 4, 1
 TALL, WIDE, HUGE = 30, 100, 160
 GRID = 16
@@ -72,12 +72,13 @@ def _cards(width: int, height: int, nodes: int) -> Arrangement:
     below = SERVE + (EVENTS if height < TALL else 8) + PROBLEM
     columns = cards_in_row(width, max(CARD_LEAST, height - below), nodes)
     rows = -(-nodes // columns)
-    each = min(CARD_MOST if columns > 1 else 10, max(CARD_LEAST, (height - below) // rows))
+    each = min(CARD_MOST if rows > 1 else CARD_ALONE, max(CARD_LEAST, (height - below) // rows))
     if height < TALL:
         each = min(each, 9 if nodes > 1 else 8)
     board = min(rows * each, max(CARD_LEAST, height - SERVE - PROBLEM))
     panes = {"board": (0, 0, width, board), **_below(width, board, height, nodes)}
-    return Arrangement(columns, width // columns, each, panes)
+    bar = 1 if rows * each > board else 0
+    return Arrangement(columns, (width - bar) // columns, each, panes)
 
 
 def _below(width: int, top: int, height: int, nodes: int) -> dict[str, Place]:
@@ -105,7 +106,7 @@ def _below(width: int, top: int, height: int, nodes: int) -> dict[str, Place]:
 def _three_columns(width: int, height: int, nodes: int) -> Arrangement:
     cards, serve = width // 3, width * 3 // 10
     last = height - PROBLEM
-    each = min(18 if nodes > 1 else 22, last // nodes)
+    each = min(24, last // nodes)
     upper = min(22, last // 2)
     panes: dict[str, Place] = {
         "board": (0, 0, cards, each * nodes),
@@ -121,7 +122,7 @@ def _three_columns(width: int, height: int, nodes: int) -> Arrangement:
 
 def _table(width: int, height: int, nodes: int) -> Arrangement:
     last = height - PROBLEM
-    if width >= HUGE - 2:
+    if width >= HUGE - 2 and height >= TALL - 5:
         return Arrangement(0, panes=_table_and_side(width, last, nodes))
     strip = 1 if nodes > 1 else 0
     room = last - strip
@@ -185,7 +186,7 @@ def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
 def _lost(state: NodeState, scene: Scene) -> str:
     if state.fingerprint:
         return f"host key {plain(state.fingerprint)} is not trusted yet: T"
-    again = "" if state.retry_at_s is None else f", again in {age(max(0.0, state.retry_at_s - scene.now_s))}"
+    again = f", {told}" if (told := of.again_word(state, scene)) else ""
     gone = of.since_s(state, scene)
     ago = "" if gone is None else f" {age(gone)} ago"
     return f"lost{ago}: {plain(state.reason) or 'it does not answer'}{again}"
@@ -208,8 +209,7 @@ def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> T
     first = found[0]
     style = "$node-lost" if first.glyph == "✖" else "$node-warn"
     count = Text(f"n: next of {len(found)} problems" if len(found) > 1 else "n: show", "$muted")
-    told = joined((first.glyph, plain(first.node), first.sentence), " ")
-    line = said(told.plain, style)
+    line = said(f"{first.glyph} {first.node} {first.sentence}", style)
     line.truncate(max(width - count.cell_len - 4, 1), overflow="ellipsis")
     gap = max(2, width - 2 - line.cell_len - count.cell_len)
     return joined_cells((Text(" "), line, Text(" " * gap), count), 0)
@@ -235,12 +235,7 @@ def heat_lines(states: Sequence[NodeState], width: int) -> list[Text]:
 
 
 def _heat(states: Sequence[NodeState]) -> tuple[list[float | None], list[bool]]:
-    return [_share(s) for s in states], [s.reach is Reach.LOST for s in states]
-
-
-def _share(state: NodeState) -> float | None:
-    gpu = of.gpu(state) if state.reading else None
-    return gpu.utilisation / 100 if gpu and gpu.utilisation is not None else None
+    return [of.share(s) if s.reading else None for s in states], [s.reach is Reach.LOST for s in states]
 
 
 def empty_lines(config: str) -> list[Text]:
@@ -248,13 +243,13 @@ def empty_lines(config: str) -> list[Text]:
     return [
         Text("No nodes yet.", "bold $title"),
         Text(""),
-        Text("Add one:      ", "$muted").append(": node add NAME ADDRESS", "$key"),
-        Text("Find them:    ", "$muted")
-        .append(": node scan", "$key")
-        .append("            (mDNS, known_hosts)", "$muted"),
+        _hint("Add one:      ", ": node add NAME ADDRESS"),
+        _hint("Find them:    ", ": node scan", "            (mDNS, known_hosts)"),
         Text("Or edit:      ", "$muted").append(plain(config)),
         Text(""),
-        Text("Only looking?  ", "$muted")
-        .append("sparkconsole --demo", "$key")
-        .append("   shows a pretend cluster.", "$muted"),
+        _hint("Only looking?  ", "sparkconsole --demo", "   shows a pretend cluster."),
     ]
+
+
+def _hint(before: str, words: str, after: str = "") -> Text:
+    return Text(before, "$muted").append(words, "$key").append(after, "$muted")

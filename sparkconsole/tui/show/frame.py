@@ -1,4 +1,4 @@
-"""Frames, columns and blanks: lines of text put together to larger ones, every line exactly as wide as asked."""
+"""Frames, columns and blanks: lines of text put together, every line as wide as asked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def joined(parts: Iterable[Text | str], gap: str = "  ") -> Text:
 
 
 def fitting(parts: Sequence[Text | str], width: int, gap: str = "  ") -> Text:
-    """As many of the parts, from the first on, as stand in `width` cells; the first is cut when it must be."""
+    """As many of the parts, from the first on, as stand in `width` cells; the first stays in any case."""
     kept: list[Text | str] = []
     for part in parts:
         if part and kept and joined([*kept, part], gap).cell_len > width:
@@ -57,7 +57,7 @@ def framed(
     heavy: bool = False,
     style: str = "$frame",
 ) -> list[Text]:
-    """`height` lines of `width` cells: the frame with a title on the left and one on the right, and the lines."""
+    """`height` lines of `width` cells: the frame, a title on the left, one on the right."""
     if width < 6 or height < 2:
         return [filled(Text(), width) for _ in range(height)]
     corner, flat, other, side, low, last = tuple(HEAVY if heavy else LIGHT)
@@ -76,8 +76,8 @@ def _of(text: Text | str) -> Text:
 
 def _top(title: Text, right: Text, room: int, flat: str, style: str) -> Text:
     """What stands on the right goes first when there is no room for both."""
-    head = joined((Text(""), title), "")
-    head.truncate(max(room - 4, 0), overflow="ellipsis")
+    head = title.copy() if room >= 8 else Text("")
+    head.truncate(max(room - 4, 1), overflow="ellipsis")
     tail = right if right and head.cell_len + right.cell_len + 6 <= room else Text("")
     ends = [Text(" ", ""), head, Text(" ", "")] if head else [Text(flat, style)]
     after = [Text(" "), tail, Text(" ")] if tail else []

@@ -1,4 +1,4 @@
-"""What the faces ask of a node's state: its sign, age, rails, address, container, image. Unknown stays unknown."""
+"""What the faces ask of a node's state: sign, age, rails, address, container, image. Unknown stays so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
 from sparkconsole.model.telemetry import Flow, History
-from sparkconsole.tui.show.bars import age
+from sparkconsole.tui.show.bars import age, known
 from sparkconsole.tui.show.frame import plain, said
 
 FRESH_S = 3.0
@@ -84,8 +84,8 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
         return ()
     found = []
     if now.memory and now.memory.available < LEFT_BYTES:
-        found.append(f"only {now.memory.available / 2**30:.1f} GiB memory left: it may freeze")
-    elif (now.pressure or 0.0) > PRESSED:
+        found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
+    elif (known(now.pressure) or 0.0) > PRESSED:
         found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
     found += [f"{name} has no link" for name, flow in rails(state, scene) if flow.up is False]
     found += [f"{name}: {flow.errors} new errors" for name, flow in rails(state, scene) if flow.errors]
@@ -94,7 +94,7 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
     if now.gpu_error and not now.gpus:
         found.append(f"GPU: {plain(now.gpu_error)}")
     if now.disk_free is not None and now.disk_free < FULL_BYTES:
-        found.append(f"only {now.disk_free / 2**30:.0f} GiB disk left")
+        found.append(f"only {max(now.disk_free, 0) / 2**30:.0f} GiB disk left")
     if is_stale(state, scene):
         found.append(f"says nothing since {age(age_s(state, scene))}")
     return tuple(found)
@@ -130,8 +130,21 @@ def gpu(state: NodeState) -> Gpu | None:
 def temperature(state: NodeState) -> float | None:
     """The GPU's, else the hottest zone's."""
     first = gpu(state)
-    own = first.temperature_c if first else None
-    return own if own is not None else state.reading.temperature_c if state.reading else None
+    own = known(first.temperature_c) if first else None
+    return own if own is not None else known(state.reading.temperature_c) if state.reading else None
+
+
+def number(form: str, value: float | None) -> str:
+    """The value in that form; empty for what is not known, or is no number."""
+    value = known(value)
+    return "" if value is None else form.format(value)
+
+
+def share(state: NodeState) -> float | None:
+    """How busy its GPU is, 0 to 1."""
+    first = gpu(state)
+    told = known(first.utilisation) if first else None
+    return told / 100 if told is not None else None
 
 
 def fabric(state: NodeState) -> Fabric:
@@ -263,12 +276,17 @@ def lost_lines(state: NodeState, scene: Scene) -> tuple[Text, ...]:
         )
     gone = since_s(state, scene)
     when = f"lost {age(gone)} ago" if gone is not None else "lost"
-    again = (
-        "" if state.retry_at_s is None else f"tried again in {age(max(0.0, state.retry_at_s - scene.now_s))}"
-    )
     lines = (
         said(f"{when}: {state.reason or 'it does not answer'}", "$node-lost"),
-        said(state.hint),
-        Text(again, "$muted"),
+        said(state.hint, "$node-warn"),
+        Text(again_word(state, scene), "$muted"),
     )
     return tuple(line for line in lines if line)
+
+
+def again_word(state: NodeState, scene: Scene) -> str:
+    """`tried again in 5s`; empty when it is not."""
+    if state.retry_at_s is None:
+        return ""
+    seconds = state.retry_at_s - scene.now_s
+    return f"tried again in {age(seconds)}" if seconds >= 1 else "is tried again now …"

@@ -79,20 +79,12 @@ def _banner(state: NodeState, scene: Scene, width: int) -> list[list[Panel]]:
         return []
     if state.reach is Reach.LOST:
         lines = _lost(state, scene, width - 4)
-        title = (
-            f"✖ lost · what follows is from {age(of.age_s(state, scene))} ago" if state.reading else "✖ lost"
-        )
+        old = f" · what follows is from {age(of.age_s(state, scene))} ago" if state.reading else ""
+        title = f"✖ lost{old}"
         return [[Panel(title, lambda w, h: lines, len(lines) + 2)]]
     lines = card_lines(state, scene, width - 4, 2)
-    return [
-        [
-            Panel(
-                "○ connecting" if state.reach is Reach.CONNECTING else "○ no reading yet",
-                lambda w, h: lines,
-                4,
-            )
-        ]
-    ]
+    title = "○ connecting" if state.reach is Reach.CONNECTING else "○ no reading yet"
+    return [[Panel(title, lambda w, h: lines, 4)]]
 
 
 def _lost(state: NodeState, scene: Scene, width: int) -> list[Text]:
@@ -153,8 +145,8 @@ def _charts(state: NodeState, scene: Scene) -> list[Panel]:
 
     gpu = of.gpu(state)
     used = f"{gib(now.memory.used)}/{gib(now.memory.total)} GiB" if now and now.memory else ""
-    busy = f"{gpu.utilisation:.0f} %" if gpu and gpu.utilisation is not None else ""
-    power = f"{gpu.power_w:.0f} W" if gpu and gpu.power_w is not None else ""
+    busy = of.number("{:.0f} %", gpu.utilisation if gpu else None)
+    power = of.number("{:.0f} W", gpu.power_w if gpu else None)
     flow = rate(of.rates(state, scene)[0]) if now else ""
     return [
         chart("gpu", "gpu", busy, 1, 100.0, "%"),

@@ -34,25 +34,18 @@ def labelled(label: str, *told: Text | str) -> Text:
 
 def standing(state: NodeState, scene: Scene) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
-    now, gpu = state.reading, of.gpu(state)
-    memory = now.memory if now else None
-    share = gpu.utilisation / 100 if gpu and gpu.utilisation is not None else None
-    power = f"{gpu.power_w:.0f} W" if gpu and gpu.power_w is not None else ""
-    heat = of.temperature(state)
     image = of.image_word(state, scene)
     return [
         labelled("host", said(state.address), said(_hostname(state), "$muted")),
-        labelled("up", age(now.uptime_s) if now else UNKNOWN, _number("load {:.1f}", now.load if now else None),
-                 _number("cpu {:.0f} %", now.cpu if now else None)),
-        labelled("gpu", said(gpu.name if gpu else "none"), percent(share).strip(), power, _number("{:.0f} °C", heat)),
-        labelled("mem", used_of(memory.used, memory.total) if memory else UNKNOWN,
-                 _number("waits {:.1f} %", now.pressure if now else None)),
+        labelled("up", *_activity(state)),
+        labelled("gpu", *_gpu(state)),
+        labelled("mem", *_memory(state)),
         labelled("swap", _swap(state)),
         labelled("disk", f"{binary_size(_free(state))} free"),
         labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
         labelled("image", said(scene.image), Text(image, "$node-warn" if image == "none" else "")),
         labelled("cntr", of.container_word(state, scene)),
-    ]  # fmt: skip
+    ]
 
 
 def _hostname(state: NodeState) -> str:
@@ -60,8 +53,26 @@ def _hostname(state: NodeState) -> str:
     return name if name != state.name else ""
 
 
-def _number(form: str, value: float | None) -> str:
-    return "" if value is None else form.format(value)
+def _activity(state: NodeState) -> tuple[str, ...]:
+    now = state.reading
+    if now is None:
+        return (UNKNOWN,)
+    return age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
+
+
+def _gpu(state: NodeState) -> tuple[Text | str, ...]:
+    gpu = of.gpu(state)
+    if gpu is None:
+        return (Text("none", "$muted"),)
+    heat, power = of.number("{:.0f} °C", of.temperature(state)), of.number("{:.0f} W", gpu.power_w)
+    return percent(of.share(state)).strip(), heat, power, said(gpu.name.removeprefix("NVIDIA "), "$muted")
+
+
+def _memory(state: NodeState) -> tuple[str, ...]:
+    memory = state.reading.memory if state.reading else None
+    if memory is None or state.reading is None:
+        return (UNKNOWN,)
+    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", state.reading.pressure)
 
 
 def _free(state: NodeState) -> int | None:
@@ -102,7 +113,7 @@ def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
 
 
 def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
-    """Devices of one cage after each other with `┌` and `└`; the cages in use first, the one in its domain first."""
+    """Devices of one cage after each other with `┌` and `└`; the cages in use first."""
     cages: dict[tuple[str, str], list[Hca]] = {}
     for hca in sorted(hcas, key=lambda h: ("P" in h.device, h.device)):
         cages.setdefault(hca.cage, []).append(hca)

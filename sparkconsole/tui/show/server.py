@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.text import hours
 from sparkconsole.tui.show.area import area
 from sparkconsole.tui.show.bars import UNKNOWN, age, bar_text, percent, tokens
-from sparkconsole.tui.show.frame import fitting, folded, joined, said
+from sparkconsole.tui.show.frame import fitting, folded, joined, plain, said
 from sparkconsole.tui.show.spark import spark_text
 
 Series = Sequence[float | None]
@@ -24,6 +25,7 @@ SIGNS = {
 }
 OLD_S = 6.0
 """Three periods of /metrics."""
+LEAST_NAME = 16
 STAGES = ("container", "engine", "weights", "compile", "KV cache", "graphs", "server")
 
 
@@ -50,6 +52,15 @@ def serve_lines(
     server: ServerState, generated: Series, prompted: Series, width: int, height: int, *, lost_head: str = ""
 ) -> list[Text]:
     """`height` lines at most; with room to spare there are charts of the tokens a second."""
+    lines = _lines(server, generated, prompted, width, height, lost_head)[: max(height, 0)]
+    for line in lines:
+        line.truncate(max(width, 0), overflow="ellipsis")
+    return lines
+
+
+def _lines(
+    server: ServerState, generated: Series, prompted: Series, width: int, height: int, lost_head: str
+) -> list[Text]:
     if server.phase is ServerPhase.NONE:
         return _nothing(width, height)
     if server.phase is ServerPhase.UNKNOWN:
@@ -60,9 +71,17 @@ def serve_lines(
     if server.phase is not ServerPhase.READY:
         told = folded(server.detail or "see its log: l", width, max(1, height - 1))
         return [*first, *(Text(line, "$node-lost") for line in told)][:height]
-    if height >= 9:
-        return [*first, *_charts(server, generated, prompted, width, height - 1)][:height]
-    return [*first, _rates(server, generated, prompted, width)][:height]
+    return _ready(server, generated, prompted, width, height)[:height]
+
+
+def _ready(server: ServerState, generated: Series, prompted: Series, width: int, height: int) -> list[Text]:
+    if height == 1:
+        gen = Text(f"gen {tokens(server.generated_per_s)}")
+        return [_what(server, width, (gen, *_counts(server), _kv(server)))]
+    if height < 5:
+        return [_what(server, width), _rates(server, generated, prompted, width)]
+    first = _what(server, width, _where(server) if height >= 10 else None)
+    return [first, *_charts(server, generated, prompted, width, height - 1)]
 
 
 def _nothing(width: int, height: int) -> list[Text]:
@@ -79,29 +98,31 @@ def _unknown(server: ServerState, lost_head: str, width: int, height: int) -> li
     return [x for x in (*(Text(t, "$muted") for t in folded(why, width, 2)), last) if x][:height]
 
 
-def _what(server: ServerState, width: int) -> Text:
+def _what(server: ServerState, width: int, rest: Sequence[Text] | None = None) -> Text:
+    """The model gives way to what it does, and its owner goes first."""
+    parts = [p for p in (_where(server) + _counts(server) if rest is None else rest) if p]
+    name = plain(server.model) or "a model"
+    while parts and width - joined(parts).cell_len - 2 < LEAST_NAME:
+        parts.pop()
+    room = width - joined(parts).cell_len - 2
+    if cell_len(name) > room:
+        name = name.rpartition("/")[2] or name
+    shown = Text(name, "bold $title")
+    shown.truncate(max(room, 1), overflow="ellipsis")
+    return joined((shown, *parts))
+
+
+def _where(server: ServerState) -> list[Text]:
+    return [Text(f"tp {server.ranks}" if server.ranks else ""), Text(f":{server.port}")]
+
+
+def _counts(server: ServerState) -> list[Text]:
     load = server.load
-    ranks = f"tp {server.ranks}" if server.ranks else ""
-    parts = (
-        said(server.model or "a model", "bold $title"),
-        Text(ranks),
-        Text(f":{server.port}"),
-        Text(f"running {load.running}" if load and load.running is not None else ""),
-        Text(f"waiting {load.waiting}" if load and load.waiting is not None else "", _waiting_style(server)),
-    )
-    shown = _shortened(parts, width)
-    return fitting(shown, width)
-
-
-def _shortened(parts: Sequence[Text], width: int) -> Sequence[Text]:
-    """The model's own name stays when its owner's must go."""
-    long = joined(parts).cell_len > width
-    name = parts[0].plain.rpartition("/")[2]
-    return (Text(name, "bold $title"), *parts[1:]) if long and name else parts
-
-
-def _waiting_style(server: ServerState) -> str:
-    return "$node-warn" if server.load and (server.load.waiting or 0) > 0 else ""
+    if load is None:
+        return []
+    running = Text(f"running {load.running}" if load.running is not None else "")
+    style = "$node-warn" if load.waiting else ""
+    return [running, Text(f"waiting {load.waiting}" if load.waiting is not None else "", style)]
 
 
 def _loading(server: ServerState, width: int, height: int) -> list[Text]:
@@ -147,17 +168,22 @@ def _rates(server: ServerState, generated: Series, prompted: Series, width: int)
 
 
 def _charts(server: ServerState, generated: Series, prompted: Series, width: int, height: int) -> list[Text]:
-    """Two charts below each other, and the KV cache as a bar."""
+    """The KV cache as a bar, and the tokens as one chart or two."""
     share = server.load.kv_share if server.load else None
     kv = joined((Text("kv cache", "$muted"), bar_text(share, min(24, width // 3)), Text(percent(share))), " ")
-    each = max(2, (height - 4) // 2)
+    if height < 9:
+        prompt = Text(f"prompt {tokens(server.prompt_per_s)}")
+        return [
+            fitting((_headed("generated", server.generated_per_s, width), prompt, kv), width),
+            *area(generated, width, height - 1, style="$chart-1"),
+        ]
+    each, line = (height - 3) // 2, joined((*_counts(server), kv))
     return [
-        kv,
-        Text(""),
+        line if line.cell_len <= width else fitting((*_counts(server), _kv(server)), width),
         _headed("generated", server.generated_per_s, width),
-        *area(generated, width, each, style="$chart-1"),
+        *area(generated, width, height - 3 - each, style="$chart-1"),
         _headed("prompt", server.prompt_per_s, width),
-        *area(prompted, width, height - 4 - each, style="$chart-2"),
+        *area(prompted, width, each, style="$chart-2"),
     ]
 
 

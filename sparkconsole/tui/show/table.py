@@ -36,13 +36,11 @@ class Column:
 
 
 def _gpu_share(state: NodeState, _: Scene) -> float:
-    gpu = of.gpu(state)
-    return gpu.utilisation if gpu and gpu.utilisation is not None else -1.0
+    return -1.0 if (share := of.share(state)) is None else share
 
 
 def _gpu(state: NodeState, scene: Scene, width: int) -> Text:
-    share = _gpu_share(state, scene)
-    return Text(percent(share / 100 if share >= 0 else None))
+    return Text(percent(of.share(state)))
 
 
 def _history(state: NodeState, scene: Scene, width: int) -> Text:
@@ -99,13 +97,11 @@ def _heat(state: NodeState, scene: Scene, width: int) -> Text:
 
 
 def _power(state: NodeState, scene: Scene, width: int) -> Text:
-    gpu = of.gpu(state)
-    return Text(UNKNOWN if gpu is None or gpu.power_w is None else f"{gpu.power_w:.0f}")
+    return Text(of.number("{:.0f}", gpu.power_w if (gpu := of.gpu(state)) else None) or UNKNOWN)
 
 
 def _cpu(state: NodeState, scene: Scene, width: int) -> Text:
-    cpu = state.reading.cpu if state.reading else None
-    return Text(UNKNOWN if cpu is None else f"{cpu:.0f}")
+    return Text(of.number("{:.0f}", state.reading.cpu if state.reading else None) or UNKNOWN)
 
 
 COLUMNS = (
@@ -130,7 +126,7 @@ COLUMNS = (
     Column("ETH", 4, _ethernet, need=1),
     Column("ADDRESS", 15, lambda s, c, w: said(n.address if (n := of.network(s, c)) else s.address), need=11),
     Column("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.ray_alive is False),
-    Column("IMAGE", 6, _image, need=2, order=lambda s, c: of.image_word(s, c)),
+    Column("IMAGE", 6, _image, need=2, order=of.image_word),
     Column("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
     Column("NCCL", 10, lambda s, c, w: said(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
     Column(

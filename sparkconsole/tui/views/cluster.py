@@ -1,4 +1,4 @@
-"""The Cluster view: every node as a card or a row, the served model, what happened, and what is wrong next."""
+"""The Cluster view: every node as a card or a row, the served model, what happened, what is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 
 from sparkconsole.config.paths import config_folder
-from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.keys import Key
@@ -23,9 +22,9 @@ from sparkconsole.tui.show.node import Scene
 from sparkconsole.tui.show.server import serve_lines, serve_title
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.cluster_board import Board
+from sparkconsole.tui.views.cluster_log import ClusterLog
 from sparkconsole.tui.views.node_deeds import NODE_KEYS, NodeDeeds
 from sparkconsole.tui.widgets.lines import Lines
-from sparkconsole.tui.widgets.log_view import LogView
 
 PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")
 
@@ -50,7 +49,8 @@ class ClusterView(NodeDeeds, View):
     ClusterView #body { layers: panes; }
     ClusterView #body > * { position: absolute; display: none; }
     ClusterView #body > .-placed { display: block; }
-    ClusterView #log { border: round $frame; border-title-color: $title; padding: 0 1; background: $background; }
+    ClusterView ClusterLog { border: round $frame; border-title-color: $title; padding: 0 1; }
+    ClusterView ClusterLog { background: $background; }
     """
 
     def __init__(self) -> None:
@@ -66,9 +66,7 @@ class ClusterView(NodeDeeds, View):
         yield Board()
         for name in PANES:
             yield Lines(id=name)
-        log = LogView(LineRing(), id="log")
-        log.border_title = "log"
-        yield log
+        yield ClusterLog()
 
     # --- drawing
 
@@ -165,10 +163,9 @@ class ClusterView(NodeDeeds, View):
 
     def _draw_problem(self, scene: Scene) -> None:
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
-        told = joined((
-            Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark"),
-            said(f"/{self._needle}: {len(board.states)} of {len(store.nodes)}" if self._needle else "", "$match"),
-        ))  # fmt: skip
+        shown = f" /{self._needle}: {len(board.states)} of {len(store.nodes)}" if self._needle else ""
+        marks = Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark")
+        told = joined((marks, said(shown, "$match")))
         waiting = sum(n.reach is Reach.CONNECTING for n in store.nodes.values())
         found = show.problems(store, scene)
         line = show.problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
@@ -204,6 +201,21 @@ class ClusterView(NodeDeeds, View):
         left = " " * max(1, (width - max(broad, 48)) // 2)
         above = max(1, (height - len(lines)) // 3)
         self._pane("empty").show([Text("")] * above + [Text(left).append_text(x) for x in lines])
+
+    # --- the log
+
+    def sample_logs(self) -> None:
+        """Reads while there is a place for the pane."""
+        log, session = self.query_one(ClusterLog), self.console.session
+        if session is None or "log" not in self._plan.panes or self.console.screen is not self:
+            return
+        server = self.console.store.server
+        log.read(session, (server.model, server.since_s))
+        log.sample()
+
+    async def on_screen_suspend(self) -> None:
+        """Another view is shown."""
+        await self.query_one(ClusterLog).rest()
 
     # --- what the keys and the mouse do
 

@@ -1,4 +1,4 @@
-"""The nodes as cards or as a table, with a cursor and marks; keys and mouse move the one and set the others."""
+"""The nodes as cards or as a table, with a cursor and marks; keys and mouse move and set them."""
 
 from __future__ import annotations
 

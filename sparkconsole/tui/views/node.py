@@ -19,6 +19,8 @@ from sparkconsole.tui.view import View
 from sparkconsole.tui.views.node_deeds import NODE_KEYS, NodeDeeds
 from sparkconsole.tui.widgets.lines import Lines
 
+GONE = "This node is no longer part of the cluster.  esc goes back."
+
 
 class PageLines(Lines):
     """Scrolls with the arrows, and with j and k."""
@@ -70,20 +72,18 @@ class NodeView(NodeDeeds, View):
         size, now_s = lines.size, self.console.clock.monotonic()
         if not size.width:
             return
-        fresh = state is not None and state.reach is Reach.UP
-        pulse = (
-            int(now_s // (60 if fresh and not of.is_stale(state, self._scene(now_s)) else 1)) if state else 0
-        )
-        drawn = (self.console.store.version, pulse, size, self._shown)
+        scene = self._scene(now_s)
+        fresh = state is not None and state.reach is Reach.UP and not of.is_stale(state, scene)
+        drawn = (self.console.store.version, int(now_s // (60 if fresh else 1)), size, self._shown)
         if drawn == self._drawn:
             return
         self._drawn = drawn
         if state is None:
-            lines.show(
-                [Text(""), Text("  This node is no longer part of the cluster.  esc goes back.", "$muted")]
-            )
+            lines.show([Text(""), Text(f"  {GONE}", "$muted")])
             return
-        lines.show(page(state, self._scene(now_s), size.width, size.height))
+        made = page(state, scene, size.width, size.height)
+        longer = len(made) > size.height
+        lines.show(page(state, scene, size.width - 1, size.height) if longer else made)
 
     def _scene(self, now_s: float) -> Scene:
         session, store = self.console.session, self.console.store

@@ -35,11 +35,12 @@ class NodeDeeds(_View):
 
     async def action_node_logs(self) -> None:
         """`l`: the Logs view with only these nodes."""
+        from sparkconsole.tui.views.logs import LogsView
+
         names = self.selected_nodes()
         await self.app.switch_mode("logs")
-        choose = getattr(self.console.view, "choose_nodes", None)
-        if choose is not None:
-            choose(names)
+        if isinstance(view := self.console.view, LogsView):
+            await view.show_nodes(names)
 
     def action_node_shell(self) -> None:
         """`s`: of the first one."""

@@ -1,0 +1,475 @@
+"""A node, the cluster and the served model as text: what is shown, what goes first, what is never hidden."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.text import Text
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import Reach, ServerPhase, ServerState, Store
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.telemetry import Flow
+from sparkconsole.tui.show import cluster as show
+from sparkconsole.tui.show import node as of
+from sparkconsole.tui.show import table
+from sparkconsole.tui.show.area import area, rounded_up
+from sparkconsole.tui.show.card import card
+from sparkconsole.tui.show.events import event_lines
+from sparkconsole.tui.show.frame import fitting, folded, framed
+from sparkconsole.tui.show.meaning import Meaning
+from sparkconsole.tui.show.node import Scene
+from sparkconsole.tui.show.node_page import page
+from sparkconsole.tui.show.server import serve_lines, serve_title
+from sparkconsole.tui.widgets.lines import style_of
+from tests.tui import stores
+
+
+def scene(store: Store, **more: object) -> Scene:
+    meaning = Meaning()
+    meaning.sample(stores.cluster(len(store.nodes)), store.nodes, stores.NOW_S)
+    known = {"networks": meaning.networks, "warnings": meaning.warnings, "histories": store.histories}
+    alone = len(store.nodes) == 1
+    return Scene(stores.NOW_S, stores.WALL, alone=alone, **{**known, **more})  # type: ignore[arg-type]
+
+
+def card_text(store: Store, name: str, width: int = 40, height: int = 9) -> str:
+    return "\n".join(line.plain for line in card(store.nodes[name], scene(store), width, height))
+
+
+# --- cards
+
+
+@pytest.mark.parametrize("width", [20, 38, 53, 160])
+def test_a_card_is_exactly_as_large_as_asked(width: int) -> None:
+    store = stores.filled(2)
+    stores.lose(store, "spark-02")
+    for height in range(2, 25):
+        for state in store.nodes.values():
+            lines = card(state, scene(store), width, height)
+            assert [line.cell_len for line in lines] == [width] * height
+
+
+def test_a_card_says_what_matters() -> None:
+    text = card_text(stores.filled(2), "spark-01")
+    for part in ("● spark-01 HEAD", "%", "98.4/119.7 GiB", "enp1s0f1np1", "192.168.177.11", "2/2 up"):
+        assert part in text
+    for part in ("11.6 / 11.6 GB/s", "alive", "NET/IB ×2", "71 °C", "49 W", "▶ vllm_node 41m", "6 d"):
+        assert part in text
+
+
+def test_the_smallest_card_still_has_load_memory_links_ray_and_image() -> None:
+    text = card_text(stores.filled(4), "spark-01", height=4)
+    for part in ("gpu", "98.4/119.7", "rdma 2/2", "eth up", "ray alive", stores.IMAGE.short[:6]):
+        assert part in text
+
+
+def test_each_rail_has_a_line_where_there_is_room() -> None:
+    text = card_text(stores.filled(2), "spark-01", width=53, height=14)
+    assert "rocep1s0f1   up    5.8/ 5.8 GB/s" in text
+    assert "roceP2p1s0f1 up" in text
+    assert "rocep1s0f0" not in text, "a port without a cable is no rail of ours"
+
+
+def test_a_rail_without_link_is_counted_and_said() -> None:
+    store = stores.filled(2)
+    reading = store.nodes["spark-02"].reading
+    assert reading is not None
+    store.update("spark-02", reading=replace(reading, rails={**reading.rails, "roceP2p1s0f1": Flow(False)}))
+    text = card_text(store, "spark-02")
+    assert "! spark-02" in text
+    assert "1/2 up" in text
+    assert "! roceP2p1s0f1 has no link" in text
+
+
+def test_a_lost_node_keeps_its_last_values_dimmed_with_the_reason() -> None:
+    store = stores.filled(2)
+    stores.lose(store, "spark-02")
+    lines = card(store.nodes["spark-02"], scene(store), 40, 9)
+    text = "\n".join(line.plain for line in lines)
+    assert "✖ spark-02" in text
+    assert "lost 48s" in text
+    assert "the connection was lost" in text
+    assert "tried again in 5s" in text
+    values = next(line for line in lines if "97.4/119.7" in line.plain)
+    assert any("dim" in str(span.style) for span in values.spans)
+
+
+def test_a_node_whose_key_is_unknown_shows_the_fingerprint_and_what_to_press() -> None:
+    store = stores.filled(2)
+    store.update(
+        "spark-02", reach=Reach.LOST, reading=None, fingerprint="SHA256:abcDEF", reason="unknown key"
+    )
+    text = card_text(store, "spark-02")
+    assert "SHA256:abcDEF" in text
+    assert "T trust…" in text
+
+
+def test_connecting_is_said_in_words() -> None:
+    store = Store(stores.cluster(2))
+    text = card_text(store, "spark-02")
+    assert "connecting to spark-02 …" in text
+    assert "○" in text
+
+
+def test_an_old_value_says_how_old_it_is() -> None:
+    store = stores.filled(2)
+    store.update("spark-01", read_at_s=stores.NOW_S - 48)
+    assert "48s old" in card_text(store, "spark-01")
+    store.update("spark-01", read_at_s=stores.NOW_S - 2.9)
+    assert "old" not in card_text(store, "spark-01")
+
+
+def test_memory_that_runs_out_is_the_first_warning() -> None:
+    store = stores.filled(2)
+    reading = store.nodes["spark-01"].reading
+    assert reading is not None
+    assert reading.memory is not None
+    store.update("spark-01", reading=replace(reading, memory=replace(reading.memory, available=2**30)))
+    assert of.troubles(store.nodes["spark-01"], scene(store))[0].startswith("only 1.0 GiB memory left")
+
+
+def test_what_the_checks_found_is_a_warning_of_that_node() -> None:
+    store = stores.filled(2)
+    look = store.nodes["spark-02"].look
+    assert look is not None
+    store.update("spark-02", look=replace(look, image=None))
+    assert any("is not there" in told for told in scene(store).warnings["spark-02"])
+    assert "spark-01" not in scene(store).warnings
+
+
+def test_what_is_not_known_is_no_zero() -> None:
+    store = stores.filled(1)
+    reading = store.nodes["spark-01"].reading
+    assert reading is not None
+    bare = replace(reading, gpus=(), memory=None, rails={}, nets={}, cpu=None, load=None, disk_free=None)
+    store.update("spark-01", reading=bare, look=None, containers=None, images=None, ray_alive=None)
+    text = card_text(store, "spark-01", width=60, height=14)
+    assert "mem  –" in text
+    assert "0.0/" not in text
+    assert "0 %" not in text
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("2026-01-31T10:41:00Z", 60),
+        ("2026-01-31T10:41:00.123456789Z", 59.876544),
+        ("2026-01-31T11:41:00+01:00", 60),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("[/x]", None),
+    ],
+)
+def test_times_of_docker(stamp: str, seconds: float | None) -> None:
+    assert of.seconds_since(stamp, stores.WALL) == (pytest.approx(seconds) if seconds is not None else None)
+
+
+# --- rows
+
+
+def test_columns_go_in_the_stated_order_when_it_gets_narrow() -> None:
+    names = ["spark-01", "spark-02"]
+    order = ["HOLDS", "IMAGE", "ETH"]
+    gone: list[str] = []
+    for width in range(200, 40, -1):
+        shown = table.columns_for(width, names).names
+        gone += [c for c in order if c not in shown and c not in gone]
+    assert gone == order
+    at_80 = table.columns_for(80, names).names
+    assert {"ROLE", "GPU%", "GPU", "MEM GiB", "RDMA", "ETH", "RAY", "IMAGE", "HOLDS", "SEEN"} <= set(at_80)
+    assert {"GPU%", "MEM GiB", "RDMA", "RAY", "SEEN"} <= set(table.columns_for(60, names).names)
+
+
+@pytest.mark.parametrize("width", [60, 79, 80, 100, 108, 160, 200])
+def test_a_row_fits(width: int) -> None:
+    store = stores.filled(3)
+    stores.hostile(store, ["spark-02"])
+    plan = table.columns_for(width, list(store.nodes))
+    assert table.header(plan).cell_len <= width
+    for state in store.nodes.values():
+        assert table.row(state, scene(store), plan, state.name, cursor=True, marked=True).cell_len <= width
+
+
+def test_a_lost_row_says_since_when() -> None:
+    store = stores.filled(3)
+    stores.lose(store, "spark-03")
+    plan = table.columns_for(80, list(store.nodes))
+    row = table.row(store.nodes["spark-03"], scene(store), plan, "spark-03").plain
+    assert "✖ spark-03" in row
+    assert row.rstrip().endswith("48s")
+
+
+def test_rows_sort_by_a_column_and_keep_their_order_otherwise() -> None:
+    store = stores.filled(5)
+    states = tuple(store.nodes.values())
+    assert table.ordered(states, scene(store), "") == states
+    by_gpu = table.ordered(states, scene(store), "GPU%")
+    assert [of.share(s) for s in by_gpu] == sorted((of.share(s) for s in states), reverse=True)
+    assert table.ordered(states, scene(store), "no such column") == states
+    assert "GPU%▾" in table.header(table.columns_for(120, list(store.nodes)), "GPU%").plain
+
+
+# --- arrangement
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 158, 200])
+@pytest.mark.parametrize("nodes", [1, 2, 3, 4, 8, 64])
+def test_panes_stay_on_the_screen_and_do_not_overlap(width: int, nodes: int) -> None:
+    for height in range(13, 60, 3):
+        for forced in ("", "cards", "table"):
+            panes = show.arrange(width, height, nodes, forced).panes
+            taken = [0] * height
+            for x, y, w, h in panes.values():
+                assert w > 0
+                assert h > 0
+                assert x + w <= width
+                assert y + h <= height
+                row = ((1 << w) - 1) << x
+                assert not any(taken[j] & row for j in range(y, y + h)), panes
+                taken[y : y + h] = [t | row for t in taken[y : y + h]]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "nodes", "cards"),
+    [(80, 21, 1, 1), (80, 21, 2, 2), (80, 21, 4, 2), (80, 21, 8, 0), (80, 21, 64, 0), (120, 37, 4, 2),
+     (120, 37, 8, 2), (160, 45, 2, 1), (160, 45, 4, 4), (160, 45, 8, 4), (160, 45, 64, 0)],
+)  # fmt: skip
+def test_cards_or_table_by_room_and_nodes(width: int, height: int, nodes: int, cards: int) -> None:
+    assert show.arrange(width, height, nodes).cards == cards
+
+
+def test_the_person_chooses_for_the_session() -> None:
+    assert show.arrange(80, 21, 64, "cards").cards == 2
+    assert show.arrange(160, 45, 2, "table").cards == 0
+    assert "empty" in show.arrange(80, 21, 0, "cards").panes
+
+
+# --- problems, heat, events
+
+
+def test_problems_begin_with_the_lost_ones_and_say_when_they_are_tried_again() -> None:
+    store = stores.filled(4)
+    reading = store.nodes["spark-01"].reading
+    assert reading is not None
+    store.update("spark-01", reading=replace(reading, temperature_c=95.0, gpus=()))
+    stores.lose(store, "spark-03")
+    store.serve(phase=ServerPhase.FAILED, detail="EngineCore died")
+    found = show.problems(store, scene(store))
+    assert [p.node for p in found[:3]] == ["spark-03", "", "spark-01"]
+    assert "lost 48s ago" in found[0].sentence
+    assert "tried again in 5s" in found[0].sentence
+    assert "EngineCore died" in found[1].sentence
+    line = show.problem_line(found, 80)
+    assert line.cell_len <= 80
+    assert "n: next of" in line.plain
+
+
+def test_no_problem_is_said_too() -> None:
+    assert "no problem" in show.problem_line((), 80).plain
+    assert "connecting to 3 nodes" in show.problem_line((), 80, connecting=3).plain
+
+
+def test_heat_has_a_cell_a_node_and_marks_the_lost() -> None:
+    store = stores.filled(64)
+    stores.lose(store, "spark-05")
+    states = tuple(store.nodes.values())
+    line = show.heat_line(states, 80).plain
+    assert line.split()[1].index("✖") == 4
+    assert len(line.split()[1]) == 64
+    assert len(show.heat_lines(states, 48)) == 8
+
+
+def test_events_are_newest_first_with_time_and_source() -> None:
+    lines = [line.plain for line in event_lines(stores.filled(2).events, 3, stores.WALL.tzinfo)]
+    assert len(lines) == 3
+    assert lines[0].startswith("10:41:58 ! spark-02")
+    assert "nothing has happened" in event_lines((), 3)[0].plain
+
+
+# --- the served model
+
+
+def serve_text(server: ServerState, width: int = 76, height: int = 2) -> str:
+    series = [float(i % 50) for i in range(120)]
+    lines = serve_lines(server, series, series, width, height)
+    assert len(lines) <= height
+    assert all(line.cell_len <= width for line in lines)
+    return "\n".join(line.plain for line in lines)
+
+
+def test_a_ready_model_says_what_it_does() -> None:
+    server = stores.filled(2).server
+    for width, height in ((76, 2), (44, 12), (76, 6), (158, 20)):
+        text = serve_text(server, width, height)
+        assert "Qwen3-VL" in text
+        assert "41.2 tok/s" in text
+        assert "running 4" in text
+        assert "37" in text
+    assert "00:41:12" in serve_title(server, stores.NOW_S).plain
+
+
+def test_loading_has_its_stage_and_percent() -> None:
+    server = ServerState(
+        ServerPhase.LOADING,
+        model="m",
+        stage="weights",
+        percent=77.0,
+        detail="24/31",
+        since_s=stores.NOW_S - 64,
+    )
+    text = serve_text(server)
+    assert "weights" in text
+    assert "77 %" in text
+    assert "24/31" in text
+    assert "▶ loading 00:01:04" in serve_title(server, stores.NOW_S).plain
+    assert "✔ engine  ▶ weights  ○ compile" in serve_text(server, height=4)
+
+
+@pytest.mark.parametrize("phase", list(ServerPhase))
+def test_every_phase_fits(phase: ServerPhase) -> None:
+    known = replace(stores.filled(2).server, phase=phase, detail="it " * 200, stage="weights", percent=3.0)
+    for width in (20, 46, 76, 158):
+        for height in range(1, 20):
+            serve_text(known, width, height)
+            serve_text(ServerState(phase), width, height)
+
+
+def test_a_server_that_failed_says_why() -> None:
+    text = serve_text(ServerState(ServerPhase.FAILED, model="m", detail="CUDA out of memory"))
+    assert "CUDA out of memory" in text
+
+
+def test_figures_that_are_old_say_so() -> None:
+    server = stores.filled(2).server
+    assert "seen 30s ago" in serve_title(server, stores.NOW_S + 30).plain
+
+
+# --- the node page
+
+
+@pytest.mark.parametrize("size", [(60, 13), (80, 21), (120, 37), (160, 45)])
+def test_the_page_has_everything_and_fits(size: tuple[int, int]) -> None:
+    store = stores.filled(2)
+    lines = page(store.nodes["spark-02"], scene(store), *size)
+    assert len(lines) >= size[1]
+    assert all(line.cell_len == size[0] for line in lines)
+    text = "\n".join(line.plain for line in lines)
+    for part in (
+        "192.168.177.12",
+        "rocep1s0f1",
+        "roceP2p1s0f0",
+        "enP7s7",
+        "mtu 1500",
+        "83.1 GiB",
+        "VLLM::Worker",
+    ):
+        assert part in text
+    for part in ("vllm_node", "kernel", "6.11.0-1016-nvidia", "Connected all rings", "rdma in", "power"):
+        assert part in text
+
+
+def test_twins_stand_together_those_in_use_first() -> None:
+    store = stores.filled(2)
+    text = "\n".join(line.plain for line in page(store.nodes["spark-01"], scene(store), 160, 45))
+    places = [text.index(d) for d in ("┌ rocep1s0f1", "└ roceP2p1s0f1", "┌ rocep1s0f0", "└ roceP2p1s0f0")]
+    assert places == sorted(places)
+
+
+def test_the_page_of_a_lost_node_begins_with_why() -> None:
+    store = stores.filled(2)
+    stores.lose(store, "spark-02")
+    lines = [line.plain for line in page(store.nodes["spark-02"], scene(store), 80, 21)]
+    assert "✖ lost" in lines[0]
+    assert "no answer for 15 s" in lines[1]
+    assert any("tried again in 5s" in line for line in lines[:6])
+
+
+def test_a_node_that_was_never_seen_has_a_page() -> None:
+    store = Store(stores.cluster(2))
+    text = "\n".join(line.plain for line in page(store.nodes["spark-02"], scene(store), 80, 21))
+    assert "connecting to spark-02" in text
+    assert "not looked at yet" in text
+
+
+# --- hostile text
+
+
+@pytest.mark.parametrize("size", [(40, 4), (40, 9), (80, 14), (160, 30)])
+def test_text_from_machines_is_only_text(size: tuple[int, int]) -> None:
+    store = stores.filled(2)
+    stores.hostile(store, store.nodes)
+    now = scene(store)
+    for reach in Reach:
+        store.update("spark-01", reach=reach, fingerprint=stores.HOSTILE if reach is Reach.LOST else "")
+        state = store.nodes["spark-01"]
+        lines = [*card(state, now, *size), *page(state, now, max(size[0], 60), size[1])]
+        assert all(_is_clean(line) for line in lines)
+    told = [*event_lines(store.events, 9), show.problem_line(show.problems(store, now), size[0])]
+    told += serve_lines(store.server, (), (), size[0], size[1])
+    assert all(_is_clean(line) for line in told)
+    assert any("[/x]" in line.plain for line in told), "it is shown, not swallowed"
+
+
+def _is_clean(line: Text) -> bool:
+    return not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in line.plain)
+
+
+# --- small parts
+
+
+def test_frames_are_exactly_as_large_as_asked() -> None:
+    for width in range(30):
+        for height in range(6):
+            lines = framed([Text("汉字" * 20)], width, height, title="a long title " * 3, right="right")
+            assert [line.cell_len for line in lines] == [width] * height
+
+
+def test_what_does_not_fit_is_left_out_from_the_end() -> None:
+    assert fitting(("aa", "bb", "cc"), 6).plain == "aa  bb"
+    assert fitting(("aa", "bbbbbb", "cc"), 6).plain == "aa  cc"
+
+
+def test_folding_breaks_between_words() -> None:
+    assert folded("one two three four", 9, 3) == ["one two", "three", "four"]
+    assert folded("one two three four", 9, 2) == ["one two", "three fo…"]
+
+
+def test_an_area_shows_gaps_as_blanks_and_nothing_as_a_line() -> None:
+    lines = [line.plain for line in area([None, 0.0, 100.0], 10, 2, high=100.0, unit="%")]
+    assert lines == ["  100%┤  █", "     0┤ ▁█"]
+    assert area([1.0], 10, 0) == []
+    assert len(area([], 3, 2)) == 2
+
+
+@pytest.mark.parametrize(("value", "top"), [(0, 1), (41, 50), (99, 100), (100, 100), (101, 200), (0.3, 0.5)])
+def test_scales_do_not_move_with_every_value(value: float, top: float) -> None:
+    assert rounded_up(value) == pytest.approx(top)
+
+
+def test_styles_name_variables_of_the_theme() -> None:
+    style = style_of("bold $node-up on $row-cursor", {"node-up": "#7fc41c", "row-cursor": "ansi_blue"})
+    assert style.bold
+    assert style.color is not None
+    assert style.bgcolor is not None
+    assert style_of("$there-is-none", {}).color is None
+
+
+def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sparkconsole.tui.show import meaning
+
+    asked: list[Cluster] = []
+
+    def told(cluster: Cluster, *_: object, **__: object) -> dict[str, object]:
+        asked.append(cluster)
+        return {name: SparkError("no link") for name in ("spark-01", "spark-02")}
+
+    monkeypatch.setattr(meaning, "networks", told)
+    store, cluster, it = stores.filled(2), stores.cluster(2), Meaning()
+    for _ in range(3):
+        it.sample(cluster, store.nodes, stores.NOW_S)
+    assert len(asked) == 1
+    store.update("spark-01", look=stores.look(1))
+    it.sample(cluster, store.nodes, stores.NOW_S)
+    assert len(asked) == 2
