@@ -346,3 +346,33 @@ def _few(lines: list[Text], height: int, width: int) -> list[Text]:
         return lines
     more = len(lines) - height + 1
     return [*lines[: height - 1], filled(Text(f"… and {more} more lines", "$muted"), width)]
+
+
+# --- small things of the pages
+
+BACKENDS = {
+    "ray": "ray: every node joins Ray; vLLM places its workers by it.",
+    "none": "none: no Ray; vLLM itself starts on every node, workers first.",
+    "solo": "solo: the head alone; no fast link is needed.",
+}
+
+
+def asking_lines() -> list[Text]:
+    """While the person's words are thought about."""
+    return [Text("asking the nodes for the plan …", "$muted")]
+
+
+def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
+    """Names of images that some node has."""
+    found = {i.tag.removesuffix(":latest") for n in nodes for i in n.images or () if i.tag}
+    return tuple(sorted(found))
+
+
+def explained(error: SparkError, now: Standing) -> SparkError:
+    """A launch that has nothing to do: it runs already."""
+    if now.state is State.COMPLETE and "nothing to do" in error.cause:
+        return SparkError(
+            f"{now.container} runs already, complete; a launch would change nothing",
+            hint="R starts it anew, D stops it, 5 serves a model in it",
+        )
+    return error
