@@ -9,7 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.sampled import metrics
 from sparkconsole.demo.tools import container_log
+
+_POLL_S = 1.0
 
 
 class Apis:
@@ -31,12 +34,30 @@ class Apis:
         await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if not self.machine.on and request.transport is not None:
+            request.transport.abort()
         path = re.sub(r"^/v1\.\d+/", "/", request.path)
         if path.startswith("/api/"):
             return self._ray()
-        if path in ("/health", "/v1/models", "/v1/completions"):
+        if path == "/metrics" and self.machine.servers():
+            return web.Response(text=metrics(self.machine))
+        if path in ("/health", "/v1/models", "/v1/completions", "/metrics"):
             return self._server(path)
+        if path.endswith("/logs") and request.query.get("follow") == "1":
+            return await self._followed(path.split("/")[2], request)
         return self._docker(path, request)
+
+    async def _followed(self, name: str, request: web.Request) -> web.StreamResponse:
+        """A container's log from now on, until the container or the reader is gone."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        told = 0
+        while self.machine.on and name in self.machine.containers:
+            text = container_log(self.machine, name)
+            await response.write(text[told:].encode())
+            told = len(text)
+            await self.machine.clock.sleep(_POLL_S)
+        return response
 
     def _ray(self) -> web.Response:
         if not self.machine.ray_head():

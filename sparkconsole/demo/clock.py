@@ -1,16 +1,38 @@
-"""The pretend cluster's time: everything above it waits as it would, only shorter."""
+"""The pretend cluster's time: everything above it waits as it would, only shorter, or only when told to."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+SCRIPT_SPEED, PERSON_SPEED = 20.0, 1.0
+"""Pretend seconds in a real one: nobody watches a script, and who watches a console wants real ones."""
+STILL_START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+_ROUNDS = 40
+"""Turns of the event loop that whoever was woken gets before time moves on: enough for a question over a
+local socket and its answer."""
+
+
+class Time(Protocol):
+    """What a pretend machine needs of a clock; any clock of the fleet is one."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
 
 
 class DemoClock:
     """`speed` pretend seconds pass in one real one."""
 
-    def __init__(self, speed: float = 20.0) -> None:
+    def __init__(self, speed: float = SCRIPT_SPEED) -> None:
         self._speed, self._began, self._start = speed, time.monotonic(), datetime.now(UTC)
 
     def now(self) -> datetime:
@@ -24,3 +46,50 @@ class DemoClock:
     async def sleep(self, seconds: float) -> None:
         """Waits that many pretend seconds."""
         await asyncio.sleep(seconds / self._speed)
+
+
+class StillClock:
+    """Time stands until `advance` moves it; the same steps give the same screen, on every day."""
+
+    def __init__(self, start: datetime = STILL_START) -> None:
+        self._start, self._now, self._count = start, 0.0, 0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        """The pretend wall clock, in UTC."""
+        return self._start + timedelta(seconds=self._now)
+
+    def monotonic(self) -> float:
+        """Pretend seconds since the start."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits until time was moved that far; no time at all only lets others run."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        self._count += 1
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, self._count, woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Moves time on. Each sleeper wakes at its own time, in order, and does what it does before the next
+
+        one wakes: whoever sleeps again within these seconds wakes again.
+        """
+        until = self._now + seconds
+        await _settle()
+        while self._sleepers and self._sleepers[0][0] <= until:
+            self._now, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            if not self._sleepers or self._sleepers[0][0] > self._now:
+                await _settle()
+        self._now = until
+        await _settle()
+
+
+async def _settle() -> None:
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-from sparkconsole.demo.clock import DemoClock
+from sparkconsole.demo.clock import DemoClock, Time
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.shell import PretendShell
-from sparkconsole.errors import WrongUsage
+from sparkconsole.errors import UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 
 MOST = 64
+KEY = "SHA256:DEMOx7Rq2wYb0kZpV9s3Jc1uLm5nTgHe8aFdQiUoXy4"
 
 
-def pretend(count: int) -> tuple[Cluster, Callable[[Node], Awaitable[Shell]], DemoClock]:
-    """A cluster of `count` pretend Sparks, how to connect to them, and their clock. WrongUsage above 64."""
+@dataclass(frozen=True, slots=True)
+class Pretend:
+    """The machines, and how to reach them."""
+
+    cluster: Cluster
+    clock: Time
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    async def connect(self, node: Node) -> Shell:
+        """As SSH does; a machine without power is not there."""
+        machine = self.machines.get(node.name)
+        if machine is None or not machine.on:
+            raise Unreachable(
+                f"{node.address}: no route to host",
+                hint="is it switched on, and its cable in?",
+                node=node.name,
+            )
+        if "key" in machine.faults:
+            raise UnknownHostKey(
+                "its host key is not trusted yet",
+                fingerprint=KEY,
+                hint=f"compare it, then: sparkconsole node trust {node.name}",
+                node=node.name,
+            )
+        return PretendShell(machine)
+
+
+def pretend(count: int, *, clock: Time | None = None) -> Pretend:
+    """`count` pretend Sparks, switched on and idle. WrongUsage above 64."""
     if not 1 <= count <= MOST:
         raise WrongUsage(f"a pretend cluster has 1 to {MOST} nodes, not {count}")
-    clock = DemoClock()
+    time = clock or DemoClock()
     machines: dict[str, Machine] = {}
     for number in range(1, count + 1):
         name = f"spark-{number:02}"
-        machines[name] = Machine(name, number, clock, machines)
+        machines[name] = Machine(name, number, time, machines)
     nodes = tuple(
         Node(name=m.name, address=f"10.77.0.{10 + m.number}", user="spark") for m in machines.values()
     )
-
-    async def connect(node: Node) -> Shell:
-        return PretendShell(machines[node.name])
-
-    return Cluster(name="demo", nodes=nodes), connect, clock
+    return Pretend(Cluster(name="demo", nodes=nodes), time, machines)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from sparkconsole.demo.clock import DemoClock
+from sparkconsole.demo import stories
+from sparkconsole.demo.clock import Time
+from sparkconsole.demo.life import Spell, share_loaded
 from sparkconsole.demo.stories import (
     IMAGE_BYTES,
     Story,
@@ -48,6 +51,8 @@ class PretendJob:
     ended: Callable[[], None] = lambda: None
     status: int | None = None
     stopped: float | None = None
+    spells: tuple[Spell, ...] = ()
+    """What it keeps machines busy with."""
 
 
 @dataclass
@@ -56,12 +61,36 @@ class Machine:
 
     name: str
     number: int
-    clock: DemoClock
+    clock: Time
     cluster: dict[str, Machine]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     containers: dict[str, PretendContainer] = field(default_factory=dict)
     jobs: dict[str, PretendJob] = field(default_factory=dict)
-    trusted: bool = True
+    spells: list[Spell] = field(default_factory=list)
+    faults: dict[str, float] = field(default_factory=dict)
+    """What is wrong with it, by kind, and since when."""
+    boots: int = 0
+    """How often it was switched on again."""
+    booted: float = -1_000_000.0
+    """When that was last."""
+
+    @property
+    def on(self) -> bool:
+        """It has power."""
+        return "lost" not in self.faults
+
+    def switch_on(self) -> None:
+        """As after a power cut or a reboot: containers and what ran in them are gone."""
+        self.faults.pop("lost", None)
+        self.fall_silent()
+        self.boots, self.booted = self.boots + 1, self.clock.monotonic()
+
+    def fall_silent(self) -> None:
+        """Everything that runs here ends; a server that spans this machine ends with it."""
+        for name in list(self.containers):
+            self.remove(name)
+        for name in list(self.jobs):
+            self.cancel(name)
 
     @property
     def address(self) -> str:
@@ -83,20 +112,51 @@ class Machine:
         return True
 
     def _job(self, argv: tuple[str, ...]) -> PretendJob:
-        now = self.clock.monotonic()
         if argv[:2] == ("docker", "exec"):
+            container = argv[argv.index("sh") - 1]
             inside = argv[argv.index("job") + 2 :]
-            story = (
-                serve_story(inside) if "serve" in inside and "bench" not in inside else bench_story(inside)
-            )
-            return PretendJob(inside, story, now, container=argv[argv.index("sh") - 1])
+            serves = "serve" in inside and "bench" not in inside
+            return self._serve(inside, container) if serves else self._bench(inside, container)
+        now = self.clock.monotonic()
         if "build" in argv:
             tags = [b for a, b in pairwise(argv) if a == "-t"]
-            return PretendJob(argv, build_story(), now, ended=lambda: self.built(tags))
+            busy = (self.busy("build", stories.BUILD_S),)
+            return PretendJob(argv, build_story(), now, ended=lambda: self.built(tags), spells=busy)
+        return self._copy(argv)
+
+    def _copy(self, argv: tuple[str, ...]) -> PretendJob:
         target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
         receiver = next(m for m in self.cluster.values() if m.address == target)
-        tag = argv[4]
-        return PretendJob(argv, copy_story(), now, ended=lambda: receiver.take(tag, self.images[tag]))
+        tag, lasts = argv[4], stories.COPY_S
+        if not receiver.on or not self.on:
+            story = stories.broken_copy_story(receiver.name)
+            return PretendJob(argv, story, self.clock.monotonic())
+        busy = (self.busy("send", lasts), receiver.busy("receive", lasts))
+        arrives = lambda: receiver.take(tag, self.images[tag])  # noqa: E731
+        return PretendJob(argv, copy_story(), self.clock.monotonic(), ended=arrives, spells=busy)
+
+    def _serve(self, argv: tuple[str, ...], container: str) -> PretendJob:
+        """Every machine with a container takes part; loading comes first."""
+        now, lasts, ranks = (
+            self.clock.monotonic(),
+            stories.SERVE_S,
+            [m for m in self.cluster.values() if m.containers],
+        )
+        loading = [m.busy("load", lasts) for m in ranks]
+        serving = [m.busy("serve", after=lasts) for m in ranks]
+        story = serve_story(argv, [m.address for m in ranks], now=self.clock.now())
+        return PretendJob(argv, story, now, container=container, spells=(*loading, *serving))
+
+    def _bench(self, argv: tuple[str, ...], container: str) -> PretendJob:
+        ranks = [m for m in self.cluster.values() if m.containers]
+        busy = tuple(m.busy("bench", stories.BENCH_S) for m in ranks)
+        return PretendJob(argv, bench_story(argv), self.clock.monotonic(), container=container, spells=busy)
+
+    def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0) -> Spell:
+        """Something keeps the machine busy from now on, or from some seconds on."""
+        now = self.clock.monotonic() + after
+        self.spells.append(Spell(kind, now, now + lasts))
+        return self.spells[-1]
 
     def look(self, name: str) -> PretendJob | None:
         """The job as it stands now; what it brought about has happened."""
@@ -117,8 +177,11 @@ class Machine:
     def cancel(self, name: str) -> None:
         """Ends a job."""
         job = self.look(name)
-        if job is not None and job.status is None:
-            job.status, job.stopped = 143, self.clock.monotonic()
+        if job is None or job.status is not None:
+            return
+        job.status, job.stopped = 143, self.clock.monotonic()
+        for spell in job.spells:
+            spell.stop(job.stopped)
 
     def servers(self) -> list[tuple[PretendJob, str, int, str]]:
         """Servers that answer: their job, model, port and served name."""
@@ -128,8 +191,7 @@ class Machine:
 
     def serving(self) -> bool:
         """A server runs here, or one that spans this machine."""
-        head = next(iter(self.cluster.values()))
-        return bool(self.containers) and any(j.status is None and j.story.ready_s for j in head.jobs.values())
+        return share_loaded(self.spells, self.clock.monotonic()) > 0
 
     # --- images
 
@@ -174,9 +236,11 @@ class Machine:
         """The container is gone, and what ran in it."""
         if self.containers.pop(name, None) is None:
             return
-        for job_name, job in self.jobs.items():
-            if job.container == name:
-                self.cancel(job_name)
+        for machine in self.cluster.values():
+            # A server does not outlive the rank that was in this container.
+            for job_name, job in machine.jobs.items():
+                if job.container == name:
+                    machine.cancel(job_name)
 
     def ray_head(self) -> bool:
         """Ray's head runs here."""
@@ -211,7 +275,21 @@ class Machine:
 
     def available(self) -> int:
         """MemAvailable, bytes."""
-        return TOTAL_BYTES - (SERVING_BYTES if self.serving() else IDLE_BYTES)
+        loaded = share_loaded(self.spells, self.clock.monotonic())
+        return int(TOTAL_BYTES - IDLE_BYTES - loaded * (SERVING_BYTES - IDLE_BYTES))
+
+    def links(self) -> tuple[bool, bool]:
+        """The two halves of the cable's port: the first one fails, or flaps every other five seconds."""
+        since = self.faults.get("flap")
+        flaps = since is not None and int((self.clock.monotonic() - since) / 5) % 2 == 0
+        return not ("link-down" in self.faults or flaps), True
+
+    def errors(self) -> int:
+        """Times that the first half's link went down."""
+        since = self.faults.get("flap")
+        return int("link-down" in self.faults) + (
+            0 if since is None else 1 + int((self.clock.monotonic() - since) / 10)
+        )
 
     def listening(self) -> set[int]:
         """TCP ports."""

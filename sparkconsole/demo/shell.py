@@ -9,19 +9,22 @@ from pathlib import Path
 
 from sparkconsole.demo.apis import Apis
 from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.printed import kernel_log, ray_log
+from sparkconsole.demo.sampled import sample_line
 from sparkconsole.demo.tools import answer, spoken
+from sparkconsole.errors import Unreachable
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
+_SLOW_S = 4.0
 
 
 class PretendShell:
-    """See `remote.shell.Shell`."""
-
-    closed = False
+    """See `remote.shell.Shell`. A connection does not outlive a power cut."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.node = machine, machine.name
+        self._boots = machine.boots
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._apis: Apis | None = None
         self._lock = asyncio.Lock()
@@ -34,8 +37,11 @@ class PretendShell:
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
     ) -> Completed:
-        """What the machine answers, at once."""
+        """What the machine answers, at once; a slow one takes its time."""
+        if "slow" in self.machine.faults:
+            await self.machine.clock.sleep(_SLOW_S)
         await asyncio.sleep(0)
+        self.require_life()
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 
@@ -47,14 +53,34 @@ class PretendShell:
         done.checked()
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
-        """A followed job, or a command of a container."""
+        """A followed job, the sampler, a log, or a command of a container."""
+        self.require_life()
         words = tuple(argv)
         if words[:2] == ("sh", "-c") and words[3] == "job-follow":
-            return FollowedJob(self.machine, words)
+            return FollowedJob(self, words)
+        if "sampler" in words:
+            return Sampled(self, words)
+        if "kernel-log" in words or "ray-log" in words:
+            return Printed(self, words)
         return SpokenExec(self.machine, words)
+
+    @property
+    def closed(self) -> bool:
+        """The connection is gone."""
+        return not self.machine.on or self._boots != self.machine.boots
+
+    def require_life(self) -> None:
+        """Unreachable as soon as nobody answers keepalives any more."""
+        if self.closed:
+            raise Unreachable(
+                "the connection was lost: no answer to keepalives",
+                hint="what runs on it is unknown; it is tried again",
+                node=self.node,
+            )
 
     async def open_socket(self, target: str) -> Endpoint:
         """One socket answers for Docker, Ray and the server."""
+        self.require_life()
         async with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")
@@ -85,13 +111,14 @@ class _Pretend:
 class FollowedJob(_Pretend):
     """A job's output from an offset on, until it ended."""
 
-    def __init__(self, machine: Machine, argv: tuple[str, ...]) -> None:
-        self._machine, self._argv = machine, argv
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        self._shell, self._machine, self._argv = shell, shell.machine, argv
         self._name, self._offset = argv[4], int(argv[5])
 
     async def read(self, size: int = 65536) -> bytes:
         """What is new, waiting for it while the job goes on."""
         while (job := self._machine.look(self._name)) is not None:
+            self._shell.require_life()
             chunk = self._machine.log(job)[self._offset : self._offset + size]
             if chunk or job.status is not None:
                 self._offset += len(chunk)
@@ -103,6 +130,51 @@ class FollowedJob(_Pretend):
         """The end of following, not of the job."""
         status = 0 if self._name in self._machine.jobs else 19
         return Completed(self._machine.name, self._argv, status, b"", b"the node knows no such job")
+
+
+class Sampled(_Pretend):
+    """The sampler: a line now, and one every pretend second."""
+
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        self._shell, self._argv, self._told = shell, argv, False
+        self._period = float(argv[argv.index("sampler") + 1])
+
+    async def read(self, size: int = 65536) -> bytes:
+        """The next line."""
+        if self._told:
+            await self._shell.machine.clock.sleep(self._period)
+        self._told = True
+        self._shell.require_life()
+        return f"{sample_line(self._shell.machine)}\n".encode()
+
+    async def wait(self) -> Completed:
+        """It never ends by itself."""
+        return Completed(self._shell.node, self._argv, None)
+
+
+class Printed(_Pretend):
+    """The kernel's log or Ray's: what is there, and what a fault adds."""
+
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        self._shell, self._argv, self._offset = shell, argv, 0
+        self._text = kernel_log if "kernel-log" in argv else ray_log
+
+    async def read(self, size: int = 65536) -> bytes:
+        """What is new."""
+        while True:
+            self._shell.require_life()
+            chunk = self._text(self._shell.machine).encode()[self._offset : self._offset + size]
+            if chunk or "follow" not in self._argv:
+                self._offset += len(chunk)
+                return chunk
+            await self._shell.machine.clock.sleep(1.0)
+
+    async def wait(self) -> Completed:
+        """Ray has no log where it does not run."""
+        there = self._text is kernel_log or self._shell.machine.in_ray()
+        return Completed(
+            self._shell.node, self._argv, 0 if there else 3, b"", b"Ray has no logs here: it does not run"
+        )
 
 
 class SpokenExec(_Pretend):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from sparkconsole.model.bench import RESULT_MARK
@@ -14,6 +15,7 @@ from sparkconsole.parse.vllm_bench import parse_report
 BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 40.0, 20.0, 6.0, 30.0, 12.0
 IMAGE_BYTES = 19_200_000_000
 COPY_STEP_S = 1.0
+BEAT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,15 @@ class Story:
     status: int = 0
     ready_s: float | None = None
     """When a server answers."""
+    goes_on: Callable[[int], str] | None = None
+    """What a server prints every BEAT_S seconds once it is ready, by the number of the beat."""
 
     def told(self, seconds: float) -> bytes:
         """All that was printed by then."""
-        return "".join(f"{line}\n" for at, line in self.lines if at <= seconds).encode()
+        said = [line for at, line in self.lines if at <= seconds]
+        if self.goes_on is not None and self.ready_s is not None:
+            said += [self.goes_on(n) for n in range(int(max(0.0, seconds - self.ready_s) / BEAT_S))]
+        return "".join(f"{line}\n" for line in said).encode()
 
 
 def _recorded(name: str) -> list[str]:
@@ -64,12 +71,51 @@ def _dd(done: int, seconds: float) -> str:
     )
 
 
-def serve_story(argv: Sequence[str]) -> Story:
-    """A start of `vllm serve` over two nodes; it goes on."""
+def broken_copy_story(receiver: str) -> Story:
+    """A copy to a machine that does not answer."""
+    said = f"ssh: connect to host {receiver} port 22: No route to host"
+    return Story(((2.0, said), (2.0, "copy ended: save=141 stream=141 load=255")), 2.0, status=1)
+
+
+def serve_story(
+    argv: Sequence[str], addresses: Sequence[str] = (), *, now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
+) -> Story:
+    """A start of `vllm serve` over these machines, what their NCCL says; it goes on with a line of statistics
+
+    every ten seconds. The start is a recording, NCCL and statistics are invented in their style.
+    """
     model, port, name = served_of(argv)
     words = {"@MODEL@": model, "@PORT@": str(port), "@NAME@": name}
     text = [re.sub("@[A-Z]+@", lambda m: words[m[0]], line) for line in _recorded("serve.log")]
-    return Story(_spread(text, SERVE_S), None, ready_s=SERVE_S)
+    at = next((i for i, line in enumerate(text) if "Starting to load model" in line), len(text) // 3)
+    nccl = [line for address in addresses if len(addresses) > 1 for line in _nccl(address, len(addresses))]
+    lines = _spread([*text[:at], *nccl, *text[at:]], SERVE_S)
+    return Story(lines, None, ready_s=SERVE_S, goes_on=lambda beat: _statistics(beat, now))
+
+
+def _nccl(address: str, ranks: int) -> list[str]:
+    rank = int(address.rpartition(".")[2]) - 11
+    pid = 311 + rank
+    tag = f"(RayWorkerWrapper pid={pid}, ip={address}) spark-{rank + 1:02}:{pid}:402 [0] NCCL INFO"
+    devices = "[0]rocep1s0f1:1/RoCE [1]roceP2p1s0f1:1/RoCE [RO]; OOB enp1s0f1np1"
+    return [
+        f"{tag} NCCL version 2.28.3+cuda13.0",
+        f"{tag} NET/IB : Using {devices}:{address}<0>",
+        f"{tag} Using network IB",
+        f"{tag} comm 0xdemo rank {rank} nranks {ranks} cudaDev 0 nvmlDev 0 busId f01000 - Init COMPLETE",
+        f"{tag} Connected all rings, use ring PXN 0 GDR 0",
+    ]
+
+
+def _statistics(beat: int, now: datetime) -> str:
+    at = now + timedelta(seconds=SERVE_S + BEAT_S * beat)
+    made, asked = 38.2 + 3.5 * (beat * 7 % 5), 790 + 37.0 * (beat * 3 % 7)
+    return (
+        f"(APIServer pid=430) INFO {at:%m-%d %H:%M:%S} [loggers.py:257] Engine 000: "
+        f"Avg prompt throughput: {asked:.1f} tokens/s, Avg generation throughput: {made:.1f} tokens/s, "
+        f"Running: {2 + beat % 3} reqs, Waiting: 0 reqs, GPU KV cache usage: {11.4 + beat % 9:.1f}%, "
+        f"Prefix cache hit rate: 21.7%"
+    )
 
 
 def served_of(argv: Sequence[str]) -> tuple[str, int, str]:

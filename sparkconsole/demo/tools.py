@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from sparkconsole.demo import life
 from sparkconsole.demo.cache import cache_listing
 from sparkconsole.demo.machine import TOTAL_BYTES, Machine, meminfo, site_json
+from sparkconsole.demo.sampled import FREE_BYTES, gpu
 from sparkconsole.demo.stories import IMAGE_BYTES
 
 Said = tuple[int | None, str, str]
@@ -16,34 +18,35 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMO
 
 def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     """Status, output and errors of a command; 127 for one that a pretend machine does not have."""
+    if "garbage" in machine.faults and argv != ("true",):
+        return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
     if argv[:2] == ("sh", "-s"):
         return 0, facts(machine, argv[2]), ""
     if argv[:2] == ("sh", "-c") and len(argv) > 3 and argv[3] in _SCRIPTS:
         return _SCRIPTS[argv[3]](machine, argv[4:])
     if argv[0] == "docker" and len(argv) > 1 and argv[1] in _DOCKER:
         return _DOCKER[argv[1]](machine, argv)
-    if argv == ("true",):
-        return OK
-    if argv[0] == "uname":
-        return 0, f"{machine.name} aarch64\n", ""
+    small = {"true": "", "uname": f"{machine.name} aarch64\n"}
+    if argv[0] in small:
+        return 0, small[argv[0]], ""
     return 127, "", f"{argv[0]}: a pretend machine has no such command"
 
 
 def facts(machine: Machine, mark: str) -> str:
     """The sections of one look at a machine (remote.facts)."""
-    load = "72, 44.1, 66" if machine.serving() else "0, 4.3, 38"
+    free = 1_200_000_000 if "disk-full" in machine.faults else FREE_BYTES
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
         "release": 'DGX_PRETTY_NAME="NVIDIA DGX Spark"\nDGX_SWBUILD_VERSION="7.3.1"\n',
-        "ibdev2netdev": _ibdev2netdev(),
+        "ibdev2netdev": _ibdev2netdev(machine),
         "rdma": _rdma(machine),
         "ip": json.dumps(_interfaces(machine)),
-        "gpu": f"NVIDIA GB10, GPU-{machine.number:08x}, {load}, 2405, 580.95.05\nstatus 0\n",
+        "gpu": _nvidia_smi(machine),
         "gpuapps": "4242, VLLM::Worker_TP0, 89093\n" if machine.serving() else "",
         "memory": meminfo(machine),
         "docker": "installed\nsocket\npermitted\ninfo 29.2.1|overlay2|/var/lib/docker\n",
-        "disk": f"docker {2_600_000_000_000}\nhome {2_600_000_000_000}\n",
+        "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
         "end": "",
@@ -51,23 +54,33 @@ def facts(machine: Machine, mark: str) -> str:
     return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
 
 
-def _ports() -> list[tuple[str, str, bool]]:
+def _nvidia_smi(machine: Machine) -> str:
+    """Its query as CSV, and its exit status."""
+    if "gpu-gone" in machine.faults:
+        return "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error\nstatus 9\n"
+    seen = gpu(machine, life.heat_c(machine.number, machine.spells, machine.clock.monotonic()))
+    values = (seen[key] for key in ("name", "uuid", "util", "power", "temp", "clock", "driver"))
+    return f"{', '.join(map(str, values))}\nstatus 0\n"
+
+
+def _ports(machine: Machine) -> list[tuple[str, str, bool]]:
+    first, second = machine.links()
     return [
         ("rocep1s0f0", "enp1s0f0np0", False),
-        ("rocep1s0f1", "enp1s0f1np1", True),
+        ("rocep1s0f1", "enp1s0f1np1", first),
         ("roceP2p1s0f0", "enP2p1s0f0np0", False),
-        ("roceP2p1s0f1", "enP2p1s0f1np1", True),
+        ("roceP2p1s0f1", "enP2p1s0f1np1", second),
     ]
 
 
-def _ibdev2netdev() -> str:
-    return "".join(f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports())
+def _ibdev2netdev(machine: Machine) -> str:
+    return "".join(f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports(machine))
 
 
 def _rdma(machine: Machine) -> str:
     mapped = f"0000:0000:0000:0000:0000:ffff:c0a8:b1{10 + machine.number:02x}"
     lines = []
-    for device, netdev, up in _ports():
+    for device, netdev, up in _ports(machine):
         lines += [f"port {device} 1 {netdev} 4cbb:47{machine.number:02x}:0000:0000"]
         lines += [f"state {'4: ACTIVE' if up else '1: DOWN'}", "rate 200 Gb/sec (2X NDR)"]
         lines += [f"gid 3 {mapped} RoCE v2"] if up else []
@@ -84,8 +97,10 @@ def _interfaces(machine: Machine) -> list[dict[str, object]]:
     return [
         {
             "ifname": name,
-            "mtu": 1500 if name == "enP7s7" else 9000,
-            "flags": ["UP", "LOWER_UP"],
+            "mtu": 1500 if name == "enP7s7" or "mtu" in machine.faults else 9000,
+            "flags": ["UP", "LOWER_UP"]
+            if name != "enp1s0f1np1" or machine.links()[0]
+            else ["UP", "NO-CARRIER"],
             "addr_info": [{"family": "inet", "local": address, "prefixlen": 24}],
         }
         for name, address in addresses.items()
@@ -172,6 +187,12 @@ def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     return 0, f"{told}free {free}\nkey {KEY}\n", ""
 
 
+def _reboot(machine: Machine, _: tuple[str, ...]) -> Said:
+    """A pretend machine is back at once."""
+    machine.switch_on()
+    return None, "", ""
+
+
 def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
     return lambda _machine, _args: (0, text, "")
 
@@ -193,8 +214,9 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "copy-site": _copy_site,
     "builder": _says("buildx docker\n"),
     "docker-why": _says("spark\n"),
-    "life": lambda machine, _: (0, f"boot-{machine.number}\n", ""),
+    "life": lambda machine, _: (0, f"boot-{machine.number}-{machine.boots}\n", ""),
     "may-reboot": _says(""),
+    "reboot": _reboot,
     "model-look": lambda machine, _: (0, cache_listing(machine.number), ""),
 }
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from textual import work
 from textual.app import App
 from textual.command import Provider
 
 from sparkconsole.config.settings import Settings
+from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
@@ -45,7 +45,10 @@ def palette() -> type[Provider]:
 
 
 class Console(App[SparkError | None]):
-    """`sparkconsole` without a verb. `still`: samples only when told to, for tests and pictures."""
+    """`sparkconsole` without a verb.
+
+    `time`: the pretend cluster's. `still`: samples only when told to, for tests and pictures.
+    """
 
     TITLE = "sparkconsole"
     CSS_PATH = Path(__file__).with_name("console.tcss")
@@ -59,16 +62,12 @@ class Console(App[SparkError | None]):
         options: Options,
         settings: Settings | None = None,
         *,
-        opening: Callable[[Options], Any] = open_session,
+        time: Time | None = None,
         still: bool = False,
     ) -> None:
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.options, self.settings, self._opening, self._still = (
-            options,
-            settings or Settings(),
-            opening,
-            still,
-        )
+        self.options, self.settings = options, settings or Settings()
+        self._time, self._still = time or DemoClock(PERSON_SPEED), still
         self.store = Store(Cluster())
         self.clock: Clock = RealClock()
         self.session: Session | None = None
@@ -84,7 +83,7 @@ class Console(App[SparkError | None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """So that any theme of Textual's works too."""
-        return variable_defaults()
+        return variable_defaults(self.current_theme)
 
     def on_mount(self) -> None:
         """Paints first, connects then."""
@@ -104,7 +103,7 @@ class Console(App[SparkError | None]):
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
         try:
-            async with self._opening(self.options) as session:
+            async with open_session(self.options, time=self._time) as session:
                 self._take(session)
                 async with Watch(
                     session.fleet,

@@ -6,7 +6,6 @@ Work survives changes of view and is listed under Runs. Leaving the console leav
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sparkconsole.errors import Cancelled, SparkError, WrongUsage
+from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
@@ -45,7 +45,8 @@ class Task:
     words: tuple[str, ...]
     plan: Plan | None = None
     """None: a stream of rows, which changes nothing."""
-    began_s: float = field(default_factory=time.monotonic)
+    clock: Clock = field(default_factory=RealClock)
+    began_s: float = 0.0
     ended_s: float | None = None
     state: TaskState = TaskState.RUNNING
     steps: dict[str, str] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Task:
     @property
     def elapsed_s(self) -> float:
         """Seconds since it began, until it ended."""
-        return (self.ended_s or time.monotonic()) - self.began_s
+        return (self.ended_s or self.clock.monotonic()) - self.began_s
 
     def hear(self, news: News) -> None:
         """Takes news in; never blocks, never raises."""
@@ -151,9 +152,7 @@ class Work:
                 return None
             if isinstance(result, Deed):
                 return await self._agree(session, request, result, shown=shown)
-            task = self._start(
-                Task(tuple(words), session=session, cluster=session.cluster), lambda t: _stream(t, result)
-            )
+            task = self._start(self._task(words, session, None), lambda t: _stream(t, result))
         except SparkError as error:
             self._face.show_error(error)
             return None
@@ -204,11 +203,15 @@ class Work:
             return None
         if session.options.dry_run:
             return None
-        task = Task(request.words, deed.plan, session=session, cluster=session.cluster)
+        task = self._task(request.words, session, deed.plan)
         self._start(task, lambda t: _carry(t, session, request, deed))
         if shown:
             self._face.show_task(task)
         return task
+
+    def _task(self, words: Sequence[str], session: Session, plan: Plan | None) -> Task:
+        clock = session.fleet.clock
+        return Task(tuple(words), plan, clock, clock.monotonic(), session=session, cluster=session.cluster)
 
     def _start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
         self.tasks.append(task)
@@ -228,7 +231,7 @@ class Work:
         except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
             task.state, task.error = TaskState.FAILED, _bug(error)
         finally:
-            task.ended_s = time.monotonic()
+            task.ended_s = task.clock.monotonic()
             task.version += 1
             with suppress(asyncio.CancelledError):
                 await self._settle(task)

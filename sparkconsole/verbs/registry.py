@@ -39,6 +39,7 @@ MODULES = (
     "runs",
     "wait",
     "config",
+    "demo",
 )
 PURPOSE = (
     "Run a vLLM cluster on DGX Spark machines: see it, build and copy its image, launch it, serve a model, "
@@ -52,6 +53,7 @@ GROUPS = {
     "bench": "Measure the served model.",
     "runs": "The journal: what was done, and doing it again.",
     "config": "Where configuration is and what it says.",
+    "demo": "The pretend cluster: break something, mend it.",
 }
 
 

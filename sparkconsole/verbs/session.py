@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -18,6 +18,9 @@ from sparkconsole.model.job import Run
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Report
 
+if TYPE_CHECKING:
+    from sparkconsole.demo.cluster import Pretend
+
 
 @dataclass(slots=True)
 class Session:
@@ -28,6 +31,8 @@ class Session:
     cluster: Cluster
     fleet: Fleet
     journal: Journal
+    pretend: Pretend | None = None
+    """The pretend cluster behind `--demo`; None for a real one."""
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
 

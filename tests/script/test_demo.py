@@ -168,7 +168,7 @@ def test_a_server_that_dies_is_told_with_its_first_cause_and_cleared(
         "RuntimeError: Engine core initialization failed. See root cause above.",
     )
     dying = stories.Story(tuple((0.5, line) for line in log), 1.0, status=1)
-    monkeypatch.setattr(machine, "serve_story", lambda _: dying)
+    monkeypatch.setattr(machine, "serve_story", lambda *_, **__: dying)
     code = console.script(*UP, "serve m", "serve status", words=("--yes", "--json", "--keep-going"))
     assert code == 1
     *_, failed, status = console.documents()

@@ -1,0 +1,106 @@
+"""What a pretend Spark's sampler says, and what its server's /metrics say: numbers from its life."""
+
+from __future__ import annotations
+
+import json
+
+from sparkconsole.demo import life, stories
+from sparkconsole.demo.machine import SERVING_BYTES, TOTAL_BYTES, Machine
+
+FREE_BYTES = 2_600_000_000_000
+_SWAP = 16 << 30
+
+
+def sample_line(machine: Machine) -> str:
+    """One line in the format of parse.telemetry."""
+    if "garbage" in machine.faults:
+        return "\x1b[31m[/x] segfault \x00 0xDEADBEEF"
+    number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
+    heat = life.heat_c(number, spells, now)
+    loaded = life.share_loaded(spells, now)
+    dead = "gpu-gone" in machine.faults
+    return json.dumps(
+        {
+            "v": 1,
+            "t": round(machine.clock.now().timestamp(), 3),
+            "m": round(now - machine.booted, 3),
+            "uptime": round(now - machine.booted, 1),
+            "cpu": life.cpu_ticks(number, spells, now, machine.booted),
+            "mem": [TOTAL_BYTES, machine.available(), _SWAP, _SWAP],
+            "load": life.load_average(number, spells, now),
+            "psi": life.pressure(number, spells, now),
+            "temp": heat + 3,
+            "rails": rails(machine),
+            "nets": {name: [up, sent, received, 0] for name, (up, sent, received) in nets(machine).items()},
+            "gpus": [] if dead else [gpu(machine, heat)],
+            "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
+            if loaded > 0.05
+            else [],
+            "gpu_error": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error"
+            if dead
+            else "",
+            "disk": 1_200_000_000 if "disk-full" in machine.faults else FREE_BYTES,
+        },
+        separators=(",", ":"),
+    )
+
+
+def gpu(machine: Machine, heat: float) -> dict[str, object]:
+    """The one GPU."""
+    number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
+    return {
+        "name": "NVIDIA GB10",
+        "uuid": f"GPU-{number:08x}",
+        "util": life.gpu_percent(number, spells, now),
+        "power": life.power_w(number, spells, now),
+        "temp": heat,
+        "clock": life.clock_mhz(spells, now, heat),
+        "pstate": "P0" if life.current(spells, "gpu", now) > 5 else "P8",
+        "driver": "580.95.05",
+    }
+
+
+def rails(machine: Machine) -> dict[str, list[object]]:
+    """The four ports, two of which have a cable; both halves carry what RDMA moves."""
+    spells, now, since = machine.spells, machine.clock.monotonic(), machine.booted
+    moved = life.total(spells, "rails", now, since)
+    copy = stories.IMAGE_BYTES / stories.COPY_S
+    sent = moved + copy * life.total(spells, "sent", now, since)
+    received = moved * 0.98 + copy * life.total(spells, "received", now, since)
+    base = 41_000_000_000 + machine.number * 7_000_003
+    up = machine.links()
+    return {
+        "rocep1s0f0": [False, 0, 0, 0],
+        "rocep1s0f1": [up[0], base + int(received), base + int(sent), machine.errors()],
+        "roceP2p1s0f0": [False, 0, 0, 0],
+        "roceP2p1s0f1": [up[1], base + int(moved * 0.98), base + int(moved), 0],
+    }
+
+
+def nets(machine: Machine) -> dict[str, tuple[bool, int, int]]:
+    """The interfaces of the fast link's halves, and the 10G port."""
+    up, alive = machine.links(), int(machine.clock.monotonic() - machine.booted)
+    return {
+        "enp1s0f1np1": (up[0], 910_000 * alive, 880_000 * alive),
+        "enP2p1s0f1np1": (up[1], 40 * alive, 40 * alive),
+        "enP7s7": (True, 21_000 * alive, 9_000 * alive),
+    }
+
+
+def metrics(machine: Machine) -> str:
+    """vLLM's Prometheus text; a server always has a few requests, and a benchmark many."""
+    spells, now = machine.spells, machine.clock.monotonic()
+    serving = [s for s in spells if s.kind == "serve" and s.runs(now)]
+    asked = [s for s in spells if s.kind == "bench"]
+    since = serving[-1].began if serving else now
+    quiet = sum(life.done(s, now) for s in serving)
+    loud = sum(life.done(s, now, since) for s in asked)
+    running = round(2 * sum(life.wave(s, now) for s in serving)) + 8 * sum(s.runs(now) for s in asked)
+    rows = {
+        "num_requests_running": running,
+        "num_requests_waiting": 2 * sum(s.runs(now) for s in asked),
+        "kv_cache_usage_perc": round(min(0.97, 0.07 * running + 0.01), 4),
+        "prompt_tokens_total": int(610 * quiet + 2900 * loud),
+        "generation_tokens_total": int(41 * quiet + 152 * loud),
+    }
+    return "".join(f'vllm:{name}{{engine="0",model_name="demo"}} {value}\n' for name, value in rows.items())

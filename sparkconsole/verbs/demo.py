@@ -1,0 +1,67 @@
+"""`demo`: what goes wrong with the pretend cluster, on request. Real clusters need no help with that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparkconsole.demo.faults import KINDS, clear, inject
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here, Session
+
+if TYPE_CHECKING:
+    from sparkconsole.demo.cluster import Pretend
+
+
+@verb("demo fault")
+async def fault(session: Here, node: str, kind: str) -> Answer:
+    """Breaks something on a pretend machine; `demo faults` lists what.
+
+    Parameters
+    ----------
+    node
+        Which machine.
+    kind
+        What breaks: lost, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, garbage, slow, key,
+        image-differs.
+    """
+    machines = _pretend(session).machines
+    if node not in machines:
+        raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    inject(machines[node], kind)
+    return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"mended by: demo clear {node}"))
+
+
+@verb("demo clear")
+async def mend(session: Here, node: str) -> Answer:
+    """Mends a pretend machine, and switches it on.
+
+    Parameters
+    ----------
+    node
+        Which machine.
+    """
+    machines = _pretend(session).machines
+    if node not in machines:
+        raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    mended = clear(machines[node])
+    return Answer(
+        {"node": node, "mended": list(mended)}, (f"{node}: mended {', '.join(mended) or 'nothing'}",)
+    )
+
+
+@verb("demo faults")
+async def faults(session: Here) -> Answer:
+    """What can be broken, and what is."""
+    machines = _pretend(session).machines
+    broken = {name: list(m.faults) for name, m in machines.items() if m.faults}
+    kinds = Sheet.of(("kind", "what it is"), list(KINDS.items()))
+    now = [f"{name}: {', '.join(kinds)}" for name, kinds in broken.items()]
+    return Answer({"kinds": dict(KINDS), "broken": broken}, (kinds, *now))
+
+
+def _pretend(session: Session) -> Pretend:
+    if session.pretend is None:
+        raise Refused("only the pretend cluster can be broken on request", hint="sparkconsole --demo")
+    return session.pretend
