@@ -251,15 +251,15 @@ class Machine:
         return any(c.command[:2] == ("ray", "start") for c in self.containers.values())
 
     def container_json(self, name: str) -> dict[str, Any] | None:
-        """As the engine's API tells of a container."""
-        found = self.containers.get(name)
+        """As the engine's API tells of a container, asked for by name or id."""
+        found = next((c for c in self.containers.values() if name in (c.name, self._id(c.name))), None)
         if found is None:
             return None
         image = self.image(found.image) or {}
         environment = [f"{k}={v}" for k, v in found.environment.items()]
         return {
-            "Name": f"/{name}",
-            "Id": f"c{self.number:02}",
+            "Name": f"/{found.name}",
+            "Id": self._id(found.name),
             "Image": image.get("Id", ""),
             "State": {
                 "Status": "running",
@@ -270,6 +270,9 @@ class Machine:
             },
             "Config": {"Image": found.image, "Labels": dict(found.labels), "Env": environment, "Tty": True},
         }
+
+    def _id(self, container: str) -> str:
+        return f"{self.number:02x}{container.encode().hex():0<62.62}"
 
     # --- readings
 
