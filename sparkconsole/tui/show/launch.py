@@ -238,22 +238,25 @@ def plan_title(plan: Plan | None) -> str:
 
 
 def plan_lines(plan: Plan, width: int) -> list[Text]:
-    """A line per step: node, number, sentence, command as far as there is room; then the notes."""
+    """Each step with its node, sentence and command, beside or below each other; then the notes."""
     named = min(max((cell_len(plain(s.node)) for s in plan.steps), default=0), 20)
     notes = [Text(f"  {line}", "$muted") for note in plan.notes for line in folded(note, width - 2)]
-    return [*(_step_line(i, s, named, width) for i, s in enumerate(plan.steps, 1)), *notes]
+    steps = [line for i, s in enumerate(plan.steps, 1) for line in _step_lines(i, s, named, width)]
+    return [*steps, *notes]
 
 
-def _step_line(number: int, step: Step, named: int, width: int) -> Text:
+def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
     line = filled(said(step.node), named)
     line.append(f"{number:>4} ", "$muted")
     room = width - line.cell_len
-    wide = room if room < 44 else min(46, room // 2)
-    line.append_text(filled(said(step.sentence), wide))
-    if wide < room:
-        line.append("  ")
-        line.append_text(filled(Text(plain(command(step)), "$muted"), room - wide - 2))
-    return line
+    if width < 100:
+        line.append_text(filled(said(step.sentence), room))
+        below = f"{'':{named + 5}}$ {plain(command(step))}"
+        return [line, filled(Text(below, "$muted"), width)]
+    line.append_text(filled(said(step.sentence), 48))
+    line.append("  ")
+    line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
+    return [line]
 
 
 def command(step: Step) -> str:
@@ -334,7 +337,7 @@ def _side_by_side(words: Sequence[str], width: int) -> list[Text]:
     """As many columns as there is room for."""
     if not words:
         return []
-    count = max(1, width // 38)
+    count = max(1, width // 36)
     wide = width // count
     cells = [filled(Text(w, "$node-up"), wide - 1) for w in words]
     rows = [cells[i : i + count] for i in range(0, len(cells), count)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -15,12 +14,10 @@ from textual.widgets import Button, Input
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.store import NodeState
-from sparkconsole.model.export import verb_line
 from sparkconsole.model.plan import Plan
-from sparkconsole.model.text import printable
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import launch as show
-from sparkconsole.tui.view import View
+from sparkconsole.tui.views.launch_deeds import LaunchDeeds
 from sparkconsole.tui.views.launch_pages import (
     Board,
     Buttons,
@@ -44,7 +41,7 @@ CHECKED = ("tag", "name", "eth_if", "ib_if")
 BOARDED = (("launch",), ("node", "restart"))
 
 
-class LaunchView(View):
+class LaunchView(LaunchDeeds):
     """A page at a time; on a huge screen the review stands beside the page that is filled in."""
 
     NAME = "launch"
@@ -83,7 +80,8 @@ class LaunchView(View):
     LaunchView .page FormLine.-long { column-span: 2; }
     LaunchView #review-plan { height: 3fr; }
     LaunchView #review-checks { height: 2fr; }
-    LaunchView .lines { height: auto; width: 100%; }
+    LaunchView .lines { height: auto; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    LaunchView #page-review VerticalScroll { scrollbar-size: 0 1; scrollbar-gutter: stable; }
     LaunchView Buttons { height: 1; padding: 0 1; }
     LaunchView Buttons Button { margin-right: 2; }
     LaunchView Board { display: none; height: 1fr; }
@@ -105,7 +103,6 @@ class LaunchView(View):
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
         self._settling: Timer | None = None
-        self._put_away: Task | None = None
 
     # --- parts
 
@@ -146,10 +143,6 @@ class LaunchView(View):
         """The name typed, or the cluster's."""
         said = str(self.values.get("name") or "")
         return said or (self.console.session.cluster.container if self.console.session else "vllm_node")
-
-    def words(self) -> tuple[str, ...]:
-        """What a launch says; WrongUsage names the field that cannot be."""
-        return words("launch", self.values)
 
     def check_words(self) -> tuple[str, ...]:
         """What looks at the same things."""
@@ -242,15 +235,8 @@ class LaunchView(View):
         review.draw_checks(found, error)
         planned = self._planned[1] if self._planned and self._planned[0] == self._safe_words() else None
         plan = planned if isinstance(planned, Plan) else None
-        wrong = planned if isinstance(planned, SparkError) else self._wrong()
+        wrong = planned if isinstance(planned, SparkError) else self.wrong()
         review.draw_plan(plan, wrong, "asking the nodes for the plan …" if self.nodes else "no nodes yet")
-
-    def _wrong(self) -> SparkError | None:
-        try:
-            self.words()
-        except WrongUsage as error:
-            return error
-        return None
 
     def _safe_words(self) -> tuple[str, ...]:
         try:
@@ -262,7 +248,7 @@ class LaunchView(View):
 
     def _wonder(self) -> None:
         """Asks again when something else is typed, or when the nodes are others or stand otherwise."""
-        if not self.nodes or self._wrong() is not None:
+        if not self.nodes or self.wrong() is not None:
             return
         shape = tuple((n.name, n.reach, _outline(n)) for n in self.nodes)
         wanted = (self.words(), self.check_words())
@@ -274,10 +260,6 @@ class LaunchView(View):
         if self._settling is not None:
             self._settling.stop()
         self._settling = self.set_timer(SETTLED_S, self._ask)
-
-    def refresh_now(self) -> None:
-        """`r` asks again too."""
-        super().refresh_now()
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def _ask(self) -> None:
@@ -349,95 +331,9 @@ class LaunchView(View):
             return True
         return False
 
-    # --- deeds
-
-    def action_launch(self) -> None:
-        """`ctrl+j`"""
-        wrong = self._wrong()
-        if wrong is not None:
-            self._warn(wrong.cause)
-        else:
-            self._say(self.words())
-
-    def action_launch_repair(self) -> None:
-        """`F`"""
-        name = self.values.get("name")
-        self._say(words("launch", {"repair": True, "name": name}))
-
-    def action_node_restart(self) -> None:
-        """`R`"""
-        self._say(words("node restart", {"container": self.values.get("name")}))
-
-    def action_stop(self) -> None:
-        """`D`"""
-        self._say(words("stop", {"name": self.values.get("name")}))
-
-    @work(group="cancel", exclusive=True, exit_on_error=False)
-    async def action_launch_cancel(self) -> None:
-        """`X`"""
-        task = self.query_one(Board).shown
-        if task is None or not task.running or self.console.work is None:
-            self._warn("no launch of this console is under way")
-            return
-        notes = ("what it started is removed again, after its log was kept",)
-        if await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes)):
-            self.console.work.cancel(task)
-
-    def action_launch_form(self) -> None:
-        """`e`"""
-        task = self.query_one(Board).shown
-        self._put_away = task if self._put_away is not task else None
-        self.sample()
-
-    def script(self) -> str:
-        """The words as a script does them."""
-        cluster = self.console.session.cluster.name if self.console.session else ""
-        return f"# cluster: {cluster}\n{verb_line(self.words())}\n"
-
-    def action_launch_copy(self) -> None:
-        """`y`"""
-        if (wrong := self._wrong()) is not None:
-            self._warn(wrong.cause)
-            return
-        self.app.copy_to_clipboard(self.script())
-        self.notify("copied the script", timeout=3, markup=False)
-
-    def action_launch_save(self) -> None:
-        """`ctrl+s`"""
-        if (wrong := self._wrong()) is not None:
-            self._warn(wrong.cause)
-            return
-        try:
-            path = _written(self.script())
-        except OSError as error:
-            self._warn(f"not saved: {error}")
-            return
-        self.notify(f"saved {path}\nrun it: sparkconsole --script {path.name}", timeout=6, markup=False)
-
-    def _say(self, said: tuple[str, ...]) -> None:
-        self._put_away = None if self._boarded() is None else self._put_away
-        self.console.say(said, shown=False)
-        self.sample()
-
-    def _warn(self, text: str) -> None:
-        self.notify(printable(text), severity="warning", markup=False)
-
 
 def _outline(node: NodeState) -> tuple[object, ...]:
     """What of a node changes a plan."""
     containers = tuple((c.name, c.state) for c in node.containers or ())
     images = tuple((i.tag, i.short) for i in node.images or ())
     return (containers, images, node.ray_alive)
-
-
-def _written(text: str) -> Path:
-    """A new file in the folder where the console was started; what is there is left alone."""
-    for number in range(1, 100):
-        path = Path.cwd() / ("launch.spark" if number == 1 else f"launch-{number}.spark")
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            continue
-        return path
-    raise OSError("there are 99 scripts of that name already")

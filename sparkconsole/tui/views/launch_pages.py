@@ -172,7 +172,7 @@ class ReviewPage(Page):
     def draw_plan(self, plan: Plan | None, error: SparkError | None, said: str) -> None:
         """The plan, or why there is none, or what is being asked."""
         pane = self.query_one("#review-plan")
-        width = max(30, pane.size.width - 1)
+        width = max(30, pane.size.width)
         pane.border_title = show.plan_title(plan)
         if error is not None:
             lines = show.refused_lines(error, width)
@@ -185,7 +185,7 @@ class ReviewPage(Page):
     def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
         """What `check` says."""
         pane = self.query_one("#review-checks")
-        width = max(30, pane.size.width - 1)
+        width = max(30, pane.size.width)
         pane.border_title = show.checks_title(looked["findings"] if looked else None)
         if looked is not None:
             lines = show.check_lines(looked["findings"], width)
