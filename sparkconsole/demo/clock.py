@@ -11,9 +11,8 @@ from typing import Protocol
 SCRIPT_SPEED, PERSON_SPEED = 20.0, 1.0
 """Pretend seconds in a real one: nobody watches a script, and who watches a console wants real ones."""
 STILL_START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-_ROUNDS = 40
-"""Turns of the event loop that whoever was woken gets before time moves on: enough for a question over a
-local socket and its answer."""
+_ROUNDS, _IDLE = 5000, 8
+"""Turns of the event loop that whoever was woken gets at most, and how many without work are the end."""
 
 
 class Time(Protocol):
@@ -91,5 +90,10 @@ class StillClock:
 
 
 async def _settle() -> None:
+    """Lets everybody run until nobody has anything to do: questions over local sockets are answered too."""
+    ready, idle = getattr(asyncio.get_running_loop(), "_ready", ()), 0
     for _ in range(_ROUNDS):
         await asyncio.sleep(0)
+        idle = 0 if ready else idle + 1
+        if idle == _IDLE:
+            return

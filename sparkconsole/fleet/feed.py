@@ -45,7 +45,7 @@ class Feed:
         merger = asyncio.create_task(self._merge())
         try:
             await asyncio.gather(*followers)
-            await asyncio.sleep(WINDOW_S)
+            await self._fleet.clock.sleep(WINDOW_S)
         finally:
             for task in (*followers, merger):
                 task.cancel()
@@ -61,7 +61,7 @@ class Feed:
                     return
             except SparkError as error:
                 await self._say(source, error)
-            await asyncio.sleep(AGAIN_S)
+            await self._fleet.clock.sleep(AGAIN_S)
 
     async def _read(self, source: Source) -> None:
         lines = source.lines(self._fleet, follow=True, tail=self._tail)
@@ -85,7 +85,7 @@ class Feed:
 
     async def _merge(self) -> None:
         while True:
-            await asyncio.sleep(WINDOW_S)
+            await self._fleet.clock.sleep(WINDOW_S)
             self._flush()
 
     def _flush(self) -> None:

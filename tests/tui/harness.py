@@ -13,21 +13,76 @@ from textual.pilot import Pilot
 
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
+from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock, StillClock, Time
 from sparkconsole.tui.app import Console
+from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.work import TaskState
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = ((80, 24), (160, 48))
+SCENES = ("idle", "built", "copied", "launched", "serving", "measured")
+STORY = ("image build", "image copy --to all", "launch", "serve openai/gpt-oss-120b --max-model-len 32768",
+         "bench run --num-prompts 64 --max-concurrency 8")  # fmt: skip
 
 
 @asynccontextmanager
 async def console(
-    *, nodes: int = 2, size: tuple[int, int] = (80, 24), settings: Settings | None = None, **options: Any
+    *,
+    nodes: int = 2,
+    size: tuple[int, int] = (80, 24),
+    settings: Settings | None = None,
+    time: Time | None = None,
+    **options: Any,
 ) -> AsyncIterator[Pilot[Any]]:
-    """The console on `nodes` pretend Sparks; it samples when `seen` is called."""
-    app = Console(Options(demo=nodes, **options), settings, still=True)
+    """The console on `nodes` pretend Sparks; it samples when `seen` is called.
+
+    `time`: a StillClock for screens that are compared; without one a script's, so that nobody waits long.
+    """
+    app = Console(Options(demo=nodes, **options), settings, time=time or DemoClock(SCRIPT_SPEED), still=True)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         yield pilot
+
+
+@asynccontextmanager
+async def scene(
+    name: str = "idle", *, nodes: int = 2, size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[tuple[Pilot[Any], StillClock]]:
+    """A console whose every screen is the same each time: `idle`, `launched`, `serving` or `measured`.
+
+    It got there by the verbs themselves; time stands still but for `advance`.
+    """
+    clock = StillClock()
+    async with console(nodes=nodes, size=size, time=clock, **options) as pilot:
+        await pilot.pause()
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        await clock.advance(3)
+        for line in STORY[: SCENES.index(name)]:
+            await say(pilot, clock, line)
+        await clock.advance(5)
+        await seen(pilot)
+        yield pilot, clock
+
+
+async def say(pilot: Pilot[Any], clock: StillClock, line: str, most_s: float = 300) -> None:
+    """Says a line, agrees to its plan, and lets time pass until the work is over."""
+    app = app_of(pilot)
+    work = app.work
+    assert work is not None
+    before = len(work.tasks)
+    assert app.command(line) == ""
+    for _ in range(int(most_s)):
+        await clock.advance(1)
+        await pilot.pause()
+        if isinstance(app.screen, Confirm):
+            app.screen.dismiss(True)
+        if len(work.tasks) > before and not work.tasks[-1].running:
+            break
+    else:
+        raise AssertionError(f"{line} never ended:\n{screen_text(pilot)}")
+    assert work.tasks[-1].state is TaskState.DONE, work.tasks[-1].error
+    app.clear_notifications()
+    await pilot.pause()
 
 
 def app_of(pilot: Pilot[Any]) -> Console:
