@@ -116,8 +116,8 @@ async def _introduce(desk: Desk, bed: Testbed) -> None:
     await desk.sees("No nodes yet")
     for index, name in enumerate(("spark1", "spark2"), 1):
         await desk.type(f"node add {name} {bed.places.address(index)} --user spark")
-        await desk.agree(name)
         await desk.done("node", "add", timeout_s=30)
+        await desk.until(lambda n=name: n in desk.app.store.nodes, f"{name} is there", 10)  # type: ignore[misc]
     await desk.sees("SHA256:")
     await desk.type("node trust")
     await desk.agree("trust")
