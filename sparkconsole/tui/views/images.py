@@ -53,6 +53,7 @@ class ImagesView(View):
     ImagesView .pane:focus-within { border: round $frame-focus; }
     ImagesView #images { height: 1fr; min-height: 6; padding: 0; }
     ImagesView #images Told { height: auto; max-height: 2; padding: 0 1; }
+    ImagesView SheetTable { scrollbar-gutter: stable; }
     ImagesView #work { height: 11; }
     ImagesView.-tall #work { height: 50%; }
     ImagesView #build { width: 3fr; }

@@ -71,7 +71,10 @@ class LaunchView(LaunchDeeds):
     LaunchView #pages { layout: horizontal; height: 1fr; }
     LaunchView .page { display: none; width: 1fr; height: 100%; }
     LaunchView #page-review { border: none; padding: 0; }
-    LaunchView .page SheetTable { height: 1fr; min-height: 3; }
+    LaunchView .page SheetTable { height: 4; min-height: 3; max-height: 60%; }
+    LaunchView.-short .page SheetTable { max-height: 11; }
+    LaunchView SheetTable { scrollbar-gutter: stable; }
+    LaunchView #join-table { height: 4; max-height: 80%; }
     LaunchView .note { height: auto; max-height: 6; margin-top: 1; }
     LaunchView.-short .note { margin-top: 0; }
     LaunchView .page Form { height: auto; max-height: 70%; grid-size: 2; margin-top: 1; }

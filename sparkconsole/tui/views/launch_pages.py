@@ -19,6 +19,7 @@ from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import hours
 from sparkconsole.tui.show import join as board
 from sparkconsole.tui.show import launch as show
+from sparkconsole.tui.show.columns import Row
 from sparkconsole.tui.show.image_work import ending
 from sparkconsole.tui.show.images import image_rows, legend
 from sparkconsole.tui.widgets.form import Form, FormLine
@@ -83,6 +84,14 @@ class Page(Vertical):
                 line.query_one("Input").placeholder = text  # type: ignore[attr-defined]
 
 
+def fit(table: SheetTable, rows: Sequence[Row]) -> None:
+    """Shows the rows, as high as they are; the CSS says how high at most."""
+    table.show(rows)
+    height = len(rows) + 2
+    if table.styles.height is None or table.styles.height.value != height:
+        table.styles.height = height
+
+
 class NodesPage(Page):
     """Who takes part, in which order, and what joins them."""
 
@@ -96,7 +105,7 @@ class NodesPage(Page):
     def draw(self, nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], backend: str) -> None:
         """As they stand now."""
         solo = backend == "solo" or (not backend and len(nodes) == 1)
-        self.query_one(SheetTable).show(show.node_rows(nodes, found, solo=solo))
+        fit(self.query_one(SheetTable), show.node_rows(nodes, found, solo=solo))
         width = max(30, self.size.width - 2)
         self.query_one(".note", Told).tell(
             [Text(show.BACKENDS[backend or ("ray" if len(nodes) > 1 else "solo")], "$muted"),
@@ -123,7 +132,7 @@ class NetworkPage(Page):
             table.show(())
             note.tell(show.refused_lines(error, width))
         elif looked is not None:
-            table.show(show.network_rows(looked["nodes"]))
+            fit(table, show.network_rows(looked["nodes"]))
             doubts = show.network_doubts(looked["findings"], width, 5)
             note.tell(doubts or [Text("✔ nothing is wrong with it", "$node-up")])
 
@@ -172,7 +181,7 @@ class ReviewPage(Page):
     def draw_plan(self, plan: Plan | None, error: SparkError | None, said: str) -> None:
         """The plan, or why there is none, or what is being asked."""
         pane = self.query_one("#review-plan")
-        width = max(30, pane.size.width)
+        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
         pane.border_title = show.plan_title(plan)
         if error is not None:
             lines = show.refused_lines(error, width)
@@ -185,7 +194,7 @@ class ReviewPage(Page):
     def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
         """What `check` says."""
         pane = self.query_one("#review-checks")
-        width = max(30, pane.size.width)
+        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
         pane.border_title = show.checks_title(looked["findings"] if looked else None)
         if looked is not None:
             lines = show.check_lines(looked["findings"], width)
@@ -220,7 +229,7 @@ class Board(Vertical):
             return
         lines = board.board(task.plan, nodes, task.news, done=task.state is TaskState.DONE)
         failed = task.state in (TaskState.FAILED, TaskState.CANCELLED)
-        self.query_one(SheetTable).show(board.board_rows(lines))
+        fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = task.title.replace("[", r"\[")
         panel.border_subtitle = _board_keys(task)
