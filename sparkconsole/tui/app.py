@@ -24,6 +24,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
+from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
@@ -73,8 +74,8 @@ class Console(App[SparkError | None]):
         self.session: Session | None = None
         self.watching: Watch | None = None
         self.work: Work | None = None
-        self.said: list[str] = []
-        """Command lines, oldest first."""
+        self.said: list[str] = [] if options.demo else load_history()
+        """Command lines, oldest first; what is said to a pretend cluster is not kept."""
         self.opened = asyncio.Event()
         self._leaving = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
@@ -132,6 +133,8 @@ class Console(App[SparkError | None]):
     async def on_unmount(self) -> None:
         """Quitting stops nothing: connections are closed, detached jobs go on."""
         self._leaving.set()
+        if not self.options.demo:
+            save_history(self.said)
         if self._life is not None:
             await self._life
 
@@ -207,14 +210,14 @@ class Console(App[SparkError | None]):
             return self._theme(words[1], line)
         key = next((k for k in (*self.view.keys_here(), *GLOBAL) if line.strip() == k.id), None)
         if key is not None and key.verb not in load():
-            self.said = prompt.remembered(self.said, line)
+            self.said = remembered(self.said, line)
             self.call_later(self.view.run_action, key.action)
             return ""
         try:
             understand(words)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
-        self.said = prompt.remembered(self.said, line)
+        self.said = remembered(self.said, line)
         self.say(words)
         return ""
 
@@ -222,7 +225,7 @@ class Console(App[SparkError | None]):
         if name not in self.available_themes:
             return f"there is no theme {name}"
         self.theme = name
-        self.said = prompt.remembered(self.said, line)
+        self.said = remembered(self.said, line)
         return ""
 
     def say(self, words: Sequence[str], *, shown: bool = False) -> None:

@@ -51,7 +51,7 @@ class Key:
     @property
     def action(self) -> str:
         """What Textual runs: the method `action_` + the id with underscores."""
-        return self.act or self.id.replace(".", "_")
+        return self.act or self.id.replace(".", "_").replace("-", "_")
 
     def binding(self) -> Binding:
         """As Textual takes it."""

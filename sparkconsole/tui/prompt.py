@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -20,8 +19,6 @@ from sparkconsole.tui.complete import completions
 
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
-
-HISTORY = 200
 
 
 class CommandSuggester(Suggester):
@@ -163,16 +160,6 @@ class Prompt(Vertical):
         return cast("Console", self.app)
 
 
-def remembered(said: Sequence[str], line: str) -> list[str]:
-    """The history with one more line at its end; a line is kept once."""
-    return [*(s for s in said if s != line), line][-HISTORY:]
-
-
 def split(line: str) -> list[str]:
     """The words of a line, as a shell would split them; ValueError for an open quote."""
     return shlex.split(line)
-
-
-def joined(words: Iterable[str]) -> str:
-    """The line that says these words."""
-    return shlex.join(words)

@@ -34,7 +34,7 @@ KEYS = (
     Key("logs.wrap", "w", "wrap", "Break long lines, or cut them."),
     Key("logs.time", "t", "time", "Show or hide the time of each line."),
     Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
-    Key("logs.source-back", "left_square_bracket", "source", "The source before.", shown=False, display="["),
+    Key("logs.source.previous", "left_square_bracket", "source", "The source before.", shown=False, display="["),
     Key("logs.nodes", "a", "nodes", "The next node alone, after the last one all of them.", shown=False),
     Key("logs.search", "s", "search", "Search; n and p go from match to match."),
     Key("logs.next", "n", "match", "The next match.", shown=False),
@@ -261,7 +261,7 @@ class LogsView(View):
         self.source = SOURCES[(SOURCES.index(self.source) + step) % len(SOURCES)]
         await self._again()
 
-    async def action_logs_source_back(self) -> None:
+    async def action_logs_source_previous(self) -> None:
         """`[`"""
         await self.action_logs_source(-1)
 
