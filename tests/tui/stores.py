@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from textual.pilot import Pilot
 
 from sparkconsole.fleet.store import Event, NodeState, Reach, ServerPhase, Store
 from sparkconsole.model.checks import Look
@@ -17,6 +20,7 @@ from sparkconsole.model.fabric import Fabric, Gid, Hca, Netdev
 from sparkconsole.model.facts import DockerStanding, Gpu, GpuProcess, Memory, NodeFacts
 from sparkconsole.model.site import Found, Site
 from sparkconsole.model.telemetry import Flow, Reading
+from tests.tui.harness import app_of, console, seen
 
 NOW_S = 100_000.0
 WALL = datetime(2026, 1, 31, 10, 42, tzinfo=UTC)
@@ -239,3 +243,16 @@ def hostile(store: Store, names: Iterable[str]) -> None:
         )  # fmt: skip
     store.serve(model=HOSTILE, detail=HOSTILE, stage=HOSTILE)
     store.tell(Event(WALL, HOSTILE, HOSTILE, HOSTILE))
+
+
+@asynccontextmanager
+async def over(store: Store, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
+    """The console over that store: nothing that is watched gets into it, and no log is read."""
+    async with console(nodes=max(1, len(store.nodes)), size=size, **options) as pilot:
+        app = app_of(pilot)
+        await app.opened.wait()
+        assert app.session is not None
+        app.session.cluster = cluster(len(store.nodes))
+        app.store, app.clock = store, StillTime()
+        await seen(pilot)
+        yield pilot

@@ -206,7 +206,7 @@ def test_rows_sort_by_a_column_and_keep_their_order_otherwise() -> None:
     states = tuple(store.nodes.values())
     assert table.ordered(states, scene(store), "") == states
     by_gpu = table.ordered(states, scene(store), "GPU%")
-    assert [of.share(s) for s in by_gpu] == sorted((of.share(s) for s in states), reverse=True)
+    assert [of.share(s) for s in by_gpu] == sorted((of.share(s) or 0.0 for s in states), reverse=True)
     assert table.ordered(states, scene(store), "no such column") == states
     assert "GPU%▾" in table.header(table.columns_for(120, list(store.nodes)), "GPU%").plain
 

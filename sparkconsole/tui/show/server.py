@@ -174,7 +174,7 @@ def _charts(server: ServerState, generated: Series, prompted: Series, width: int
     if height < 9:
         prompt = Text(f"prompt {tokens(server.prompt_per_s)}")
         return [
-            fitting((_headed("generated", server.generated_per_s, width), prompt, kv), width),
+            fitting((_headed("generated", server.generated_per_s, width), prompt, _kv(server)), width),
             *area(generated, width, height - 1, style="$chart-1"),
         ]
     each, line = (height - 3) // 2, joined((*_counts(server), kv))

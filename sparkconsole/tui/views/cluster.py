@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reach
@@ -58,8 +60,8 @@ class ClusterView(NodeDeeds, View):
         self._meaning = Meaning()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
+        self._zoomed: Widget | None = None
         self._drawn: tuple[Any, ...] = ()
-        self._shown_problem = ""
 
     def compose_body(self) -> ComposeResult:
         """Every pane there can be; `show.arrange` says which have a place."""
@@ -73,6 +75,8 @@ class ClusterView(NodeDeeds, View):
     def sample(self) -> None:
         """Draws what changed; nothing when neither the store nor an age that is shown did."""
         size, board = self.query_one("#body").size, self.query_one(Board)
+        if self.maximized is not None:
+            size = self.size
         if not size.width or not size.height:
             return
         scene = self.scene()
@@ -83,7 +87,8 @@ class ClusterView(NodeDeeds, View):
         )  # fmt: skip
         if now != self._drawn:
             self._drawn = now
-            self._place(show.arrange(size.width, size.height, len(self.console.store.nodes), self._forced))
+            nodes = len(self.console.store.nodes)
+            self._place(show.arrange(size.width, size.height, nodes, self._forced))
             self._draw(scene)
 
     def scene(self) -> Scene:
@@ -110,11 +115,13 @@ class ClusterView(NodeDeeds, View):
         )
 
     def _place(self, plan: show.Arrangement) -> None:
-        if plan == self._plan and self.maximized is None:
+        """Each pane where the plan says; the zoomed one everywhere."""
+        if (plan, self.maximized) == (self._plan, self._zoomed):
             return
-        self._plan = plan
+        self._plan, self._zoomed = plan, self.maximized
         for widget in self.query_one("#body").children:
-            place = plan.panes.get(widget.id or "")
+            whole = (0, 0, *self.size) if widget is self._zoomed else None
+            place = whole or plan.panes.get(widget.id or "")
             widget.set_class(place is not None, "-placed")
             if place is not None:
                 x, y, width, height = place
@@ -195,7 +202,7 @@ class ClusterView(NodeDeeds, View):
         width, height = self._room("empty")
         opening = self.console.session is None
         lines = [Text("reading who belongs to the cluster …", "$muted")] if opening else show.empty_lines(
-            str(config_folder() / "cluster.toml")
+            from_home(config_folder() / "cluster.toml")
         )  # fmt: skip
         broad = max(line.cell_len for line in lines)
         left = " " * max(1, (width - max(broad, 48)) // 2)
@@ -218,6 +225,11 @@ class ClusterView(NodeDeeds, View):
         await self.query_one(ClusterLog).rest()
 
     # --- what the keys and the mouse do
+
+    def keys_here(self) -> tuple[Key, ...]:
+        """Without nodes only what is not about nodes."""
+        every = super().keys_here()
+        return every if self.console.store.nodes else tuple(k for k in every if k not in self.KEYS)
 
     def selected_nodes(self) -> tuple[str, ...]:
         """The marked nodes, else the one under the cursor."""
@@ -294,6 +306,12 @@ class ClusterView(NodeDeeds, View):
             return
         at = names.index(board.cursor) + 1 if board.cursor in names else 0
         board.go_to(next(n for n in (*names[at:], *names[:at]) if n in wrong))
+
+
+def from_home(path: Path) -> str:
+    """`~/.config/…`, where it is so."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _searched(state: NodeState, scene: Scene) -> str:
