@@ -42,7 +42,6 @@ def test_nothing_is_wider_than_the_room(width: int) -> None:
         show.progress_text(16, 64, 30, width),
         *show.result_lines(RESULT, width),
         show.history_row({**KEPT, "model": "日本" * 90}, width),
-        *show.compared_lines({"settings": {"x" * 99: [["a"], None]}, "numbers": {}}, width),
     ]
     assert max(cell_len(line.plain) for line in lines) <= width
 
@@ -66,24 +65,17 @@ def test_a_distribution_is_what_vllm_gave_or_nothing() -> None:
 
 def test_history_is_a_line_each() -> None:
     row = show.history_row(KEPT, 100, mark="1").plain
-    assert row.startswith("1 12-19 10:31  conc 8          64 req     162.0 tok/s  ttft   212.4 ms")
-    assert row.endswith("openai/gpt-oss-120b")
+    assert row.startswith("1 12-19 10:31  conc 8      64 req   162.0 tok/s  ttft  212.4 ms")
+    assert row.endswith(" gpt-oss-120b")
     assert "failed" in show.history_row({**KEPT, "result": {**RESULT, "failed": 3}}, 100).plain
     assert show.history_row({}, 100).plain
 
 
-def test_a_comparison_begins_with_what_was_asked_differently() -> None:
-    data = {
-        "settings": {"num_prompts": [10, 20]},
-        "numbers": {"output tok/s": [40.0, 60.0, 20.0, 1.5], "TTFT p99 ms": [None, 5.0, None, None]},
-    }
-    first, setting, head, rate, ttft = (line.plain.split() for line in show.compared_lines(data, 100))
-    assert first[:2] == ["asked", "differently"]
-    assert setting == ["num_prompts", "10", "20"]
-    assert head == ["measured", "1", "2", "difference", "ratio"]
-    assert rate == ["output", "tok/s", "40.0", "60.0", "+20.0", "×1.50"]
-    assert ttft == ["TTFT", "p99", "ms", "–", "5.00"]
-    assert "asked the same" in show.compared_lines({"settings": {}, "numbers": {}}, 100)[0].plain
+def test_the_course_of_a_run_takes_the_whole_width() -> None:
+    top, bottom = (line.plain for line in show.course([10.0, None, 20.0], 22, 2))
+    assert top.endswith("█████")
+    assert bottom.endswith("┤█████     █████")
+    assert show.course([None], 22, 2) == []
 
 
 def test_a_histogram_has_a_column_for_what_is_there() -> None:

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text import printable
-from sparkconsole.tui.show.bars import UNKNOWN, bar_text, fitted
+from sparkconsole.tui.show.area import SCALE, area
+from sparkconsole.tui.show.bars import UNKNOWN, bar_text
 from sparkconsole.tui.show.serve import lasted
 
 SPREAD = {"ttft": "time to first token", "tpot": "time per output token"}
@@ -79,56 +80,32 @@ def spread(kind: str, result: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def history_row(bench: Mapping[str, Any], width: int, *, mark: str = " ") -> Text:
-    """`2 12-19 10:31  conc 8  64 req   162.0 tok/s  ttft 402 ms  gpt-oss-120b`."""
+    """`2 12-19 10:31  conc 8     64 req   162.0 tok/s  ttft  402.0 ms  gpt-oss-120b`."""
     spec, result = bench.get("spec") or {}, bench.get("result") or {}
     conc = spec.get("max_concurrency")
     failed = result.get("failed") or 0
     text = Text(no_wrap=True, end="")
     text.append(f"{mark} ", "bold $mark")
-    text.append(f"{printable(str(bench.get('when', '')))[5:]:<11}  ", "$muted")
-    text.append(f"{'conc ' + str(conc) if conc else 'all at once':<11}  ")
-    text.append(f"{spec.get('num_prompts', UNKNOWN)!s:>5} req  ")
-    text.append(f"{_number(result.get('output_tokens_per_s')):>8} tok/s  ", "bold")
-    text.append(f"ttft {_number((result.get('latencies') or {}).get('median_ttft')):>7} ms  ")
+    text.append(f"{_plain(bench.get('when'))[5:]:<11}  ", "$muted")
+    text.append(f"{f'conc {conc}' if conc else 'no limit':<8} {spec.get('num_prompts', UNKNOWN)!s:>5} req ")
+    text.append(f"{_number(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
+    text.append(f"ttft {_number((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
     if failed:
         text.append(f"✖ {failed} failed  ", "$node-lost")
-    text.append(printable(str(bench.get("model", ""))), "$muted")
+    text.append(_plain(bench.get("model")).rsplit("/", 1)[-1], "$muted")
     return _within(text, width)
 
 
-def compared_lines(data: Mapping[str, Any], width: int) -> list[Text]:
-    """Two results: what was asked differently first, then every number with difference and ratio."""
-    settings, numbers = data.get("settings") or {}, data.get("numbers") or {}
-    head = "asked differently" if settings else "asked the same"
-    lines = [_compared((head, "1", "2", "", ""), "$muted")]
-    lines += [
-        _compared((name, _said(pair[0]), _said(pair[1]), "", ""), "$node-warn")
-        for name, pair in settings.items()
-    ]
-    lines.append(_compared(("measured", "1", "2", "difference", "ratio"), "$muted"))
-    lines += [
-        _compared(
-            (
-                name,
-                _number(a),
-                _number(b),
-                "" if d is None else f"{d:+.1f}",
-                "" if r is None else f"×{r:.2f}",
-            ),
-            "",
-        )
-        for name, (a, b, d, r) in numbers.items()
-    ]
-    return [_within(line, width) for line in lines]
+def _plain(text: object) -> str:
+    return " ".join(printable(str(text or "")).split())
 
 
-def _compared(cells: Sequence[str], style: str) -> Text:
-    name, *rest = (printable(cell) for cell in cells)
-    return Text(f"{fitted(name, 20)} " + " ".join(f"{fitted(c, 14):>14}" for c in rest), style, no_wrap=True)
-
-
-def _said(value: Any) -> str:
-    return UNKNOWN if value is None else " ".join(value) if isinstance(value, list) else str(value)
+def course(rates: Sequence[float | None], width: int, height: int) -> list[Text]:
+    """Tokens a second from the beginning of the run on, over the whole width; nothing before a reading."""
+    if not any(rate is not None for rate in rates):
+        return []
+    each = max(1, (width - SCALE - 1) // len(rates))
+    return area([rate for rate in rates for _ in range(each)], width, height)
 
 
 def _row(cells: Sequence[str], style: str) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -9,6 +10,8 @@ from rich.text import Text
 from sparkconsole.tui.show.bars import known
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
+MOST_FOR_FEW = 10
+"""Columns for a handful of values; more values, more columns."""
 
 
 def histogram(
@@ -19,20 +22,26 @@ def histogram(
     if not told or height < 2 or width < 4:
         return []
     low, high = min(told), max(told)
-    counts = _counts(told, low, high, width)
+    each = max(1, width // max(MOST_FOR_FEW, 2 * int(math.sqrt(len(told)))))
+    counts = _counts(told, low, high, width // each)
     rows = [
-        Text("".join(_cell(c, max(counts), row, height - 1) for c in counts), style, no_wrap=True, end="")
+        Text(
+            "".join(_cell(c, max(counts), row, height - 1) * each for c in counts),
+            style,
+            no_wrap=True,
+            end="",
+        )
         for row in range(height - 1)
     ]
-    return [*rows, _axis(low, high, width, unit)]
+    return [*rows, _axis(low, high, len(counts) * each, unit)]
 
 
-def _counts(values: Sequence[float], low: float, high: float, width: int) -> list[int]:
-    """Columns of equal width; all in the first one when all values are the same."""
-    counts = [0] * width
+def _counts(values: Sequence[float], low: float, high: float, columns: int) -> list[int]:
+    """Columns for equal shares of the range; all in the first one when all values are the same."""
+    counts = [0] * columns
     for value in values:
         share = (value - low) / (high - low) if high > low else 0.0
-        counts[min(int(share * width), width - 1)] += 1
+        counts[min(int(share * columns), columns - 1)] += 1
     return counts
 
 

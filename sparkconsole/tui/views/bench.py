@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -18,18 +19,16 @@ from sparkconsole.model.text import printable
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import bench as show
-from sparkconsole.tui.show.area import area
 from sparkconsole.tui.show.bars import tokens
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.serve import preview_text
-from sparkconsole.tui.show.spread import histogram
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import bench_form as filling
 from sparkconsole.tui.views import bench_said as said
 from sparkconsole.tui.views.bench_kept import KeptBenches
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.told import Told, frame_title
 from sparkconsole.tui.work import Task, TaskState
 
 RATES = 1800
@@ -142,7 +141,7 @@ class BenchView(View):
         try:
             answer = await self.console.work.answer(("bench", "list"))
         except SparkError as error:
-            self.query_one("#bench-kept").border_title = f"kept · {error.cause}".replace("[", r"\[")
+            self.query_one("#bench-kept").border_title = frame_title(f"kept · {error.cause}")
             return
         self._kept = tuple(answer.data["benches"])
         self.query_one(KeptBenches).offer(self._kept)
@@ -238,12 +237,12 @@ class BenchView(View):
         pane = self.query_one("#bench-now", Told)
         width = max(20, pane.size.width or self.size.width - 4)
         if task is not None and running:
-            pane.border_title = f"▶ {task.title}".replace("[", r"\[")
+            pane.border_title = frame_title(f"▶ {task.title}")
             latest = task.latest()
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.tell([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
-            pane.border_title = said.result_title(self._shown, task, result).replace("[", r"\[")
+            pane.border_title = frame_title(said.result_title(self._shown, task, result))
             more = said.remarks(task, width) if task and self._shown is None else []
             pane.tell([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
@@ -255,19 +254,16 @@ class BenchView(View):
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", Told)
-        width, height = pane.size.width, pane.size.height
         told = [r for r in self._rates if r is not None]
-        now = f" · now {tokens(told[-1])} · peak {tokens(max(told))}" if told else " · no reading yet"
-        pane.border_title = f"output tok/s{now}"
-        pane.tell(area(list(self._rates), width, height) if width and told else [_line("")])
+        now = f"now {tokens(told[-1])} · peak {tokens(max(told))}" if told else "no reading yet"
+        pane.border_title = f"output · {now}"
+        pane.draw(partial(show.course, tuple(self._rates)))
 
     def _draw_spreads(self, result: Mapping[str, Any]) -> None:
         for kind in SPREADS:
             pane = self.query_one(f"#bench-{kind}", Told)
             pane.border_title = show.spread_title(kind, result)
-            values = show.spread(kind, result)
-            lines = histogram(values, pane.size.width, pane.size.height)
-            pane.tell(lines or [_line("this vLLM did not say what each request took", "$muted")])
+            pane.draw(partial(said.spread_lines, show.spread(kind, result)))
 
     # --- doing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sparkconsole.config.paths import state_folder, write_private
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.text import printable
 from sparkconsole.tui.show.folding import folded
+from sparkconsole.tui.show.spread import histogram
 from sparkconsole.tui.work import Task, TaskState
 
 HOW = {
@@ -53,3 +54,9 @@ def saved(told: Mapping[str, Any], run_id: str) -> Path:
     path = state_folder() / "results" / f"{told.get('id') or run_id or 'bench'}.json"
     write_private(path, json.dumps(dict(told), indent=1) + "\n")
     return path
+
+
+def spread_lines(values: Sequence[float], width: int, height: int) -> list[Text]:
+    """The histogram; where vLLM did not say what each request took, that."""
+    lines = histogram(values, width, height)
+    return lines or [Text("this vLLM did not say what each request took", "$muted", no_wrap=True, end="")]

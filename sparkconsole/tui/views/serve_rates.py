@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -35,4 +37,4 @@ class Rates(Horizontal):
         for kind, series, rate in pairs:
             pane = self.query_one(f"#serve-{kind}", Told)
             pane.border_title = f"{KINDS[kind]} · {tokens(rate)}"
-            pane.tell(area(list(series), pane.size.width, pane.size.height))
+            pane.draw(partial(area, tuple(series)))

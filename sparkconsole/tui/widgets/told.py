@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.style import Style
 from rich.text import Text
 from textual.content import Content, Span
 from textual.widgets import Static
+
+from sparkconsole.model.text import printable
+
+Draw = Callable[[int, int], Sequence[Text]]
 
 
 class Told(Static):
@@ -16,6 +20,7 @@ class Told(Static):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's
         super().__init__("", id=id, classes=classes, markup=False)
         self._said: tuple[Text, ...] | None = None
+        self._draw: Draw | None = None
 
     def tell(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
@@ -23,6 +28,16 @@ class Told(Static):
         if said != self._said:
             self._said = said
             self.update(content(said))
+
+    def draw(self, draw: Draw) -> None:
+        """Shows what `draw` makes of the width and height there is, now and whenever that changes."""
+        self._draw = draw
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Other room, other lines."""
+        if self._draw is not None and self.size.width:
+            self.tell(self._draw(self.size.width, self.size.height))
 
 
 def content(lines: Iterable[Text]) -> Content:
@@ -45,3 +60,8 @@ def _plain_spans(text: Text) -> list[Span]:
         for s in text.spans
         if isinstance(s.style, Style)
     ]
+
+
+def frame_title(text: str) -> str:
+    """A title for a frame, where Textual would read markup."""
+    return " ".join(printable(text).split()).replace("[", r"\[")
