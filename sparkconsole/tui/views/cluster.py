@@ -126,6 +126,8 @@ class ClusterView(NodeDeeds, View):
             if place is not None:
                 x, y, width, height = place
                 widget.styles.offset, widget.styles.width, widget.styles.height = (x, y), width, height
+        self._clear_arrangement_cache()
+        self.refresh(layout=True)
 
     def _draw(self, scene: Scene) -> None:
         board = self.query_one(Board)
