@@ -152,13 +152,13 @@ class BuildPane(WorkPane):
 
     def name_image(self, tag: str) -> None:
         """What is built when no name is typed."""
-        self.query_one("FormLine.-tag Input", Input).placeholder = tag
+        for line in self.query("FormLine.-tag Input").results(Input):
+            line.placeholder = tag
 
     def on_mount(self) -> None:
         """Long fields take a line each."""
         for line in self.query(FormLine):
             line.set_class(line.field.name in LONG, "-long")
-            line.add_class(f"-{line.field.name}")
 
     @property
     def form(self) -> Form:

@@ -123,7 +123,7 @@ class FormLine(Horizontal):
     """Label and input of one field."""
 
     def __init__(self, field: Field, label: str, value: Any, choices: Sequence[str], hint: str = "") -> None:
-        super().__init__()
+        super().__init__(classes=f"-{field.name}")
         self._hint = hint
         self.field, self._label = field, label
         self._choices = tuple(choices)
