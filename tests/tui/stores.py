@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -245,14 +246,37 @@ def hostile(store: Store, names: Iterable[str]) -> None:
     store.tell(Event(WALL, HOSTILE, HOSTILE, HOSTILE))
 
 
+class Unwatched:
+    """Nobody watches: what is in the store was put there by hand."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    async def __aenter__(self) -> Unwatched:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def refresh(self) -> None:
+        """Nothing to look at."""
+
+    def again(self, node: str) -> None:
+        """Nothing to try."""
+
+    async def regroup(self, cluster: Cluster) -> None:
+        """Nothing to learn."""
+
+
 @asynccontextmanager
 async def over(store: Store, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
-    """The console over that store: nothing that is watched gets into it, and no log is read."""
-    async with console(nodes=max(1, len(store.nodes)), size=size, **options) as pilot:
-        app = app_of(pilot)
-        await app.opened.wait()
-        assert app.session is not None
-        app.session.cluster = cluster(len(store.nodes))
-        app.store, app.clock = store, StillTime()
-        await seen(pilot)
-        yield pilot
+    """The console over that store."""
+    with patch("sparkconsole.tui.app.Watch", Unwatched):
+        async with console(nodes=max(1, len(store.nodes)), size=size, **options) as pilot:
+            app = app_of(pilot)
+            await app.opened.wait()
+            assert app.session is not None
+            app.session.cluster = cluster(len(store.nodes))
+            app.store, app.clock = store, StillTime()
+            await seen(pilot)
+            yield pilot

@@ -346,6 +346,23 @@ def test_figures_that_are_old_say_so() -> None:
     assert "seen 30s ago" in serve_title(server, stores.NOW_S + 30).plain
 
 
+def test_the_next_step_leads_to_a_served_model() -> None:
+    store = stores.filled(2)
+    assert show.next_step(store, scene(store)).startswith("5 ")
+    for name in store.nodes:
+        store.update(name, containers=())
+    assert "U brings the cluster up" in show.next_step(store, scene(store))
+    for name in store.nodes:
+        store.update(name, images=())
+    assert "B builds it" in show.next_step(store, scene(store))
+    hint = show.next_step(store, scene(store))
+    text = "\n".join(x.plain for x in serve_lines(ServerState(ServerPhase.NONE), (), (), 76, 3, hint=hint))
+    assert "nothing is served" in text
+    assert "B builds it" in text
+    stores.lose(store, "spark-01")
+    assert "spark-01, does not answer" in show.next_step(store, scene(store))
+
+
 # --- the node page
 
 

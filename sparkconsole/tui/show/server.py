@@ -49,22 +49,25 @@ def _old(server: ServerState, now_s: float) -> Text:
 
 
 def serve_lines(
-    server: ServerState, generated: Series, prompted: Series, width: int, height: int, *, lost_head: str = ""
+    server: ServerState, generated: Series, prompted: Series, width: int, height: int, *, hint: str = ""
 ) -> list[Text]:
-    """`height` lines at most; with room to spare there are charts of the tokens a second."""
-    lines = _lines(server, generated, prompted, width, height, lost_head)[: max(height, 0)]
+    """`height` lines at most; with room to spare there are charts of the tokens a second.
+
+    `hint`: what can be done when nothing is served, or why it is not known whether something is.
+    """
+    lines = _lines(server, generated, prompted, width, height, hint)[: max(height, 0)]
     for line in lines:
         line.truncate(max(width, 0), overflow="ellipsis")
     return lines
 
 
 def _lines(
-    server: ServerState, generated: Series, prompted: Series, width: int, height: int, lost_head: str
+    server: ServerState, generated: Series, prompted: Series, width: int, height: int, hint: str
 ) -> list[Text]:
     if server.phase is ServerPhase.NONE:
-        return _nothing(width, height)
+        return _nothing(hint, width)
     if server.phase is ServerPhase.UNKNOWN:
-        return _unknown(server, lost_head, width, height)
+        return _unknown(server, hint, width, height)
     first = [_what(server, width)]
     if server.phase is ServerPhase.LOADING:
         return [*first, *_loading(server, width, height - 1)][:height]
@@ -84,18 +87,14 @@ def _ready(server: ServerState, generated: Series, prompted: Series, width: int,
     return [first, *_charts(server, generated, prompted, width, height - 1)]
 
 
-def _nothing(width: int, height: int) -> list[Text]:
-    lines = (
-        fitting((Text("nothing is served"), Text("5 chooses a model and starts it", "$muted")), width),
-        Text("launch the containers first: U", "$muted"),
-    )
-    return list(lines[:height])
+def _nothing(hint: str, width: int) -> list[Text]:
+    return [Text("nothing is served"), *(Text(x, "$muted") for x in folded(hint, width, 2))]
 
 
-def _unknown(server: ServerState, lost_head: str, width: int, height: int) -> list[Text]:
-    why = server.detail or (f"the head, {lost_head}, does not answer" if lost_head else "not asked yet …")
+def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
     last = joined((Text("last known:", "$muted"), said(server.model, "$muted"))) if server.model else Text()
-    return [x for x in (*(Text(t, "$muted") for t in folded(why, width, 2)), last) if x][:height]
+    told = folded(server.detail or hint or "not asked yet …", width, 2)
+    return [x for x in (*(Text(t, "$muted") for t in told), last) if x][:height]
 
 
 def _what(server: ServerState, width: int, rest: Sequence[Text] | None = None) -> Text:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from sparkconsole.config.paths import config_folder
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import cluster as show
@@ -158,11 +158,10 @@ class ClusterView(NodeDeeds, View):
     def _draw_serve(self, scene: Scene) -> None:
         store = self.console.store
         width, height = self._room("serve")
-        head = next((n for n in store.nodes.values() if n.head and n.reach is Reach.LOST), None)
-        lines = serve_lines(
-            store.server, store.generated, store.prompted, width - 4, height - 2,
-            lost_head=head.name if head else "",
-        )  # fmt: skip
+        hint = show.next_step(store, scene)
+        if store.server.phase is ServerPhase.UNKNOWN and not hint.startswith("the head"):
+            hint = ""
+        lines = serve_lines(store.server, store.generated, store.prompted, width - 4, height - 2, hint=hint)
         self._framed("serve", lines, "serve", serve_title(store.server, scene.now_s))
 
     def _draw_events(self, scene: Scene) -> None:

@@ -13,7 +13,7 @@ from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.verbs.session import Session
 
-NAME_WIDTH, TAIL = 8, 200
+NAME_WIDTH, TAIL = 3, 200
 MANY = 8
 """With more nodes only the head's container is read here; the Logs view reads all."""
 RUNS = 20
@@ -27,6 +27,10 @@ class ClusterLog(LogView):
         self.border_title = "log"
         self._of: tuple[object, ...] = ()
         self._reading: asyncio.Task[None] | None = None
+
+    def on_mount(self) -> None:
+        """Little room: whole lines matter more than times."""
+        self.times, self.wrap = False, True
 
     def read(self, session: Session, serving: object) -> None:
         """`serving`: another value means that another model is served, or none."""
