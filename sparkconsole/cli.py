@@ -64,13 +64,28 @@ def _dispatch(words: list[str], printer: Printer) -> int:
     if not rest or wants_help(rest):
         print_help(rest)
         return 0 if rest else 2
+    if rest[0] == "web":
+        return _web(words, rest)
     from sparkconsole.script.run import run_words
 
     return asyncio.run(run_words(given, rest, printer))
 
 
+def _web(words: list[str], rest: list[str]) -> int:
+    """Everything but `web` and its own options goes on to the consoles that the browser opens."""
+    from sparkconsole.tui.web import serve
+    from sparkconsole.verbs.dispatch import understand
+
+    request = understand(rest)
+    said = list(words)
+    for word in rest:
+        said.remove(word)
+    return serve(said, **request.kwargs)
+
+
 def _at_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """A person sits there; a browser tab is one too."""
+    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def _console(given: Options) -> int:

@@ -72,14 +72,21 @@ class View(Screen[None]):
         return cast("Console", self.app)
 
     def keys_here(self) -> tuple[Key, ...]:
-        """Every key that works now: the view's, then the global ones; without what read-only removes."""
-        every = (*self.KEYS, *GLOBAL)
-        return tuple(k for k in every if not (k.changes and self.console.options.read_only))
+        """Every key that works now: the view's, then the global ones.
+
+        A read-only console changes nothing, and a browser has no terminal to give to a shell.
+        """
+        return tuple(key for key in (*self.KEYS, *GLOBAL) if self._works(key))
+
+    def _works(self, key: Key) -> bool:
+        if key.id == "node.shell" and self.app.is_web:
+            return False
+        return not (key.changes and self.console.options.read_only)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only consoles have no key that changes the cluster."""
-        if any(k.action == action and k.changes for k in self.KEYS):
-            return not self.console.options.read_only
+        """A key that does not work here is not there."""
+        if any(k.action == action and not self._works(k) for k in self.KEYS):
+            return False
         return super().check_action(action, parameters)
 
     async def action_press(self, key_id: str) -> None:

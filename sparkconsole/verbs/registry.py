@@ -40,6 +40,7 @@ MODULES = (
     "wait",
     "config",
     "demo",
+    "web",
 )
 PURPOSE = (
     "Run a vLLM cluster on DGX Spark machines: see it, build and copy its image, launch it, serve a model, "

@@ -1,0 +1,22 @@
+"""`web`: the console in a browser. The command line starts it; inside a console there is one already."""
+
+from __future__ import annotations
+
+from sparkconsole.errors import Refused
+from sparkconsole.model.answer import Answer
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here
+
+
+@verb("web")
+async def web(session: Here, *, port: int = 8000, host: str = "127.0.0.1") -> Answer:
+    """Open the console to a browser on this machine; it prints an address with a token.
+
+    Parameters
+    ----------
+    port
+        Where it listens.
+    host
+        127.0.0.1; from elsewhere use ssh -L.
+    """
+    raise Refused("a console is open already", hint=f"on the command line: sparkconsole web --port {port}")
