@@ -21,6 +21,8 @@ from sparkconsole.model.fabric import Fabric, Gid, Hca, Netdev
 from sparkconsole.model.facts import DockerStanding, Gpu, GpuProcess, Memory, NodeFacts
 from sparkconsole.model.site import Found, Site
 from sparkconsole.model.telemetry import Flow, Reading
+from sparkconsole.tui.show.meaning import Meaning
+from sparkconsole.tui.show.node import Scene
 from tests.tui.harness import app_of, console, seen
 
 NOW_S = 100_000.0
@@ -244,6 +246,15 @@ def hostile(store: Store, names: Iterable[str]) -> None:
         )  # fmt: skip
     store.serve(model=HOSTILE, detail=HOSTILE, stage=HOSTILE)
     store.tell(Event(WALL, HOSTILE, HOSTILE, HOSTILE))
+
+
+def scene(store: Store, **more: object) -> Scene:
+    """What its looks mean, now."""
+    meaning = Meaning()
+    meaning.sample(cluster(len(store.nodes)), store.nodes, NOW_S)
+    known = {"networks": meaning.networks, "warnings": meaning.warnings, "histories": store.histories}
+    alone = len(store.nodes) == 1
+    return Scene(NOW_S, WALL, alone=alone, **{**known, **more})  # type: ignore[arg-type]
 
 
 class Unwatched:

@@ -13,7 +13,7 @@ from sparkconsole.model.fabric import NodeNetwork
 
 QUIET = {"reachable", "memory", "disk", "gpu"}
 """The newest reading says these better."""
-FEW, PAUSE_S = 8, 5.0
+FEW, PAUSE_S = 8, 15.0
 
 
 class Meaning:

@@ -60,6 +60,7 @@ class ClusterView(NodeDeeds, View):
         self._meaning = Meaning()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
+        self._at_s, self._seen = 0.0, -1
         self._zoomed: Widget | None = None
         self._drawn: tuple[Any, ...] = ()
 
@@ -82,7 +83,7 @@ class ClusterView(NodeDeeds, View):
         scene = self.scene()
         pulse = int(scene.now_s) if self._ticking(scene) else int(scene.now_s // 60)
         now = (
-            self.console.store.version, pulse, size, board.cursor, frozenset(board.marked),
+            self._version(scene.now_s), pulse, size, board.cursor, frozenset(board.marked),
             self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None,
         )  # fmt: skip
         if now != self._drawn:
@@ -90,6 +91,13 @@ class ClusterView(NodeDeeds, View):
             nodes = len(self.console.store.nodes)
             self._place(show.arrange(size.width, size.height, nodes, self._forced))
             self._draw(scene)
+
+    def _version(self, now_s: float) -> int:
+        """The store's; of many nodes once a second, which is as often as each of them says something."""
+        many = len(self.console.store.nodes) >= show.GRID
+        if not many or not 0 <= now_s - self._at_s < 1.0:
+            self._at_s, self._seen = now_s, self.console.store.version
+        return self._seen
 
     def scene(self) -> Scene:
         """Time and meaning of everything shown now."""
@@ -231,6 +239,11 @@ class ClusterView(NodeDeeds, View):
         """Without nodes only what is not about nodes."""
         every = super().keys_here()
         return every if self.console.store.nodes else tuple(k for k in every if k not in self.KEYS)
+
+    def refresh_now(self) -> None:
+        """Everything anew, whatever was seen before."""
+        self._at_s = 0.0
+        super().refresh_now()
 
     def selected_nodes(self) -> tuple[str, ...]:
         """The marked nodes, else the one under the cursor."""
