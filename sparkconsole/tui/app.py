@@ -150,12 +150,12 @@ class Console(App[SparkError | None]):
         return self.clock.now().astimezone()
 
     def _sample(self) -> None:
-        if isinstance(self.screen, View):
+        if isinstance(self.screen, View) and self.screen.ready:
             self.screen.sample_chrome()
             self.screen.sample()
 
     def _sample_logs(self) -> None:
-        if isinstance(self.screen, View):
+        if isinstance(self.screen, View) and self.screen.ready:
             self.screen.sample_logs()
 
     def _choose_theme(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -265,3 +266,19 @@ async def test_text_of_machines_is_never_markup(size: tuple[int, int]) -> None:
             assert "\x1b" not in await drawn(pilot)
         view._shown = {**KEPT[0], "model": HOSTILE, "when": HOSTILE}
         assert "\x1b" not in await drawn(pilot)
+
+
+@pytest.mark.parametrize("name", ["serve", "bench"])
+async def test_a_view_is_not_sampled_before_it_has_its_parts(name: str) -> None:
+    async with console(nodes=2) as pilot:
+        app = app_of(pilot)
+        await app.opened.wait()
+        app.call_later(app.run_action, f"app.view({name!r})")
+        for _ in range(3000):
+            app._sample()
+            app._sample_logs()
+            if name == app.view.NAME and app.view.is_mounted:
+                break
+            await asyncio.sleep(0)
+        assert name == app.view.NAME
+        await drawn(pilot)

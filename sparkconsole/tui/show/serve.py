@@ -98,9 +98,9 @@ def _stored(server: ServerState, since: float | None, remedy: str) -> Standing:
 
 
 def _loading(server: ServerState, start: Start) -> Standing:
-    """Whichever has come further."""
+    """Whichever has come further; the store reads every line, so it says more of the same stage."""
     stored = server.stage if server.phase is ServerPhase.LOADING else ""
-    further = place(stored) > place(start.stage)
+    further = bool(stored) and place(stored) >= place(start.stage)
     stage, done, detail = (
         (stored, server.percent, server.detail) if further else (start.stage, start.percent, start.detail)
     )

@@ -257,7 +257,7 @@ class ServeView(View):
 
     def _nothing(self, width: int) -> list[Text]:
         """The empty state says what to press."""
-        how = filling.how(len(self.console.store.nodes), read_only=self.console.options.read_only)
+        how = filling.how(self.console.store, self.container, read_only=self.console.options.read_only)
         return [
             Text(line, no_wrap=True, end="")
             for line in (*folded(how, width), *folded(self._models_said, width))

@@ -200,10 +200,13 @@ def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> 
     return told + (f"; could not be asked: {_names(unasked)}" if unasked else "")
 
 
-def how(nodes: int, *, read_only: bool) -> str:
+def how(store: Store, container: str, *, read_only: bool) -> str:
     """The empty state says what to press."""
-    if not nodes:
+    if not store.nodes:
         return "There are no nodes yet. Type  :node add ADDRESS  or  :node scan"
+    head = next(iter(store.nodes.values()))
+    if head.containers is not None and not any(c.name == container and c.running for c in head.containers):
+        return f"No container {container} runs on {head.name} that could serve a model: 4 launches them."
     if read_only:
         return "This console is read-only: it shows what is served, and starts nothing."
     return "tab goes to the model, ↑ ↓ walk through what is there, V serves it. o: presets and recent starts."
