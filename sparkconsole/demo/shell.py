@@ -138,14 +138,32 @@ class Sampled(_Pretend):
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
         self._shell, self._argv, self._told = shell, argv, False
         self._period = float(argv[argv.index("sampler") + 1])
+        self._ended = asyncio.Event()
 
     async def read(self, size: int = 65536) -> bytes:
-        """The next line."""
+        """The next line; nothing once its input ended."""
         if self._told:
-            await self._shell.machine.clock.sleep(self._period)
+            await self._next()
+        if self._ended.is_set():
+            return b""
         self._told = True
         self._shell.require_life()
         return f"{sample_line(self._shell.machine)}\n".encode()
+
+    async def _next(self) -> None:
+        waits = {
+            asyncio.ensure_future(self._shell.machine.clock.sleep(self._period)),
+            asyncio.ensure_future(self._ended.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in waits:
+                waiting.cancel()
+
+    async def close_input(self) -> None:
+        """That is how it is ended."""
+        self._ended.set()
 
     async def wait(self) -> Completed:
         """It never ends by itself."""

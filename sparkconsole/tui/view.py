@@ -24,6 +24,8 @@ class View(Screen[None]):
     TAB: ClassVar[str] = ""
     """The view whose page this is; empty: it is a view of its own."""
     KEYS: ClassVar[tuple[Key, ...]] = ()
+    ready: bool = False
+    """Everything in it is mounted: it can be drawn."""
     HORIZONTAL_BREAKPOINTS = [(0, "-thin"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]  # noqa: RUF012
 
@@ -97,7 +99,12 @@ class View(Screen[None]):
 
     def on_mount(self) -> None:
         """Draws at once what is known."""
-        self.call_after_refresh(self.refresh_now)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Widgets within widgets are there now; before that there is nothing to draw into."""
+        self.ready = True
+        self.refresh_now()
 
     def on_screen_resume(self) -> None:
         """Draws at once what happened meanwhile."""
@@ -105,7 +112,7 @@ class View(Screen[None]):
 
     def refresh_now(self) -> None:
         """One sample of everything, chrome included."""
-        if not self.is_mounted:
+        if not (self.ready and self.is_mounted):
             return
         self.sample_chrome()
         self.sample()
