@@ -150,7 +150,7 @@ async def _serve_and_measure(desk: Desk) -> None:
     await desk.type("bench run --num-prompts 24 --input-len 64 --output-len 32 --max-concurrency 4")
     bench = await desk.done("bench", "run", timeout_s=400)
     assert bench.answer is not None
-    assert bench.answer.data["completed"] == 24
+    assert bench.answer.data["result"]["completed"] == 24
 
 
 async def _restart_the_worker(desk: Desk) -> None:

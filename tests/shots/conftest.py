@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from pytest_textual_snapshot import SVGImageExtension
 
 from tests.conftest import ROOT
 
 
-@pytest.fixture(autouse=True)
-def _published(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`screenshots/NAME.svg`, NAME being the test's parameter."""
+def _dirname(cls: Any, *, test_location: Any) -> str:
+    return str(ROOT / "screenshots")
 
-    def dirname(cls: Any, *, test_location: Any) -> str:
-        return str(ROOT / "screenshots")
 
-    def snapshot_name(cls: Any, *, test_location: Any, index: Any = 0) -> str:
-        return str(test_location.nodename).partition("[")[2].rstrip("]")
+def _name(cls: Any, *, test_location: Any, index: Any = 0) -> str:
+    """NAME of `screenshots/NAME.svg` is the test's parameter."""
+    return str(test_location.nodename).partition("[")[2].rstrip("]")
 
-    monkeypatch.setattr(SVGImageExtension, "dirname", classmethod(dirname))
-    monkeypatch.setattr(SVGImageExtension, "get_snapshot_name", classmethod(snapshot_name))
+
+# They are written when the session ends, so that a fixture would be gone by then; nobody else uses them.
+SVGImageExtension.dirname = classmethod(_dirname)
+SVGImageExtension.get_snapshot_name = classmethod(_name)

@@ -54,14 +54,19 @@ async def scene(
     """
     clock = StillClock()
     async with console(nodes=nodes, size=size, time=clock, **options) as pilot:
-        await pilot.pause()
-        await soon(app_of(pilot).opened.is_set, "the session is open")
-        await clock.advance(3)
-        for line in STORY[: SCENES.index(name)]:
-            await say(pilot, clock, line)
-        await clock.advance(5)
-        await seen(pilot)
+        await play(pilot, clock, name)
         yield pilot, clock
+
+
+async def play(pilot: Pilot[Any], clock: StillClock, name: str) -> None:
+    """Goes from the idle cluster to that scene."""
+    await pilot.pause()
+    await soon(app_of(pilot).opened.is_set, "the session is open")
+    await clock.advance(3)
+    for line in STORY[: SCENES.index(name)]:
+        await say(pilot, clock, line)
+    await clock.advance(5)
+    await seen(pilot)
 
 
 async def say(pilot: Pilot[Any], clock: StillClock, line: str, most_s: float = 300) -> None:
