@@ -41,7 +41,8 @@ class DoctorView(View):
     DEFAULT_CSS = """
     DoctorView #checks { height: 1fr; }
     DoctorView #evidence { height: 6; }
-    DoctorView.-tall #evidence { height: 40%; }
+    DoctorView.-tall #checks { height: 16; }
+    DoctorView.-tall #evidence { height: 1fr; }
     DoctorView #evidence Told { height: 1fr; }
     """
 
@@ -79,18 +80,14 @@ class DoctorView(View):
         """Asks when other nodes are ours than were asked; draws what changed."""
         if self._asked_for() != tuple(self.console.store.nodes) and not self._asking:
             self._ask()
-        drawn = (
-            self._answer,
-            self._wrong,
-            self._asking,
-            self._ignored,
-            self.table.size,
-            self.table.cursor_key,
-        )
-        drawn = (*drawn, self.size, tuple(self.console.store.nodes))
+        drawn = self._seen()
         if drawn != self._drawn:
             self._drawn = drawn
             self._draw()
+
+    def _seen(self) -> tuple[Any, ...]:
+        asked = (self._answer, self._wrong, self._asking, self._ignored)
+        return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
 
     def _asked_for(self) -> tuple[str, ...]:
         return self._of if self._answer or self._wrong else ()
@@ -151,7 +148,14 @@ class DoctorView(View):
         if self._wrong is not None and not self._asking:
             told.tell(_error(self._wrong, width))
         else:
-            told.tell(show.evidence(self.row, width) if self.row else [])
+            told.tell(self._told(self.row, width) if self.row else [])
+
+    def _told(self, row: CheckRow, width: int) -> list[Text]:
+        """Where there is room, also why it is checked."""
+        if not self.has_class("-tall"):
+            return show.evidence(row, width)
+        why = [Text(line, "$muted") for line in folded(show.WHY.get(row.check, ""), width)]
+        return [*why, Text(), *show.evidence(row, width)]
 
     def on_sheet_table_row_highlighted(self, event: SheetTable.RowHighlighted) -> None:
         """The evidence is of the check under the cursor."""
