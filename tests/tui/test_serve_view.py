@@ -17,7 +17,7 @@ from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.views.serve import ServeView
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.work import Task, TaskState
-from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, seen
+from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, MODEL, filled
 
@@ -191,10 +191,7 @@ async def test_text_of_machines_is_never_markup(size: tuple[int, int]) -> None:
 
 
 async def test_a_model_is_served_from_the_keys_alone() -> None:
-    async with console(nodes=2, yes="") as pilot:
-        app = app_of(pilot)
-        for words in ("image build", "image copy --to all", "launch"):
-            await agreed(pilot, words)
+    async with scene("launched") as (pilot, clock):
         await pilot.press("5")
         await seen(pilot, lambda t: "every node's cache" in t)
         await pilot.press("tab", "down", "escape", "V")
@@ -202,23 +199,12 @@ async def test_a_model_is_served_from_the_keys_alone() -> None:
         assert "docker exec vllm_node" in " ".join(text.split())
         await pilot.press("tab", "enter")
         await seen(pilot, lambda t: "▶ loading" in t)
-        await seen(pilot, lambda t: "✔ engine" in t, tries=2000)
-        await seen(pilot, lambda t: "● ready" in t, tries=4000)
-        assert app.view.NAME == "serve"
-
-
-async def agreed(pilot: Pilot[Any], words: str) -> None:
-    """Says words and agrees to their plan, and waits for their end."""
-    app = app_of(pilot)
-    await app.opened.wait()
-    assert app.work is not None
-    before = len(app.work.tasks)
-    assert app.command(words) == ""
-    await seen(pilot, lambda t: "Go on" in t)
-    app.screen.query_one("#go").press()  # type: ignore[attr-defined]
-    for _ in range(4000):
-        await pilot.pause(0.01)
-        if len(app.work.tasks) > before and not app.work.running:
-            break
-    assert app.work.tasks[-1].state is TaskState.DONE, app.work.tasks[-1].error
-    app.clear_notifications()
+        for word in ("✔ engine", "✔ weights", "● ready"):
+            for _ in range(60):
+                await clock.advance(1)
+                app_of(pilot).view.refresh_now()
+                await pilot.pause()
+                if word in screen_text(pilot):
+                    break
+            assert word in screen_text(pilot)
+        assert "url http://" in screen_text(pilot)

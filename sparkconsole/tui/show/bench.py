@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,10 +103,17 @@ def _plain(text: object) -> str:
 
 def course(rates: Sequence[float | None], width: int, height: int) -> list[Text]:
     """Tokens a second from the beginning of the run on, over the whole width; nothing before a reading."""
-    if not any(rate is not None for rate in rates):
+    peak = max((rate for rate in rates if rate is not None), default=None)
+    if peak is None:
         return []
     each = max(1, (width - SCALE - 1) // len(rates))
-    return area([rate for rate in rates for _ in range(each)], width, height)
+    return area([rate for rate in rates for _ in range(each)], width, height, high=_top(peak))
+
+
+def _top(peak: float) -> float:
+    """A round number above the peak, near enough that the chart fills its room."""
+    power = 10 ** math.floor(math.log10(peak)) if peak > 0 else 1
+    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= peak)
 
 
 def _row(cells: Sequence[str], style: str) -> Text:

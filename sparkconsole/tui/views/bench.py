@@ -178,7 +178,7 @@ class BenchView(View):
         self.set_class(running, "-running")
         self.set_class(not running and (result is not None or self._failed(task)), "-done")
         self.set_class(any(show.spread(k, result or {}) for k in SPREADS), "-spread")
-        self.set_class(bool(self._rates), "-rated")
+        self.set_class(bool(self._rates) and self._shown is None, "-rated")
         self._draw_command()
         self._draw_now(task, running, result)
         self._draw_rate()
@@ -255,7 +255,8 @@ class BenchView(View):
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", Told)
         told = [r for r in self._rates if r is not None]
-        now = f"now {tokens(told[-1])} · peak {tokens(max(told))}" if told else "no reading yet"
+        last = f"now {tokens(told[-1])} · " if told and self._was_running else ""
+        now = f"{last}peak {tokens(max(told))}" if told else "no reading yet"
         pane.border_title = f"output · {now}"
         pane.draw(partial(show.course, tuple(self._rates)))
 
