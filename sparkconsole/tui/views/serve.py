@@ -305,8 +305,7 @@ class ServeView(View):
         self._drawn = ()
 
     def _port(self) -> int:
-        server = self.console.store.server
-        return server.port
+        return self.console.store.server.port
 
     # --- doing
 
