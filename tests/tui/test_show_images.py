@@ -247,7 +247,7 @@ def test_each_receiver_has_a_line_of_its_own_and_a_failed_one_its_reason() -> No
     text = [line.plain.rstrip() for line in work.copy_text(list(lines.values()), 44)]
     assert text[0] == "✖ d load: no space left on device"[:44] or text[1].startswith("✖ d load: no space")
     running = next(line for line in text if line.startswith("▶ b"))
-    assert "50 %  1.1 GB/s  00:09" in running
+    assert "50 %  00:09  1.1 GB/s" in running
     assert "○ c waiting" in text
 
 

@@ -20,7 +20,8 @@ from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Remark
 from sparkconsole.model.text import hours
 from sparkconsole.tui.show.bars import UNKNOWN, bar_text, binary_size, rate
-from sparkconsole.tui.show.frame import filled, joined, plain, said
+from sparkconsole.tui.show.folding import folded
+from sparkconsole.tui.show.frame import filled, fitting, joined, plain, said
 from sparkconsole.tui.show.images import Cell, ImageRow
 
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "cancelled": "○", "": "○"}
@@ -75,7 +76,8 @@ def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, no
 
 def plan_preview(words: Sequence[str], plan: Plan) -> Preview:
     """The commands of a plan that a node was asked for; scripts as their arguments, they fill pages."""
-    commands = tuple(short_command(s.argv) for s in plan.steps if s.job or not s.stdin)
+    jobs = [s for s in plan.steps if s.job] or plan.steps
+    commands = tuple(short_command(s.argv) for s in jobs)
     return Preview(tuple(words), commands, notes=plan.notes)
 
 
@@ -217,7 +219,16 @@ def copy_text(lines: Sequence[CopyLine], width: int) -> list[Text]:
     order = {"failed": 0, "running": 1, "": 2, "done": 3}
     ranked = sorted(lines, key=lambda line: order[line.state])
     named = min(max((cell_len(plain(line.host)) for line in lines), default=0), 20, width // 3)
-    return [_copy_line(line, named, width) for line in ranked]
+    return [text for line in ranked for text in _copy_lines(line, named, width)]
+
+
+def _copy_lines(line: CopyLine, named: int, width: int) -> list[Text]:
+    """A reason takes as many lines as it needs, three at most."""
+    if line.state != "failed" or width < 30:
+        return [_copy_line(line, named, width)]
+    first, *more = folded(line.why, width - named - 3) or ["failed"]
+    rest = [filled(Text(f"{'':{named + 3}}{told}", "$node-lost"), width) for told in more[:2]]
+    return [_copy_line(replace(line, why=first), named, width), *rest]
 
 
 def _copy_line(line: CopyLine, named: int, width: int) -> Text:
@@ -237,16 +248,13 @@ def _copy_line(line: CopyLine, named: int, width: int) -> Text:
 
 
 def _travelling(advance: Advance, room: int) -> Text:
-    """`▕███   ▏ 51 %  1.1 GB/s  9s`, more when there is room."""
+    """`▕███   ▏ 51 %  00:09  1.1 GB/s`, less or more as there is room."""
     share = advance.done / advance.total if advance.total else None
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
-    parts = [percent, rate(advance.rate_per_s)]
-    if advance.eta_s is not None:
-        left = hours(advance.eta_s)
-        parts.append(f"{left} left" if room >= 56 else left.removeprefix("00:"))
+    left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
+    told = fitting((percent, left, rate(advance.rate_per_s)), room).plain
     if room >= 70:
-        parts.insert(1, f"{binary_size(advance.done)} of {binary_size(advance.total)}")
-    told = "  ".join(parts)
+        told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
     wide = min(max(room - len(told) - 1, 0), 40)
     return joined([bar_text(share, wide) if wide >= 6 else "", told], " ")
 
@@ -279,13 +287,15 @@ def last_lines(lines: Sequence[str], width: int, height: int) -> list[Text]:
     return [filled(said(line), width) for line in lines[-height:]] if height > 0 else []
 
 
-def ending(state: str, title: str, elapsed_s: float, error: SparkError | None) -> list[Text]:
-    """How a piece of work stands, in one line, and why it failed, in others."""
+def ending(
+    state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
+) -> list[Text]:
+    """How a piece of work stands, in one line, and why it failed, in others, folded to `width`."""
     lines = [said(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
     if error is not None:
-        lines.append(said(f"✖ {error.node + ': ' if error.node else ''}{error.cause}", "$node-lost"))
-        if error.hint:
-            lines.append(said(f"→ {error.hint}", "$node-warn"))
+        where = f"{error.node}: " if error.node else ""
+        lines += [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
+        lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}" if error.hint else "", width)]
     return lines
 
 

@@ -131,14 +131,21 @@ def heads(names: Sequence[str], width: int) -> tuple[str, ...]:
         told = tuple(ends)
     else:
         told = short_names(names, 8 if len(names) < 3 else 4)
-    return told if sum(len(h) + 2 for h in told) <= width - NAMED else ()
+    return told if sum(len(h) + gap(told, width) for h in told) <= width - NAMED else ()
+
+
+def gap(told: Sequence[str], width: int) -> int:
+    """Cells between two of them."""
+    return 1 if len(told) > 4 and width < 100 else 2
 
 
 def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
     """The columns of the matrix: a column per node, else a sign per node, else how many have it."""
     told = heads(names, width)
     if told:
-        nodes = Column("nodes", "  ".join(told), width=sum(len(h) + 2 for h in told) - 2)
+        between = gap(told, width)
+        wide = sum(len(h) + between for h in told) - between
+        nodes = Column("nodes", (" " * between).join(told), width=wide)
     else:
         nodes = Column("nodes", "NODES", width=len(names) if width - len(names) > NAMED + 20 else COUNTED)
     return (
@@ -152,14 +159,14 @@ def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
 
 
 def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> Row:
-    """One image; `told`: the heads of its nodes, `width`: the cells of the column without heads."""
+    """One image; `told`: the heads of its nodes, `width`: the cells of their column."""
     image = row.image
     cells: tuple[Text | str, ...] = (
         Text(row.name, "bold"),
         image.short[:7],
         version(image) or UNKNOWN,
         built_age(image, now),
-        _under(row, told) if told else marks(row, width),
+        _under(row, told, width) if told else marks(row, width),
         binary_size(image.size_bytes),
     )
     order = (row.tag, image.short, version(image) or None, _created(image), len(row.nodes(Cell.SAME)))
@@ -173,10 +180,11 @@ def _created(image: ImageIdentity) -> float | None:
         return None
 
 
-def _under(row: ImageRow, told: Sequence[str]) -> Text:
+def _under(row: ImageRow, told: Sequence[str], width: int) -> Text:
     """Each sign under the head of its node."""
     signs = [filled(mark(c), cell_len(h)) for c, h in zip(row.cells.values(), told, strict=False)]
-    return Text("  ").join(signs)
+    between = (width - sum(map(cell_len, told))) // max(1, len(told) - 1)
+    return Text(" " * between).join(signs)
 
 
 def mark(cell: Cell) -> Text:

@@ -59,6 +59,10 @@ class ImagesView(View):
     ImagesView #build { width: 3fr; }
     ImagesView #copy { width: 2fr; }
     ImagesView.-copying #copy { width: 3fr; }
+    ImagesView.-copying #build { width: 2fr; }
+    ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
+    ImagesView.-narrow.-copying #build Form { grid-size: 1; }
+    ImagesView.-narrow.-copying #build FormLine.-long { column-span: 1; }
     ImagesView .progress { display: none; height: auto; max-height: 6; }
     ImagesView WorkPane LogView { display: none; height: 1fr; }
     ImagesView .-working .progress, ImagesView .-working LogView { display: block; }
@@ -127,8 +131,7 @@ class ImagesView(View):
         """Draws what changed."""
         if not self.query(CopyPane):
             return
-        self.build.follow(self._newest(JobKind.BUILD))
-        self.copy_to.follow(self._newest(JobKind.COPY))
+        self._follow()
         seen = self._seen()
         if seen == self._drawn:
             return
@@ -136,6 +139,12 @@ class ImagesView(View):
         self._draw_matrix()
         self._draw_panes()
         self._draw_preview()
+
+    def _follow(self) -> None:
+        """The newest build and the newest copy; one that ended gives way to a new other one."""
+        for pane, other in ((self.build, self.copy_to), (self.copy_to, self.build)):
+            if pane.follow(self._newest(pane.KIND)) and other.over:
+                other.turn()
 
     def _seen(self) -> tuple[Any, ...]:
         tasks = [p.shown for p in (self.build, self.copy_to) if p.shown]
@@ -176,7 +185,9 @@ class ImagesView(View):
         rows = show.image_rows(nodes, self.image)
         self._rows = {row.tag: row for row in rows}
         told, wide = show.heads(names, max(width, 30)), columns[4].width or 0
-        self.matrix.empty = show.matrix_state(nodes)
+        if (empty := show.matrix_state(nodes)) != self.matrix.empty:
+            self.matrix.empty = empty
+            self.matrix.refresh()
         self.matrix.show(show.table_row(row, told, wide, self.console.clock.now()) for row in rows)
         self._draw_standing()
 
@@ -196,6 +207,7 @@ class ImagesView(View):
         title = f"copy {row.name} · {amount}" if row and not pane.showing else "copy"
         pane.border_title = title.replace("[", r"\[")
         self.set_class(pane.showing and not self.build.showing, "-copying")
+        self.set_class(pane.showing and self.build.showing, "-both")
         for each in (self.build, pane):
             each.sample()
 
@@ -205,7 +217,10 @@ class ImagesView(View):
         return any(w.group == "words" and w.is_running for w in self.app.workers)
 
     def preview(self) -> image_work.Preview:
-        """What B, or where a copy is being filled in C, would run."""
+        """What B, or where a copy is being filled in C, would run; or what runs."""
+        pane = self.copy_to if self._kind is JobKind.COPY else self.build
+        if (running := pane.preview) is not None:
+            return running
         try:
             if self._kind is JobKind.COPY:
                 words = self.copy_to.words(self.row.name if self.row else "")
@@ -226,7 +241,8 @@ class ImagesView(View):
         else:
             lines = image_work.preview_lines(preview, width, height)
         told.tell(lines)
-        if self._kind is JobKind.COPY and preview.words and preview.words != self._planned.words:
+        copying = self._kind is JobKind.COPY and not self.copy_to.showing
+        if copying and preview.words and preview.words != self._planned.words:
             self._settle()
 
     def _settle(self) -> None:
@@ -292,7 +308,7 @@ class ImagesView(View):
         if self.focused is not None and self.focused is not self.matrix:
             self.matrix.focus()
             return True
-        ended = [p for p in (self.build, self.copy_to) if p.showing and p.shown and not p.shown.running]
+        ended = [p for p in (self.build, self.copy_to) if p.over]
         for pane in ended:
             pane.turn()
         self.sample()

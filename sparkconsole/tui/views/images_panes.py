@@ -81,13 +81,26 @@ class WorkPane(Vertical):
         """The work is shown, and not the form."""
         return self.has_class("-working")
 
-    def follow(self, task: Task | None) -> None:
-        """Shows that work from now on, once for each."""
+    def follow(self, task: Task | None) -> bool:
+        """Shows that work from now on, once for each; True when it is a new one."""
         if task is self.shown:
-            return
+            return False
         self.shown = task
         self.set_class(task is not None, "-working")
         self.query_one(LogView).show_ring(task.output if task else LineRing())
+        return True
+
+    @property
+    def preview(self) -> show.Preview | None:
+        """What runs, while that is shown."""
+        if self.shown is None or self.shown.plan is None or not self.showing:
+            return None
+        return show.plan_preview(self.shown.words, self.shown.plan)
+
+    @property
+    def over(self) -> bool:
+        """What is shown has ended."""
+        return self.showing and self.shown is not None and not self.shown.running
 
     def turn(self) -> bool:
         """From the work to the form and back; False when there was no work."""
@@ -120,7 +133,7 @@ class WorkPane(Vertical):
         lines = self.progress(width)
         if not self.shown.running:
             now = self.shown
-            ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error)
+            ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
             lines = [*ended[1:], *lines]
         told.tell(lines or [Text("starts …", "$muted")])
 
@@ -266,6 +279,10 @@ class Targets(SheetTable):
         box = ("[x]" if target.node in self._chosen else "[ ]") if target.open else " – "
         style = "" if target.open else "$node-lost" if target.mark == "✖" else "$muted"
         return Row(target.node, (box, plain(target.node), Text(f"{target.mark} {target.why}", style)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Space turns a box here."""
+        return True if action == "mark" else super().check_action(action, parameters)
 
     def action_mark(self) -> None:
         """`space`"""

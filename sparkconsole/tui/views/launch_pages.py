@@ -75,7 +75,6 @@ class Page(Vertical):
         """Long fields take a line each."""
         for line in self.query(FormLine):
             line.set_class(line.field.name in LONG, "-long")
-            line.add_class(f"-{line.field.name}")
 
     def hint(self, name: str, text: str) -> None:
         """What stands in an empty field."""
@@ -235,7 +234,8 @@ class Board(Vertical):
         panel.border_subtitle = _board_keys(task)
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hours(task.elapsed_s)}", "$muted")
-        more = ending(task.state.value, "", 0, task.error)[1:] if failed else []
+        width = max(30, self.query_one("#join").size.width)
+        more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
         if task.state is TaskState.DONE:
             more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
         self.query_one(".note", Told).tell([first, *more])
