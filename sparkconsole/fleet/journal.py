@@ -107,17 +107,16 @@ class Journal:
 
     def find(self, id_prefix: str) -> Run:
         """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""
-        runs = self.runs()
-        by_id = {run.id: run for run in runs}
-        if id_prefix in by_id:
-            return by_id[id_prefix]
         if not id_prefix:
             raise WrongUsage("an empty id names no run", hint="list them: sparkconsole runs list")
-        hits = [i for i in by_id if i.startswith(id_prefix)] or [
-            i for i in by_id if i.endswith(f"-{id_prefix}")
-        ]
+        by_id = sorted((path.stem for path in self.folder.glob("*.json")), reverse=True)
+        hits = (
+            [i for i in by_id if i == id_prefix]
+            or [i for i in by_id if i.startswith(id_prefix)]
+            or [i for i in by_id if i.endswith(f"-{id_prefix}")]
+        )
         if len(hits) == 1:
-            return by_id[hits[0]]
+            return self._found(hits[0])
         if hits:
             raise WrongUsage(
                 f"{id_prefix!r} could be {len(hits)} runs", hint=f"one of: {', '.join(hits[:5])}"
@@ -125,6 +124,13 @@ class Journal:
         near = difflib.get_close_matches(id_prefix, by_id, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "list them: sparkconsole runs list"
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
+
+    def _found(self, name: str) -> Run:
+        path = self.folder / f"{name}.json"
+        try:
+            return self.standing(_read(path))
+        except (OSError, ValidationError) as error:
+            raise WrongUsage(f"{path} cannot be read", hint="it is torn, or of another version") from error
 
     def append_output(self, run: Run, line: str) -> None:
         """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""

@@ -203,7 +203,7 @@ class Work:
             return None
         if session.options.dry_run:
             return None
-        task = self._task(request.words, session, deed.plan)
+        task = self._task(deed.words or request.words, session, deed.plan)
         self._start(task, lambda t: _carry(t, session, request, deed))
         if shown:
             self._face.show_task(task)

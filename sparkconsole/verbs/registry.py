@@ -37,6 +37,7 @@ MODULES = (
     "execute",
     "logs",
     "runs",
+    "runs_again",
     "wait",
     "config",
     "demo",

@@ -17,7 +17,8 @@ async def carry(session: Session, words: Sequence[str], deed: Deed, report: Repo
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
     """
-    session.run = began = session.journal.begin(words, session.cluster.name, deed.plan.as_data())
+    said = deed.words or words
+    session.run = began = session.journal.begin(said, session.cluster.name, deed.plan.as_data())
     keep = _keeping(session, report)
     try:
         answer = await deed.carry(keep)

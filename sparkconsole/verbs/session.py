@@ -49,3 +49,5 @@ class Deed:
 
     plan: Plan
     carry: Callable[[Report], Awaitable[Answer]]
+    words: tuple[str, ...] = ()
+    """What the journal keeps as said, where that is not what was said (`runs again`)."""

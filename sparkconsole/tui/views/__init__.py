@@ -17,6 +17,7 @@ PAGES = {
     "bench": "BenchView",
     "doctor": "DoctorView",
     "runs": "RunsView",
+    "run": "RunView",
 }
 
 
