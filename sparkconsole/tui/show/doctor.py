@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
@@ -70,7 +71,7 @@ def columns(nodes: Sequence[str], width: int) -> tuple[Column, ...]:
     last = Column("found", "FOUND", min=FOUND_LEAST, grow=True)
     room = width - CHECK_WIDTH - FOUND_LEAST - 4
     if len(nodes) * (CELL + 2) <= room:
-        return (first, *(Column(n, h, width=CELL) for n, h in heads(nodes).items()), last)
+        return (first, *(Column(n, h, width=CELL) for n, h in heads(tuple(nodes)).items()), last)
     wide = len(nodes) if len(nodes) <= room else min(24, room)
     return (first, Column("nodes", "NODES", width=wide), last)
 
@@ -136,9 +137,10 @@ def _where(nodes: Sequence[str], every: Mapping[str, Mark]) -> str:
     return f"{heads(tuple(every)).get(nodes[0], plain(nodes[0]))}: "
 
 
-def heads(nodes: Sequence[str]) -> dict[str, str]:
+@functools.lru_cache(maxsize=8)
+def heads(nodes: tuple[str, ...]) -> dict[str, str]:
     """What tells the nodes apart, in a few cells."""
-    return {n: s.lstrip("…") for n, s in zip(nodes, short_names(tuple(nodes), CELL + 1), strict=True)}
+    return {n: s.lstrip("…") for n, s in zip(nodes, short_names(nodes, CELL + 1), strict=True)}
 
 
 def evidence(row: CheckRow, width: int) -> list[Text]:

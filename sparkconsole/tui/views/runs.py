@@ -124,6 +124,8 @@ class RunsView(RunDeeds, View):
         finally:
             self._reading, self._known = False, True
         self.sample()
+        if self._filter:
+            self._read_more()
 
     def _read_more(self) -> None:
         """Older ones, when the list ends and the journal does not."""
@@ -185,10 +187,8 @@ class RunsView(RunDeeds, View):
         """Runs that have the text, in all of the journal."""
         self._filter = text
         self.table.filter(text)
-        if text and self._list is not None and self._most < self._list.total:
-            self._most = self._list.total
-            if not self._reading:
-                self._read()
+        if text:
+            self._read_more()
 
     def peel(self) -> bool:
         """Esc takes the marks off, then the filter."""
