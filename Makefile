@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint fast shots real bench testbed clean
+.PHONY: demo test lint fast pilot real bench testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -22,7 +22,7 @@ bench: $(READY)  ## what the console costs, each figure beside what one would ot
 	$(BIN)/python -m tests.bench.sixty_four
 	$(BIN)/python -m tests.bench.log_view
 
-test: lint fast shots $(if $(REAL),real)  ## the fast tier and the pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
+test: lint fast pilot $(if $(REAL),real)  ## the fast tier, the console and its pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -30,10 +30,10 @@ lint: $(READY)
 	$(BIN)/mypy
 
 fast: $(READY)
-	$(BIN)/pytest -m "not real and not shots" --numprocesses auto
+	$(BIN)/pytest -m "not real and not pilot and not shots" --numprocesses auto
 
-shots: $(READY)
-	$(BIN)/pytest -m shots --numprocesses auto
+pilot: $(READY)
+	$(BIN)/pytest -m "pilot or shots" --numprocesses auto
 
 real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(BIN)/pytest -m real --maxfail 3

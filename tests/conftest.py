@@ -7,6 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+OPENS = ("console", "scene", "over", "held", "served")
+"""What a module of tests/tui or tests/demo takes from its neighbours to open the whole console."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that open the whole console are a tier of their own: each takes a second or two."""
+    for item in items:
+        module = getattr(item, "module", None)
+        if item.path.parent.name in ("tui", "demo") and any(hasattr(module, name) for name in OPENS):
+            item.add_marker(pytest.mark.pilot)
 
 
 @pytest.fixture(autouse=True)

@@ -149,14 +149,20 @@ class Console(App[SparkError | None]):
         """The wall clock as the person reads it."""
         return self.clock.now().astimezone()
 
+    @property
+    def _drawn(self) -> View | None:
+        """The view that can be drawn right now; none below a dialog, or while the console closes."""
+        view = self.screen if self.is_running else None
+        return view if isinstance(view, View) and view.ready else None
+
     def _sample(self) -> None:
-        if isinstance(self.screen, View) and self.screen.ready:
-            self.screen.sample_chrome()
-            self.screen.sample()
+        if (view := self._drawn) is not None:
+            view.sample_chrome()
+            view.sample()
 
     def _sample_logs(self) -> None:
-        if isinstance(self.screen, View) and self.screen.ready:
-            self.screen.sample_logs()
+        if (view := self._drawn) is not None:
+            view.sample_logs()
 
     def _choose_theme(self) -> None:
         themes, wrong = load_themes()
