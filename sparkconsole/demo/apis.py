@@ -1,83 +1,103 @@
-"""The HTTP faces of a pretend Spark on one Unix socket: Docker's, Ray's and the server's."""
+"""The HTTP faces of a pretend Spark, a socket for each target: Docker's, Ray's and the server's."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from sparkconsole.demo.engine import PretendContainer
 from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import metrics
-from sparkconsole.demo.tools import container_log
 
+GARBAGE = "\x1b[31m[/x] 0xDEADBEEF \x00<html>"
+SLOW_S = 4.0
+RAY_PORT = 8265
 _POLL_S = 1.0
 
 
 class Apis:
-    """Serves one machine; `start` and `aclose` bound its life."""
+    """Serves one machine over one connection, `closed` once that is gone; `aclose` ends it."""
 
-    def __init__(self, machine: Machine, path: Path) -> None:
-        self.machine, self.path = machine, path
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application)
+    def __init__(self, machine: Machine, folder: Path, closed: Callable[[], bool]) -> None:
+        self.machine, self._folder, self._closed = machine, folder, closed
+        self._targets: dict[str, str] = {}
+        """What each socket of ours leads to."""
+        self._lock = asyncio.Lock()
+        self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
-        """Listens."""
-        await self._runner.setup()
-        await web.UnixSite(self._runner, str(self.path)).start()
+    async def socket(self, target: str) -> str:
+        """The path of the socket that leads there; also where nobody listens, as with SSH."""
+        async with self._lock:
+            if self._runner is None:
+                self._runner = await self._started()
+            path = next((p for p, t in self._targets.items() if t == target), "")
+            if not path:
+                path = str(self._folder / f"{len(self._targets)}.sock")
+                self._targets[path] = target
+                await web.UnixSite(self._runner, path).start()
+            return path
 
     async def aclose(self) -> None:
         """Stops listening."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _started(self) -> web.AppRunner:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        return runner
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        if not self.machine.on and request.transport is not None:
-            request.transport.abort()
-        path = re.sub(r"^/v1\.\d+/", "/", request.path)
-        if path.startswith("/api/"):
-            return self._ray()
-        if path == "/metrics" and self.machine.servers():
-            return web.Response(text=metrics(self.machine))
-        if path in ("/health", "/v1/models", "/v1/completions", "/metrics"):
-            return self._server(path)
-        if path.endswith("/logs") and request.query.get("follow") == "1":
-            return await self._followed(path.split("/")[2], request)
-        return self._docker(path, request)
+        if "slow" in self.machine.faults:
+            await self.machine.clock.sleep(SLOW_S)
+        if self._closed():
+            return _cut(request)
+        if "garbage" in self.machine.faults:
+            return web.Response(text=GARBAGE)
+        where = request.transport.get_extra_info("sockname") if request.transport else ""
+        target = self._targets.get(where, "")
+        if target.startswith("/"):
+            return await self._docker(re.sub(r"^/v1\.\d+/", "/", request.path), request)
+        port = int(target.rpartition(":")[2] or 0)
+        if port not in self.machine.listening():
+            return _cut(request)
+        return self._ray() if port == RAY_PORT else self._server(port, request.path)
 
-    async def _followed(self, name: str, request: web.Request) -> web.StreamResponse:
-        """A container's log from now on, until the container or the reader is gone."""
-        response = web.StreamResponse()
-        await response.prepare(request)
-        told = 0
-        while self.machine.on and name in self.machine.containers:
-            text = container_log(self.machine, name)
-            await response.write(text[told:].encode())
-            told = len(text)
-            await self.machine.clock.sleep(_POLL_S)
-        return response
+    # --- Ray and the server
 
     def _ray(self) -> web.Response:
-        if not self.machine.ray_head():
-            raise web.HTTPServiceUnavailable
-        rows = [_member(m) for m in self.machine.cluster.values() if m.in_ray()]
-        return web.json_response({"result": True, "data": {"result": {"total": len(rows), "result": rows}}})
+        members = [
+            _member(m, c) for m in self.machine.cluster.values() for c in m.containers.values() if c.in_ray
+        ]
+        return web.json_response(
+            {"result": True, "data": {"result": {"total": len(members), "result": members}}}
+        )
 
-    def _server(self, path: str) -> web.Response:
-        found = self.machine.servers()
-        if not found:
-            raise web.HTTPServiceUnavailable
-        _, model, _, name = found[0]
+    def _server(self, port: int, path: str) -> web.Response:
+        _, model, _, name = next(s for s in self.machine.servers() if s[2] == port)
+        if path == "/metrics":
+            return web.Response(text=metrics(self.machine))
         answers: dict[str, Any] = {
             "/health": {},
+            "/version": {"version": "0.32.0"},
             "/v1/models": {"data": [{"id": name, "root": model, "max_model_len": 4096}]},
             "/v1/completions": {"model": name, "choices": [{"text": " 1", "finish_reason": "length"}]},
         }
+        if path not in answers:
+            raise web.HTTPNotFound
         return web.json_response(answers[path])
 
-    def _docker(self, path: str, request: web.Request) -> web.Response:
+    # --- Docker
+
+    async def _docker(self, path: str, request: web.Request) -> web.StreamResponse:
         kind, _, rest = path.strip("/").partition("/")
         if kind == "version":
             return web.json_response({"ApiVersion": "1.44", "Version": "29.2.1"})
@@ -89,7 +109,7 @@ class Apis:
             return web.json_response(self._all(kind))
         name, _, what = rest.rpartition("/")
         if kind == "containers" and what == "logs" and name in self.machine.containers:
-            return web.Response(text=self._tail(name, request.query.get("tail", "all")))
+            return await self._log(self.machine.containers[name], request)
         found = self.machine.image(name) if kind == "images" else self.machine.container_json(name)
         if found is None:
             return web.json_response({"message": f"No such {kind[:-1]}: {name}"}, status=404)
@@ -98,21 +118,40 @@ class Apis:
     def _all(self, kind: str) -> list[dict[str, Any]]:
         if kind == "images":
             return list(self.machine.images.values())
-        found = (self.machine.container_json(n) for n in self.machine.containers)
-        return [{**c, "Names": [c["Name"]]} for c in found if c]
+        return [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
 
-    def _tail(self, name: str, tail: str) -> str:
-        lines = container_log(self.machine, name).splitlines(keepends=True)
-        return "".join(lines[-int(tail) :] if tail.isdigit() else lines)
+    async def _log(self, container: PretendContainer, request: web.Request) -> web.StreamResponse:
+        """What was asked for, and with `follow` what comes until the container or the reader is gone."""
+        tail, since = request.query.get("tail", "all"), float(request.query.get("since", 0))
+        seen = len(container.printed)
+        text = container_log(container, since=since, tail=int(tail) if tail.isdigit() else None)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(text.encode())
+        while request.query.get("follow") == "1" and container.running:
+            await self.machine.clock.sleep(_POLL_S)
+            if self._closed():
+                return _cut(request)
+            new, seen = len(container.printed) - seen, len(container.printed)
+            await response.write(container_log(container, tail=new).encode())
+        return response
 
 
-def _member(machine: Machine) -> dict[str, Any]:
+def _cut(request: web.Request) -> web.Response:
+    """Nobody is there: the connection ends without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _member(machine: Machine, container: PretendContainer) -> dict[str, Any]:
+    alive = container.running and machine.on
     return {
         "node_id": f"{machine.number:056x}",
         "node_ip": machine.address,
-        "is_head_node": machine.ray_head(),
-        "state": "ALIVE",
-        "state_message": None,
+        "is_head_node": container.ray_head,
+        "state": "ALIVE" if alive else "DEAD",
+        "state_message": None if alive else "Unexpected termination: health check failed (DEMO)",
         "node_name": machine.address,
         "resources_total": {"CPU": 20.0, "GPU": 1.0, "memory": 1e11},
     }

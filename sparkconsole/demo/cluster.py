@@ -25,7 +25,7 @@ class Pretend:
 
     async def connect(self, node: Node) -> Shell:
         """As SSH does; a machine without power is not there."""
-        machine = self.machines.get(node.name)
+        machine = self.machines.get(node.name) or self._at(node.address)
         if machine is None or not machine.on:
             raise Unreachable(
                 f"{node.address}: no route to host",
@@ -41,6 +41,17 @@ class Pretend:
             )
         return PretendShell(machine)
 
+    def unknown_key(self, name: str) -> str:
+        """The fingerprint that a machine shows and nobody trusts; empty: it is trusted."""
+        return KEY if name in self.machines and "key" in self.machines[name].faults else ""
+
+    def trust(self, name: str) -> None:
+        """A machine's key is believed from now on."""
+        self.machines[name].faults.pop("key", None)
+
+    def _at(self, address: str) -> Machine | None:
+        return next((m for m in self.machines.values() if address in m.addresses), None)
+
 
 def pretend(count: int, *, clock: Time | None = None) -> Pretend:
     """`count` pretend Sparks, switched on and idle. WrongUsage above 64."""
@@ -51,7 +62,5 @@ def pretend(count: int, *, clock: Time | None = None) -> Pretend:
     for number in range(1, count + 1):
         name = f"spark-{number:02}"
         machines[name] = Machine(name, number, time, machines)
-    nodes = tuple(
-        Node(name=m.name, address=f"10.77.0.{10 + m.number}", user="spark") for m in machines.values()
-    )
+    nodes = tuple(Node(name=m.name, address=m.addresses[2], user="spark") for m in machines.values())
     return Pretend(Cluster(name="demo", nodes=nodes), time, machines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from sparkconsole.demo.engine import with_other_layers
 from sparkconsole.demo.machine import Machine
 from sparkconsole.errors import WrongUsage
 
@@ -32,54 +33,76 @@ def inject(machine: Machine, kind: str) -> None:
     if kind not in KINDS:
         raise WrongUsage(f"there is no fault {kind!r}", hint=f"there are {', '.join(KINDS)}")
     machine.faults[kind] = machine.clock.monotonic()
+    if kind in _SAID:
+        machine.note(_SAID[kind])
     if kind in _AT_ONCE:
         _AT_ONCE[kind](machine)
 
 
 def clear(machine: Machine) -> tuple[str, ...]:
-    """Mends everything; a machine without power is switched on. What was wrong."""
+    """Mends everything; a machine without power is switched on. What was wrong.
+
+    What a fault ended does not start again by itself.
+    """
     kinds = tuple(machine.faults)
     for spell in machine.spells:
         if spell.kind == "hot":
             spell.stop(machine.clock.monotonic())
-    if not machine.on:
+    if "link-down" in kinds or "flap" in kinds:
+        machine.note("mlx5_core 0000:01:00.1 enp1s0f1np1: Link up")
+    machine.images.update(machine.true_images)
+    machine.true_images.clear()
+    if "lost" in kinds:
         machine.switch_on()
-    elif "key" in kinds:
-        machine.boots += 1
     machine.faults.clear()
     return kinds
 
 
-def _power_cut(machine: Machine) -> None:
-    machine.fall_silent()
+def _end(machine: Machine, exit_code: int, why: str, *, oom_killed: bool = False) -> None:
+    for container in machine.running():
+        machine.end_container(container.name, exit_code, oom_killed=oom_killed, why=why)
 
 
-def _container_ends(machine: Machine) -> None:
-    for name in list(machine.containers):
-        machine.remove(name)
+def _out_of_memory(machine: Machine) -> None:
+    _end(machine, 137, "", oom_killed=True)
 
 
-def _heat(machine: Machine) -> None:
-    machine.busy("hot")
+def _ray_ends(machine: Machine) -> None:
+    _end(machine, 1, "Some Ray subprocesses exited unexpectedly: raylet [exit code=-9] (DEMO)")
 
 
-def _reconnect(machine: Machine) -> None:
+def _drop(machine: Machine) -> None:
+    """The connection breaks; the next one meets the other key."""
     machine.boots += 1
 
 
 def _differ(machine: Machine) -> None:
-    for tag, image in machine.images.items():
-        layers = [*image["RootFS"]["Layers"][:-1], f"sha256:{'d' * 64}"]
-        machine.images[tag] = {**image, "Id": f"sha256:{'e' * 64}", "RootFS": {"Layers": layers}}
+    """What every machine has of the cluster's images, with other layers here."""
+    there = {tag: image for m in machine.cluster.values() for tag, image in m.images.items()}
+    for tag, image in {**there, **machine.images}.items():
+        had = machine.images.get(tag)
+        machine.take(tag, with_other_layers(image))
+        if had is not None:
+            machine.true_images[tag] = had
 
 
-_AT_ONCE: Mapping[str, Callable[[Machine], None]] = MappingProxyType(
+_AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
     {
-        "lost": _power_cut,
-        "oom": _container_ends,
-        "ray-dead": _container_ends,
-        "hot": _heat,
-        "key": _reconnect,
+        "lost": Machine.fall_silent,
+        "oom": _out_of_memory,
+        "ray-dead": _ray_ends,
+        "hot": lambda machine: machine.busy("hot"),
+        "key": _drop,
         "image-differs": _differ,
+    }
+)
+_SAID: Mapping[str, str] = MappingProxyType(
+    {
+        "link-down": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
+        "flap": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
+        "gpu-gone": "NVRM: Xid (PCI:000f:01:00): 79, GPU has fallen off the bus.",
+        "oom": "Out of memory: Killed process 4242 (VLLM::Worker_TP) total-vm:131072000kB",
+        "hot": "thermal thermal_zone0: critical trip point is near (94 C)",
+        "disk-full": "EXT4-fs warning (device nvme0n1p2): ext4_dx_add_entry: no space left on device",
     }
 )

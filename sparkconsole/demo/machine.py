@@ -6,53 +6,23 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sparkconsole.demo import stories
 from sparkconsole.demo.clock import Time
+from sparkconsole.demo.engine import PretendContainer, image_json
+from sparkconsole.demo.jobs import PretendJob, begin_job
 from sparkconsole.demo.life import Spell, share_loaded
-from sparkconsole.demo.stories import (
-    IMAGE_BYTES,
-    Story,
-    bench_story,
-    build_story,
-    copy_story,
-    serve_story,
-    served_of,
-)
+from sparkconsole.demo.stories import served_of
 
 TOTAL_BYTES = 128_524_877_824
 SERVING_BYTES = 97_000_000_000
 IDLE_BYTES = 6_100_000_000
-
-
-@dataclass
-class PretendContainer:
-    """A container that was started here."""
-
-    name: str
-    image: str
-    labels: Mapping[str, str]
-    environment: Mapping[str, str]
-    command: tuple[str, ...]
-    pid: int
-    started: str
-
-
-@dataclass
-class PretendJob:
-    """A detached job: where its story stands is a matter of time."""
-
-    argv: tuple[str, ...]
-    story: Story
-    began: float
-    container: str = ""
-    ended: Callable[[], None] = lambda: None
-    status: int | None = None
-    stopped: float | None = None
-    spells: tuple[Spell, ...] = ()
-    """What it keeps machines busy with."""
+BOOT_S = 20.0
+"""From a reboot's order to the first login."""
+KILLED, NO_STATUS = 143, -1
+"""How a job ended: by a signal, or without anybody seeing it, as in a power cut."""
 
 
 @dataclass
@@ -69,33 +39,74 @@ class Machine:
     spells: list[Spell] = field(default_factory=list)
     faults: dict[str, float] = field(default_factory=dict)
     """What is wrong with it, by kind, and since when."""
+    true_images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What an image was before a fault changed it."""
     boots: int = 0
     """How often it was switched on again."""
     booted: float = -1_000_000.0
-    """When that was last."""
+    """When that was last; while it boots that lies ahead."""
+    kernel: list[tuple[datetime, str]] = field(default_factory=list)
+    """What its kernel said, and when."""
+
+    def __post_init__(self) -> None:
+        self._zero = self.clock.now() - timedelta(seconds=self.clock.monotonic())
+        self._say_hello()
+
+    def _say_hello(self) -> None:
+        self.note("Linux version 6.11.0-1016-nvidia (buildd@bos03-arm64) DEMO", self.booted)
+        self.note("NVRM: loading NVIDIA UNIX Open Kernel Module for aarch64  580.95.05", self.booted + 4)
+        self.note("mlx5_core 0000:01:00.1 enp1s0f1np1: Link up", self.booted + 6)
+
+    def note(self, text: str, moment: float | None = None) -> None:
+        """The kernel says it."""
+        self.kernel.append((self.at(self.clock.monotonic() if moment is None else moment), text))
+
+    def at(self, moment: float) -> datetime:
+        """The wall clock's time of a moment of the running clock."""
+        return self._zero + timedelta(seconds=moment)
 
     @property
     def on(self) -> bool:
-        """It has power."""
-        return "lost" not in self.faults
+        """It has power and has booted."""
+        return "lost" not in self.faults and self.clock.monotonic() >= self.booted
 
-    def switch_on(self) -> None:
-        """As after a power cut or a reboot: containers and what ran in them are gone."""
+    def switch_on(self, after_s: float = 0.0) -> None:
+        """As after a power cut: what ran has ended, and nothing starts by itself."""
         self.faults.pop("lost", None)
         self.fall_silent()
-        self.boots, self.booted = self.boots + 1, self.clock.monotonic()
+        self.boots, self.booted = self.boots + 1, self.clock.monotonic() + after_s
+        self._say_hello()
+
+    def reboot(self) -> None:
+        """Nobody answers for a while; a GPU that was gone is there again."""
+        self.faults.pop("gpu-gone", None)
+        self.switch_on(BOOT_S)
 
     def fall_silent(self) -> None:
-        """Everything that runs here ends; a server that spans this machine ends with it."""
-        for name in list(self.containers):
-            self.remove(name)
+        """Everything that runs here ends, and what runs elsewhere and needs this machine fails."""
+        for name in self.containers:
+            self.end_container(name, 255)
         for name in list(self.jobs):
-            self.cancel(name)
+            self.cancel(name, NO_STATUS)
+        self._fail_dependents(lambda job: True)
+
+    def _fail_dependents(self, which: Callable[[PretendJob], bool]) -> None:
+        for machine in self.cluster.values():
+            for name in list(machine.jobs):
+                job = machine.look(name)
+                if job and job.status is None and self.name in job.needs and which(job):
+                    job.end(1, self.clock.monotonic(), job.dies_with)
 
     @property
     def address(self) -> str:
         """Its address on the fast link."""
         return f"192.168.177.{10 + self.number}"
+
+    @property
+    def addresses(self) -> tuple[str, str, str]:
+        """All of them: the fast link's two halves and the management port's."""
+        last = 10 + self.number
+        return self.address, f"192.168.178.{last}", f"10.77.0.{last}"
 
     @property
     def home(self) -> str:
@@ -108,49 +119,8 @@ class Machine:
         """Starts a job; False when one of that name is there."""
         if name in self.jobs:
             return False
-        self.jobs[name] = self._job(argv)
+        self.jobs[name] = begin_job(self, argv)
         return True
-
-    def _job(self, argv: tuple[str, ...]) -> PretendJob:
-        if argv[:2] == ("docker", "exec"):
-            container = argv[argv.index("sh") - 1]
-            inside = argv[argv.index("job") + 2 :]
-            serves = "serve" in inside and "bench" not in inside
-            return self._serve(inside, container) if serves else self._bench(inside, container)
-        now = self.clock.monotonic()
-        if "build" in argv:
-            tags = [b for a, b in pairwise(argv) if a == "-t"]
-            busy = (self.busy("build", stories.BUILD_S),)
-            return PretendJob(argv, build_story(), now, ended=lambda: self.built(tags), spells=busy)
-        return self._copy(argv)
-
-    def _copy(self, argv: tuple[str, ...]) -> PretendJob:
-        target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
-        receiver = next(m for m in self.cluster.values() if m.address == target)
-        tag, lasts = argv[4], stories.COPY_S
-        if not receiver.on or not self.on:
-            story = stories.broken_copy_story(receiver.name)
-            return PretendJob(argv, story, self.clock.monotonic())
-        busy = (self.busy("send", lasts), receiver.busy("receive", lasts))
-        arrives = lambda: receiver.take(tag, self.images[tag])  # noqa: E731
-        return PretendJob(argv, copy_story(), self.clock.monotonic(), ended=arrives, spells=busy)
-
-    def _serve(self, argv: tuple[str, ...], container: str) -> PretendJob:
-        """Every machine with a container takes part; loading comes first."""
-        now, lasts, ranks = (
-            self.clock.monotonic(),
-            stories.SERVE_S,
-            [m for m in self.cluster.values() if m.containers],
-        )
-        loading = [m.busy("load", lasts) for m in ranks]
-        serving = [m.busy("serve", after=lasts) for m in ranks]
-        story = serve_story(argv, [m.address for m in ranks], now=self.clock.now())
-        return PretendJob(argv, story, now, container=container, spells=(*loading, *serving))
-
-    def _bench(self, argv: tuple[str, ...], container: str) -> PretendJob:
-        ranks = [m for m in self.cluster.values() if m.containers]
-        busy = tuple(m.busy("bench", stories.BENCH_S) for m in ranks)
-        return PretendJob(argv, bench_story(argv), self.clock.monotonic(), container=container, spells=busy)
 
     def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0) -> Spell:
         """Something keeps the machine busy from now on, or from some seconds on."""
@@ -172,16 +142,13 @@ class Machine:
     def log(self, job: PretendJob) -> bytes:
         """What the job printed so far."""
         until = job.stopped if job.stopped is not None else self.clock.monotonic()
-        return job.story.told(until - job.began)
+        return job.story.told(until - job.began) + job.last_words.encode()
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, status: int = KILLED) -> None:
         """Ends a job."""
         job = self.look(name)
-        if job is None or job.status is not None:
-            return
-        job.status, job.stopped = 143, self.clock.monotonic()
-        for spell in job.spells:
-            spell.stop(job.stopped)
+        if job is not None and job.status is None:
+            job.end(status, self.clock.monotonic())
 
     def servers(self) -> list[tuple[PretendJob, str, int, str]]:
         """Servers that answer: their job, model, port and served name."""
@@ -205,6 +172,7 @@ class Machine:
         """An image arrived under a name."""
         full = tag if ":" in tag else f"{tag}:latest"
         self.images[full] = {**image, "RepoTags": [full]}
+        self.true_images.pop(full, None)
 
     def image(self, tag: str) -> dict[str, Any] | None:
         """The image of that name."""
@@ -221,58 +189,76 @@ class Machine:
         if name in self.containers:
             return 125, "", f'Conflict. The container name "/{name}" is already in use by container "x".'
         pairs = list(pairwise(argv))
-        self.containers[name] = PretendContainer(
+        found = self.containers[name] = PretendContainer(
             name,
+            f"{self.number:02x}{name.encode().hex():0<62.62}",
             image,
+            self.images[image if ":" in image else f"{image}:latest"]["Id"],
             dict(b.split("=", 1) for a, b in pairs if a == "--label"),
             dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b),
             tuple(argv[list(argv).index(image) + 1 :]),
             1000 + self.number,
-            self.clock.now().isoformat(),
+            self.clock.now(),
         )
-        return 0, "0123456789abcdef\n", ""
+        self._begin(found)
+        return 0, f"{found.id}\n", ""
+
+    def _begin(self, found: PretendContainer) -> None:
+        """What it prints at first, and what Ray's head writes of it."""
+        for kind in ("oom", "ray-dead"):
+            self.faults.pop(kind, None)
+        now, lines = found.started, ("Ray runtime started.", "--block") if found.in_ray else ("idle",)
+        found.printed += [(now, f"INFO scripts.py -- {line}") for line in lines]
+        if not found.in_ray:
+            return
+        found.ray.append((now, "raylet.out", "(raylet) main.cc:204: Setting cluster ID to: DEMO"))
+        newly = self._members() if found.ray_head else [self]
+        self._head_writes(*(f"node_manager.cc:79: Registering node {m.address}" for m in newly))
+
+    def _members(self) -> list[Machine]:
+        return [m for m in self.cluster.values() if m.in_ray()]
+
+    def _head_writes(self, *lines: str) -> None:
+        heads = (c for m in self.cluster.values() for c in m.running() if c.ray_head)
+        if (head := next(heads, None)) is not None:
+            head.ray += [(self.clock.now(), "gcs_server.out", f"(gcs_server) gcs_{line}") for line in lines]
+
+    def end_container(self, name: str, exit_code: int, *, oom_killed: bool = False, why: str = "") -> None:
+        """Its first process ends; a server does not outlive the rank that was in it."""
+        found = self.containers[name]
+        if not found.running:
+            return
+        found.end(exit_code, oom_killed=oom_killed)
+        found.printed += [(self.clock.now(), why)] if why else []
+        if found.in_ray:
+            self._head_writes(f"node_manager.cc:412: Node {self.address} is dead: missed its heartbeats")
+        for job_name, job in self.jobs.items():
+            if job.container == name:
+                self.cancel(job_name, exit_code)
+        self._fail_dependents(lambda job: job.container == name)
 
     def remove(self, name: str) -> None:
         """The container is gone, and what ran in it."""
-        if self.containers.pop(name, None) is None:
-            return
-        for machine in self.cluster.values():
-            # A server does not outlive the rank that was in this container.
-            for job_name, job in machine.jobs.items():
-                if job.container == name:
-                    machine.cancel(job_name)
+        if name in self.containers:
+            self.end_container(name, KILLED)
+            del self.containers[name]
+
+    def running(self) -> list[PretendContainer]:
+        """Those that run."""
+        return [c for c in self.containers.values() if c.running]
 
     def ray_head(self) -> bool:
         """Ray's head runs here."""
-        return any("--head" in c.command for c in self.containers.values())
+        return any(c.ray_head for c in self.running())
 
     def in_ray(self) -> bool:
         """A Ray node runs here."""
-        return any(c.command[:2] == ("ray", "start") for c in self.containers.values())
+        return any(c.in_ray for c in self.running())
 
     def container_json(self, name: str) -> dict[str, Any] | None:
         """As the engine's API tells of a container, asked for by name or id."""
-        found = next((c for c in self.containers.values() if name in (c.name, self._id(c.name))), None)
-        if found is None:
-            return None
-        image = self.image(found.image) or {}
-        environment = [f"{k}={v}" for k, v in found.environment.items()]
-        return {
-            "Name": f"/{found.name}",
-            "Id": self._id(found.name),
-            "Image": image.get("Id", ""),
-            "State": {
-                "Status": "running",
-                "Running": True,
-                "ExitCode": 0,
-                "Pid": found.pid,
-                "StartedAt": found.started,
-            },
-            "Config": {"Image": found.image, "Labels": dict(found.labels), "Env": environment, "Tty": True},
-        }
-
-    def _id(self, container: str) -> str:
-        return f"{self.number:02x}{container.encode().hex():0<62.62}"
+        found = next((c for c in self.containers.values() if name in (c.name, c.id)), None)
+        return found.as_json() if found else None
 
     # --- readings
 
@@ -300,24 +286,6 @@ class Machine:
         return {22, *ray, *(port for _, _, port, _ in self.servers())}
 
 
-def image_json(tag: str, seed: str, created: str) -> dict[str, Any]:
-    """As the engine's API tells of an image that this recipe built."""
-    return {
-        "Id": f"sha256:{seed:0>64}",
-        "RepoTags": [tag],
-        "Os": "linux",
-        "Architecture": "arm64",
-        "Size": IMAGE_BYTES,
-        "Created": created,
-        "RootFS": {"Layers": [f"sha256:{n:064}" for n in range(4)] + [f"sha256:{seed:0>64}"]},
-        "Config": {
-            "Cmd": ["bash"],
-            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-            "Labels": {"org.sparkconsole.recipe": "vllm-node", "org.sparkconsole.ray": "2.60.0"},
-        },
-    }
-
-
 def meminfo(machine: Machine) -> str:
     """As /proc/meminfo."""
     rows = {
@@ -333,3 +301,6 @@ def site_json(machine: Machine, name: str) -> str:
     """As `docker container inspect`."""
     found = machine.container_json(name)
     return json.dumps([found]) if found else ""
+
+
+__all__ = ["Machine", "PretendContainer", "PretendJob", "image_json", "meminfo", "site_json"]

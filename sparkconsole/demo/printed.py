@@ -1,49 +1,36 @@
-"""What a pretend Spark's kernel and Ray print; invented in the style of the real ones."""
+"""What a pretend Spark's kernel, containers and Ray print; invented in the style of the real ones."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from sparkconsole.demo.engine import PretendContainer
 from sparkconsole.demo.machine import Machine
-
-_FAULTS = {
-    "link-down": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
-    "flap": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
-    "gpu-gone": "NVRM: Xid (PCI:000f:01:00): 79, GPU has fallen off the bus.",
-    "oom": "Out of memory: Killed process 4242 (VLLM::Worker_TP) total-vm:131072000kB, anon-rss:118000000kB",
-    "hot": "thermal thermal_zone0: critical trip point is near (94 C)",
-    "disk-full": "EXT4-fs warning (device nvme0n1p2): ext4_dx_add_entry: no space left on device",
-}
 
 
 def kernel_log(machine: Machine) -> str:
-    """As journalctl's short-iso-precise."""
-    booted = _at(machine, machine.booted)
-    lines = [
-        (booted, "Linux version 6.11.0-1016-nvidia (buildd@bos03-arm64) DEMO"),
-        (
-            booted + timedelta(seconds=4),
-            "NVRM: loading NVIDIA UNIX Open Kernel Module for aarch64  580.95.05",
-        ),
-        (booted + timedelta(seconds=6), "mlx5_core 0000:01:00.1 enp1s0f1np1: Link up"),
-        *((_at(machine, since), _FAULTS[kind]) for kind, since in machine.faults.items() if kind in _FAULTS),
-    ]
-    return "".join(f"{at:%Y-%m-%dT%H:%M:%S.%f%z} {machine.name} kernel: {text}\n" for at, text in lines)
+    """As journalctl's short-iso-precise. It only ever grows."""
+    lines = (f"{at:%Y-%m-%dT%H:%M:%S.%f%z} {machine.name} kernel: {text}\n" for at, text in machine.kernel)
+    return "".join(lines)
 
 
-def ray_log(machine: Machine) -> str:
-    """As tail prints several of Ray's files."""
-    if not machine.in_ray():
-        return ""
-    started = next(iter(machine.containers.values())).started
-    at = datetime.fromisoformat(started).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-    lines = ["==> raylet.out <==", f"[{at} I 71 71] (raylet) main.cc:204: Setting cluster ID to: DEMO"]
-    if machine.ray_head():
-        lines += ["==> gcs_server.out <=="]
-        joined = (m.address for m in machine.cluster.values() if m.in_ray())
-        lines += [f"[{at} I 58 58] (gcs_server) gcs_node_manager.cc:79: Registering node {a}" for a in joined]
+def ray_log(container: PretendContainer) -> str:
+    """As `tail -v -F` prints several of Ray's files. It only ever grows."""
+    lines: list[str] = []
+    last = ""
+    for at, file, text in container.ray:
+        lines += [f"==> {file} <=="] if file != last else []
+        pid = 71 if file == "raylet.out" else 58
+        lines.append(f"[{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} I {pid} {pid}] {text}")
+        last = file
     return "".join(f"{line}\n" for line in lines)
 
 
-def _at(machine: Machine, moment: float) -> datetime:
-    return machine.clock.now() + timedelta(seconds=moment - machine.clock.monotonic())
+def container_log(container: PretendContainer, *, since: float = 0.0, tail: int | None = None) -> str:
+    """Its own process's output, stamped as docker does it; only what is as new as `since`, and its end."""
+    lines = [f"{_stamp(at)} {text}\n" for at, text in container.printed if at.timestamp() >= since]
+    return "".join(lines[len(lines) - min(tail, len(lines)) :] if tail is not None else lines)
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat()

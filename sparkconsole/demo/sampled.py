@@ -7,7 +7,8 @@ import json
 from sparkconsole.demo import life, stories
 from sparkconsole.demo.machine import SERVING_BYTES, TOTAL_BYTES, Machine
 
-FREE_BYTES = 2_600_000_000_000
+FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
+"""Of the disk, usually and when it is full."""
 _SWAP = 16 << 30
 
 
@@ -31,7 +32,7 @@ def sample_line(machine: Machine) -> str:
             "psi": life.pressure(number, spells, now),
             "temp": heat + 3,
             "rails": rails(machine),
-            "nets": {name: [up, sent, received, 0] for name, (up, sent, received) in nets(machine).items()},
+            "nets": nets(machine),
             "gpus": [] if dead else [gpu(machine, heat)],
             "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
             if loaded > 0.05
@@ -39,7 +40,7 @@ def sample_line(machine: Machine) -> str:
             "gpu_error": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error"
             if dead
             else "",
-            "disk": 1_200_000_000 if "disk-full" in machine.faults else FREE_BYTES,
+            "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
         },
         separators=(",", ":"),
     )
@@ -62,28 +63,39 @@ def gpu(machine: Machine, heat: float) -> dict[str, object]:
 
 def rails(machine: Machine) -> dict[str, list[object]]:
     """The four ports, two of which have a cable; both halves carry what RDMA moves."""
-    spells, now, since = machine.spells, machine.clock.monotonic(), machine.booted
-    moved = life.total(spells, "rails", now, since)
-    copy = stories.IMAGE_BYTES / stories.COPY_S
-    sent = moved + copy * life.total(spells, "sent", now, since)
-    received = moved * 0.98 + copy * life.total(spells, "received", now, since)
+    moved = life.total(machine.spells, "rails", machine.clock.monotonic(), machine.booted)
+    received, sent = _copied(machine)
     base = 41_000_000_000 + machine.number * 7_000_003
     up = machine.links()
     return {
         "rocep1s0f0": [False, 0, 0, 0],
-        "rocep1s0f1": [up[0], base + int(received), base + int(sent), machine.errors()],
+        "rocep1s0f1": [
+            up[0],
+            base + int(moved * 0.98 + received),
+            base + int(moved + sent),
+            machine.errors(),
+        ],
         "roceP2p1s0f0": [False, 0, 0, 0],
         "roceP2p1s0f1": [up[1], base + int(moved * 0.98), base + int(moved), 0],
     }
 
 
-def nets(machine: Machine) -> dict[str, tuple[bool, int, int]]:
-    """The interfaces of the fast link's halves, and the 10G port."""
+def _copied(machine: Machine) -> tuple[float, float]:
+    """Bytes of images that came and went."""
+    spells, now, since = machine.spells, machine.clock.monotonic(), machine.booted
+    rate = stories.IMAGE_BYTES / stories.COPY_S
+    received, sent = (rate * life.total(spells, name, now, since) for name in ("received", "sent"))
+    return received, sent
+
+
+def nets(machine: Machine) -> dict[str, list[object]]:
+    """The interfaces of the fast link's halves, and the 10G port. Images travel by the first."""
     up, alive = machine.links(), int(machine.clock.monotonic() - machine.booted)
+    received, sent = map(int, _copied(machine))
     return {
-        "enp1s0f1np1": (up[0], 910_000 * alive, 880_000 * alive),
-        "enP2p1s0f1np1": (up[1], 40 * alive, 40 * alive),
-        "enP7s7": (True, 21_000 * alive, 9_000 * alive),
+        "enp1s0f1np1": [up[0], 910_000 * alive + received, 880_000 * alive + sent, 0],
+        "enP2p1s0f1np1": [up[1], 40 * alive, 40 * alive, 0],
+        "enP7s7": [True, 21_000 * alive, 9_000 * alive, 0],
     }
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from sparkconsole.demo.apis import Apis
+from sparkconsole.demo.apis import SLOW_S, Apis
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import kernel_log, ray_log
 from sparkconsole.demo.sampled import sample_line
@@ -16,7 +16,6 @@ from sparkconsole.errors import Unreachable
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
-_SLOW_S = 4.0
 
 
 class PretendShell:
@@ -39,7 +38,7 @@ class PretendShell:
     ) -> Completed:
         """What the machine answers, at once; a slow one takes its time."""
         if "slow" in self.machine.faults:
-            await self.machine.clock.sleep(_SLOW_S)
+            await self.machine.clock.sleep(min(SLOW_S, timeout))
         await asyncio.sleep(0)
         self.require_life()
         status, out, err = answer(self.machine, tuple(argv))
@@ -79,14 +78,13 @@ class PretendShell:
             )
 
     async def open_socket(self, target: str) -> Endpoint:
-        """One socket answers for Docker, Ray and the server."""
+        """A socket for each target, also where nobody listens."""
         self.require_life()
         async with self._lock:
-            if self._folder is None:
+            if self._folder is None or self._apis is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")
-                self._apis = Apis(self.machine, Path(self._folder.name) / "api.sock")
-                await self._apis.start()
-        return Endpoint(path=str(Path(self._folder.name) / "api.sock"))
+                self._apis = Apis(self.machine, Path(self._folder.name), lambda: self.closed)
+        return Endpoint(path=await self._apis.socket(target))
 
     async def aclose(self) -> None:
         """Takes the socket away."""
@@ -171,28 +169,37 @@ class Sampled(_Pretend):
 
 
 class Printed(_Pretend):
-    """The kernel's log or Ray's: what is there, and what a fault adds."""
+    """The kernel's log or Ray's: what is there, and what is added."""
 
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
         self._shell, self._argv, self._offset = shell, argv, 0
-        self._text = kernel_log if "kernel-log" in argv else ray_log
+        running = (c for c in shell.machine.running() if c.name in argv and c.in_ray)
+        self._container = next(running, None) if "ray-log" in argv else None
+
+    def _text(self) -> bytes:
+        return (ray_log(self._container) if self._container else kernel_log(self._shell.machine)).encode()
+
+    def _goes_on(self) -> bool:
+        return "follow" in self._argv and (self._container is None or self._container.running)
 
     async def read(self, size: int = 65536) -> bytes:
-        """What is new."""
-        while True:
+        """What is new; Ray's ends with its container."""
+        while self._container is not None or "kernel-log" in self._argv:
             self._shell.require_life()
-            chunk = self._text(self._shell.machine).encode()[self._offset : self._offset + size]
-            if chunk or "follow" not in self._argv:
+            chunk = self._text()[self._offset : self._offset + size]
+            if chunk or not self._goes_on():
                 self._offset += len(chunk)
                 return chunk
             await self._shell.machine.clock.sleep(1.0)
+        return b""
 
     async def wait(self) -> Completed:
         """Ray has no log where it does not run."""
-        there = self._text is kernel_log or self._shell.machine.in_ray()
-        return Completed(
-            self._shell.node, self._argv, 0 if there else 3, b"", b"Ray has no logs here: it does not run"
-        )
+        if "kernel-log" in self._argv:
+            return Completed(self._shell.node, self._argv, 0)
+        if self._container is not None:
+            return Completed(self._shell.node, self._argv, 0 if self._container.running else 137)
+        return Completed(self._shell.node, self._argv, 3, b"", b"Ray has no logs here: it does not run")
 
 
 class SpokenExec(_Pretend):
@@ -200,7 +207,8 @@ class SpokenExec(_Pretend):
 
     def __init__(self, machine: Machine, argv: tuple[str, ...]) -> None:
         self._machine, self._argv, self._told = machine, argv, False
-        at = next((i for i, w in enumerate(argv) if w in machine.containers), None)
+        names = {c.name for c in machine.running()}
+        at = next((i for i, w in enumerate(argv) if w in names), None)
         self._status = 0 if at is not None else 1
         text = spoken(machine, argv[at + 1 :]) if at is not None else "Error: No such container\n"
         data = text.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,34 @@ def _dd(done: int, seconds: float) -> str:
     )
 
 
-def broken_copy_story(receiver: str) -> Story:
-    """A copy to a machine that does not answer."""
-    said = f"ssh: connect to host {receiver} port 22: No route to host"
-    return Story(((2.0, said), (2.0, "copy ended: save=141 stream=141 load=255")), 2.0, status=1)
+def broken_copy_story(why: str) -> Story:
+    """A copy that never gets anywhere."""
+    return Story(((2.0, f"load: {why}"), (2.0, _CUT)), 2.0, status=1)
+
+
+def why_not_received(receiver: str, *, on: bool, full: bool) -> str:
+    """What the receiving side says when it cannot take an image; empty: it can."""
+    if not on:
+        return f"ssh: connect to host {receiver} port 22: No route to host"
+    return "write /var/lib/docker/tmp/import/layer.tar: no space left on device" if full else ""
+
+
+_CUT = "copy ended: save=141 stream=141 load=255"
+CUT_COPY = f"load: client_loop: send disconnect: Broken pipe\n{_CUT}\n"
+"""The end of a copy whose receiver went away."""
+DEAD_RANK = (
+    "(EngineCore pid=453) ERROR ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing "
+    "this task. (DEMO)\n(APIServer pid=430) ERROR vllm.v1.engine.exceptions.EngineDeadError: EngineCore "
+    "encountered an issue. See stack trace (above) for the root cause.\n"
+)
+"""The end of a server one of whose ranks went away."""
+
+
+def gpus_of(argv: Sequence[str]) -> int:
+    """How many GPUs, and so machines, a `vllm serve` wants."""
+    sizes = (("-tp", "--tensor-parallel-size"), ("-pp", "--pipeline-parallel-size"))
+    said = (next((_after(argv, flag) for flag in flags if flag in argv), "1") for flags in sizes)
+    return math.prod(int(size) if size.isdigit() else 1 for size in said)
 
 
 def serve_story(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable
 
 from sparkconsole.demo import life
 from sparkconsole.demo.cache import cache_listing
-from sparkconsole.demo.machine import TOTAL_BYTES, Machine, meminfo, site_json
-from sparkconsole.demo.sampled import FREE_BYTES, gpu
+from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
+from sparkconsole.demo.printed import container_log
+from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.stories import IMAGE_BYTES
 
 Said = tuple[int | None, str, str]
@@ -26,15 +28,12 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
         return _SCRIPTS[argv[3]](machine, argv[4:])
     if argv[0] == "docker" and len(argv) > 1 and argv[1] in _DOCKER:
         return _DOCKER[argv[1]](machine, argv)
-    small = {"true": "", "uname": f"{machine.name} aarch64\n"}
-    if argv[0] in small:
-        return 0, small[argv[0]], ""
-    return 127, "", f"{argv[0]}: a pretend machine has no such command"
+    return _OTHER.get(argv[0], _no_such)(machine, argv)
 
 
 def facts(machine: Machine, mark: str) -> str:
     """The sections of one look at a machine (remote.facts)."""
-    free = 1_200_000_000 if "disk-full" in machine.faults else FREE_BYTES
+    free = _free(machine)
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
@@ -52,6 +51,10 @@ def facts(machine: Machine, mark: str) -> str:
         "end": "",
     }
     return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
+
+
+def _free(machine: Machine) -> int:
+    return FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES
 
 
 def _nvidia_smi(machine: Machine) -> str:
@@ -88,12 +91,7 @@ def _rdma(machine: Machine) -> str:
 
 
 def _interfaces(machine: Machine) -> list[dict[str, object]]:
-    last = 10 + machine.number
-    addresses = {
-        "enp1s0f1np1": f"192.168.177.{last}",
-        "enP2p1s0f1np1": f"192.168.178.{last}",
-        "enP7s7": f"10.77.0.{last}",
-    }
+    addresses = dict(zip(("enp1s0f1np1", "enP2p1s0f1np1", "enP7s7"), machine.addresses, strict=True))
     return [
         {
             "ifname": name,
@@ -114,7 +112,7 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
     lines = [f"home {machine.home}", f"available {machine.available()}"]
     lines += [f"listen {port:04X}" for port in sorted(machine.listening())]
     found = machine.containers.get(args[0])
-    lines += [f"pid {found.pid}"] if found else []
+    lines += [f"pid {found.pid}"] if found and found.running else []
     told = (
         f"docker 0\n{site_json(machine, args[0])}"
         if found
@@ -124,7 +122,7 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
 
 
 def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
-    pids = {str(c.pid) for c in machine.containers.values()}
+    pids = {str(c.pid) for c in machine.running()}
     return 0, "".join(f"{p}\n" for p in args if p in pids), ""
 
 
@@ -134,18 +132,8 @@ def _removed(machine: Machine, args: tuple[str, ...]) -> Said:
 
 
 def _log(machine: Machine, args: tuple[str, ...]) -> Said:
-    return (
-        (0, container_log(machine, args[0]), "")
-        if args[0] in machine.containers
-        else (1, "", "No such container")
-    )
-
-
-def container_log(machine: Machine, name: str) -> str:
-    """What the container's own process printed, stamped as docker does."""
-    found = machine.containers[name]
-    what = ("Ray runtime started.", "--block") if found.command[:2] == ("ray", "start") else ("idle",)
-    return "".join(f"{found.started} INFO scripts.py -- {line}\n" for line in what)
+    found = machine.containers.get(args[0])
+    return (0, container_log(found), "") if found else (1, "", "No such container")
 
 
 def _job_start(machine: Machine, args: tuple[str, ...]) -> Said:
@@ -157,7 +145,8 @@ def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
     job = machine.look(args[0])
     if job is None:
         return 0, "unknown\n", ""
-    running, status = ("running", "-") if job.status is None else ("ended", str(job.status))
+    running = "running" if job.status is None else "ended"
+    status = "-" if job.status in (None, NO_STATUS) else job.status
     return 0, f"{running} {status} {len(machine.log(job))}\n", ""
 
 
@@ -181,16 +170,31 @@ def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
 
 
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
-    free = 2_600_000_000_000 - IMAGE_BYTES
+    free = _free(machine) - IMAGE_BYTES
     where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
     told = f"{where}folder /var/lib/docker\ndriver overlay2\n"
-    return 0, f"{told}free {free}\nkey {KEY}\n", ""
+    return 0, f"{told}free {max(0, free)}\nkey {KEY}\n", ""
 
 
 def _reboot(machine: Machine, _: tuple[str, ...]) -> Said:
-    """A pretend machine is back at once."""
-    machine.switch_on()
+    """The connection goes before the command's end is seen."""
+    machine.reboot()
     return None, "", ""
+
+
+def _fast_addresses(machine: Machine) -> str:
+    """As `ip -o -4 addr show` of the interfaces with RDMA."""
+    named = zip(("enp1s0f1np1", "enP2p1s0f1np1"), machine.addresses, strict=False)
+    return "".join(f"3: {name}    inet {address}/24 scope global {name}\n" for name, address in named)
+
+
+def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
+    """As node_scan's program finds the machines of some subnets: those that are on."""
+    subnets = [ipaddress.ip_network(word) for word in argv[4:]]
+    found = [a for m in machine.cluster.values() if m.on for a in m.addresses]
+    near = [a for a in found if any(ipaddress.ip_address(a) in subnet for subnet in subnets)]
+    answers = ({"address": a, "banner": "SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.14"} for a in near)
+    return 0, "".join(f"{json.dumps(one)}\n" for one in answers), ""
 
 
 def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
@@ -217,7 +221,24 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "life": lambda machine, _: (0, f"boot-{machine.number}-{machine.boots}\n", ""),
     "may-reboot": _says(""),
     "reboot": _reboot,
+    "fabric": lambda machine, _: (0, _fast_addresses(machine), ""),
+    "identity": lambda machine, _: (
+        0,
+        f"{machine.name}\n--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n",
+        "",
+    ),
     "model-look": lambda machine, _: (0, cache_listing(machine.number), ""),
+}
+
+
+def _no_such(_: Machine, argv: tuple[str, ...]) -> Said:
+    return 127, "", f"{argv[0]}: a pretend machine has no such command"
+
+
+_OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+    "true": _says(""),
+    "uname": lambda machine, _: (0, f"{machine.name} aarch64\n", ""),
+    "python3": _scanned,
 }
 
 
@@ -229,13 +250,16 @@ def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
 
 
 def _inspect(machine: Machine, argv: tuple[str, ...]) -> Said:
-    return (0, "true\n", "") if argv[-1] in machine.containers else (1, "", "No such object")
+    found = machine.containers.get(argv[-1])
+    return (0, f"{found.running}\n".lower(), "") if found else (1, "", "No such object")
 
 
 def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
     container = next((w for w in argv[2:] if w in machine.containers), None)
     if container is None:
         return 1, "", "Error: No such container"
+    if not machine.containers[container].running:
+        return 1, "", f"Error response from daemon: container {container} is not running"
     inside = argv[argv.index(container) + 1 :]
     if "serve-look" in inside:
         return 0, _servers(machine, container), ""
@@ -279,4 +303,4 @@ def _tag(machine: Machine, old: str, new: str) -> Said:
     return OK
 
 
-__all__ = ["KEY", "TOTAL_BYTES", "answer", "container_log", "facts", "spoken"]
+__all__ = ["KEY", "answer", "facts", "spoken"]

@@ -19,6 +19,7 @@ from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
 if TYPE_CHECKING:
+    from sparkconsole.demo.cluster import Pretend
     from sparkconsole.remote.hostkeys import HostKey
 
 CONSOLE = "console"
@@ -54,6 +55,8 @@ async def trust(session: Here, *names: str) -> Answer | Deed:
         Nodes or addresses; without any, every node of the cluster.
     """
     nodes = _asked(session, names)
+    if session.pretend is not None:
+        return _trust_pretended(session, session.pretend, nodes)
     shown, lost = await _shown_by(nodes)
     new = [_Shown(n, fresh) for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))]
     known = [name for name in shown if name not in {s.node.name for s in new}]
@@ -63,6 +66,26 @@ async def trust(session: Here, *names: str) -> Answer | Deed:
     notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
     plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
     return Deed(plan, partial(_store, session, new, known, lost))
+
+
+def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | Deed:
+    """Nothing real is asked and no file is touched."""
+    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
+    known = [n.name for n in nodes if n.name not in keys]
+    if not keys:
+        return _trusted((), known, {})
+    steps = tuple(
+        Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
+    )
+
+    async def carry(report: Report) -> Answer:
+        for step in steps:
+            pretend.trust(step.id)
+            session.fleet.lost(step.id)
+            report(StepEnded(StepOutcome(step, ok=True)))
+        return _trusted(list(keys), known, {})
+
+    return Deed(Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE), carry)
 
 
 def meant(session: Session, name: str) -> Node:

@@ -33,7 +33,8 @@ async def test_a_power_cut_is_lost_with_a_reason_and_comes_back() -> None:
         assert "✖ spark-02" in await seen(pilot)
         await said(pilot, clock, "demo clear spark-02", 90)
         assert app.store.nodes["spark-02"].reach is Reach.UP
-        assert not app.store.nodes["spark-02"].containers
+        (ended,) = app.store.nodes["spark-02"].containers or ()
+        assert (ended.running, ended.exit_code) == (False, 255), "nothing starts by itself"
 
 
 async def test_an_unknown_key_is_shown_with_its_fingerprint() -> None:

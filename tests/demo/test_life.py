@@ -11,7 +11,23 @@ from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.parse.telemetry import parse_sample
 from sparkconsole.parse.vllm_metrics import parse_metrics
 
-SERVE = ("docker", "exec", "vllm_node", "sh", "-c", "x", "job", "id", "vllm", "serve", "m", "--port", "8888")
+SERVE = (
+    "docker",
+    "exec",
+    "vllm_node",
+    "sh",
+    "-c",
+    "x",
+    "job",
+    "id",
+    "vllm",
+    "serve",
+    "m",
+    "--port",
+    "8888",
+    "-tp",
+    "2",
+)
 
 
 def sampled(cluster: Pretend, name: str) -> Sample:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo import machine, stories
+from sparkconsole.demo import jobs, machine, stories
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.verbs import opening
 
@@ -42,7 +42,7 @@ def said(state: Path, capsys: pytest.CaptureFixture[str], lines: str, code: int 
 
 def story(monkeypatch: pytest.MonkeyPatch, *lines: str, status: int = 0) -> None:
     told = stories.Story(tuple((0.5, line) for line in lines), 1.0, status=status)
-    monkeypatch.setattr(machine, "bench_story", lambda _: told)
+    monkeypatch.setattr(jobs, "bench_story", lambda _: told)
 
 
 def test_what_vllm_saved_is_kept_whole(
@@ -53,7 +53,7 @@ def test_what_vllm_saved_is_kept_whole(
     assert json.loads(Path(ran["file"]).read_text()) == RAW
     assert Path(ran["file"]).parent == state / "bench"
     assert Path(ran["file"]).stat().st_mode & 0o777 == 0o600
-    assert ran["server"] == {"model": "m", "root": "m", "max_model_len": 4096, "vllm": ""}
+    assert ran["server"] == {"model": "m", "root": "m", "max_model_len": 4096, "vllm": "0.32.0"}
     assert (shown["spec"]["num_prompts"], shown["result"]["duration_s"], shown["file"]) == (
         2,
         1.5,

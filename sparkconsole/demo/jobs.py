@@ -1,0 +1,105 @@
+"""What a pretend Spark's detached jobs do: which story they tell, whom they keep busy, what ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from sparkconsole.demo import stories
+from sparkconsole.demo.life import Spell
+from sparkconsole.demo.stories import Story, bench_story, build_story, copy_story, serve_story
+
+if TYPE_CHECKING:
+    from sparkconsole.demo.machine import Machine
+
+
+@dataclass
+class PretendJob:
+    """A detached job: where its story stands is a matter of time."""
+
+    argv: tuple[str, ...]
+    story: Story
+    began: float
+    container: str = ""
+    ended: Callable[[], None] = lambda: None
+    status: int | None = None
+    stopped: float | None = None
+    spells: tuple[Spell, ...] = ()
+    """What it keeps machines busy with."""
+    needs: tuple[str, ...] = ()
+    """Machines without which it fails."""
+    dies_with: str = ""
+    """What it prints when it fails for one of them."""
+    last_words: str = ""
+
+    def end(self, status: int, now: float, last_words: str = "") -> None:
+        """It ends before its story does."""
+        self.status, self.stopped, self.last_words = status, now, last_words
+        for spell in self.spells:
+            spell.stop(now)
+
+
+def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
+    """What such a command does here, from now on."""
+    if argv[:2] == ("docker", "exec"):
+        container = argv[argv.index("sh") - 1]
+        inside = argv[argv.index("job") + 2 :]
+        serves = "serve" in inside and "bench" not in inside
+        return _serve(machine, inside, container) if serves else _bench(machine, inside, container)
+    now = machine.clock.monotonic()
+    if "build" in argv:
+        tags = [b for a, b in pairwise(argv) if a == "-t"]
+        busy = (machine.busy("build", stories.BUILD_S),)
+        return PretendJob(argv, build_story(), now, ended=lambda: machine.built(tags), spells=busy)
+    return _copy(machine, argv)
+
+
+def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
+    target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
+    receiver = next(m for m in machine.cluster.values() if target in m.addresses)
+    tag, lasts, now = argv[4], stories.COPY_S, machine.clock.monotonic()
+    why = stories.why_not_received(receiver.name, on=receiver.on, full="disk-full" in receiver.faults)
+    if why:
+        return PretendJob(argv, stories.broken_copy_story(why), now)
+    busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
+    arrives = lambda: receiver.take(tag, machine.images[tag])  # noqa: E731
+    return PretendJob(
+        argv,
+        copy_story(),
+        now,
+        ended=arrives,
+        spells=busy,
+        needs=(receiver.name,),
+        dies_with=stories.CUT_COPY,
+    )
+
+
+def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
+    """As many machines as it has ranks take part; loading comes first."""
+    now, lasts, ranks = machine.clock.monotonic(), stories.SERVE_S, _ranks(machine, argv)
+    loading = [m.busy("load", lasts) for m in ranks]
+    serving = [m.busy("serve", after=lasts) for m in ranks]
+    return PretendJob(
+        argv,
+        serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
+        now,
+        container=container,
+        spells=(*loading, *serving),
+        needs=tuple(m.name for m in ranks),
+        dies_with=stories.DEAD_RANK,
+    )
+
+
+def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:
+    """Itself, and with Ray the next ones with a container, one for each GPU that is wanted."""
+    wanted = 1 if "--node-rank" in argv else stories.gpus_of(argv)
+    others = [m for m in machine.cluster.values() if m is not machine and m.running()]
+    return [machine, *others][:wanted]
+
+
+def _bench(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
+    ranks = [m for m in machine.cluster.values() if m.serving()]
+    busy = tuple(m.busy("bench", stories.BENCH_S) for m in ranks)
+    return PretendJob(argv, bench_story(argv), machine.clock.monotonic(), container=container, spells=busy)
