@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from itertools import takewhile
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.forms import Field, Kind, fields
@@ -18,9 +19,42 @@ def completions(line: str, console_words: Sequence[str], nodes: Sequence[str]) -
     before, _, last = line.rpartition(" ")
     said = tuple(before.split())
     prefix = f"{before} " if before else ""
-    return tuple(
+    finished = (
         prefix + word for word in _words(said, console_words, nodes) if word.startswith(last) and word != last
     )
+    return (*_within(line), *finished)
+
+
+def _within(line: str) -> tuple[str, ...]:
+    """The verbs of a group that was typed to its end."""
+    return tuple(" ".join(verb) for verb in load() if len(verb) > 1 and verb[0] == line)
+
+
+def choices(line: str, console_words: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:
+    """Only the last words of those lines: what can be said next."""
+    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, nodes))
+
+
+def taken(line: str, console_words: Sequence[str], nodes: Sequence[str]) -> str:
+    """`line` with as much more as is certain, else with the first that is possible."""
+    found = completions(line, console_words, nodes)
+    if _within(line):
+        return f"{line} "
+    if len(found) == 1:
+        return f"{found[0]} "
+    certain = "".join(c[0] for c in takewhile(lambda c: len({*c}) == 1, zip(*found, strict=False)))
+    return certain if len(certain) > len(line) else next(iter(found), line)
+
+
+def meaning(line: str) -> str:
+    """What the last word means, when it is a flag of the verb or the verb's own; empty otherwise."""
+    said = tuple(line.split())
+    verb = verb_of(said)
+    if not verb or line.endswith(" "):
+        return ""
+    if " ".join(said) == verb:
+        return load()[tuple(verb.split())].summary
+    return next((f.help for f in _fields(verb) if said[-1] in f.flags), "")
 
 
 def _words(said: tuple[str, ...], console_words: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from textual.content import Content
 from sparkconsole.tui.complete import NODE_FIELDS
 from sparkconsole.tui.dialogs.help import summary
 from sparkconsole.tui.keys import GLOBAL
+from sparkconsole.tui.show.bars import fitted
 from sparkconsole.verbs.forms import Field, fields
 from sparkconsole.verbs.registry import Verb, load
 
@@ -38,12 +39,17 @@ class Palette(Provider):
         matcher = self.matcher(query)
         for entry in entries(self._console):
             if (score := matcher.match(entry.words)) > 0:
-                yield Hit(score, matcher.highlight(entry.words), entry.run, text=entry.words, help=entry.help)
+                words = matcher.highlight(entry.words)
+                yield Hit(score, words, entry.run, text=entry.words, help=self._told(entry))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Everything, before anything is typed."""
         for entry in entries(self._console):
-            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=entry.help)
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._told(entry))
+
+    def _told(self, entry: Entry) -> str:
+        """In one line, so that many entries stand on the screen."""
+        return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
 
     @property
     def _console(self) -> Console:

@@ -15,7 +15,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from sparkconsole.model.text import printable
-from sparkconsole.tui.complete import completions
+from sparkconsole.tui.complete import choices, completions, meaning, taken
 
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
@@ -32,17 +32,17 @@ class CommandSuggester(Suggester):
         """The whole line that is suggested."""
         if self._prompt.filtering or not value.strip():
             return None
-        found = completions(value, self._prompt.console.command_words(), self._prompt.console.node_names())
+        found = completions(value, *self._prompt.grammar)
         return next(iter(found), None)
 
 
 class CommandInput(Input):
-    """Up and down walk through what was said before; tab takes the suggestion."""
+    """Up and down walk through what was said before; tab takes what is suggested above the line."""
 
     BINDINGS: ClassVar = [
         Binding("up", "older", show=False),
         Binding("down", "newer", show=False),
-        Binding("tab", "cursor_right", show=False),
+        Binding("tab", "complete", show=False),
         Binding("escape", "leave", show=False),
     ]
 
@@ -57,6 +57,12 @@ class CommandInput(Input):
     def action_newer(self) -> None:
         """The line said after this one."""
         self._prompt.walk(1)
+
+    def action_complete(self) -> None:
+        """What is certain of the next word, else the first that is possible."""
+        if not self._prompt.filtering:
+            self.value = taken(self.value, *self._prompt.grammar)
+            self.cursor_position = len(self.value)
 
     def action_leave(self) -> None:
         """Closes the line."""
@@ -103,11 +109,24 @@ class Prompt(Vertical):
         line.cursor_position = len(text)
         line.focus()
 
-    def note(self, text: str) -> None:
-        """A sentence above the line; empty takes it away."""
+    def note(self, text: str, *, wrong: bool = True) -> None:
+        """A sentence above the line, what was wrong or what can be said; empty takes it away."""
         note = self.query_one("#prompt-note", Static)
         note.update(printable(text))
         note.set_class(bool(text), "-told")
+        note.set_class(bool(text) and not wrong, "-hint")
+
+    def suggest(self, line: str) -> None:
+        """What may come next, or what the last word means, in one line."""
+        told = [choice for choice in choices(line, *self.grammar) if line.strip()]
+        if about := meaning(line):
+            told = [about, *told]
+        self.note("  ".join(told), wrong=False)
+
+    @property
+    def grammar(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The console's own words and the nodes, as things stand."""
+        return self.console.command_words(), self.console.node_names()
 
     def walk(self, step: int) -> None:
         """Through the history."""
@@ -140,7 +159,7 @@ class Prompt(Vertical):
         if self.filtering and self.has_class("-open"):
             self.console.view.apply_filter(event.value)
         elif self.has_class("-open"):
-            self.note("")
+            self.suggest(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A command that is not in the grammar stays in the line, with what was wrong above it."""

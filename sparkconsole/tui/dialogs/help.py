@@ -12,11 +12,18 @@ from textual.widgets import Static
 
 from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.keys import Key
+from sparkconsole.tui.show.folding import folded
 from sparkconsole.verbs.registry import load
 
 if TYPE_CHECKING:
     from sparkconsole.tui.view import View
 
+KEY_WIDTH = 8
+ALSO = (
+    ("↑↓ j k", "Move in a list; enter opens, tab goes to the next pane."),
+    ("^p", "The palette: every verb and every word of the console, by name."),
+    ("^q", "Leaves at once, without asking. What runs on the cluster goes on."),
+)
 STATES = "● up   ! warning   ✖ lost or failed   ○ none   – not known   ▶ running   ✔ done"
 
 
@@ -33,14 +40,23 @@ class Help(Dialog[None]):
             panel.border_title = f"keys · {self._view.NAME}"
             panel.border_subtitle = "esc close"
             with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield Static(help_text(self._view.keys_here(), self.console.written), markup=False)
+                yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
         """The keys scroll."""
         self.query_one(VerticalScroll).focus()
+        self.call_after_refresh(self._tell)
+
+    def on_resize(self) -> None:
+        """Other folds."""
+        self.call_after_refresh(self._tell)
+
+    def _tell(self) -> None:
+        told = self.query_one("#keys", Static)
+        told.update(help_text(self._view.keys_here(), self.console.written, max(told.size.width - 2, 40)))
 
 
-def help_text(keys: tuple[Key, ...], written: Callable[[Key], str]) -> Text:
+def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int = 200) -> Text:
     """Lower case looks, capitals change; a verb's key has the verb's own summary."""
     text = Text()
     for title, changes in (("looks", False), ("changes the cluster, after asking", True)):
@@ -48,10 +64,23 @@ def help_text(keys: tuple[Key, ...], written: Callable[[Key], str]) -> Text:
         if here:
             text.append(f"{title}\n", style="bold")
         for key in here:
-            text.append(f"  {written(key):<10}", style="bold")
-            text.append(f" {key.id:<16} {summary(key)}\n")
+            _append(text, written(key), f" {key.id:<16} ", summary(key), width)
+    text.append("\nalso\n", style="bold")
+    for name, told in ALSO:
+        _append(text, name, " ", told, width)
     text.append("\nsigns\n", style="bold")
-    return text.append(f"  {STATES}\n")
+    for line in folded(STATES, width - 2):
+        text.append(f"  {line}\n")
+    return text
+
+
+def _append(text: Text, key: str, name: str, told: str, width: int) -> None:
+    """The sentence is folded within its own column."""
+    begin = f"  {key:<{KEY_WIDTH}}"
+    first, *rest = folded(told, max(width - len(begin) - len(name), 20)) or [""]
+    text.append(begin, style="bold").append(f"{name}{first}\n")
+    for line in rest:
+        text.append(" " * (len(begin) + len(name)) + f"{line}\n")
 
 
 def summary(key: Key) -> str:
