@@ -24,6 +24,8 @@ class Confirm(Dialog[bool]):
         Binding("e", "whole", "scripts", id="dialog.whole"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
     ]
 
     def __init__(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> None:
@@ -33,8 +35,9 @@ class Confirm(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         """Title, plan, the word where one is needed, and the buttons."""
-        nodes = len(self.plan.nodes())
-        where = f" · {len(self.plan.steps)} steps on {nodes} node{'s' * (nodes != 1)}" if nodes else ""
+        nodes, steps = len(self.plan.nodes()), len(self.plan.steps)
+        counted = f"{steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
+        where = f" · {counted}" if nodes else ""
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
             panel.border_subtitle = "y copy · e scripts in full" if self.scripts else "y copy"
@@ -45,7 +48,7 @@ class Confirm(Dialog[bool]):
                     yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
                     yield Input(id="word", compact=True)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Cancel  esc", id="cancel", compact=True)
+                yield Button("Close  esc" if self._dry_run else "Cancel  esc", id="cancel", compact=True)
                 if not self._dry_run:
                     yield Button("Go on", id="go", variant="warning", compact=True, disabled=self.costly)
                 else:
@@ -57,9 +60,9 @@ class Confirm(Dialog[bool]):
         return self.plan.tier is Tier.COSTLY and not self._dry_run
 
     def on_mount(self) -> None:
-        """Enter at once changes nothing."""
+        """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
         self.action_whole()
-        self.query_one("#cancel", Button).focus()
+        self.query_one("#word" if self.costly else "#cancel").focus()
 
     @property
     def scripts(self) -> bool:
@@ -71,6 +74,11 @@ class Confirm(Dialog[bool]):
         text = plan_text(self.plan, whole=self._whole) or Text("nothing has to be run")
         self.query_one("#plan", Told).tell(list(text.split("\n")))
         self._whole = not self._whole
+
+    def action_scroll(self, way: int) -> None:
+        """The plan is read without leaving the buttons."""
+        body = self.query_one(VerticalScroll)
+        body.scroll_relative(y=way * max(1, body.size.height - 1), animate=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The word opens the button."""
