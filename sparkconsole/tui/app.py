@@ -66,7 +66,7 @@ class Console(App[SparkError | None]):
         time: Time | None = None,
         still: bool = False,
     ) -> None:
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self.options, self.settings = options, settings or Settings()
         self._time, self._still = time or DemoClock(PERSON_SPEED), still
         self.store = Store(Cluster())
