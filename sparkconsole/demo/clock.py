@@ -13,6 +13,8 @@ SCRIPT_SPEED, PERSON_SPEED = 20.0, 1.0
 STILL_START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 _ROUNDS, _IDLE = 5000, 8
 """Turns of the event loop that whoever was woken gets at most, and how many without work are the end."""
+_THREAD_S = 0.001
+"""Real seconds between looks at threads that are still at work."""
 
 
 class Time(Protocol):
@@ -90,10 +92,23 @@ class StillClock:
 
 
 async def _settle() -> None:
-    """Lets everybody run until nobody has anything to do: questions over local sockets are answered too."""
-    ready, idle = getattr(asyncio.get_running_loop(), "_ready", ()), 0
+    """Lets everybody run until nobody has anything to do: questions over local sockets are answered too, and
+
+    what is done in a thread is waited for.
+    """
+    loop = asyncio.get_running_loop()
+    ready, idle = getattr(loop, "_ready", ()), 0
     for _ in range(_ROUNDS):
-        await asyncio.sleep(0)
-        idle = 0 if ready else idle + 1
+        threads = _threads_at_work(loop)
+        await asyncio.sleep(_THREAD_S if threads else 0)
+        idle = 0 if ready or threads else idle + 1
         if idle == _IDLE:
             return
+
+
+def _threads_at_work(loop: asyncio.AbstractEventLoop) -> bool:
+    """Somebody waits for `asyncio.to_thread`."""
+    pool = getattr(loop, "_default_executor", None)
+    if pool is None:
+        return False
+    return bool(pool._work_queue.qsize() or pool._idle_semaphore._value < len(pool._threads))
