@@ -11,7 +11,7 @@ from sparkconsole.tui.view import View
 from tests.tui.harness import app_of, screen_text
 from tests.tui.stores import StillTime
 
-ASKING = ("models", "kept", "remedy")
+ASKING = ("models", "kept", "remedy", "check")
 """Groups of what a view asks when it is opened."""
 
 
@@ -29,9 +29,7 @@ async def drawn(pilot: Pilot[Any]) -> str:
     """The screen below the title, whose clock goes on, after everything was drawn."""
     app = app_of(pilot)
     for _ in range(2):
-        await app.workers.wait_for_complete(
-            [w for w in app.workers if w.group in ("models", "kept", "remedy")]
-        )
+        await app.workers.wait_for_complete([w for w in app.workers if w.group in ASKING])
         app.view.refresh_now()
         await pilot.pause()
     app.clear_notifications()

@@ -127,7 +127,7 @@ class DoctorView(View):
         self.table.refresh()
         if rows and not self._shown:
             self._shown = True
-            self._go_to_problem()
+            self.table.cursor_key = next((row.check for row in rows if row.pressing), rows[0].check)
         self._draw_evidence()
 
     def _loading(self) -> str:
@@ -143,12 +143,13 @@ class DoctorView(View):
             told.tell([Text(line, "$muted") for line in NO_NODES])
             return
         rows = tuple(self._rows.values())
+        if self._wrong is not None and not self._asking:
+            panel.head("doctor", f"could not ask at {self._when}")
+            told.tell(_error(self._wrong, width, older=bool(rows)))
+            return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        if self._wrong is not None and not self._asking:
-            told.tell(_error(self._wrong, width))
-        else:
-            told.tell(self._told(self.row, width) if self.row else [])
+        told.tell(self._told(self.row, width) if self.row else [])
 
     def _told(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""
@@ -221,7 +222,9 @@ class DoctorView(View):
         self.notify("copied the report", timeout=3)
 
 
-def _error(error: SparkError, width: int) -> list[Text]:
+def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
     """Why nothing could be asked, and what to do."""
-    lines = [Text(f"✖ {line}", "$node-lost") for line in folded(f"{error.node} {error.cause}", width - 2)]
-    return [*lines, *(Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2))]
+    told = folded(f"{error.node} {error.cause}".strip(), width - 2)
+    lines = [Text(f"✖ {line}", "$node-lost") for line in told]
+    lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
+    return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]
