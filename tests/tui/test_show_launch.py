@@ -38,6 +38,8 @@ def test_nothing_runs_only_when_every_node_said_so() -> None:
     assert show.standing([node("a"), node("b")], "vllm_node").state is State.NOTHING
     assert show.standing([node("a"), NodeState("b")], "vllm_node").state is State.UNKNOWN
     assert show.standing([], "vllm_node").state is State.UNKNOWN
+    lost = show.standing([node("a"), node("b", reach=Reach.LOST)], "vllm_node")
+    assert show.standing_lines(lost, 2, 78)[0].plain.endswith("unknown: b")
 
 
 def test_all_running_and_joined_is_complete() -> None:
@@ -102,6 +104,13 @@ def test_nodes_stand_in_their_order_with_their_part() -> None:
     assert cells[2:4] == ["worker", "✖ lost: [/x]"]
     assert str(rows[0].cells[5]) == "10.0.0.1"
     assert str(show.node_rows([node("b"), node("a")], {}, solo=True)[1].cells[2]) == "not used"
+
+
+def test_a_lost_node_is_told_with_what_to_do() -> None:
+    lost = node("b", reach=Reach.LOST, reason="no route to host [/x]", hint="is it on?")
+    assert plain(show.lost_lines([node("a"), lost], 76)) == ["✖ b: no route to host [/x] → is it on?"]
+    many = [node(f"n{i}", reach=Reach.LOST, reason="no route") for i in range(64)]
+    assert len(show.lost_lines(many, 76)) == 4
 
 
 def test_how_other_nodes_are_said_is_told() -> None:

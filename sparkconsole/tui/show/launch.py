@@ -44,7 +44,7 @@ class Standing:
     container: str
     running: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
-    """A sentence for each node that is not as it should be."""
+    """A sentence for each node that is not as it should be; where nothing is known: the lost ones."""
     spec: LaunchSpec | None = None
     """The launch that the containers tell of."""
 
@@ -63,7 +63,9 @@ def standing(nodes: Iterable[NodeState], container: str) -> Standing:
     known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
     if any(c is not None for c in own.values()):
         return Standing(State.HALF if wrong else State.COMPLETE, container, running, tuple(wrong), spec)
-    return Standing(State.NOTHING if len(known) == len(every) and every else State.UNKNOWN, container)
+    if len(known) == len(every) and every:
+        return Standing(State.NOTHING, container)
+    return Standing(State.UNKNOWN, container, wrong=tuple(n.name for n in every if n.reach is Reach.LOST))
 
 
 def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
@@ -80,9 +82,12 @@ def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
     """What stands now in one or two lines, with the keys that help."""
     match now.state:
         case State.NOTHING:
-            return [said("○ nothing runs; nothing is in the way of a launch", "$muted")]
+            return [said("○ nothing runs", "$muted")]
         case State.UNKNOWN if not count:
             return [said("No nodes yet. Add one:  : node add ADDRESS", "$node-warn")]
+        case State.UNKNOWN if now.wrong:
+            names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
+            return [said(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
         case State.UNKNOWN:
             return [said("… asking the nodes what runs", "$muted")]
         case State.COMPLETE:
@@ -165,6 +170,13 @@ def reach_text(node: NodeState) -> Text:
     if node.reach is Reach.LOST:
         return Text(f"✖ lost: {plain(node.reason or 'no answer')}", "$node-lost")
     return Text("· connecting", "$muted")
+
+
+def lost_lines(nodes: Iterable[NodeState], width: int) -> list[Text]:
+    """Each lost node with its reason and what to do: a launch needs all of them."""
+    lost = [n for n in nodes if n.reach is Reach.LOST]
+    told = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
+    return _few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
 
 
 def subset_lines(names: Sequence[str], width: int) -> list[Text]:

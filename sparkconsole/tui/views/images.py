@@ -154,6 +154,7 @@ class ImagesView(View):
             int(self.console.clock.monotonic() // 60),
             self.size,
             self.matrix.size,
+            *(pane.size for pane in self.query(".pane, .progress")),
             self.matrix.cursor_key,
             self._kind,
             self._planned,

@@ -191,7 +191,8 @@ class LaunchView(LaunchDeeds):
             self._planned,
             self.has_class("-boarding"),
             self._asking,
-            self.query_one("#review-plan").size,
+            # What is folded to a pane's width is folded again once the pane has one.
+            *(pane.size for pane in self.query(".pane, .page, .lines")),
         )
 
     def sample_logs(self) -> None:

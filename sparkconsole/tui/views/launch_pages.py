@@ -108,6 +108,7 @@ class NodesPage(Page):
         width = max(30, self.size.width - 2)
         self.query_one(".note", Told).tell(
             [Text(show.BACKENDS[backend or ("ray" if len(nodes) > 1 else "solo")], "$muted"),
+             *show.lost_lines(nodes, width),
              *show.subset_lines([n.name for n in nodes], width)]
         )  # fmt: skip
 
