@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sparkconsole import __version__
@@ -28,16 +28,24 @@ def run(words: Sequence[str]) -> int:
     # pydantic would read the metadata of every installed package to find plugins; nobody here has any.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from sparkconsole.errors import SparkError
-    from sparkconsole.script.report import Printer
 
-    printer = Printer(as_json="--json" in words)
+    printers: list[Printer] = []
+
+    def printer() -> Printer:
+        """The one of this run, made when something has to be printed: help and the console need none."""
+        if not printers:
+            from sparkconsole.script.report import Printer
+
+            printers.append(Printer(as_json="--json" in words))
+        return printers[0]
+
     try:
         return _dispatch(list(words), printer)
     except SparkError as error:
-        printer.error(error)
+        printer().error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        printer.settle()
+        printer().settle()
         return 130
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): not an error, and nothing more can be said on it.
@@ -45,18 +53,12 @@ def run(words: Sequence[str]) -> int:
         return 0
 
 
-def _dispatch(words: list[str], printer: Printer) -> int:
-    import asyncio
-
+def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
     from sparkconsole.config.globals import read_globals
-    from sparkconsole.script.lines import read_script
 
     given, rest = read_globals(words)
     if given.script is not None:
-        lines = read_script(given.script_text(), given.values(), str(given.script))
-        from sparkconsole.script.run import run_script
-
-        return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
+        return _script(given, printer())
     if not rest and _at_a_terminal() and not given.json:
         return _console(given)
     from sparkconsole.verbs.dispatch import print_help, wants_help
@@ -66,9 +68,22 @@ def _dispatch(words: list[str], printer: Printer) -> int:
         return 0 if rest else 2
     if rest[0] == "web":
         return _web(words, rest)
+    import asyncio
+
     from sparkconsole.script.run import run_words
 
-    return asyncio.run(run_words(given, rest, printer))
+    return asyncio.run(run_words(given, rest, printer()))
+
+
+def _script(given: Options, printer: Printer) -> int:
+    """A file of verb lines."""
+    import asyncio
+
+    from sparkconsole.script.lines import read_script
+    from sparkconsole.script.run import run_script
+
+    lines = read_script(given.script_text(), given.values(), str(given.script))
+    return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
 
 
 def _web(words: list[str], rest: list[str]) -> int:

@@ -50,3 +50,23 @@ def test_the_headless_face_loads_no_textual(words: list[str]) -> None:
     assert "textual" not in done.stdout.splitlines()[-1]
     if "--demo" not in words:
         assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_the_help_of_everything_says_what_each_verb_says() -> None:
+    from sparkconsole.verbs.registry import ALONE, GROUPS, MODULES, load
+
+    assert {words[0] for words in load()} == set(MODULES) == {*ALONE, *GROUPS}
+    for first, sentence in ALONE.items():
+        assert load()[first,].summary == sentence
+
+
+@pytest.mark.parametrize("words", [["--help"], ["node", "--help"]])
+def test_help_loads_only_what_it_is_about(words: list[str]) -> None:
+    code = (
+        f"import sys\nfrom sparkconsole import cli\ncli.run({words!r})\n"
+        "print([m for m in sys.modules if m.startswith('sparkconsole.verbs.')], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", code), capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
+    )
+    assert "sparkconsole.verbs.serve" not in done.stderr

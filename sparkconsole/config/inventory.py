@@ -21,7 +21,7 @@ FIRST_CLUSTER = "default"
 class Inventory(BaseModel):
     """The whole of cluster.toml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     default: str | None = None
     """The cluster meant when none is named; with one cluster only, that one."""

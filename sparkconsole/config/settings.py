@@ -12,7 +12,7 @@ from sparkconsole.config.reading import read_text, read_toml, validated
 class Settings(BaseModel):
     """The whole of config.toml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     theme: str | None = None
     """Name of a colour theme; None: the console's own choice."""

@@ -10,9 +10,10 @@ from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job
 from sparkconsole.model.launch import Backend, recalled
-from sparkconsole.model.plan import Plan, PlanOutcome, Step, Tier, Verification
+from sparkconsole.model.plan import Plan, PlanOutcome, Step, Verification
 from sparkconsole.model.site import Site
 from sparkconsole.model.text import size
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote.site import look
 
 END_S = 70.0

@@ -24,7 +24,7 @@ OURS = (
 class BenchSpec(BaseModel):
     """One benchmark; None: vLLM's own default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     model: str
     """The name the server answers to."""

@@ -23,7 +23,7 @@ Name = Annotated[str, AfterValidator(_name)]
 class Overrides(BaseModel):
     """What a person may fix instead of having it detected; a node's word beats the cluster's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     user: str | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""

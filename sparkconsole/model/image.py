@@ -48,7 +48,7 @@ def _word(value: str) -> str:
 class BuildSpec(BaseModel):
     """What a person asked to be built; defaults are the seed's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     tag: Annotated[str, AfterValidator(image_tag)] = "vllm-node"
     recipe: str = "vllm-node"

@@ -21,7 +21,7 @@ class JobKind(StrEnum):
 class Job(BaseModel):
     """One detached command on one node. With this value alone it can be found, followed and ended again."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     """Unique, safe in a path: it is the job's folder on the node."""
@@ -40,7 +40,7 @@ class Job(BaseModel):
 class JobState(BaseModel):
     """What the node says about a job, read back just now."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     known: bool
     """The node has a folder of that job."""
@@ -63,7 +63,7 @@ class RunState(StrEnum):
 class Console(BaseModel):
     """The process that minds a run. Machine, process id and birth together are never used twice."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     host: str = ""
     pid: int = 0

@@ -52,7 +52,7 @@ class LaunchSpec(BaseModel):
     default is a third of a memory that the GPU shares.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     cluster: Name = "default"
     image: str = Field(default="vllm-node", min_length=1)

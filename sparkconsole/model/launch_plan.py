@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat, bind_sources, container_argv
-from sparkconsole.model.plan import Plan, Step, Tier, Verification
+from sparkconsole.model.plan import Plan, Step, Verification
 from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.site import Site
+from sparkconsole.model.tier import Tier
 
 LOG_TAIL = 400
 """Lines of a container's log that are kept before it is removed."""

@@ -6,21 +6,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from sparkconsole.model.job import Job
-
-
-class Tier(IntEnum):
-    """How much asking a deed needs."""
-
-    LOOK = 0
-    """Changes nothing on any machine."""
-    RECOVERABLE = 1
-    """Start, build, copy: `--yes` or a click."""
-    COSTLY = 2
-    """Ends requests in flight, removes images, reboots: the word has to be typed, `--yes=WORD`."""
+from sparkconsole.model.tier import Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ SECRETS = ("HF_TOKEN", "VLLM_API_KEY")
 class ServeSpec(BaseModel):
     """What a person asks of `vllm serve`; None: vLLM's own default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     model: str = Field(min_length=1)
     tensor_parallel: int | None = Field(None, ge=1)

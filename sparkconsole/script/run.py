@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable
 from sparkconsole.model.answer import Answer, Row
-from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.tier import Tier
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import App
@@ -18,7 +19,6 @@ from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.fleet.watching import Watch
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.plan import Plan
@@ -29,11 +29,11 @@ from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import make, view_class
-from sparkconsole.tui.work import Task, Work
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.registry import load
 from sparkconsole.verbs.session import Options, Session
+
+if TYPE_CHECKING:
+    from sparkconsole.fleet.watching import Watch
+    from sparkconsole.tui.work import Task, Work
 
 SAMPLE_S, LOGS_S = 0.5, 0.1
 
@@ -103,6 +103,9 @@ class Console(App[SparkError | None]):
 
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
+        from sparkconsole.fleet.watching import Watch
+        from sparkconsole.verbs.opening import open_session
+
         try:
             async with open_session(self.options, time=self._time) as session:
                 self._take(session)
@@ -127,6 +130,8 @@ class Console(App[SparkError | None]):
     def _take(self, session: Session) -> None:
         self.session, self.clock = session, session.fleet.clock
         self.store.regroup(session.cluster)
+        from sparkconsole.tui.work import Work
+
         self.work = Work(session, self)
         self.view.refresh_now()
 
@@ -194,6 +199,8 @@ class Console(App[SparkError | None]):
     def command_words(self) -> tuple[str, ...]:
         """The console's own words that can be said here."""
         keys = (*self.view.keys_here(), *(k for k in GLOBAL))
+        from sparkconsole.verbs.registry import load
+
         own = (k.id for k in keys if k.verb not in load())
         return tuple(dict.fromkeys((*own, *(f"theme {name}" for name in sorted(self.available_themes)))))
 
@@ -214,11 +221,12 @@ class Console(App[SparkError | None]):
             return "a quote is not closed"
         if words and words[0] == "theme" and len(words) == 2:
             return self._theme(words[1], line)
-        key = next((k for k in (*self.view.keys_here(), *GLOBAL) if line.strip() == k.id), None)
-        if key is not None and key.verb not in load():
+        if (key := self._own_key(line.strip())) is not None:
             self.said = remembered(self.said, line)
             self.call_later(self.view.run_action, key.action)
             return ""
+        from sparkconsole.verbs.dispatch import understand
+
         try:
             understand(words)
         except SparkError as error:
@@ -226,6 +234,13 @@ class Console(App[SparkError | None]):
         self.said = remembered(self.said, line)
         self.say(words)
         return ""
+
+    def _own_key(self, word: str) -> Key | None:
+        """The key that is no verb and goes by this word here."""
+        from sparkconsole.verbs.registry import load
+
+        keys = (*self.view.keys_here(), *GLOBAL)
+        return next((key for key in keys if key.id == word and key.verb not in load()), None)
 
     def _theme(self, name: str, line: str) -> str:
         if name not in self.available_themes:

@@ -15,7 +15,6 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from sparkconsole.model.text import printable
-from sparkconsole.tui.complete import choices, completions, meaning, taken
 
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
@@ -32,6 +31,8 @@ class CommandSuggester(Suggester):
         """The whole line that is suggested."""
         if self._prompt.filtering or not value.strip():
             return None
+        from sparkconsole.tui.complete import completions
+
         found = completions(value, *self._prompt.grammar)
         return next(iter(found), None)
 
@@ -61,6 +62,8 @@ class CommandInput(Input):
     def action_complete(self) -> None:
         """What is certain of the next word, else the first that is possible."""
         if not self._prompt.filtering:
+            from sparkconsole.tui.complete import taken
+
             self.value = taken(self.value, *self._prompt.grammar)
             self.cursor_position = len(self.value)
 
@@ -118,6 +121,8 @@ class Prompt(Vertical):
 
     def suggest(self, line: str) -> None:
         """What may come next, or what the last word means, in one line."""
+        from sparkconsole.tui.complete import choices, meaning
+
         told = [choice for choice in choices(line, *self.grammar) if line.strip()]
         if about := meaning(line):
             told = [about, *told]

@@ -19,8 +19,9 @@ from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.log_line import LogLine, log_line
-from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Output, StepBegan, StepEnded
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.dispatch import Request, begin, understand
 from sparkconsole.verbs.running import carry, kept
 from sparkconsole.verbs.session import Deed, Session

@@ -18,8 +18,9 @@ from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
 from sparkconsole.model.job import Job, JobKind, Run
-from sparkconsole.model.plan import Plan, Step, Tier
+from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Advance, Output, Report
+from sparkconsole.model.tier import Tier
 from sparkconsole.parse.vllm_bench import first_error, parse_bar, parse_output
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session

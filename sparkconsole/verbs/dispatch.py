@@ -6,16 +6,20 @@ import difflib
 import inspect
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cyclopts import CycloptsError
 
 from sparkconsole.config.globals import print_help as print_global_help
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.model.answer import Row
-from sparkconsole.model.plan import Plan, Tier
-from sparkconsole.verbs.registry import Result, Verb, application, load
-from sparkconsole.verbs.session import Options, Session
+from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.registry import GROUPS, MODULES, Result, Verb, application, load, overview
+
+if TYPE_CHECKING:
+    from sparkconsole.config.globals import Options
+    from sparkconsole.model.answer import Row
+    from sparkconsole.model.plan import Plan
+    from sparkconsole.verbs.session import Session
 
 OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE"))}
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
@@ -36,10 +40,12 @@ def understand(words: Sequence[str]) -> Request:
     """The request that `words` make; WrongUsage with the nearest word for what is not in the grammar."""
     tokens = _with_values(_delimited(list(words)))
     try:
-        command, bound, _ = application().parse_args(tokens, print_error=False, exit_on_error=False)[:3]
+        app = application(_first(tokens))
+        command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)[:3]
     except CycloptsError as error:
         raise _usage(tokens, error) from error
-    entry = next((v for v in load().values() if v.function is inspect.unwrap(command)), None)
+    known = load(_first(tokens)).values()
+    entry = next((v for v in known if v.function is inspect.unwrap(command)), None)
     if entry is None:
         raise WrongUsage(f"{' '.join(words)!r} needs one more word", hint=_see_help(words))
     return Request(tuple(words), entry, bound.args, bound.kwargs)
@@ -49,17 +55,23 @@ def wants_help(words: Sequence[str]) -> bool:
     """Help was asked for (before any `--`), or the words stop at a group."""
     before = words[: words.index("--")] if "--" in words else words
     asked = any(w in HELP_WORDS for w in before) and "exec" not in before[:1]
-    verbs = load()
-    group = len(words) == 1 and (words[0],) not in verbs and any(v[0] == words[0] for v in verbs)
+    group = len(words) == 1 and words[0] in GROUPS and (words[0],) not in load(words[0])
     return asked or group
 
 
 def print_help(words: Sequence[str]) -> None:
     """Prints the help of the words before the help flag, on standard output."""
     before = [w for w in words if w not in HELP_WORDS]
-    application().help_print(before)
-    if not before:
+    if before:
+        application(_first(before)).help_print(before)
+    else:
+        overview().help_print([])
         print_global_help()
+
+
+def _first(words: Sequence[str]) -> str:
+    """The first word where there are verbs that begin with it; empty: all of them have to be looked at."""
+    return words[0] if words and words[0] in MODULES else ""
 
 
 async def begin(session: Session, request: Request) -> Result:

@@ -18,9 +18,10 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.image import BuildSpec, full_name, host_list, image_tag, key_values
 from sparkconsole.model.job import Job, JobKind, Run
-from sparkconsole.model.plan import Plan, PlanOutcome, Step, Tier
+from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.text import hours, size
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote.transfer import FULL_STREAM
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session

@@ -19,8 +19,9 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.launch import Backend, LaunchSpec, recalled, without_secret_values
 from sparkconsole.model.launch_plan import Condition, start_plan, stop_plan
 from sparkconsole.model.launching import LaunchState
-from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Output, Remark, Report
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import check
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session

@@ -22,8 +22,9 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.plan import Plan, Step, StepOutcome, Tier
+from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepEnded
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs import node_scan, node_trust
 from sparkconsole.verbs.node_trust import CONSOLE, meant

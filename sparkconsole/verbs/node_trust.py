@@ -13,8 +13,9 @@ from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.plan import Plan, Step, StepOutcome, Tier
+from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepEnded
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 

@@ -7,42 +7,23 @@ import importlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from cyclopts import App
 
-from sparkconsole.model.answer import Answer, Row
-from sparkconsole.model.job import Job, JobKind, Run
-from sparkconsole.model.plan import Tier
-from sparkconsole.model.progress import Report
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.model.tier import Tier
 
-Result = Answer | Deed | AsyncIterator[Row]
+if TYPE_CHECKING:
+    from sparkconsole.model.answer import Answer, Row
+    from sparkconsole.model.job import Job, JobKind, Run
+    from sparkconsole.model.progress import Report
+    from sparkconsole.verbs.session import Deed, Session
+
+Result: TypeAlias = "Answer | Deed | AsyncIterator[Row]"
 """What a verb returns: an answer, a plan with what carries it out, or a stream of rows."""
 P = ParamSpec("P")
-R = TypeVar("R", bound=Awaitable[Result])
+R = TypeVar("R", bound="Awaitable[Result]")
 
-MODULES = (
-    "node",
-    "check",
-    "status",
-    "image",
-    "model",
-    "launch",
-    "stop",
-    "restart",
-    "serve",
-    "bench",
-    "bench_kept",
-    "execute",
-    "logs",
-    "runs",
-    "runs_again",
-    "wait",
-    "config",
-    "demo",
-    "web",
-)
 PURPOSE = (
     "Run a vLLM cluster on DGX Spark machines: see it, build and copy its image, launch it, serve a model, "
     "measure it, and do all of it again from a script: sparkconsole --script FILE."
@@ -57,6 +38,36 @@ GROUPS = {
     "config": "Where configuration is and what it says.",
     "demo": "The pretend cluster: break something, mend it.",
 }
+ALONE = {
+    "check": "Look at every node and say what would hinder a launch; nothing is changed.",
+    "status": "Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.",
+    "launch": "Start the containers and Ray on every node, and return when all of it is ready.",
+    "stop": "Stop the cluster: its servers, then its containers, on every node that answers.",
+    "exec": "Run a command in the head's container: exec -- CMD…",
+    "logs": "Print the logs of all nodes, merged by time; -f follows them.",
+    "wait-for": "Wait until nodes, ray, server or image is ready; exit code 1 when it is not in time.",
+    "web": "Open the console to a browser on this machine; it prints an address with a token.",
+}
+"""The verbs of one word, each with its own first line: the help of everything loads none of them."""
+MODULES = {
+    "node": ("node", "restart"),
+    "check": ("check",),
+    "status": ("status",),
+    "image": ("image",),
+    "model": ("model",),
+    "launch": ("launch",),
+    "stop": ("stop",),
+    "serve": ("serve",),
+    "bench": ("bench", "bench_kept"),
+    "exec": ("execute",),
+    "logs": ("logs",),
+    "runs": ("runs", "runs_again"),
+    "wait-for": ("wait",),
+    "config": ("config",),
+    "demo": ("demo",),
+    "web": ("web",),
+}
+"""Where the verbs are that begin with a word; a command loads only its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +88,13 @@ class Verb:
         return (self.function.__doc__ or "").strip().splitlines()[0]
 
 
+_OPTIONS: dict[str, Any] = {
+    "version_flags": (),
+    "help_format": "plaintext",
+    "result_action": "return_value",
+}
 VERBS: dict[tuple[str, ...], Verb] = {}
-Follower = Callable[[Session, Run, Job, Report], Awaitable[Answer]]
+Follower: TypeAlias = "Callable[[Session, Run, Job, Report], Awaitable[Answer]]"
 FOLLOWERS: dict[JobKind, Follower] = {}
 
 
@@ -109,25 +125,31 @@ def follower(kind: JobKind) -> Callable[[Follower], Follower]:
 
 
 @functools.cache
-def load() -> dict[tuple[str, ...], Verb]:
-    """Every verb; importing the modules is what registers them."""
-    for module in MODULES:
+def load(first: str = "") -> dict[tuple[str, ...], Verb]:
+    """Every verb, or those that begin with `first`; importing their modules is what registers them."""
+    for module in MODULES[first] if first else dict.fromkeys(m for some in MODULES.values() for m in some):
         importlib.import_module(f"sparkconsole.verbs.{module}")
-    return VERBS
+    return {words: entry for words, entry in VERBS.items() if not first or words[0] == first}
 
 
 @functools.cache
-def application() -> App:
-    """The verbs as one cyclopts App; it parses and helps, it never runs or prints errors by itself."""
-    options: dict[str, Any] = {
-        "version_flags": (),
-        "help_format": "plaintext",
-        "result_action": "return_value",
-    }
-    app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **options)
+def application(first: str = "") -> App:
+    """The verbs, or those that begin with `first`, as one cyclopts App.
+
+    It parses and helps, it never runs or prints errors by itself.
+    """
+    app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **_OPTIONS)
     groups: dict[str, App] = {}
-    for words, entry in load().items():
-        _add(app, groups, words, entry, options)
+    for words, entry in load(first).items():
+        _add(app, groups, words, entry, _OPTIONS)
+    return app
+
+
+def overview() -> App:
+    """The first words alone, for the help of everything; no verb is loaded."""
+    app = App(name="sparkconsole", help=PURPOSE, **_OPTIONS)
+    for first in MODULES:
+        app.command(App(name=first, help=GROUPS.get(first) or ALONE[first], **_OPTIONS))
     return app
 
 
@@ -140,7 +162,10 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
 
     signature = inspect.signature(function)
     said = [p for name, p in signature.parameters.items() if name != "session"]
-    spoken.__signature__ = signature.replace(parameters=said)  # type: ignore[attr-defined]
+    # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
+    bare = signature.replace(parameters=said, return_annotation=inspect.Signature.empty)
+    spoken.__signature__ = bare  # type: ignore[attr-defined]
+    spoken.__annotations__ = {k: v for k, v in function.__annotations__.items() if k not in ("return", "session")}
     return spoken
 
 

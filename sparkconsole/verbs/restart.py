@@ -11,8 +11,9 @@ from sparkconsole.fleet.ground import Ground, check_images, survey
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.launch import Backend, recalled
 from sparkconsole.model.launch_plan import start_plan, with_dependents
-from sparkconsole.model.plan import Plan, Step, StepOutcome, Tier
+from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Remark, Report, StepBegan, StepEnded
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote import power
 from sparkconsole.remote.site import look
 from sparkconsole.verbs.launch import start, unset_secrets

@@ -13,9 +13,10 @@ from sparkconsole.fleet import jobs
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.export import export_script, verb_line
 from sparkconsole.model.job import Job, JobKind, JobState, Run, RunState
-from sparkconsole.model.plan import Plan, Step, StepOutcome, Tier
+from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepBegan, StepEnded
 from sparkconsole.model.text import hours
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs import registry
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session

@@ -8,8 +8,8 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.export import secrets_of
 from sparkconsole.model.job import Run
-from sparkconsole.model.plan import Tier
 from sparkconsole.model.run_difference import differences
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs import dispatch
 from sparkconsole.verbs.registry import Result, verb
 from sparkconsole.verbs.session import Deed, Here, Session

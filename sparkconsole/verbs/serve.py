@@ -19,9 +19,10 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.launch import Backend
-from sparkconsole.model.plan import Plan, Step, Tier
+from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, serve_ranks
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 

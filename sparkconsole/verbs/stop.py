@@ -12,10 +12,10 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.job import Job, JobKind, Run, RunState
 from sparkconsole.model.launch import LaunchSpec, recalled
 from sparkconsole.model.launch_plan import stop_plan
-from sparkconsole.model.plan import Tier
 from sparkconsole.model.progress import Remark, Report
 from sparkconsole.model.site import Site
 from sparkconsole.model.text import size
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote.site import look
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session

@@ -16,7 +16,7 @@ CONSOLE = """
 from sparkconsole.config.globals import Options
 from sparkconsole.tui.app import Console
 class Timed(Console):
-    def on_ready(self): self.exit()
+    def _begin(self): self.exit()  # the first frame stands, and connecting would begin
 Timed(Options(demo=2)).run(headless=True, size=(120, 40))
 """
 BUDGET_S = {"--version": 0.06, "--help": 0.25, "first frame": 0.5}

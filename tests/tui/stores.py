@@ -282,7 +282,7 @@ class Unwatched:
 @asynccontextmanager
 async def over(store: Store, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
     """The console over that store."""
-    with patch("sparkconsole.tui.app.Watch", Unwatched):
+    with patch("sparkconsole.fleet.watching.Watch", Unwatched):
         async with console(nodes=max(1, len(store.nodes)), size=size, **options) as pilot:
             app = app_of(pilot)
             await app.opened.wait()

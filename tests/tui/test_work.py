@@ -12,7 +12,8 @@ from sparkconsole.config.globals import Options
 from sparkconsole.errors import SparkError
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.job import RunState
-from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.tier import Tier
 from sparkconsole.tui.work import Task, TaskState, Work
 from sparkconsole.verbs.opening import open_session
 from tests.tui.harness import soon

@@ -18,8 +18,8 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.job import Job, JobKind, RunState
 from sparkconsole.model.launch import Backend
-from sparkconsole.model.plan import Tier
 from sparkconsole.model.progress import nobody
+from sparkconsole.model.tier import Tier
 from sparkconsole.verbs import launch as verb
 from sparkconsole.verbs.launch import ContainerFlags, launch
 from sparkconsole.verbs.logs import logs

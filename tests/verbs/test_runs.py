@@ -17,8 +17,8 @@ from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.export import export_script, verb_line
 from sparkconsole.model.job import Console, Job, JobKind, Run, RunState
-from sparkconsole.model.plan import Tier
 from sparkconsole.model.progress import Report, nobody
+from sparkconsole.model.tier import Tier
 from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.shell import Shell
 from sparkconsole.script.lines import read_script

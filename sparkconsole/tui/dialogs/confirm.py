@@ -10,8 +10,9 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label
 
-from sparkconsole.model.plan import Plan, Tier
+from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import printable
+from sparkconsole.model.tier import Tier
 from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.show.plan import brief, plan_text
 from sparkconsole.tui.widgets.told import Told

@@ -1,0 +1,16 @@
+"""How much asking a deed needs, from nothing to a word that has to be typed."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Tier(IntEnum):
+    """How much asking a deed needs."""
+
+    LOOK = 0
+    """Changes nothing on any machine."""
+    RECOVERABLE = 1
+    """Start, build, copy: `--yes` or a click."""
+    COSTLY = 2
+    """Ends requests in flight, removes images, reboots: the word has to be typed, `--yes=WORD`."""
