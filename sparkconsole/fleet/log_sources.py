@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import follow_job, job_file
 from sparkconsole.model.job import Job
+from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.shell import Shell
 
 Stamped = tuple[str, str]
 """The time of a line in ISO 8601, empty where it has none, and its text."""
+LINE_BYTES, LEAST_READ = 512, 65536
+"""How far before its end a job's output is read for its last lines: that much for each, and at least."""
 _FILE = re.compile(r"^==> (.+) <==$")
 _DATED = re.compile(r"^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\]?\s?")
 
@@ -40,8 +45,10 @@ class ContainerLog:
     node: str
     container: str
     name: str = "container"
-    since: str | None = None
-    """Only what is newer."""
+    newer: str | None = None
+    """Only what came after this time was asked for."""
+    left: str = ""
+    """The time of the newest line that was told."""
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """See `Source`; the engine stamps every line."""
@@ -50,24 +57,32 @@ class ContainerLog:
 
         shell = await fleet.shell(self.node)
         if await find(shell, self.container) is None:
-            raise SparkError(f"no container {self.container} here", node=self.node)
-        left = self.since
+            raise SparkError(
+                f"no container {self.container} here",
+                hint="logs of earlier ones: sparkconsole runs list",
+                node=self.node,
+            )
+        left = self.left
         async for time, line in container_log(
-            shell, self.container, follow=follow, since=left, tail=None if left else tail
+            shell, self.container, follow=follow, since=left or self.newer, tail=None if left else tail
         ):
-            if left is not None and time <= left:
+            if left and time <= left:
                 continue
-            self.since = time
             yield time, line
+            self.left = time
 
 
 @dataclass
 class JobLog:
-    """What a job printed; a server's job is the server's log."""
+    """What a job printed; a server's job is the server's log. Only as much is read as is told."""
 
     job: Job
-    seen: int = 0
-    """Lines that were told."""
+    offset: int | None = None
+    """Bytes of the output that were read; None before the first."""
+    _reader: LineReader = field(default_factory=LineReader)
+    _waiting: deque[str] = field(default_factory=deque)
+    _torn: bool = False
+    """Reading began within a line, whose rest is no line."""
 
     @property
     def node(self) -> str:
@@ -80,21 +95,57 @@ class JobLog:
         return self.job.kind.value
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
-        """See `Source`."""
-        if self.seen == 0:
-            told = (await job_file(fleet, self.job, "log")).decode("utf-8", "replace").splitlines()
-            kept = told[-tail:] if tail else told
-            self.seen = len([line for line in told if line])
-            for line in kept:
-                yield "", line
-        if not follow:
-            return
-        at = 0
-        async for line in follow_job(fleet, self.job):
-            at += 1
-            if at > self.seen:
-                self.seen = at
-                yield "", line
+        """See `Source`; a line that nobody took is told again, so that none is lost by leaving."""
+        shell = await fleet.shell(self.node)
+        async with contextlib.aclosing(self._turns(shell, follow=follow, tail=tail)) as turns:
+            async for _ in turns:
+                while self._waiting:
+                    yield "", self._waiting[0]
+                    self._waiting.popleft()
+
+    async def _turns(self, shell: Shell, *, follow: bool, tail: int | None) -> AsyncGenerator[None, None]:
+        """Yields whenever there are lines to tell: at first all that were there, then what comes."""
+        from sparkconsole.remote import jobs
+
+        standing = await jobs.state(shell, self.job)
+        if not standing.known:
+            raise SparkError(f"{self.job.id}: the node keeps no output of it", node=self.node)
+        size, running = standing.log_bytes, True
+        kept = self._begin(size, tail)
+        while running and (follow or self._at < size):
+            chunks = jobs.output(shell, self.job, self._at)
+            async with contextlib.aclosing(chunks):  # type: ignore[type-var]
+                async for chunk in chunks:
+                    self._take(chunk, kept if self._at < size else None)
+                    if self._at >= size or kept is None:
+                        yield
+                    if self._at >= size and not follow:
+                        break
+            running = follow and (await jobs.state(shell, self.job)).running
+        self._waiting.extend(self._reader.feed(b"", final=True))
+        yield
+
+    @property
+    def _at(self) -> int:
+        return self.offset or 0
+
+    def _begin(self, size: int, tail: int | None) -> int | None:
+        """Where to read from, the first time; how many lines of what is there are told (None: all)."""
+        if self.offset is not None or tail is None:
+            self.offset = self._at
+            return None
+        self.offset = max(0, size - max(LEAST_READ, tail * LINE_BYTES))
+        self._torn = self.offset > 0
+        return tail
+
+    def _take(self, chunk: bytes, kept: int | None) -> None:
+        self.offset = self._at + len(chunk)
+        lines = self._reader.feed(chunk)
+        if self._torn and lines:
+            lines, self._torn = lines[1:], False
+        self._waiting.extend(lines)
+        while kept is not None and len(self._waiting) > kept:
+            self._waiting.popleft()
 
 
 @dataclass
@@ -108,7 +159,7 @@ class CommandLog:
     """The time of the newest line that was told."""
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
-        """See `Source`; lines that were told before are told apart by their time."""
+        """See `Source`; what was told is known by its time, and what follows it."""
         from sparkconsole.remote.follow import followed, kernel_argv, ray_argv
 
         asked = 1000 if tail is None else tail
@@ -116,16 +167,17 @@ class CommandLog:
             argv = ray_argv(self.container, follow=follow, tail=asked)
         else:
             argv = kernel_argv(follow=follow, tail=asked)
-        left, file = self.since, ""
+        left, file, known = self.since, "", False
         async for line in followed(await fleet.shell(self.node), argv):
             if header := _FILE.match(line):
                 file = f"{header[1]}: "
                 continue
             time, text = stamped(line)
-            if left and time and time <= left:
+            known = time <= left if time else known
+            if left and known:
                 continue
-            self.since = max(self.since, time)
             yield time, file + text
+            self.since = max(self.since, time)
 
 
 def stamped(line: str) -> Stamped:

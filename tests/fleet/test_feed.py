@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,11 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet import feed as feed_module
 from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.log_sources import CommandLog, Stamped, stamped
+from sparkconsole.fleet.log_sources import CommandLog, JobLog, Stamped, stamped
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.job import Job, JobKind
 from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.shell import Shell
 
 
 @dataclass
@@ -129,3 +133,117 @@ async def test_a_command_is_followed_until_nobody_reads_any_more(tmp_path: objec
         lines = source.lines(machines, follow=False, tail=5)
         told = [line async for line in lines]
     assert len(told) <= 6
+
+
+async def test_what_was_before_is_in_order_though_one_node_answers_late() -> None:
+    class Late(Told):
+        async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+            await asyncio.sleep(0.12)
+            async for line in super().lines(fleet, follow=follow, tail=tail):
+                yield line
+
+    class Open(Told):
+        async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+            async for line in super().lines(fleet, follow=follow, tail=tail):
+                yield line
+            await asyncio.sleep(0.4)
+
+    early = Open("one", [[("2026-01-31T12:00:01Z", "a"), ("2026-01-31T12:00:03Z", "c")]])
+    late = Late("two", [[("2026-01-31T12:00:02Z", "b")]])
+    assert await told(early, late) == ["one a", "two b", "one c"]
+
+
+async def test_many_sources_share_the_room() -> None:
+    asked: list[int | None] = []
+
+    class Asked(Told):
+        async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+            asked.append(tail)
+            yield "", "x"
+
+    feed = Feed(fleet(), [Asked(f"n{n}", []) for n in range(64)])
+    await asyncio.wait_for(feed.run(), 10)
+    assert asked == [feed.ring.capacity // 64] * 64
+    assert len(feed.ring) == 64
+
+
+@pytest.fixture
+def job_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The output of a job that ended; its folder is real, and read by the real scripts."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folder = tmp_path / "sparkconsole" / "jobs" / JOB.id
+    folder.mkdir(parents=True)
+    (folder / "status").write_text("0\n")
+    return folder / "log"
+
+
+def prints(log: Path, text: str) -> int:
+    """The job prints that; how long its output is now."""
+    with log.open("a", encoding="utf-8", newline="") as output:
+        output.write(text)
+        return output.tell()
+
+
+JOB = Job(id="serve-x-1", node="one", kind=JobKind.SERVE, argv=("true",))
+
+
+async def of_job(
+    source: JobLog, *, follow: bool = False, tail: int | None = None, most: int = -1
+) -> list[str]:
+    """Its lines, all of them or the first; then nobody reads any more."""
+    lines: list[str] = []
+    async with fleet() as machines:
+        reading = source.lines(machines, follow=follow, tail=tail)
+        async with contextlib.aclosing(reading):  # type: ignore[type-var]
+            async for _, line in reading:
+                if len(lines) == most:
+                    break
+                lines.append(line)
+    return lines
+
+
+@pytest.mark.parametrize("follow", [False, True])
+async def test_a_jobs_last_lines_are_as_many_as_asked(job_log: Path, follow: bool) -> None:
+    size = prints(job_log, "".join(f"line {n}\n\n" for n in range(50_000)))
+    assert await of_job(JobLog(JOB), follow=follow, tail=3) == ["line 49997", "line 49998", "line 49999"]
+    source = JobLog(JOB)
+    assert len(await of_job(source, follow=follow, tail=1000)) == 1000
+    assert source.offset == size
+
+
+async def test_a_jobs_log_is_left_and_taken_up_where_it_was(job_log: Path) -> None:
+    prints(job_log, "a\u2028a\n10%\r20%\rb\nc\n")
+    source = JobLog(JOB)
+    first = await of_job(source, follow=True, tail=100, most=2)
+    prints(job_log, "d\nunended")
+    assert [*first, *await of_job(source, follow=True)] == [
+        "a\u2028a",
+        "10%",
+        "20%",
+        "b",
+        "c",
+        "d",
+        "unended",
+    ]
+    assert await of_job(source, follow=True) == []
+
+
+async def test_a_job_that_its_node_forgot_is_an_error(job_log: Path) -> None:
+    job_log.parent.rename(job_log.parent.with_name("other"))
+    with pytest.raises(SparkError, match="keeps no output"):
+        await of_job(JobLog(JOB), follow=False)
+
+
+async def test_a_command_that_is_asked_again_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = ["2026-01-31T12:00:01 a", "  behind a", "2026-01-31T12:00:02 b", "  behind b"]
+
+    async def followed(shell: Shell, argv: tuple[str, ...]) -> AsyncIterator[str]:
+        for line in printed:
+            yield line
+
+    monkeypatch.setattr("sparkconsole.remote.follow.followed", followed)
+    source, machines = CommandLog("one", "kernel"), fleet()
+    assert len([line async for line in source.lines(machines, follow=True, tail=9)]) == 4
+    printed += ["2026-01-31T12:00:03 c", "  behind c"]
+    again = [text async for _, text in source.lines(machines, follow=True, tail=9)]
+    assert again == ["c", "  behind c"]

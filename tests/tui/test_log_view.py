@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import pytest
 from textual.app import App, ComposeResult
 
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.log_line import Level, LogLine, log_line
+from sparkconsole.tui.show.log import breaks
 from sparkconsole.tui.widgets.log_view import LogView
 
 HOSTILE = (
@@ -186,3 +190,44 @@ async def test_the_text_is_given_as_it_is_shown() -> None:
     async with app.run_test():
         app.log_view.sample()
         assert app.log_view.all_text() == "red [/x]\ntwo"
+
+
+async def test_a_selection_stays_with_its_lines_while_others_fall_off() -> None:
+    app = Reader(ring(*(f"line {n}" for n in range(100)), capacity=100))
+    async with app.run_test(size=(40, 10)) as pilot:
+        view = app.log_view
+        view.sample()
+        await pilot.pause()
+        await pilot.mouse_down(view, offset=(0, 2))
+        await pilot.hover(view, offset=(6, 3))
+        await pilot.mouse_up(view, offset=(6, 3))
+        selected = app.screen.get_selected_text()
+        assert selected == "line 92\nline 93"
+        for n in range(5):
+            view.ring.append(log_line(f"later {n}"))
+        view.sample()
+        await pilot.pause()
+        assert app.screen.get_selected_text() == selected
+        for n in range(200):
+            view.ring.append(log_line(f"much later {n}"))
+        view.sample()
+        await pilot.pause()
+        assert app.screen.get_selected_text() == "", "what fell off is not mistaken for what came"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "rows"),
+    [
+        ("one two three", 7, ["one two", "three"]),
+        ("one  two", 4, ["one", "two"]),
+        ("abcdefghij kl", 4, ["abcd", "efgh", "ij", "kl"]),
+        ("    File x", 6, ["    Fi", "le x"]),
+        ("宽字符宽", 5, ["宽字", "符宽"]),
+        ("éééé", 2, ["éé", "éé"]),
+        ("宽宽", 1, ["宽", "宽"]),
+        ("", 5, [""]),
+    ],
+)
+def test_rows_break_at_words_and_fit(text: str, width: int, rows: list[str]) -> None:
+    at = [0, *breaks(text, width), len(text)]
+    assert [text[a:b].rstrip() for a, b in pairwise(at)] == rows

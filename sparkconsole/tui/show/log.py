@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 
-from rich.cells import cell_len
-from rich.console import Console
+from rich.cells import get_character_cell_size
 from rich.style import Style
 from rich.text import Text
 
 from sparkconsole.model.log_line import Level, LogLine
 
 _PLAIN = Style()
-_CONSOLE = Console(width=10_000, file=StringIO())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +48,57 @@ def prefix(line: LogLine, *, times: bool, names: Mapping[str, str], styles: LogS
     return text
 
 
-def cells(line: LogLine, *, times: bool, names: Mapping[str, str]) -> int:
-    """Cells that the line takes in one row; counted the quick way where that is exact."""
-    before = (13 if times and line.at is not None else 0) + (
-        len(names.get(line.node, line.node)) + 1 if line.node else 0
-    )
+def most_cells(line: LogLine, *, times: bool, names: Mapping[str, str]) -> int:
+    """Cells that the line takes in one row at most; exact for ASCII, as counting wide ones is slow."""
     bare = line.bare
-    return before + (len(bare) if bare.isascii() else cell_len(bare))
+    size = len(bare) if bare.isascii() else min(len(bare.encode("utf-8", "replace")), 2 * len(bare))
+    return len(_stand_in(line, times=times, names=names)) + size
+
+
+def _stand_in(line: LogLine, *, times: bool, names: Mapping[str, str]) -> str:
+    """As long as the prefix, and broken where it is; made quicker."""
+    time = "00:00:00.000 " if times and line.at is not None else ""
+    return f"{time}{names.get(line.node, line.node)} " if line.node else time
 
 
 def wrapped_height(line: LogLine, width: int, *, times: bool, names: Mapping[str, str]) -> int:
     """Rows that the line takes when it is wrapped."""
-    if cells(line, times=times, names=names) <= width:
+    if most_cells(line, times=times, names=names) <= width:
         return 1
-    text = prefix(line, times=times, names=names).plain + line.bare
-    return len(Text(text).wrap(_CONSOLE, width, no_wrap=False))
+    return len(breaks(_stand_in(line, times=times, names=names) + line.bare, width)) + 1
+
+
+def breaks(text: str, width: int) -> list[int]:
+    """Where rows begin so that each fits into `width` cells: at words, within a word that is longer."""
+    found: list[int] = []
+    text, at = text.rstrip(), 0
+    fitting = _fitting if text.isascii() else _fitting_wide
+    while (end := fitting(text, at, width)) < len(text):
+        at = _row_end(text, at, end)
+        found.append(at)
+    return found
+
+
+def _row_end(text: str, at: int, end: int) -> int:
+    """Behind the last blank up to `end`; at `end` when the row is one long word."""
+    blank = text.rfind(" ", at, end + 1)
+    if blank < at or text[at:blank].isspace() or blank == at:
+        return end
+    while text[blank] == " ":
+        blank += 1
+    return blank
+
+
+def _fitting(text: str, at: int, width: int) -> int:
+    return at + width
+
+
+def _fitting_wide(text: str, at: int, width: int) -> int:
+    """Counted character by character; at least one is taken, however wide."""
+    room = width
+    for index in range(at, len(text)):
+        character = text[index]
+        room -= 1 if character == "\ufe0f" else get_character_cell_size(character)
+        if room < 0 and index > at:
+            return index
+    return len(text)

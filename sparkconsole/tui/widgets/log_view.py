@@ -24,7 +24,7 @@ from textual.strip import Strip
 
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.log_line import Level, LogLine, log_line
-from sparkconsole.tui.show.log import LogStyles, cells, prefix, wrapped_height
+from sparkconsole.tui.show.log import LogStyles, breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""
@@ -76,6 +76,8 @@ class LogView(ScrollView, can_focus=True):
         self._at: int | None = None
         self._cache: LRUCache[tuple[int, int, int], Strip] = LRUCache(4096)
         self._wide = 0
+        self._gone = 0
+        """Rows that fell off: a selection stays with its rows."""
 
     names: dict[str, str]
     """Short names of nodes, where the whole name takes too much room."""
@@ -95,6 +97,7 @@ class LogView(ScrollView, can_focus=True):
         """Drops the rows of lines that the ring has lost; how many."""
         gone = bisect_left(self._rows, self.ring.first << 8)
         del self._rows[:gone]
+        self._gone += gone
         return gone
 
     def _settle(self, dropped: int) -> None:
@@ -117,7 +120,7 @@ class LogView(ScrollView, can_focus=True):
     def _height(self, line: LogLine) -> int:
         if self.wrap and self._room > 0:
             return min(MARK - 1, wrapped_height(line, self._room, times=self.times, names=self.names))
-        self._wide = max(self._wide, cells(line, times=self.times, names=self.names))
+        self._wide = max(self._wide, most_cells(line, times=self.times, names=self.names))
         return 1
 
     @property
@@ -130,7 +133,9 @@ class LogView(ScrollView, can_focus=True):
     def rebuild(self) -> None:
         """Everything anew, with the line at the top staying there."""
         top = self._number_at(int(self.scroll_y))
-        self._rows, self._next, self._wide = [], self.ring.first, 0
+        if self.text_selection is not None:
+            self.screen.clear_selection()
+        self._rows, self._next, self._wide, self._gone = [], self.ring.first, 0, 0
         self._cache.clear()
         for number in range(self.ring.first, self.ring.total):
             self._rows += self._rows_of(number)
@@ -249,8 +254,13 @@ class LogView(ScrollView, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """What the mouse selected."""
-        lines = (self._row_text(row).plain for row in self._rows)
-        return selection.extract("\n".join(lines)), "\n"
+        first, last = (None if o is None else o.y - self._gone for o in selection)
+        rows = range(max(first or 0, 0), len(self._rows) if last is None else min(last + 1, len(self._rows)))
+        return "\n".join(self._selected_text(selection, row) for row in rows), "\n"
+
+    def _selected_text(self, selection: Selection, row: int) -> str:
+        start, end = selection.get_span(row + self._gone) or (0, 0)
+        return self._row_text(self._rows[row]).plain[start : None if end == -1 else end]
 
     # --- drawing
 
@@ -279,14 +289,16 @@ class LogView(ScrollView, can_focus=True):
         if (strip := self._cache.get(key)) is None:
             strip = self._strip(row).crop_extend(left, left + width, self.rich_style)
             self._cache[key] = strip
-        return self._selected(strip, at).apply_offsets(left, at)
+        row_ever = at + self._gone
+        return self._selected(strip, row_ever, left).apply_offsets(left, row_ever)
 
-    def _selected(self, strip: Strip, row: int) -> Strip:
+    def _selected(self, strip: Strip, row: int, left: int) -> Strip:
         selection = self.text_selection
         span = selection.get_span(row) if selection is not None else None
         if span is None:
             return strip
-        start, end = span[0], strip.cell_length if span[1] == -1 else span[1]
+        start = max(span[0] - left, 0)
+        end = strip.cell_length if span[1] == -1 else max(span[1] - left, start)
         style = self.screen.get_component_rich_style("screen--selection")
         head, inside, tail = strip.crop(0, start), strip.crop(start, end), strip.crop(end)
         return Strip.join(
@@ -305,7 +317,7 @@ class LogView(ScrollView, can_focus=True):
         text = self._line_text(number)
         if not self.wrap:
             return text
-        parts = text.wrap(self.app.console, max(self._room, 1), no_wrap=False)
+        parts = text.divide(breaks(text.plain, max(self._room, 1)))
         return parts[part] if part < len(parts) else Text("")
 
     def _line_text(self, number: int) -> Text:
