@@ -74,9 +74,10 @@ class Apis:
     # --- Ray and the server
 
     def _ray(self) -> web.Response:
-        members = [
-            _member(m, c) for m in self.machine.cluster.values() for c in m.containers.values() if c.in_ray
-        ]
+        head = next(c for c in self.machine.running() if c.ray_head)
+        alive = [(m, c) for m in self.machine.cluster.values() for c in m.running() if c.in_ray]
+        members = [_member(m.member_id(c), m.address, head=c is head) for m, c in alive]
+        members += [_member(*dead, dead=True) for dead in head.dead]
         return web.json_response(
             {"result": True, "data": {"result": {"total": len(members), "result": members}}}
         )
@@ -144,14 +145,13 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _member(machine: Machine, container: PretendContainer) -> dict[str, Any]:
-    alive = container.running and machine.on
+def _member(name: str, address: str, *, head: bool = False, dead: bool = False) -> dict[str, Any]:
     return {
-        "node_id": f"{machine.number:056x}",
-        "node_ip": machine.address,
-        "is_head_node": container.ray_head,
-        "state": "ALIVE" if alive else "DEAD",
-        "state_message": None if alive else "Unexpected termination: health check failed (DEMO)",
-        "node_name": machine.address,
+        "node_id": name,
+        "node_ip": address,
+        "is_head_node": head,
+        "state": "DEAD" if dead else "ALIVE",
+        "state_message": "Unexpected termination: health check failed (DEMO)" if dead else None,
+        "node_name": address,
         "resources_total": {"CPU": 20.0, "GPU": 1.0, "memory": 1e11},
     }

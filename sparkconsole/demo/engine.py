@@ -25,6 +25,8 @@ class PretendContainer:
     command: tuple[str, ...]
     pid: int
     started: datetime
+    life: int = 0
+    """How many were started on this machine before it: Ray knows each as another member."""
     exit_code: int | None = None
     """None: it runs."""
     oom_killed: bool = False
@@ -32,6 +34,9 @@ class PretendContainer:
     """Its own log."""
     ray: list[tuple[datetime, str, str]] = field(default_factory=list)
     """What Ray wrote into its files: when, which file, what."""
+
+    dead: list[tuple[str, str]] = field(default_factory=list)
+    """The head's: members that died, as id and address."""
 
     @property
     def running(self) -> bool:

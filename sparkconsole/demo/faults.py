@@ -50,8 +50,10 @@ def clear(machine: Machine) -> tuple[str, ...]:
             spell.stop(machine.clock.monotonic())
     if "link-down" in kinds or "flap" in kinds:
         machine.note("mlx5_core 0000:01:00.1 enp1s0f1np1: Link up")
-    machine.images.update(machine.true_images)
-    machine.true_images.clear()
+    while machine.true_images:
+        tag, had = machine.true_images.popitem()
+        machine.images.pop(tag)
+        machine.images.update({tag: had} if had else {})
     if "lost" in kinds:
         machine.switch_on()
     machine.faults.clear()
@@ -80,10 +82,9 @@ def _differ(machine: Machine) -> None:
     """What every machine has of the cluster's images, with other layers here."""
     there = {tag: image for m in machine.cluster.values() for tag, image in m.images.items()}
     for tag, image in {**there, **machine.images}.items():
-        had = machine.images.get(tag)
+        had = machine.true_images[tag] if tag in machine.true_images else machine.images.get(tag)
         machine.take(tag, with_other_layers(image))
-        if had is not None:
-            machine.true_images[tag] = had
+        machine.true_images[tag] = had
 
 
 _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(

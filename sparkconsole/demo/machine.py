@@ -39,8 +39,10 @@ class Machine:
     spells: list[Spell] = field(default_factory=list)
     faults: dict[str, float] = field(default_factory=dict)
     """What is wrong with it, by kind, and since when."""
-    true_images: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What an image was before a fault changed it."""
+    true_images: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    """What an image was before a fault changed it; None: it was not there."""
+    started: int = 0
+    """How many containers were."""
     boots: int = 0
     """How often it was switched on again."""
     booted: float = -1_000_000.0
@@ -199,7 +201,9 @@ class Machine:
             tuple(argv[list(argv).index(image) + 1 :]),
             1000 + self.number,
             self.clock.now(),
+            self.started,
         )
+        self.started += 1
         self._begin(found)
         return 0, f"{found.id}\n", ""
 
@@ -218,9 +222,15 @@ class Machine:
     def _members(self) -> list[Machine]:
         return [m for m in self.cluster.values() if m.in_ray()]
 
+    def member_id(self, container: PretendContainer) -> str:
+        """As Ray names it."""
+        return f"{container.life:028x}{self.number:028x}"
+
+    def _head(self) -> PretendContainer | None:
+        return next((c for m in self.cluster.values() for c in m.running() if c.ray_head), None)
+
     def _head_writes(self, *lines: str) -> None:
-        heads = (c for m in self.cluster.values() for c in m.running() if c.ray_head)
-        if (head := next(heads, None)) is not None:
+        if (head := self._head()) is not None:
             head.ray += [(self.clock.now(), "gcs_server.out", f"(gcs_server) gcs_{line}") for line in lines]
 
     def end_container(self, name: str, exit_code: int, *, oom_killed: bool = False, why: str = "") -> None:
@@ -230,7 +240,9 @@ class Machine:
             return
         found.end(exit_code, oom_killed=oom_killed)
         found.printed += [(self.clock.now(), why)] if why else []
-        if found.in_ray:
+        head = self._head()
+        if found.in_ray and head is not None:
+            head.dead.append((self.member_id(found), self.address))
             self._head_writes(f"node_manager.cc:412: Node {self.address} is dead: missed its heartbeats")
         for job_name, job in self.jobs.items():
             if job.container == name:

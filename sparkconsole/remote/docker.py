@@ -170,6 +170,13 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
         raise SparkError(f"docker says: {error.message}", node=shell.node) from error
     except (aiohttp.ClientError, OSError) as error:
         raise await why_not(shell) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # aiodocker takes what it is told for what it asked for.
+        raise SparkError(
+            "docker's socket answers something that Docker would not say",
+            hint=f"look there: curl --unix-socket {SOCKET} http://docker/version",
+            node=shell.node,
+        ) from error
     finally:
         await session.close()
 

@@ -46,6 +46,8 @@ async def mend(session: Here, node: str) -> Answer:
     if node not in machines:
         raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
     mended = clear(machines[node])
+    if {"lost", "key"}.intersection(mended) and node in session.fleet.names:
+        session.fleet.lost(node)  # so that it is asked again
     return Answer(
         {"node": node, "mended": list(mended)}, (f"{node}: mended {', '.join(mended) or 'nothing'}",)
     )

@@ -354,3 +354,118 @@ def test_an_error_is_one_json_document_too(console: Console, line: str) -> None:
 def test_no_words_show_help_and_are_no_success(console: Console) -> None:
     assert console.run() == 2
     assert "image" in console.out
+
+
+# --- what goes wrong
+
+
+def nodes_of(document: dict[str, Any]) -> dict[str, Any]:
+    return {n["node"]: n for n in document["nodes"]}
+
+
+@pytest.mark.parametrize("kind", ["oom", "ray-dead"])
+def test_a_container_that_ended_is_seen_and_repaired(console: Console, kind: str) -> None:
+    lines = (f"demo fault spark-02 {kind}", "status", "launch --repair", "status")
+    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.err
+    *_, broken, _, mended = console.documents()
+    ended = nodes_of(broken)["spark-02"]["container"]
+    assert (ended["state"], ended["oom_killed"]) == ("ended", kind == "oom")
+    assert broken["ray"]["alive"] == 1
+    assert nodes_of(mended)["spark-02"]["container"]["state"] == "running"
+    assert mended["ray"]["alive"] == 2
+
+
+def test_a_server_whose_rank_died_is_not_running(console: Console) -> None:
+    lines = ("serve m", "demo fault spark-02 oom", "launch --repair", "serve m", "serve status")
+    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.err
+    assert console.documents()[-1]["state"] == "ready"
+
+
+def test_a_power_cut_is_unknown_and_never_stopped(console: Console) -> None:
+    lines = ("demo fault spark-02 lost", "status", "stop", "demo clear spark-02", "stop")
+    assert console.script(*UP, *lines, words=("--yes", "--json", "--keep-going")) == 3
+    *_, status, stopped, _, again = console.documents()
+    assert [n["state"] for n in status["nodes"]] == ["reachable", "unknown"]
+    assert [n["result"] for n in stopped["nodes"]] == ["stopped", "unreachable"]
+    assert [n["result"] for n in again["nodes"]] == ["not_running", "stopped"]
+
+
+def test_one_full_disk_never_stops_the_other_copies(console: Console) -> None:
+    lines = ("image build", "demo fault spark-02 disk-full", "image copy --to all", "image list")
+    path = console.folder / "typed.spark"
+    path.write_text("\n".join(lines))
+    assert cli.run(["--demo=3", "--yes", "--json", "--keep-going", "--script", str(path)]) == 1
+    console.out, console.err = console.capsys.readouterr()
+    *_, copied, listed = console.documents()
+    assert {r["host"]: r["state"] for r in copied["hosts"]} == {"spark-02": "failed", "spark-03": "copied"}
+    assert {"spark-01", "spark-03"} == {
+        n for n, found in listed["images"]["vllm-node:latest"].items() if found
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "alive"),
+    [("node restart spark-02", 2), ("node restart spark-01", 2), ("node reboot spark-02", 1)],
+)
+def test_a_node_that_started_again_works_again(console: Console, line: str, alive: int) -> None:
+    lines = (line, "status", "launch --repair", "status")
+    assert console.script(*UP, *lines, words=("--yes=reboot", "--json")) == 0, console.err
+    *_, once, _, again = console.documents()
+    assert [n["state"] for n in once["nodes"]] == ["reachable", "reachable"]
+    assert once["ray"]["alive"] == alive, "a reboot starts nothing"
+    assert again["ray"]["alive"] == 2
+
+
+def test_an_image_that_differs_is_found_and_copied_again(console: Console) -> None:
+    lines = ("demo fault spark-02 image-differs", "launch", "image copy --to all", "launch")
+    assert console.script(*UP[:2], *lines, words=("--yes", "--keep-going")) == 4
+    assert "differs between spark-01 and spark-02" in console.err
+    assert console.script(*UP[:2], lines[0], *lines[2:]) == 0, console.err
+
+
+def test_an_unknown_key_is_trusted_without_touching_anything_real(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkconsole.remote.hostkeys.shown_keys", None)
+    monkeypatch.setattr("sparkconsole.remote.hostkeys.trust", None)
+    lines = ("demo fault spark-02 key", "status", "node trust", "status", "node trust")
+    assert console.script(*lines, words=("--yes", "--json", "--keep-going")) == 3
+    _, unknown, trusted, status, already = console.documents()
+    assert unknown["nodes"][1]["error"]["kind"] == "UnknownHostKey"
+    assert trusted["trusted"] == ["spark-02"]
+    assert status["nodes"][1]["state"] == "reachable"
+    assert already["already"] == ["spark-01", "spark-02"]
+
+
+def test_a_scan_finds_the_pretend_machines_and_asks_no_other(console: Console) -> None:
+    assert console.run("--json", "node", "scan") == 0, console.err
+    (found,) = console.documents()
+    assert {f["name"] for f in found["found"]} == {"spark-01", "spark-02"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "check"), [("link-down", "fabric"), ("mtu", "mtu"), ("disk-full", "disk"), ("gpu-gone", "gpu")]
+)
+def test_check_finds_what_is_wrong(console: Console, kind: str, check: str) -> None:
+    console.script(*UP[:2], f"demo fault spark-02 {kind}", "check", words=("--yes", "--json", "--keep-going"))
+    wrong = [
+        f for f in console.documents()[-1]["findings"] if f["severity"] in ("fail", "warn", "FAIL", "WARN")
+    ]
+    assert check in {f["check"] for f in wrong}, wrong
+
+
+@pytest.mark.parametrize("line", ["check", "status", "image list", "logs", "launch", "stop", "serve status"])
+def test_garbage_is_an_answer_with_a_reason_and_no_more(console: Console, line: str) -> None:
+    lines = ("demo fault spark-02 garbage", line)
+    code = console.script(*UP, *lines, words=("--yes", "--json", "--keep-going"))
+    assert code in (0, 1, 3, 4)
+    assert "Traceback" not in console.err
+
+
+def test_faults_are_listed_and_mended(console: Console) -> None:
+    lines = ("demo fault spark-01 hot", "demo faults", "demo clear spark-01", "demo faults")
+    assert console.script(*lines, words=("--json",)) == 0
+    _, broken, mended, whole = console.documents()
+    assert broken["broken"] == {"spark-01": ["hot"]}
+    assert mended["mended"] == ["hot"]
+    assert whole["broken"] == {}
