@@ -37,12 +37,12 @@ SIGNS = {
 }
 COLUMNS = (
     Column("sign", "", width=1),
-    Column("when", "WHEN", min=11, max=16),
+    Column("when", "WHEN", min=11, max=12),
     Column("kind", "KIND", min=6, max=13),
     Column("what", "WHAT", min=14, grow=True),
     Column("where", "WHERE", min=5, max=12, drop=1),
     Column("took", "TOOK", min=5, max=8, align="right"),
-    Column("result", "RESULT", min=9, max=60),
+    Column("result", "RESULT", min=15, max=60),
 )
 MOST_LEAVES = 60
 
@@ -54,10 +54,10 @@ def kind(words: Sequence[str]) -> str:
 
 
 def when(at: datetime, now: datetime) -> str:
-    """`10:40 today`, `19 Dec 10:40`, `2025-12-19 10:40`; both are local times."""
+    """`10:40 today`, `19 Dec 10:40`, `19 Dec 2025`; both are local times."""
     if at.date() == now.date():
         return f"{at:%H:%M} today"
-    return f"{at:%d %b %H:%M}" if at.year == now.year else f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%d %b %H:%M}" if at.year == now.year else f"{at:%d %b %Y}"
 
 
 def took(line: RunLine, now: datetime) -> str:
@@ -75,7 +75,7 @@ def result(line: RunLine) -> str:
         case RunState.DONE:
             return line.gist or "done"
         case RunState.UNKNOWN:
-            return "console gone, a attaches" if line.jobs else "console gone"
+            return "gone: a follows" if line.jobs else "console gone"
         case RunState.CANCELLED:
             return "cancelled"
     code = f"failed ({line.exit_code})" if line.exit_code not in (None, 1) else "failed"

@@ -93,20 +93,16 @@ class RunsView(RunDeeds, View):
         if (late or ended != self._ended) and not self._reading:
             self._ended = ended
             self._read()
-        running = [(t.version, int(t.elapsed_s)) for t in self._tasks if t.running]
-        day = self.console.local_time().date()
-        drawn = (
-            self._kept,
-            len(self._tasks),
-            ended,
-            running,
-            day,
-            self._known,
-            tuple(self.console.store.nodes),
-        )
+        drawn = self._seen(ended)
         if drawn != self._drawn:
             self._drawn = drawn
             self._draw()
+
+    def _seen(self, ended: int) -> tuple[Any, ...]:
+        running = [(t.version, int(t.elapsed_s)) for t in self._tasks if t.running]
+        kept = (self._kept, self._known, self._list.unreadable if self._list else ())
+        day = self.console.local_time().date()
+        return (*kept, len(self._tasks), ended, running, day, tuple(self.console.store.nodes))
 
     def _read(self) -> None:
         session = self.console.session
