@@ -122,9 +122,9 @@ def test_nodes_without_numbers_have_columns_too() -> None:
 def test_the_chosen_row_is_said_in_words() -> None:
     nodes = [node("a", image()), node("b"), node("c", image(top="z"))]
     (row,) = show.image_rows(nodes)
-    assert show.legend(row).plain == "≠ another content on c  ○ missing on b"
+    assert show.legend(row).plain == "≠ another content on c  ○ missing on b  C copies it there"
     (row,) = show.image_rows([node("a", image())])
-    assert show.legend(row).plain == "✔ on a"
+    assert show.legend(row).plain == "✔ on a  4 launches it"
 
 
 @pytest.mark.parametrize(

@@ -202,16 +202,19 @@ def marks(row: ImageRow, width: int) -> Text:
     )
 
 
-def legend(row: ImageRow) -> Text:
+def legend(row: ImageRow, *, advice: bool = True) -> Text:
     """What stands in the chosen row, in words: `missing on spark-02 · C copies it there`."""
     parts = []
     for cell in (Cell.OTHER, Cell.MISSING, Cell.UNKNOWN):
         if nodes := row.nodes(cell):
             parts.append(Text(f"{cell.value} {MEANINGS[cell]} on {_listed(nodes)}", _STYLES[cell]))
+    lacks = any(row.nodes(cell) for cell in (Cell.OTHER, Cell.MISSING))
     if not parts:
         count = len(row.cells)
         told = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
         parts = [Text(f"{Cell.SAME.value} {told}", _STYLES[Cell.SAME])]
+    if advice and not row.nodes(Cell.UNKNOWN):
+        parts.append(Text("C copies it there" if lacks else "4 launches it", "$key"))
     return Text("  ", no_wrap=True, end="").join(parts)
 
 
@@ -278,7 +281,10 @@ def differences(row: ImageRow) -> Answer:
     """In what each other content differs, layer by layer; a sentence when none does."""
     others = row.nodes(Cell.OTHER)
     if not others:
-        return Answer({}, (f"{row.name}: {legend(row).plain.strip()}; no two nodes have different content",))
+        return Answer(
+            {},
+            (f"{row.name}: {legend(row, advice=False).plain.strip()}; no two nodes have different content",),
+        )
     parts: list[Sheet | str] = [f"compared with {row.where}, content {row.image.short}"]
     for node in others:
         other = row.found[node]

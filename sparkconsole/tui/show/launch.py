@@ -82,7 +82,7 @@ def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
     """What stands now in one or two lines, with the keys that help."""
     match now.state:
         case State.NOTHING:
-            return [said("○ nothing runs", "$muted")]
+            return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
         case State.UNKNOWN if not count:
             return [said("No nodes yet. Add one:  : node add ADDRESS", "$node-warn")]
         case State.UNKNOWN if now.wrong:
@@ -115,6 +115,12 @@ def _fitting(left: str, right: str, width: int, style: str) -> Text:
         line.append(" " * (room - cell_len(right)))
         line.append(right, "$key")
     return line
+
+
+def without_keys(line: Text) -> Text:
+    """The line as a console says it that may change nothing."""
+    keys = [span.start for span in line.spans if span.style == "$key"]
+    return line[: keys[0]] if keys else line
 
 
 def pages_line(page: str) -> Text:

@@ -61,8 +61,7 @@ class ImagesView(View):
     ImagesView.-copying #copy { width: 3fr; }
     ImagesView.-copying #build { width: 2fr; }
     ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
-    ImagesView.-narrow.-copying #build Form { grid-size: 1; }
-    ImagesView.-narrow.-copying #build FormLine.-long { column-span: 1; }
+    ImagesView.-narrow.-copying #build { Form { grid-size: 1; } FormLine.-long { column-span: 1; } }
     ImagesView .progress { display: none; height: auto; max-height: 6; }
     ImagesView WorkPane LogView { display: none; height: 1fr; }
     ImagesView .-working .progress, ImagesView .-working LogView { display: block; }
@@ -194,7 +193,8 @@ class ImagesView(View):
 
     def _draw_standing(self) -> None:
         lost = show.lost_line(tuple(self.console.store.nodes.values()))
-        lines = [show.legend(self.row)] if self.row else []
+        advice = not self.console.options.read_only
+        lines = [show.legend(self.row, advice=advice)] if self.row else []
         self.query_one("#standing", Told).tell([*lines, *([lost] if lost else [])])
 
     def _draw_panes(self) -> None:

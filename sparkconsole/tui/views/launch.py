@@ -211,13 +211,14 @@ class LaunchView(LaunchDeeds):
         )
 
     def _draw_frame(self) -> None:
-        now = self.standing
+        now, read_only = self.standing, self.console.options.read_only
         self.query_one(Steps).tell(self.page)
         lines = show.standing_lines(now, len(self.nodes), max(20, self.size.width - 2))
+        if read_only:
+            lines = [show.without_keys(line) for line in lines]
         if self._asking:
             lines = show.asking_lines()
         self.query_one("#launch-standing", Told).tell(lines)
-        read_only = self.console.options.read_only
         self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
 
     def _draw_pages(self) -> None:

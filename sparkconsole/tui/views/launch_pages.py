@@ -158,7 +158,11 @@ class ContainerPage(Page):
         self.hint("name", container)
         wanted = str(self.query_one(Form).values.get("tag") or tag)
         row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
-        told = legend(row) if row else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
+        told = (
+            legend(row, advice=False)
+            if row
+            else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
+        )
         lines = [Text(f"{wanted}: ", "bold").append_text(told)]
         lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
             extra
