@@ -73,7 +73,7 @@ def test_a_worker_that_loses_power_while_serving(bed: Testbed, operator: Operato
 def test_a_console_killed_while_building(bed: Testbed, operator: Operator, build_words: str) -> None:
     words = f"{build_words} --rebuild-vllm --tag again".split()
     console = operator.start("--yes", *words)
-    until(lambda: bool(bed.processes(1, "docker build")), "the build runs", 120)
+    until(lambda: bool(bed.processes(1, "docker build -t")), "the build runs", 120)
     _kill(console)
     run = operator.runs("image build")[0]
     assert run["state"] == "unknown", "a console that is gone is not a run that ended"
