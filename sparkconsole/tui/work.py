@@ -30,6 +30,10 @@ NEWS = 2000
 """Enough for what 64 nodes tell of one launch."""
 
 
+KEPT = 20
+"""Pieces of work that are remembered after their end; the journal has all of them."""
+
+
 class TaskState(StrEnum):
     """How a piece of work stands."""
 
@@ -215,6 +219,9 @@ class Work:
         return Task(tuple(words), plan, clock, clock.monotonic(), session=session, cluster=session.cluster)
 
     def _start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
+        ended = [old for old in self.tasks if not old.running]
+        for old in ended[: max(0, len(ended) - KEPT)]:
+            self.tasks.remove(old)
         self.tasks.append(task)
         task.handle = asyncio.create_task(self._live(task, run), name=" ".join(task.words))
         return task
