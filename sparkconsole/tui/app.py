@@ -28,7 +28,7 @@ from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views import make, view_class
+from sparkconsole.tui.views import contexts, make
 from sparkconsole.verbs.session import Options, Session
 
 if TYPE_CHECKING:
@@ -382,13 +382,6 @@ class Console(App[SparkError | None]):
     def type(self, line: str) -> None:
         """Opens the command line with something typed."""
         self.view.query_one(prompt.Prompt).open(filtering=False, text=line)
-
-
-def contexts() -> dict[str, tuple[Key, ...]]:
-    """Which keys hold together: the global ones under "", and every view's own."""
-    from sparkconsole.tui.views import PAGES
-
-    return {"": GLOBAL, **{name: view_class(name).KEYS for name in PAGES}}
 
 
 def _verdict(task: Task) -> tuple[str, str]:

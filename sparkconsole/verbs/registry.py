@@ -165,7 +165,7 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
     # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
     bare = signature.replace(parameters=said, return_annotation=inspect.Signature.empty)
     spoken.__signature__ = bare  # type: ignore[attr-defined]
-    spoken.__annotations__ = {k: v for k, v in function.__annotations__.items() if k not in ("return", "session")}
+    spoken.__annotations__ = {p.name: p.annotation for p in said}
     return spoken
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import cast
 
+from sparkconsole.tui.keys import GLOBAL, Key
 from sparkconsole.tui.view import View
 
 PAGES = {
@@ -30,3 +31,8 @@ def view_class(name: str) -> type[View]:
 def make(name: str) -> View:
     """A new view of that name."""
     return view_class(name)()
+
+
+def contexts() -> dict[str, tuple[Key, ...]]:
+    """Which keys hold together: the global ones under "", and every view's own."""
+    return {"": GLOBAL, **{name: view_class(name).KEYS for name in PAGES}}
