@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sparkconsole.errors import SparkError
 
@@ -57,16 +58,22 @@ class Hca:
     @property
     def cage(self) -> tuple[str, str]:
         """The same for twins: the machine and the function digit; without a GUID the name less its domain."""
-        named = next((n for n in (self.device, self.netdev) if _FUNCTION.search(n)), "")
-        digit = _FUNCTION.search(named)
-        if digit is None:
-            return (self.image_guid, self.device)
-        return (self.image_guid, digit[1] if self.image_guid else _DOMAIN.sub("", named))
+        return _cage(self.device, self.netdev, self.image_guid)
 
     @property
     def gid_index(self) -> int | None:
         """Where RoCE v2 over IPv4 stands in the table; normally 3, but not always."""
         return next((g.index for g in self.gids if g.routable), None)
+
+
+@lru_cache(maxsize=1024)
+def _cage(device: str, netdev: str, image_guid: str) -> tuple[str, str]:
+    """Asked for every node and every picture of it, always with the same few names."""
+    named = next((n for n in (device, netdev) if _FUNCTION.search(n)), "")
+    digit = _FUNCTION.search(named)
+    if digit is None:
+        return (image_guid, device)
+    return (image_guid, digit[1] if image_guid else _DOMAIN.sub("", named))
 
 
 @dataclass(frozen=True, slots=True)

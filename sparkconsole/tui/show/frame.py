@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.text import Text
+from rich.text import Span, Text
 
 from sparkconsole.model.text import printable
 
@@ -41,6 +41,9 @@ def fitting(parts: Sequence[Text | str], width: int, gap: str = "  ") -> Text:
 
 def filled(text: Text, width: int) -> Text:
     """Exactly `width` cells: cut with `…`, or filled up with blanks."""
+    plain = text.plain
+    if plain.isascii() and len(plain) <= width:
+        return Text(plain.ljust(width), text.style, no_wrap=True, end="", spans=text.spans.copy())
     line = text.copy()
     line.no_wrap, line.end = True, ""
     line.truncate(max(width, 0), overflow="ellipsis", pad=True)
@@ -107,12 +110,13 @@ def beside(columns: Sequence[Sequence[Text]], widths: Sequence[int], gap: int = 
 
 def joined_cells(cells: Sequence[Text], gap: int) -> Text:
     """Cells in one line, blanks kept."""
-    line = Text(no_wrap=True, end="")
-    for number, cell in enumerate(cells):
-        if number and gap:
-            line.append(" " * gap)
-        line.append_text(cell)
-    return line
+    spans, at = [], 0
+    for cell in cells:
+        if cell.style:
+            spans.append(Span(at, at + len(cell), cell.style))
+        spans += [span.move(at) for span in cell.spans]
+        at += len(cell) + gap
+    return Text((" " * gap).join(c.plain for c in cells), no_wrap=True, end="", spans=spans)
 
 
 def folded(text: str, width: int, most: int) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, TypeVar
 
 from rich.text import Text
 
@@ -42,6 +44,27 @@ class Scene:
     warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By node: what the checks found."""
     histories: Mapping[str, History] = field(default_factory=dict)
+    answered: dict[tuple[str, int], tuple[NodeState, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """What was asked of a state already: columns, cards and problems ask the same."""
+
+
+Answer = TypeVar("Answer")
+
+
+def asked_once(question: Callable[[NodeState, Scene], Answer]) -> Callable[[NodeState, Scene], Answer]:
+    """Answers from the scene what was asked of the same state before."""
+
+    @wraps(question)
+    def ask(state: NodeState, scene: Scene) -> Answer:
+        key = (question.__name__, id(state))
+        if key not in scene.answered:
+            scene.answered[key] = (state, question(state, scene))
+        answer: Answer = scene.answered[key][1]
+        return answer
+
+    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ def sign(state: NodeState, scene: Scene) -> Sign:
     return WARN if troubles(state, scene) or age_s(state, scene) is None else UP
 
 
+@asked_once
 def troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
     """What is wrong with it, worst first: what it does now, then what the checks found."""
     return (*live_troubles(state, scene), *scene.warnings.get(state.name, ()))
@@ -158,6 +182,7 @@ def network(state: NodeState, scene: Scene) -> NodeNetwork | None:
     return found if isinstance(found, NodeNetwork) else None
 
 
+@asked_once
 def rails(state: NodeState, scene: Scene) -> tuple[tuple[str, Flow], ...]:
     """The RDMA devices that should be up: those it uses, and their twins."""
     flows = state.reading.rails if state.reading else {}

@@ -189,8 +189,8 @@ def _sorted(name: str, here: bool) -> str:
 
 
 def _placed(cell: Text, column: Column) -> Text:
-    if column.right and cell.cell_len < column.width:
-        cell = Text(" " * (column.width - cell.cell_len)).append_text(cell)
+    if column.right and (room := column.width - cell.cell_len) > 0:
+        return joined_cells((Text(" " * room), cell), 0)
     return filled(cell, column.width)
 
 

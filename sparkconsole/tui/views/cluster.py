@@ -60,7 +60,7 @@ class ClusterView(NodeDeeds, View):
         self._meaning = Meaning()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
-        self._at_s, self._seen = 0.0, -1
+        self._at_s, self._seen = -1.0, -1
         self._zoomed: Widget | None = None
         self._drawn: tuple[Any, ...] = ()
 
@@ -95,7 +95,7 @@ class ClusterView(NodeDeeds, View):
     def _version(self, now_s: float) -> int:
         """The store's; of many nodes once a second, which is as often as each of them says something."""
         many = len(self.console.store.nodes) >= show.GRID
-        if not many or not 0 <= now_s - self._at_s < 1.0:
+        if not many or int(now_s) != int(self._at_s):
             self._at_s, self._seen = now_s, self.console.store.version
         return self._seen
 
@@ -150,7 +150,8 @@ class ClusterView(NodeDeeds, View):
 
     def _states(self, scene: Scene) -> tuple[NodeState, ...]:
         every = tuple(self.console.store.nodes.values())
-        kept = tuple(s for s in every if self._needle.lower() in _searched(s, scene))
+        needle = self._needle.lower()
+        kept = tuple(s for s in every if needle in _searched(s, scene)) if needle else every
         return table.ordered(kept, scene, self._sort)
 
     def _pane(self, name: str) -> Lines:
@@ -242,7 +243,7 @@ class ClusterView(NodeDeeds, View):
 
     def refresh_now(self) -> None:
         """Everything anew, whatever was seen before."""
-        self._at_s = 0.0
+        self._at_s = -1.0
         super().refresh_now()
 
     def selected_nodes(self) -> tuple[str, ...]:
