@@ -13,7 +13,18 @@ _KIB = {
 def cache_listing(number: int) -> str:
     """As remote.models prints it; the first node has everything whole."""
     names = list(_KIB)[: 4 if number == 1 else 3]
-    return "".join(_model(name, half=number > 1 and name.startswith("models--Qwen-")) for name in names)
+    return "".join(_model(name, half=_half(number, name)) for name in names)
+
+
+def has_model(number: int, name: str, *, whole: bool = False) -> bool:
+    """The node with that number has the model; `whole`: all of it."""
+    folder = f"models--{name.replace('/', '--')}"
+    there = list(_KIB)[: 4 if number == 1 else 3]
+    return folder in there and not (whole and _half(number, folder))
+
+
+def _half(number: int, folder: str) -> bool:
+    return number > 1 and folder.startswith("models--Qwen-")
 
 
 def _model(folder: str, *, half: bool) -> str:

@@ -6,8 +6,9 @@ import ipaddress
 import json
 from collections.abc import Callable
 
-from sparkconsole.demo import life
+from sparkconsole.demo import fabric, life
 from sparkconsole.demo.cache import cache_listing
+from sparkconsole.demo.headers import headers
 from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
@@ -24,6 +25,8 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
         return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
     if argv[:2] == ("sh", "-s"):
         return 0, facts(machine, argv[2]), ""
+    if "gate-look" in argv:
+        return 0, fabric.look(machine, argv), ""
     if argv[:2] == ("sh", "-c") and len(argv) > 3 and argv[3] in _SCRIPTS:
         return _SCRIPTS[argv[3]](machine, argv[4:])
     if argv[0] == "docker" and len(argv) > 1 and argv[1] in _DOCKER:
@@ -197,6 +200,13 @@ def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, "".join(f"{json.dumps(one)}\n" for one in answers), ""
 
 
+def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
+    """A program over standard input, told by the word behind the dash; else the scan's."""
+    if "model-headers" in argv:
+        return 0, headers(machine.number, argv[3], meminfo(machine)), ""
+    return _scanned(machine, argv)
+
+
 def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
     return lambda _machine, _args: (0, text, "")
 
@@ -238,7 +248,7 @@ def _no_such(_: Machine, argv: tuple[str, ...]) -> Said:
 _OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "true": _says(""),
     "uname": lambda machine, _: (0, f"{machine.name} aarch64\n", ""),
-    "python3": _scanned,
+    "python3": _program,
 }
 
 

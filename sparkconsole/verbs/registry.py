@@ -54,7 +54,7 @@ MODULES = {
     "check": ("check",),
     "status": ("status",),
     "image": ("image",),
-    "model": ("model",),
+    "model": ("model", "model_fit"),
     "launch": ("launch",),
     "stop": ("stop",),
     "serve": ("serve",),
