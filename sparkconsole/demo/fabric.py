@@ -50,3 +50,21 @@ def gbit(machine: Machine, peer: Machine, half: int) -> float:
     ripple = 0.6 * math.sin(machine.clock.monotonic() + machine.number * 3 + peer.number)
     small = min(mtu(machine), mtu(peer)) < LARGE
     return round((RDMA_GBIT[half] + ripple) * (0.75 if small else 1.0), 2)
+
+
+def metered(machine: Machine, argv: tuple[str, ...]) -> tuple[str, float]:
+    """What one end of a measurement says (remote.gate_rate), and after how many seconds."""
+    asked = json.loads(argv[-1])
+    words = asked.get("argv") or []
+    if "port" not in asked:
+        return f"{json.dumps({'port': 18515})}\n", 0.0
+    peer = next((m for m in machine.cluster.values() if words and words[-1] in m.addresses), None)
+    half = next((i for i, address in enumerate(machine.addresses) if address == asked["address"]), 0)
+    if peer is None or not joined(machine, peer, half):
+        told = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"
+        return f"{json.dumps({'status': 1, 'output': told})}\n", 1.0
+    told = f"{_HEAD}\n 65536      371093           0.00               {gbit(machine, peer, half)}  0.18\n"
+    return f"{json.dumps({'status': 0, 'output': told})}\n", 2.0
+
+
+_HEAD = " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]    MsgRate[Mpps]"

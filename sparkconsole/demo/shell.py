@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from sparkconsole.demo import fabric
 from sparkconsole.demo.apis import SLOW_S, Apis
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import kernel_log, ray_log
@@ -59,6 +60,8 @@ class PretendShell:
             return FollowedJob(self, words)
         if "sampler" in words:
             return Sampled(self, words)
+        if "gate-meter" in words:
+            return Metered(self, words)
         if "kernel-log" in words or "ray-log" in words:
             return Printed(self, words)
         return SpokenExec(self.machine, words)
@@ -166,6 +169,27 @@ class Sampled(_Pretend):
     async def wait(self) -> Completed:
         """It never ends by itself."""
         return Completed(self._shell.node, self._argv, None)
+
+
+class Metered(_Pretend):
+    """One end of a measurement: the receiver says its port, the sender its result two seconds later."""
+
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        self._shell, self._argv, self._told = shell, argv, False
+
+    async def read(self, size: int = 65536) -> bytes:
+        """The one line."""
+        if self._told:
+            return b""
+        self._told = True
+        line, lasts_s = fabric.metered(self._shell.machine, self._argv)
+        await self._shell.machine.clock.sleep(lasts_s)
+        self._shell.require_life()
+        return line.encode()
+
+    async def wait(self) -> Completed:
+        """The end."""
+        return Completed(self._shell.node, self._argv, 0)
 
 
 class Printed(_Pretend):

@@ -226,6 +226,7 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "job-put": _says(""),
     "job-unpack": _says(""),
     "copy-site": _copy_site,
+    "meters": _says("ib_write_bw\n"),
     "builder": _says("buildx docker\n"),
     "docker-why": _says("spark\n"),
     "life": lambda machine, _: (0, f"boot-{machine.number}-{machine.boots}\n", ""),

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.gate_history import GateHistory
+from sparkconsole.model.checks import Look
+from sparkconsole.model.checks import networks as choose_networks
 from sparkconsole.model.fabric import Fabric, NodeNetwork
+from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.gate import Path, Paths, Rail, Way, between, rails, ways
 from sparkconsole.model.gate_rates import Rate, Unmeasured, rounds
+from sparkconsole.model.gate_whole import Gate
 from sparkconsole.remote.shell import Shell
 
 Ends = Mapping[str, tuple[Rail, ...]]
@@ -112,3 +117,59 @@ async def _one(fleet: Fleet, way: Way, tool: str) -> Rate | Unmeasured:
     rate = Rate(way.node, way.peer, rail.interface, tool, round(gbit, 2), device, rail.mtu)
     now = fleet.clock.now().isoformat(timespec="seconds")
     return replace(rate, at=now, cluster=fleet.cluster.name, speed_mbit=rail.speed_mbit)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who the nodes are and which ends they have: what a gate begins with."""
+
+    networks: Mapping[str, NodeNetwork | SparkError]
+    facts: Mapping[str, NodeFacts]
+
+    @property
+    def fabrics(self) -> dict[str, Fabric]:
+        """Of the nodes that answered."""
+        return {n: f.fabric for n, f in self.facts.items()}
+
+    @property
+    def ends(self) -> Ends:
+        """The rails of the nodes that have any."""
+        chosen = {n: w for n, w in self.networks.items() if isinstance(w, NodeNetwork)}
+        return ends_of(chosen, self.fabrics)
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """Nodes on whose GPU something runs: a rate is then what is left over."""
+        return tuple(n for n, f in self.facts.items() if f.gpu_processes)
+
+
+async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ...] = ()) -> Standing:
+    """Asks every node for its fabric and chooses from it, as a launch does."""
+    from sparkconsole.remote.facts import node_facts
+
+    answers = await fleet.ask(node_facts)
+    facts = told(answers)
+    looks = {n: Look(f) for n, f in facts.items()}
+    chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)
+    return Standing({n: chosen.get(n) or failed(answers)[n] for n in fleet.names}, facts)
+
+
+async def gate(
+    fleet: Fleet,
+    standing: Standing,
+    history: GateHistory,
+    *,
+    quick: bool = False,
+    tell: Callable[[Way, str], None] = lambda way, tool: None,
+) -> Gate:
+    """The whole gate; its rates are kept. `quick`: without rates."""
+    ends, kept = standing.ends, history.rates(fleet.cluster.name)
+    paths = await look_between(fleet, ends)
+    seen = Gate(standing.networks, standing.fabrics, paths, kept=kept)
+    if quick or len(ends) < 2:
+        return seen
+    plan = measurements(ends, await meters(fleet, ends), paths)
+    done = replace(seen, measured=await measure(fleet, plan, tell))
+    if done.rates:
+        history.add(done.rates)
+    return done
