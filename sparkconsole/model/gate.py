@@ -179,43 +179,54 @@ def _unreached(paths: Paths) -> Iterator[Finding]:
 
 
 def _astray(paths: Paths) -> Iterator[Finding]:
-    for path in paths.paths:
-        way, route = path.way, path.route
-        if route.interface == way.rail.interface or not (route.interface or route.trouble):
-            continue
-        over = f"goes over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
-        told = f"{way.far.address} ({way.peer}) {over if route.interface else f'has no way: {route.trouble}'}"
-        yield Finding(
-            "route",
-            Severity.FAIL,
-            way.node,
-            f"{told}, and should go over {way.rail.interface}",
-            f"ip route get {way.far.address} from {way.rail.address}; "
-            "give each fast interface a subnet of its own, and no gateway",
-        )
+    """A line per node and interface, with everyone that is not reached over it."""
+    lost = [p for p in paths.paths if p.route.interface != p.way.rail.interface]
+    groups: dict[tuple[str, str, Route], list[Way]] = {}
+    for path in (p for p in lost if p.route.interface or p.route.trouble):
+        groups.setdefault((path.way.node, path.way.rail.interface, path.route), []).append(path.way)
+    for (node, interface, route), those in groups.items():
+        over = f"over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
+        taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
+        told = f"what is for {_peers(those)} {taken}, and should go over {interface}"
+        look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
+        yield Finding("route", Severity.FAIL, node, told, f"{_OWN_SUBNET}; {look}")
+
+
+_OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
+
+
+def _peers(those: Sequence[Way]) -> str:
+    return ", ".join(f"{w.far.address} ({w.peer})" for w in those)
 
 
 def _cut_short(paths: Paths) -> Iterator[Finding]:
     """A way that says its limit, or whose far end has a smaller MTU, works; one that eats frames hangs."""
     short = [p for p in paths.paths if p.small.came_back and p.large.tried and not p.large.came_back]
-    for path in short:
-        way, far = path.way, path.way.far
-        known = path.large.limit or (far.mtu if (far.mtu or 0) < (way.rail.mtu or 0) else None)
-        size = way.rail.largest + HEADERS
-        told = f"frames of {size} bytes do not arrive {_to(way)}"
-        if known:
-            sentence = f"{told}: the other end has an MTU of {known}"
-            yield Finding("mtu path", Severity.WARN, way.node, sentence, _SAME_MTU)
-        else:
-            sentence = f"{told}, and nothing says so: connections will hang"
-            yield Finding("mtu path", Severity.FAIL, way.node, sentence, f"{_SAME_MTU}, and on the switch")
+    groups: dict[tuple[str, int], list[Way]] = {}
+    for path in (p for p in short if _limit(p)):
+        groups.setdefault((path.way.peer, _limit(path)), []).append(path.way)
+    for (peer, limit), those in groups.items():
+        sent = " and ".join(map(str, sorted({w.rail.mtu or 0 for w in those})))
+        over = ", ".join(dict.fromkeys(w.far.interface for w in those))
+        senders = ", ".join(dict.fromkeys(w.node for w in those))
+        told = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
+        yield Finding("mtu path", Severity.WARN, peer, told, _SAME_MTU)
+    silent = [p.way for p in short if not _limit(p)]
+    for node in dict.fromkeys(w.node for w in silent):
+        those = [w for w in silent if w.node == node]
+        size = max(w.rail.largest for w in those) + HEADERS
+        told = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
+        remedy = f"{_SAME_MTU}, and on the switch"
+        yield Finding("mtu path", Severity.FAIL, node, f"{told}: connections will hang", remedy)
+
+
+def _limit(path: Path) -> int:
+    """The smaller MTU that cuts the frames; 0: nobody has one."""
+    far = path.way.far.mtu or 0
+    return path.large.limit or (far if far < (path.way.rail.mtu or 0) else 0)
 
 
 _SAME_MTU = "set MTU 9000 on both halves of the cable, on every node, in /etc/netplan/40-cx7.yaml"
-
-
-def _to(way: Way) -> str:
-    return f"over {way.rail.interface} at {way.peer} ({way.far.address})"
 
 
 def _by_culprit(tried: Sequence[Path], wrong: Callable[[Path], bool]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -46,7 +47,8 @@ async def fabric_test(
     ib_if
         RDMA devices, with commas; without it detected on each.
     """
-    standing = await _standing(session, eth_if, ib_if)
+    devices = tuple((ib_if or "").replace(",", " ").split())
+    standing = await _standing(session, eth_if, devices)
     if session.options.dry_run:
         return await _shown(session, standing, quick=quick)
     busy = () if quick else standing.busy
@@ -69,13 +71,21 @@ async def fabric_history(session: Here, *, last: int = 20) -> Answer:
     kept = history_of(session).rates(session.cluster.name)
     shown = [(r, earlier(r, kept)) for r in reversed(kept[-last:])]
     rows = [
-        (r.at, f"{r.node} to {r.peer}", r.interface, r.tool, f"{r.gbit:.1f}", _gbit(before))
+        (_when(r.at), f"{r.node} {r.peer}", r.interface, r.tool, f"{r.gbit:.1f}", _gbit(before))
         for r, before in shown
     ]
     data = {"rates": [{**r.as_data(), "earlier_gbit": before} for r, before in shown]}
     none = "no fabric test of this cluster was kept yet: sparkconsole fabric test"
-    columns = ("when", "from, to", "rail", "by", "Gb/s", "before")
+    columns = ("when", "nodes", "rail", "by", "Gb/s", "before")
     return Answer(data, (Sheet.of(columns, rows) if rows else none,))
+
+
+def _when(at: str) -> str:
+    """In the person's own time."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        return at
 
 
 def history_of(session: Session) -> GateHistory:
@@ -83,7 +93,9 @@ def history_of(session: Session) -> GateHistory:
     return GateHistory(session.journal.folder.parent)
 
 
-async def require_gate(session: Session, report: Report, *, eth_if: str | None, ib_if: str | None) -> None:
+async def require_gate(
+    session: Session, report: Report, *, eth_if: str | None, ib_if: tuple[str, ...]
+) -> None:
     """The whole gate before something is started: Refused on red, what is yellow is told."""
     standing = await _standing(session, eth_if, ib_if)
     report(Remark("fabric gate: pings, routes and rates between the nodes"))
@@ -103,11 +115,10 @@ async def require_gate(session: Session, report: Report, *, eth_if: str | None, 
         )
 
 
-async def _standing(session: Session, eth_if: str | None, ib_if: str | None) -> Standing:
+async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) -> Standing:
     if len(session.fleet.names) < 2:
         raise WrongUsage("a fabric joins two nodes or more", hint="add one: sparkconsole node add")
-    devices = tuple((ib_if or "").replace(",", " ").split())
-    return await stand(session.fleet, eth_if=eth_if, ib_if=devices)
+    return await stand(session.fleet, eth_if=eth_if, ib_if=ib_if)
 
 
 # --- answers

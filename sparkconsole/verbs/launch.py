@@ -23,6 +23,7 @@ from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Output, Remark, Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import check
+from sparkconsole.verbs.fabric import require_gate
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -83,6 +84,7 @@ async def launch(
     solo: Annotated[bool, Flag] = False,
     repair: Annotated[bool, Flag] = False,
     check_config: Annotated[bool, Flag] = False,
+    gate: Annotated[bool, Flag] = False,
     timeout: float = 180.0,
     flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
 ) -> Answer | Deed:
@@ -114,6 +116,8 @@ async def launch(
         Start again what is missing of a half-running cluster.
     check_config
         Look and check only, as `check` does.
+    gate
+        Try the fast link first, as `fabric test` does; nothing is started when it would not carry a cluster.
     timeout
         Seconds that getting ready may take after the containers started.
     """
@@ -136,7 +140,21 @@ async def launch(
         }
     )
     ground = await survey(session.fleet, session.cluster, spec)
-    return _decide(session, ground, repair=repair, follow=follow, timeout_s=timeout)
+    decided = _decide(session, ground, repair=repair, follow=follow, timeout_s=timeout)
+    return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
+
+
+def _gated(session: Session, ground: Ground, deed: Deed) -> Deed:
+    """The same deed behind the fabric gate; one node has no fabric."""
+    if len(ground.seats) < 2:
+        return deed
+    note = "the fabric gate comes first, up to 10 s a pair: pings, routes, rates; red stops the launch"
+
+    async def carry(report: Report) -> Answer:
+        await require_gate(session, report, eth_if=ground.spec.eth_if, ib_if=ground.spec.ib_if)
+        return await deed.carry(report)
+
+    return replace(deed, plan=replace(deed.plan, notes=(note, *deed.plan.notes)), carry=carry)
 
 
 def launch_spec(said: dict[str, Any]) -> LaunchSpec:
