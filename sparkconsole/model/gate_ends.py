@@ -14,14 +14,15 @@ _ADDRESS = "give its interface an address like the others' in /etc/netplan/40-cx
 def judge_ends(
     networks: Mapping[str, NodeNetwork | SparkError], fabrics: Mapping[str, Fabric]
 ) -> tuple[Finding, ...]:
-    """`link` and `gid`, node by node what is wrong; an ok each where nothing is."""
+    """`link`, `address` and `gid`: what is wrong, node by node; an ok for links and GIDs that are right."""
     links = tuple(_links(networks))
     chosen = {n: w for n, w in networks.items() if isinstance(w, NodeNetwork)}
+    addresses = tuple(_addresses(chosen, fabrics))
     gids = tuple(_gids(chosen, fabrics))
     ok = Finding("link", Severity.OK, "", _ports(chosen))
     fits = Finding("gid", Severity.OK, "", "the RDMA devices' GIDs fit each other")
     named = any(h.gids for f in fabrics.values() for h in f.hcas)
-    return (*(links or (ok,)), *(gids or ((fits,) if named and len(chosen) > 1 else ())))
+    return (*(links or (ok,)), *addresses, *(gids or ((fits,) if named and len(chosen) > 1 else ())))
 
 
 def _links(networks: Mapping[str, NodeNetwork | SparkError]) -> Iterator[Finding]:
@@ -39,6 +40,18 @@ def _ports(networks: Mapping[str, NodeNetwork]) -> str:
     counts = {len(w.hcas) for w in networks.values()}
     many = " or ".join(map(str, sorted(counts))) or "no"
     return f"{many} RDMA device{'' if counts == {1} else 's'} up on every node"
+
+
+def _addresses(networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric]) -> Iterator[Finding]:
+    """A half with an address on one node and none on another: its device has other GIDs there."""
+    for place in range(max((len(w.hcas) for w in networks.values()), default=0)):
+        devices = {n: hca for n, w in networks.items() if (hca := _device(w, fabrics.get(n), place))}
+        netdevs = {n: d for n, hca in devices.items() if (d := fabrics[n].netdev(hca.netdev)) is not None}
+        have = {n: len(d.addresses) for n, d in netdevs.items() if d.addresses}
+        for node in netdevs if have else ():
+            if node not in have:
+                told = f"{netdevs[node].name} has no IPv4 address, and that half has one on {_first(have)}"
+                yield Finding("address", Severity.FAIL, node, f"{told}: NCCL ends with errno 22", _ADDRESS)
 
 
 def _gids(networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric]) -> Iterator[Finding]:
