@@ -13,6 +13,7 @@ from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.stories import IMAGE_BYTES
+from sparkconsole.demo.thorough import contents, thorough_sections
 
 Said = tuple[int | None, str, str]
 OK: Said = (0, "", "")
@@ -24,7 +25,7 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     if "garbage" in machine.faults and argv != ("true",):
         return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
     if argv[:2] == ("sh", "-s"):
-        return 0, facts(machine, argv[2]), ""
+        return 0, facts(machine, argv[2], thorough=len(argv) > 3), ""
     if "gate-look" in argv:
         return 0, fabric.look(machine, argv), ""
     if argv[:2] == ("sh", "-c") and len(argv) > 3 and argv[3] in _SCRIPTS:
@@ -34,7 +35,7 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     return _OTHER.get(argv[0], _no_such)(machine, argv)
 
 
-def facts(machine: Machine, mark: str) -> str:
+def facts(machine: Machine, mark: str, *, thorough: bool = False) -> str:
     """The sections of one look at a machine (remote.facts)."""
     free = _free(machine)
     sections = {
@@ -51,6 +52,7 @@ def facts(machine: Machine, mark: str) -> str:
         "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
+        **(thorough_sections(machine) if thorough else {}),
         "end": "",
     }
     return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
@@ -257,6 +259,8 @@ _OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
 
 
 def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
+    if "image-contents" in argv:
+        return 0, contents(), ""
     return machine.run(argv) if "-d" in argv else (0, "/usr/local/bin/ray\n", "")
 
 

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.checks import Look
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.site import Site
+from sparkconsole.model.weights import Checkpoint
 from sparkconsole.remote.shell import Shell
 
 
-async def look_at(fleet: Fleet, container: str, tag: str) -> dict[str, Look | SparkError]:
-    """Each node's look, or why there is none, head first."""
+async def look_at(
+    fleet: Fleet, container: str, tag: str, *, thorough: bool = False, model: str = ""
+) -> dict[str, Look | SparkError]:
+    """Each node's look, or why there is none, head first; `model`: with what the node has of it."""
 
     async def question(shell: Shell) -> Look:
-        return await look_through(fleet, shell, container, tag)
+        look, found = await asyncio.gather(
+            look_through(fleet, shell, container, tag, thorough=thorough), _checkpoint(shell, model)
+        )
+        return replace(look, checkpoint=found)
 
     return await fleet.ask(question)
 
 
-async def look_through(fleet: Fleet, shell: Shell, container: str, tag: str) -> Look:
+async def look_through(
+    fleet: Fleet, shell: Shell, container: str, tag: str, *, thorough: bool = False
+) -> Look:
     """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
     from sparkconsole.remote.facts import node_facts
 
     asked_at = fleet.clock.now().timestamp()
-    facts = await node_facts(shell)
+    facts = await node_facts(shell, thorough=thorough)
     ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
     site: Site | None = None
     image: ImageIdentity | None = None
@@ -32,6 +43,20 @@ async def look_through(fleet: Fleet, shell: Shell, container: str, tag: str) -> 
     if facts.docker.permitted or not facts.docker.installed:
         site, image, trouble = await _docker(shell, container, tag)
     return Look(facts, site, image, trouble, ahead)
+
+
+async def _checkpoint(shell: Shell, model: str) -> Checkpoint | None:
+    """None: nobody asked, or the node could not say."""
+    if not model:
+        return None
+    from sparkconsole.remote.model_headers import checkpoint
+
+    try:
+        return await checkpoint(shell, model)
+    except Unreachable:
+        raise
+    except SparkError:
+        return None
 
 
 async def _docker(

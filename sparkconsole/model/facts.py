@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkconsole.model.fabric import Fabric
@@ -62,6 +64,70 @@ class DockerStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody listens on a TCP port."""
+
+    address: str
+    port: int
+    program: str = ""
+    """Who it is; empty: nobody said."""
+
+    @property
+    def open(self) -> bool:
+        """Other machines reach it."""
+        return not ipaddress.ip_address(self.address).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Bystander:
+    """A container of any name, as `docker ps -a` lists it."""
+
+    name: str
+    state: str
+    status: str = ""
+    """`Exited (137) 2 hours ago`."""
+    image: str = ""
+    ports: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thorough:
+    """What only the doctor looks for. An empty value: nobody said."""
+
+    uid: int | None = None
+    ssh_folder: bool | None = None
+    docker_group: tuple[str, ...] = ()
+    """Who may use docker after the next login."""
+    hotplug: bool | None = None
+    """The ConnectX-7 is powered off without a cable."""
+    reboot_required: bool | None = None
+    lingers: bool | None = None
+    """The user's processes and IPC outlive the last login."""
+    login: Mapping[str, str] = field(default_factory=dict)
+    """logind's own settings, such as `RemoveIPC`."""
+    firmware: Mapping[str, str] = field(default_factory=dict)
+    """NIC firmware by RDMA device."""
+    cuda: str = ""
+    """The newest CUDA that the driver offers."""
+    default_routes: tuple[str, ...] = ()
+    """Interfaces, the preferred first."""
+    listeners: tuple[Listener, ...] = ()
+    containers: tuple[Bystander, ...] | None = None
+    """None: docker was not asked or did not answer."""
+    kernel_log: Mapping[str, int] = field(default_factory=dict)
+    """How often the kernel said each of a few bad things since it booted."""
+    cache_type: str = ""
+    """The file system of ~/.cache/huggingface."""
+    compile_cache_types: Mapping[str, str] = field(default_factory=dict)
+    cache_closed: str = ""
+    """The first folder of the model cache that the user may not write to."""
+    firmware_news: str = ""
+    """What fwupd has for this machine."""
+    nic_updater: bool | None = None
+    """mlnx-fw-updater is installed."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One look."""
 
@@ -92,6 +158,8 @@ class NodeFacts:
     """TCP ports somebody listens on."""
     unparsed: tuple[str, ...] = ()
     """What was said and not understood, with the tool that said it."""
+    thorough: Thorough | None = None
+    """None: it was not looked for."""
 
     @property
     def gpu_used(self) -> int:

@@ -13,6 +13,7 @@ from sparkconsole.parse.meminfo import parse_meminfo
 from sparkconsole.parse.numbers import number, whole
 from sparkconsole.parse.nvidia_smi import parse_gpu_processes, parse_gpus
 from sparkconsole.parse.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.thorough import parse_thorough
 
 
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
@@ -38,10 +39,11 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         gpu_processes=parse_gpu_processes(parts.get("gpuapps", "")),
         memory=parse_meminfo(parts.get("memory", "")),
         docker=_docker(parts.get("docker", "")),
-        free={k: n for k, v in _pairs(parts.get("disk", "")) if (n := whole(v)) is not None},
+        free=_free(parts),
         cache_owner=parts.get("cache", "").strip(),
         listening=parse_listening(parts.get("listen", "")),
         unparsed=_unparsed(parts, fabric),
+        thorough=parse_thorough(parts) if "thorough" in parts else None,
     )
 
 
@@ -75,6 +77,13 @@ def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
         speed_mbit=whole(speed),
         mac=mac.strip("-"),
     )
+
+
+def _free(parts: dict[str, str]) -> dict[str, int]:
+    """Bytes by place; the model cache's own file system is only looked at thoroughly."""
+    deep = (("cache", v) for k, v in _pairs(parts.get("thorough", "")) if k == "cache-free")
+    rows = (*_pairs(parts.get("disk", "")), *deep)
+    return {k: n for k, v in rows if (n := whole(v)) is not None}
 
 
 def _docker(text: str) -> DockerStanding:

@@ -61,14 +61,49 @@ $T df -PB1 "$HOME" 2>/dev/null | awk 'NR > 1 {print "home", $4}'
 say cache; $T stat -c %U "$HOME/.cache/huggingface" 2>/dev/null
 say listen
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print a[n]}'
+[ -z "$2" ] || thorough
 say end
 }
-look "$1" </dev/null
+thorough(){
+S=; command -v timeout >/dev/null && S='timeout 3'
+say thorough; u=$(id -un); h=$HOME/.cache/huggingface
+echo "uid $(id -u)"
+yes ssh [ -d "$HOME/.ssh" ]; yes hotplug [ -e /etc/nvidia/cx7-hotplug-enabled ]
+yes reboot [ -e /var/run/reboot-required ]; yes updater [ -e /var/lib/dpkg/info/mlnx-fw-updater.list ]
+[ ! -d /run/systemd/system ] || yes linger [ -e "/var/lib/systemd/linger/$u" ]
+$S getent group docker 2>/dev/null | sed -n 's/^docker:[^:]*:[^:]*:/docker-group /p'
+$S loginctl show-session -p KillUserProcesses -p RemoveIPC 2>/dev/null |
+  sed -n 's/^\([A-Za-z]*\)=/login \1 /p'
+for f in /sys/class/infiniband/*/fw_ver; do
+  d=${f%/fw_ver}; r "$f"; [ -z "$V" ] || echo "firmware ${d##*/} $V"
+done
+[ $s -ge 124 ] || $S nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/cuda \1/p'
+$S ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/default \1/p'
+d=$h; [ -d "$d" ] || d=$HOME; t=$($S stat -f -c %T "$d" 2>/dev/null); [ -z "$t" ] || echo "cache-type $t"
+for d in vllm flashinfer torch_compile; do
+  t=$($S stat -f -c %T "$HOME/.cache/$d" 2>/dev/null); [ -z "$t" ] || echo "compile $d $t"
+done
+[ ! -d "$h" ] || $S find "$h" -maxdepth 2 -type d ! -writable -print 2>/dev/null | sed -n '1s/^/closed /p'
+cat /run/motd.d/85-fwupd /run/motd.d/fwupd/* 2>/dev/null | sed -n '/[^ ]/{s/^/fwupd /p;q;}'
+$S df -PB1 "$h" 2>/dev/null | awk 'NR > 1 {print "cache-free", $4}'
+say listeners; $S ss -Hltnp 2>/dev/null
+say containers; f='{{.Names}}|{{.State}}|{{.Status}}|{{.Image}}|{{.Ports}}'
+[ ! -w /var/run/docker.sock ] || { $T docker ps -a --format "$f" 2>/dev/null && echo asked; }
+say kernel; k='NV_ERR_NO_MEMORY|CmpltTO|CMD_SYNC timeout|slot power capability was not advertised'
+k="$k|NVRM: Xid|fallen off the bus|Out of memory: Killed"
+$T journalctl -k -b -q --no-pager -o cat 2>/dev/null | grep -oE "$k" | sort | uniq -c
+}
+yes(){ n=$1; shift; if "$@" >/dev/null 2>&1; then echo "$n yes"; else echo "$n no"; fi; }
+look "$1" "$2" </dev/null
 """
 
 
-async def node_facts(shell: Shell) -> NodeFacts:
-    """What the machine says of itself; Unreachable, TimedOut or CommandFailed when it does not say it."""
+async def node_facts(shell: Shell, *, thorough: bool = False) -> NodeFacts:
+    """What the machine says of itself; Unreachable, TimedOut or CommandFailed when it does not say it.
+
+    `thorough`: with what only the doctor needs, in the same one command, some tenths of a second more.
+    """
     mark = f"section-{secrets.token_hex(8)}"
-    done = await shell.run(("sh", "-s", mark), stdin=SCRIPT.encode(), timeout=45)
+    words = ("sh", "-s", mark, *(("thorough",) if thorough else ()))
+    done = await shell.run(words, stdin=SCRIPT.encode(), timeout=45)
     return parse_facts(done.checked().text, mark, shell.node)

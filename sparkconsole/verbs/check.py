@@ -55,7 +55,7 @@ async def check(
 
 
 def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> Answer:
-    nodes = [_node_data(examined, name) for name in examined.looks]
+    nodes = [node_data(examined, name) for name in examined.looks]
     head, *workers = examined.looks
     data = {
         "head": head,
@@ -72,12 +72,11 @@ def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> 
     ]
     if env:
         parts += [_env_sheet(node) for node in nodes if node["environment"]]
-    return Answer(
-        data, (*parts, _findings_sheet(findings), _verdict(findings)), _exit_code(examined, findings)
-    )
+    return Answer(data, (*parts, findings_sheet(findings), verdict(findings)), exit_code(examined, findings))
 
 
-def _node_data(examined: Examined, name: str) -> dict[str, Any]:
+def node_data(examined: Examined, name: str) -> dict[str, Any]:
+    """A node as `--json` gives it."""
     look, network = examined.looks[name], examined.networks.get(name)
     known = network if isinstance(network, NodeNetwork) else None
     return {
@@ -116,24 +115,36 @@ def _env_sheet(node: dict[str, Any]) -> Sheet:
     return Sheet.of(("variable", "value"), list(node["environment"].items()), title=node["node"])
 
 
-def _findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
-    """What is wrong first, a line each; what is right, a line per check."""
-    wrong = [f for f in findings if f.severity is not Severity.OK]
-    wrong.sort(key=lambda f: f.severity is not Severity.FAIL)
-    rows = [(f.severity, f.check, f.node or "all", f.sentence, f.remedy) for f in wrong]
-    right: dict[tuple[str, str], list[str]] = {}
-    for f in (f for f in findings if f.severity is Severity.OK):
-        right.setdefault((f.check, f.sentence), []).append(f.node or "all")
-    rows += [(Severity.OK, c, ", ".join(nodes), told, "") for (c, told), nodes in right.items()]
+def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
+    """A line for each thing said, with the nodes of which it is said: the worst first, what is right last."""
+    said: dict[tuple[Severity, str, str, str], list[str]] = {}
+    for f in findings:
+        said.setdefault((f.severity, f.check, f.sentence, f.remedy), []).append(f.node)
+    every = len({f.node for f in findings if f.check == "reachable"})
+    order = sorted(said, key=lambda key: _BADNESS.index(key[0]))
+    rows = [
+        (bad, check, _where(said[bad, check, told, remedy], every), told, remedy)
+        for bad, check, told, remedy in order
+    ]
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
 
 
-def _verdict(findings: tuple[Finding, ...]) -> str:
+_BADNESS = (Severity.FAIL, Severity.WARN, Severity.OK)
+
+
+def _where(nodes: list[str], every: int) -> str:
+    """All of them is `all`; a few are named."""
+    return "all" if not nodes[0] or 1 < every == len(nodes) else ", ".join(nodes)
+
+
+def verdict(findings: tuple[Finding, ...]) -> str:
+    """How many of each, in a line."""
     counts = {s: sum(f.severity is s for f in findings) for s in Severity}
     return f"{counts[Severity.FAIL]} failed, {counts[Severity.WARN]} warnings, {counts[Severity.OK]} ok"
 
 
-def _exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:
+def exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:
+    """3 when a node is unreachable, 1 when a check failed."""
     errors = [a for a in examined.looks.values() if isinstance(a, SparkError)]
     if any(isinstance(e, Unreachable) for e in errors):
         return 3

@@ -62,7 +62,7 @@ def test_the_worse_of_its_own_and_of_all_together_counts() -> None:
 
 def test_the_order_is_always_the_same_and_new_checks_stand_last() -> None:
     told = rows(*(Finding(c, OK, "", c) for c in ("zzz", "kernel", "disk", "docker")))
-    assert list(told) == ["docker", "disk", "kernel", "zzz"]
+    assert list(told) == ["docker", "kernel", "disk", "zzz"]
     assert show.title("zzz") == "zzz"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.checks import CHECKS, Finding, Severity
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.findings import CheckRow, Mark
@@ -30,23 +30,22 @@ TITLES = {
     "clock": "clocks agree",
     "kernel": "kernels agree",
     "driver": "drivers agree",
+    "firmware": "NIC firmware",
+    "known bad": "known-bad sets",
+    "reboot": "no reboot due",
+    "speed": "link speed",
+    "address": "addresses",
+    "reach": "nodes reachable",
+    "route": "routes",
+    "mtu path": "whole frames",
+    "image fits": "image fits",
+    "versions": "versions agree",
+    "ray": "Ray complete",
+    "model": "model whole",
+    "exposed": "nothing exposed",
+    "swap": "nothing swapped",
 }
-WHY = {
-    "reachable": "Everything goes over one SSH connection per node; without it a node is unknown.",
-    "docker": "The model runs in a container, started as the user who is logged in.",
-    "gpu": "One rank of the model runs on each GPU.",
-    "fabric": "The ranks talk over the fast link. On the wrong interface they are ten times slower, or hang.",
-    "subnet": "NCCL and Ray connect from any node to any other by these addresses.",
-    "mtu": "Unequal MTUs drop or fragment large packets without a word.",
-    "image": "Ranks of different versions of vLLM or Ray do not start together.",
-    "cache": "The container downloads and reads models in the user's cache.",
-    "ports": "Ray and vLLM listen on fixed ports of the head.",
-    "memory": "GPU and programs share it: a Spark that runs out of memory freezes before anything is killed.",
-    "disk": "An image is 20 to 35 GB, a model may be hundreds.",
-    "clock": "Logs of all nodes are merged by time; certificates and tokens depend on it too.",
-    "kernel": "Nodes on different releases are the first suspects when it worked yesterday.",
-    "driver": "A driver that differs may lack what the image was built for.",
-}
+WHY = {check.id: check.why for check in CHECKS}
 GLYPHS = {Severity.OK: Mark.OK, Severity.WARN: Mark.WARN, Severity.FAIL: Mark.FAIL}
 STYLES = {
     Mark.OK: "$node-up",

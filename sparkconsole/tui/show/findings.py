@@ -1,4 +1,4 @@
-"""What `check` found, as a grid of check and node in an order that never changes. Nothing is assumed: what
+"""What `doctor` found, as a grid of check and node in an order that never changes. Nothing is assumed: what
 could not be asked is unknown, and what does not concern a node is nothing."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.checks import CHECKS, Finding, Severity
 
 
 class Mark(StrEnum):
@@ -23,13 +23,10 @@ class Mark(StrEnum):
     """It does not concern this node."""
 
 
-ORDER = (
-    *("reachable", "docker", "gpu", "fabric", "subnet", "mtu", "image"),
-    *("cache", "ports", "memory", "disk", "clock", "kernel", "driver"),
-)
-BETWEEN = {"subnet", "mtu", "image", "clock", "kernel", "driver"}
+ORDER = tuple(check.id for check in CHECKS)
+BETWEEN = {check.id for check in CHECKS if check.between}
 """Checks of nodes against each other: one that is not named is right."""
-NEEDS = {"image": "docker", "subnet": "fabric", "mtu": "fabric", "driver": "gpu"}
+NEEDS = {check.id: check.after for check in CHECKS if check.after}
 """What cannot be known of a node on which another check failed."""
 BADNESS = {Severity.OK: 0, Severity.WARN: 1, Severity.FAIL: 2}
 Ignored = Collection[tuple[str, str, Severity]]
@@ -69,7 +66,7 @@ class CheckRow:
 
 
 def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """The findings of an answer of `check`."""
+    """The findings of an answer of `doctor`."""
     return tuple(
         Finding(f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"])
         for f in data.get("findings", ())

@@ -1,0 +1,46 @@
+"""What only the doctor asks a pretend Spark: the sections of a thorough look, and what is in its image."""
+
+from __future__ import annotations
+
+from sparkconsole.demo.machine import Machine
+
+FIRMWARE = "28.45.4028"
+_CONTENTS = {
+    "vllm": "0.15.1",
+    "ray": "2.53.0",
+    "torch": "2.9.1+cu130",
+    "nccl": "2.28.9",
+    "python": "3.12.3",
+    "cuda": "13.0",
+}
+
+
+def thorough_sections(machine: Machine) -> dict[str, str]:
+    """By name, as remote.facts' script prints them."""
+    devices = ("rocep1s0f0", "rocep1s0f1", "roceP2p1s0f0", "roceP2p1s0f1")
+    lines = [
+        *("uid 1000", "ssh yes", "hotplug yes", "reboot no", "updater no", "linger no"),
+        *("docker-group spark", "login KillUserProcesses no", "login RemoveIPC yes"),
+        *(f"firmware {device} {FIRMWARE}" for device in devices),
+        *("cuda 13.0", "default enP7s7", "cache-type ext2/ext3"),
+    ]
+    containers = (
+        f"{c.name}|{'running' if c.running else 'exited'}||{c.image}|" for c in machine.containers.values()
+    )
+    return {
+        "thorough": "".join(f"{line}\n" for line in lines),
+        "listeners": "".join(_listener(machine, port) for port in sorted(machine.listening())),
+        "containers": "".join(f"{line}\n" for line in (*containers, "asked")),
+        "kernel": "",
+    }
+
+
+def _listener(machine: Machine, port: int) -> str:
+    """Ray's dashboard on loopback, as it is launched here; Ray itself on the fast link."""
+    address = {6379: machine.address, 8265: "127.0.0.1"}.get(port, "0.0.0.0")  # noqa: S104 - pretended
+    return f"LISTEN 0 128 {address}:{port} 0.0.0.0:*\n"
+
+
+def contents() -> str:
+    """As the throw-away container prints it."""
+    return "".join(f"{name} {version}\n" for name, version in _CONTENTS.items())

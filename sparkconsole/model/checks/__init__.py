@@ -1,0 +1,17 @@
+"""What is wrong with a cluster: pure judgements over one look at each node, each of them data (`CHECKS`)."""
+
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, networks
+from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, judge
+
+__all__ = [
+    "BY_ID",
+    "CHECKS",
+    "Check",
+    "Examined",
+    "Finding",
+    "Fix",
+    "Look",
+    "Severity",
+    "judge",
+    "networks",
+]

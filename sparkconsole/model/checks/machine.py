@@ -1,0 +1,262 @@
+"""Judgements of a machine by itself: Docker, GPU, memory, disk, clock, login."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.text import size
+
+LEAST_DISK = 1_000_000_000
+ENOUGH_DISK = 40_000_000_000
+"""An image is 20 to 35 GB, and its build needs more."""
+LITTLE_DISK = 10_000_000_000
+"""Where no image goes."""
+LEAST_MEMORY = 0.2
+FREEZE_LINE = 4 << 30
+"""Bytes available below which GB10 machines were seen to freeze."""
+SWAPPED = 1 << 30
+MOST_SKEW_S = 2.0
+NTP = "sudo timedatectl set-ntp true"
+
+
+def reachable(examined: Examined) -> Iterator[Finding]:
+    """Everything else is unknown of a node that does not answer."""
+    for node, look in examined.looks.items():
+        if isinstance(look, SparkError):
+            yield Finding("reachable", Severity.FAIL, node, look.cause, look.hint)
+        else:
+            yield Finding("reachable", Severity.OK, node, "answers")
+
+
+def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """It runs, and the login may use it."""
+    standing, user = look.facts.docker, look.facts.user or "this user"
+    if not standing.installed:
+        yield _no_docker(node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
+    elif standing.running and not standing.permitted:
+        yield _not_permitted(node, look, user)
+    elif not standing.running:
+        start = as_root(look, "systemctl", "start", "docker")
+        fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))
+        yield _no_docker(node, "docker does not run", "sudo systemctl start docker", fix)
+    elif look.docker_error is not None:
+        yield _no_docker(node, look.docker_error.cause, look.docker_error.hint)
+    else:
+        yield Finding("docker", Severity.OK, node, f"docker {standing.version} ({standing.driver})")
+
+
+def _no_docker(node: str, sentence: str, remedy: str, fix: Fix | None = None) -> Finding:
+    return Finding("docker", Severity.FAIL, node, sentence, remedy, fix)
+
+
+def _not_permitted(node: str, look: Look, user: str) -> Finding:
+    """A group that was given counts from the next login on."""
+    told = f"docker may not be used by {user}"
+    thorough = look.facts.thorough
+    if thorough is not None and user in thorough.docker_group:
+        return _no_docker(node, f"{told} yet: this login is older than the group", "log in again")
+    add = as_root(look, "usermod", "-aG", "docker", user)
+    fix = Fix(f"let {user} use docker, from the next login on", add)
+    return _no_docker(node, told, f"sudo usermod -aG docker {user}, then log in again", fix)
+
+
+def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """nvidia-smi sees it, and has nothing to complain of."""
+    if look.facts.gpus:
+        names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
+        told = f"{names}: nvidia-smi says {trouble}" if trouble else names
+        bad = Severity.FAIL if trouble else Severity.OK
+        remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
+        yield Finding("gpu", bad, node, told, remedy)
+        return
+    yield Finding(
+        "gpu",
+        Severity.OK if look.for_cpu else Severity.FAIL,
+        node,
+        f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
+        + (" (the image needs none)" if look.for_cpu else ""),
+        "" if look.for_cpu else "nvidia-smi must work on the node; a reboot after a driver update helps",
+    )
+
+
+def gpu_counts(examined: Examined) -> Iterator[Finding]:
+    """One rank runs per GPU."""
+    counts = {n: len(look.facts.gpus) or None for n, look in examined.seen.items()}
+    yield from equal("gpu", "number of GPUs", counts, "one rank runs per GPU: use nodes of one kind")
+
+
+def memory(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Enough to start with; while something is served, enough not to freeze."""
+    seen = look.facts.memory
+    if seen is None:
+        yield Finding("memory", Severity.WARN, node, "nobody said how much memory is available")
+        return
+    running = look.site is not None and look.site.running
+    told = f"{size(seen.available)} of {size(seen.total)} available"
+    if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
+        yield Finding("memory", Severity.OK, node, told)
+        return
+    remedy = (
+        "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
+        if running
+        else "see who holds it: ps aux --sort=-rss"
+    )
+    yield Finding("memory", Severity.WARN, node, told, remedy)
+
+
+def orphans(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """An engine whose server is gone keeps its memory."""
+    if look.site is None or look.site.running:
+        return
+    left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
+    others = [
+        c
+        for c in (look.facts.thorough.containers or () if look.facts.thorough else ())
+        if c.state == "running"
+    ]
+    if left and not others:
+        told = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
+        yield Finding(
+            "memory",
+            Severity.WARN,
+            node,
+            f"no container runs, and an engine still holds memory: {told}",
+            f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}",
+        )
+
+
+def swap(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Swapped weights make every token slow."""
+    seen = look.facts.memory
+    if seen is None or not seen.swap_total:
+        return
+    used = seen.swap_total - seen.swap_free
+    if used > SWAPPED and look.site is not None and look.site.running:
+        remedy = "serve with less --gpu-memory-utilization or a shorter --max-model-len"
+        yield Finding("swap", Severity.WARN, node, f"{size(used)} are swapped out while it serves", remedy)
+    else:
+        yield Finding("swap", Severity.OK, node, f"{size(used)} of {size(seen.swap_total)} in use")
+
+
+def disk(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Where Docker keeps its data, and where models are."""
+    free = look.facts.free.get("docker", look.facts.free.get("home"))
+    if free is None:
+        yield Finding("disk", Severity.WARN, node, "nobody said how much disk is free")
+        return
+    # An image for CPUs is a tenth of one for GPUs.
+    enough = free >= (LITTLE_DISK if look.for_cpu else ENOUGH_DISK)
+    bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
+    told = f"{size(free)} free where docker keeps its data"
+    remedy = "" if enough else "docker system df shows what could go; an image needs up to 35 GB"
+    yield Finding("disk", Severity.OK if enough else bad, node, told, remedy)
+    yield from _models_disk(node, look, free)
+
+
+def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
+    """Said only of a place that is another one."""
+    places = {"cache": "where models are kept (~/.cache/huggingface)", "home": "in the home folder"}
+    told = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
+    for place, free in told.items():
+        if free < LITTLE_DISK and not (place == "home" and told.get("cache") == free):
+            bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
+            remedy = "remove models that nobody needs: sparkconsole model list"
+            yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
+
+
+def clock(examined: Examined) -> Iterator[Finding]:
+    """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
+    for node, look in examined.seen.items():
+        if examined.joined and look.facts.clock_synced is False:
+            told = "nothing keeps its clock right (NTP is not synchronised)"
+            yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(look))
+    ahead = {n: s for n, look in examined.seen.items() if (s := look.clock_ahead_s) is not None}
+    if len(ahead) < 2:
+        return
+    middle = median(ahead.values())
+    off = {n: s - middle for n, s in ahead.items() if abs(s - middle) > MOST_SKEW_S}
+    for node, seconds in off.items():
+        way = "ahead of" if seconds > 0 else "behind"
+        told = f"its clock is {abs(seconds):.0f} s {way} the others"
+        yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(examined.seen[node]))
+    if not off:
+        yield Finding("clock", Severity.OK, "", "the clocks agree")
+
+
+def _ntp(look: Look) -> Fix:
+    return Fix("let NTP keep the clock", as_root(look, "timedatectl", "set-ntp", "true"))
+
+
+def login(examined: Examined) -> Iterator[Finding]:
+    """What the login is, and what happens to its processes when it ends."""
+    for node, (look, thorough) in examined.deep.items():
+        if thorough.ssh_folder is False:
+            make = Fix("make ~/.ssh", ("mkdir", "-m", "700", f"{look.facts.home}/.ssh"))
+            told = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
+            yield Finding("login", Severity.WARN, node, told, "mkdir -m 700 ~/.ssh", make)
+        if thorough.login.get("KillUserProcesses") == "yes" and thorough.lingers is False:
+            linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
+            told = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
+            yield Finding(
+                "login", Severity.WARN, node, told, f"loginctl enable-linger {look.facts.user}", linger
+            )
+        elif thorough.ssh_folder is not False:
+            yield Finding("login", Severity.OK, node, _login_told(look))
+    yield from _different_users(examined)
+
+
+def _login_told(look: Look) -> str:
+    """With RemoveIPC, that matters to what runs outside a container alone."""
+    thorough, user = look.facts.thorough, look.facts.user or "the login"
+    ends = thorough is not None and thorough.login.get("RemoveIPC") == "yes" and thorough.lingers is False
+    return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
+
+
+def _different_users(examined: Examined) -> Iterator[Finding]:
+    """Other users are as meant where somebody wrote them down."""
+    meant = any(examined.cluster.effective(n).user for n in examined.cluster.nodes)
+    users = {n: look.facts.user for n, look in examined.seen.items() if look.facts.user}
+    if len(set(users.values())) > 1 and not meant:
+        told = ", ".join(f"{n} {u}" for n, u in users.items())
+        remedy = "say which one is meant in cluster.toml: user = …"
+        yield Finding("login", Severity.WARN, "", f"the logins differ: {told}", remedy)
+
+
+def reboot(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """An update waits for it."""
+    thorough = look.facts.thorough
+    if thorough is not None and thorough.reboot_required:
+        told = "an update waits for a reboot: what runs is not what is installed"
+        yield Finding(
+            "reboot", Severity.WARN, node, told, "when nothing runs there: sparkconsole node reboot"
+        )
+    elif thorough is not None and thorough.reboot_required is False:
+        yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
+
+
+KERNEL_WORDS = {
+    "NV_ERR_NO_MEMORY": ("the GPU driver ran out of memory", "less --gpu-memory-utilization, and a reboot"),
+    "fallen off the bus": ("the GPU fell off its bus", "pull the power cord for a minute, then boot"),
+    "NVRM: Xid": ("the GPU reported an error (Xid)", "journalctl -k -g Xid says which; boot the node"),
+    "CmpltTO": ("a PCIe device did not answer (completion timeout)", "boot it; if it comes back, its vendor"),
+    "CMD_SYNC timeout": ("the SMMU hung (CMD_SYNC timeout)", "boot it; if it comes back, its vendor"),
+    "slot power capability was not advertised": (
+        "the cable was plugged in while it ran: the ConnectX-7 may be held at a tenth of its speed",
+        "boot both ends with the cable in",
+    ),
+}
+"""What the kernel says when something broke for good: what it means, and what to do."""
+
+
+def kernel_log(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Only what lasts until the next boot; nothing where the log may not be read."""
+    thorough = look.facts.thorough
+    for words, count in (thorough.kernel_log if thorough else {}).items():
+        if words in KERNEL_WORDS:
+            told, remedy = KERNEL_WORDS[words]
+            yield Finding(
+                "kernel log", Severity.WARN, node, f"{told}; said {count} times since it booted", remedy
+            )

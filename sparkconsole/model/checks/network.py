@@ -1,0 +1,190 @@
+"""Judgements of the fast link: what each node uses of it, and whether the nodes' ends fit together."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.fabric import Netdev, NodeNetwork
+
+SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
+"""What a ConnectX-7 falls back to. Its own speed is 200000; a virtual one says something else altogether."""
+NETPLAN = "/etc/netplan/40-cx7.yaml"
+
+
+def fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Each node has an interface with a link and an address, both halves of its cable, and RDMA on them."""
+    if not examined.joined:
+        return
+    for line in look.facts.unparsed:
+        yield Finding("fabric", Severity.WARN, node, f"what a tool said is not understood: {line}")
+    network = examined.networks[node]
+    if isinstance(network, SparkError):
+        yield Finding("fabric", Severity.FAIL, node, network.cause, network.hint or _gated(look))
+        return
+    for warning in network.warnings:
+        yield Finding("fabric", Severity.WARN, node, warning)
+    if not network.warnings:
+        yield Finding("fabric", Severity.OK, node, f"{network.eth_if} {network.address}")
+
+
+def _gated(look: Look) -> str:
+    thorough = look.facts.thorough
+    return "without a cable the ConnectX-7 is powered off" if thorough and thorough.hotplug else ""
+
+
+def devices(examined: Examined) -> Iterator[Finding]:
+    """NCCL pairs the nodes' RDMA devices by their place in the list: one too many waits for nobody."""
+    if examined.joined:
+        counts = {n: len(network.hcas) for n, network in examined.chosen.items()}
+        remedy = "look at the cable of the node with fewer, or name the devices with --ib-if"
+        yield from equal("fabric", "number of RDMA devices", counts, remedy)
+
+
+def speed(examined: Examined) -> Iterator[Finding]:
+    """A switch that negotiates settles on 100G."""
+    if not examined.joined:
+        return
+    for node, look in examined.seen.items():
+        slow = [n for n in _used(examined, node) if n.speed_mbit in SLOW_MBIT]
+        if slow:
+            told = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
+            remedy = "fix the switch's port at 200G with auto-negotiation off, or use a cable for 200G"
+            yield Finding(
+                "speed", Severity.WARN, node, f"the link runs at half its speed: {told} Mbit/s", remedy
+            )
+        elif _used(examined, node) and look.facts.fabric.up:
+            yield Finding("speed", Severity.OK, node, "no link fell back to a lower speed")
+
+
+def addresses(examined: Examined) -> Iterator[Finding]:
+    """Every address once; both halves of a cable alike on every node; no subnet twice on one node."""
+    if not examined.joined:
+        return
+    found = [*_doubled(examined), *_one_sided(examined), *_shared(examined)]
+    yield from found
+    if not found and len(examined.chosen) > 1:
+        yield Finding("address", Severity.OK, "", "no address is missing, doubled or ambiguous")
+
+
+def _doubled(examined: Examined) -> Iterator[Finding]:
+    """One address on two machines."""
+    every = {
+        node: {a.partition("/")[0] for netdev in look.facts.fabric.fast() for a in netdev.addresses}
+        for node, look in examined.seen.items()
+    }
+    counted = Counter(a for told in every.values() for a in told)
+    for address in (a for a, count in counted.items() if count > 1):
+        holders = [n for n, told in every.items() if address in told]
+        told = f"{address} is the address of {' and of '.join(holders)}"
+        yield Finding("address", Severity.FAIL, holders[-1], told, f"give it another one in {NETPLAN}")
+
+
+def _one_sided(examined: Examined) -> Iterator[Finding]:
+    """The second half has IPv4 on some nodes only: NCCL fails with errno 22."""
+    having: dict[str, dict[str, bool]] = {}
+    for node, network in examined.chosen.items():
+        for netdev in _used(examined, node):
+            if netdev.name != network.eth_if:
+                having.setdefault(netdev.name, {})[node] = bool(netdev.addresses)
+    for name, told in having.items():
+        without = [n for n, has in told.items() if not has]
+        if without and len(without) < len(told):
+            ones = ", ".join(n for n, has in told.items() if has)
+            sentence = f"{name} has no IPv4 address here and has one on {ones}: NCCL may fail with errno 22"
+            for node in without:
+                yield Finding(
+                    "address", Severity.WARN, node, sentence, f"the same on every node, in {NETPLAN}"
+                )
+
+
+def _shared(examined: Examined) -> Iterator[Finding]:
+    """The fast link has the subnet of another interface: the kernel picks one of them."""
+    for node, network in examined.chosen.items():
+        look = examined.seen[node]
+        own = look.facts.fabric.netdev(network.eth_if)
+        fast = {h.netdev for h in look.facts.fabric.hcas} | {network.eth_if}
+        others = [n for n in look.facts.fabric.netdevs if n.name not in fast and n.up is not False]
+        clash = [
+            n.name for n in others if own and any(a.overlaps(b) for a in own.networks for b in n.networks)
+        ]
+        if clash:
+            told = (
+                f"{network.eth_if} is in the same subnet as {', '.join(clash)}: traffic may take the slow one"
+            )
+            yield Finding(
+                "address", Severity.WARN, node, told, f"a subnet of its own for the fast link, in {NETPLAN}"
+            )
+
+
+def default_route(examined: Examined) -> Iterator[Finding]:
+    """The way out is not the fast link's."""
+    for node, (look, thorough) in examined.deep.items():
+        fast = {h.netdev for h in look.facts.fabric.hcas}
+        wrong = [d for d in thorough.default_routes[:1] if d in fast]
+        if wrong:
+            told = f"its way to everywhere else leads over the fast link ({wrong[0]})"
+            yield Finding("default route", Severity.WARN, node, told, f"no gateway on it, in {NETPLAN}")
+        elif thorough.default_routes:
+            wireless = " (Wi-Fi: a cable is steadier)" if thorough.default_routes[0].startswith("wl") else ""
+            yield Finding("default route", Severity.OK, node, f"over {thorough.default_routes[0]}{wireless}")
+
+
+def subnet(examined: Examined) -> Iterator[Finding]:
+    """Every node's chosen address is inside the head's subnet."""
+    chosen = examined.chosen
+    if not examined.joined or len(chosen) < 2:
+        return
+    first, *others = chosen
+    netdev = examined.seen[first].facts.fabric.netdev(chosen[first].eth_if)
+    subnets = netdev.networks if netdev else ()
+    away = [
+        n for n in others if not any(ipaddress.IPv4Address(chosen[n].address) in subnet for subnet in subnets)
+    ]
+    for node in away:
+        yield Finding(
+            "subnet",
+            Severity.FAIL,
+            node,
+            f"{chosen[node].address} is not in the subnet of {first} ({', '.join(map(str, subnets))})",
+            "give both ends of the cable addresses in one subnet, or choose with --eth-if",
+        )
+    if not away:
+        yield Finding("subnet", Severity.OK, "", "one subnet")
+
+
+def mtu(examined: Examined) -> Iterator[Finding]:
+    """The same on every node; the majority's MTU can be set until the next boot."""
+    chosen = examined.chosen if examined.joined else {}
+    told = {n: network.mtu for n, network in chosen.items() if network.mtu is not None}
+    for finding in equal("mtu", "MTU", told, f"MTU 9000 in {NETPLAN} on every node"):
+        odd = _odd_mtus(examined, chosen, told, finding) if finding.severity is Severity.WARN else ()
+        yield from odd or (finding,)
+
+
+def _odd_mtus(
+    examined: Examined, chosen: Mapping[str, NodeNetwork], told: Mapping[str, int], finding: Finding
+) -> tuple[Finding, ...]:
+    """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
+    wanted = 9000 if 9000 in told.values() else Counter(told.values()).most_common(1)[0][0]
+    fixes = {
+        node: Fix(
+            f"set the MTU of {chosen[node].eth_if} to {wanted}, until the next boot",
+            as_root(examined.seen[node], "ip", "link", "set", "dev", chosen[node].eth_if, "mtu", str(wanted)),
+            ("grep", "-qx", str(wanted), f"/sys/class/net/{chosen[node].eth_if}/mtu"),
+        )
+        for node, mtu in told.items()
+        if mtu != wanted
+    }
+    return tuple(replace(finding, node=node, fix=fix) for node, fix in fixes.items())
+
+
+def _used(examined: Examined, node: str) -> list[Netdev]:
+    """The interfaces of the RDMA devices that a node uses."""
+    look, network = examined.seen[node], examined.chosen.get(node)
+    hcas = [h for h in look.facts.fabric.hcas if network and h.device in network.hcas]
+    return [n for h in hcas if (n := look.facts.fabric.netdev(h.netdev)) is not None]

@@ -1,0 +1,88 @@
+"""What should be equal across nodes, in one table: the majority, and who differs from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sparkconsole.model.checks.examined import Examined, Look
+from sparkconsole.model.checks.software import told_versions
+
+
+@dataclass(frozen=True, slots=True)
+class SkewRow:
+    """One thing that should be equal; a node that did not say it is not in `told`."""
+
+    what: str
+    told: Mapping[str, str]
+
+    @property
+    def majority(self) -> str:
+        """What most nodes say; of equally many, what the first of them says."""
+        return Counter(self.told.values()).most_common(1)[0][0] if self.told else ""
+
+    @property
+    def differing(self) -> dict[str, str]:
+        """Who says something else."""
+        return {n: value for n, value in self.told.items() if value != self.majority}
+
+    def as_data(self) -> dict[str, Any]:
+        """As `--json` gives it."""
+        told = {"what": self.what, "majority": self.majority, "differs": self.differing}
+        return {**told, "nodes": dict(self.told)}
+
+
+def skew(examined: Examined) -> tuple[SkewRow, ...]:
+    """Every row of which somebody said something."""
+    rows = (
+        SkewRow(what, {n: str(v) for n, look in examined.seen.items() if (v := ask(examined, n, look))})
+        for what, ask in _ROWS.items()
+    )
+    return tuple(row for row in rows if row.told)
+
+
+def _version(name: str) -> Callable[[Examined, str, Look], object]:
+    return lambda examined, node, _: told_versions(examined, node).get(name)
+
+
+def _network(name: str) -> Callable[[Examined, str, Look], object]:
+    return lambda examined, node, _: getattr(examined.chosen.get(node), name, None)
+
+
+def _speed(examined: Examined, node: str, look: Look) -> object:
+    chosen = examined.chosen.get(node)
+    netdev = look.facts.fabric.netdev(chosen.eth_if) if chosen else None
+    return f"{netdev.speed_mbit} Mbit/s" if netdev and netdev.speed_mbit else None
+
+
+def _devices(examined: Examined, node: str, _: Look) -> object:
+    chosen = examined.chosen.get(node)
+    return ", ".join(chosen.hcas) if chosen else None
+
+
+_ROWS: Mapping[str, Callable[[Examined, str, Look], object]] = {
+    "release": lambda _, __, look: look.facts.release,
+    "machine": lambda _, __, look: look.facts.machine,
+    "kernel": _version("kernel"),
+    "GPU": lambda _, __, look: ", ".join(g.name for g in look.facts.gpus),
+    "GPU driver": _version("driver"),
+    "NIC firmware": _version("firmware"),
+    "docker": _version("docker"),
+    "image store": lambda _, __, look: look.facts.docker.driver,
+    "image": lambda _, __, look: look.image.short if look.image else None,
+    "vllm": _version("vllm"),
+    "ray": _version("ray"),
+    "torch": _version("torch"),
+    "nccl": _version("nccl"),
+    "python": _version("python"),
+    "cuda": _version("cuda"),
+    "user": lambda _, __, look: look.facts.user,
+    "interface": _network("eth_if"),
+    "RDMA devices": _devices,
+    "MTU": _network("mtu"),
+    "GID index": _network("gid_index"),
+    "link speed": _speed,
+    "model": lambda _, __, look: look.checkpoint.revision[:12] if look.checkpoint else None,
+}

@@ -1,0 +1,335 @@
+"""Judgements of what runs on the machines: versions, the image, the containers, Ray, the model, listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.docker import difference
+from sparkconsole.model.facts import Listener
+from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.model.ray import last_words, living
+from sparkconsole.model.weights import Checkpoint
+
+HEAD_PORTS = {6379: "launch --ray-port", 8265: "launch --dashboard-port"}
+LATER_PORTS = {29501: "launch --master-port", 8888: "serve --port"}
+UPDATE = "bring every node to the same release: sudo apt full-upgrade"
+PLATFORMS = {"aarch64": "linux/arm64", "x86_64": "linux/amd64"}
+JIT = "keep ~/.cache/vllm and its like on the node's own disk"
+RISKY = {8265: "Ray's dashboard", 2375: "Docker's own API"}
+"""Who listens there lets anybody who reaches it run commands."""
+
+
+def kernel(examined: Examined) -> Iterator[Finding]:
+    """One release on every node."""
+    kernels = {n: look.facts.kernel or None for n, look in examined.seen.items()}
+    yield from equal("kernel", "kernel", kernels, UPDATE)
+
+
+def driver(examined: Examined) -> Iterator[Finding]:
+    """One GPU driver on every node."""
+    drivers = {
+        n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in examined.seen.items()
+    }
+    yield from equal("driver", "GPU driver", drivers, UPDATE)
+
+
+def firmware(examined: Examined) -> Iterator[Finding]:
+    """One NIC firmware; news of fwupd are only mentioned."""
+    told = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in examined.deep.items()}
+    update = "sudo fwupdmgr refresh, sudo fwupdmgr update on every node, then boot"
+    yield from equal("firmware", "NIC firmware", told, update)
+    for node, (_, thorough) in examined.deep.items():
+        if thorough.firmware_news:
+            yield Finding("firmware", Severity.OK, node, f"fwupd: {thorough.firmware_news}", update)
+        if thorough.nic_updater:
+            note = "mlnx-fw-updater is installed: one report blames it for a dead NIC"
+            yield Finding("firmware", Severity.OK, node, note, "sudo apt-mark hold mlnx-fw-updater")
+
+
+def known_bad(examined: Examined) -> Iterator[Finding]:
+    """Combinations that others met."""
+    deep = examined.deep
+    if not deep or not examined.rules:
+        return
+    found = [f for n, (look, _) in deep.items() for f in _met(examined, n, look)]
+    yield from found
+    if not found:
+        yield Finding("known bad", Severity.OK, "", f"none of {len(examined.rules)} known-bad combinations")
+
+
+def _met(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+    thorough = look.facts.thorough
+    told = told_versions(examined, node)
+    for rule in examined.rules:
+        if rule.holds(told, thorough.kernel_log if thorough else {}, len(examined.looks)):
+            bounds = rule.when.model_dump(exclude_none=True)
+            seen = ", ".join(f"{k} {told[k]}" for k in bounds if k in told)
+            sentence = f"{rule.what} ({rule.id}: {seen})" if seen else f"{rule.what} ({rule.id})"
+            yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
+
+
+def told_versions(examined: Examined, node: str) -> dict[str, str]:
+    """What a node is and has, by the names that rules use; what is not known is left out."""
+    look = examined.seen[node]
+    thorough = look.facts.thorough
+    own = {
+        "kernel": look.facts.kernel,
+        "release": look.facts.release.rpartition(" ")[2],
+        "driver": next((g.driver for g in look.facts.gpus if g.driver), ""),
+        "firmware": min(thorough.firmware.values(), default="") if thorough else "",
+        "docker": look.facts.docker.version,
+    }
+    return {k: v for k, v in (own | dict(examined.contents(node))).items() if v}
+
+
+def image(examined: Examined) -> Iterator[Finding]:
+    """A missing or an old image is a warning: building and copying come after checking."""
+    asked = {n: look for n, look in examined.seen.items() if look.site is not None}
+    have = {n: look.image for n, look in asked.items() if look.image is not None}
+    missing = [n for n in asked if n not in have]
+    tag = examined.image
+    for node in missing:
+        verb = "copy" if have else "build"
+        remedy = f"sparkconsole image {verb} -t {tag}"
+        yield Finding("image", Severity.WARN, node, f"the image {tag} is not there", remedy)
+    if not have:
+        return
+    first, *others = have
+    differing = {n: why for n in others if (why := difference(have[first], have[n]))}
+    for node, why in differing.items():
+        told = f"the image {tag} is another one than on {first}: {why}"
+        yield Finding("image", Severity.WARN, node, told, f"sparkconsole image copy -t {tag}")
+    if not missing and not differing:
+        yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
+
+
+def image_fits(examined: Examined) -> Iterator[Finding]:
+    """Built for these machines, for this driver, and with Ray where nodes are joined."""
+    for node, look in examined.seen.items():
+        if look.image is None:
+            continue
+        platform = PLATFORMS.get(look.facts.machine)
+        if platform and not look.image.platform.startswith(platform):
+            told = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
+            remedy = "build it here: sparkconsole image build"
+            yield Finding("image fits", Severity.FAIL, node, told, remedy)
+        yield from _cuda(examined, node, look)
+    yield from _contents(examined)
+
+
+def _cuda(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Within one major version older drivers do; code that is compiled at run time may not."""
+    offered = look.facts.thorough.cuda if look.facts.thorough else ""
+    built = examined.contents(node).get("cuda", "")
+    if offered and built and _numbers(built)[:2] > _numbers(offered)[:2]:
+        told = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
+        yield Finding("image fits", Severity.WARN, node, told, "a newer driver, or an image for this one")
+
+
+def _contents(examined: Examined) -> Iterator[Finding]:
+    """Of each image that is there, once."""
+    for node, look in examined.seen.items():
+        known = examined.contents(node)
+        if not known or look.image is None:
+            continue
+        if examined.joined and "ray" not in known:
+            told = f"the image {examined.image} has no Ray"
+            remedy = "launch --backend none, or build an image with ray[default]"
+            yield Finding("image fits", Severity.WARN, "", told, remedy)
+        else:
+            told = ", ".join(f"{name} {version}" for name, version in known.items())
+            yield Finding("image fits", Severity.OK, "", told)
+        return
+
+
+def versions(examined: Examined) -> Iterator[Finding]:
+    """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
+    for name in ("vllm", "ray", "python", "nccl"):
+        told = {n: examined.contents(n).get(name) for n in examined.seen}
+        known = {n: v for n, v in told.items() if v is not None}
+        if len(set(known.values())) > 1:
+            yield from equal("versions", f"{name} in the image", told, "sparkconsole image copy")
+
+
+def container(examined: Examined) -> Iterator[Finding]:
+    """The containers of one launch: all of them, or none."""
+    sites = {n: look.site for n, look in examined.seen.items() if look.site is not None}
+    running = [n for n, site in sites.items() if site.running]
+    solo = any(spec.backend is Backend.SOLO for spec in _launched(examined))
+    half = bool(running) and len(running) < len(sites) and not solo
+    for node, site in sites.items():
+        if not site.running and site.found is not None:
+            yield _left(examined, node, half=half)
+        elif not site.running and half:
+            told = f"{examined.container} runs on {', '.join(running)} and not here"
+            yield Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        elif site.found is not None and site.found.oom_killed:
+            told = "the kernel killed a process of it for its memory"
+            remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
+            yield Finding("container", Severity.WARN, node, told, remedy)
+    if sites and not half and all(s.found is None or s.running for s in sites.values()):
+        told = "runs" if running else "does not run, and none is left over"
+        yield Finding("container", Severity.OK, "", f"{examined.container} {told}")
+
+
+def _left(examined: Examined, node: str, *, half: bool) -> Finding:
+    """One that ended, or was never started; while the others run it is missing."""
+    name, site = examined.container, examined.seen[node].site
+    found = site.found if site else None
+    thorough = examined.seen[node].facts.thorough
+    listed = next((c for c in (thorough.containers or () if thorough else ()) if c.name == name), None)
+    why = f"exit status {found.exit_code}" if found else ""
+    if found and found.oom_killed:
+        why = "the kernel killed it for its memory"
+    if listed and listed.state == "created":
+        why = "it was made and never started"
+    if half:
+        told = f"{name} ended here ({why}) while it runs on the others"
+        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+    remove = Fix(f"remove the container {name} that ended", ("docker", "rm", "--", name))
+    told = f"an old container {name} is left ({why})"
+    return Finding("container", Severity.WARN, node, told, "sparkconsole stop, which keeps its log", remove)
+
+
+def _launched(examined: Examined) -> list[LaunchSpec]:
+    return [spec for look in examined.seen.values() if (spec := look.launched) is not None]
+
+
+def ray(examined: Examined) -> Iterator[Finding]:
+    """Ray has every node whose container runs."""
+    specs = _launched(examined)
+    if not any(spec.backend is Backend.RAY for spec in specs):
+        return
+    members = examined.members
+    if members is None:
+        told = "its container runs, and Ray's dashboard does not answer"
+        yield Finding("ray", Severity.WARN, examined.head, told, "sparkconsole launch --repair")
+        return
+    alive = living(members)
+    running = {n for n, look in examined.seen.items() if look.site and look.site.running}
+    missing = {n: w for n, w in examined.chosen.items() if n in running and w.address not in alive}
+    for node, network in missing.items():
+        why = last_words(members, network.address) or "it never joined, or has left"
+        told = f"Ray has no living member at {network.address}: {why}"
+        yield Finding("ray", Severity.FAIL, node, told, "sparkconsole launch --repair")
+    if not missing:
+        yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
+
+
+def model(examined: Examined) -> Iterator[Finding]:
+    """The model that was asked for, or served last, is whole on every node."""
+    name = examined.model
+    told = {n: c for n, look in examined.seen.items() if (c := look.checkpoint) is not None}
+    if not name or not told:
+        return
+    copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in told.values())
+    for node, found in told.items():
+        if not found.there:
+            bad = Severity.FAIL if anywhere else Severity.WARN
+            remedy = copy if anywhere else f"sparkconsole model download {name}"
+            yield Finding("model", bad, node, f"{name} is not there", remedy)
+        elif why := _broken(found):
+            yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy)
+    whole = {n: c for n, c in told.items() if c.there and not _broken(c)}
+    revisions = {n: c.revision[:12] or None for n, c in whole.items()}
+    if len({r for r in revisions.values() if r}) > 1:
+        yield from equal("model", f"revision of {name}", revisions, f"sparkconsole model copy {name}")
+    elif len(whole) == len(told):
+        yield Finding("model", Severity.OK, "", f"{name} is whole on {len(whole)} nodes")
+
+
+def _broken(found: Checkpoint) -> str:
+    """What is wrong with its files, three of them at most; empty for a whole one."""
+    if not found.files and not found.other:
+        return "it has no weights"
+    some = ", ".join(f"{f.name} ({f.problem})" for f in found.broken[:3])
+    return some + (f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else "")
+
+
+def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """The login can write to the cache that the containers share, and it is the node's own."""
+    owner, user, thorough = look.facts.cache_owner, look.facts.user, look.facts.thorough
+    closed = thorough.cache_closed if thorough else ""
+    if owner not in ("", user) or closed:
+        told = (
+            f"~/.cache/huggingface belongs to {owner}, not to {user}: downloads will fail"
+            if owner not in ("", user)
+            else f"{user} may not write to {closed}: a container made it as root"
+        )
+        remedy = f"sudo chown -R {user} ~/.cache/huggingface"
+        yield Finding("cache", Severity.WARN, node, told, remedy, _give_back(examined, look))
+    else:
+        told = "the model cache is the user's" if owner else "no cache yet"
+        yield Finding("cache", Severity.OK, node, told)
+    for name, kind in (thorough.compile_cache_types if thorough else {}).items():
+        if kind.startswith("nfs"):
+            told = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
+            yield Finding("cache", Severity.WARN, node, told, JIT)
+
+
+def _give_back(examined: Examined, look: Look) -> Fix:
+    """Root in a container may do it where Docker may be used; no password is needed then."""
+    thorough, folder = look.facts.thorough, f"{look.facts.home}/.cache/huggingface"
+    told = f"give ~/.cache/huggingface back to {look.facts.user}"
+    proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
+    owner = f"{thorough.uid}" if thorough and thorough.uid is not None else look.facts.user
+    if look.image is None or not look.facts.docker.permitted or not owner.isdigit():
+        return Fix(told, as_root(look, "chown", "-R", owner, folder), proof)
+    inside = ("docker", "run", "--rm", "--network", "none", "-v", f"{folder}:/cache", "--entrypoint", "chown")
+    return Fix(told, (*inside, examined.image, "-R", owner, "/cache"), proof)
+
+
+def ports(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+    """Only the head listens on ports that are told beforehand."""
+    if node != examined.head or (look.site is not None and look.site.running):
+        return
+    taken = sorted(look.facts.listening & {*HEAD_PORTS, *LATER_PORTS})
+    for port in taken:
+        needed = port in HEAD_PORTS and examined.joined
+        yield Finding(
+            "ports",
+            Severity.FAIL if needed else Severity.WARN,
+            node,
+            f"port {port} is in use by {_holder(look, port) or 'something else'}",
+            f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}",
+        )
+    if not taken:
+        yield Finding("ports", Severity.OK, node, "the ports of Ray and vLLM are free")
+
+
+def _holder(look: Look, port: int) -> str:
+    """A container that publishes the port, else the program, where anybody may know."""
+    thorough = look.facts.thorough
+    if thorough is None:
+        return ""
+    published = (c.name for c in thorough.containers or () if f":{port}->" in c.ports)
+    name = next(published, "")
+    program = next((one.program for one in thorough.listeners if one.port == port), "")
+    return f"the container {name}" if name else program
+
+
+def exposed(examined: Examined) -> Iterator[Finding]:
+    """Whoever reaches Ray's dashboard or Docker's API runs what they like."""
+    for node, (look, thorough) in examined.deep.items():
+        open_to_all = [one for one in thorough.listeners if one.open]
+        risky = [one for one in open_to_all if one.port in RISKY]
+        for one in {o.port: o for o in risky}.values():
+            told = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
+            remedy = "launch here binds it to loopback; stop what started it" if one.port == 8265 else \
+                "take the tcp:// host out of docker's configuration"  # fmt: skip
+            yield Finding("exposed", Severity.WARN, node, told, remedy)
+        if not risky:
+            yield Finding("exposed", Severity.OK, node, _apis(look, open_to_all))
+
+
+def _apis(look: Look, listeners: list[Listener]) -> str:
+    """An API without a key is how most run it: told, and nothing more."""
+    served = sorted({one.port for one in listeners if one.port in LATER_PORTS})
+    if look.site is not None and look.site.running and served:
+        return f"the API on port {served[-1]} is open to the network; `serve … -- --api-key` closes it"
+    return "no dashboard and no Docker API is open to the network"
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(n) for n in version.split(".") if n.isdigit()]

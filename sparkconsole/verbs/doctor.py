@@ -1,0 +1,226 @@
+"""`doctor`: every check on every node with its evidence and remedy; the safe remedies can be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparkconsole.config.reading import nearest
+from sparkconsole.config.rules import load_rules, rules_file
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.examining import Question, examine
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, Severity, judge
+from sparkconsole.model.checks.skew import SkewRow, skew
+from sparkconsole.model.job import JobKind
+from sparkconsole.model.plan import Plan, Step, Verification
+from sparkconsole.model.progress import Report
+from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.check import exit_code, findings_sheet, node_data, verdict
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Deed, Here, Session
+
+_FLAG = Parameter(negative="")
+CONTENTS = "image-contents.json"
+CACHE = "/root/.cache/"
+
+
+@verb("doctor")
+async def doctor(
+    session: Here,
+    *checks: str,
+    fix: Annotated[bool, _FLAG] = False,
+    skew: Annotated[bool, _FLAG] = False,
+    model: str | None = None,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    name: str | None = None,
+    eth_if: str | None = None,
+    ib_if: str | None = None,
+) -> Answer | Deed:
+    """Ask everything that can be asked of every node, say what is wrong, why, and what to do.
+
+    Nothing is changed without --fix. Own rules about bad combinations go into rules.toml beside cluster.toml.
+    Exit code 0 when nothing failed (warnings allowed), 1 when something did, 3 when a node is unreachable.
+
+    Parameters
+    ----------
+    checks
+        Only these, by the names in the answer (`mtu-path` for "mtu path"); without any, all.
+    fix
+        Plan the remedies that are safe, carry them out, and look again. Commands that need root are run with
+        `sudo -n`, which never asks for a password.
+    skew
+        Show what should be equal on all nodes: what most have, and who differs.
+    model
+        The model that every node should have; without it the one that was served last.
+    tag
+        Image to look for; without it the cluster's.
+    name
+        Name of the containers; without it the cluster's.
+    eth_if
+        Interface for Ethernet, the same on every node; without it detected on each.
+    ib_if
+        RDMA devices, with commas; without it detected on each.
+    """
+    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    only = _known(checks)
+    if fix and session.options.read_only:
+        raise Refused("doctor --fix changes the cluster, and this session is read-only")
+    question = Question(
+        image=tag or session.cluster.image,
+        container=name or session.cluster.container,
+        model=asked_model(session) if model is None else model,
+        eth_if=eth_if,
+        ib_if=tuple((ib_if or "").replace(",", " ").split()),
+        rules=load_rules(rules_file()),
+    )
+    examined = await _examined(session, question)
+    findings = judge(examined, only)
+    if fix and (mendable := _mendable(findings)):
+        return _deed(session, question, only, findings, mendable)
+    answer = _answer(examined, findings, skewed=skew)
+    if fix:
+        left = "nothing that was found can be mended safely by itself"
+        return Answer(answer.data, (*answer.parts, left), answer.exit_code)
+    return answer
+
+
+def _known(checks: Sequence[str]) -> tuple[str, ...]:
+    """The ids that are meant; WrongUsage with the nearest one."""
+    asked = tuple(word.replace("-", " ") for word in checks)
+    for check in asked:
+        if check not in BY_ID:
+            near = nearest(check, BY_ID)
+            hint = f"the nearest is {near.replace(' ', '-')}" if near else f"checks: {', '.join(BY_ID)}"
+            raise WrongUsage(f"there is no check {check!r}", hint=hint)
+    return asked
+
+
+def asked_model(session: Session) -> str:
+    """What was served last on this cluster, where its files are the node's; a path inside an image is not."""
+    for run in session.journal.runs():
+        jobs = [j for j in run.jobs if j.kind is JobKind.SERVE and run.cluster == session.cluster.name]
+        if jobs:
+            model = str(jobs[0].details.get("model", ""))
+            return "" if model.startswith("/") and not model.startswith(CACHE) else model
+    return ""
+
+
+async def _examined(session: Session, question: Question) -> Examined:
+    kept = session.journal.folder.parent / CONTENTS
+    return await examine(session.fleet, session.cluster, question, kept)
+
+
+def _answer(examined: Examined, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
+    rows = skew(examined)
+    head, *workers = examined.looks
+    ran = {f.check for f in findings}
+    data: dict[str, Any] = {
+        "head": head,
+        "workers": workers,
+        "container": examined.container,
+        "image": examined.image,
+        "model": examined.model,
+        "nodes": [node_data(examined, name) for name in examined.looks],
+        "findings": [{**f.as_data(), "fix": list(f.fix.argv) if f.fix else []} for f in findings],
+        "checks": [
+            {"id": c.id, "question": c.question, "why": c.why, "needs": c.needs, "said": c.id in ran}
+            for c in CHECKS
+        ],
+        "skew": [row.as_data() for row in rows],
+    }
+    shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
+    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(examined, findings))
+
+
+def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
+    """Who differs first."""
+    cells = [
+        (
+            "differs" if row.differing else "",
+            row.what,
+            row.majority,
+            ", ".join(f"{node} {value}" for node, value in row.differing.items()),
+        )
+        for row in sorted(rows, key=lambda r: not r.differing)
+    ]
+    return Sheet.of(("", "what", "most have", "who differs"), cells)
+
+
+def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
+    count = len(_mendable(findings))
+    return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
+
+
+def _mendable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """One finding per command and node."""
+    wrong = [f for f in findings if f.fix is not None and f.node and f.severity is not Severity.OK]
+    return tuple({(f.node, f.fix.argv): f for f in wrong if f.fix}.values())
+
+
+# --- mending
+
+
+def _deed(
+    session: Session,
+    question: Question,
+    only: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    mendable: tuple[Finding, ...],
+) -> Deed:
+    by_hand = [f for f in findings if f.severity is not Severity.OK and f.fix is None]
+    root = any(f.fix and f.fix.argv[:2] == ("sudo", "-n") for f in mendable)
+    notes = (
+        *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
+        *(f"not by itself: {_told(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
+    )
+    steps = tuple(_step(i, f) for i, f in enumerate(mendable, 1))
+    plan = Plan("mend what the doctor found", steps, Tier.RECOVERABLE, notes=notes)
+
+    async def carry(report: Report) -> Answer:
+        failed: dict[str, str] = {}
+        for step in steps:  # each by itself: one that fails takes nothing back of the others
+            outcome = await carry_out(session.fleet, Plan(plan.title, (step,)), report)
+            failed |= {o.step.id: o.detail for o in outcome.failures()}
+        examined = await _examined(session, question)
+        return _mended(examined, judge(examined, only), mendable, failed)
+
+    return Deed(plan, carry)
+
+
+def _step(number: int, finding: Finding) -> Step:
+    assert finding.fix is not None  # noqa: S101 - `_mendable` looked
+    proof = finding.fix.proof
+    return Step(
+        id=f"fix-{number}-{finding.check.replace(' ', '-')}",
+        node=finding.node,
+        sentence=finding.fix.sentence,
+        argv=finding.fix.argv,
+        verify=Verification(f"{finding.check} is mended", proof) if proof else None,
+        timeout_s=300,
+    )
+
+
+def _mended(
+    examined: Examined, after: tuple[Finding, ...], before: tuple[Finding, ...], failed: dict[str, str]
+) -> Answer:
+    """What is gone, what is still found, and which command failed."""
+    still = {(f.check, f.node, f.sentence) for f in after if f.severity is not Severity.OK}
+    rows, data = [], []
+    for number, finding in enumerate(before, 1):
+        trouble = failed.get(_step(number, finding).id, "")
+        gone = (finding.check, finding.node, finding.sentence) not in still
+        result = "failed" if trouble else "mended" if gone else "done, and still found"
+        rows.append((result, finding.node, finding.check, trouble or finding.sentence))
+        data.append({**finding.as_data(), "result": result, "detail": trouble})
+    answer = _answer(examined, after)
+    sheet = Sheet.of(("", "node", "check", "what was found"), rows)
+    code = answer.exit_code or (1 if failed else 0)
+    return Answer({**answer.data, "mended": data}, (sheet, *answer.parts), code)
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence
