@@ -22,6 +22,18 @@ class GateHistory:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
+        self._seen: tuple[tuple[int, int] | None, tuple[Rate, ...]] = (None, ())
+
+    def glance(self, cluster: str) -> tuple[Rate, ...]:
+        """As `rates`, read again only when the file is another one: may be asked twice a second."""
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return ()
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+        if stamp != self._seen[0]:
+            self._seen = (stamp, self.rates())
+        return tuple(r for r in self._seen[1] if r.cluster == cluster)
 
     def rates(self, cluster: str | None = None) -> tuple[Rate, ...]:
         """Oldest first; lines that are no rates are passed over."""

@@ -115,8 +115,7 @@ async def _one(fleet: Fleet, way: Way, tool: str) -> Rate | Unmeasured:
     rail = way.rail
     device = rail.device if tool == "ib_write_bw" else ""
     rate = Rate(way.node, way.peer, rail.interface, tool, round(gbit, 2), device, rail.mtu)
-    now = fleet.clock.now().isoformat(timespec="seconds")
-    return replace(rate, at=now, cluster=fleet.cluster.name, speed_mbit=rail.speed_mbit)
+    return replace(rate, cluster=fleet.cluster.name, speed_mbit=rail.speed_mbit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +163,15 @@ async def gate(
 ) -> Gate:
     """The whole gate; its rates are kept. `quick`: without rates."""
     ends, kept = standing.ends, history.rates(fleet.cluster.name)
+    at = fleet.clock.now().isoformat(timespec="seconds")
     paths = await look_between(fleet, ends)
     seen = Gate(standing.networks, standing.fabrics, paths, kept=kept)
     if quick or len(ends) < 2:
         return seen
     plan = measurements(ends, await meters(fleet, ends), paths)
-    done = replace(seen, measured=await measure(fleet, plan, tell))
+    measured = await measure(fleet, plan, tell)
+    dated = (replace(m, at=at) if isinstance(m, Rate) else m for m in measured)
+    done = replace(seen, measured=tuple(dated))
     if done.rates:
         history.add(done.rates)
     return done

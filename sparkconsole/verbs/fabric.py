@@ -21,6 +21,7 @@ from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here, Session
 
 _FLAG = Parameter(negative="")
+MOST_LINES = 12
 _BUSY = "something runs on the GPU of {}: a rate is what that leaves over, and slows it for as long"
 
 
@@ -135,9 +136,19 @@ def _answer(session: Session, done: Gate, notes: tuple[str, ...]) -> Answer:
         "verdict": verdict.value,
     }
     wrong = _wrong(findings)
-    parts: list[Sheet | str] = [_pairs(lines)] if lines else []
+    told = _worth_telling(lines)
+    parts: list[Sheet | str] = [_pairs(told)] if told else []
+    if len(told) < len(lines):
+        parts.append(f"{len(lines) - len(told)} more, between nodes that are no neighbours, are ok")
     parts += [wrong] if wrong.rows else []
     return Answer(data, (*parts, *notes, _summary(done, verdict)), _exit_code(done, verdict))
+
+
+def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
+    """All of a small cluster; of a large one what was measured and what is wrong."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    return tuple(x for x in lines if x.rate or x.unmeasured or x.verdict is not Severity.OK)
 
 
 def _pairs(lines: tuple[PairLine, ...]) -> Sheet:

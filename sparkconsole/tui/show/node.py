@@ -44,6 +44,8 @@ class Scene:
     warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By node: what the checks found."""
     histories: Mapping[str, History] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
+    """By node: what the last fabric test measured."""
     answered: dict[tuple[str, int], tuple[NodeState, Any]] = field(
         default_factory=dict, repr=False, compare=False
     )

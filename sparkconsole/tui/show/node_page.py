@@ -102,7 +102,8 @@ def _node(state: NodeState, scene: Scene) -> Panel:
 
 
 def _links(state: NodeState, scene: Scene) -> Panel:
-    return Panel("fabric · GB/s in / out", lambda w, h: parts.fabric_lines(state, scene, w), 11)
+    tried = scene.tried.get(state.name, "")
+    return Panel("fabric · GB/s in / out", lambda w, h: parts.fabric_lines(state, scene, w), 11, tried)
 
 
 def _processes(state: NodeState) -> Panel:

@@ -13,10 +13,13 @@ from textual.timer import Timer
 from textual.widgets import Button, Input
 
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.gate_history import GateHistory
 from sparkconsole.fleet.store import NodeState
+from sparkconsole.model.gate_rates import Rate
 from sparkconsole.model.plan import Plan
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import launch as show
+from sparkconsole.tui.show.gate import gate_line
 from sparkconsole.tui.views.launch_deeds import LaunchDeeds
 from sparkconsole.tui.views.launch_pages import (
     Board,
@@ -31,6 +34,7 @@ from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.told import Told
 from sparkconsole.tui.work import Task
+from sparkconsole.verbs.fabric import history_of
 from sparkconsole.verbs.forms import words
 from sparkconsole.verbs.launch import EXTRA_ARGS
 
@@ -51,6 +55,7 @@ class LaunchView(LaunchDeeds):
         Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
         Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next"),
         Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
+        Key("fabric.test", "t", "try fabric", shown=False),
         Key("launch.copy", "y", "copy script", "Copy the words as a script."),
         Key("launch.repair", "F", "repair…", "Start again what is missing of what half runs.", changes=True),
         Key("node.restart", "R", "restart…", changes=True),
@@ -106,6 +111,7 @@ class LaunchView(LaunchDeeds):
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
         self._settling: Timer | None = None
+        self._history: GateHistory | None = None
 
     # --- parts
 
@@ -191,6 +197,7 @@ class LaunchView(LaunchDeeds):
             self._planned,
             self.has_class("-boarding"),
             self._asking,
+            self._tried()[-1:],
             # What is folded to a pane's width is folded again once the pane has one.
             *(pane.size for pane in self.query(".pane, .page, .lines")),
         )
@@ -228,12 +235,20 @@ class LaunchView(LaunchDeeds):
         by_name = {str(n["node"]): n for n in found["nodes"]} if found else {}
         self.query_one(NodesPage).draw(self.nodes, by_name, str(self.values.get("backend") or ""))
         network = self.query_one(NetworkPage)
-        network.draw(found, error)
+        network.draw(found, error, gate_line(self._tried(), self.console.clock.now(), key="t"))
         network.offer(self.nodes)
         extra = os.environ.get(EXTRA_ARGS, "")
         self.query_one(ContainerPage).draw(self.nodes, self.image, self.container, extra)
         self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.nodes))
         self._draw_review(found, error)
+
+    def _tried(self) -> tuple[Rate, ...]:
+        """What earlier fabric tests measured."""
+        session = self.console.session
+        if session is None:
+            return ()
+        self._history = self._history or history_of(session)
+        return self._history.glance(session.cluster.name)
 
     def _draw_review(self, found: Mapping[str, Any] | None, error: SparkError | None) -> None:
         review = self.query_one(ReviewPage)

@@ -57,6 +57,10 @@ class LaunchDeeds(View):
         """`R`"""
         self._say(words("node restart", {"container": self.values.get("name")}))
 
+    def action_fabric_test(self) -> None:
+        """`t`"""
+        self._say(words("fabric test", {name: self.values.get(name) for name in ("eth_if", "ib_if")}))
+
     def action_stop(self) -> None:
         """`D`"""
         self._say(words("stop", {"name": self.values.get("name")}))

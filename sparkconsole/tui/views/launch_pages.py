@@ -28,7 +28,7 @@ from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.told import Told
 from sparkconsole.tui.work import Task, TaskState
 
-NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug")
+NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")
 CONTAINER_FIELDS = (
     "tag",
     "name",
@@ -46,6 +46,7 @@ LABELS = {
     "eth_if": "ethernet",
     "ib_if": "rdma",
     "nccl_debug": "nccl log",
+    "gate": "fabric gate",
     "ray_num_gpus": "ray GPUs",
     "ray_num_cpus": "ray CPUs",
     "ray_port": "ray port",
@@ -123,18 +124,18 @@ class NetworkPage(Page):
         yield Told(classes="note")
         yield Form("launch", NETWORK_FIELDS, choices={"nccl_debug": NCCL_LEVELS}, labels=LABELS, hints=HINTS)
 
-    def draw(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
-        """`looked`: what `check` found; None: it has not answered."""
+    def draw(self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Text) -> None:
+        """`looked`: what `check` found; None: it has not answered. `tried`: the last fabric test."""
         table, note = self.query_one(SheetTable), self.query_one(".note", Told)
         width = max(30, self.size.width - 2)
         if error is not None:
             table.empty = "not known"
             table.show(())
-            note.tell(show.refused_lines(error, width))
+            note.tell([*show.refused_lines(error, width), tried])
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
             doubts = show.network_doubts(looked["findings"], width, 5)
-            note.tell(doubts or [Text("✔ nothing is wrong with it", "$node-up")])
+            note.tell([*(doubts or [Text("✔ nothing is wrong with it", "$node-up")]), tried])
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
         """Names that every node has."""

@@ -8,16 +8,19 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 
+from sparkconsole.fleet.gate_history import GateHistory
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import node as of
+from sparkconsole.tui.show.gate import node_gate
 from sparkconsole.tui.show.meaning import Meaning
 from sparkconsole.tui.show.node import Scene
 from sparkconsole.tui.show.node_page import crumb, page
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.node_deeds import NODE_KEYS, NodeDeeds
 from sparkconsole.tui.widgets.lines import Lines
+from sparkconsole.verbs.fabric import history_of
 
 GONE = "This node is no longer part of the cluster.  esc goes back."
 
@@ -47,6 +50,7 @@ class NodeView(NodeDeeds, View):
         self._shown = name
         self._meaning = Meaning()
         self._drawn: tuple[Any, ...] = ()
+        self._history: GateHistory | None = None
 
     def compose_body(self) -> ComposeResult:
         """One page that scrolls where it is longer than the screen."""
@@ -74,7 +78,8 @@ class NodeView(NodeDeeds, View):
             return
         scene = self._scene(now_s)
         fresh = state is not None and state.reach is Reach.UP and not of.is_stale(state, scene)
-        drawn = (self.console.store.version, int(now_s // (60 if fresh else 1)), size, self._shown)
+        minute = int(now_s // (60 if fresh else 1))
+        drawn = (self.console.store.version, minute, size, self._shown, *scene.tried.items())
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -92,8 +97,17 @@ class NodeView(NodeDeeds, View):
         return Scene(
             now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
             alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
-            histories=store.histories,
+            histories=store.histories, tried=self._tried(),
         )  # fmt: skip
+
+    def _tried(self) -> dict[str, str]:
+        """What the last fabric test measured of the node that is shown."""
+        session = self.console.session
+        if session is None or self.state is None:
+            return {}
+        self._history = self._history or history_of(session)
+        kept = self._history.glance(session.cluster.name)
+        return {self.state.name: node_gate(kept, self.state.name)}
 
     def action_node_next(self) -> None:
         """`]`"""
