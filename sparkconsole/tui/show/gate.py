@@ -24,20 +24,25 @@ def last_gate(kept: Sequence[Rate]) -> tuple[Rate, ...]:
     return tuple(r for r in kept if r.at == kept[-1].at) if kept else ()
 
 
-def gate_line(kept: Sequence[Rate], now: datetime, *, key: str = "") -> Text:
-    """`✔ fabric test 3 min ago: 96.8 + 93.1 Gb/s by ib_write_bw`; of several the slowest pair."""
+def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
+    """`✔ fabric test 3m ago: 96.8 + 93.1 Gb/s · t again`; of several pairs the slowest."""
     rates = last_gate(kept)
-    hint = f" · {key} tries it{' again' if rates else ''}" if key else ""
     if not rates:
-        return Text(f"○ {NONE}{hint}", "$muted")
+        return Text(f"○ {NONE} · t tries it", "$muted")
     pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
     least = min(pairs.values(), key=sum)
     glyph, style = _LOOKS[_worst(rates, kept)]
-    on = f", the slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
-    told = Text(
-        f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s by {rates[0].tool}{on}", style
-    )
-    return told.append(hint, "$muted")
+    by = "" if rates[0].device else " of TCP"
+    on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
+    told = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
+    return told.append(" · t again", "$muted")
+
+
+def network_note(doubts: Sequence[Text], kept: Sequence[Rate], now: datetime) -> list[Text]:
+    """What is wrong, and the last test; one line where nothing is."""
+    if doubts or kept:
+        return [*doubts, gate_line(kept, now)]
+    return [Text("✔ nothing is wrong with it", "$node-up").append(f" · {NONE}: t", "$muted")]
 
 
 def node_gate(kept: Sequence[Rate], node: str) -> str:

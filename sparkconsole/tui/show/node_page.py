@@ -103,7 +103,8 @@ def _node(state: NodeState, scene: Scene) -> Panel:
 
 def _links(state: NodeState, scene: Scene) -> Panel:
     tried = scene.tried.get(state.name, "")
-    return Panel("fabric · GB/s in / out", lambda w, h: parts.fabric_lines(state, scene, w), 11, tried)
+    title = "fabric · GB/s" if tried else "fabric · GB/s in / out"
+    return Panel(title, lambda w, h: parts.fabric_lines(state, scene, w), 11, tried)
 
 
 def _processes(state: NodeState) -> Panel:

@@ -19,7 +19,6 @@ from sparkconsole.model.gate_rates import Rate
 from sparkconsole.model.plan import Plan
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import launch as show
-from sparkconsole.tui.show.gate import gate_line
 from sparkconsole.tui.views.launch_deeds import LaunchDeeds
 from sparkconsole.tui.views.launch_pages import (
     Board,
@@ -235,7 +234,7 @@ class LaunchView(LaunchDeeds):
         by_name = {str(n["node"]): n for n in found["nodes"]} if found else {}
         self.query_one(NodesPage).draw(self.nodes, by_name, str(self.values.get("backend") or ""))
         network = self.query_one(NetworkPage)
-        network.draw(found, error, gate_line(self._tried(), self.console.clock.now(), key="t"))
+        network.draw(found, error, self._tried(), self.console.clock.now())
         network.offer(self.nodes)
         extra = os.environ.get(EXTRA_ARGS, "")
         self.query_one(ContainerPage).draw(self.nodes, self.image, self.container, extra)

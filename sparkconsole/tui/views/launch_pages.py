@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.text import Text
@@ -13,6 +14,7 @@ from textual.widgets import Button, Static
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.store import NodeState
+from sparkconsole.model.gate_rates import Rate
 from sparkconsole.model.image import full_name
 from sparkconsole.model.launch import NCCL_LEVELS
 from sparkconsole.model.plan import Plan
@@ -20,6 +22,7 @@ from sparkconsole.model.text import hours
 from sparkconsole.tui.show import join as board
 from sparkconsole.tui.show import launch as show
 from sparkconsole.tui.show.columns import Row
+from sparkconsole.tui.show.gate import network_note
 from sparkconsole.tui.show.image_work import ending
 from sparkconsole.tui.show.images import image_rows, legend
 from sparkconsole.tui.widgets.form import Form, FormLine
@@ -124,18 +127,20 @@ class NetworkPage(Page):
         yield Told(classes="note")
         yield Form("launch", NETWORK_FIELDS, choices={"nccl_debug": NCCL_LEVELS}, labels=LABELS, hints=HINTS)
 
-    def draw(self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Text) -> None:
-        """`looked`: what `check` found; None: it has not answered. `tried`: the last fabric test."""
+    def draw(
+        self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Sequence[Rate], now: datetime
+    ) -> None:
+        """`looked`: what `check` found; None: it has not answered. `tried`: rates of earlier fabric tests."""
         table, note = self.query_one(SheetTable), self.query_one(".note", Told)
         width = max(30, self.size.width - 2)
         if error is not None:
             table.empty = "not known"
             table.show(())
-            note.tell([*show.refused_lines(error, width), tried])
+            note.tell(show.refused_lines(error, width))
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
             doubts = show.network_doubts(looked["findings"], width, 5)
-            note.tell([*(doubts or [Text("✔ nothing is wrong with it", "$node-up")]), tried])
+            note.tell(network_note(doubts, tried, now))
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
         """Names that every node has."""
