@@ -49,7 +49,7 @@ async def over(pilot: Pilot[Any], store: Store, answer: Answer | SparkError) -> 
 
 def answered(pilot: Pilot[Any], answer: Answer | SparkError) -> None:
     async def say(words: Sequence[str]) -> Answer:
-        assert tuple(words) == ("check",)
+        assert tuple(words) == ("doctor",)
         if isinstance(answer, SparkError):
             raise answer
         return answer
@@ -103,6 +103,19 @@ async def test_it_asks_by_itself_and_again_when_told_to() -> None:
         assert "✔   ✔   ✖" in text
 
 
+async def test_a_capital_plans_what_can_be_mended() -> None:
+    async with scene(nodes=2) as (pilot, _):
+        app = app_of(pilot)
+        await pilot.press("7")
+        await seen(pilot, lambda t: "the image vllm-node is not there" in t)
+        assert app.session is not None
+        assert app.session.pretend is not None
+        inject(app.session.pretend.machines["spark-02"], "mtu")
+        await pilot.press("F")
+        text = await seen(pilot, lambda t: "mend what the doctor found" in t)
+        assert "sudo -n ip link set dev enp1s0f1np1 mtu 9000" in text
+
+
 async def test_n_goes_from_problem_to_problem_and_i_puts_one_aside() -> None:
     async with console(nodes=2) as pilot:
         view = await over(pilot, filled(2), ill(("spark-01", "spark-02")))
@@ -135,7 +148,7 @@ async def test_enter_explains_and_y_copies_all_of_it() -> None:
         assert isinstance(app.screen, AnswerSheet)
         await pilot.press("escape")
         await pilot.press("slash", *"mtu", "enter")
-        assert app.view.query_one("#checks").keys == ("mtu",)  # type: ignore[attr-defined]
+        assert app.view.query_one("#checks").keys == ("mtu", "mtu path")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 16), (20, 5)], ids=lambda s: f"{s[0]}x{s[1]}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import CHECKS, Finding, Severity
+from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.findings import CheckRow, Mark
@@ -197,7 +197,8 @@ def explained(row: CheckRow) -> Answer:
         for f in (*row.problems, *_fine(row))
     ]
     cells += [(Mark.UNKNOWN.value, node, "could not be asked", "") for node in row.unasked]
-    parts: list[Sheet | str] = [WHY[row.check]] if row.check in WHY else []
+    known = BY_ID.get(row.check)
+    parts: list[Sheet | str] = [f"{known.question} {known.why}", f"looked at: {known.needs}"] if known else []
     parts.append(Sheet.of(("", "node", "what was found", "what to do"), cells))
     if row.ignored:
         parts.append("ignored in this session; i takes that back")

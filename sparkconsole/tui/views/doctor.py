@@ -33,7 +33,8 @@ class DoctorView(View):
         Key(
             "doctor.explain", "enter", "explain", "Say why it is checked and all that was found.", display="⏎"
         ),
-        Key("check", "r", "run again", "Ask every node again."),
+        Key("doctor.ask", "r", "run again", "Ask every node again."),
+        Key("doctor.fix", "F", "mend…", "Plan the remedies that are safe, and ask first.", changes=True),
         Key("doctor.next", "n", "next", "Go to the next problem."),
         Key("doctor.ignore", "i", "ignore", "Put the problem aside for this session, or not any more."),
         Key("doctor.copy", "y", "copy report", "Copy everything that was found, as text."),
@@ -103,7 +104,7 @@ class DoctorView(View):
         asked, work = tuple(self.console.store.nodes), self.console.work
         assert work is not None  # noqa: S101 - `_ask` looked
         try:
-            self._answer, self._wrong = await work.answer(("check",)), None
+            self._answer, self._wrong = await work.answer(("doctor",)), None
         except SparkError as error:
             self._wrong = error
         finally:
@@ -116,7 +117,8 @@ class DoctorView(View):
     def _draw(self) -> None:
         data = self._answer.data if self._answer and self.console.store.nodes else {}
         nodes = reached(data)
-        rows = grouped(findings_of(data), nodes, self._ignored)
+        # What is wrong stands first, ignored or not: nothing jumps when it is put aside.
+        rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
         self._rows = {row.check: row for row in rows}
         columns = show.columns(tuple(nodes), max(self.table.size.width - 1, 40))
         if columns != self._columns:
@@ -177,7 +179,7 @@ class DoctorView(View):
         if self.row is not None:
             self.console.show_answer((show.title(self.row.check),), show.explained(self.row))
 
-    def action_check(self) -> None:
+    def action_doctor_ask(self) -> None:
         """`r`"""
         if self.console.watching is not None:
             self.console.watching.refresh()
@@ -185,7 +187,11 @@ class DoctorView(View):
             self._ask()
             self.sample()
 
-    action_refresh = action_check
+    action_refresh = action_doctor_ask
+
+    def action_doctor_fix(self) -> None:
+        """`F`"""
+        self.console.say(("doctor", "--fix"))
 
     def action_doctor_next(self) -> None:
         """`n`"""
@@ -217,7 +223,7 @@ class DoctorView(View):
             return
         session = self.console.session
         name = session.cluster.name if session else ""
-        heading = f"sparkconsole check · {name} · asked {self._when}"
+        heading = f"sparkconsole doctor · {name} · asked {self._when}"
         self.app.copy_to_clipboard(show.report(tuple(self._rows.values()), heading))
         self.notify("copied the report", timeout=3)
 
