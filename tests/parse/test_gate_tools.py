@@ -42,6 +42,11 @@ ROUTER = SWALLOWED.replace("\n\n", "\nFrom 10.0.0.9 icmp_seq=1 Frag needed and D
         ("ping: bind: Cannot assign requested address\n", 2, Echo(trouble="Cannot assign requested address")),
         ("ping: connect: Network is unreachable\n", 2, Echo(trouble="Network is unreachable")),
         ("/bin/ping: invalid option -- 'M'\n", 2, Echo(trouble="invalid option -- 'M'")),
+        (
+            "ping: socktype: SOCK_RAW\nping: socket: Operation not permitted\nping: => missing cap_net_raw+p\n",
+            2,
+            Echo(trouble="missing cap_net_raw+p"),
+        ),
         ("", 127, Echo(trouble="ping is not there")),
         ("", None, Echo(trouble="ping did not end")),
         ("\x1b[2J garbage", 0, Echo(trouble="\x1b[2J garbage")),
