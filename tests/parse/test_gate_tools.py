@@ -43,7 +43,7 @@ ROUTER = SWALLOWED.replace("\n\n", "\nFrom 10.0.0.9 icmp_seq=1 Frag needed and D
         ("ping: connect: Network is unreachable\n", 2, Echo(trouble="Network is unreachable")),
         ("/bin/ping: invalid option -- 'M'\n", 2, Echo(trouble="invalid option -- 'M'")),
         (
-            "ping: socktype: SOCK_RAW\nping: socket: Operation not permitted\nping: => missing cap_net_raw+p\n",
+            "ping: socktype: SOCK_RAW\nping: socket: not permitted\nping: => missing cap_net_raw+p\n",
             2,
             Echo(trouble="missing cap_net_raw+p"),
         ),
