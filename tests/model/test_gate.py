@@ -178,6 +178,23 @@ def test_ends_that_do_not_fit() -> None:
     assert judged(fabric(1), fabric(2), warnings=("half the bandwidth",)) == [("link", "warn", "n2")]
 
 
+def test_a_half_that_leads_elsewhere_is_told_apart_from_a_ring() -> None:
+    away = fabric(2)
+    moved = replace(away.netdevs[1], addresses=("10.0.9.2/24",))
+    assert judged(fabric(1), replace(away, netdevs=(away.netdevs[0], moved))) == [
+        ("gid", "fail", "n1"),
+        ("gid", "fail", "n2"),
+    ]
+    third = fabric(3)
+    bridge = replace(third.netdevs[1], addresses=("10.0.9.3/24", "10.0.2.3/24"))
+    ring = (
+        fabric(1),
+        replace(away, netdevs=(away.netdevs[0], moved)),
+        replace(third, netdevs=(third.netdevs[0], bridge)),
+    )
+    assert judged(*ring) == [], "each half meets one neighbour"
+
+
 def test_a_node_without_a_link_and_one_that_is_gone() -> None:
     chosen: dict[str, NodeNetwork | SparkError] = {
         "n1": network(1),
