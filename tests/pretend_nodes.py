@@ -38,6 +38,10 @@ class PretendNode:
     lives: int = 0
     """How many containers were started here: Ray gives each an id of its own."""
     has_ray: bool = True
+    free: int = 900_000_000_000
+    """Bytes of disk."""
+    models: str = ""
+    """What its python3 prints about a model's headers; empty: it has no python3."""
     refuses: str = ""
     dies: str = ""
     lost: bool = False
@@ -58,6 +62,8 @@ class PretendNode:
             return 0, self._facts(argv[2]), ""
         if argv[0] == "sh":
             return self._script(argv[3], argv[4:])
+        if argv[0] == "python3":
+            return (0, self.models, "") if self.models else (127, "", "python3: not found")
         if argv[:2] == ("docker", "run"):
             return self._docker_run(argv)
         if argv[:2] == ("docker", "exec") and argv[3:5] == ("test", "-e"):
@@ -142,6 +148,9 @@ class PretendNode:
             "rdma": "port rocep1s0f1 1 enp1s0f1np1 0x1\nstate 4: ACTIVE\n",
             "ip": json.dumps([port]),
             "links": "enp1s0f1np1 9000 1\n",
+            "gpu": "NVIDIA GB10, GPU-1, 3, 11.2, 35, 208, 580.95\nstatus 0\n",
+            "docker": "installed\nsocket\npermitted\ninfo 28.3|overlay2|/var/lib/docker\n",
+            "disk": f"docker {self.free}\nhome {self.free}\n",
             "end": "",
         }
         return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sparkconsole.errors import Refused, SparkError
@@ -34,6 +34,7 @@ class Ground:
     images: Mapping[str, ImageIdentity | None]
     members: tuple[RayMember, ...] | None = None
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, NodeFacts] = field(default_factory=dict)
 
     @property
     def condition(self) -> Condition:
@@ -59,11 +60,13 @@ async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | 
     eyes = eyes or Eyes()
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
     sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container), names))
-    networks, warnings = await _networks(fleet, cluster, spec)
+    facts = await _facts(fleet, names)
+    networks = _networks(cluster, spec, facts)
+    warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
     images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
     seats = seats_of(names, sites, networks)
     members = await _members(fleet, spec, seats, sites, eyes)
-    return Ground(adapted(spec, images), seats, sites, images, members, warnings)
+    return Ground(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
 
 def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
@@ -153,17 +156,17 @@ def _port_flag(spec: LaunchSpec) -> str:
     return "--ray-port, --dashboard-port" if spec.backend is Backend.RAY else "--master-port"
 
 
-async def _networks(
-    fleet: Fleet, cluster: Cluster, spec: LaunchSpec
-) -> tuple[dict[str, NodeNetwork], tuple[str, ...]]:
-    if spec.backend is Backend.SOLO:
-        return {}, ()
+async def _facts(fleet: Fleet, names: tuple[str, ...]) -> dict[str, NodeFacts]:
     from sparkconsole.remote.facts import node_facts
 
-    facts = all_of(await fleet.ask(node_facts))
-    networks = {n: _network(cluster, spec, n, facts) for n in fleet.names}
-    warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
-    return networks, warnings
+    return all_of(await fleet.ask(node_facts, names))
+
+
+def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]) -> dict[str, NodeNetwork]:
+    """Solo needs none."""
+    if spec.backend is Backend.SOLO:
+        return {}
+    return {n: _network(cluster, spec, n, facts) for n in facts}
 
 
 def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:

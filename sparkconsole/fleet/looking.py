@@ -21,7 +21,7 @@ async def look_at(
 
     async def question(shell: Shell) -> Look:
         look, found = await asyncio.gather(
-            look_through(fleet, shell, container, tag, thorough=thorough), _checkpoint(shell, model)
+            look_through(fleet, shell, container, tag, thorough=thorough), checkpoint_of(shell, model)
         )
         return replace(look, checkpoint=found)
 
@@ -45,7 +45,7 @@ async def look_through(
     return Look(facts, site, image, trouble, ahead)
 
 
-async def _checkpoint(shell: Shell, model: str) -> Checkpoint | None:
+async def checkpoint_of(shell: Shell, model: str) -> Checkpoint | None:
     """None: nobody asked, or the node could not say."""
     if not model:
         return None

@@ -20,12 +20,12 @@ from sparkconsole.model.plan import Plan, Step, Verification
 from sparkconsole.model.progress import Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import exit_code, findings_sheet, node_data, verdict
+from sparkconsole.verbs.preflight import node_model
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
 _FLAG = Parameter(negative="")
 CONTENTS = "image-contents.json"
-CACHE = "/root/.cache/"
 
 
 @verb("doctor")
@@ -104,8 +104,7 @@ def asked_model(session: Session) -> str:
     for run in session.journal.runs():
         jobs = [j for j in run.jobs if j.kind is JobKind.SERVE and run.cluster == session.cluster.name]
         if jobs:
-            model = str(jobs[0].details.get("model", ""))
-            return "" if model.startswith("/") and not model.startswith(CACHE) else model
+            return node_model(str(jobs[0].details.get("model", "")))
     return ""
 
 

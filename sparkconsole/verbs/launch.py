@@ -24,6 +24,7 @@ from sparkconsole.model.progress import Output, Remark, Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import check
 from sparkconsole.verbs.fabric import require_gate
+from sparkconsole.verbs.preflight import launch_findings, require
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -85,6 +86,7 @@ async def launch(
     repair: Annotated[bool, Flag] = False,
     check_config: Annotated[bool, Flag] = False,
     gate: Annotated[bool, Flag] = False,
+    force: Annotated[bool, Flag] = False,
     timeout: float = 180.0,
     flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
 ) -> Answer | Deed:
@@ -118,6 +120,8 @@ async def launch(
         Look and check only, as `check` does.
     gate
         Try the fast link first, as `fabric test` does; nothing is started when it would not carry a cluster.
+    force
+        Start although a check failed; what failed stands in the plan.
     timeout
         Seconds that getting ready may take after the containers started.
     """
@@ -140,7 +144,7 @@ async def launch(
         }
     )
     ground = await survey(session.fleet, session.cluster, spec)
-    decided = _decide(session, ground, repair=repair, follow=follow, timeout_s=timeout)
+    decided = _decide(session, ground, repair=repair, force=force, follow=follow, timeout_s=timeout)
     return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
 
 
@@ -180,7 +184,7 @@ def _usual_backend(session: Session) -> Backend:
 
 
 def _decide(
-    session: Session, ground: Ground, *, repair: bool, follow: bool, timeout_s: float
+    session: Session, ground: Ground, *, repair: bool, force: bool, follow: bool, timeout_s: float
 ) -> Answer | Deed:
     """Attach, refuse, repair or launch, by what stands there now."""
     match ground.condition:
@@ -196,6 +200,9 @@ def _decide(
         case Condition.HALF:
             return _deed(session, _as_started(ground), tuple(ground.broken), "repair", timeout_s=timeout_s)
     check_ports(ground)
+    check_images(ground)
+    forced = require("launch", launch_findings(session.cluster, ground), force=force)
+    ground = replace(ground, warnings=(*ground.warnings, *forced))
     nodes = tuple(s.node for s in ground.seats)
     return _deed(session, ground, nodes, "launch", timeout_s=timeout_s, follow=follow)
 

@@ -23,6 +23,7 @@ from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, serve_ranks
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.preflight import node_model, require, serve_findings
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -47,6 +48,7 @@ async def serve(
     enforce_eager: Annotated[bool, Flag] = False,
     trust_remote_code: Annotated[bool, Flag] = False,
     offline: Annotated[bool, Flag] = False,
+    force: Annotated[bool, Flag] = False,
     name: str | None = None,
 ) -> Answer | Deed:
     """Serve a model on the running cluster and return when a completion came back.
@@ -86,6 +88,8 @@ async def serve(
         Run code that comes with the model.
     offline
         Ask nobody: the model is in every node's cache.
+    force
+        Start although a check failed; what failed stands in the plan.
     name
         Name of the containers; without it the cluster's.
     """
@@ -112,7 +116,9 @@ async def serve(
     await _require_model(session, spec, stage)
     ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, stage.launch.master_port)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
-    plan = Plan(f"serve {spec.model}", _steps(jobs), Tier.RECOVERABLE, notes=notes(spec))
+    found = await serve_findings(session.cluster, session.fleet, stage, node_model(spec.model))
+    forced = require("serve", found, force=force)
+    plan = Plan(f"serve {spec.model}", _steps(jobs), Tier.RECOVERABLE, notes=(*notes(spec), *forced))
     return Deed(plan, lambda report: _carry(session, plan, jobs, report))
 
 
@@ -121,7 +127,7 @@ _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel"}
 
 def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
     """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key != "name"}
+    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in ("name", "force")}
     return _spec(model, said, extra)
 
 

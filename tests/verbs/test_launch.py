@@ -381,3 +381,15 @@ async def test_a_source_that_does_not_exist_is_wrong_usage(session: Session) -> 
 
 def test_the_plan_is_json(pair: PretendCluster) -> None:
     assert json.loads(json.dumps(verb.ContainerFlags().said()["env"])) == []
+
+
+async def test_a_failed_check_refuses_a_launch_unless_forced(session: Session, pair: PretendCluster) -> None:
+    pair.nodes["spark2"].free = 5_000_000
+    with pytest.raises(Refused, match=r"5\.0 MB free.*nothing was started") as caught:
+        await launch(session)
+    assert caught.value.node == "spark2"
+    assert "docker system df" in caught.value.hint
+    assert commands(pair, "spark1") == []
+    deed = await launch(session, force=True)
+    assert isinstance(deed, Deed)
+    assert any("forced past disk: spark2" in note for note in deed.plan.notes)

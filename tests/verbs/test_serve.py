@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def planned(result: Any) -> Deed:
 
 def changed(node: PretendNode) -> list[tuple[str, ...]]:
     """What was run there that is no look."""
-    looks = ("launch-site", "serve-look", "serve-gone", "job-state")
+    looks = ("launch-site", "serve-look", "serve-gone", "job-state", "model-headers")
     return [a for a in node.ran if a[:1] != ("sh",) and "test" not in a and not set(looks) & set(a)]
 
 
@@ -252,3 +253,45 @@ async def test_nothing_to_stop(session: Session, pair: PretendCluster) -> None:
     pair.nodes["a"].lost = True
     with pytest.raises(Unreachable):
         await stop(session)
+
+
+# --- looked at first
+
+
+def headers(*files: tuple[str, int, str]) -> str:
+    """What python3 prints of a model whose files are these."""
+    told = {"folder": "/c/x", "revision": "abc", "config": {}, "files": files, "other": [],
+            "index_bytes": None, "tensors": [], "meminfo": "", "gpu": True}  # fmt: skip
+    return json.dumps(told if files else {"meminfo": ""}) + "\n"
+
+
+async def test_a_model_that_a_worker_lacks_is_refused_unless_forced(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    whole = ("model.safetensors", 9, "")
+    pair.nodes["a"].models, pair.nodes["b"].models = headers(whole), headers()
+    with pytest.raises(Refused, match="org/m is not there") as caught:
+        await serve(session, "org/m")
+    assert caught.value.node == "b"
+    assert "model copy org/m" in caught.value.hint
+    assert "--force" in caught.value.hint
+    forced = planned(await serve(session, "org/m", force=True))
+    assert any("forced past model: b: org/m is not there" in note for note in forced.plan.notes)
+    pair.nodes["a"].models = headers()
+    planned(await serve(session, "org/m"))  # nowhere: vLLM downloads it, as it always did
+
+
+async def test_a_model_cut_off_is_refused(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    pair.nodes["a"].models = headers(("model.safetensors", 9, ""))
+    pair.nodes["b"].models = headers(("model.safetensors", 5, "cut off"))
+    with pytest.raises(Refused, match=r"model\.safetensors \(cut off\)"):
+        await serve(session, "org/m")
+
+
+async def test_a_path_inside_the_image_is_nobodys_to_judge(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    for node in pair.nodes.values():
+        node.paths, node.models = {"/models/x/config.json"}, headers()
+    planned(await serve(session, "/models/x"))

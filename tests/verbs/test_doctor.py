@@ -1,0 +1,166 @@
+"""`doctor` over the pretend cluster: nothing to say of a healthy one, its faults by name, and mending."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkconsole.config.globals import Options
+from sparkconsole.demo.faults import inject
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.checks import CHECKS
+from sparkconsole.verbs.dispatch import begin, understand
+from sparkconsole.verbs.doctor import doctor
+from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.session import Deed, Session
+
+
+@asynccontextmanager
+async def demo(nodes: int, **options: Any) -> AsyncIterator[Session]:
+    """A pretend cluster whose image was built and copied."""
+    async with open_session(Options(demo=nodes, **options)) as session:
+        assert session.pretend is not None
+        machines = list(session.pretend.machines.values())
+        machines[0].built(["vllm-node"])
+        made = machines[0].image("vllm-node")
+        assert made is not None
+        for machine in machines[1:]:
+            machine.take("vllm-node", made)
+        yield session
+
+
+async def carried(session: Session, *words: str) -> Answer:
+    result = await begin(session, understand(words))
+    result = await result.carry(lambda _: None) if isinstance(result, Deed) else result
+    assert isinstance(result, Answer)
+    return result
+
+
+def wrong(answer: Answer) -> list[tuple[str, str, str]]:
+    return [(f["check"], f["severity"], f["node"]) for f in answer.data["findings"] if f["severity"] != "ok"]
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 8])
+async def test_a_healthy_cluster_has_nothing_red_and_nothing_yellow(nodes: int) -> None:
+    async with demo(nodes) as session:
+        idle = await carried(session, "doctor")
+        assert (wrong(idle), idle.exit_code) == ([], 0)
+        await carried(session, "launch")
+        await carried(session, "serve", "openai/gpt-oss-120b")
+        serving = await carried(session, "doctor")
+        assert (wrong(serving), serving.exit_code) == ([], 0)
+        assert serving.data["skew"][0]["what"] == "release"
+        assert all(not row["differs"] for row in serving.data["skew"])
+        known = {c.id for c in CHECKS}
+        assert {f["check"] for f in serving.data["findings"]} <= known
+        if nodes > 1:
+            assert {c["id"] for c in serving.data["checks"] if not c["said"]} <= {
+                "versions",
+                "kernel log",
+                "ports",
+                "model",
+            }
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "severity"),
+    [
+        ("lost", "reachable", "fail"),
+        ("link-down", "fabric", "warn"),
+        ("mtu", "mtu", "warn"),
+        ("disk-full", "disk", "warn"),
+        ("gpu-gone", "gpu", "fail"),
+        ("image-differs", "image", "warn"),
+    ],
+)
+async def test_a_fault_is_found_by_name(fault: str, check: str, severity: str) -> None:
+    async with demo(3) as session:
+        assert session.pretend is not None
+        inject(session.pretend.machines["spark-03"], fault)
+        answer = await carried(session, "doctor")
+        assert (check, severity, "spark-03") in wrong(answer), wrong(answer)
+        assert {node for c, _, node in wrong(answer) if c == check} <= {"spark-03", ""}, (
+            "nobody else is blamed"
+        )
+
+
+async def test_a_cluster_that_lost_a_worker_says_which() -> None:
+    async with demo(2) as session:
+        assert session.pretend is not None
+        await carried(session, "launch")
+        inject(session.pretend.machines["spark-02"], "ray-dead")
+        told = wrong(await carried(session, "doctor"))
+        assert {("container", "fail", "spark-02")} <= set(told) or ("ray", "fail", "spark-02") in told, told
+
+
+async def test_mending_is_a_plan_first_and_what_stays_is_said() -> None:
+    async with demo(2) as session:
+        assert session.pretend is not None
+        inject(session.pretend.machines["spark-02"], "mtu")
+        inject(session.pretend.machines["spark-01"], "disk-full")
+        deed = await doctor(session, fix=True)
+        assert isinstance(deed, Deed)
+        (step,) = deed.plan.steps
+        assert step.node == "spark-02"
+        assert step.argv[:2] == ("sudo", "-n")
+        assert any("never" in n or "password" in n for n in deed.plan.notes)
+        assert any("disk" in n or "free where docker" in n for n in deed.plan.notes), (
+            "what has no safe remedy"
+        )
+        answer = await deed.carry(lambda _: None)
+        assert answer.data["mended"][0]["result"] == "failed", "a pretend machine has no sudo"
+        assert answer.exit_code == 1
+
+
+async def test_nothing_to_mend_is_said() -> None:
+    async with demo(1) as session:
+        answer = await doctor(session, fix=True)
+        assert isinstance(answer, Answer)
+        assert "nothing that was found" in str(answer.parts[-1])
+
+
+async def test_some_checks_alone_and_names_that_are_none() -> None:
+    async with demo(2) as session:
+        answer = await doctor(session, "mtu-path", "clock")
+        assert isinstance(answer, Answer)
+        assert {f["check"] for f in answer.data["findings"]} == {"mtu path", "clock"}
+        with pytest.raises(WrongUsage, match="no check 'cloc'") as caught:
+            await doctor(session, "cloc")
+        assert "clock" in caught.value.hint
+
+
+async def test_a_read_only_session_looks_and_does_not_mend() -> None:
+    async with demo(1, read_only=True) as session:
+        assert isinstance(await doctor(session), Answer)
+        with pytest.raises(Refused, match="read-only"):
+            await doctor(session, fix=True)
+
+
+async def test_what_is_in_an_image_is_asked_once() -> None:
+    async with demo(2) as session:
+        first = await carried(session, "doctor", "image-fits")
+        assert "vllm 0.15.1" in str(first.data["findings"])
+        kept = session.journal.folder.parent / "image-contents.json"
+        text = kept.read_text().replace("0.15.1", "0.99.9")
+        kept.write_text(text)
+        again = await carried(session, "doctor", "image-fits")
+        assert "vllm 0.99.9" in str(again.data["findings"])
+        kept.write_text("torn {")
+        assert "vllm 0.15.1" in str((await carried(session, "doctor", "image-fits")).data["findings"])
+
+
+async def test_own_rules_are_read(_own_home: None) -> None:
+    folder = Path.home() / ".config" / "sparkconsole"
+    folder.mkdir(parents=True)
+    (folder / "rules.toml").write_text(
+        '[[rules]]\nid = "ours"\nwhen = { docker = "==29.*" }\nseverity = "fail"\nwhat = "it hangs here"\n'
+    )
+    async with demo(1) as session:
+        answer = await carried(session, "doctor", "known-bad")
+        assert answer.exit_code == 1
+        assert "it hangs here (ours: docker 29.2.1)" in str(answer.data["findings"])
