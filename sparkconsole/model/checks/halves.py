@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from sparkconsole.model.checks.examined import Examined, Finding, Severity
 from sparkconsole.model.fabric import Fabric, Hca, Netdev, NodeNetwork
@@ -17,11 +18,14 @@ ALIKE = "give its interface an address like the others' in /etc/netplan/40-cx7.y
 _MEET = "give both ends of that half one subnet in /etc/netplan/40-cx7.yaml, or choose with --ib-if"
 
 
-def gids(examined: Examined) -> Iterator[Finding]:
-    """RoCE v2 over IPv4 everywhere or nowhere, and no index to pin."""
+def unmatched(examined: Examined) -> Iterator[Finding]:
+    """For `address`: an address whose GID is missing, and halves that never meet. Nothing where all fits."""
     fabrics = {n: look.facts.fabric for n, look in examined.seen.items()}
-    if examined.joined:
-        yield from halves(examined.chosen, fabrics)
+    wrong = halves(examined.chosen, fabrics) if examined.joined else ()
+    for finding in (f for f in wrong if f.severity is Severity.FAIL):
+        # A half without an address has no such GID either, and that is told of the address already.
+        if all(d.addresses for d in _netdevs(examined.chosen[finding.node], fabrics[finding.node])):
+            yield replace(finding, check="address")
 
 
 def halves(chosen: Chosen, fabrics: Fabrics) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sparkconsole.model.checks import machine, network, software
+from sparkconsole.model.checks import halves, machine, network, software
 from sparkconsole.model.checks.examined import Examined, Finding, Judgement, Severity, each
 
 
@@ -70,7 +70,8 @@ CHECKS = (
           "the speed in sysfs", (network.speed,), after="fabric"),
     Check("address", "Is every address there once, on both halves alike?",
           "Half-addressed twins end in NCCL's errno 22, doubled addresses in a node that cannot be found.",
-          "ip addr", (network.addresses,), FAIL, after="fabric", between=True, matters_to=LAUNCH),
+          "ip addr, the GIDs in sysfs", (network.addresses, halves.unmatched), FAIL,
+          after="fabric", between=True, matters_to=LAUNCH),
     Check("subnet", "Are the fast links in one subnet?",
           "NCCL and Ray connect from any node to any other by these addresses.",
           "ip addr", (network.subnet,), FAIL, after="fabric", between=True, matters_to=LAUNCH),
