@@ -85,12 +85,11 @@ def _doubled(examined: Examined) -> Iterator[Finding]:
 
 
 def _one_sided(examined: Examined) -> Iterator[Finding]:
-    """The second half has IPv4 on some nodes only: NCCL fails with errno 22."""
+    """One half has IPv4 on some nodes only: NCCL fails with errno 22."""
     having: dict[str, dict[str, bool]] = {}
-    for node, network in examined.chosen.items():
+    for node in examined.chosen:
         for netdev in _used(examined, node):
-            if netdev.name != network.eth_if:
-                having.setdefault(netdev.name, {})[node] = bool(netdev.addresses)
+            having.setdefault(netdev.name, {})[node] = bool(netdev.addresses)
     for name, told in having.items():
         without = [n for n, has in told.items() if not has]
         if without and len(without) < len(told):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Listener
-from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
 from sparkconsole.model.weights import Checkpoint
 
@@ -207,14 +207,21 @@ def ray(examined: Examined) -> Iterator[Finding]:
         yield Finding("ray", Severity.WARN, examined.head, told, "sparkconsole launch --repair")
         return
     alive = living(members)
-    running = {n for n, look in examined.seen.items() if look.site and look.site.running}
-    missing = {n: w for n, w in examined.chosen.items() if n in running and w.address not in alive}
-    for node, network in missing.items():
-        why = last_words(members, network.address) or "it never joined, or has left"
-        told = f"Ray has no living member at {network.address}: {why}"
+    places = {n: a for n, look in examined.seen.items() if (a := _ray_address(examined, n, look))}
+    missing = {n: address for n, address in places.items() if address not in alive}
+    for node, address in missing.items():
+        why = last_words(members, address) or "it never joined, or has left"
+        told = f"Ray has no living member at {address}: {why}"
         yield Finding("ray", Severity.FAIL, node, told, "sparkconsole launch --repair")
     if not missing:
         yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
+
+
+def _ray_address(examined: Examined, node: str, look: Look) -> str:
+    """Where a running container told Ray that it is; empty for one that does not run."""
+    found = look.site.found if look.site and look.site.running else None
+    chosen = examined.chosen.get(node)
+    return (found.labels.get(LABEL_ADDRESS) or (chosen.address if chosen else "")) if found else ""
 
 
 def model(examined: Examined) -> Iterator[Finding]:
