@@ -1,8 +1,8 @@
-"""What the doctor says of two real nodes: nothing of healthy ones; of each trouble, provoked for real, its name.
+"""What the doctor says of real nodes: nothing of healthy ones; of each trouble, provoked for real, its name.
 
-The clock cannot be turned in a namespace (there is one wall clock a machine), so the node's `date` is another
-program for that test. A disk cannot be filled without filling the machine's: a small file system stands in for
-the models' one.
+The clock cannot be turned in a namespace (a machine has one wall clock), so the node's `date` is another
+program for that test. A disk cannot be filled without filling the machine's: a small file system stands in
+for the models' one.
 """
 
 from __future__ import annotations
