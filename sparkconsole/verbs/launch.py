@@ -158,7 +158,8 @@ def _gated(session: Session, ground: Ground, deed: Deed) -> Deed:
         await require_gate(session, report, eth_if=ground.spec.eth_if, ib_if=ground.spec.ib_if)
         return await deed.carry(report)
 
-    return replace(deed, plan=replace(deed.plan, notes=(note, *deed.plan.notes)), carry=carry)
+    plan = replace(deed.plan, title=f"fabric gate, then {deed.plan.title}", notes=(note, *deed.plan.notes))
+    return replace(deed, plan=plan, carry=carry)
 
 
 def launch_spec(said: dict[str, Any]) -> LaunchSpec:
