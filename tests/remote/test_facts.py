@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric import choose_network
-from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.facts import Listener, NodeFacts
 from sparkconsole.remote import facts
 from sparkconsole.remote.local import LocalShell
 
@@ -47,7 +47,21 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.sys, self.bin = folder / "class", folder / "bin"
         self.bin.mkdir()
-        for tool in ("sh", "uname", "id", "date", "cat", "sed", "awk", "df", "stat", "timeout"):
+        for tool in (
+            "sh",
+            "uname",
+            "id",
+            "date",
+            "cat",
+            "sed",
+            "awk",
+            "df",
+            "stat",
+            "timeout",
+            "grep",
+            "sort",
+            "uniq",
+        ):
             if where := shutil.which(tool):
                 (self.bin / tool).symlink_to(where)
         for device, (netdev, state, pci) in PORTS.items():
@@ -86,12 +100,14 @@ class Machine:
         write(self.bin / name, f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
-    async def look(self, monkeypatch: pytest.MonkeyPatch) -> NodeFacts:
+    async def look(self, monkeypatch: pytest.MonkeyPatch, *, thorough: bool = False) -> NodeFacts:
         script = facts.SCRIPT.replace("/sys/class", str(self.sys)).replace("PATH=$PATH:/usr/sbin:/sbin", "")
         # Limits are what is tested, not how long they are.
-        monkeypatch.setattr(facts, "SCRIPT", script.replace("timeout 5", "timeout 0.5"))
+        monkeypatch.setattr(
+            facts, "SCRIPT", script.replace("timeout 5", "timeout 0.5").replace("timeout 3", "timeout 0.5")
+        )
         monkeypatch.setenv("PATH", str(self.bin))
-        return await facts.node_facts(LocalShell("spark1"))
+        return await facts.node_facts(LocalShell("spark1"), thorough=thorough)
 
 
 @pytest.fixture
@@ -143,6 +159,38 @@ async def test_a_look_tells_gpus_memory_and_this_machine(
 async def test_a_look_writes_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     await machine.look(monkeypatch)
     assert os.listdir(os.environ["HOME"]) == []
+
+
+async def test_a_thorough_look_is_one_command_more_and_writes_nothing_either(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(machine.sys / "infiniband" / "rocep1s0f1" / "fw_ver", "28.45.4028\n")
+    machine.tool("ss", "echo 'LISTEN 0 128 0.0.0.0:8265 0.0.0.0:* users:((\"ray\",pid=1,fd=1))'")
+    machine.tool("getent", "echo docker:x:998:ann")
+    machine.tool("loginctl", "echo KillUserProcesses=yes; echo RemoveIPC=no")
+    machine.tool("journalctl", "echo 'NVRM: Xid (PCI:000f:01:00): 79'; echo fine")
+    seen = (await machine.look(monkeypatch, thorough=True)).thorough
+    assert seen is not None
+    assert seen.uid == os.getuid()
+    assert seen.ssh_folder is False
+    assert seen.firmware == {"rocep1s0f1": "28.45.4028"}
+    assert seen.listeners == (Listener("0.0.0.0", 8265, "ray"),)
+    assert (seen.docker_group, seen.login) == (("ann",), {"KillUserProcesses": "yes", "RemoveIPC": "no"})
+    assert seen.kernel_log == {"NVRM: Xid": 1}
+    assert os.listdir(os.environ["HOME"]) == []
+    assert (await machine.look(monkeypatch)).thorough is None, "nobody asked for it"
+
+
+async def test_a_tool_that_hangs_keeps_no_other_from_answering(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ss", "getent", "loginctl", "journalctl", "stat"):
+        machine.tool(name, "exec sleep 60")
+    machine.tool("sleep", 'exec /bin/sleep "$@"')
+    seen = (await machine.look(monkeypatch, thorough=True)).thorough
+    assert seen is not None
+    assert seen.uid == os.getuid()
+    assert (seen.listeners, seen.kernel_log) == ((), {})
 
 
 async def test_who_owns_the_cache(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
