@@ -185,6 +185,12 @@ CASES = {
         "container warn spark1: made and never started",
         look(1, container=found(running=False), deep={"containers": (Bystander("vllm_node", "created"),)}),
     ),
+    "paused": Case(
+        "container fail spark2: is paused",
+        look(1, **RUNS),
+        look(2, **RUNS, deep={"containers": (Bystander("vllm_node", "paused"),)}),
+        {"members": MEMBERS},
+    ),
     "half a cluster": Case(
         "container fail spark2: runs on spark1 and not here", look(1, **RUNS), more={"members": MEMBERS[:1]}
     ),
@@ -319,7 +325,7 @@ def test_checks_are_told_apart_and_never_worse_than_they_say() -> None:
 
 
 def test_safe_remedies_carry_their_command_and_ask_for_no_password() -> None:
-    fixes = {f.check: f.fix.argv for c in CASES.values() for f in c.findings() if f.fix}
+    fixes = {f.check: f.fix.argv for n, c in CASES.items() if n != "paused" for f in c.findings() if f.fix}
     assert fixes["mtu"] == ("sudo", "-n", "ip", "link", "set", "dev", FIRST, "mtu", "9000")
     assert fixes["container"] == ("docker", "rm", "--", "vllm_node")
     assert fixes["cache"][:2] == ("docker", "run"), "root in a container needs no password"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker import difference
-from sparkconsole.model.facts import Listener
+from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
+from sparkconsole.model.site import Found
 from sparkconsole.model.weights import Checkpoint
 
 HEAD_PORTS = {6379: "launch --ray-port", 8265: "launch --dashboard-port"}
@@ -158,29 +159,38 @@ def container(examined: Examined) -> Iterator[Finding]:
     running = [n for n, site in sites.items() if site.running]
     solo = any(spec.backend is Backend.SOLO for spec in _launched(examined))
     half = bool(running) and len(running) < len(sites) and not solo
-    for node, site in sites.items():
-        if not site.running and site.found is not None:
-            yield _left(examined, node, half=half)
-        elif not site.running and half:
-            told = f"{examined.container} runs on {', '.join(running)} and not here"
-            yield Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
-        elif site.found is not None and site.found.oom_killed:
-            told = "the kernel killed a process of it for its memory"
-            remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
-            yield Finding("container", Severity.WARN, node, told, remedy)
-    if sites and not half and all(s.found is None or s.running for s in sites.values()):
+    wrong = [f for n in sites if (f := _container_on(examined, n, running if half else [])) is not None]
+    yield from wrong
+    if sites and not wrong:
         told = "runs" if running else "does not run, and none is left over"
         yield Finding("container", Severity.OK, "", f"{examined.container} {told}")
 
 
-def _left(examined: Examined, node: str, *, half: bool) -> Finding:
-    """One that ended, or was never started; while the others run it is missing."""
+def _container_on(examined: Examined, node: str, half: Sequence[str]) -> Finding | None:
+    """`half`: where it runs, while it does not everywhere."""
     name, site = examined.container, examined.seen[node].site
-    found = site.found if site else None
-    thorough = examined.seen[node].facts.thorough
-    listed = next((c for c in (thorough.containers or () if thorough else ()) if c.name == name), None)
-    why = f"exit status {found.exit_code}" if found else ""
+    found, listed = site.found if site else None, _listed(examined, node)
+    if listed and listed.state == "paused":
+        resume = Fix(f"let {name} go on", ("docker", "unpause", name))
+        told = f"{name} is paused: its rank answers nobody"
+        return Finding("container", Severity.FAIL, node, told, " ".join(resume.argv), resume)
+    if found and not found.running:
+        return _left(examined, node, found, half=bool(half))
+    if not found and half:
+        told = f"{name} runs on {', '.join(half)} and not here"
+        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
     if found and found.oom_killed:
+        told = "the kernel killed a process of it for its memory"
+        remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
+        return Finding("container", Severity.WARN, node, told, remedy)
+    return None
+
+
+def _left(examined: Examined, node: str, found: Found, *, half: bool) -> Finding:
+    """One that ended, or was never started; while the others run it is missing."""
+    name, listed = examined.container, _listed(examined, node)
+    why = f"exit status {found.exit_code}"
+    if found.oom_killed:
         why = "the kernel killed it for its memory"
     if listed and listed.state == "created":
         why = "it was made and never started"
@@ -190,6 +200,13 @@ def _left(examined: Examined, node: str, *, half: bool) -> Finding:
     remove = Fix(f"remove the container {name} that ended", ("docker", "rm", "--", name))
     told = f"an old container {name} is left ({why})"
     return Finding("container", Severity.WARN, node, told, "sparkconsole stop, which keeps its log", remove)
+
+
+def _listed(examined: Examined, node: str) -> Bystander | None:
+    """As `docker ps -a` has it; None where it was not asked."""
+    thorough = examined.seen[node].facts.thorough
+    found = thorough.containers or () if thorough else ()
+    return next((c for c in found if c.name == examined.container), None)
 
 
 def _launched(examined: Examined) -> list[LaunchSpec]:
