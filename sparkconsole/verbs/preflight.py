@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
@@ -10,11 +10,13 @@ from sparkconsole.fleet.ground import Ground
 from sparkconsole.fleet.looking import checkpoint_of
 from sparkconsole.fleet.serving import Stage
 from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
+from sparkconsole.model.checks.machine import FREEZE_LINE
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.ray import RayMember
+from sparkconsole.model.text import size
 from sparkconsole.remote.shell import Shell
 
 CACHE = "/root/.cache/"
@@ -59,7 +61,7 @@ def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
 
 
 async def serve_findings(cluster: Cluster, fleet: Fleet, stage: Stage, model: str) -> tuple[Finding, ...]:
-    """Ray has every node, and the model is whole on each, where its files are the node's."""
+    """Ray has every node, the model is whole on each (where its files are the node's), memory is left."""
 
     async def question(shell: Shell) -> Look:
         found = await checkpoint_of(shell, model)
@@ -73,7 +75,16 @@ async def serve_findings(cluster: Cluster, fleet: Fleet, stage: Stage, model: st
         cluster, stage.launch.image, stage.launch.container, looks, chosen,
         members=await _members(fleet, stage), model=model,
     )  # fmt: skip
-    return judge(examined, ("ray", "model"))
+    return (*judge(examined, ("ray", "model")), *_tight(stage))
+
+
+def _tight(stage: Stage) -> Iterator[Finding]:
+    """With so little left a start freezes the machine before anything is killed."""
+    for node in stage.nodes:
+        left = stage.sites[node].available_bytes
+        if left < FREEZE_LINE:
+            told = f"{size(left)} of memory is available: a start would freeze it"
+            yield Finding("memory", Severity.FAIL, node, told, "see who holds it: ps aux --sort=-rss")
 
 
 async def _members(fleet: Fleet, stage: Stage) -> tuple[RayMember, ...] | None:

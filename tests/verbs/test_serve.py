@@ -295,3 +295,12 @@ async def test_a_path_inside_the_image_is_nobodys_to_judge(session: Session, pai
     for node in pair.nodes.values():
         node.paths, node.models = {"/models/x/config.json"}, headers()
     planned(await serve(session, "/models/x"))
+
+
+async def test_a_start_that_would_freeze_a_machine_is_refused(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    site = pair.nodes["b"]._site
+    pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
+    with pytest.raises(Refused, match=r"3\.2 GB of memory is available") as caught:
+        await serve(session, "org/m")
+    assert caught.value.node == "b"

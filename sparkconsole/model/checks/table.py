@@ -122,7 +122,7 @@ CHECKS = (
           "ss", (software.exposed,)),
     Check("memory", "Is there enough memory?",
           "GPU and programs share it: a Spark that runs out of memory freezes before anything is killed.",
-          "/proc/meminfo, nvidia-smi", (each(machine.memory), each(machine.orphans))),
+          "/proc/meminfo, nvidia-smi", (each(machine.memory), each(machine.orphans)), FAIL, matters_to=SERVE),
     Check("swap", "Is what is served in memory?",
           "Weights that are swapped out make every token slow.",
           "/proc/meminfo", (each(machine.swap),)),
