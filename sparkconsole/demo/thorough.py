@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparkconsole.demo import fabric
 from sparkconsole.demo.machine import Machine
 
 FIRMWARE = "28.45.4028"
@@ -39,6 +40,19 @@ def _listener(machine: Machine, port: int) -> str:
     """Ray's dashboard on loopback, as it is launched here; Ray itself on the fast link."""
     address = {6379: machine.address, 8265: "127.0.0.1"}.get(port, "0.0.0.0")  # noqa: S104 - pretended
     return f"LISTEN 0 128 {address}:{port} 0.0.0.0:*\n"
+
+
+def as_root(machine: Machine, argv: tuple[str, ...]) -> tuple[int, str, str]:
+    """`sudo -n`: the one remedy that a pretend login may carry out is the MTU's."""
+    if argv[2:6] == ("ip", "link", "set", "dev"):
+        machine.faults.pop("mtu", None)
+        return 0, "", ""
+    return 1, "", "sudo: a password is required\n"
+
+
+def proved(machine: Machine, argv: tuple[str, ...]) -> tuple[int, str, str]:
+    """`grep -qx NUMBER …/mtu`: the interface has that MTU."""
+    return (0 if argv[-1].endswith("/mtu") and argv[-2] == str(fabric.mtu(machine)) else 1), "", ""
 
 
 def contents() -> str:

@@ -13,7 +13,7 @@ from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.stories import IMAGE_BYTES
-from sparkconsole.demo.thorough import contents, thorough_sections
+from sparkconsole.demo.thorough import as_root, contents, proved, thorough_sections
 
 Said = tuple[int | None, str, str]
 OK: Said = (0, "", "")
@@ -252,6 +252,8 @@ _OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "true": _says(""),
     "uname": lambda machine, _: (0, f"{machine.name} aarch64\n", ""),
     "python3": _program,
+    "sudo": as_root,
+    "grep": proved,
 }
 
 
@@ -305,7 +307,7 @@ _DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "inspect": _inspect,
     "exec": _exec,
     "create": _says("0123456789ab\n"),
-    "rm": _says(""),
+    "rm": lambda machine, argv: _removed(machine, argv[-1:]),
     "tag": lambda machine, argv: _tag(machine, argv[-2], argv[-1]),
 }
 

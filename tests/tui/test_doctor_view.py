@@ -15,6 +15,7 @@ from sparkconsole.model.answer import Answer
 from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.answer import AnswerSheet
+from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.show.findings import ORDER
 from sparkconsole.tui.views.doctor import DoctorView
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen
@@ -114,6 +115,11 @@ async def test_a_capital_plans_what_can_be_mended() -> None:
         await pilot.press("F")
         text = await seen(pilot, lambda t: "mend what the doctor found" in t)
         assert "sudo -n ip link set dev enp1s0f1np1 mtu 9000" in text
+        assert isinstance(app.screen, Confirm)
+        app.screen.dismiss(True)
+        await seen(pilot, lambda t: "mended" in t)
+        await pilot.press("escape")
+        await seen(pilot, lambda t: "▌image the same" in t and "MTU differs" not in t)  # it was asked again
 
 
 async def test_n_goes_from_problem_to_problem_and_i_puts_one_aside() -> None:

@@ -113,8 +113,26 @@ async def test_mending_is_a_plan_first_and_what_stays_is_said() -> None:
             "what has no safe remedy"
         )
         answer = await deed.carry(lambda _: None)
-        assert answer.data["mended"][0]["result"] == "failed", "a pretend machine has no sudo"
-        assert answer.exit_code == 1
+        assert [m["result"] for m in answer.data["mended"]] == ["mended"]
+        assert ("mtu", "warn", "spark-02") not in wrong(answer)
+        assert ("disk", "warn", "spark-01") in wrong(answer), "it was looked at again"
+
+
+async def test_a_remedy_that_fails_takes_nothing_back_of_the_others() -> None:
+    async with demo(2) as session:
+        assert session.pretend is not None
+        await carried(session, "launch")
+        for machine in session.pretend.machines.values():
+            machine.end_container("vllm_node", 3)
+        inject(session.pretend.machines["spark-02"], "mtu")
+        session.pretend.machines["spark-02"].remove = lambda name: None  # type: ignore[method-assign]
+        answer = await carried(session, "doctor", "--fix")
+        results = {(m["node"], m["check"]): m["result"] for m in answer.data["mended"]}
+        assert results == {
+            ("spark-02", "mtu"): "mended",
+            ("spark-01", "container"): "mended",
+            ("spark-02", "container"): "done, and still found",
+        }
 
 
 async def test_nothing_to_mend_is_said() -> None:
@@ -154,7 +172,7 @@ async def test_what_is_in_an_image_is_asked_once() -> None:
         assert "vllm 0.15.1" in str((await carried(session, "doctor", "image-fits")).data["findings"])
 
 
-async def test_own_rules_are_read(_own_home: None) -> None:
+async def test_own_rules_are_read() -> None:
     folder = Path.home() / ".config" / "sparkconsole"
     folder.mkdir(parents=True)
     (folder / "rules.toml").write_text(

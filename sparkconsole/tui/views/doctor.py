@@ -55,6 +55,7 @@ class DoctorView(View):
         self._when = ""
         self._ignored: frozenset[tuple[str, str, Severity]] = frozenset()
         self._shown = False
+        self._after = 0
         self._of: tuple[str, ...] = ()
         self._rows: dict[str, CheckRow] = {}
         self._columns: tuple[Column, ...] = ()
@@ -79,7 +80,9 @@ class DoctorView(View):
 
     def sample(self) -> None:
         """Asks when other nodes are ours than were asked; draws what changed."""
-        if self._asked_for() != tuple(self.console.store.nodes) and not self._asking:
+        others = self._asked_for() != tuple(self.console.store.nodes)
+        if (others or self._mended() != self._after) and not self._asking:
+            self._after = self._mended()
             self._ask()
         drawn = self._seen()
         if drawn != self._drawn:
@@ -89,6 +92,13 @@ class DoctorView(View):
     def _seen(self) -> tuple[Any, ...]:
         asked = (self._answer, self._wrong, self._asking, self._ignored)
         return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
+
+    def _mended(self) -> int:
+        """How often remedies were carried out: what was found before may be gone."""
+        tasks = self.console.work.tasks if self.console.work else ()
+        return sum(
+            task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
+        )
 
     def _asked_for(self) -> tuple[str, ...]:
         return self._of if self._answer or self._wrong else ()
