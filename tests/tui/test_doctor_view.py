@@ -112,6 +112,8 @@ async def test_a_capital_plans_what_can_be_mended() -> None:
         assert app.session is not None
         assert app.session.pretend is not None
         inject(app.session.pretend.machines["spark-02"], "mtu")
+        await pilot.press("r")
+        await seen(pilot, lambda t: "MTU differs" in t)
         await pilot.press("F")
         text = await seen(pilot, lambda t: "mend what the doctor found" in t)
         assert "sudo -n ip link set dev enp1s0f1np1 mtu 9000" in text
