@@ -37,12 +37,13 @@ async def look_through(
     asked_at = fleet.clock.now().timestamp()
     facts = await node_facts(shell, thorough=thorough)
     ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
+    doubt = max(0.0, fleet.clock.now().timestamp() - asked_at)
     site: Site | None = None
     image: ImageIdentity | None = None
     trouble: SparkError | None = None
     if facts.docker.permitted or not facts.docker.installed:
         site, image, trouble = await _docker(shell, container, tag)
-    return Look(facts, site, image, trouble, ahead)
+    return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
 
 
 async def checkpoint_of(shell: Shell, model: str) -> Checkpoint | None:

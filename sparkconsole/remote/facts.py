@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from sparkconsole.errors import SparkError
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.parse.facts import parse_facts
 from sparkconsole.remote.shell import Shell
@@ -99,11 +100,18 @@ look "$1" "$2" </dev/null
 
 
 async def node_facts(shell: Shell, *, thorough: bool = False) -> NodeFacts:
-    """What the machine says of itself; Unreachable, TimedOut or CommandFailed when it does not say it.
+    """What the machine says of itself; an error when it does not say it.
 
     `thorough`: with what only the doctor needs, in the same one command, some tenths of a second more.
     """
     mark = f"section-{secrets.token_hex(8)}"
     words = ("sh", "-s", mark, *(("thorough",) if thorough else ()))
     done = await shell.run(words, stdin=SCRIPT.encode(), timeout=45)
-    return parse_facts(done.checked().text, mark, shell.node)
+    text = done.checked().text
+    if f"\n{mark} end" not in text:
+        raise SparkError(
+            "what it says is not what was asked for",
+            hint=f"does its shell print or end by itself? ssh {shell.node} echo well",
+            node=shell.node,
+        )
+    return parse_facts(text, mark, shell.node)

@@ -168,6 +168,12 @@ def test_the_wrong_clock_is_blamed_alone() -> None:
     assert wrong(look(0, ahead=-500.0), look(1, ahead=-501.0)) == [], "the console's own clock blames nobody"
 
 
+def test_a_slow_answer_is_no_wrong_clock() -> None:
+    slow = replace(look(1, ahead=8.0), clock_doubt_s=8.0)
+    assert wrong(look(0), slow, look(2)) == []
+    assert wrong(look(0), replace(slow, clock_ahead_s=90.0), look(2)) == [("clock", "warn", "spark2")]
+
+
 def test_other_kernels_and_drivers_warn() -> None:
     other = (Gpu("NVIDIA GB10", driver="590"),)
     assert wrong(look(0), look(1, kernel="6.17", gpus=other)) == [

@@ -71,6 +71,7 @@ async def test_a_healthy_cluster_has_nothing_red_and_nothing_yellow(nodes: int) 
     ("fault", "check", "severity"),
     [
         ("lost", "reachable", "fail"),
+        ("garbage", "reachable", "fail"),
         ("link-down", "fabric", "warn"),
         ("mtu", "mtu", "warn"),
         ("disk-full", "disk", "warn"),

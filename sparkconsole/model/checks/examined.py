@@ -70,9 +70,11 @@ class Look:
     image: ImageIdentity | None = None
     docker_error: SparkError | None = None
     clock_ahead_s: float | None = None
-    """Its clock less the console's, at the same moment."""
+    """Its clock less the console's, when it was asked."""
     checkpoint: Checkpoint | None = None
     """The model that was asked for; None: none was, or the node could not say."""
+    clock_doubt_s: float = 0.0
+    """How long its answer took: so much later it may have looked at its clock."""
 
     @property
     def for_cpu(self) -> bool:

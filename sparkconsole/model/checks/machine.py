@@ -177,7 +177,8 @@ def clock(examined: Examined) -> Iterator[Finding]:
     if len(ahead) < 2:
         return
     middle = median(ahead.values())
-    off = {n: s - middle for n, s in ahead.items() if abs(s - middle) > MOST_SKEW_S}
+    doubt = max(examined.seen[n].clock_doubt_s for n in ahead)
+    off = {n: s - middle for n, s in ahead.items() if abs(s - middle) - doubt > MOST_SKEW_S}
     for node, seconds in off.items():
         way = "ahead of" if seconds > 0 else "behind"
         told = f"its clock is {abs(seconds):.0f} s {way} the others"
