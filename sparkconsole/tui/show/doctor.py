@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
@@ -149,6 +150,7 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
         sign = GLYPHS[finding.severity]
         lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
+        lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
     for finding, nodes in _together_said(_fine(row)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sparkconsole.model.checks import CHECKS, Finding, Severity
+from sparkconsole.model.checks import CHECKS, Finding, Fix, Severity
 
 
 class Mark(StrEnum):
@@ -68,9 +68,14 @@ class CheckRow:
 def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The findings of an answer of `doctor`."""
     return tuple(
-        Finding(f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"])
+        Finding(f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"], _fix(f))
         for f in data.get("findings", ())
     )
+
+
+def _fix(data: Mapping[str, Any]) -> Fix | None:
+    """The command that mends it; None where nobody may do that unasked."""
+    return Fix("", tuple(data["fix"])) if data.get("fix") else None
 
 
 def reached(data: Mapping[str, Any]) -> dict[str, bool]:
