@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sparkconsole.model.diagnosis import Kind, first_error
 from sparkconsole.model.serve import Failure, Phase, ServeEvent
 from sparkconsole.model.text import printable
-from sparkconsole.parse.vllm_causes import CAUSES, CONSEQUENCES, EXCEPTION
+from sparkconsole.parse.explain import read
 
 _TAG = re.compile(r"^\((?:[A-Za-z_]+\w*)(?: [^()]*)?\)\s*")
 _LOGGER = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?")
@@ -74,24 +75,7 @@ def first_cause(lines: Iterable[str]) -> Failure | None:
 
     A known cause wins; else the first exception or death of a process, whichever came first.
     """
-    guess: Failure | None = None
-    for number, line in enumerate(lines, 1):
-        text = bare(line)
-        if any(c.search(text) for c in CONSEQUENCES):
-            continue
-        cause = next((c for c in CAUSES if c.pattern.search(text)), None)
-        if cause is None:
-            guess = guess or _thrown(text, number)
-            continue
-        found = Failure(text[:400], cause.why, cause.remedy, number, known=not cause.death)
-        if found.known:
-            return found
-        guess = guess or found
-    return guess
-
-
-def _thrown(text: str, number: int) -> Failure | None:
-    if not EXCEPTION.match(text):
+    one = first_error(read(lines))
+    if one is None or one.kind is Kind.CONSEQUENCE:
         return None
-    why, remedy = "vLLM ended with this exception", "read the lines above it"
-    return Failure(text[:400], why, remedy, number, known=False)
+    return Failure(one.line[:400], one.text, one.remedy, one.number, known=one.kind is Kind.CAUSE)

@@ -16,6 +16,8 @@ from sparkconsole.tui.prompt import Prompt
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
 
+LET_GO_S = 30.0
+
 
 class View(Screen[None]):
     """Subclasses say NAME, KEYS, `compose_body` and `sample`."""
@@ -99,6 +101,7 @@ class View(Screen[None]):
 
     def on_mount(self) -> None:
         """Draws at once what is known."""
+        self.set_interval(LET_GO_S, self._let_go)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -109,6 +112,18 @@ class View(Screen[None]):
     def on_screen_resume(self) -> None:
         """Draws at once what happened meanwhile."""
         self.call_after_refresh(self.refresh_now)
+
+    def on_screen_suspend(self) -> None:
+        """A hidden view keeps no picture of itself: those of eight views are most of the console's memory."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Textual keeps every cut that was ever made of a line, as long as the line stays as it is.
+
+        Toasts and tables cut the same lines differently for ever, so all are drawn anew once in a while.
+        """
+        for widget in self.walk_children():
+            widget.refresh()
 
     def refresh_now(self) -> None:
         """One sample of everything, chrome included."""

@@ -42,6 +42,7 @@ GROUPS = {
 ALONE = {
     "check": "Look at every node and say what would hinder a launch; nothing is changed.",
     "doctor": "Ask everything that can be asked of every node, say what is wrong, why, and what to do.",
+    "explain": "Read logs and say what went wrong: the root cause, where, why, and what to do.",
     "status": "Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.",
     "launch": "Start the containers and Ray on every node, and return when all of it is ready.",
     "stop": "Stop the cluster: its servers, then its containers, on every node that answers.",
@@ -55,6 +56,7 @@ MODULES = {
     "node": ("node", "restart"),
     "check": ("check",),
     "doctor": ("doctor",),
+    "explain": ("explain",),
     "status": ("status",),
     "image": ("image",),
     "model": ("model", "model_fit"),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.model.serve import Phase, ServeProgress, advance
-from sparkconsole.parse.vllm_causes import CAUSES, CONSEQUENCES, Cause
 from sparkconsole.parse.vllm_serve import bare, first_cause, read_line
 
 
@@ -111,13 +110,14 @@ def test_a_second_line_of_a_phase_keeps_what_the_first_told() -> None:
 # --- causes
 
 
-@pytest.mark.parametrize("cause", CAUSES, ids=lambda c: c.pattern.pattern[:30])
-def test_a_cause_is_found_by_its_own_line_and_by_no_earlier_one(cause: Cause) -> None:
-    text = bare(cause.example)
-    assert next(c for c in CAUSES if c.pattern.search(text)) is cause
-    found = first_cause(["INFO fine", f"(EngineCore pid=7) ERROR 11-23 07:22:58 [core.py:9] {text}"])
+def test_a_cause_is_told_with_its_line_and_what_to_do() -> None:
+    found = first_cause(
+        ["INFO fine", "(EngineCore pid=7) ERROR 11-23 07:22:58 [core.py:9] CUDA out of memory."]
+    )
     assert found is not None
-    assert (found.why, found.remedy, found.line) == (cause.why, cause.remedy, 2)
+    assert (found.line, found.known) == (2, True)
+    assert "unified memory" in found.why
+    assert "--gpu-memory-utilization" in found.remedy
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,6 @@ def test_what_follows_from_a_cause_is_none() -> None:
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
         "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.",
     ]
-    assert all(any(c.search(line) for c in CONSEQUENCES) for line in lines)
     assert first_cause(lines) is None
     found = first_cause(["torch.OutOfMemoryError: CUDA out of memory.", *lines])
     assert found is not None
@@ -184,8 +183,8 @@ LOGS = [
     ("vllm/serve.engine-crash-on-first-request.log", Phase.SERVER, "Worker proc VllmWorker-0 died"),
     ("vllm/serve.ray.tp2.crash-on-first-request.log", Phase.SERVER, "InvalidCxxCompiler: No working"),
     ("vllm/serve.ray.pp2.crash-on-first-request.log", Phase.SERVER, "KeyError: 'cmpl-"),
-    ("vllm/serve.ray.tp2.worker-power-cut.log", Phase.SERVER, "RayWorkerProc rank=[1] died"),
-    ("vllm/serve.ray.tp2.worker-fabric-cut-idle.log", Phase.SERVER, "RayWorkerProc rank=[1] died"),
+    ("vllm/serve.ray.tp2.worker-power-cut.log", Phase.SERVER, "has been marked dead"),
+    ("vllm/serve.ray.tp2.worker-fabric-cut-idle.log", Phase.SERVER, "has been marked dead"),
     ("vllm/serve.error.bad-model-path.log", Phase.ENGINE, "Repo id must be in the form"),
     ("vllm/serve.error.fastsafetensors-missing.log", Phase.WEIGHTS, "No module named 'fastsafetensors'"),
     ("vllm/serve.error.hub-model-offline.log", Phase.ENGINE, "LocalEntryNotFoundError"),

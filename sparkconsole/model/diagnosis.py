@@ -1,0 +1,101 @@
+"""What a log says went wrong: one diagnosis a cause, the root cause first, what follows from it after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Weight(StrEnum):
+    """How bad it is: an error ends or stops something, a warning costs speed or time, info only tells."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Kind(StrEnum):
+    """What a line is to the trouble."""
+
+    CAUSE = "cause"
+    """It says by itself what is wrong."""
+    END = "end"
+    """Something ended or was thrown, and nobody knows that line: the first of them is the best guess."""
+    CONSEQUENCE = "consequence"
+    """It follows from something else, on this node or on another."""
+    FACT = "fact"
+    """Good to know, wrong only when its weight says so."""
+    HARMLESS = "harmless"
+    """It looks bad and is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One finding in a log."""
+
+    id: str
+    severity: Weight
+    text: str
+    why: str
+    remedy: str
+    line: str = ""
+    """The line that says it, made safe to show."""
+    node: str = ""
+    rank: int | None = None
+    kind: Kind = Kind.CAUSE
+    number: int = 0
+    """Of the line, from 1."""
+    at: float | None = None
+    """Seconds on the log's own clock, to compare lines with; None: the log has no times."""
+    count: int = 1
+    """How often it was said."""
+
+    def as_data(self) -> dict[str, object]:
+        """As `--json` gives it."""
+        return {
+            "id": self.id,
+            "severity": self.severity.value,
+            "node": self.node,
+            "rank": self.rank,
+            "line": self.line,
+            "text": self.text,
+            "why": self.why,
+            "remedy": self.remedy,
+            "kind": self.kind.value,
+            "number": self.number,
+            "count": self.count,
+        }
+
+
+_WEIGHTS = tuple(Weight)
+_KINDS = tuple(Kind)
+
+
+def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
+    """Root cause first: what is worst, then causes before ends before consequences, then what came first.
+
+    What only follows is no error beside a cause: NCCL's heartbeat and `Connection reset by peer` are said by
+    the ranks that are well.
+    """
+    every = tuple(found)
+    root = min((d for d in every if d.severity is Weight.ERROR), key=_order, default=None)
+    return tuple(sorted((_beside(root, d) for d in every), key=_order))
+
+
+def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
+    follows = one.kind in (Kind.CONSEQUENCE, Kind.END) and one.severity is Weight.ERROR
+    if root is None or one is root or not follows:
+        return one
+    return replace(one, severity=Weight.INFO, kind=Kind.CONSEQUENCE)
+
+
+def _order(one: Diagnosis) -> tuple[int, int, float, int]:
+    # What stands before a log's first time was said before it.
+    when = -1.0 if one.at is None else one.at
+    return (_WEIGHTS.index(one.severity), _KINDS.index(one.kind), when, one.number)
+
+
+def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
+    """The root cause; None: nothing is wrong."""
+    return next((d for d in ranked(found) if d.severity is Weight.ERROR), None)

@@ -1,0 +1,321 @@
+"""What `vllm serve` and `vllm bench` say when they cannot start or go on. Versions 0.8 to 0.33."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
+
+ENGINE: tuple[Known, ...] = (
+    cause(
+        "argument-unknown",
+        r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.*)|error: unrecognized arguments: "
+        r"(?P<args>.*)",
+        "vLLM does not take that argument: {said}{args}",
+        "flags come and go between versions",
+        "see vllm serve --help in the container; some flags of older examples are gone",
+        "vllm: error: unrecognized arguments: --no-such-flag",
+    ),
+    cause(
+        "port-taken",
+        r"(?:\[Errno 98\]|error while attempting to bind|EADDRINUSE|DistNetworkError).*[Aa]ddress already in "
+        r"use|"
+        r"Address already in use|port is already allocated|bind: address already in use",
+        "something else listens on that port",
+        "another server, or one that is still ending",
+        "sparkconsole serve stop, or another port: serve --port; ss -ltnp shows who it is",
+        "OSError: [Errno 98] Address already in use",
+    ),
+    cause(
+        "length-over-model",
+        r"max_model_len \(?(?P<asked>\d+)\)? is greater than the (?:derived|maximum)|"
+        r"--max-model-len.*(?:exceeds|larger than) the model's",
+        "the model's own limit is shorter than the {asked} tokens that were asked for",
+        "its config.json says how long it may be",
+        "lower --max-model-len to what the line names",
+        "Value error, User-specified max_model_len (999999) is greater than the derived max_model_len (2048)",
+    ),
+    cause(
+        "length-over-cache",
+        r"(?:To serve at least one request with|The model's max seq len \((?P<seq>\d+)\) is larger than the "
+        r"maximum number of tokens|"
+        r"the KV cache is needed, which is larger than the available KV cache)",
+        "one request of the full length does not fit into the KV cache",
+        "the weights left too little memory for it",
+        "lower --max-model-len to the estimate in the line: sparkconsole model fit; --kv-cache-dtype fp8; "
+        "more nodes",
+        "To serve at least one request with the models's max seq len (131072), (20 GiB KV cache is needed",
+    ),
+    cause(
+        "no-cache-blocks",
+        r"No available memory for the cache blocks|num_gpu_blocks.*must be (?:greater|larger)|"
+        r"Available KV cache memory: -",
+        "the weights left nothing for the KV cache",
+        "the share of the memory that vLLM may use is too small for this model",
+        "raise --gpu-memory-utilization a little, or use more nodes: sparkconsole model fit",
+        "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`",
+    ),
+    cause(
+        "memory-not-free",
+        r"Free memory on device (?:\S+ )?\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than "
+        r"desired"
+        r"|is less than desired GPU memory utilization|Error in memory profiling\. Initial (?:free|used) "
+        r"memory",
+        "too little memory is free at the start: {free} of {total} GiB",
+        "another server, one that is still ending (a minute), or page cache, which shares the memory on a "
+        "Spark",
+        "wait a minute, stop what runs, sparkconsole node drop-caches, or lower --gpu-memory-utilization",
+        "ValueError: Free memory on device cuda:0 (97.07/121.69 GiB) on startup is less than desired GPU "
+        "memory utilization",
+    ),
+    cause(
+        "gpu-out-of-memory",
+        r"OutOfMemoryError: CUDA|CUDA out of memory|cudaErrorMemoryAllocation|CUDA error: out of memory|"
+        r"CUDA driver error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|OOM when allocating",
+        "the unified memory is used up",
+        "weights, KV cache and page cache share it on a Spark",
+        "lower --gpu-memory-utilization, --max-model-len or --max-num-seqs, or use more nodes: sparkconsole "
+        "model fit",
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+    ),
+    cause(
+        "no-kernel-for-gpu",
+        r"no kernel image is available for execution|not compatible with the current PyTorch installation|"
+        r"sm_12\d[a-f]?.*(?:not (?:supported|compatible|defined)|is not a recognized)|ptxas.*(?:sm_12\d|"
+        r"unsupported)|"
+        r"Unsupported (?:gpu architecture|SM|CUDA arch)|cudaErrorNoKernelImageForDevice",
+        "the image was not built for this GPU (sm_121)",
+        "GB10 needs kernels that most images do not have",
+        "build it: sparkconsole image build; or an image for Spark",
+        "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device",
+    ),
+    cause(
+        "cuda-newer-than-driver",
+        r"cudaErrorUnsupportedPtxVersion|provided PTX was compiled with an unsupported toolchain|"
+        r"driver (?:version )?is (?:too old|insufficient)|cudaErrorInsufficientDriver|"
+        r"forward compatibility was attempted on non supported HW|unsatisfied condition: cuda>=",
+        "the image's CUDA is newer than the node's driver",
+        "image and driver do not fit",
+        "an image for the driver's CUDA, or the newest driver by DGX OS update",
+        "CUDA error: cudaErrorUnsupportedPtxVersion",
+    ),
+    cause(
+        "no-quantised-kernel",
+        r"Failed to find a kernel that can implement|No (?:valid |supported )?(?:\w+ )?backend(?:s)? "
+        r"(?:found|available) for|"
+        r"is not supported for quantization method|quantization method .* is not supported|"
+        r"cutlass_gemm_caller|"
+        r"Error Internal\b|(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).*(?:not supported|does not "
+        r"support)(?!.*fall)",
+        "this quantisation has no kernel for this GPU",
+        "GB10 lacks some of the data-centre Blackwell's instructions",
+        "another backend (VLLM_USE_FLASHINFER_MOE_FP4=0, --quantization …), or another quantisation of the "
+        "model",
+        "ValueError: Failed to find a kernel that can implement the ScaledMM linear layer.",
+    ),
+    cause(
+        "no-gpu",
+        r"Failed to infer device type|No CUDA GPUs are available|cudaErrorNoDevice|no NVIDIA GPU|"
+        r"Current node has no GPU available|torch not compiled with CUDA enabled|libcuda\.so\.1: cannot open",
+        "no GPU can be seen",
+        "the container was started without it, Ray holds it for something that ended, or the driver is down",
+        "sparkconsole node restart; nvidia-smi must work on the node: sparkconsole doctor gpu",
+        "RuntimeError: Failed to infer device type, please set the environment variable",
+    ),
+    cause(
+        "gpu-fault",
+        r"illegal memory access|cudaErrorIllegal\w+|device-side assert|cudaErrorLaunchFailure|unspecified "
+        r"launch failure|"
+        r"misaligned address|cudaErrorECC|uncorrectable ECC|CUDA error: (?P<said>(?!out of memory)[\w ]+)",
+        "the GPU stopped a kernel: {said}",
+        "a kernel's own mistake: this model with this backend, rarely the hardware",
+        "try --enforce-eager or another attention backend; sparkconsole logs kernel shows an Xid with it",
+        "RuntimeError: CUDA error: an illegal memory access was encountered",
+    ),
+    cause(
+        "heads-not-divisible",
+        r"must be divisible by tensor parallel size|is not divisible by (?:tp|tensor)|"
+        r"Total number of attention heads|\d+ is not divisible by \d+",
+        "the model cannot be spread over that many GPUs",
+        "its heads, or the width of a layer, do not divide by it",
+        "choose a -tp that divides them, or -pp",
+        "Value error, Total number of attention heads (4) must be divisible by tensor parallel size (3).",
+    ),
+    cause(
+        "multimodal-budget",
+        r"max_tokens_per_mm_item \((?P<item>\d+)\) is larger than|At most \d+ .* may be provided|"
+        r"larger than max_num_batched_tokens",
+        "one picture has more tokens than a batch may have",
+        "chunking is off for this model",
+        "raise --max-num-batched-tokens",
+        "ValueError: Chunked MM input disabled but max_tokens_per_mm_item (2496) is larger than "
+        "max_num_batched_tokens",
+    ),
+    cause(
+        "option-wrong",
+        r"^Value error, (?P<said>.*)|Invalid (?:tool|reasoning)[ _](?:call )?parser|KeyError: .*(?:tool|"
+        r"reasoning)[_ ]parser",
+        "vLLM does not take an option's value: {said}",
+        "it does not fit the model, the machine or another option",
+        "change that option",
+        "Value error, block_size must be a multiple of 16",
+    ),
+    cause(
+        "image-lacks-package",
+        r"(?:ModuleNotFoundError|ImportError): (?:No module named|cannot import name) '?(?P<module>[\w.]+)|"
+        r"ImportError: (?P<library>lib[\w.+-]+|\S+\.so\S*): (?:cannot open shared object|undefined symbol)|"
+        r"ImportError: Please install|requires the `?(?P<need>\w+)`? (?:library|package)",
+        "the image lacks a Python package or a library: {module}{library}{need}",
+        "a load format, parser or backend needs it",
+        "leave that option out, or build an image that has it: sparkconsole image build",
+        "ModuleNotFoundError: No module named 'fastsafetensors'",
+    ),
+    cause(
+        "no-compiler",
+        r"InvalidCxxCompiler|No working C\+\+ compiler|Failed to find C compiler|Cannot find (?:nvcc|a "
+        r"working triton)|"
+        r"RuntimeError: .*ninja.*(?:required|not found)|Python\.h: No such file",
+        "something is compiled at run time, and the image has no compiler for it",
+        "torch.compile, Triton and FlashInfer build kernels when they are first used",
+        "an image with g++ and Python's headers; or --enforce-eager and TORCHDYNAMO_DISABLE=1",
+        "torch._inductor.exc.InductorError: InvalidCxxCompiler: No working C++ compiler found",
+    ),
+    cause(
+        "no-ray-in-build",
+        r"current platform \w+ does not support ray|Ray is not installed|ray.*(?:is|are) not (?:installed|"
+        r"available).*distributed",
+        "this image's vLLM cannot use Ray",
+        "official and NGC images come without it",
+        "launch without Ray: --backend none; or an image with ray[default]",
+        "ValueError: current platform cpu does not support ray.",
+    ),
+    cause(
+        "chat-template",
+        r"default chat template is no longer allowed|chat template.*(?:not found|does not exist|invalid)|"
+        r"TemplateSyntaxError|cannot use chat template",
+        "the model has no chat template that can be used",
+        "a base model, or its tokenizer's template is broken",
+        "give one with --chat-template, or use /v1/completions",
+        "ValueError: As of transformers v4.44, default chat template is no longer allowed",
+    ),
+    cause(
+        "server-not-reached",
+        r"Cannot connect to host (?P<host>\S+)|ConnectionRefusedError: .*(?P<port>\('[\d.]+', \d+\))|"
+        r"All requests failed\. This is likely|Initial test run failed|Endpoint never became ready",
+        "no server answers: {host}{port}",
+        "it is not up yet, it ended, or listens on another port",
+        "sparkconsole serve status",
+        "ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', 8888)",
+    ),
+    cause(
+        "bench-all-failed",
+        r"\"completed\": 0\b.*?\"failed\": (?P<count>[1-9]\d*)",
+        "all {count} requests of the benchmark failed",
+        "the server was down, or refused every one of them",
+        "sparkconsole serve status",
+        '{"num_prompts": 24, "completed": 0, "failed": 24}',
+    ),
+    cause(
+        "worker-illegal-instruction",
+        r"died unexpectedly \(exit code: -4\)|SIGILL|[Ii]llegal instruction",
+        "a worker was ended by an illegal instruction",
+        "a library in the image was built for another processor",
+        "an image for this machine; on a pretend node leave out what needs AVX-512",
+        "Worker proc VllmWorker-0 died unexpectedly (exit code: -4), shutting down executor.",
+    ),
+    cause(
+        "worker-killed",
+        r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b|signal 9|"
+        r"SIGKILL|^Killed$|\bOOMKilled\b",
+        "a process was killed from outside",
+        "the kernel does so when the memory is used up; Docker when a container is over its limit",
+        "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
+        "Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.",
+    ),
+    cause(
+        "native-crash",
+        r"died unexpectedly \(exit code: -(?:6|7|8|11)\)|^(?:double free or corruption|free\(\): |"
+        r"malloc\(\): |"
+        r"corrupted size|munmap_chunk|Segmentation fault|Bus error|Aborted)|Segfault encountered|SIGSEGV|"
+        r"SIGBUS|SIGABRT|"
+        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing",
+        "native code crashed: {said}",
+        "the driver, NCCL or a kernel, not the model; a bus error is a full /dev/shm",
+        "see what it did last: sparkconsole logs; try --enforce-eager, or another image",
+        "(RayWorkerProc pid=2158, ip=10.0.0.2) double free or corruption (fasttop)",
+    ),
+    warning(
+        "placement-waiting",
+        r"Waiting for creating a placement group.* for (?P<seconds>\d+) seconds|No available node types can "
+        r"fulfill",
+        "Ray has not given the GPUs for {seconds} s",
+        "fewer GPUs in Ray than ranks, or Ray knows the nodes by other addresses than VLLM_HOST_IP",
+        "sparkconsole status shows the members; every node must be in Ray by the address it serves with",
+        "Waiting for creating a placement group of specs for 150 seconds. specs=[{'GPU': 1.0}]. Check `ray "
+        "status`",
+    ),
+    warning(
+        "cache-preempted",
+        r"(?:is|are) preempted by PreemptionMode|Preempted \d+ requests|cumulative[_ ]preemption",
+        "requests are put off because the KV cache is full",
+        "more is asked at once than fits",
+        "lower --max-num-seqs or --max-model-len",
+        "Sequence group 3 is preempted by PreemptionMode.RECOMPUTE mode because there is not enough KV cache "
+        "space",
+    ),
+    end(
+        "options-refused",
+        r"ValidationError: \d+ validation errors? for (?P<what>\w+)",
+        "vLLM does not take its options: {what}",
+        "the line after it says which",
+        "change that option",
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+    ),
+    end(
+        "rank-died",
+        r"RayWorkerProc rank=\[?(?P<rank>\d+)\]? died|Worker proc (?P<worker>\S+) died unexpectedly|"
+        r"ActorDiedError|"
+        r"ActorUnavailableError|NodeDiedError|The actor (?:died|is dead)",
+        "a rank died: {worker}",
+        "its node is gone, or something ended the process",
+        "look at that node: sparkconsole status, logs",
+        "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
+    ),
+    end(
+        "rank-silent",
+        r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ seconds|"
+        r"TimeoutError: .*(?:sample_tokens|execute_model)|sample_tokens.*timed out",
+        "a rank no longer answers",
+        "its node is lost, or it hangs in a collective",
+        "sparkconsole serve status and status name the node that is silent",
+        "TimeoutError: RPC call to sample_tokens timed out.",
+    ),
+    consequence(
+        "engine-ended",
+        r"Engine core initialization failed|EngineDeadError|EngineCore (?:encountered|failed|died)|Engine "
+        r"process failed|"
+        r"Failed core proc|WorkerProc (?:initialization failed|failed to start|hit an exception)|Executor "
+        r"failed|"
+        r"AsyncLLM output_handler failed|Engine loop has died|AsyncEngineDead|RuntimeError: cancelled|"
+        r"Worker failed with error|BackgroundLoopHasDied|Exception in worker|Error executing method",
+        "the engine ended",
+        "vLLM's main process says this when a worker ended",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    ),
+    harmless(
+        "tp-over-gpus",
+        r"Tensor parallel size \(\d+\) exceeds available GPUs|is bigger than a reserved number of GPUs",
+        "always said where every node has one GPU",
+        "WARNING [ray_utils.py:352] Tensor parallel size (2) exceeds available GPUs (1).",
+    ),
+    harmless(
+        "boot-noise",
+        r"Found ulimit of|tokenize unavailable|no longer sets temperature|Using default MoE config|leaked "
+        r"(?:shared_memory|semaphore)"
+        r"|experimental and could change|does not have native support for FP4|Checkpoint does not provide a|"
+        r"Unknown vLLM environment variable|is deprecated|FutureWarning|"
+        r"^Initializing an? .*engine|^non-default args|Namespace\(|TORCH_USE_CUDA_DSA|CUDA_LAUNCH_BLOCKING|"
+        r"Dumping (?:input data|scheduler)|Failed to (?:import|get) .*(?:optional|fall(?:ing)? back)|"
+        r"[Ff]alling back",
+        "vLLM says this in every start, or before it goes on",
+        "WARNING [system_utils.py:255] Found ulimit of 20000 and failed to automatically increase",
+    ),
+)

@@ -1,0 +1,219 @@
+"""What NCCL, Gloo and libibverbs say. Sources: NCCL 2.27 to 2.30, and logs of Spark clusters."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, cause, consequence, harmless, warning
+
+FABRIC: tuple[Known, ...] = (
+    cause(
+        "nccl-unreachable-gid",
+        r"ibv_modify_qp failed with 110\b(?:.*?on dev (?P<device>[\w.]+))?"
+        r"(?:.*?local GID (?P<local>[0-9a-f.]*:[0-9a-f:.]+))?(?:.*?remote GID (?P<remote>[0-9a-f:.]+))?",
+        "the RDMA device {device} cannot reach its peer: {local} to {remote}",
+        "the two ports are not on one cable or subnet: an unpinned device picked a port that is cabled "
+        "elsewhere",
+        "pin NCCL_IB_HCA to the devices of the shared link (launch --ib-if …); compare the subnets: fabric "
+        "test",
+        "Call to ibv_modify_qp failed with 110 Connection timed out, on dev rocep1s0f0:1, curr state INIT, "
+        "next state "
+        "RTR, local GID index 3, local GID ::ffff:10.0.1.1, remote GID ::ffff:10.0.9.1",
+    ),
+    cause(
+        "nccl-empty-gid",
+        r"ibv_modify_qp failed with 61\b(?:.*?on dev (?P<device>[\w.]+))?(?:.*?GID index (?P<index>\d+))?",
+        "the slot {index} of {device}'s GID table is empty",
+        "NCCL_IB_GID_INDEX is pinned while that half has no address there, or the index moved when the peer "
+        "rebooted",
+        "unset NCCL_IB_GID_INDEX, or give both halves an address: sparkconsole doctor address",
+        "ibv_modify_qp failed with 61 No data available, on dev roceP2p1s0f1:1, local GID index 3, local GID "
+        "::",
+    ),
+    cause(
+        "nccl-gid-kinds",
+        r"ibv_modify_qp failed with 22\b(?:.*?on dev (?P<device>[\w.]+))?",
+        "the GIDs of the two ends of {device} are of different kinds",
+        "one node's half has an IPv4 address (NetworkManager gave it 169.254), the other's only fe80",
+        "give both halves static addresses on every node, or none: ipv4.method disabled, ipv6 link-local",
+        "Call to ibv_modify_qp failed with 22 Invalid argument, on dev roceP2p1s0f1:1, local GID "
+        "::ffff:169.254.1.2, "
+        "remote GID fe80::1",
+    ),
+    cause(
+        "nccl-qp-failed",
+        r"ibv_modify_qp failed with (?P<errno>\d+) (?P<word>[\w ]+)",
+        "an RDMA connection could not be made: errno {errno} {word}",
+        "the two ends do not agree on addresses, MTU or GIDs",
+        "sparkconsole fabric test shows each rail; doctor shows what differs between the nodes",
+        "Call to ibv_modify_qp failed with 19 No such device, on dev rocep1s0f0:1",
+    ),
+    cause(
+        "nccl-qp-error",
+        r"NET/IB.*Got completion from peer .*?(?:status=|with status )(?P<status>\d+)|"
+        r"IBV_WC_(?:RETRY_EXC|RNR_RETRY_EXC|WR_FLUSH)_ERR|transport retry counter exceeded|"
+        r"NCCL WARN NET/IB ?: Got completion .*error",
+        "an RDMA transfer failed: the other end no longer answers",
+        "the cable, the port or the node at the other end went away while it was used",
+        "sparkconsole status and fabric test; look at the other node's kernel log for mlx5 lines",
+        "NCCL WARN NET/IB : Got completion from peer 10.0.0.2<51234> with status=12 opcode=0 len=0 vendor "
+        "err 129",
+    ),
+    cause(
+        "nccl-memlock",
+        r"Call to ibv_reg_mr\w* failed|ibv_create_(?:qp|cq) failed|Couldn't allocate MR|"
+        r"Cannot allocate memory.*ibv_|ibv_\w+.*Cannot allocate memory",
+        "RDMA may not lock memory",
+        "the container's memlock limit is too small (8192 kB is Docker's own)",
+        "start it with --ulimit memlock=-1 --cap-add=IPC_LOCK, as sparkconsole launch does",
+        "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory",
+    ),
+    cause(
+        "nccl-no-interface",
+        r"Bootstrap ?: no socket interface found|No interface found in the same subnet as|"
+        r"NET/Socket ?: No usable .*interface|Failed to find .*NCCL_SOCKET_IFNAME",
+        "NCCL finds no network interface of the name it was given",
+        "NCCL_SOCKET_IFNAME names an interface that this node lacks, or that has no address there",
+        "sparkconsole check shows each node's interface; cables may be in different cages on the nodes",
+        "bootstrap.cc:114 NCCL WARN Bootstrap : no socket interface found",
+    ),
+    cause(
+        "gloo-no-address",
+        r"Unable to find address for: (?P<interface>\S+)|"
+        r"makeDeviceFor(?:Interface|Hostname)\(\).*unsupported|Unable to find interface for: ?(?P<other>\S*)",
+        "the interface {interface} has no address on this node",
+        "GLOO_SOCKET_IFNAME names it, but its cable is in another cage or its address is gone",
+        "sparkconsole check shows each node's own; addresses that were added by hand are gone after a reboot",
+        "RuntimeError: [enforce fail at device.cc:208] Unable to find address for: enp1s0f1np1",
+    ),
+    cause(
+        "nccl-versions-differ",
+        r"Mismatched NCCL version detected ?: ?(?P<versions>.*)",
+        "the nodes run different builds of NCCL: {versions}",
+        "their images differ",
+        "copy one image to all: sparkconsole image copy",
+        "NCCL WARN Mismatched NCCL version detected : rank 0 version 22809 rank 1 version 22703",
+    ),
+    cause(
+        "nccl-mixed-devices",
+        r"Detected mixed local Net device counts across ranks \((?P<counts>[^)]*)\)",
+        "the ranks see different numbers of RDMA devices: {counts}",
+        "one node has one half of its cable up, or its container sees only one device",
+        "sparkconsole doctor link; the same NCCL_IB_HCA count on every node",
+        "NCCL WARN Detected mixed local Net device counts across ranks (min 1, max 2)",
+    ),
+    cause(
+        "nccl-async-fatal",
+        r"NET/IB.*(?:async fatal event|Got async event ?: ?(?:port error|device fatal))|"
+        r"IBV_EVENT_(?:PORT_ERR|DEVICE_FATAL)",
+        "an RDMA port went down while NCCL used it",
+        "the cable moved, the switch or the peer went away",
+        "sparkconsole status shows the links; restart the containers once it is up: sparkconsole node "
+        "restart",
+        "NCCL WARN NET/IB : rocep1s0f1:1 Got async fatal event: port error",
+    ),
+    cause(
+        "nccl-duplicate-gpu",
+        r"Duplicate GPU detected ?: ?(?P<ranks>.*)",
+        "two ranks use one GPU: {ranks}",
+        "a Spark has one GPU, so each rank needs a node of its own",
+        "-tp times -pp must be the number of nodes: sparkconsole status shows Ray's members",
+        "NCCL WARN Duplicate GPU detected : rank 0 and rank 1 both on CUDA device f000",
+    ),
+    cause(
+        "nccl-no-route",
+        r"NCCL WARN .*(?:[Cc]onnect to|socketStartConnect|ncclSocket\w*).*?(?P<peer>\d+\.\d+\.\d+\.\d+)?.*"
+        r"(?:failed|returned) ?:? ?.*(?:No route to host|Connection timed out|Network is unreachable)",
+        "NCCL cannot reach {peer} over TCP",
+        "that address is not reachable from here: another subnet, a firewall, or a cable that is out",
+        "sparkconsole fabric test",
+        "NCCL WARN socketStartConnect: Connect to 10.0.0.2<51234> failed : No route to host",
+    ),
+    cause(
+        "nccl-shm-small",
+        r"NCCL WARN .*(?:posix_fallocate|shmOpen|/dev/shm/nccl).*(?:No space left|failed)|"
+        r"Error while creating shared memory segment",
+        "the container's shared memory is full",
+        "Docker gives 64 MB unless told otherwise",
+        "start it with --shm-size 10.24g or --ipc host, as sparkconsole launch does",
+        "misc/shmutils.cc:72 NCCL WARN Error: failed to extend /dev/shm/nccl-Gs3D to 9637892 bytes, No space "
+        "left on device",
+    ),
+    warning(
+        "nccl-rails-collapsed",
+        r"Subnet-aware routing: overriding dev (?P<from>\d+) with dev (?P<to>\d+)",
+        "of the listed RDMA devices not all are used: {from} is replaced by {to}",
+        "the ring's neighbour is not in that device's subnet",
+        "list only devices of links that the ranks share, or give every link its own subnet on both ends",
+        "NCCL INFO NET/IB: Subnet-aware routing: overriding dev 2 with dev 0",
+    ),
+    warning(
+        "nccl-address-changed",
+        r"NET/IB.*(?:GID table change|Got non-fatal async event)",
+        "an RDMA port's addresses changed, or its link flapped, while NCCL used it",
+        "NetworkManager renewed an address, or the link went down for a moment",
+        "static addresses in netplan; sparkconsole doctor address",
+        "NCCL WARN NET/IB : rocep1s0f1:1 Got non-fatal async event: GID table change",
+    ),
+    consequence(
+        "nccl-peer-gone",
+        r"(?:Connection (?:reset|closed|refused|aborted) by (?:remote )?peer|socketProgress: Connection "
+        r"closed|"
+        r"Broken pipe|ncclRemoteError|remote process exited or there was a network error|"
+        r"NCCL WARN .*(?:[Cc]onnection closed by|Connection refused))",
+        "the connection to another rank broke",
+        "a rank that is well says this when another one is gone",
+        "RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection reset by peer",
+    ),
+    consequence(
+        "nccl-watchdog",
+        r"[Ww]atchdog caught collective operation timeout|ProcessGroupNCCL.*(?:HeartbeatMonitor|heartbeat)|"
+        r"Heartbeat monitor timed out|ran for \d+ milliseconds before timing out|"
+        r"Failed to check the \"should dump\" flag on TCPStore|recvValue failed|sendBytes failed",
+        "a collective did not end in time",
+        "the ranks that wait say this; the one that says nothing, or something else before, is the suspect",
+        "[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=91, OpType=ALLREDUCE)",
+    ),
+    consequence(
+        "nccl-error",
+        r"DistBackendError: NCCL error|NCCL (?:error|failure)[ :]|ncclUnhandledCudaError|ncclSystemError|"
+        r"ncclInternalError"
+        r"|ncclInvalidUsage",
+        "an NCCL call failed",
+        "NCCL said the reason in a WARN line before",
+        "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3135, invalid usage",
+    ),
+    consequence(
+        "elastic-child",
+        r"ChildFailedError|exitcode: -?\d+\) local_rank",
+        "a process of the group failed",
+        "torchrun's summary; the process said the reason itself",
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
+    ),
+    harmless(
+        "dlvsym",
+        r"dlvsym failed on|dlopen.*libmlx5dv|undefined symbol: mlx5dv",
+        "an older libmlx5 lacks calls that a Spark does not use",
+        "NCCL INFO dlvsym failed on mlx5dv_reg_dmabuf_mr - undefined symbol: mlx5dv_reg_dmabuf_mr",
+    ),
+    harmless(
+        "nccl-no-plugin",
+        r"(?:NET|TUNER|PROFILER|ENV|GIN)/Plugin: (?:Could not find|Plugin load|Failed to find|No plugin)|"
+        r"Failed to open libnccl-net|libnccl-(?:net|tuner|profiler|env)\S*\.so|NVLS? multicast support is "
+        r"not available",
+        "plugins are for other networks",
+        "NCCL INFO NET/Plugin: Could not find: libnccl-net.so",
+    ),
+    harmless(
+        "nccl-gdr",
+        r"GPU Direct RDMA (?:Disabled|\(DMABUF\) enabled)|GDR 0|GDRCOPY|nv_peer_mem|DMA-BUF is (?:not "
+        r")?available",
+        "GB10 shares its memory: there is nothing for GPUDirect to do",
+        "NCCL INFO NET/IB : GPU Direct RDMA Disabled for HCA 0 'rocep1s0f1'",
+    ),
+    harmless(
+        "nccl-spcx",
+        r"Spectrum-X \(SPCX\) NCCL plugin is not supported|Affinity for GPU \d+ is empty|"
+        r"NCCL_NVLS_ENABLE|destroy_process_group\(\) was not called",
+        "said on every Spark",
+        "init.cc:449 NCCL WARN Spectrum-X (SPCX) NCCL plugin is not supported on device:0, skipping ..",
+    ),
+)

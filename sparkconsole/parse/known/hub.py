@@ -1,0 +1,162 @@
+"""What huggingface_hub, transformers and safetensors say of a model that cannot be had or read."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, cause, harmless, warning
+
+HUB: tuple[Known, ...] = (
+    warning(
+        "cache-not-written",
+        r"(?:Ignored error while writing|[Ww]ill ignore error and continue|Could not cache non-existence)"
+        r".*(?P<why>Permission denied|Read-only file system|No space left)",
+        "the model cache cannot be written: {why}",
+        "it belongs to another user (root, from a container), or is mounted read-only; loading goes on",
+        "sudo chown -R $USER ~/.cache/huggingface on the node: sparkconsole doctor cache",
+        "Ignored error while writing commit hash to /root/x/refs/main: [Errno 13] Permission denied: "
+        "'/root/x'.",
+    ),
+    cause(
+        "hub-gated",
+        r"access (?:a |to )?(?:a )?gated repo|Access to model \S+ is restricted|GatedRepoError|"
+        r"not in the authorized list|[Aa]wait(?:ing)? a review from the repo authors",
+        "the hub does not give this model to you",
+        "its licence was not accepted by the account, or no account was named",
+        "accept the licence on the model's page and set HF_TOKEN",
+        "OSError: You are trying to access a gated repo.",
+    ),
+    cause(
+        "hub-unauthorised",
+        r"401 Client Error|403 Client Error|Invalid (?:user )?(?:token|credentials)|"
+        r"Invalid username or password|HTTP(?:Status)?Error: (?:401|403)|Unauthorized for url: "
+        r"https://huggingface",
+        "the hub refused the request",
+        "HF_TOKEN is missing, expired, or may not read this model",
+        "hf auth login, or set HF_TOKEN; a model that does not exist says this too",
+        "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/x",
+    ),
+    cause(
+        "hub-no-such-model",
+        r"RepositoryNotFoundError|404 Client Error|EntryNotFoundError: 404|RevisionNotFoundError|"
+        r"is not a valid model identifier listed on",
+        "the hub knows no such model, or no such revision or file of it",
+        "a typo, or a private model without a token",
+        "check the name on the hub; sparkconsole model list shows what is here",
+        "huggingface_hub.errors.RepositoryNotFoundError: 404 Client Error. (Request ID: x)",
+    ),
+    cause(
+        "model-not-cached",
+        r"LocalEntryNotFoundError|OfflineModeIsEnabled|outgoing traffic has been disabled|"
+        r"an appropriate cached snapshot|couldn't connect to 'https://huggingface\.co'|"
+        r"Cannot (?:reach|find) the requested files in the (?:local cache|disk cache)|in offline mode",
+        "the model is not in this node's cache, and the hub cannot be asked",
+        "HF_HUB_OFFLINE is set, or the node has no way to the internet",
+        "sparkconsole model download, then model copy to the other nodes",
+        "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder",
+    ),
+    cause(
+        "model-no-such-path",
+        r"Repo id must be in the form|HFValidationError|is not a (?:local folder|valid model)|"
+        r"(?:Can't|Cannot|Unable to) load (?:the )?(?:configuration|config) (?:of|for|from)|"
+        r"does not appear to have a file named config\.json|Invalid repository ID or local directory|"
+        r"Cannot find any model weights with|No (?:safetensors|model) weights? (?:files? )?found",
+        "the model is neither a folder in the container nor a name on the hub",
+        "the path does not exist there: only ~/.cache/huggingface is mounted unless --volume says more",
+        "check the path on every node; give a name of the hub otherwise",
+        "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name': '/models/none'.",
+    ),
+    cause(
+        "model-file-damaged",
+        r"SafetensorError|header too large|HeaderTooLarge|InvalidHeader|MetadataIncompleteBuffer|"
+        r"incomplete metadata, file not fully covered|Error while deserializing header|"
+        r"PytorchStreamReader failed|unexpected EOF, expected \d+ more bytes|Consistency check failed: file "
+        r"should be",
+        "a file of the model is damaged or cut short",
+        "a download or a copy did not end",
+        "sparkconsole model list names the shards; model copy sends only those again",
+        "safetensors_rust.SafetensorError: Error while deserializing header: MetadataIncompleteBuffer",
+    ),
+    cause(
+        "model-shard-missing",
+        r"FileNotFoundError: .*?(?P<file>[\w.-]+\.(?:safetensors|bin|json|model|gguf)\b)|"
+        r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
+        "a file of the model is missing: {file}",
+        "a shard or its link is gone: rsync copies links and says that all is well",
+        "sparkconsole model list names what is missing on which node",
+        "FileNotFoundError: No such file or directory: "
+        "/root/.cache/huggingface/hub/x/model-00003-of-00008.safetensors",
+    ),
+    cause(
+        "weights-not-initialised",
+        r"[Ww]eights were not initialized from checkpoint|"
+        r"size mismatch for|Attempted to load weight \(torch\.Size.*into parameter|"
+        r"KeyError: '(?:model|lm_head|language_model|layers)[\w.]*\.(?:weight|scale|bias)\w*'",
+        "the files are not this model's, or not all of it",
+        "an incomplete download, or this vLLM knows the architecture otherwise",
+        "compare the model on all nodes: sparkconsole model list; try a newer vLLM",
+        "ValueError: Following weights were not initialized from checkpoint: {'lm_head.weight'}",
+    ),
+    cause(
+        "trust-remote-code",
+        r"(?:pass|set|with|option) .{0,60}trust_remote_code=True|requires you to execute the "
+        r"(?:configuration|modeling|tokenizer) file",
+        "the model brings code of its own, which was not allowed to run",
+        "vLLM runs it only when told",
+        "read the code, then serve with --trust-remote-code",
+        "ValueError: The repository for x contains custom code; please pass the argument "
+        "`trust_remote_code=True`",
+    ),
+    cause(
+        "model-type-unknown",
+        r"does not recognize this architecture|model type `?(?P<type>[\w-]+)`?.*not recogni[sz]e|"
+        r"Model architectures? \[?.*\]? (?:are|is) not supported|Unrecognized model in|"
+        r"has no vLLM implementation|KeyError: '(?P<kind>[a-z]+\d?[\w]*_moe|qwen\w*|glm\w*|gemma\w*|"
+        r"deepseek\w*)'$",
+        "this vLLM, or its transformers, is too old for the model",
+        "the architecture came after the image was built",
+        "build a newer one: sparkconsole image build --rebuild-vllm",
+        "ValueError: Model architectures ['NewForCausalLM'] are not supported for now.",
+    ),
+    cause(
+        "tokenizer-broken",
+        r"(?:Can't|Cannot|Unable to|Couldn't) (?:load|instantiate)(?: the)?(?: backend)? tokenizer|data did "
+        r"not match any variant of untagged enum "
+        r"(?:PyPreTokenizerTypeWrapper|ModelWrapper)|Tokenizer class \S+ does not exist",
+        "the tokenizer cannot be loaded",
+        "its files are missing or newer than the image's tokenizers library",
+        "download the model again; build a newer image",
+        "OSError: Can't load tokenizer for 'x/y'.",
+    ),
+    cause(
+        "cache-not-writable",
+        r"(?:PermissionError|OSError|Permission denied|Read-only file system).*(?:huggingface|/\.cache/|"
+        r"/hub/|\.locks|vllm/torch_compile)"
+        r"|There was a problem when trying to write in your cache folder",
+        "the model cache cannot be written",
+        "it belongs to another user (root, from a container), or is mounted read-only",
+        "sudo chown -R $USER ~/.cache/huggingface on the node: sparkconsole doctor cache",
+        "PermissionError: [Errno 13] Permission denied: '/root/.cache/huggingface/hub'",
+    ),
+    cause(
+        "disk-full",
+        r"No space left on device|Not enough free disk space|Disk quota exceeded|ENOSPC",
+        "the disk is full",
+        "images, build cache and models share it",
+        "sparkconsole image prune; docker system df on the node",
+        "OSError: [Errno 28] No space left on device",
+    ),
+    warning(
+        "hub-slow",
+        r"429 Client Error|Too Many Requests for url: https://huggingface|rate limit.*huggingface",
+        "the hub limits how fast it is asked",
+        "many requests without a token",
+        "set HF_TOKEN; download once and copy: sparkconsole model copy",
+        "429 Client Error: Too Many Requests for url: https://huggingface.co/x",
+    ),
+    harmless(
+        "hub-unauthenticated",
+        r"sending unauthenticated requests to the HF Hub|HF_TOKEN.*higher rate limits|Xet Storage is enabled|"
+        r"`resume_download` is deprecated",
+        "public models need no token",
+        "Warning: You are sending unauthenticated requests to the HF Hub. Please set a HF_TOKEN",
+    ),
+)

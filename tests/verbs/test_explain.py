@@ -1,0 +1,88 @@
+"""The verb `explain`: any file, packed or not, of one node or of several; no cluster is asked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BROKEN = "(EngineCore pid=1) ERROR 11-23 07:00:00 [x.py:1] CUDA out of memory\n"
+KEYS = {"id", "severity", "node", "rank", "line", "text", "why", "remedy"}
+
+
+def explained(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "sparkconsole", "explain", *words]
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+
+
+def findings(*words: str, stdin: bytes = b"") -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(explained(*words, "--json", stdin=stdin).stdout)["findings"]
+    return found
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "serve.log"
+    path.write_text(f"INFO fine\n{BROKEN}")
+    return path
+
+
+def test_a_finding_has_all_that_a_program_needs(log: Path) -> None:
+    [found] = findings(str(log))
+    assert found.keys() >= KEYS
+    assert (found["id"], found["severity"], found["number"]) == ("gpu-out-of-memory", "error", 2)
+
+
+def test_people_read_what_why_and_what_to_do(log: Path) -> None:
+    done = explained(str(log))
+    assert done.returncode == 1
+    shown = (done.stdout + done.stderr).decode()
+    assert all(
+        word in shown for word in ("unified memory", "why", "--gpu-memory-utilization", "CUDA out of memory")
+    )
+
+
+def test_standard_input_packed_and_other_encodings_are_read(tmp_path: Path) -> None:
+    packed, wide = tmp_path / "a.log.gz", tmp_path / "b.log"
+    packed.write_bytes(gzip.compress(BROKEN.encode()))
+    wide.write_bytes(BROKEN.encode("utf-16"))
+    for words, stdin in (((str(packed),), b""), ((str(wide),), b""), (("-",), BROKEN.encode())):
+        assert [d["id"] for d in findings(*words, stdin=stdin)] == ["gpu-out-of-memory"]
+
+
+def test_logs_of_several_nodes_name_the_one_that_failed_first(tmp_path: Path, log: Path) -> None:
+    first = tmp_path / "other.log"
+    first.write_text("ERROR 11-23 06:59:00 [x.py:1] No space left on device\n")
+    found = findings(f"spark-01={log}", f"spark-02={first}")
+    assert [(d["node"], d["id"]) for d in found] == [
+        ("spark-02", "disk-full"),
+        ("spark-01", "gpu-out-of-memory"),
+    ]
+
+
+def test_a_healthy_log_ends_with_0(tmp_path: Path) -> None:
+    calm = tmp_path / "calm.log"
+    calm.write_text("INFO all is well\n")
+    done = explained(str(calm))
+    assert done.returncode == 0
+    assert "nothing" in (done.stdout + done.stderr).decode()
+
+
+@pytest.mark.parametrize("kind", ["missing", "binary", "folder", "none"])
+def test_what_is_no_log_is_refused(tmp_path: Path, kind: str) -> None:
+    binary = tmp_path / "x.bin"
+    binary.write_bytes(bytes(range(256)) * 64 + b"\0" * 4096)
+    words = {"missing": ["/nowhere/x"], "binary": [str(binary)], "folder": [str(tmp_path)], "none": []}[kind]
+    done = explained(*words)
+    assert done.returncode == 2
+    assert done.stderr
+
+
+def test_a_line_of_ten_megabytes_is_read_in_pieces(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.log"
+    huge.write_text("x" * 10_000_000 + "\n" + BROKEN)
+    assert [d["id"] for d in findings(str(huge))] == ["gpu-out-of-memory"]
