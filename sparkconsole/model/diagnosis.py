@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -99,3 +99,32 @@ def _order(one: Diagnosis) -> tuple[int, int, float, int]:
 def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
     """The root cause; None: nothing is wrong."""
     return next((d for d in ranked(found) if d.severity is Weight.ERROR), None)
+
+
+_GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!", Weight.INFO: "·"}
+
+
+def told(found: tuple[Diagnosis, ...]) -> Iterator[str]:
+    """For people: the worst first, each with its line; what only follows is told in one sentence."""
+    follows = [d for d in found if d.kind is Kind.CONSEQUENCE and d.severity is Weight.INFO]
+    for one in (d for d in found if d not in follows):
+        yield _paragraph(one)
+    if follows:
+        yield "What follows from it: " + "; ".join(dict.fromkeys(_where(d) + d.text for d in follows))
+    if not found:
+        yield "✔ nothing in it says that something is wrong"
+
+
+def _paragraph(one: Diagnosis) -> str:
+    times = f" ({one.count} times)" if one.count > 1 else ""
+    lines = [f"{_GLYPHS[one.severity]} {_where(one)}{one.text}{times}", f"    why     {one.why}"]
+    lines += [f"    do      {one.remedy}"] if one.remedy else []
+    number = f" {one.number:<6}" if one.number else " " * 7
+    lines += [f"    line{number} {one.line}"] if one.line else []
+    return "\n".join(lines)
+
+
+def _where(one: Diagnosis) -> str:
+    place = [one.node] if one.node else []
+    place += [f"rank {one.rank}"] if one.rank is not None else []
+    return f"{', '.join(place)}: " if place else ""

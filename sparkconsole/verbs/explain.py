@@ -14,14 +14,13 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight, ranked
+from sparkconsole.model.diagnosis import Diagnosis, Weight, ranked, told
 from sparkconsole.parse.explain import read
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
 
 LONGEST = 65_536
 """Characters of a line that are read at once; the rest of a longer one is another line."""
-_GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!", Weight.INFO: "·"}
 
 
 @verb("explain")
@@ -41,7 +40,7 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     found = ranked([d for name in file for d in await asyncio.to_thread(_read, name, len(file) > 1)])
     return Answer(
         {"findings": [d.as_data() for d in found]},
-        tuple(_told(found)),
+        tuple(told(found)),
         int(any(d.severity is Weight.ERROR for d in found)),
     )
 
@@ -95,29 +94,3 @@ class _Joined(io.RawIOBase):
         buffer[:count] = piece[:count]
         self._head = piece[count:]
         return count
-
-
-def _told(found: tuple[Diagnosis, ...]) -> Iterator[str]:
-    """The worst first, each with its line; what only follows is told in one sentence."""
-    follows = [d for d in found if d.kind is Kind.CONSEQUENCE and d.severity is Weight.INFO]
-    for one in (d for d in found if d not in follows):
-        yield _paragraph(one)
-    if follows:
-        yield "What follows from it: " + "; ".join(dict.fromkeys(_where(d) + d.text for d in follows))
-    if not found:
-        yield "✔ nothing in it says that something is wrong"
-
-
-def _paragraph(one: Diagnosis) -> str:
-    times = f" ({one.count} times)" if one.count > 1 else ""
-    lines = [f"{_GLYPHS[one.severity]} {_where(one)}{one.text}{times}", f"    why     {one.why}"]
-    lines += [f"    do      {one.remedy}"] if one.remedy else []
-    number = f" {one.number:<6}" if one.number else " " * 7
-    lines += [f"    line{number} {one.line}"] if one.line else []
-    return "\n".join(lines)
-
-
-def _where(one: Diagnosis) -> str:
-    place = [one.node] if one.node else []
-    place += [f"rank {one.rank}"] if one.rank is not None else []
-    return f"{', '.join(place)}: " if place else ""

@@ -11,12 +11,14 @@ from cyclopts import Parameter
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.diagnosis import told
 from sparkconsole.model.export import export_script, verb_line
 from sparkconsole.model.job import Job, JobKind, JobState, Run, RunState
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepBegan, StepEnded
 from sparkconsole.model.text import hours
 from sparkconsole.model.tier import Tier
+from sparkconsole.parse.explain import explain
 from sparkconsole.verbs import registry
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
@@ -46,7 +48,7 @@ async def list_(session: Here, *, limit: int = 20) -> Answer:
 
 @verb("runs show")
 async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] = False) -> Answer:
-    """One run: its words, plan, jobs and result.
+    """One run: its words, plan, jobs and result; of a failed one also what its output says went wrong.
 
     Parameters
     ----------
@@ -63,6 +65,10 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] 
     if run.jobs:
         rows = [(job.node, job.kind, job.id) for job in run.jobs]
         parts.append(Sheet.of(("node", "kind", "job"), rows, title="jobs"))
+    if run.state is RunState.FAILED:
+        found = explain(session.journal.output(run).splitlines())
+        data["findings"] = [d.as_data() for d in found]
+        parts += told(found) if found else ()
     if output:
         data["output"] = session.journal.output(run)
         parts.append(data["output"].rstrip("\n"))

@@ -126,6 +126,16 @@ async def test_a_run_is_shown_with_plan_result_and_output(tmp_path: Path) -> Non
     assert "output" not in (await runs.show(session, run.id)).data
 
 
+async def test_a_failed_run_says_what_its_output_shows(tmp_path: Path) -> None:
+    session = session_with(tmp_path)
+    run = session.journal.begin(("serve", "tiny"), "lab", {})
+    session.journal.append_output(run, "(EngineCore pid=7) ERROR 11-23 07:22:58 [x.py:9] CUDA out of memory.")
+    session.journal.end(run, RunState.FAILED, 1)
+    answer = await runs.show(session, run.id)
+    assert [d["id"] for d in answer.data["findings"]] == ["gpu-out-of-memory"]
+    assert "unified memory" in str(answer.parts)
+
+
 @pytest.mark.parametrize(
     "words",
     [

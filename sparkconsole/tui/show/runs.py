@@ -235,9 +235,13 @@ def page(
     whole: bool = False,
     parts: Sequence[Sheet | str] = (),
     width: int = 80,
+    why: Sequence[str] = (),
 ) -> list[Text]:
-    """Words, error, plan with its exact commands, result."""
+    """Words, error, why it failed as its output says, plan with its exact commands, result."""
     lines = brief(line, width)
+    if why:
+        lines += [Text(), Text("what its output says", "bold $title")]
+    lines += [Text(x) for said in why for part in said.split("\n") for x in folded(part, width)]
     if plan.steps or plan.notes:
         lines += [Text(), Text("plan", "bold $title"), *plan_text(plan, whole=whole, marks=marks).split("\n")]
     found = [part for part in parts if part]

@@ -12,10 +12,13 @@ from textual.containers import VerticalScroll
 
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.run_list import RunList
-from sparkconsole.model.job import Run
+from sparkconsole.model.diagnosis import Diagnosis
+from sparkconsole.model.diagnosis import told as say
+from sparkconsole.model.job import Run, RunState
 from sparkconsole.model.log_line import log_line
 from sparkconsole.model.run_line import RunLine, run_line
 from sparkconsole.model.text import printable
+from sparkconsole.parse.explain import explain
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import runs as show
 from sparkconsole.tui.view import View
@@ -56,6 +59,7 @@ class RunView(RunDeeds, View):
         self._read = self._whole = False
         self._ring: LineRing[Any] = task.output if task else LineRing()
         self._lines: list[str] = []
+        self._found: tuple[Diagnosis, ...] = ()
         self._drawn: tuple[Any, ...] = ()
 
     def compose_body(self) -> ComposeResult:
@@ -95,6 +99,7 @@ class RunView(RunDeeds, View):
         self._run = await asyncio.to_thread(self._runs.run, self._run_id)
         if self._deed is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
+            self._found = await asyncio.to_thread(explain, self._lines)
             for line in self._lines:
                 self._ring.append(log_line(line))
         self.refresh_now()
@@ -120,7 +125,11 @@ class RunView(RunDeeds, View):
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
         if plan is not None:
-            told.tell(show.page(line, plan, marks, outcome, whole=self._whole, parts=parts, width=width))
+            why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+            lines = show.page(
+                line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
+            )
+            told.tell(lines)
         else:
             told.tell(show.brief(line, width))
         kept = "" if len(self._ring) else "nothing was printed"
