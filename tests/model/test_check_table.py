@@ -294,7 +294,8 @@ def test_a_healthy_pair_idle_or_serving_has_nothing_wrong_and_every_check_spoke(
     busy = {"memory": Memory(128 * GB, 12 * GB, 16 * GB, 16 * GB), "listening": frozenset({22, 6379, 8888})}
     serving = Case("", look(1, **RUNS, **busy), look(2, **RUNS, **busy), {"members": MEMBERS})
     solo = Case("", look(1, container=found(labels=SOLO)), look(2))
-    for case in (idle, serving, solo):
+    bare = look(1, gpu_processes=(GpuProcess(7, "VLLM::EngineCore", GB),), listening=frozenset({8000}))
+    for case in (idle, serving, solo, Case("", bare)):
         assert [f for f in case.findings() if f.severity is not Severity.OK] == []
     elsewhere = {"reach", "route", "mtu path"}
     silent = {"versions", "kernel log", *elsewhere}

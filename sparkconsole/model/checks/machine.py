@@ -19,6 +19,7 @@ FREEZE_LINE = 4 << 30
 """Bytes available below which GB10 machines were seen to freeze."""
 SWAPPED = 1 << 30
 MOST_SKEW_S = 2.0
+API_PORTS = {8000, 8888}
 NTP = "sudo timedatectl set-ntp true"
 
 
@@ -108,8 +109,8 @@ def memory(_: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 
 def orphans(_: Examined, node: str, look: Look) -> Iterator[Finding]:
-    """An engine whose server is gone keeps its memory."""
-    if look.site is None or look.site.running:
+    """An engine whose server is gone keeps its memory. One that is served without a container answers."""
+    if look.site is None or look.site.running or look.facts.listening & API_PORTS:
         return
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
     others = [
