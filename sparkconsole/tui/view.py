@@ -16,7 +16,7 @@ from sparkconsole.tui.prompt import Prompt
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
 
-LET_GO_S = 30.0
+LET_GO_S = 10.0
 
 
 class View(Screen[None]):
