@@ -333,7 +333,8 @@ class ServeView(View):
         try:
             words = self.form.words()
         except WrongUsage as error:
-            self.notify(printable(error.cause), severity="warning", markup=False)
+            told = f"{printable(error.cause)}: ↑ ↓ walk through what is there"
+            self.notify(told, severity="warning", markup=False)
             self.query_one("FormLine Input").focus()
             return
         self.remove_class("-editing")
