@@ -14,10 +14,12 @@ from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.image import full_name, slug
+from sparkconsole.model.image_way import choose_way, missing_bytes
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.text import size
 from sparkconsole.remote import jobs as remote_jobs
+from sparkconsole.remote.missing_layers import MissingLayers, layer_sizes
 from sparkconsole.remote.transfer import FULL_STREAM, Transfer, site
 
 
@@ -35,11 +37,20 @@ class Delivery:
     job: Job | None = None
     bytes_total: int | None = None
     """None: the image is not built yet."""
+    transfer: Transfer = FULL_STREAM
+    """How the image travels to it."""
+    why: str = ""
+    """Why the whole image is sent; empty when it is not, or nobody asked for less."""
 
     @property
     def to_send(self) -> bool:
         """Something has to be done for it."""
         return not self.same and self.problem is None
+
+    @property
+    def sends_whole(self) -> bool:
+        """All of the image is sent from the start."""
+        return self.to_send and self.transfer is FULL_STREAM
 
 
 async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
@@ -131,19 +142,34 @@ async def survey(
     nodes: Sequence[Node],
     sender: str,
     *,
-    transfer: Transfer = FULL_STREAM,
+    whole: bool = False,
 ) -> tuple[Delivery, ...]:
     """Looks at every receiver side by side; one that cannot be used carries its problem and stops no other.
 
-    `image` None: it is yet to be built, so that sizes and sameness are looked at later.
+    `image` None: it is yet to be built, so that sizes and sameness are looked at later. `whole`: all of it
+    is sent, whatever a receiver has.
     """
-    links = await _fabric_of(fleet, sender) if nodes else Fabric()
-    looks = (_survey_one(fleet, tag, image, node, links, transfer=transfer) for node in nodes)
+    if not nodes:
+        return ()
+    links = await _fabric_of(fleet, sender)
+    driver = "" if whole else (await site(await fleet.shell(sender))).driver
+    source = _Source(sender, links, driver, whole)
+    looks = (_survey_one(fleet, tag, image, node, source) for node in nodes)
     return tuple(await asyncio.gather(*looks))
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The sender's side of a survey."""
+
+    name: str
+    links: Fabric
+    driver: str
+    whole: bool
+
+
 async def _survey_one(
-    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, links: Fabric, *, transfer: Transfer
+    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, source: _Source
 ) -> Delivery:
     from sparkconsole.remote.docker import images
 
@@ -152,14 +178,36 @@ async def _survey_one(
         present = await images(await fleet.shell(node.name))
         if image and any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in present):
             return Delivery(node, receiver, same=True)
-        receiver, seen, warning = await _receiver(fleet, node, links)
+        receiver, seen, warning = await _receiver(fleet, node, source.links)
         if image is None:
             return Delivery(node, receiver, warning=warning)
-        _require_room(node.name, seen, loading_needs(image.size_bytes), f"to load {tag}")
-        return Delivery(node, receiver, warning=warning, bytes_total=transfer.bytes_to_send(image, present))
+        transfer, why = await _way(fleet, image, present, source, seen)
+        amount = transfer.bytes_to_send(image, present)
+        _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
+        found = Delivery(node, receiver, warning=warning, bytes_total=amount)
+        return replace(found, transfer=transfer, why=why)
     except SparkError as error:
         error.node = error.node or node.name
         return Delivery(node, receiver, problem=error)
+
+
+async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:
+    """How the sender reaches the node, and a warning (or "") when that is not the fast link."""
+    receiver, _, warning = await _receiver(fleet, node, await _fabric_of(fleet, sender))
+    return receiver, warning
+
+
+async def _way(
+    fleet: Fleet, image: ImageIdentity, present: Sequence[ImageIdentity], source: _Source, seen: CopySite
+) -> tuple[Transfer, str]:
+    """The transfer to a receiver, and why it is the whole image when that was not asked for."""
+    if source.whole:
+        return FULL_STREAM, ""
+    chosen = choose_way(image, present, source.driver, seen.driver)
+    if not chosen.partial:
+        return FULL_STREAM, chosen.why
+    history = await layer_sizes(await fleet.shell(source.name), image.id)
+    return MissingLayers(image, chosen, missing_bytes(chosen, history)), ""
 
 
 async def _receiver(fleet: Fleet, node: Node, links: Fabric) -> tuple[Receiver, CopySite, str]:
@@ -194,9 +242,7 @@ async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
     return (await node_facts(await fleet.shell(name))).fabric
 
 
-def with_job(
-    delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None, transfer: Transfer
-) -> Delivery:
+def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None) -> Delivery:
     """The delivery with the job that carries it out, where something is to be sent."""
     if not delivery.to_send:
         return delivery
@@ -205,7 +251,7 @@ def with_job(
         id=f"copy-{slug(tag)}-{secrets.token_hex(4)}",
         node=sender,
         kind=JobKind.COPY,
-        argv=transfer.argv(tag, receiver),
+        argv=delivery.transfer.argv(tag, receiver),
         details={
             "tag": tag,
             "host": receiver.name,
@@ -227,7 +273,7 @@ def renewed(planned: Delivery, now: Delivery) -> Delivery:
     return replace(now, receiver=planned.receiver, job=planned.job.model_copy(update={"details": details}))
 
 
-def delivery_steps(delivery: Delivery, transfer: Transfer, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """The files that the copy needs go into its folder on the sender, then it runs there."""
     job = delivery.job
     if job is None:
@@ -245,7 +291,7 @@ def delivery_steps(delivery: Delivery, transfer: Transfer, needs: tuple[str, ...
             needs=needs,
             undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
         )
-        for name, text in transfer.files(delivery.receiver).items()
+        for name, text in delivery.transfer.files(delivery.receiver).items()
     )
     amount = (
         f"about {size(delivery.bytes_total)}"
@@ -255,7 +301,8 @@ def delivery_steps(delivery: Delivery, transfer: Transfer, needs: tuple[str, ...
     copy = Step(
         id=f"copy-{host}",
         node=job.node,
-        sentence=f"copy {job.details['tag']} to {delivery.receiver.target} ({transfer.sentence}, {amount})",
+        sentence=f"copy {job.details['tag']} to {delivery.receiver.target} "
+        f"({delivery.transfer.sentence}, {amount})",
         argv=job.argv,
         needs=tuple(s.id for s in files) or needs,
         job=job,
@@ -284,6 +331,7 @@ def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
     notes = [f"{d.receiver.name} has the same content already" for d in deliveries if d.same]
     notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
     notes += [f"warning: {d.warning}" for d in deliveries if d.warning and d.to_send]
+    notes += [f"{d.receiver.name} gets the whole image: {d.why}" for d in deliveries if d.why and d.to_send]
     if any(d.to_send for d in deliveries):
         notes.append(
             f"after each copy: platform, layers and configuration of {tag} are compared, "
@@ -292,11 +340,9 @@ def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def copy_plan(
-    deliveries: Sequence[Delivery], tag: str, sender: str, transfer: Transfer = FULL_STREAM
-) -> Plan:
+def copy_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
     """The copies by detached jobs on the sender."""
-    steps = tuple(step for d in deliveries for step in delivery_steps(d, transfer))
+    steps = tuple(step for d in deliveries for step in delivery_steps(d))
     return Plan(f"Copy {tag} from {sender}", steps, notes=copy_notes(deliveries, tag))
 
 

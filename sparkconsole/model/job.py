@@ -16,6 +16,8 @@ class JobKind(StrEnum):
     COPY = "copy"
     SERVE = "serve"
     BENCH = "bench"
+    MODEL_COPY = "model-copy"
+    DOWNLOAD = "download"
 
 
 class Job(BaseModel):

@@ -1,0 +1,135 @@
+"""The files of a model on a node, what one node lacks of another's, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparkconsole.model.text import size
+
+_NAMED = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+MARGIN_BYTES = 256 * 1000 * 1000
+"""What must stay free on the receiver's disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a node has of a model; paths are relative to `root`."""
+
+    root: str = ""
+    home: str = ""
+    free: int = 0
+    writable: bool = True
+    there: str = ""
+    """The folder that decides about `writable`, and whose `owner` is said."""
+    owner: str = ""
+    user: str = ""
+    revision: str = ""
+    refs: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)
+    """Of the revision: sizes."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Of the revision: where they lead."""
+    dangling: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Weight files that the index names."""
+    partial: Mapping[str, int] = field(default_factory=dict)
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """All files of the model, of whatever revision."""
+    tied: Mapping[str, str] = field(default_factory=dict)
+    """All its links."""
+    unreadable: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """Of every file, where they were asked for."""
+    error: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        """All files of the revision."""
+        return sum(self.files.values())
+
+    @property
+    def present(self) -> bool:
+        """There is anything of it."""
+        return bool(self.files or self.links or self.partial or self.dangling)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Files whose content is not what their name says."""
+        return tuple(p for p, h in self.hashes.items() if (wanted := named_hash(p)) and h != wanted)
+
+    @property
+    def why_incomplete(self) -> str:
+        """What is wrong with the revision, with names; empty when it looks whole."""
+        if self.error:
+            return self.error
+        told = (
+            (not self.files, "nothing of it"),
+            (self.dangling, f"{_some(self.dangling)} lead to nothing"),
+            (self.missing, f"{_some(self.missing)} missing"),
+            (self.unreadable, f"{_some(self.unreadable)} may not be read by {self.user}"),
+            (self.damaged, f"{_some(self.damaged)} damaged"),
+        )
+        return "; ".join(text for wrong, text in told if wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What has to go to a receiver so that it has what the sender has."""
+
+    files: Mapping[str, int] = field(default_factory=dict)
+    again: frozenset[str] = frozenset()
+    """Files that are there and wrong."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    arrived: int = 0
+    """Bytes of these files that an interrupted copy left there."""
+
+    @property
+    def size_bytes(self) -> int:
+        """All of it."""
+        return sum(self.files.values())
+
+    @property
+    def empty(self) -> bool:
+        """Nothing has to go."""
+        return not (self.files or self.links or self.texts)
+
+    @property
+    def words(self) -> str:
+        """In a few words."""
+        told = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {size(self.size_bytes)}"
+        told += f", {len(self.again)} of them because damaged" if self.again else ""
+        return told + (f", {size(self.arrived)} there already" if self.arrived else "")
+
+
+def named_hash(path: str) -> str:
+    """The hash that a blob's name says: SHA-256, or git's SHA-1; empty for other names."""
+    name = path.rpartition("/")[2]
+    return name if _NAMED.fullmatch(name) else ""
+
+
+def shipment(source: Holding, target: Holding) -> Shipment:
+    """What the target lacks of the source's revision."""
+    again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
+    files = {p: n for p, n in source.files.items() if target.beside.get(p) != n or p in again}
+    left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
+    return Shipment(
+        files,
+        again,
+        {p: to for p, to in source.links.items() if target.tied.get(p) != to},
+        {p: text for p, text in source.refs.items() if target.refs.get(p) != text},
+        sum(left),
+    )
+
+
+def _wrong(path: str, source: Holding, target: Holding) -> bool:
+    found = target.hashes.get(path)
+    wanted = named_hash(path) or source.hashes.get(path)
+    return found is not None and bool(wanted) and found != wanted
+
+
+def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    short = [name.rpartition("/")[2] for name in names]
+    return ", ".join(short[:3]) + (f" and {len(short) - 3} more" if len(short) > 3 else "")

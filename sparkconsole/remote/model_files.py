@@ -1,0 +1,60 @@
+"""Runs the model program on a node: looks, and the commands of the jobs that move models."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.copying import Receiver, ssh_argv
+from sparkconsole.model.model_files import Holding, Shipment
+from sparkconsole.parse.model_files import parse_holding
+from sparkconsole.remote.model_program.__main__ import text
+from sparkconsole.remote.shell import Shell
+
+FOLDER = Path(__file__).parent / "model_program"
+"""What a job is given; `python3 programs` runs it."""
+SEND = ("python3", "programs", "send", "manifest")
+LOOK_S, HASH_S = 120.0, 7200.0
+
+
+@cache
+def program() -> bytes:
+    """The whole program as one text."""
+    return text(str(FOLDER)).encode()
+
+
+def look_argv(model: str, revision: str = "", *, hashing: bool = False) -> tuple[str, ...]:
+    """The command that reads the program from standard input."""
+    return ("python3", "-", "model", "look", model, revision, "hash" if hashing else "-")
+
+
+async def holding(shell: Shell, model: str, revision: str = "", *, hashing: bool = False) -> Holding:
+    """What the node has of the model; with `hashing` every file is read. SparkError when it cannot say."""
+    limit = HASH_S if hashing else LOOK_S
+    done = await shell.run(look_argv(model, revision, hashing=hashing), stdin=program(), timeout=limit)
+    if done.status == 127:
+        raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
+    found = parse_holding(done.checked().text)
+    if found.error:
+        hint = "the cache's owner is shown by: sparkconsole doctor"
+        raise SparkError(f"the model's files cannot be read: {found.error}", hint=hint, node=shell.node)
+    return found
+
+
+def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipment, streams: int) -> str:
+    """What is sent, a line of JSON each: how the receiver is reached, files, links, names of the revision."""
+    head = {"ssh": ssh_argv(receiver), "root": source.root, "to": target.root, "streams": streams}
+    files = (
+        {"file": path, "size": count, **({"again": True} if path in what.again else {})}
+        for path, count in what.files.items()
+    )
+    links = ({"path": path, "link": to} for path, to in what.links.items())
+    texts = ({"path": path, "text": words} for path, words in what.texts.items())
+    return "".join(f"{json.dumps(row)}\n" for row in (head, *files, *links, *texts))
+
+
+def download_argv(model: str, revision: str, endpoint: str, streams: int) -> tuple[str, ...]:
+    """The job that downloads."""
+    return ("python3", "programs", "download", model, revision, endpoint, str(streams))

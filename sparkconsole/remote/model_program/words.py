@@ -1,0 +1,27 @@
+"""The words of the program: `look MODEL REVISION hash|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from sparkconsole.remote.model_program.downloading import download
+from sparkconsole.remote.model_program.hashes import STOP, say
+from sparkconsole.remote.model_program.looking import look
+from sparkconsole.remote.model_program.receiving import receive
+from sparkconsole.remote.model_program.sending import send
+
+
+def main(words: list[str]) -> int:
+    """Does what the words say; an exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    if words[0] == "look":
+        try:
+            say(**look(words[1], words[2], words[3] == "hash"))
+        except OSError as error:
+            say(error="%s: %s" % (error.filename, error.strerror))  # noqa: UP031
+        return 0
+    if words[0] == "receive":
+        receive(sys.stdin.buffer, words[1].rstrip("/"))
+        return 0
+    return download(words[1:]) if words[0] == "download" else send(words[1])
