@@ -25,7 +25,7 @@ from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, Remark, Report
 from sparkconsole.model.text import hours, printable, size
 from sparkconsole.parse.byte_progress import ByteProgress, CopyLog
-from sparkconsole.remote.transfer import FULL_STREAM, Transfer, relay, usable
+from sparkconsole.remote.transfer import relay, usable
 
 COPIED, SAME, FAILED, UNKNOWN = "copied", "already there", "failed", "unknown"
 """How a copy to one host ended."""
@@ -63,13 +63,17 @@ class _Watch:
     log: CopyLog = field(default_factory=CopyLog)
 
     async def to_the_end(self) -> None:
-        registering = False
+        registering, fell_back = False, False
+        host = str(self.job.details["host"])
         async for line in follow_job(self.fleet, self.job):
             if progress := self.log.feed(printable(line)):
                 self._tell(progress)
+            if self.log.fallback and not fell_back:
+                registering, fell_back = False, True
+                why = f"the missing layers alone could not be sent ({self.log.fallback})"
+                self.report(Remark(f"{why}; {host} gets the whole image", host))
             if self.log.all_sent and not registering:
                 registering = True
-                host = str(self.job.details["host"])
                 self.report(Remark(f"all bytes sent; the engine of {host} registers the layers", host))
 
     def _tell(self, progress: ByteProgress) -> None:
@@ -95,10 +99,9 @@ async def send_all(
     report: Report,
     *,
     parallel: bool,
-    transfer: Transfer = FULL_STREAM,
 ) -> tuple[Result, ...]:
     """Every delivery by a detached job; Unreachable, after all were tried, when the sender is lost."""
-    return await _each((partial(_send_one, fleet, d, report, transfer) for d in deliveries), parallel)
+    return await _each((partial(_send_one, fleet, d, report) for d in deliveries), parallel)
 
 
 async def relay_all(
@@ -124,11 +127,11 @@ async def _each(sends: Iterable[Callable[[], Awaitable[Result]]], parallel: bool
     return tuple(end for end in ended if isinstance(end, Result))
 
 
-async def _send_one(fleet: Fleet, delivery: Delivery, report: Report, transfer: Transfer) -> Result:
+async def _send_one(fleet: Fleet, delivery: Delivery, report: Report) -> Result:
     job, host = delivery.job, delivery.receiver.name
     if job is None:
         return untouched(delivery)
-    plan = Plan(f"copy to {host}", delivery_steps(delivery, transfer))
+    plan = Plan(f"copy to {host}", delivery_steps(delivery))
     started = await carry_out(fleet, plan, report)
     if not started.ok:
         return Result(host, FAILED, detail=started.failures()[0].detail, exit_code=1)
@@ -189,7 +192,7 @@ async def _verified(fleet: Fleet, job: Job, log: CopyLog, *, never_started: bool
     except SparkError as error:
         cause = f"the sender knows no such copy, and {error.cause}" if never_started else error.cause
         return Result(host, FAILED, sent, took, cause, 1)
-    return Result(host, COPIED, sent, took)
+    return Result(host, COPIED, sent, took, log.fallback and f"the whole image was sent: {log.fallback}")
 
 
 async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:

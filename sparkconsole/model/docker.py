@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ class ImageIdentity:
         """Twelve characters that name the content, the same on every node."""
         told = "\n".join((self.platform, self.config_digest, *self.layers))
         return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+    def as_data(self) -> dict[str, Any]:
+        """The image as JSON gives it; of the labels only ours."""
+        return {
+            "content": self.short,
+            "id": self.id,
+            "platform": self.platform,
+            "size_bytes": self.size_bytes,
+            "created": self.created,
+            "labels": {k: v for k, v in self.labels.items() if k.startswith("org.sparkconsole.")},
+        }
 
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:

@@ -180,3 +180,14 @@ def compare_commit(wanted: str, built: str) -> CommitCheck:
         return CommitCheck.UNKNOWN
     same = wanted.startswith(built) or built.startswith(wanted)
     return CommitCheck.EQUAL if same else CommitCheck.DIFFERENT
+
+
+def age(created: str, now: datetime) -> str:
+    """How old an image is, for people."""
+    try:
+        days = (now - datetime.fromisoformat(created)).total_seconds() / 86400
+    except (ValueError, TypeError):
+        return "age unknown"
+    if days > 365 * 20:  # engines write 0001 or 1970 for images without a date
+        return "no date"
+    return f"{days:.0f} d" if days >= 1 else f"{max(0, days * 24):.0f} h"

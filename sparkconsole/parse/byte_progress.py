@@ -56,6 +56,8 @@ class CopyLog:
         self.ends: Mapping[str, int | None] | None = None
         self.all_sent = False
         """The stream is over; what follows is the receiver's own work (more than half of the time)."""
+        self.fallback = ""
+        """Why a copy of the missing layers went on as a copy of the whole image; empty: it did not."""
         self.said: dict[str, list[str]] = {"save": [], "load": []}
 
     def feed(self, line: str) -> ByteProgress | None:
@@ -66,6 +68,8 @@ class CopyLog:
         self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
         self.ends = stage_ends(line) or self.ends
         who, sign, words = line.partition(": ")
+        if who == "fell back":
+            self.fallback, self.all_sent = words.strip() or "no reason was given", False
         if sign and who in self.said:
             self.said[who].append(words.strip())
         return None

@@ -24,8 +24,9 @@ class Transfer(Protocol):
     `copy ended: save=N stream=N load=N`; parse/byte_progress.py reads it.
     """
 
-    sentence: str
-    """What it does, for the plan."""
+    @property
+    def sentence(self) -> str:
+        """What it does, for the plan."""
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """How much will travel, given what the receiver has; an estimate to within some percent."""

@@ -16,13 +16,12 @@ from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image import BuildSpec, full_name, host_list, image_tag, key_values
+from sparkconsole.model.image import BuildSpec, age, full_name, host_list, image_tag, key_values
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.text import hours, size
 from sparkconsole.model.tier import Tier
-from sparkconsole.remote.transfer import FULL_STREAM
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -160,9 +159,9 @@ async def _build_deed(
         job = building.build_job(fleet, spec, seen, full_log=full_log)
         plan = building.build_plan(spec, seen, job, folder)
     found = await copying.survey(fleet, spec.tag, None, receivers, node)
-    ways = tuple(copying.with_job(d, spec.tag, node, None, FULL_STREAM) for d in found)
+    ways = tuple(copying.with_job(d, spec.tag, node, None) for d in found)
     after = ("build",) if running is None else ()
-    copies = tuple(step for d in ways for step in copying.delivery_steps(d, FULL_STREAM, after))
+    copies = tuple(step for d in ways for step in copying.delivery_steps(d, after))
     shown = replace(
         plan, steps=(*plan.steps, *copies), notes=(*plan.notes, *copying.copy_notes(ways, spec.tag))
     )
@@ -191,7 +190,7 @@ async def _copy_built(
     tag, node = str(built.data["tag"]), str(built.data["node"])
     image = await copying.find_image(fleet, node, tag)
     await copying.require_room_to_save(fleet, node, image)
-    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
+    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node, whole=True)
     fresh = {d.node.name: d for d in now}
     todo = tuple(copying.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
@@ -219,6 +218,7 @@ async def copy(
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     parallel: Annotated[bool, Parameter(negative="--serial")] = False,
     through_console: Annotated[bool, Flag] = False,
+    missing_only: Annotated[bool, Flag] = False,
 ) -> Answer | Deed:
     """Copy the image from one node to others over the fast link.
 
@@ -237,6 +237,8 @@ async def copy(
         All hosts at the same time, instead of one after the other.
     through_console
         Send it through this machine, when the sender may not log in at the receiver; slower.
+    missing_only
+        Send only the layers that a host lacks, between overlay2 stores; new, so not yet the default.
     """
     hosts = host_list(to) if to is not None else ("all",)
     if not hosts:
@@ -246,7 +248,17 @@ async def copy(
     except ValueError as error:
         raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
     sender = _node(session, from_)
-    return await _copy_deed(session, name, sender, hosts, parallel=parallel, through_console=through_console)
+    if missing_only and through_console:
+        raise WrongUsage("--missing-only cannot go through this machine", hint="leave one of them out")
+    return await _copy_deed(
+        session,
+        name,
+        sender,
+        hosts,
+        parallel=parallel,
+        through_console=through_console,
+        whole=not missing_only,
+    )
 
 
 async def _copy_deed(
@@ -257,19 +269,21 @@ async def _copy_deed(
     *,
     parallel: bool,
     through_console: bool = False,
+    whole: bool = True,
 ) -> Answer | Deed:
     fleet = session.fleet
     nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
     image = await copying.find_image(fleet, sender, tag)
-    found = await copying.survey(fleet, tag, image, nodes, sender)
+    found = await copying.survey(fleet, tag, image, nodes, sender, whole=whole)
     if len(found) == 1 and found[0].problem is not None:
         raise found[0].problem
     if not any(d.to_send for d in found):
         return delivering.answer_of([delivering.untouched(d) for d in found])
-    await copying.require_room_to_save(fleet, sender, image)
+    if any(d.sends_whole for d in found):
+        await copying.require_room_to_save(fleet, sender, image)
     if through_console:
         return _relay_deed(session, tag, sender, found, parallel)
-    ways = tuple(copying.with_job(d, tag, sender, image, FULL_STREAM) for d in found)
+    ways = tuple(copying.with_job(d, tag, sender, image) for d in found)
 
     async def carry(report: Report) -> Answer:
         began = fleet.clock.monotonic()
@@ -317,7 +331,7 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     ]
     data = {
         "images": {
-            name: {node: _image_data(found[name]) for node, found in have.items() if name in found}
+            name: {node: found[name].as_data() for node, found in have.items() if name in found}
             for name in tags
         },
         "verdicts": {name: _verdict(name, have, errors) for name in tags},
@@ -336,17 +350,7 @@ def _cell(found: Mapping[str, ImageIdentity] | None, name: str, now: datetime) -
     if found is None:
         return "unknown"
     image = found.get(name)
-    return f"{image.short} {size(image.size_bytes)} {_age(image.created, now)}" if image else None
-
-
-def _age(created: str, now: datetime) -> str:
-    try:
-        days = (now - datetime.fromisoformat(created)).total_seconds() / 86400
-    except (ValueError, TypeError):
-        return "age unknown"
-    if days > 365 * 20:  # engines write 0001 or 1970 for images without a date
-        return "no date"
-    return f"{days:.0f} d" if days >= 1 else f"{max(0, days * 24):.0f} h"
+    return f"{image.short} {size(image.size_bytes)} {age(image.created, now)}" if image else None
 
 
 def _verdict(
@@ -359,17 +363,6 @@ def _verdict(
     if missing:
         return f"missing on {', '.join(missing)}"
     return f"same, {', '.join(errors)} unknown" if errors else "same"
-
-
-def _image_data(image: ImageIdentity) -> dict[str, Any]:
-    return {
-        "content": image.short,
-        "id": image.id,
-        "platform": image.platform,
-        "size_bytes": image.size_bytes,
-        "created": image.created,
-        "labels": {k: v for k, v in image.labels.items() if k.startswith("org.sparkconsole.")},
-    }
 
 
 @follower(JobKind.BUILD)

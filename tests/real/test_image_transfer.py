@@ -1,0 +1,137 @@
+"""Copies between real engines: only what is missing travels, whatever breaks is told, and nothing stays."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.real.conftest import CACHE, RECIPE, Operator, assert_nothing_left
+from tests.testbed.testbed import Testbed, until
+
+BASE, TAG, MIB = "layers-base:1", "layers-test:1", 1 << 20
+
+
+@pytest.fixture(scope="module")
+def base(bed: Testbed) -> Iterator[str]:
+    """The same base on both nodes, with a python3 in it, as the vLLM image has."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(
+        (str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), capture_output=True, timeout=900, check=False
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    bed.exec(1, "docker", "import", "-", BASE, stdin=(CACHE / "base.tar").read_bytes())
+    saved = "docker save -o /tmp/base.tar " + BASE
+    bed.exec(1, "sh", "-c", saved)
+    bed.exec(2, "docker", "load", stdin=_file(bed, 1, "/tmp/base.tar"))
+    bed.exec(1, "rm", "/tmp/base.tar")
+    yield BASE
+    for index in (1, 2):
+        bed.exec(index, "docker", "rmi", "-f", BASE, TAG, check=False)
+
+
+@pytest.fixture
+def rebuilt(bed: Testbed, base: str) -> int:
+    """A new image on node 1: the base and a layer of random bytes; how many."""
+    bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
+    return _add_layer(bed, base, 24)
+
+
+def _file(bed: Testbed, index: int, path: str) -> bytes:
+    return subprocess.run(
+        ("cat", f"/proc/{bed.pid(index)}/root{path}"), capture_output=True, timeout=60, check=True
+    ).stdout
+
+
+def _add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
+    names = "ln -s /new /link; mkdir -p '/a b/ü'; echo x >'/a b/ü/y'"
+    make = f"{first}head -c {mebibytes * MIB} /dev/urandom >/new; {names}"
+    bed.exec(1, "docker", "run", "--network", "none", "--name", "layering", base, "sh", "-c", make)
+    bed.exec(1, "docker", "commit", "-c", "ENV LAYERS=yes", "layering", TAG)
+    bed.exec(1, "docker", "rm", "-f", "layering")
+    return mebibytes * MIB
+
+
+def _copy(operator: Operator) -> dict[str, Any]:
+    done = operator.run(
+        "--yes", "--json", "image", "copy", TAG, "--to", "spark2", "--missing-only", timeout=300
+    )
+    assert done.stdout.strip(), done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {**answer, "exit": done.returncode}
+
+
+def _layers(bed: Testbed, index: int) -> str:
+    return bed.exec(index, "docker", "image", "inspect", "--format", "{{json .RootFS.Layers}} {{.Id}}", TAG)
+
+
+def _host(answer: dict[str, Any]) -> dict[str, Any]:
+    found = answer.get("hosts") or answer.get("data", {}).get("hosts")
+    assert found, answer
+    first: dict[str, Any] = found[0]
+    return first
+
+
+def _clean(bed: Testbed) -> None:
+    assert_nothing_left(bed)
+    for index in (1, 2):
+        assert bed.processes(index, r"docker (save|load|run)|read_layers") == []
+
+
+def test_only_the_new_layer_travels(bed: Testbed, operator: Operator, rebuilt: int) -> None:
+    plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2", "--missing-only")
+    assert "1 of 2 layers" in plan.stdout + plan.stderr
+    answer = _copy(operator)
+    assert answer["exit"] == 0, answer
+    host = _host(answer)
+    assert host["state"] == "copied"
+    assert host["detail"] == ""
+    assert rebuilt <= host["bytes"] <= rebuilt * 1.02
+    assert _layers(bed, 1) == _layers(bed, 2)
+    again = _copy(operator)
+    assert (_host(again)["state"], _host(again)["bytes"]) == ("already there", 0)
+    _clean(bed)
+
+
+def test_an_image_without_python_goes_whole_and_that_is_told(
+    bed: Testbed, operator: Operator, base: str
+) -> None:
+    bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
+    size = _add_layer(bed, base, 24, first="rm -f /usr/bin/python3*; ")
+    answer = _copy(operator)
+    assert answer["exit"] == 0, answer
+    assert _host(answer)["detail"].startswith("the whole image was sent: ")
+    assert _host(answer)["bytes"] > 2 * size
+    assert _layers(bed, 1) == _layers(bed, 2)
+    _clean(bed)
+
+
+def test_a_damaged_layer_is_never_called_present(bed: Testbed, operator: Operator, rebuilt: int) -> None:
+    top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
+    bed.exec(1, "sh", "-c", f"printf X | dd of={top}/new bs=1 seek=1000000 conv=notrunc")
+    answer = _copy(operator)
+    assert answer["exit"] == 1, answer
+    assert _host(answer)["state"] == "failed"
+    assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+    _clean(bed)
+
+
+def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
+    bed: Testbed, operator: Operator, base: str, rebuilt: int
+) -> None:
+    del rebuilt
+    bed.rate(2, 40)
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2", "--missing-only")
+    until(lambda: bed.processes(1, "read_layers|docker run --rm") != [], "the copy runs", 60)
+    bed.cut(2, "fab", "fab2")
+    try:
+        assert copying.wait(120) == 1
+    finally:
+        bed.heal(2, "fab", "fab2")
+        bed.rate(2, None)
+    assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert _copy(operator)["exit"] == 0
+    _clean(bed)
