@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 _KIB = {
     "models--RedHatAI--Qwen3-VL-235B-A22B-Instruct-NVFP4": 128_000_000,
     "models--openai--gpt-oss-120b": 63_400_000,
     "models--Qwen--Qwen3-30B-A3B-Instruct-2507": 59_700_000,
     "models--meta-llama--Llama-3.1-8B-Instruct": 15_700_000,
 }
+_OTHER_KIB = 16_000_000
+_FILES, _HALF = 12, 3
 
 
-def cache_listing(number: int) -> str:
-    """As remote.models prints it; the first node has everything whole."""
+def folder_of(name: str) -> str:
+    """The model's folder in the cache."""
+    return f"models--{name.replace('/', '--')}"
+
+
+def first_models(number: int) -> dict[str, bool]:
+    """What a node starts with, and whether it is whole; the first node has everything whole."""
     names = list(_KIB)[: 4 if number == 1 else 3]
-    return "".join(_model(name, half=_half(number, name)) for name in names)
+    return {name: number == 1 or not name.startswith("models--Qwen-") for name in names}
 
 
-def has_model(number: int, name: str, *, whole: bool = False) -> bool:
-    """The node with that number has the model; `whole`: all of it."""
-    folder = f"models--{name.replace('/', '--')}"
-    there = list(_KIB)[: 4 if number == 1 else 3]
-    return folder in there and not (whole and _half(number, folder))
+def cache_listing(models: Mapping[str, bool]) -> str:
+    """As remote.models prints it."""
+    return "".join(_model(name, half=not whole) for name, whole in models.items())
 
 
-def _half(number: int, folder: str) -> bool:
-    return number > 1 and folder.startswith("models--Qwen-")
+def _commit(folder: str) -> str:
+    return f"{sum(map(ord, folder)):040x}"
 
 
 def _model(folder: str, *, half: bool) -> str:
     lines = (
         f"model {folder}",
-        f"snapshot {sum(map(ord, folder)):040x}",
+        f"snapshot {_commit(folder)}",
         f"unfinished {3 if half else 0}",
-        f"kib {_KIB[folder] // (3 if half else 1)}",
+        f"kib {_KIB.get(folder, _OTHER_KIB) // (3 if half else 1)}",
         "files 24",
         "dangling 0",
         "config yes",
@@ -40,3 +48,25 @@ def _model(folder: str, *, half: bool) -> str:
         f"missing {9 if half else 0}",
     )
     return "".join(f"{line}\n" for line in lines)
+
+
+def bytes_of(name: str) -> int:
+    """All files of a model."""
+    return _KIB.get(folder_of(name), _OTHER_KIB) * 1024 // _FILES * _FILES
+
+
+def holding(models: Mapping[str, bool], name: str, home: str, free: int) -> str:
+    """As the model program's `look` prints it."""
+    folder, hub = folder_of(name), f"{home}/.cache/huggingface/hub"
+    told = {"root": hub, "home": home, "free": free, "writable": True, "there": hub}
+    told |= {"owner": "spark", "user": "spark"}
+    if folder not in models:
+        return json.dumps(told)
+    whole, commit = models[folder], _commit(folder)
+    shards = [f"model-{n:05d}-of-{_FILES:05d}.safetensors" for n in range(1, _FILES + 1)]
+    there = shards if whole else shards[:_HALF]
+    files = {f"{folder}/blobs/{n:064x}": bytes_of(name) // _FILES for n in range(len(there))}
+    links = {f"{folder}/snapshots/{commit}/{shard}": f"../../blobs/{n:064x}" for n, shard in enumerate(there)}
+    told |= {"revision": commit, "files": files, "beside": files, "links": links, "tied": links}
+    told |= {"refs": {f"{folder}/refs/main": commit}, "missing": [s for s in shards if s not in there]}
+    return json.dumps(told | {"hashes": {path: path.rpartition("/")[2] for path in files}})

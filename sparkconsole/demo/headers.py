@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.demo.cache import has_model
+from sparkconsole.demo.cache import folder_of
 
 GPT_OSS = {
     "architectures": ["GptOssForCausalLM"],
@@ -80,13 +81,13 @@ _MODELS = {
 }
 
 
-def headers(number: int, model: str, meminfo: str) -> str:
-    """As remote.model_headers_program prints it; `number` counts the nodes from 1."""
+def headers(models: Mapping[str, bool], model: str, meminfo: str) -> str:
+    """As remote.model_headers_program prints it, for a node that has these models."""
     known = _MODELS.get(model)
     told: dict[str, Any] = {"meminfo": meminfo, "gpu": True}
-    if known is None or not has_model(number, model):
+    if known is None or folder_of(model) not in models:
         return json.dumps(told)
-    whole = has_model(number, model, whole=True)
+    whole = models[folder_of(model)]
     names = [f"model-{n:05d}-of-{known.files:05d}.safetensors" for n in range(1, known.files + 1)]
     files = [[name, 4_000_000_000, "" if whole or n < 7 else "missing"] for n, name in enumerate(names)]
     rows = _tensors(known)

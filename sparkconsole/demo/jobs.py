@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sparkconsole.demo import stories
+from sparkconsole.demo.cache import bytes_of, folder_of
 from sparkconsole.demo.life import Spell
 from sparkconsole.demo.stories import Story, bench_story, build_story, copy_story, serve_story
 
@@ -48,12 +49,40 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
         inside = argv[argv.index("job") + 2 :]
         serves = "serve" in inside and "bench" not in inside
         return _serve(machine, inside, container) if serves else _bench(machine, inside, container)
+    if "programs" in argv:
+        return _moved(machine, argv)
     now = machine.clock.monotonic()
     if "build" in argv:
         tags = [b for a, b in pairwise(argv) if a == "-t"]
         busy = (machine.busy("build", stories.BUILD_S),)
         return PretendJob(argv, build_story(), now, ended=lambda: machine.built(tags), spells=busy)
     return _copy(machine, argv)
+
+
+def _moved(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
+    """A model comes from the hub, or goes to another machine: its address and name are the last words."""
+    comes = argv[2] == "download"
+    model, now, lasts = argv[3] if comes else argv[-1], machine.clock.monotonic(), stories.COPY_S
+    receiver = machine if comes else _at(machine, argv[-2].rpartition("@")[2])
+    full = "disk-full" in receiver.faults
+    if full or not receiver.on:
+        why = "No space left on device" if full else "connection lost: Connection timed out"
+        return PretendJob(argv, stories.broken_model_story(why), now)
+    spells = [receiver.busy("receive", lasts)] + ([] if comes else [machine.busy("send", lasts)])
+    arrives = lambda: receiver.models.update({folder_of(model): True})  # noqa: E731
+    return PretendJob(
+        argv,
+        stories.model_story(bytes_of(model)),
+        now,
+        ended=arrives,
+        spells=tuple(spells),
+        needs=(receiver.name,),
+        dies_with='{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n',
+    )
+
+
+def _at(machine: Machine, address: str) -> Machine:
+    return next(m for m in machine.cluster.values() if address in m.addresses)
 
 
 def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from sparkconsole.demo.cache import first_models
 from sparkconsole.demo.clock import Time
 from sparkconsole.demo.engine import PretendContainer, image_json
 from sparkconsole.demo.jobs import PretendJob, begin_job
@@ -37,6 +38,8 @@ class Machine:
     containers: dict[str, PretendContainer] = field(default_factory=dict)
     jobs: dict[str, PretendJob] = field(default_factory=dict)
     spells: list[Spell] = field(default_factory=list)
+    models: dict[str, bool] = field(default_factory=dict)
+    """What its cache has, by folder, and whether it is whole."""
     faults: dict[str, float] = field(default_factory=dict)
     """What is wrong with it, by kind, and since when."""
     true_images: dict[str, dict[str, Any] | None] = field(default_factory=dict)
@@ -51,6 +54,7 @@ class Machine:
     """What its kernel said, and when."""
 
     def __post_init__(self) -> None:
+        self.models = self.models or first_models(self.number)
         self._zero = self.clock.now() - timedelta(seconds=self.clock.monotonic())
         self._say_hello()
 

@@ -65,6 +65,24 @@ def copy_story() -> Story:
     return Story((*lines, *said), end)
 
 
+def model_story(total: int) -> Story:
+    """A model's copy or download: how far it is, and its end."""
+    steps = int(COPY_S / COPY_STEP_S)
+    lines = [
+        (
+            s * COPY_STEP_S,
+            json.dumps({"done": total * s // steps, "total": total, "seconds": s * COPY_STEP_S}),
+        )
+        for s in range(1, steps + 1)
+    ]
+    return Story((*lines, (COPY_S, json.dumps({"end": True, "failed": {}}))), COPY_S)
+
+
+def broken_model_story(why: str) -> Story:
+    """One that never gets anywhere."""
+    return Story(((2.0, json.dumps({"end": True, "failed": {"": why}})),), 2.0, status=1)
+
+
 def _dd(done: int, seconds: float) -> str:
     rate = done / seconds / 1e6
     return (

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 from sparkconsole.demo import fabric, life
-from sparkconsole.demo.cache import cache_listing
+from sparkconsole.demo.cache import cache_listing, holding
 from sparkconsole.demo.headers import headers
 from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
 from sparkconsole.demo.printed import container_log
@@ -204,8 +204,10 @@ def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
 
 def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
     """A program over standard input, told by the word behind the dash; else the scan's."""
+    if argv[2:4] == ("model", "look"):
+        return 0, holding(machine.models, argv[4], machine.home, _free(machine)), ""
     if "model-headers" in argv:
-        return 0, headers(machine.number, argv[3], meminfo(machine)), ""
+        return 0, headers(machine.models, argv[3], meminfo(machine)), ""
     return _scanned(machine, argv)
 
 
@@ -240,7 +242,7 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
         f"{machine.name}\n--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n",
         "",
     ),
-    "model-look": lambda machine, _: (0, cache_listing(machine.number), ""),
+    "model-look": lambda machine, _: (0, cache_listing(machine.models), ""),
 }
 
 

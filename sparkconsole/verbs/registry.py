@@ -59,7 +59,7 @@ MODULES = {
     "explain": ("explain",),
     "status": ("status",),
     "image": ("image",),
-    "model": ("model", "model_fit"),
+    "model": ("model", "model_fit", "model_move"),
     "fabric": ("fabric",),
     "launch": ("launch",),
     "stop": ("stop",),

@@ -1,0 +1,78 @@
+"""What one node lacks of another's model, and what is said of one that is not whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.model_files import Holding, shipment
+from sparkconsole.parse.model_files import MoveLog, parse_holding
+
+BLOB, GIT = "m/blobs/" + "a" * 64, "m/blobs/" + "b" * 40
+WHOLE = Holding(
+    root="/h",
+    revision="c",
+    files={BLOB: 100, GIT: 5},
+    beside={BLOB: 100, GIT: 5},
+    links={"m/snapshots/c/x": "../../blobs/" + "a" * 64},
+    tied={"m/snapshots/c/x": "../../blobs/" + "a" * 64},
+    refs={"m/refs/main": "c"},
+)
+
+
+def test_the_same_lacks_nothing_and_nothing_lacks_all() -> None:
+    assert shipment(WHOLE, WHOLE).empty
+    all_of_it = shipment(WHOLE, Holding())
+    assert (dict(all_of_it.files), all_of_it.size_bytes) == ({BLOB: 100, GIT: 5}, 105)
+    assert all_of_it.texts
+    assert all_of_it.links
+
+
+def test_other_sizes_and_other_hashes_are_sent_again() -> None:
+    short = replace(WHOLE, beside={BLOB: 99, GIT: 5})
+    assert list(shipment(WHOLE, short).files) == [BLOB]
+    wrong = replace(WHOLE, hashes={BLOB: "f" * 64, GIT: "b" * 40})
+    assert wrong.damaged == (BLOB,)
+    sent = shipment(WHOLE, wrong)
+    assert (list(sent.files), sent.again) == ([BLOB], {BLOB})
+    assert "because damaged" in sent.words
+
+
+def test_what_an_interrupted_copy_left_counts() -> None:
+    left = Holding(partial={f"{BLOB}.incomplete": 60, "other.incomplete": 9})
+    assert shipment(WHOLE, left).arrived == 60
+
+
+def test_plain_files_are_compared_by_both_hashes() -> None:
+    ours = Holding(files={"w": 4}, beside={"w": 4}, hashes={"w": "1"})
+    assert shipment(ours, replace(ours, hashes={"w": "2"})).again == {"w"}
+    assert shipment(ours, replace(ours, hashes={})).empty, "what was not read is not judged"
+
+
+def test_why_a_model_is_not_whole_names_files() -> None:
+    assert WHOLE.why_incomplete == ""
+    assert Holding().why_incomplete == "nothing of it"
+    lacking = replace(
+        WHOLE, missing=("model-2.safetensors",), dangling={"m/snapshots/c/y": "links to nothing"}
+    )
+    assert lacking.why_incomplete == "y lead to nothing; model-2.safetensors missing"
+    assert "may not be read by spark" in replace(WHOLE, unreadable=(BLOB,), user="spark").why_incomplete
+
+
+def test_a_log_tells_how_far_and_how_it_ended() -> None:
+    log = MoveLog()
+    assert log.feed('{"done": 50, "total": 100, "seconds": 5}')
+    assert (log.rate_per_s, log.eta_s) == (10, 5)
+    log.feed("Traceback (most recent call last)")
+    assert log.failed is None
+    assert "Traceback" in log.why
+    log.feed('{"end": true, "failed": {"a/b": "No space left on device"}}')
+    assert log.why == "b: No space left on device"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "segfault", '{"missing": 3}'])
+def test_other_words_are_not_taken_for_an_answer(text: str) -> None:
+    with pytest.raises(SparkError, match="could not be understood"):
+        parse_holding(text)
