@@ -38,7 +38,7 @@ class NodeState:
     head: bool = False
     reach: Reach = Reach.CONNECTING
     reason: str = ""
-    """Why it is lost."""
+    """Why it is lost; of a node that is up: why it has no readings every second."""
     hint: str = ""
     """What to do about it."""
     fingerprint: str = ""

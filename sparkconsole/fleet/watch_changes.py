@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sparkconsole.model.docker import Container
-from sparkconsole.model.telemetry import Flow, Reading
+from sparkconsole.model.kernel_deaths import death
+from sparkconsole.model.telemetry import Flow, Reading, is_stuck
 from sparkconsole.model.text import size
 
 Change = tuple[str, str]
@@ -17,6 +18,11 @@ Change = tuple[str, str]
 CALM_S, FLAPPING_S = 5.0, 60.0
 """A link is told of at most that often: one that changed once, one that keeps changing."""
 ERRORS_S = 600.0
+KERNEL_S = 60.0
+"""One kind of death is told of at most that often."""
+LOSSY = 100
+"""Lost or late packets a second that RDMA no longer takes lightly."""
+STUCK_READINGS = 30
 TIGHT, ROOMY = 0.03, 0.06
 """Of the memory: below the first it is nearly full, above the second it is fine again."""
 
@@ -37,6 +43,10 @@ class Changes:
         self._errors: dict[str, float] = {}
         self._tight = False
         self._gpu_error: str | None = None
+        self._deaths: dict[str, float] = {}
+        self._rails: dict[str, bool | None] = {}
+        self._narrow: set[str] = set()
+        self._stuck = 0
 
     def of(self, now: Reading, at_s: float, netdevs: Mapping[str, str]) -> tuple[Change, ...]:
         """What this reading brought; `netdevs`: the RDMA device of an interface: both are one link."""
@@ -48,6 +58,9 @@ class Changes:
             *self._new_errors(now.rails, at_s),
             *self._memory(now),
             *self._gpu(now),
+            *self._kernel(now, at_s),
+            *self._cards(now),
+            *self._held(now),
         )
 
     def _link_changes(self, flows: Mapping[str, Flow], at_s: float) -> Iterator[Change]:
@@ -76,7 +89,42 @@ class Changes:
         for name, flow in rails.items():
             if flow.errors and at_s >= self._errors.get(name, at_s):
                 self._errors[name] = at_s + ERRORS_S
-                yield "warning", f"{name}: {flow.errors} new errors"
+                yield "warning", f"{name}: {flow.errors} new errors{_named(flow)}"
+            elif flow.losses >= LOSSY and at_s >= self._errors.get(f"{name} loses", at_s):
+                self._errors[f"{name} loses"] = at_s + ERRORS_S
+                yield "warning", f"{name} loses packets: {flow.losses} in a second{_named(flow)}"
+
+    def _kernel(self, now: Reading, at_s: float) -> Iterator[Change]:
+        """Deaths; where the log may not be read, at least what the kernel counts."""
+        if now.kernel is None and now.oom_kills:
+            yield "error", f"out of memory: the kernel killed {now.oom_kills} processes"
+        for line in now.kernel or ():
+            found = death(line)
+            if found and at_s >= self._deaths.get(found.id, at_s):
+                self._deaths[found.id] = at_s + KERNEL_S
+                yield found.level, f"kernel: {found.meaning}: {line[:160]}"
+
+    def _cards(self, now: Reading) -> Iterator[Change]:
+        """Devices that are no longer there, and those that came up on fewer lanes than they have."""
+        gone = [name for name in self._rails if name not in now.rails]
+        if gone:
+            had_link = any(self._rails[name] for name in gone)
+            yield ("warning" if had_link else "info"), f"no longer there: {', '.join(gone)}"
+        for name, flow in now.rails.items():
+            if flow.up is not None or name not in self._rails:
+                self._rails[name] = flow.up
+        self._rails = {name: up for name, up in self._rails.items() if name in now.rails}
+        narrow = {name for name, bus in now.buses.items() if bus.narrow}
+        for name in sorted(narrow - self._narrow):
+            bus = now.buses[name]
+            yield "warning", f"{name} has PCIe {bus}, not {bus.most_speed:g} GT/s x{bus.most_width:g}"
+        self._narrow = narrow
+
+    def _held(self, now: Reading) -> Iterator[Change]:
+        """Told once the state has lasted, until it ends."""
+        self._stuck = self._stuck + 1 if any(is_stuck(gpu) for gpu in now.gpus) else 0
+        if self._stuck == STUCK_READINGS:
+            yield "warning", "the GPU is stuck at low power: pull the power cord for a minute, then boot"
 
     def _memory(self, now: Reading) -> Iterator[Change]:
         if now.memory is None or not now.memory.total:
@@ -97,6 +145,12 @@ class Changes:
         if before is None or before == now.gpu_error:
             return
         yield ("warning", f"GPU: {now.gpu_error}") if now.gpu_error else ("info", "the GPU answers again")
+
+
+def _named(flow: Flow) -> str:
+    """` (link_downed 1)`"""
+    told = ", ".join(f"{name} {count}" for name, count in flow.counts.items())
+    return f" ({told})" if told else ""
 
 
 def twin_of(interface: str, now: Reading) -> bool:

@@ -195,6 +195,7 @@ class NodeWatch:
                 await self._sampled(shell)
             except NoSampler as error:
                 self._trouble("sampler", f"{error.cause}; {error.hint}")
+                self._scope.store.update(self.name, reason=error.cause, hint=error.hint)
                 await self._over_and_over("facts", lambda: self._by_facts(shell), FACTS_S, Bell())
             except Unreachable:
                 raise

@@ -24,6 +24,11 @@ class Gpu:
     pstate: str = ""
     """`P0` busy, `P8` idle."""
     compute_cap: str = ""
+    clock_max_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    """A GB10 does not say."""
+    held: tuple[str, ...] | None = None
+    """Why its clock is held back; empty: by nothing; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 
 HISTORY = 300
 """Readings that a series keeps: five minutes at one a second."""
+
+
+MARKS = ("np_cnp_sent", "rp_cnp_handled")
+LOSSES = ("out_of_sequence", "packet_seq_err", "local_ack_timeout_err", "rx_discards", "port_xmit_discards")
+FASTEST = 1e12
+"""Bytes a second that nothing carries: a counter that jumped so far told nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,26 @@ class Counters:
     rx: int | None = None
     tx: int | None = None
     errors: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """By the driver's names: errors, congestion marks, lost packets. What it has not is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """How a device sits on PCIe: GT/s and lanes now, and the most that it and its slot can do."""
+
+    speed: float
+    width: float
+    most_speed: float
+    most_width: float
+
+    @property
+    def narrow(self) -> bool:
+        """It carries less than it could."""
+        return self.speed < self.most_speed or self.width < self.most_width
+
+    def __str__(self) -> str:
+        return f"{self.speed:g} GT/s x{self.width:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +65,16 @@ class Sample:
     """One-minute load."""
     pressure: float | None = None
     """PSI: share of the last ten seconds in which something waited for memory, in percent."""
+    pressures: Mapping[str, float] = field(default_factory=dict)
+    """By `cpu some`, `memory some`, `memory full`, `io some`, `io full`."""
+    cached: int | None = None
+    """Bytes of page cache: the kernel gives them back, CUDA does not always get them."""
+    oom_kills: int | None = None
+    """Since the node was started."""
+    kernel: tuple[str, ...] | None = None
+    """What the kernel said since the line before that may matter; None: its log may not be read."""
+    buses: Mapping[str, Bus] = field(default_factory=dict)
+    """By RDMA device."""
     temperature_c: float | None = None
     """The hottest thermal zone."""
     rails: Mapping[str, Counters] = field(default_factory=dict)
@@ -63,6 +100,18 @@ class Flow:
     """Bytes a second."""
     errors: int = 0
     """New ones since the sample before."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The driver's counters that grew since the sample before, and by how much."""
+
+    @property
+    def marks(self) -> int:
+        """Congestion notices sent and heeded."""
+        return sum(self.counts.get(name, 0) for name in MARKS)
+
+    @property
+    def losses(self) -> int:
+        """Packets that came in the wrong order, not at all, or not in time."""
+        return sum(self.counts.get(name, 0) for name in LOSSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +124,12 @@ class Reading:
     memory: Memory | None = None
     load: float | None = None
     pressure: float | None = None
+    pressures: Mapping[str, float] = field(default_factory=dict)
+    cached: int | None = None
+    oom_kills: int | None = None
+    """New ones since the sample before; None: nobody said."""
+    kernel: tuple[str, ...] | None = None
+    buses: Mapping[str, Bus] = field(default_factory=dict)
     temperature_c: float | None = None
     rails: Mapping[str, Flow] = field(default_factory=dict)
     nets: Mapping[str, Flow] = field(default_factory=dict)
@@ -93,13 +148,17 @@ class Reading:
 def reading(before: Sample | None, now: Sample) -> Reading:
     """What `now` means; rates only when there is a sample before it and no counter went backwards."""
     seconds = now.mono_s - before.mono_s if before else 0.0
-    ticks = now.cpu_total - before.cpu_total if before else 0
     return Reading(
         clock_s=now.clock_s,
-        cpu=100.0 * (now.cpu_busy - before.cpu_busy) / ticks if before and ticks > 0 else None,
+        cpu=_cpu(before, now) if before else None,
         memory=now.memory,
         load=now.load,
         pressure=now.pressure,
+        pressures=now.pressures,
+        cached=now.cached,
+        oom_kills=_grown(before.oom_kills if before else None, now.oom_kills),
+        kernel=now.kernel,
+        buses=now.buses,
         temperature_c=now.temperature_c,
         rails=_flows(before.rails if before else {}, now.rails, seconds),
         nets=_flows(before.nets if before else {}, now.nets, seconds),
@@ -115,17 +174,58 @@ def _flows(before: Mapping[str, Counters], now: Mapping[str, Counters], seconds:
     return {name: _flow(before.get(name, Counters()), counted, seconds) for name, counted in now.items()}
 
 
+def _cpu(before: Sample, now: Sample) -> float | None:
+    """Percent; the kernel's ticks may go back a little."""
+    busy, ticks = now.cpu_busy - before.cpu_busy, now.cpu_total - before.cpu_total
+    return 100.0 * busy / ticks if ticks > 0 and 0 <= busy <= ticks else None
+
+
 def _flow(before: Counters, now: Counters, seconds: float) -> Flow:
     rx, tx = _rate(before.rx, now.rx, seconds), _rate(before.tx, now.tx, seconds)
-    grown = (now.errors or 0) - before.errors if before.errors is not None else 0
-    return Flow(now.up, rx, tx, max(0, grown))
+    counts = now.counts
+    if counts != before.counts:
+        new = {name: _grown(before.counts.get(name), count) for name, count in counts.items()}
+        grown = {name: count for name, count in new.items() if count}
+    else:
+        grown = {}
+    return Flow(now.up, rx, tx, _grown(before.errors, now.errors) or 0, grown)
+
+
+def _grown(before: int | None, now: int | None) -> int | None:
+    """How many are new; a counter that went back was reset."""
+    return None if before is None or now is None else max(0, now - before)
 
 
 def _rate(before: int | None, now: int | None, seconds: float) -> float | None:
     """A counter that went back was reset: no rate is better than a wrong one."""
     if before is None or now is None or seconds <= 0 or now < before:
         return None
-    return (now - before) / seconds
+    rate = (now - before) / seconds
+    return rate if rate < FASTEST else None
+
+
+STUCK_PERCENT, STUCK_MHZ, STUCK_W = 80.0, 900.0, 30.0
+"""A GB10 that works at full use below both of the last is stuck in its low-power state."""
+
+
+def is_stuck(gpu: Gpu) -> bool:
+    """Full use, a third of the clock, hardly any power, and nothing that says why."""
+    figures = (gpu.utilisation, gpu.clock_mhz, gpu.power_w)
+    if gpu.held or any(f is None for f in figures):
+        return False
+    use, clock, power = (f or 0.0 for f in figures)
+    return use >= STUCK_PERCENT and clock <= STUCK_MHZ and power <= STUCK_W
+
+
+def as_data(now: Reading) -> dict[str, Any]:
+    """All of it under the names it has here, for `--json` and files."""
+    memory = now.memory
+    return {
+        **asdict(now),
+        "memory": {**asdict(memory), "used": memory.used, "cached": now.cached} if memory else None,
+        "kernel": list(now.kernel) if now.kernel is not None else None,
+        "gpu_used": now.gpu_used,
+    }
 
 
 MEASURES: Mapping[str, Callable[[Reading], float | None]] = {

@@ -9,15 +9,22 @@ and so may every value below; unknown keys are passed over, so that either side 
      "uptime": 1036800.5,                     seconds since the node was started
      "cpu": [81234, 901234],                  ticks over all cores since then: busy, total
      "mem": [128524877824, 97000000000, 0, 0],  bytes: total, available, swap total, swap free
+     "cached": 31000000000,                   bytes of page cache, without shared memory
+     "oom": 0,                                processes killed for want of memory since the start
      "load": 0.52,                            one-minute load
      "psi": 0.0,                              percent of the last 10 s in which something waited for memory
+     "psis": {"cpu some": 1.2, "io full": 0.0},  the same of cpu, memory and io; full: everything waited
      "temp": 58.5,                            °C of the hottest thermal zone
      "rails": {"rocep1s0f1": [true, 123, 456, 0]},  by RDMA device: link is up, bytes received, sent, errors
+     "counts": {"rocep1s0f1": {"link_downed": 0, "np_cnp_sent": 7}},  its counters as the driver names them
+     "pcie": {"rocep1s0f1": [32.0, 4, 32.0, 4]},    GT/s and lanes now, and what card and slot can do
      "nets": {"enP7s7": [true, 123, 456, 0]},       by interface, the same four
      "gpus": [{"name": "NVIDIA GB10", "uuid": "GPU-…", "util": 71.0, "power": 48.2, "temp": 71.0,
-               "clock": 2411.0, "pstate": "P0", "driver": "580.95.05"}],  percent, W, °C, MHz
+               "clock": 2411.0, "pstate": "P0", "driver": "580.95.05",
+               "clock_max": 3003.0, "mem_clock": null, "throttle": 4}],  percent, W, °C, MHz; NVML's bits
      "procs": [[4711, "VLLM::Worker", 96636764160]],  computing on the GPU: pid, name, bytes it holds there
      "gpu_error": "",                         what the GPU's driver said instead; empty: nothing is wrong
+     "kernel": ["NVRM: Xid …"],               its new lines that may matter; null: they may not be read
      "disk": 612000000000}                    bytes free in the root file system
 
 Counters are the kernel's, since the device came up; a device with more than one port has `name/2` for its
@@ -32,7 +39,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
-from sparkconsole.model.telemetry import Counters, Sample
+from sparkconsole.model.telemetry import Bus, Counters, Sample
+
+HELD: tuple[tuple[int, str], ...] = (
+    (0x04, "power cap"),
+    (0x08, "hardware slowdown"),
+    (0x20, "heat"),
+    (0x40, "heat (hardware)"),
+    (0x80, "power brake"),
+)
+"""NVML's clock event reasons that hold a working GPU back; idle and chosen clocks are no trouble."""
 
 
 def parse_sample(line: str) -> Sample | None:
@@ -57,7 +73,12 @@ def parse_sample(line: str) -> Sample | None:
         load=_number(said.get("load")),
         pressure=_number(said.get("psi")),
         temperature_c=_number(said.get("temp")),
-        rails=_counters(said.get("rails")),
+        pressures=_pressures(said.get("psis")),
+        cached=_whole(said.get("cached")),
+        oom_kills=_whole(said.get("oom")),
+        kernel=_kernel(said.get("kernel")),
+        rails=_counters(said.get("rails"), said.get("counts")),
+        buses=_buses(said.get("pcie")),
         nets=_counters(said.get("nets")),
         gpus=tuple(_gpu(row) for row in _list(said.get("gpus")) if isinstance(row, dict)),
         gpu_processes=tuple(p for row in _list(said.get("procs")) if (p := _process(row))),
@@ -73,14 +94,40 @@ def _memory(value: Any) -> Memory | None:
     return Memory(total, available, swap or 0, swap_free or 0)
 
 
-def _counters(value: Any) -> dict[str, Counters]:
-    rows = value.items() if isinstance(value, Mapping) else ()
-    return {str(name): _counter(row) for name, row in rows if isinstance(row, list) and row}
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
-def _counter(row: list[Any]) -> Counters:
+def _pressures(value: Any) -> dict[str, float]:
+    found = {str(name): _number(cell) for name, cell in _mapping(value).items()}
+    return {name: share for name, share in found.items() if share is not None}
+
+
+def _kernel(value: Any) -> tuple[str, ...] | None:
+    return tuple(_text(line) for line in value if _text(line)) if isinstance(value, list) else None
+
+
+def _buses(value: Any) -> dict[str, Bus]:
+    found = {str(name): [_number(cell) for cell in _list(row)] for name, row in _mapping(value).items()}
+    return {n: Bus(*map(float, r)) for n, r in found.items() if len(r) == 4 and None not in r}  # type: ignore[arg-type]
+
+
+def _counters(value: Any, counts: Any = None) -> dict[str, Counters]:
+    told = _mapping(counts)
+    rows = _mapping(value).items()
+    return {str(n): _counter(row, told.get(n)) for n, row in rows if isinstance(row, list) and row}
+
+
+def _counter(row: list[Any], counts: Any) -> Counters:
     rx, tx, errors = _wholes(row[1:], 3)
-    return Counters(row[0] if isinstance(row[0], bool) else None, rx, tx, errors)
+    named = {str(name): _whole(cell) for name, cell in _mapping(counts).items()}
+    known = {name: count for name, count in named.items() if count is not None}
+    return Counters(row[0] if isinstance(row[0], bool) else None, rx, tx, errors, known)
+
+
+def _held(value: Any) -> tuple[str, ...] | None:
+    bits = _whole(value)
+    return None if bits is None else tuple(word for bit, word in HELD if bits & bit)
 
 
 def _gpu(row: Mapping[str, Any]) -> Gpu:
@@ -93,6 +140,9 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         clock_mhz=_number(row.get("clock")),
         driver=_text(row.get("driver")),
         pstate=_text(row.get("pstate")),
+        clock_max_mhz=_number(row.get("clock_max")),
+        memory_clock_mhz=_number(row.get("mem_clock")),
+        held=_held(row.get("throttle")),
     )
 
 
@@ -122,8 +172,9 @@ def _number(value: Any) -> float | None:
 
 
 def _whole(value: Any) -> int | None:
+    """What no counter of 64 bits can be is none."""
     found = _number(value)
-    return int(value) if found is not None and found >= 0 else None
+    return int(value) if found is not None and 0 <= found < 2**64 else None
 
 
 def _wholes(value: Any, count: int) -> list[int | None]:

@@ -22,7 +22,7 @@ BOOT = (
     "exec(compile(i.read(n),'sampler','exec',dont_inherit=True),{'__name__':'__main__'})"
 )
 """Reads the program: a line with its length in bytes, then the program itself."""
-_FOLDER, _FILES = files("sparkconsole.remote"), ("sampler_gpu.py", "sampler_program.py")
+_FOLDER, _FILES = files("sparkconsole.remote"), ("sampler_gpu.py", "sampler_kernel.py", "sampler_program.py")
 _FUTURE, _OURS = "from __future__ import annotations\n", "from sparkconsole."
 _END_S = 2.0
 """How long a program whose input ended may take to end."""
@@ -40,7 +40,7 @@ def argv(period_s: float, root: str = "") -> tuple[str, ...]:
 
 @cache
 def program() -> bytes:
-    """What is sent: its length, and the two files as one."""
+    """What is sent: its length, and the three files as one."""
     lines = (line for name in _FILES for line in (_FOLDER / name).read_text("utf-8").splitlines(True))
     text = _FUTURE + "".join(line for line in lines if not line.startswith((_FUTURE, _OURS)))
     return b"%d\n%s" % (len(text.encode()), text.encode())

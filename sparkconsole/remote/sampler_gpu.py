@@ -74,7 +74,10 @@ class Nvml:
     def figure(self, call: str, handle: Any, *more: int) -> int | None:
         """A number; None for what this GPU does not support. A GPU that fell off the bus is trouble."""
         found = self.c.c_uint(0)
-        code = getattr(self.lib, call)(handle, *(self.c.c_uint(m) for m in more), self.c.byref(found))
+        asked = tried(getattr, self.lib, call)
+        if asked is None:
+            return None
+        code = asked(handle, *(self.c.c_uint(m) for m in more), self.c.byref(found))
         if code in LOST:
             self.check(code)
         return None if code else found.value
@@ -97,6 +100,9 @@ class Nvml:
             "power": None if power is None else power / 1000.0,
             "temp": self.figure("nvmlDeviceGetTemperature", handle, 0),
             "clock": self.figure("nvmlDeviceGetClockInfo", handle, 1),
+            "clock_max": self.figure("nvmlDeviceGetMaxClockInfo", handle, 1),
+            "mem_clock": self.figure("nvmlDeviceGetClockInfo", handle, 2),
+            "throttle": tried(self.throttle, handle),
             "pstate": f"P{state}" if state is not None and state < UNKNOWN_STATE else "",
         }
 
@@ -104,6 +110,15 @@ class Nvml:
         """Percent of the time in which something computed."""
         both = (self.c.c_uint * 2)()
         return None if self.lib.nvmlDeviceGetUtilizationRates(handle, both) else both[0]
+
+    def throttle(self, handle: Any) -> int | None:
+        """The bits that say why the clock is held; newer libraries call it by another name."""
+        for call in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
+            asked = tried(getattr, self.lib, call)
+            if asked is not None:
+                bits = self.c.c_ulonglong(0)
+                return None if asked(handle, self.c.byref(bits)) else bits.value
+        return None
 
     def processes(self, handle: Any) -> list[list[Any]]:
         """Rows of pid, name, bytes. A GB10 says no bytes for graphics, only for what computes."""
@@ -147,14 +162,27 @@ class Smi:
     """The tool, where the library is not to be had: two processes a look, and looks are rare."""
 
     gpu = ("name", "uuid", "driver_version", "utilization.gpu", "power.draw", "temperature.gpu", "clocks.sm")
-    keys = ("name", "uuid", "driver", "util", "power", "temp", "clock", "pstate")
+    keys = ("name", "uuid", "driver", "util", "power", "temp", "clock", "pstate", "clock_max", "throttle")
+    more: tuple[str, ...] = (",clocks.max.sm,clocks_throttle_reasons.active",)
+    """Fields that some drivers do not know: then they refuse the whole question."""
 
     def said(self) -> dict[str, Any]:
         """Every GPU and what computes on it."""
-        rows = [self.row(line) for line in self.asked("gpu", ",".join((*self.gpu, "pstate"))) if "," in line]
+        rows = [self.row(line) for line in self.gpu_lines() if "," in line]
         apps = self.asked("compute-apps", "pid,process_name,used_gpu_memory")
         procs = [row for row in (tried(self.process, a) for a in apps) if row]
         return {"gpus": rows, "procs": procs, "gpu_error": "" if rows else "nvidia-smi lists no GPU"}
+
+    def gpu_lines(self) -> list[str]:
+        """With as many fields as this driver knows."""
+        fields = ",".join((*self.gpu, "pstate"))
+        try:
+            return self.asked("gpu", fields + "".join(self.more))
+        except GpuTrouble as trouble:
+            if not self.more or "not a valid field" not in str(trouble):
+                raise
+        self.more = ()
+        return self.asked("gpu", fields)
 
     def asked(self, what: str, fields: str) -> list[str]:
         """Its answer, a line a row."""
@@ -177,8 +205,9 @@ class Smi:
     def row(self, line: str) -> dict[str, Any]:
         """One GPU; a cell such as `[N/A]` is unknown."""
         cells = dict(zip(self.keys, (cell.strip() for cell in line.split(","))))  # noqa: B905 - not in 3.8
-        figures = {key: tried(float, cells.get(key)) for key in ("util", "power", "temp", "clock")}
-        return {**cells, **figures}
+        wanted = ("util", "power", "temp", "clock", "clock_max")
+        figures: dict[str, Any] = {key: tried(float, cells.get(key)) for key in wanted}
+        return {**cells, **figures, "throttle": tried(int, cells.get("throttle"), 16)}
 
     def process(self, line: str) -> list[Any]:
         """`PID, NAME, MiB`; a name may have commas."""

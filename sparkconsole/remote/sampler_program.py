@@ -1,5 +1,5 @@
 """What runs on a node and says a line a second; the format is parse/telemetry.py's. Sent as text, behind
-sampler_gpu.py: Python 3.8 or newer, its standard library only.
+sampler_gpu.py and sampler_kernel.py: Python 3.8 or newer, its standard library only.
 
 It ends when its input or its output does. A driver that hangs holds up its own thread and never the line.
 Arguments: `sampler`, seconds between lines, and the folder that stands for `/` (tests).
@@ -15,9 +15,12 @@ import time
 from typing import Any
 
 from sparkconsole.remote.sampler_gpu import Gpus, tried
+from sparkconsole.remote.sampler_kernel import KernelLog
 
 SLOW_S = 5.0
 """Seconds between looks at what moves slowly or costs a call into firmware: errors, heat, disk, devices."""
+STILL_S = 20.0
+"""Seconds between looks at what hardly ever moves: PCIe links, and which counters a port has."""
 HIDDEN = ("lo", "veth", "docker", "br-")
 """Interfaces of containers, and loopback, begin so."""
 ERRORS = (
@@ -25,9 +28,28 @@ ERRORS = (
     "link_downed",
     "link_error_recovery",
     "local_link_integrity_errors",
+    "excessive_buffer_overrun_errors",
     "port_rcv_errors",
     "port_xmit_discards",
 )
+MARKS = (
+    "np_cnp_sent",
+    "rp_cnp_handled",
+    "np_ecn_marked_roce_packets",
+    "out_of_sequence",
+    "packet_seq_err",
+    "implied_nak_seq_err",
+    "local_ack_timeout_err",
+    "rnr_nak_retry_err",
+    "out_of_buffer",
+    "rx_discards",
+    "rx_icrc_encapsulated",
+    "roce_slow_restart",
+)
+"""Congestion and loss, as mlx5 counts them under hw_counters; a driver has some of them."""
+LARGEST = 1 << 63
+"""A counter that is not supported reads as minus one, unsigned."""
+PRESSURES = (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "some"), ("io", "full"))
 WORD = 4
 """Bytes: RDMA ports count data in words of four."""
 
@@ -44,6 +66,14 @@ def read(path: str) -> str:
 def number(path: str) -> int:
     """The number in a small file."""
     return int(read(path))
+
+
+def counter(path: str) -> int:
+    """What was counted; ValueError for what no counter can be."""
+    found = number(path)
+    if not 0 <= found < LARGEST:
+        raise ValueError(path)
+    return found
 
 
 class Held:
@@ -71,13 +101,17 @@ class Machine:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        names = ("stat", "meminfo", "loadavg", "net/dev", "pressure/memory", "uptime")
+        names: tuple[str, ...] = ("stat", "meminfo", "loadavg", "net/dev", "uptime", "vmstat")
+        names += ("pressure/cpu", "pressure/memory", "pressure/io")
         self.files = {name: Held(root + "/proc/" + name) for name in names}
         self.rails: dict[str, str] = {}
-        self.errors: dict[str, int | None] = {}
+        self.errors: dict[str, dict[str, int]] = {}
+        self.marks: dict[str, dict[str, int]] = {}
+        self.marked: dict[str, list[str]] = {}
         self.last: dict[str, list[Any]] = {}
         self.slow: dict[str, Any] = {}
-        self.slow_at = -SLOW_S
+        self.still: dict[str, Any] = {}
+        self.slow_at = self.still_at = -STILL_S
 
     def said(self) -> dict[str, Any]:
         """One line's worth."""
@@ -85,18 +119,27 @@ class Machine:
         if now - self.slow_at >= SLOW_S:
             self.slow_at = now
             self.look_slowly()
+        if now - self.still_at >= STILL_S:
+            self.still_at = now
+            self.look_rarely()
+        rails = {name: self.rail(name, port) for name, port in self.rails.items()}
+        memory, cached = tried(self.memory) or (None, None)
         return {
             "v": 1,
             "t": round(time.time(), 3),
             "m": round(now, 4),
             "uptime": tried(self.word, "uptime"),
             "cpu": tried(self.cpu),
-            "mem": tried(self.memory),
+            "mem": memory,
+            "cached": cached,
             "load": tried(self.word, "loadavg"),
-            "psi": tried(self.pressure),
-            "rails": {name: self.rail(name, port) for name, port in self.rails.items()},
+            "psi": tried(self.pressure, "memory", "some"),
+            "psis": {f"{what} {how}": tried(self.pressure, what, how) for what, how in PRESSURES},
+            "rails": rails,
+            "counts": {n: {**self.errors.get(n, {}), **self.marks.get(n, {})} for n in rails},
             "nets": tried(self.nets),
             **self.slow,
+            **self.still,
         }
 
     def word(self, name: str) -> float:
@@ -108,15 +151,23 @@ class Machine:
         ticks = [int(t) for t in self.files["stat"].text().split("\n", 1)[0].split()[1:9]]
         return [sum(ticks) - ticks[3] - ticks[4], sum(ticks)]
 
-    def memory(self) -> list[int]:
-        """Total, available, swap, free swap."""
+    def memory(self) -> tuple[list[int], int | None]:
+        """Total, available, swap, free swap; and the page cache, which shared memory is no part of."""
         rows = dict(line.split(":", 1) for line in self.files["meminfo"].text().splitlines() if ":" in line)
         wanted = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
-        return [int(rows[name].split()[0]) * 1024 for name in wanted]
+        found = [tried(kilobytes, rows, name) for name in ("Cached", "Buffers", "Shmem")]
+        known = [0 if f is None else f for f in found]
+        cached = None if found[0] is None else max(0, known[0] + known[1] - known[2])
+        return [kilobytes(rows, name) for name in wanted], cached
 
-    def pressure(self) -> float:
-        """`some avg10=0.00 avg60=…`"""
-        return float(self.files["pressure/memory"].text().split("avg10=", 1)[1].split(None, 1)[0])
+    def pressure(self, what: str, how: str) -> float:
+        """`some avg10=0.00 avg60=…`, and a line `full avg10=…`"""
+        line = self.files["pressure/" + what].text().split(how + " avg10=", 1)[1]
+        return float(line.split(None, 1)[0])
+
+    def killed(self) -> int:
+        """Processes that the kernel killed for want of memory since it started; anybody may read this."""
+        return int(self.files["vmstat"].text().split("\noom_kill ", 1)[1].split(None, 1)[0])
 
     def nets(self) -> dict[str, list[Any]]:
         """What is received and not wanted is no error: networks are full of it."""
@@ -139,16 +190,25 @@ class Machine:
         state = tried(read, port + "/state")
         up = state.startswith("4") if state else None
         if up or name not in self.last:
-            counters = [tried(number, port + "/counters/" + c) for c in DATA]
-            self.last[name] = [None if c is None else c * WORD for c in counters]
-        return [up, *self.last[name], self.errors.get(name)]
+            counted = [tried(counter, port + "/counters/" + c) for c in DATA]
+            self.last[name] = [None if c is None else c * WORD for c in counted]
+            self.marks[name] = present(port + "/hw_counters/", self.marked.get(name, MARKS))
+        wrong = self.errors.get(name)
+        return [up, *self.last[name], sum(wrong.values()) if wrong else None]
 
     def look_slowly(self) -> None:
         """Devices, their errors, heat and disk."""
         self.rails = dict(tried(self.ports) or {})
         self.last = {name: said for name, said in self.last.items() if name in self.rails}
-        self.errors = {name: self.failures(port) for name, port in self.rails.items()}
-        self.slow = {"temp": tried(self.heat), "disk": tried(self.disk)}
+        self.errors = {name: present(port + "/counters/", ERRORS) for name, port in self.rails.items()}
+        self.slow = {"temp": tried(self.heat), "disk": tried(self.disk), "oom": tried(self.killed)}
+
+    def look_rarely(self) -> None:
+        """How the devices sit on their bus, and what their ports count."""
+        folders = {name: port + "/hw_counters" for name, port in self.rails.items()}
+        self.marked = {n: [m for m in MARKS if os.path.exists(f + "/" + m)] for n, f in folders.items()}
+        links = {name: tried(pcie, port + "/../../device") for name, port in self.rails.items()}
+        self.still = {"pcie": {name: link for name, link in links.items() if link}}
 
     def ports(self) -> dict[str, str]:
         """The folder of every port by the name it is called here."""
@@ -159,12 +219,6 @@ class Machine:
             for port in sorted(tried(os.listdir, folder) or ()):
                 found[device if port == "1" else device + "/" + port] = folder + "/" + port
         return found
-
-    def failures(self, port: str) -> int | None:
-        """The error counters that there are, summed."""
-        counted = [tried(number, port + "/counters/" + n) for n in ERRORS]
-        known = [c for c in counted if c is not None]
-        return sum(known) if known else None
 
     def heat(self) -> float | None:
         """°C of the hottest zone."""
@@ -181,6 +235,37 @@ class Machine:
 
 
 DATA = ("port_rcv_data", "port_xmit_data")
+
+
+def kilobytes(rows: dict[str, str], name: str) -> int:
+    """Bytes."""
+    return int(rows[name].split()[0]) * 1024
+
+
+def present(folder: str, names: Any) -> dict[str, int]:
+    """The counters that there are."""
+    counted = {name: tried(counter, folder + name) for name in names}
+    return {name: count for name, count in counted.items() if count is not None}
+
+
+def pcie(folder: str) -> list[float]:
+    """GT/s and lanes now, and at most: what the card and the slot above it can both do."""
+    own = os.path.realpath(folder)
+    above = os.path.dirname(own)
+    most = [lane(own, "max_" + what) for what in LINK]
+    slot = [tried(lane, above, "max_" + what) for what in LINK]
+    return [lane(own, "current_" + w) for w in LINK] + [min(m, s or m) for m, s in zip(most, slot)]  # noqa: B905
+
+
+def lane(folder: str, what: str) -> float:
+    """`32.0 GT/s PCIe`, `4`; ValueError for `Unknown`, and for a width of 255 or none at all."""
+    found = float(read(folder + "/" + what).split()[0])
+    if not 0 < found < 200:
+        raise ValueError(what)
+    return found
+
+
+LINK = ("link_speed", "link_width")
 
 
 def say(text: str) -> None:
@@ -204,18 +289,21 @@ def ended(until: float) -> bool:
 def main() -> None:
     """A line a period, until the other side is gone."""
     period, root = float(sys.argv[2]), (sys.argv[3:] or [""])[0]
-    machine, gpus = Machine(root), Gpus(period)
+    machine, gpus, kernel = Machine(root), Gpus(period), KernelLog(root)
     gpus.start()
+    kernel.start()
     due = time.monotonic()
     try:
         while True:
-            say(json.dumps({**machine.said(), **gpus.said()}, separators=(",", ":")) + "\n")
+            line = {**machine.said(), **gpus.said(), "kernel": kernel.said()}
+            say(json.dumps(line, separators=(",", ":")) + "\n")
             # Lines that could not be said in time are not made up for.
             due = max(due + period, time.monotonic())
             if ended(due):
                 break
     except OSError:
         pass
+    kernel.end()
     # A driver that hangs would hold up an orderly end.
     os._exit(0)
 

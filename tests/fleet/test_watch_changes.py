@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparkconsole.fleet.watch_changes import Changes, container_change
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import Gpu, Memory
-from sparkconsole.model.telemetry import Flow, Reading
+from sparkconsole.model.telemetry import Bus, Flow, Reading
 
 GIB = 1 << 30
 
@@ -75,6 +75,45 @@ def test_a_gpu_is_news_only_when_it_changes() -> None:
     assert fed(changes, 3, Reading(0.0, gpu_error="it is lost")) == []
     assert fed(changes, 4, Reading(0.0, gpus=gpu)) == ["the GPU answers again"]
     assert fed(Changes(), 0, Reading(0.0, gpu_error="nvidia-smi is not there")) == []
+
+
+def test_a_death_in_the_kernel_s_log_is_told_once_a_while() -> None:
+    changes = Changes()
+    xid = Reading(0.0, kernel=("usb 1-1: new device", "NVRM: Xid (PCI:000f:01:00): 13"))
+    assert changes.of(xid, 0, {}) == (
+        ("error", "kernel: the GPU reported an error: NVRM: Xid (PCI:000f:01:00): 13"),
+    )
+    assert fed(changes, 1, xid) == []
+    assert len(fed(changes, 61, xid)) == 1
+    assert "out of memory" in fed(changes, 62, Reading(0.0, kernel=("oom-kill: constraint",)))[0]
+
+
+def test_killed_processes_are_told_where_the_log_may_not_be_read() -> None:
+    told = fed(Changes(), 0, Reading(0.0, oom_kills=2))
+    assert told == ["out of memory: the kernel killed 2 processes"]
+    assert fed(Changes(), 0, Reading(0.0, kernel=(), oom_kills=2)) == []
+
+
+def test_a_card_that_went_away_is_told_by_name() -> None:
+    changes = Changes()
+    assert fed(changes, 0, links(rocep1s0f0=False, rocep1s0f1=True)) == []
+    assert fed(changes, 1, links(rocep1s0f0=None, rocep1s0f1=None)) == []
+    assert changes.of(Reading(0.0), 2, {}) == (("warning", "no longer there: rocep1s0f0, rocep1s0f1"),)
+    assert fed(changes, 3, Reading(0.0)) == []
+
+
+def test_few_lanes_lost_packets_and_a_stuck_gpu() -> None:
+    changes = Changes()
+    narrow = Reading(0.0, buses={"rocep1s0f1": Bus(16, 4, 32, 4), "rocep1s0f0": Bus(32, 4, 32, 4)})
+    assert fed(changes, 0, narrow) == ["rocep1s0f1 has PCIe 16 GT/s x4, not 32 GT/s x4"]
+    assert fed(changes, 1, narrow) == []
+    lossy = Reading(0.0, rails={"rocep1s0f1": Flow(True, counts={"out_of_sequence": 150, "np_cnp_sent": 9})})
+    told = fed(Changes(), 0, lossy)
+    assert told == ["rocep1s0f1 loses packets: 150 in a second (out_of_sequence 150, np_cnp_sent 9)"]
+    stuck = Reading(0.0, gpus=(Gpu("GB10", utilisation=96, clock_mhz=800, power_w=20, held=()),))
+    told = [text for second in range(90) for text in fed(changes, second, stuck)]
+    assert len(told) == 1
+    assert "stuck" in told[0]
 
 
 def test_containers_of_other_names_and_first_looks_are_no_news() -> None:

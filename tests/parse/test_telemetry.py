@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
-from sparkconsole.model.telemetry import Counters, reading
+from sparkconsole.model.telemetry import Bus, Counters, reading
 from sparkconsole.parse.telemetry import parse_sample
 
 LINE = {
@@ -15,9 +15,13 @@ LINE = {
     "mem": [128_000, 97_000, 16, 8], "load": 0.52, "psi": 1.5, "temp": 58.5,
     "rails": {"rocep1s0f1": [True, 4000, 8000, 1]}, "nets": {"enP7s7": [False, 10, 20, 0]},
     "gpus": [{"name": "NVIDIA GB10", "uuid": "GPU-1", "util": 71, "power": 48.2, "temp": 71,
-              "clock": 2411, "pstate": "P0", "driver": "580.95.05"}],
+              "clock": 2411, "pstate": "P0", "driver": "580.95.05",
+              "clock_max": 3003, "mem_clock": None, "throttle": 0x61}],
     "procs": [[4711, "VLLM::Worker", 96636764160], [12, "python3", None]],
-    "gpu_error": "", "disk": 612_000_000_000,
+    "gpu_error": "", "disk": 612_000_000_000, "cached": 31_000, "oom": 2, "kernel": ["NVRM: Xid 79", 5],
+    "psis": {"cpu some": 2.5, "io full": None},
+    "pcie": {"rocep1s0f1": [16.0, 4, 32.0, 4], "x": [1, None, 2, 3]},
+    "counts": {"rocep1s0f1": {"link_downed": 1, "np_cnp_sent": 2**63 + 1, "odd": -1}},
 }  # fmt: skip
 
 
@@ -28,9 +32,19 @@ def test_every_field_is_taken() -> None:
     assert (sample.cpu_busy, sample.cpu_total) == (50, 200)
     assert sample.memory == Memory(128_000, 97_000, 16, 8)
     assert (sample.load, sample.pressure, sample.temperature_c) == (0.52, 1.5, 58.5)
-    assert sample.rails == {"rocep1s0f1": Counters(True, 4000, 8000, 1)}
+    assert sample.rails == {
+        "rocep1s0f1": Counters(True, 4000, 8000, 1, {"link_downed": 1, "np_cnp_sent": 2**63 + 1})
+    }
+    assert (sample.cached, sample.oom_kills, sample.kernel) == (31_000, 2, ("NVRM: Xid 79",))
+    assert sample.pressures == {"cpu some": 2.5}
+    assert sample.buses == {"rocep1s0f1": Bus(16.0, 4.0, 32.0, 4.0)}
     assert sample.nets == {"enP7s7": Counters(False, 10, 20, 0)}
-    assert sample.gpus == (Gpu("NVIDIA GB10", "GPU-1", 71, 48.2, 71, 2411, "580.95.05", "P0"),)
+    assert sample.gpus == (
+        Gpu(
+            "NVIDIA GB10", "GPU-1", 71, 48.2, 71, 2411, "580.95.05", "P0",
+            clock_max_mhz=3003, held=("heat", "heat (hardware)"),
+        ),
+    )  # fmt: skip
     assert sample.gpu_processes == (
         GpuProcess(4711, "VLLM::Worker", 96636764160),
         GpuProcess(12, "python3", None),

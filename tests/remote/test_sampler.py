@@ -16,7 +16,7 @@ import pytest
 from sparkconsole.errors import Unreachable
 from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
-from sparkconsole.model.telemetry import Counters, Sample
+from sparkconsole.model.telemetry import Bus, Counters, Sample
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler import NoSampler, argv, program, samples
 from sparkconsole.remote.shell import Pipe
@@ -44,10 +44,14 @@ def machine(tmp_path: Path) -> Path:
     files = {
         "proc/stat": "cpu  10 0 20 900 50 5 15 0 0 0\ncpu0 1 2 3\n",
         "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 1 kB\nMemAvailable: 600 kB\nActive(anon): 1 kB\n"
+                        "Cached: 300 kB\nBuffers: 20 kB\nShmem: 50 kB\n"
                         "SwapTotal: 16 kB\nSwapFree: 8 kB\n",
         "proc/loadavg": "0.52 0.40 0.30 1/200 77\n",
         "proc/uptime": "5000.50 1.00\n",
-        "proc/pressure/memory": "some avg10=1.50 avg60=0.10 avg300=0.00 total=5\nfull avg10=0.00\n",
+        "proc/pressure/memory": "some avg10=1.50 avg60=0.10 avg300=0.00 total=5\nfull avg10=0.50 x\n",
+        "proc/pressure/cpu": "some avg10=3.25 avg60=0.10 avg300=0.00 total=5\n",
+        "proc/vmstat": "nr_free_pages 1\noom_kill 2\nunevictable 0\n",
+        "dev/kmsg": "6,1,1,-;NVRM: Xid (PCI:000f:01:00): 13, long ago\n",
         "proc/net/dev": "Inter-| Receive\n face |bytes\n" + "".join(
             f"{name}: 100 2 1 7 0 0 0 0 200 3 4 5 0 0 0 0\n"
             for name in ("lo", "enP7s7", "enp1s0f1np1", "docker0", "veth12", "br-9f")
@@ -62,9 +66,21 @@ def machine(tmp_path: Path) -> Path:
         files |= {f"{port}/state": state, f"{port}/counters/port_rcv_data": "1000"}
         files |= {f"{port}/counters/port_xmit_data": "2000", f"{port}/counters/link_downed": "3"}
         files |= {f"{port}/counters/symbol_error": "4", f"{port}/counters/port_rcv_errors": "N/A"}
+    marks = "sys/class/infiniband/rocep1s0f1/ports/1/hw_counters"
+    files |= {f"{marks}/np_cnp_sent": "7", f"{marks}/out_of_sequence": "9"}
+    files |= {
+        f"{marks}/packet_seq_err": str(2**64 - 1),
+        f"{marks}/rx_discards": "",
+        f"{marks}/lifespan": "10",
+    }
+    slot, card = "sys/devices/0000:00:00.0", "sys/devices/0000:00:00.0/0000:01:00.1"
+    files |= {f"{slot}/max_link_speed": "32.0 GT/s PCIe\n", f"{slot}/max_link_width": "4\n"}
+    files |= {f"{card}/current_link_speed": "16.0 GT/s PCIe\n", f"{card}/current_link_width": "4\n"}
+    files |= {f"{card}/max_link_speed": "32.0 GT/s PCIe\n", f"{card}/max_link_width": "16\n"}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    (tmp_path / "sys/class/infiniband/rocep1s0f1/device").symlink_to(tmp_path / card)
     return tmp_path
 
 
@@ -86,10 +102,17 @@ async def test_a_spark_says_what_its_kernel_says(machine: Path) -> None:
     assert (now.load, now.pressure, now.temperature_c, now.uptime_s) == (0.52, 1.5, 58.5, 5000.5)
     assert now.nets == {"enP7s7": Counters(True, 100, 200, 10), "enp1s0f1np1": Counters(False, 100, 200, 10)}
     assert now.rails == {
-        "rocep1s0f0": Counters(False, 4000, 8000, 7),
-        "rocep1s0f1": Counters(True, 4000, 8000, 7),
+        "rocep1s0f0": Counters(False, 4000, 8000, 7, {"symbol_error": 4, "link_downed": 3}),
+        "rocep1s0f1": Counters(True, 4000, 8000, 7, COUNTED),
     }
     assert now.disk_free
+    assert (now.cached, now.oom_kills) == (270 << 10, 2)
+    assert now.pressures == {"cpu some": 3.25, "memory some": 1.5, "memory full": 0.5}
+    assert now.buses == {"rocep1s0f1": Bus(16.0, 4, 32.0, 4)}, "the slot has four lanes, the card sixteen"
+    assert now.buses["rocep1s0f1"].narrow
+
+
+COUNTED = {"symbol_error": 4, "link_downed": 3, "np_cnp_sent": 7, "out_of_sequence": 9}
 
 
 async def test_what_is_not_there_is_unknown_and_the_line_comes_all_the_same(tmp_path: Path) -> None:
@@ -114,6 +137,63 @@ async def test_counters_move_and_a_replaced_file_is_read(machine: Path) -> None:
         async for now in coming:
             if now.rails["rocep1s0f1"].up is False:
                 break
+
+
+async def test_what_the_kernel_says_from_now_on_is_told_once(machine: Path) -> None:
+    ring, coming = machine / "dev/kmsg", samples(Node(), period_s=PERIOD_S, root=str(machine))
+    async with asyncio.timeout(20), aclosing(coming):
+        async for now in coming:
+            if now.kernel is not None:
+                break
+        with ring.open("a") as end:
+            end.write("6,2,2,-;usb 1-1: new device\n6,3,3,-;mlx5_core 0000:01:00.1: health compromised\n")
+            end.write(
+                " SUBSYSTEM=pci\n12,4,4,-;a program that writes NVRM: Xid\nrubbish\n4,5,5,-;NVRM: Xid 79\n"
+            )
+        told: list[str] = []
+        async for now in coming:
+            assert now.kernel is not None
+            told += now.kernel
+            if "NVRM: Xid 79" in told:
+                break
+        assert told == ["mlx5_core 0000:01:00.1: health compromised", "NVRM: Xid 79"]
+
+
+async def test_a_kernel_log_that_may_not_be_read_is_unknown(machine: Path) -> None:
+    (machine / "dev/kmsg").unlink()
+    assert [s.kernel for s in await said(Node(), machine, 3)] == [None] * 3
+
+
+async def test_a_card_that_is_pulled_out_is_gone_and_the_line_comes(machine: Path) -> None:
+    coming = samples(Node(), period_s=PERIOD_S, root=str(machine))
+    async with asyncio.timeout(30), aclosing(coming):
+        assert set((await anext(coming)).rails) == {"rocep1s0f0", "rocep1s0f1"}
+        shutil.rmtree(machine / "sys/class/infiniband")
+        states = []
+        async for now in coming:
+            if not now.rails:
+                break
+            states.append(now.rails["rocep1s0f1"].up)
+        assert states[-1] is None, "nobody says until the next slow look"
+
+
+async def test_nonsense_in_the_kernel_s_files_is_unknown(machine: Path) -> None:
+    port = machine / "sys/class/infiniband/rocep1s0f1/ports/1"
+    (port / "counters/port_rcv_data").write_text(str(2**64 - 1))
+    (port / "counters/port_xmit_data").write_text("9" * 300)
+    (port / "counters/link_downed").write_bytes(b"\xff\x00")
+    (machine / "sys/devices/0000:00:00.0/0000:01:00.1/current_link_width").write_text("255")
+    (machine / "proc/vmstat").write_text("oom_kill")
+    (now,) = await said(Node(), machine)
+    rail = now.rails["rocep1s0f1"]
+    assert (rail.rx, rail.tx, rail.counts.get("link_downed"), rail.counts["np_cnp_sent"]) == (
+        None,
+        None,
+        None,
+        7,
+    )
+    assert (now.buses, now.oom_kills) == ({}, None)
+    assert now.memory is not None
 
 
 async def test_this_machine_can_be_sampled() -> None:
@@ -152,7 +232,17 @@ async def test_the_testbed_s_spark_has_a_gpu(machine: Path) -> None:
     now = (await said(Node({"PATH": f"{shims}:{os.environ['PATH']}"}), machine, until="gpus"))[-1]
     assert now.gpus[0].name == "NVIDIA GB10"
     assert now.gpus[0].power_w == 4.45
+    assert (now.gpus[0].clock_max_mhz, now.gpus[0].held) == (3003, ())
     assert now.gpu_error == ""
+
+
+async def test_a_driver_that_does_not_know_a_field_is_asked_without(machine: Path) -> None:
+    variables = smi(machine, """case $1 in
+      *clocks.max*) echo 'Field "clocks.max.sm" is not a valid field to query.'; exit 2;;
+      *gpu=name*) echo 'NVIDIA GB10, GPU-1, 580.95.05, 71, 48.20, 61, 2411, P0';;
+    esac""")  # fmt: skip
+    (gpu,) = (await said(Node(variables), machine, until="gpus"))[-1].gpus
+    assert (gpu.clock_mhz, gpu.clock_max_mhz, gpu.held) == (2411, None, None)
 
 
 async def test_a_tool_that_hangs_holds_up_no_line(machine: Path) -> None:
@@ -180,6 +270,8 @@ int nvmlDeviceGetUtilizationRates(void *h, unsigned *u) { u[0] = 71; u[1] = 0; r
 int nvmlDeviceGetPowerUsage(void *h, unsigned *p) { *p = 48200; return is(h); }
 int nvmlDeviceGetTemperature(void *h, unsigned s, unsigned *t) { *t = 70 + s; return is(h); }
 int nvmlDeviceGetClockInfo(void *h, unsigned c, unsigned *m) { return 3; }
+int nvmlDeviceGetMaxClockInfo(void *h, unsigned c, unsigned *m) { *m = 3003; return is(h); }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *h, unsigned long long *b) { *b = 0x25; return is(h); }
 int nvmlDeviceGetPerformanceState(void *h, unsigned *p) { *p = 0; return is(h); }
 int nvmlDeviceGetComputeRunningProcesses_v3(void *h, unsigned *n, row *r) {
   r[0].pid = 12; r[0].used = 1ULL << 36; r[1].pid = 13; r[1].used = ~0ULL; *n = 2; return is(h);
@@ -205,6 +297,7 @@ async def test_the_library_is_asked_in_the_same_process(machine: Path) -> None:
     (gpu,) = now.gpus
     assert (gpu.name, gpu.uuid, gpu.driver, gpu.pstate) == ("NVIDIA GB10", "GPU-1", "580.95.05", "P0")
     assert (gpu.utilisation, gpu.power_w, gpu.temperature_c, gpu.clock_mhz) == (71, 48.2, 70, None)
+    assert (gpu.clock_max_mhz, gpu.memory_clock_mhz, gpu.held) == (3003, None, ("power cap", "heat"))
     assert now.gpu_processes == (GpuProcess(12, "VLLM::Worker", 1 << 36), GpuProcess(13, "x", None))
     assert now.gpu_error == ""
 
