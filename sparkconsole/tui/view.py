@@ -113,7 +113,7 @@ class View(Screen[None]):
         """Draws at once what happened meanwhile."""
         self.call_after_refresh(self.refresh_now)
 
-    def on_screen_suspend(self) -> None:
+    async def on_screen_suspend(self) -> None:
         """A hidden view keeps no picture of itself: those of eight views are most of the console's memory."""
         self._let_go()
 

@@ -11,7 +11,7 @@ from sparkconsole.model.checks import Examined, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric import NodeNetwork
 
-QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container"}
+QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container", "ray", "ports"}
 """The newest reading says these better."""
 FEW, PAUSE_S = 8, 15.0
 

@@ -123,7 +123,7 @@ class ServeView(View):
         if self._asked_s is None or now - self._asked_s > AGAIN_S:
             self._ask_models()
 
-    def on_screen_suspend(self) -> None:
+    async def on_screen_suspend(self) -> None:
         """Nobody reads what nobody sees."""
         self._log.rest()
 
