@@ -45,6 +45,7 @@ def _model(folder: str, *, half: bool) -> str:
         "dangling 0",
         "config yes",
         "weights yes",
+        *(f"lacks model-{n:05d}-of-{_FILES:05d}.safetensors" for n in (4, 5, 6) if half),
         f"missing {9 if half else 0}",
     )
     return "".join(f"{line}\n" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class CachedModel:
     """Files of the snapshot that point to nothing."""
     missing: int = 0
     """Weight files that its index names and that are not there."""
+    lacks: tuple[str, ...] = ()
+    """The first of these, by name."""
     unfinished: int = 0
     """Downloads that did not end."""
     weights: bool = False
@@ -32,11 +34,16 @@ class CachedModel:
             (not self.snapshot, "no snapshot"),
             (self.unfinished > 0, f"{self.unfinished} unfinished"),
             (self.dangling > 0, f"{self.dangling} links to nothing"),
-            (self.missing > 0, f"{self.missing} weight files missing"),
+            (self.missing > 0, f"{self.missing} weight files missing{self._named}"),
             (bool(self.snapshot) and not self.config, "no config.json"),
             (bool(self.snapshot) and not self.weights, "no weights"),
         )
         return ", ".join(text for wrong, text in told if wrong)
+
+    @property
+    def _named(self) -> str:
+        more = ", …" if self.missing > len(self.lacks) else ""
+        return f" ({', '.join(self.lacks)}{more})" if self.lacks else ""
 
     @property
     def complete(self) -> bool:
@@ -55,6 +62,8 @@ class ModelPresence:
     missing: tuple[str, ...]
     size_bytes: int | None = None
     snapshots: tuple[str, ...] = ()
+    sizes: Mapping[str, int | None] = field(default_factory=dict)
+    """Bytes by node."""
 
     @property
     def everywhere(self) -> bool:
@@ -104,4 +113,5 @@ def _presence(name: str, by_node: Mapping[str, CachedModel | None]) -> ModelPres
         missing=tuple(n for n, m in by_node.items() if m is None),
         size_bytes=max((m.size_bytes for m in there.values() if m.size_bytes is not None), default=None),
         snapshots=tuple(sorted({m.snapshot for m in there.values() if m.complete})),
+        sizes={n: m.size_bytes for n, m in there.items()},
     )

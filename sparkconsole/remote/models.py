@@ -26,7 +26,10 @@ for d in models--*; do
     grep -q . && echo 'weights yes'
   if [ -e "$s/model.safetensors.index.json" ]; then
     grep -o '"[^"]*\.safetensors"' "$s/model.safetensors.index.json" | sort -u | tr -d '"' |
-      { n=0; while read -r f; do [ -e "$s/$f" ] || n=$((n+1)); done; printf 'missing %s\n' "$n"; }
+      { n=0; while read -r f; do
+          [ -e "$s/$f" ] && continue
+          n=$((n+1)); [ $n -gt 3 ] || printf 'lacks %s\n' "$f"
+        done; printf 'missing %s\n' "$n"; }
   fi
 done
 exit 0

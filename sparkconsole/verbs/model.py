@@ -57,4 +57,5 @@ def _data(presence: ModelPresence) -> dict[str, Any]:
         "incomplete": dict(presence.incomplete),
         "missing": list(presence.missing),
         "snapshots": list(presence.snapshots),
+        "bytes": dict(presence.sizes),
     }

@@ -73,7 +73,7 @@ def test_the_index_names_weights_that_are_not_there(tmp_path: Path) -> None:
         "model.safetensors.index.json": json.dumps(index),
     }
     cache(tmp_path, "a/b", files)
-    assert seen(tmp_path)["a/b"].why_incomplete == "1 weight files missing"
+    assert seen(tmp_path)["a/b"].why_incomplete == "1 weight files missing (model-2.safetensors)"
 
 
 def test_a_model_without_a_snapshot(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 CHUNK = 1 << 20
+LOCK_S = 45
 STOP = threading.Event()
 BAR = threading.Lock()
 
@@ -66,11 +67,7 @@ class Incoming:
     def __init__(self, path: str, size: int, fresh: bool) -> None:
         self.path, self.size, self.part = path, size, path + ".incomplete"
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.file = open(self.part, "ab+")  # noqa: SIM115 - kept open while it grows
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Wrong("another copy of this file is under way") from None
+        self.file = self.alone()
         self.have = self.file.seek(0, os.SEEK_END)
         if fresh or self.have > size:
             self.restart()
@@ -78,6 +75,20 @@ class Incoming:
         self.file.seek(0)
         for chunk in iter(lambda: self.file.read(CHUNK), b""):
             self.hash.update(chunk)
+
+    def alone(self) -> Any:
+        """The file, for one writer at a time; a receiver whose sender is gone ends within that time."""
+        for _ in range(LOCK_S * 5):
+            file = open(self.part, "ab+")  # noqa: SIM115 - kept open while it grows
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever had it may have given it its name, or dropped it, while this one waited.
+                if os.fstat(file.fileno()).st_ino == os.stat(self.part).st_ino:
+                    return file
+            except OSError:
+                time.sleep(0.2)
+            file.close()
+        raise Wrong("another copy of this file is under way")
 
     def restart(self) -> None:
         """From nothing."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import signal
 import struct
-from typing import Any, BinaryIO
+from typing import Any
 
 from sparkconsole.remote.model_program.hashes import Incoming, Wrong, say
 
 END, DROP = 0, 0xFFFFFFFF
+SILENCE_S = 30
+"""A sender that says nothing for so long in the middle of a file is gone: its ssh gives up after 15 s, the
+sshd on this side would wait for hours."""
 
 
-def receive(source: BinaryIO, root: str) -> None:
+def receive(source: io.BufferedReader, root: str) -> None:
     """Files and links until the sender is done; a sender that is gone leaves what arrived, to go on from."""
     for line in iter(source.readline, b""):
         ask = json.loads(line)
@@ -34,7 +39,7 @@ def receive(source: BinaryIO, root: str) -> None:
             return
 
 
-def receive_file(source: BinaryIO, path: str, ask: dict[str, Any]) -> None:
+def receive_file(source: io.BufferedReader, path: str, ask: dict[str, Any]) -> None:
     """One file, unless it is there."""
     size = int(ask["size"])
     if not ask.get("again") and os.path.isfile(path) and os.stat(path).st_size == size:
@@ -49,24 +54,30 @@ def receive_file(source: BinaryIO, path: str, ask: dict[str, Any]) -> None:
     except OSError:
         coming.drop()
         raise
+    finally:
+        signal.alarm(0)
     if whole:
         wanted = json.loads(source.readline())["hash"]
         say(ok=coming.finish(wanted))
 
 
-def take(source: BinaryIO, coming: Incoming) -> bool:
+def take(source: io.BufferedReader, coming: Incoming) -> bool:
     """The frames of a file; False when they ended before the file did."""
     while True:
+        signal.alarm(SILENCE_S)
         head = source.read(4)
         length = struct.unpack(">I", head)[0] if len(head) == 4 else -1
         if length == DROP:
             coming.drop()
         if length in (DROP, END, -1):
             return bool(length == END)
-        chunk = source.read(length)
-        coming.add(chunk)
-        if len(chunk) < length:
-            return False
+        while length:
+            signal.alarm(SILENCE_S)
+            chunk = source.read1(min(length, 1 << 18))
+            coming.add(chunk)
+            length -= len(chunk)
+            if not chunk:
+                return False
 
 
 def make_link(path: str, target: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
+from typing import cast
 
 from sparkconsole.remote.model_program.downloading import download
 from sparkconsole.remote.model_program.hashes import STOP, say
@@ -22,6 +24,6 @@ def main(words: list[str]) -> int:
             say(error="%s: %s" % (error.filename, error.strerror))  # noqa: UP031
         return 0
     if words[0] == "receive":
-        receive(sys.stdin.buffer, words[1].rstrip("/"))
+        receive(cast(io.BufferedReader, sys.stdin.buffer), words[1].rstrip("/"))
         return 0
     return download(words[1:]) if words[0] == "download" else send(words[1])
