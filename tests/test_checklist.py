@@ -14,7 +14,7 @@ WANTED = [
     *(f"B{n}" for n in (*range(1, 10), 11)),
     *(f"C{n}" for n in (*range(1, 15), 16, 18)),
     *(f"D{n}" for n in (*range(1, 10), 11)),
-    *("M1", "M2", "O1", "O2"),
+    *("M1", "M2", "M3", "M5", "M6", "O1", "O2"),
 ]
 
 
