@@ -10,10 +10,16 @@ from sparkconsole.demo.machine import SERVING_BYTES, TOTAL_BYTES, Machine
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
 _SWAP = 16 << 30
+_CACHED = 28_000_000_000
+_HELD_BY_HEAT, _HOT_C = 0x20, 88.0
+"""NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
+_BUS = (32.0, 4, 32.0, 4)
+"""Each half of the card has four lanes of the fifth generation."""
+_QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
 
 
-def sample_line(machine: Machine) -> str:
-    """One line in the format of parse.telemetry."""
+def sample_line(machine: Machine, since: float | None = None) -> str:
+    """One line in the format of parse.telemetry; the kernel tells what came after the moment `since`."""
     if "garbage" in machine.faults:
         return "\x1b[31m[/x] segfault \x00 0xDEADBEEF"
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
@@ -30,8 +36,14 @@ def sample_line(machine: Machine) -> str:
             "mem": [TOTAL_BYTES, machine.available(), _SWAP, _SWAP],
             "load": life.load_average(number, spells, now),
             "psi": life.pressure(number, spells, now),
+            "psis": pressures(machine),
+            "cached": min(_CACHED, machine.available() // 2),
+            "oom": sum("Killed process" in text for _, text in machine.kernel),
+            "kernel": said_since(machine, now if since is None else since),
             "temp": heat + 3,
             "rails": rails(machine),
+            "counts": counts(machine),
+            "pcie": dict.fromkeys(rails(machine), _BUS),
             "nets": nets(machine),
             "gpus": [] if dead else [gpu(machine, heat)],
             "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
@@ -46,6 +58,29 @@ def sample_line(machine: Machine) -> str:
     )
 
 
+def said_since(machine: Machine, since: float) -> list[str]:
+    """What its kernel said after that moment."""
+    return [text for at, text in machine.kernel if at > machine.at(since)]
+
+
+def pressures(machine: Machine) -> dict[str, float]:
+    """What waits for memory waits for the disk too; all cores are never busy."""
+    waited = life.pressure(machine.number, machine.spells, machine.clock.monotonic())
+    return {
+        "cpu some": 0.0,
+        "memory some": waited,
+        "memory full": round(waited / 3, 2),
+        "io some": waited,
+        "io full": round(waited / 3, 2),
+    }
+
+
+def counts(machine: Machine) -> dict[str, dict[str, int]]:
+    """A cable between two has nothing to be congested with."""
+    down = {"rocep1s0f1": machine.errors()}
+    return {name: {"link_downed": down.get(name, 0), **dict.fromkeys(_QUIET, 0)} for name in rails(machine)}
+
+
 def gpu(machine: Machine, heat: float) -> dict[str, object]:
     """The one GPU."""
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
@@ -56,6 +91,8 @@ def gpu(machine: Machine, heat: float) -> dict[str, object]:
         "power": life.power_w(number, spells, now),
         "temp": heat,
         "clock": life.clock_mhz(spells, now, heat),
+        "clock_max": 3003.0,
+        "throttle": _HELD_BY_HEAT if heat > _HOT_C else 0,
         "pstate": "P0" if life.current(spells, "gpu", now) > 5 else "P8",
         "driver": "580.95.05",
     }

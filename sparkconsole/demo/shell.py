@@ -140,6 +140,7 @@ class Sampled(_Pretend):
         self._shell, self._argv, self._told = shell, argv, False
         self._period = float(argv[argv.index("sampler") + 1])
         self._ended = asyncio.Event()
+        self._since = shell.machine.clock.monotonic()
 
     async def read(self, size: int = 65536) -> bytes:
         """The next line; nothing once its input ended."""
@@ -149,7 +150,9 @@ class Sampled(_Pretend):
             return b""
         self._told = True
         self._shell.require_life()
-        return f"{sample_line(self._shell.machine)}\n".encode()
+        machine, since = self._shell.machine, self._since
+        self._since = machine.clock.monotonic()
+        return f"{sample_line(machine, since)}\n".encode()
 
     async def _next(self) -> None:
         waits = {

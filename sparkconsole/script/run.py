@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable
 from sparkconsole.model.answer import Answer, Row
@@ -87,10 +88,12 @@ async def perform(session: Session, request: Request, printer: Printer) -> int:
 async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
     """A stream's last row may carry the exit code of what was run."""
     code = 0
-    async for row in rows:
-        if "exit" in row.data:
-            code = int(row.data["exit"])
-        printer.row(row)
+    # A reader that went away must end what the stream began, before the loop ends.
+    async with aclosing(rows) as coming:  # type: ignore[type-var]
+        async for row in coming:
+            if "exit" in row.data:
+                code = int(row.data["exit"])
+            printer.row(row)
     return code
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from sparkconsole.errors import SparkError, Unreachable
+from cyclopts import Parameter
+
+from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.looking import look_at
-from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.answer import Answer, Row, Sheet
 from sparkconsole.model.checks import Look
 from sparkconsole.model.job import Job, Run, RunState
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
@@ -18,6 +22,7 @@ from sparkconsole.model.site import Site
 from sparkconsole.model.text import size
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here, Session
+from sparkconsole.verbs.watched import watched
 
 Looks = dict[str, Look | SparkError]
 
@@ -36,10 +41,20 @@ class Ray:
 
 
 @verb("status")
-async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
+async def status(
+    session: Here,
+    *,
+    port: int = 8888,
+    name: str | None = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    every: float | None = None,
+    count: int | None = None,
+    series: Path | None = None,
+) -> Answer | AsyncIterator[Row]:
     """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
 
-    Exit code 3 when a node is unreachable: the others are shown all the same.
+    Exit code 3 when a node is unreachable: the others are shown all the same. With --watch it goes on
+    with what every node's hardware does, a row a node and second.
 
     Parameters
     ----------
@@ -47,7 +62,19 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
         Where the server should answer.
     name
         Name of the containers; without it the cluster's.
+    watch
+        Go on with readings of every node: GPU, memory, fast link, pressure, what the kernel reports.
+    every
+        Seconds between readings with --watch; without it 1.
+    count
+        End after so many rows of each node.
+    series
+        Append the readings to this file too, a JSON object a line; goes with --watch.
     """
+    if watch:
+        return watched(session, every=1.0 if every is None else every, count=count, series=series)
+    if every is not None or count is not None or series is not None:
+        raise WrongUsage("--every, --count and --series say how to watch", hint="add --watch")
     fleet, container = session.fleet, name or session.cluster.container
     head = fleet.head
     looks = await look_at(fleet, container, session.cluster.image)

@@ -264,3 +264,31 @@ async def test_a_copy_fails_with_its_receiver() -> None:
     assert job.status == 1
     assert b"Broken pipe" in first.log(job)
     assert not second.images
+
+
+async def test_the_sampler_says_what_is_well_and_what_is_not() -> None:
+    cluster, clock = equipped()
+    machine = cluster.machines["spark-02"]
+    well = parse_sample(sample_line(machine, machine.clock.monotonic()))
+    assert well is not None
+    assert (well.kernel, well.oom_kills, well.gpus[0].held) == ((), 0, ())
+    assert set(well.buses) == set(well.rails)
+    assert not any(bus.narrow for bus in well.buses.values())
+    before = machine.clock.monotonic()
+    for kind in ("gpu-gone", "oom", "flap", "hot"):
+        await clock.advance(1)
+        inject(machine, kind)
+    await clock.advance(120)
+    ill = parse_sample(sample_line(machine, before))
+    assert ill is not None
+    assert ill.kernel is not None
+    assert any("Xid" in line for line in ill.kernel)
+    assert ill.oom_kills == 1
+    assert ill.rails["rocep1s0f1"].counts["link_downed"] > 0
+    clear(machine)
+    machine.busy("serve")
+    inject(machine, "hot")
+    await clock.advance(200)
+    hot = parse_sample(sample_line(machine, machine.clock.monotonic()))
+    assert hot is not None
+    assert (hot.gpus[0].held, hot.kernel) == (("heat",), ())

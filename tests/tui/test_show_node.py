@@ -10,7 +10,7 @@ from rich.text import Text
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reach, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.telemetry import Flow
+from sparkconsole.model.telemetry import Bus, Flow
 from sparkconsole.tui.show import cluster as show
 from sparkconsole.tui.show import node as of
 from sparkconsole.tui.show import table
@@ -120,6 +120,42 @@ def test_memory_that_runs_out_is_the_first_warning() -> None:
     assert reading.memory is not None
     store.update("spark-01", reading=replace(reading, memory=replace(reading.memory, available=2**30)))
     assert of.troubles(store.nodes["spark-01"], scene(store))[0].startswith("only 1.0 GiB memory left")
+
+
+def test_what_the_sampler_counts_shows_where_it_matters() -> None:
+    store, now = stores.filled(2), stores.reading(1, 120)
+    lossy = replace(now.rails["rocep1s0f1"], counts={"np_cnp_sent": 120, "out_of_sequence": 700})
+    rails = {**now.rails, "rocep1s0f1": lossy}
+    heat = (replace(now.gpus[0], temperature_c=94.0, held=("heat",), clock_mhz=1080.0),)
+    buses = {"rocep1s0f1": Bus(16.0, 4, 32.0, 4), "roceP2p1s0f1": Bus(32.0, 4, 32.0, 4)}
+    waits = {"io full": 40.0, "cpu some": 2.0}
+    now = replace(now, rails=rails, gpus=heat, buses=buses, cached=29 * stores.GIB, pressures=waits)
+    store.update("spark-01", reading=now)
+    state, view = store.nodes["spark-01"], scene(store)
+    assert of.live_troubles(state, view) == (
+        "rocep1s0f1 loses packets",
+        "rocep1s0f1 has PCIe 16 GT/s x4 only",
+        "94 °C, GPU held back",
+    )
+    told = "\n".join(line.plain for line in page(state, view, 240, 60))
+    words = (
+        "cnp 120/s",
+        "lost 700/s",
+        "PCIe 16 GT/s x4",
+        "held by heat",
+        "1080 MHz",
+        "cache 29",
+        "io waits 40",
+    )
+    assert [word for word in words if word not in told] == []
+    assert "cpu waits" not in told
+    assert "cnp 120/s" in "\n".join(line.plain for line in card(state, view, 78, 20))
+
+
+def test_a_node_without_a_sampler_says_why_as_its_warning() -> None:
+    store = stores.filled(2)
+    store.update("spark-02", reason="python3 is not there")
+    assert of.live_troubles(store.nodes["spark-02"], scene(store))[0].endswith("python3 is not there")
 
 
 def test_what_the_checks_found_is_a_warning_of_that_node() -> None:

@@ -233,7 +233,7 @@ def rail_rows(state: NodeState, scene: Scene, width: int) -> list[Text]:
 
 
 def _rail(name: str, flow: Flow, broad: int, width: int) -> Text:
-    parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow))
+    parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow), *flow_marks(flow))
     indent = "     " if width >= 46 else "  "
     return Text(indent).append_text(fitting(parts, width - len(indent), " "))
 
@@ -250,6 +250,12 @@ def flow_text(flow: Flow) -> Text:
     if flow.up is False:
         return Text()
     return Text(f"{gigabytes(flow.rx_per_s):>4}/{gigabytes(flow.tx_per_s):>4} GB/s")
+
+
+def flow_marks(flow: Flow) -> tuple[Text, Text]:
+    """`lost 7/s` where packets do not come as they should, `cnp 120/s` where the network asks for less."""
+    lost = Text(f"lost {flow.losses}/s" if flow.losses else "", "$node-warn")
+    return lost, Text(f"cnp {flow.marks}/s" if flow.marks else "", "$muted")
 
 
 def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
@@ -291,6 +297,7 @@ def host_row(state: NodeState, scene: Scene, width: int) -> Text:
         of.number("load {:.1f}", now.load),
         f"disk {binary_size(now.disk_free)} free" if now.disk_free is not None else "",
         of.number("waits {:.1f} %", now.pressure or None),
+        f"cache {gib(now.cached)} GiB" if now.cached is not None else "",
     )
     return _labelled("host", fitting([p for p in parts if p] or [UNKNOWN], width - LABEL))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -15,7 +15,7 @@ from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
-from sparkconsole.model.telemetry import Flow, History
+from sparkconsole.model.telemetry import Flow, History, Reading, is_stuck
 from sparkconsole.tui.show.bars import age, known
 from sparkconsole.tui.show.frame import plain, said
 
@@ -26,6 +26,8 @@ PRESSED = 10.0
 """Percent of the time in which something waits for memory."""
 FULL_BYTES = 20_000_000_000
 """Less free disk than that is a warning."""
+LOSSY = 100
+"""Packets a second that were lost or late."""
 LEFT_BYTES = 4 * 2**30
 """Less available memory than that: the machine may freeze."""
 
@@ -113,17 +115,32 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
         found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
     elif (known(now.pressure) or 0.0) > PRESSED:
         found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
-    found += [f"{name} has no link" for name, flow in rails(state, scene) if flow.up is False]
-    found += [f"{name}: {flow.errors} new errors" for name, flow in rails(state, scene) if flow.errors]
-    if (heat := temperature(state)) is not None and heat >= HOT_C:
-        found.append(f"{heat:.0f} °C")
-    if now.gpu_error and not now.gpus:
-        found.append(f"GPU: {plain(now.gpu_error)}")
+    found += [*_rail_troubles(state, now, scene), *_gpu_troubles(state, now)]
     if now.disk_free is not None and now.disk_free < FULL_BYTES:
         found.append(f"only {max(now.disk_free, 0) / 2**30:.0f} GiB disk left")
+    if state.reason:
+        found.append(f"no readings every second: {plain(state.reason)}")
     if is_stale(state, scene):
         found.append(f"says nothing since {age(age_s(state, scene))}")
     return tuple(found)
+
+
+def _rail_troubles(state: NodeState, now: Reading, scene: Scene) -> Iterator[str]:
+    flows = rails(state, scene)
+    yield from (f"{name} has no link" for name, flow in flows if flow.up is False)
+    yield from (f"{name}: {flow.errors} new errors" for name, flow in flows if flow.errors)
+    yield from (f"{name} loses packets" for name, flow in flows if flow.losses >= LOSSY)
+    yield from (f"{name} has PCIe {now.buses[name]} only" for name in narrow(state, scene))
+
+
+def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
+    first, heat = gpu(state), temperature(state)
+    if heat is not None and heat >= HOT_C:
+        yield f"{heat:.0f} °C{', GPU held back' if held(state) else ''}"
+    if first is not None and is_stuck(first):
+        yield "GPU stuck at low power: pull its power cord for a minute"
+    if now.gpu_error and not now.gpus:
+        yield f"GPU: {plain(now.gpu_error)}"
 
 
 def age_s(state: NodeState, scene: Scene) -> float | None:
@@ -151,6 +168,18 @@ def gpu(state: NodeState) -> Gpu | None:
     """Its first GPU, as the newest reading or else the look has it."""
     told = (state.reading.gpus if state.reading else ()) or (state.look.facts.gpus if state.look else ())
     return told[0] if told else None
+
+
+def held(state: NodeState) -> tuple[str, ...]:
+    """Why its GPU's clock is held back."""
+    first = gpu(state)
+    return (first.held or ()) if first else ()
+
+
+def narrow(state: NodeState, scene: Scene) -> tuple[str, ...]:
+    """Rails in use whose PCIe link has fewer lanes or less speed than card and slot can do."""
+    buses = state.reading.buses if state.reading else {}
+    return tuple(name for name in rail_names(state, scene) if name in buses and buses[name].narrow)
 
 
 def temperature(state: NodeState) -> float | None:

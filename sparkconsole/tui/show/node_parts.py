@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric import Hca, Netdev
-from sparkconsole.model.telemetry import Flow
+from sparkconsole.model.telemetry import Bus, Flow
 from sparkconsole.tui.show import node as of
 from sparkconsole.tui.show.bars import UNKNOWN, age, binary_size, fitted, gib, gigabytes, percent, used_of
-from sparkconsole.tui.show.card import link_word
+from sparkconsole.tui.show.card import flow_marks, link_word
 from sparkconsole.tui.show.frame import fitting, joined, joined_cells, plain, said
 from sparkconsole.tui.show.node import Scene
 
@@ -40,7 +40,7 @@ def standing(state: NodeState, scene: Scene) -> list[Text]:
         labelled("up", *_activity(state)),
         labelled("gpu", *_gpu(state)),
         labelled("mem", *_memory(state)),
-        labelled("swap", _swap(state)),
+        labelled("swap", _swap(state), _cached(state), _waits(state)),
         labelled("disk", f"{binary_size(_free(state))} free"),
         labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
         labelled("image", said(scene.image), Text(image, "$node-warn" if image == "none" else "")),
@@ -65,7 +65,12 @@ def _gpu(state: NodeState) -> tuple[Text | str, ...]:
     if gpu is None:
         return (Text("none", "$muted"),)
     heat, power = of.number("{:.0f} °C", of.temperature(state)), of.number("{:.0f} W", gpu.power_w)
-    return percent(of.share(state)).strip(), heat, power, said(gpu.name.removeprefix("NVIDIA "), "$muted")
+    clock, held = of.number("{:.0f} MHz", gpu.clock_mhz), ", ".join(of.held(state))
+    return (
+        percent(of.share(state)).strip(), heat, power, clock,
+        Text(f"held by {held}" if held else "", "$node-warn"),
+        said(gpu.name.removeprefix("NVIDIA "), "$muted"),
+    )  # fmt: skip
 
 
 def _memory(state: NodeState) -> tuple[str, ...]:
@@ -91,6 +96,20 @@ def _swap(state: NodeState) -> Text:
     )
 
 
+def _cached(state: NodeState) -> Text:
+    cached = state.reading.cached if state.reading else None
+    return Text(f"cache {gib(cached)} GiB" if cached is not None else "", "$muted")
+
+
+def _waits(state: NodeState) -> Text:
+    """What waits for the disk and for a core, where that is much."""
+    told = state.reading.pressures if state.reading else {}
+    much = [f"{what} waits {told[key]:.0f} %" for what, key in WAITS if told.get(key, 0.0) >= of.PRESSED]
+    return Text("  ".join(much), "$node-warn")
+
+
+WAITS = (("io", "io full"), ("cpu", "cpu some"))
+
 # --- fabric
 
 
@@ -101,8 +120,9 @@ def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
         return [Text(NOT_SEEN, "$muted")]
     used = of.rail_names(state, scene)
     flows = state.reading.rails if state.reading else {}
+    slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
     lines = [
-        _device(h, where, flows.get(h.device, Flow(h.up)), h.device in used, width)
+        _device(h, where, flows.get(h.device, Flow(h.up)), h.device in used, width, slow.get(h.device, ""))
         for h, where in paired(found.hcas, used)
     ]
     chosen = of.network(state, scene)
@@ -125,7 +145,11 @@ def _corner(at: int, count: int) -> str:
     return " " if count == 1 else "┌" if at == 0 else "└" if at == count - 1 else "│"
 
 
-def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int) -> Text:
+def _buses(state: NodeState) -> Mapping[str, Bus]:
+    return state.reading.buses if state.reading else {}
+
+
+def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str) -> Text:
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
     rates = f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s)}" if up else ""
@@ -137,7 +161,13 @@ def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int) -> Text:
     )
     gid = f"gid {hca.gid_index}" if hca.gid_index is not None else ""
     errors = Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn")
-    more = (errors, said(hca.rate if up else hca.phys_state, "$muted"), Text(gid, "$muted"))
+    more = (
+        errors,
+        *flow_marks(flow),
+        Text(bus, "$node-warn"),
+        said(hca.rate if up else hca.phys_state, "$muted"),
+        Text(gid, "$muted"),
+    )
     return fitting((joined_cells(cells, 1), *more), width)
 
 
