@@ -16,9 +16,11 @@ SILENT_S = 15.0
 """A GPU driver that has said nothing for so long does not answer."""
 RETRY_S = 60.0
 """Seconds until a driver that refused is asked again."""
-SHARE = 0.008
+SHARE = 0.005
 """Of one core, that asking the GPU may take on average."""
 TOOL_TIMEOUT_S = 10.0
+TOOL_S = 8.0
+"""Seconds between looks by the tool, at least: each starts processes."""
 TROUBLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError)
 
 
@@ -229,20 +231,20 @@ class Gpus(threading.Thread):
         """For as long as the program runs."""
         while True:
             try:
-                self.ask(source())
+                self.ask(*source())
             except GpuTrouble as trouble:
                 self.refused(str(trouble))
             except TROUBLE as trouble:
                 self.refused(f"the GPU cannot be asked: {trouble}")
             time.sleep(RETRY_S)
 
-    def ask(self, question: Callable[[], dict[str, Any]]) -> None:
+    def ask(self, question: Callable[[], dict[str, Any]], least: float) -> None:
         """Until there is trouble."""
         while True:
             began, spent = time.monotonic(), cost()
             answer = question()
             now = time.monotonic()
-            due = max(began + self.period, now + (cost() - spent) / SHARE)
+            due = max(began + max(self.period, least), now + (cost() - spent) / SHARE)
             self.answer, self.due = answer, due
             time.sleep(max(0.0, due - now))
 
@@ -261,12 +263,12 @@ def nothing(why: str) -> dict[str, Any]:
     return {"gpus": [], "procs": [], "gpu_error": why}
 
 
-def source() -> Callable[[], dict[str, Any]]:
-    """The library, else the tool; GpuTrouble when the driver is there and refuses."""
+def source() -> tuple[Callable[[], dict[str, Any]], float]:
+    """The library, else the tool, and how long to rest; GpuTrouble when the driver is there and refuses."""
     try:
-        return Nvml().said
+        return Nvml().said, 0.0
     except (OSError, ImportError, AttributeError):
-        return Smi().said
+        return Smi().said, TOOL_S
 
 
 def cost() -> float:
