@@ -59,16 +59,25 @@ async def soak(minutes: float) -> list[tuple[float, float]]:
 
 
 async def _say(app: Console, pilot: object, line: str) -> None:
-    """Says a line as a person would: agrees where it asks, closes what it answers."""
+    """Says a line as a person would: agrees where it asks, closes what it answers, however late that comes."""
     if app.work is not None and len(app.work.running) > 3:
         return
+    _close(app)
     app.command(line)
     await asyncio.sleep(PAUSE_S)
     if isinstance(app.screen, Confirm):
         app.screen.dismiss(True)
-    elif app.screen is not app.view:
-        app.pop_screen()
+    _close(app)
     await asyncio.sleep(0)
+
+
+def _close(app: Console) -> None:
+    """Every sheet that is open; what still asks is not agreed to."""
+    while app.screen is not app.view:
+        if isinstance(app.screen, Confirm):
+            app.screen.dismiss(False)
+        else:
+            app.pop_screen()
 
 
 def main() -> None:
