@@ -59,7 +59,7 @@ async def soak(minutes: float) -> list[tuple[float, float]]:
 
 
 async def _say(app: Console, pilot: object, line: str) -> None:
-    """Says a line as a person would: agrees where it asks, closes what it answers, however late that comes."""
+    """Says a line as a person would: agrees where it asks, closes what it answers, however late."""
     if app.work is not None and len(app.work.running) > 3:
         return
     _close(app)
