@@ -33,7 +33,7 @@ _SUSPECT = re.compile(
     r"capabilit|"
     r"trust_remote|encrypted|container name|Duplicate|[Rr]equires?|Cli|rate limit|HOST|Bus|[Rr]emaining|"
     r"CmpltTO|docker|"
-    r"UnsupportedPtx|no_exist|Xid|retry|/RoCE|\"failed\""
+    r"UnsupportedPtx|no_exist|Xid|retry|event 0x|/RoCE|\"failed\""
 )
 """Words of which a line that says anything has at least one; most lines have none, and cost one search."""
 _THROWN = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)")

@@ -201,6 +201,13 @@ def test_a_named_cause_stands_before_an_earlier_exception() -> None:
         "(raylet) Spilled 2048 MiB, 2 objects, write throughput 500 MiB/s.",
         "Nov 23 07:00:00 spark-01 kernel: NVRM: loading NVIDIA UNIX Open Kernel Module  580.95.05",
         "Nov 23 07:00:00 spark-01 kernel: pcieport 0000:00:00.0: AER: Corrected error received: 0000:01:00.0",
+        "Nov 23 07:00:00 spark-01 kernel: EXT4-fs (nvme0n1p2): re-mounted. Opts: errors=remount-ro.",
+        "Unable to find image 'vllm-node:latest' locally",
+        "(APIServer pid=1) ERROR 06-01 10:00:00 [x:1] ValueError: This model's maximum context length is 9 tokens",
+        "ImportError: sys.meta_path is None, Python is likely shutting down",
+        "KeyboardInterrupt",
+        "Error retrieving file list: 404 Client Error.",
+        "bash: ip: command not found",
         "# source: a forum post about CUDA out of memory",
     ],
 )

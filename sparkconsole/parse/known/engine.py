@@ -18,7 +18,7 @@ ENGINE: tuple[Known, ...] = (
         "port-taken",
         r"(?:\[Errno 98\]|error while attempting to bind|EADDRINUSE|DistNetworkError).*[Aa]ddress already in "
         r"use|"
-        r"Address already in use|port is already allocated|bind: address already in use",
+        r"[Aa]ddress already in use|port is already allocated|bind: address already in use",
         "something else listens on that port",
         "another server, or one that is still ending",
         "sparkconsole serve stop, or another port: serve --port; ss -ltnp shows who it is",
@@ -90,7 +90,7 @@ ENGINE: tuple[Known, ...] = (
     cause(
         "cuda-newer-than-driver",
         r"cudaErrorUnsupportedPtxVersion|provided PTX was compiled with an unsupported toolchain|"
-        r"driver (?:version )?is (?:too old|insufficient)|cudaErrorInsufficientDriver|"
+        r"driver (?:version |on your system )?is (?:too old|insufficient)|cudaErrorInsufficientDriver|"
         r"forward compatibility was attempted on non supported HW|unsatisfied condition: cuda>=",
         "the image's CUDA is newer than the node's driver",
         "image and driver do not fit",
@@ -131,6 +131,74 @@ ENGINE: tuple[Known, ...] = (
         "RuntimeError: CUDA error: an illegal memory access was encountered",
     ),
     cause(
+        "quantisation-wrong",
+        r"Unknown quantization method|Quantization method specified in .* does not match|"
+        r"quantization method must be one of",
+        "the quantisation that was asked for is not the model's, or unknown",
+        "the model's own config says how it is quantised",
+        "leave --quantization out",
+        "ValueError: Unknown quantization method: foo. Must be one of ['awq', 'gptq'].",
+    ),
+    cause(
+        "attention-backend",
+        r"Selected backend \S+ is not valid|No valid attention backend|Invalid attention backend",
+        "the attention backend does not fit this GPU or model",
+        "VLLM_ATTENTION_BACKEND or --attention-backend names it",
+        "leave it out: vLLM chooses one that works",
+        "ValueError: Selected backend AttentionBackendEnum.FLASHINFER is not valid for this configuration.",
+    ),
+    cause(
+        "operator-missing",
+        r"Could not run '(?P<name>[\w:.]+)' with arguments|_OpNamespace' '\S+' object has no attribute|"
+        r"operator \S+ does not exist",
+        "vLLM's native code is not whole: {name}",
+        "it was built without this operator, or for another PyTorch",
+        "build the image anew: sparkconsole image build --rebuild-vllm",
+        "NotImplementedError: Could not run '_C::foo' with arguments from the 'CUDA' backend",
+    ),
+    cause(
+        "ranks-over-gpus",
+        r"[Ww]orld size \(\d+\) is larger than the number of available GPUs",
+        "there are more ranks than GPUs",
+        "without Ray vLLM looks only at this node",
+        "-tp times -pp must be the number of nodes; launch with --backend ray",
+        "ValueError: World size (2) is larger than the number of available GPUs (1) in this node.",
+    ),
+    cause(
+        "ranks-apart",
+        r"client socket has (?:timed out|failed)|TCPStore.*(?:timed? ?out|timeout)|DistStoreError|"
+        r"connectFullMesh failed|Timed out initializing process group",
+        "the ranks did not find each other",
+        "the address or port of rank 0 is not reached from the others, or one of them never started",
+        "sparkconsole status, then fabric test; the same --nodes on every one",
+        "torch.distributed.DistNetworkError: The client socket has timed out after 600000ms while trying to "
+        "connect",
+    ),
+    cause(
+        "host-out-of-memory",
+        r"^MemoryError\b|std::bad_alloc|Cannot allocate memory|DefaultCPUAllocator: (?:can't|not enough) ",
+        "the machine has no memory left",
+        "the GPU's memory is the same memory on a Spark",
+        "lower --gpu-memory-utilization; sparkconsole status shows who holds it",
+        "MemoryError",
+    ),
+    cause(
+        "limits-of-the-system",
+        r"Too many open files|can't start new thread|pthread_create failed|Resource temporarily unavailable",
+        "a limit of the system was reached: open files or processes",
+        "the container's ulimit or pids limit is too small",
+        "start it with --ulimit nofile=1048576, as sparkconsole launch does",
+        "OSError: [Errno 24] Too many open files",
+    ),
+    cause(
+        "lora-rank",
+        r"LoRA rank (?P<rank_of>\d+) is greater than",
+        "the adapter's rank {rank_of} is larger than vLLM was told to expect",
+        "--max-lora-rank says how large it may be",
+        "raise --max-lora-rank",
+        "ValueError: LoRA rank 64 is greater than max_lora_rank 16.",
+    ),
+    cause(
         "heads-not-divisible",
         r"must be divisible by tensor parallel size|is not divisible by (?:tp|tensor)|"
         r"Total number of attention heads|\d+ is not divisible by \d+",
@@ -151,7 +219,7 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "option-wrong",
-        r"^Value error, (?P<said>.*)|Invalid (?:tool|reasoning)[ _](?:call )?parser|KeyError: .*(?:tool|"
+        r"^Value error, (?P<said>.*)|[Ii]nvalid (?:tool|reasoning)[ _](?:call )?parser|KeyError: .*(?:tool|"
         r"reasoning)[_ ]parser",
         "vLLM does not take an option's value: {said}",
         "it does not fit the model, the machine or another option",
@@ -170,8 +238,8 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "no-compiler",
-        r"InvalidCxxCompiler|No working C\+\+ compiler|Failed to find C compiler|Cannot find (?:nvcc|a "
-        r"working triton)|"
+        r"InvalidCxxCompiler|No working C\+\+ compiler|Failed to find C compiler|"
+        r"(?:Cannot|Could not) find (?:nvcc|a working triton)|"
         r"RuntimeError: .*ninja.*(?:required|not found)|Python\.h: No such file",
         "something is compiled at run time, and the image has no compiler for it",
         "torch.compile, Triton and FlashInfer build kernels when they are first used",
@@ -224,7 +292,7 @@ ENGINE: tuple[Known, ...] = (
     cause(
         "worker-killed",
         r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b|signal 9|"
-        r"SIGKILL|^Killed$|\bOOMKilled\b",
+        r"SIGKILL|^Killed$|\b\d+ Killed\b|\bOOMKilled\b",
         "a process was killed from outside",
         "the kernel does so when the memory is used up; Docker when a container is over its limit",
         "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
@@ -305,6 +373,13 @@ ENGINE: tuple[Known, ...] = (
         r"Tensor parallel size \(\d+\) exceeds available GPUs|is bigger than a reserved number of GPUs",
         "always said where every node has one GPU",
         "WARNING [ray_utils.py:352] Tensor parallel size (2) exceeds available GPUs (1).",
+    ),
+    harmless(
+        "client-mistakes",
+        r"This model's maximum context length is \d+ tokens|sys\.meta_path is None|^KeyboardInterrupt|"
+        r"CancelledError",
+        "a request was too long, or somebody pressed ctrl+c: the server is well",
+        "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
     ),
     harmless(
         "boot-noise",

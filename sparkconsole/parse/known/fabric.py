@@ -111,6 +111,14 @@ FABRIC: tuple[Known, ...] = (
         "NCCL WARN NET/IB : rocep1s0f1:1 Got async fatal event: port error",
     ),
     cause(
+        "nccl-cuda",
+        r"NCCL WARN Cuda failure (?:\d+ )?'(?P<said>[^']*)'",
+        "CUDA failed inside NCCL: {said}",
+        "out of memory: the unified memory is used up; else the driver or the image's CUDA",
+        "lower --gpu-memory-utilization; sparkconsole doctor driver",
+        "init.cc:449 NCCL WARN Cuda failure 2 'out of memory'",
+    ),
+    cause(
         "nccl-duplicate-gpu",
         r"Duplicate GPU detected ?: ?(?P<ranks>.*)",
         "two ranks use one GPU: {ranks}",
@@ -121,8 +129,9 @@ FABRIC: tuple[Known, ...] = (
     cause(
         "nccl-no-route",
         r"NCCL WARN .*(?:[Cc]onnect to|socketStartConnect|ncclSocket\w*).*?(?P<peer>\d+\.\d+\.\d+\.\d+)?.*"
-        r"(?:failed|returned) ?:? ?.*(?:No route to host|Connection timed out|Network is unreachable)",
-        "NCCL cannot reach {peer} over TCP",
+        r"(?:failed|returned) ?:? ?.*(?:No route to host|Connection timed out|Network is unreachable)|"
+        r"NCCL WARN .*exceeded timeout .*trying to connect to (?P<other>[\d.]+)",
+        "NCCL cannot reach {peer}{other} over TCP",
         "that address is not reachable from here: another subnet, a firewall, or a cable that is out",
         "sparkconsole fabric test",
         "NCCL WARN socketStartConnect: Connect to 10.0.0.2<51234> failed : No route to host",

@@ -138,11 +138,21 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "disk-full",
-        r"No space left on device|Not enough free disk space|Disk quota exceeded|ENOSPC",
+        r"[Nn]o space left on device|Not enough free disk space|Disk quota exceeded|ENOSPC",
         "the disk is full",
         "images, build cache and models share it",
         "sparkconsole image prune; docker system df on the node",
         "OSError: [Errno 28] No space left on device",
+    ),
+    cause(
+        "hub-down",
+        r"(?:50[0234] Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway "
+        r"Time-?out).*huggingface",
+        "the hub does not answer as it should",
+        "it is down, or overloaded",
+        "wait, or serve what is in the cache: --offline",
+        "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: "
+        "https://huggingface.co/x",
     ),
     warning(
         "hub-slow",
@@ -155,7 +165,7 @@ HUB: tuple[Known, ...] = (
     harmless(
         "hub-unauthenticated",
         r"sending unauthenticated requests to the HF Hub|HF_TOKEN.*higher rate limits|Xet Storage is enabled|"
-        r"`resume_download` is deprecated",
+        r"`resume_download` is deprecated|Error retrieving file list",
         "public models need no token",
         "Warning: You are sending unauthenticated requests to the HF Hub. Please set a HF_TOKEN",
     ),

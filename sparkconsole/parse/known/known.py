@@ -32,6 +32,11 @@ def warning(id: str, pattern: str, text: str, why: str, remedy: str, example: st
     return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.WARNING)
 
 
+def fact(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
+    """Good to know; it is wrong only together with something else, which is said too."""
+    return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.INFO)
+
+
 def end(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
     """Something ended: what was said before it says more."""
     return Known(id, re.compile(pattern), text, why, remedy, example, Kind.END)

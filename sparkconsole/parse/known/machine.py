@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end, harmless, warning
+from sparkconsole.parse.known.known import Known, cause, end, fact, harmless, warning
 
 MACHINE: tuple[Known, ...] = (
     cause(
         "kernel-oom",
-        r"(?:Out of memory: Killed process (?P<pid>\d+) \((?P<victim>[^)]+)\)|oom-kill:|"
+        r"(?:systemd-oomd\[\d+\]: Killed|Killed .* due to memory pressure|Out of memory: Killed process "
+        r"(?P<pid>\d+) \((?P<victim>[^)]+)\)|oom-kill:|"
         r"(?P<asker>[\w:.-]+) invoked oom-killer|Memory cgroup out of memory: Killed process \d+ "
         r"\((?P<other>[^)]+)\))",
         "the kernel ran out of memory and killed a process: {victim}{other}{asker}",
@@ -35,19 +36,37 @@ MACHINE: tuple[Known, ...] = (
         "NVRM: Xid (PCI:000f:01:00): 79, pid=0, GPU has fallen off the bus.",
     ),
     cause(
+        "gpu-memory",
+        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95)\b",
+        "the GPU found an error in its memory: Xid {xid}",
+        "an uncorrectable error, or one that was contained",
+        "switch the machine off and on; when it comes back have it looked at",
+        "NVRM: Xid (PCI:000f:01:00): 94, pid=4242, Contained ECC error",
+    ),
+    cause(
+        "gpu-firmware",
+        r"NVRM: Xid \([^)]*\): (?P<xid>61|62|109|119|120|121|143|154)\b",
+        "the GPU's own firmware failed: Xid {xid}",
+        "it stopped answering the driver",
+        "switch the machine off and on; the newest driver and firmware",
+        "NVRM: Xid (PCI:000f:01:00): 119, pid=4242, Timeout waiting for RPC from GSP",
+    ),
+    cause(
         "gpu-xid",
         r"NVRM: Xid \([^)]*\): (?P<xid>\d+)(?:.*?name=(?P<process>[\w:.-]+))?",
         "the GPU's driver told an error: Xid {xid} {process}",
-        "13, 31, 43, 45: a program's mistake or its end; 48, 63, 64, 94, 95: memory; 61, 62, 119, 120: the "
-        "GPU's firmware",
-        "start the server again; when it comes back update the driver, and have the machine looked at",
+        "13, 31: a kernel read what it may not; 43, 45: a program was ended; others: see NVIDIA's list of "
+        "Xids",
+        "start the server again; try another backend or --enforce-eager; update the driver when it comes "
+        "back",
         "NVRM: Xid (PCI:000f:01:00): 31, pid=4242, name=VLLM::Worker, MMU Fault",
     ),
     cause(
         "nic-failed",
         r"mlx5\w* .*(?:health (?:poll|compromised|recovery)|device's health|fatal error|enter error state|"
         r"cmd_exec timeout|"
-        r"pre-initializing|error -110|wait for FW)|mlx5_cmd_(?:check|out_err)",
+        r"pre-initializing|error -110|wait for FW)|mlx5_cmd_(?:check|out_err)|mlx5\w* .*(?:wait_func|"
+        r"timeout\. Will cause)",
         "the ConnectX NIC failed",
         "its firmware hangs, or it was powered down under load",
         "switch the machine off and on; the same firmware on all nodes: sparkconsole doctor",
@@ -55,7 +74,8 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "pcie-timeout",
-        r"CmpltTO|CMD_SYNC timeout|pcieport .*(?:Uncorrectable|\(Fatal\)|UncorrErr)|AER: .*(?:Uncorrect|"
+        r"CmpltTO|CMD_SYNC timeout|arm-smmu-v3.*event 0x|pcieport .*(?:Uncorrectable|\(Fatal\)|UncorrErr)|"
+        r"AER: .*(?:Uncorrect|"
         r"Fatal)",
         "a device on the PCIe bus did not answer in time",
         "seen with ConnectX-7 behind the SMMU; files may have been damaged",
@@ -64,7 +84,7 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "disk-failed",
-        r"(?:EXT4-fs|XFS|BTRFS) ?\S* ?(?:error|\(\S+\): .*(?:error|[Cc]orrupt))|I/O error, dev|"
+        r"EXT4-fs error|XFS \S+: .*(?:[Cc]orrupt|[Ss]hut)|BTRFS (?:error|critical)|I/O error, dev|"
         r"nvme\d.*(?:timeout, (?:aborting|reset)|controller is down)|"
         r"Remounting filesystem read-only|Buffer I/O error",
         "the disk or its file system failed",
@@ -140,6 +160,24 @@ MACHINE: tuple[Known, ...] = (
         "rpc_client.h:153: Failed to connect to GCS at address 10.0.0.1:6379 within 5 seconds.",
     ),
     cause(
+        "ray-shared-memory",
+        r"object store size .* exceeds /dev/shm",
+        "Ray's object store does not fit into the container's shared memory",
+        "Docker gives 64 MB unless told otherwise",
+        "start it with --ipc host or --shm-size, as sparkconsole launch does",
+        "ValueError: The configured object store size (30.0GB) exceeds /dev/shm size (10.0GB).",
+    ),
+    cause(
+        "ray-no-session",
+        r"ray\.init could not find|/tmp/ray/session_\S+.*(?:No such file|not found)|No such file "
+        r".*/tmp/ray/session_",
+        "Ray's session on this node is gone",
+        "it was stopped, or its folder was removed while it ran",
+        "sparkconsole node restart",
+        "ConnectionError: ray.init could not find session_2026: No such file or directory "
+        "'/tmp/ray/session_2026/x'",
+    ),
+    cause(
         "ray-port-clash",
         r"Ray component \w+ is trying to use a port number (?P<port>\d+)",
         "Ray's port {port} is wanted twice",
@@ -206,19 +244,53 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "docker-no-image",
-        r"No such image|Unable to find image '(?P<image>[^']+)' locally|pull access denied for "
+        r"No such image:? ?(?P<image>\S*)|pull access denied for "
         r"(?P<other>\S+?)[,.]|"
         r"manifest (?:for \S+ |unknown)|repository does not exist or may require",
         "the image is not on this node: {image}{other}",
         "it was not copied here",
         "sparkconsole image copy",
+        "Error response from daemon: No such image: vllm-node:latest",
+    ),
+    fact(
+        "docker-pulls",
+        r"Unable to find image '(?P<image>[^']+)' locally",
+        "Docker looks for the image elsewhere: {image}",
+        "it is not on this node",
+        "sparkconsole image copy, where it should have been here",
         "Unable to find image 'vllm-node:latest' locally",
     ),
     cause(
+        "docker-no-container",
+        r"No such container: ?(?P<name>\S*)|[Cc]ontainer \S+ is not running",
+        "the container is not there: {name}",
+        "it was removed, or has ended",
+        "sparkconsole status; launch starts it",
+        "Error response from daemon: No such container: vllm_node",
+    ),
+    cause(
+        "no-such-command",
+        r"\"(?P<name>[^\"]+)\": executable file not found in \$PATH|\b(?P<other>vllm|ray|docker|python3?|"
+        r"nvidia-smi|hf): command not found",
+        "there is no such program: {name}{other}",
+        "the image, or the machine, does not have it",
+        "another image, or its full path",
+        'exec failed: unable to start container process: exec: "vllm": executable file not found in $PATH',
+    ),
+    cause(
+        "registry-refused",
+        r"toomanyrequests|pull rate limit|x509: certificate|no basic auth credentials|denied: requested "
+        r"access",
+        "the registry did not give the image",
+        "too many pulls, a certificate that is not trusted, or no login",
+        "docker login; or build it: sparkconsole image build",
+        "Error response from daemon: toomanyrequests: You have reached your pull rate limit.",
+    ),
+    cause(
         "docker-other-platform",
-        r"exec format error|requested image's platform \((?P<has>[^)]+)\) does not match|no matching "
+        r"exec format error|no matching "
         r"manifest for (?P<wants>\S+)",
-        "the image is for another processor: {has}{wants}",
+        "the image is for another processor: {wants}",
         "a Spark is linux/arm64",
         "build it on a Spark: sparkconsole image build",
         "exec /usr/bin/bash: exec format error",
@@ -243,6 +315,14 @@ MACHINE: tuple[Known, ...] = (
         "docker save of a multi-platform image from a containerd store leaves blobs out, or the stream broke",
         "docker save --platform linux/arm64; sparkconsole image copy does so and proves what arrived",
         "open /var/lib/docker/tmp/docker-import-1/blobs/sha256/ab: no such file or directory",
+    ),
+    warning(
+        "platform-differs",
+        r"requested image's platform \((?P<has>[^)]+)\) does not match",
+        "the image is for another processor: {has}",
+        "it runs only where the kernel can translate it, and slowly",
+        "build it on a Spark: sparkconsole image build",
+        "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform",
     ),
     warning(
         "image-differs",
@@ -272,8 +352,8 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "host-not-reached",
-        r"(?:ssh|connect): .*(?:No route to host|Connection timed out|Network is unreachable|Could not "
-        r"resolve)|"
+        r"(?:ssh|connect): .*(?:No route to host|Connection timed out|Network is unreachable|"
+        r"Connection refused|Could not resolve)|"
         r"Temporary failure in name resolution|Name or service not known",
         "a host cannot be reached",
         "it is off, its name is unknown, or the network between is down",
