@@ -203,7 +203,7 @@ def test_a_named_cause_stands_before_an_earlier_exception() -> None:
         "Nov 23 07:00:00 spark-01 kernel: pcieport 0000:00:00.0: AER: Corrected error received: 0000:01:00.0",
         "Nov 23 07:00:00 spark-01 kernel: EXT4-fs (nvme0n1p2): re-mounted. Opts: errors=remount-ro.",
         "Unable to find image 'vllm-node:latest' locally",
-        "(APIServer pid=1) ERROR 06-01 10:00:00 [x:1] ValueError: This model's maximum context length is 9 tokens",
+        "(A pid=1) ERROR 06-01 10:00:00 [x:1] ValueError: This model's maximum context length is 9 tokens",
         "ImportError: sys.meta_path is None, Python is likely shutting down",
         "KeyboardInterrupt",
         "Error retrieving file list: 404 Client Error.",
