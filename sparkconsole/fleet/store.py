@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sparkconsole.model.checks import Look
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.engine import EngineLoad
 from sparkconsole.model.telemetry import History, Reading
+
+if TYPE_CHECKING:
+    from sparkconsole.model.checks import Look
 
 EVENTS = 500
 

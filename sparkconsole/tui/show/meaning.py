@@ -4,12 +4,15 @@ when a look changed."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.model.checks import Examined, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric import NodeNetwork
+
+if TYPE_CHECKING:  # the checks are many, and the first frame has nothing to judge yet
+    from sparkconsole.model.checks import Look
 
 QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container", "ray", "ports"}
 """The newest reading says these better."""
@@ -34,8 +37,14 @@ class Meaning:
             return
         self._judged_s = now_s
         self._of, self._kept = now, (cluster, tuple(looks.values()))
-        self.networks = networks(cluster, looks, eth_if=None, ib_if=())
+        self.networks = _networks(cluster, looks) if looks else {}
         self.warnings = _warnings(cluster, looks, self.networks, nodes)
+
+
+def _networks(cluster: Cluster, looks: Mapping[str, Look]) -> Mapping[str, NodeNetwork | SparkError]:
+    from sparkconsole.model.checks import networks
+
+    return networks(cluster, looks, eth_if=None, ib_if=())
 
 
 def _warnings(
@@ -44,9 +53,12 @@ def _warnings(
     chosen: Mapping[str, NodeNetwork | SparkError],
     nodes: Mapping[str, NodeState],
 ) -> dict[str, tuple[str, ...]]:
+    if not looks:
+        return {}
+    from sparkconsole.model.checks import Examined, Severity, judge
+
     told: dict[str, list[str]] = {}
-    examined = Examined(cluster, cluster.image, cluster.container, dict(looks), chosen)
-    for finding in judge(examined) if looks else ():
+    for finding in judge(Examined(cluster, cluster.image, cluster.container, dict(looks), chosen)):
         bad = finding.severity is not Severity.OK and finding.check not in QUIET
         if bad and finding.node and nodes[finding.node].reach is Reach.UP:
             told.setdefault(finding.node, []).append(finding.sentence)
