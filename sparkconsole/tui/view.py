@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -120,8 +121,10 @@ class View(Screen[None]):
     def _let_go(self) -> None:
         """Textual keeps every cut that was ever made of a line, as long as the line stays as it is.
 
-        Toasts and tables cut the same lines differently for ever, so all are drawn anew once in a while.
+        Toasts and tables cut the same lines differently for ever, so all are drawn anew once in a while. And
+        a cache over one of its methods (8.x) holds the pictures of up to a thousand widgets that are gone.
         """
+        StylesCache.get_inner_outer.cache_clear()
         for widget in self.walk_children():
             widget.refresh()
 

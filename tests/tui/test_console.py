@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
+from textual._styles_cache import StylesCache
+from textual.widget import Widget
 from textual.widgets import Button
 
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
 from sparkconsole.errors import WrongConfig
+from sparkconsole.model.answer import Answer
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.leave import Leave
@@ -77,6 +81,20 @@ async def test_a_look_is_answered_above_the_view() -> None:
         assert "spark-02" in text
         await pilot.press("escape")
         assert "esc close" not in await seen(pilot)
+
+
+async def test_nothing_is_kept_of_sheets_that_were_closed() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        for _ in range(3):
+            app.show_answer(("check",), Answer(parts=("all is well",)))
+            await pilot.pause()
+            await pilot.press("escape")
+        await pilot.press("2", "1")
+        await pilot.pause()
+        gc.collect()
+        widgets = sum(isinstance(o, Widget) for o in gc.get_objects())
+        assert sum(isinstance(o, StylesCache) for o in gc.get_objects()) <= widgets
 
 
 async def test_a_deed_shows_its_plan_with_cancel_focused() -> None:
