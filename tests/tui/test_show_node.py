@@ -358,7 +358,7 @@ def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest
         asked.append(cluster)
         return {name: SparkError("no link") for name in ("spark-01", "spark-02")}
 
-    monkeypatch.setattr(meaning, "networks", told)
+    monkeypatch.setattr(meaning, "_networks", told)
     store, cluster, it = stores.filled(2), stores.cluster(2), Meaning()
     for _ in range(3):
         it.sample(cluster, store.nodes, stores.NOW_S)
