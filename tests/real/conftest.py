@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/real/" in str(item.path):
             item.add_marker(pytest.mark.real)
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remembers which file had a failure."""
+    report = yield
+    if report.failed and item.parent is not None:
+        item.parent.stash[_FAILED] = True
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """What a failed file left on the nodes is no failure of the next file."""
+    outcome = yield
+    last = nextitem is not None and nextitem.parent is not item.parent
+    bed = getattr(item, "funcargs", {}).get("bed")
+    if last and bed is not None and item.parent is not None and item.parent.stash.get(_FAILED, False):
+        bed.sweep()
+    return outcome
 
 
 def _require_machine() -> None:

@@ -58,10 +58,14 @@ class Desk:
 
     async def agree(self, title: str) -> None:
         """Reads the plan in the dialog and goes on; Cancel has the focus."""
-        await self.until(lambda: isinstance(self.app.screen, Confirm), f"a question about {title}", 60)
-        assert title.lower() in screen_text(self.pilot).lower()
-        assert self.app.focused is self.app.screen.query_one("#cancel", Button)
+        await self.until(lambda: self._asked(title), f"a question about {title}", 60)
         await self.press("tab", "enter")
+
+    def _asked(self, title: str) -> bool:
+        """The dialog is there, painted, and its Cancel has the focus: each comes a moment after the other."""
+        if not isinstance(self.app.screen, Confirm) or title.lower() not in screen_text(self.pilot).lower():
+            return False
+        return self.app.focused is self.app.screen.query_one("#cancel", Button)
 
     async def done(self, *words: str, timeout_s: float) -> Task:
         """Waits until the newest work of these words has succeeded."""
@@ -157,7 +161,7 @@ async def _restart_the_worker(desk: Desk) -> None:
     await desk.press("1")
     await desk.until(lambda: desk.app.view.NAME == "cluster", "the cluster view", 10)
     await desk.press("right")
-    assert desk.app.view.selected_nodes() == ("spark2",)
+    await desk.until(lambda: desk.app.view.selected_nodes() == ("spark2",), "spark2 is selected", 10)
     await desk.press("R")
     await desk.agree("restart")
     await desk.done("node", "restart", timeout_s=300)

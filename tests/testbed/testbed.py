@@ -117,6 +117,14 @@ class Testbed(Inside):
             self.rate(index, None)
             self.exec(index, "sh", "-c", "docker ps -aq | xargs -r docker rm -f")
 
+    def sweep(self) -> None:
+        """`tidy`, and nothing left of a test that failed half-way: no job, file or process of spark's."""
+        self.tidy()
+        for index in self.indices():
+            self.exec(index, "pkill", "-9", "-u", "spark", check=False)
+            for path in self.leftovers(index):
+                self.exec(index, "rm", "-rf", path, check=False)
+
     # --- what can go wrong
 
     def cut(self, index: int, *networks: str) -> None:
