@@ -351,7 +351,8 @@ def _apis(look: Look, listeners: list[Listener]) -> str:
     """An API without a key is how most run it: told, and nothing more."""
     served = sorted({one.port for one in listeners if one.port in LATER_PORTS})
     if look.site is not None and look.site.running and served:
-        return f"the API on port {served[-1]} is open to the network; `serve … -- --api-key` closes it"
+        closes = "VLLM_API_KEY in the environment of `serve` closes it"
+        return f"the API on port {served[-1]} is open to the network; {closes}"
     return "no dashboard and no Docker API is open to the network"
 
 
