@@ -17,9 +17,10 @@ import asyncssh
 from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import Place, known_name, place_of
+from sparkconsole.remote.known_hosts import known_hosts_file, known_of
+from sparkconsole.remote.login import through_jumps
 
 _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
-_EVERYBODYS = Path("/etc/ssh/ssh_known_hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +34,6 @@ class HostKey:
     """The public key as known_hosts has it: kind and base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the known_hosts files say of one server."""
-
-    trusted: tuple[asyncssh.SSHKey, ...]
-    authorities: tuple[asyncssh.SSHKey, ...] = ()
-    revoked: tuple[asyncssh.SSHKey, ...] = ()
-
-
-def known_hosts_file(given: Path | None = None) -> Path:
-    """The person's known_hosts, made (mode 600, folder 700) when it is not there yet."""
-    path = given or Path("~/.ssh/known_hosts").expanduser()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
-    return path
-
-
 def address_of(node: Node) -> tuple[str, int]:
     """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
     there = place_of(node)
@@ -59,36 +43,6 @@ def address_of(node: Node) -> tuple[str, int]:
 def entry_name(node: Node) -> str:
     """The name under which known_hosts has it: `host`, or `[host]:port`."""
     return place_of(node).entry_name
-
-
-def known_of(there: Place, known_hosts: Path | None = None) -> Known:
-    """What is known of a server under exactly its own name and port.
-
-    The library would take the entry of port 22 for every other port too, and call a second sshd behind
-    the same address changed. Authorities and revocations count for every port.
-    """
-    known = asyncssh.import_known_hosts(_entries(there, known_hosts))
-    own = known.match(there.entry_name, "", None)
-    host = known.match(there.alias or there.host, "", None)
-    return Known(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2]))
-
-
-def _entries(there: Place, known_hosts: Path | None) -> str:
-    own = known_hosts_file(known_hosts)
-    others = () if known_hosts else (*there.known_hosts, _EVERYBODYS)
-    # A set of files, each once: an entry read twice would be harmless, a file that is a device would not.
-    files = dict.fromkeys((own, *(path for path in others if path.is_file())))
-    return "\n".join(line for path in files for line in _readable(path))
-
-
-def _readable(path: Path) -> Iterable[str]:
-    """The lines of a file that are entries: like OpenSSH, one bad line does not cost the others."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            asyncssh.import_known_hosts(line)
-        except ValueError:
-            continue
-        yield line
 
 
 def known_keys(node: Node, known_hosts: Path | None = None) -> tuple[asyncssh.SSHKey, ...]:
@@ -101,8 +55,6 @@ async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...
 
     Through its jump hosts where it has some: those are verified and logged in to.
     """
-    from sparkconsole.remote.login import through_jumps
-
     there = place_of(node)
     try:
         async with asyncio.timeout(timeout), through_jumps(there, node.name) as tunnel:

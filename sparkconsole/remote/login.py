@@ -14,8 +14,8 @@ from typing import Any
 import asyncssh
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
-from sparkconsole.remote import hostkeys
 from sparkconsole.remote.client_config import Place, hop_of
+from sparkconsole.remote.known_hosts import known_of
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
 CIPHERS = (
@@ -136,7 +136,7 @@ async def _connection(
 def _options(
     there: Place, known_hosts: Path | None, tunnel: asyncssh.SSHClientConnection | None
 ) -> dict[str, Any]:
-    known = hostkeys.known_of(there, known_hosts)
+    known = known_of(there, known_hosts)
     return {
         "username": there.user,
         "port": there.port,
@@ -167,7 +167,7 @@ def _key_error(
     jump: bool,
 ) -> Unreachable:
     whose = f"its jump host {there.address}" if jump else "it"
-    known = hostkeys.known_of(there, known_hosts)
+    known = known_of(there, known_hosts)
     if isinstance(error, asyncssh.KeyExchangeFailed) and not (known.trusted and "host key" in str(error)):
         return Unreachable(
             f"{whose} and this console share no way to talk: {error}",

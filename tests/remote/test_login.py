@@ -13,6 +13,7 @@ from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, Wro
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote import hostkeys
 from sparkconsole.remote.client_config import hop_of
+from sparkconsole.remote.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
 from tests.ssh_server import SshServer, write_client_key
@@ -41,7 +42,7 @@ def node(server: SshServer) -> Node:
 
 
 def known(*lines: str) -> None:
-    hostkeys.known_hosts_file().write_text("\n".join((*lines, "")))
+    known_hosts_file().write_text("\n".join((*lines, "")))
 
 
 def configured(*lines: str) -> None:
@@ -89,7 +90,7 @@ async def test_a_revoked_key_is_never_offered_for_trust(server: SshServer, node:
 
 
 async def test_lines_that_are_no_entries_cost_nothing(server: SshServer, node: Node) -> None:
-    path = hostkeys.known_hosts_file()
+    path = known_hosts_file()
     path.write_bytes(b"garbage\n# caf\xe9\n@odd x y\n|1|no|hash ssh-ed25519 AAAA\n")
     hostkeys.trust(node, await hostkeys.shown_keys(node))
     assert await gets_in(node)
@@ -98,18 +99,18 @@ async def test_lines_that_are_no_entries_cost_nothing(server: SshServer, node: N
 
 async def test_hashed_entries_are_understood(server: SshServer, node: Node) -> None:
     known(server.known_hosts_line())
-    hashing = ("ssh-keygen", "-q", "-H", "-f", str(hostkeys.known_hosts_file()))
+    hashing = ("ssh-keygen", "-q", "-H", "-f", str(known_hosts_file()))
     assert (await LocalShell("here").run(hashing)).ok
-    assert "127.0.0.1" not in hostkeys.known_hosts_file().read_text()
+    assert "127.0.0.1" not in known_hosts_file().read_text()
     assert await gets_in(node)
 
 
 async def test_a_changed_key_cannot_be_trusted_beside_the_old_one(server: SshServer, node: Node) -> None:
     known(server.known_hosts_line(other_key()))
-    before = hostkeys.known_hosts_file().read_text()
+    before = known_hosts_file().read_text()
     with pytest.raises(ChangedHostKey, match="another ssh-ed25519 key"):
         hostkeys.trust(node, await hostkeys.shown_keys(node))
-    assert hostkeys.known_hosts_file().read_text() == before
+    assert known_hosts_file().read_text() == before
 
 
 async def test_trusting_twice_writes_once_and_under_both_names(server: SshServer) -> None:

@@ -23,6 +23,7 @@ from sparkconsole.errors import (
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote import hostkeys
 from sparkconsole.remote.http import get_json
+from sparkconsole.remote.known_hosts import known_hosts_file
 from sparkconsole.remote.ssh import SshShell, connect_ssh
 from tests.ssh_server import SshServer, write_client_key
 
@@ -47,7 +48,7 @@ def node(server: SshServer) -> Node:
 
 
 def trusted(server: SshServer) -> None:
-    with hostkeys.known_hosts_file().open("a") as file:
+    with known_hosts_file().open("a") as file:
         file.write(server.known_hosts_line() + "\n")
 
 
@@ -82,7 +83,7 @@ async def test_an_unknown_key_is_refused_with_its_fingerprint(server: SshServer,
 
 async def test_a_changed_key_is_refused(server: SshServer, node: Node) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
-    hostkeys.known_hosts_file().write_text(server.known_hosts_line(other))
+    known_hosts_file().write_text(server.known_hosts_line(other))
     with pytest.raises(ChangedHostKey, match="another host key") as caught:
         await connect_ssh(node)
     assert f"ssh-keygen -R '[127.0.0.1]:{server.port}'" in caught.value.hint
@@ -90,7 +91,7 @@ async def test_a_changed_key_is_refused(server: SshServer, node: Node) -> None:
 
 
 async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node: Node) -> None:
-    hostkeys.known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
+    known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
     keys = await hostkeys.shown_keys(node)
     assert [k.fingerprint for k in keys] == [server.fingerprint]
     assert hostkeys.standing(node, keys[0]) == "unknown"
@@ -104,7 +105,7 @@ async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node:
 
 async def test_a_key_of_the_same_kind_that_differs_has_changed(server: SshServer, node: Node) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
-    hostkeys.known_hosts_file().write_text(server.known_hosts_line(other))
+    known_hosts_file().write_text(server.known_hosts_line(other))
     (key,) = await hostkeys.shown_keys(node)
     assert hostkeys.standing(node, key) == "changed"
 
