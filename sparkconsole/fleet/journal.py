@@ -6,12 +6,13 @@ Files are whole or absent, mode 600, and hold no secret. A run whose console is 
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
 import secrets
 import socket
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sparkconsole.model.redact import redact, redact_data, redact_words, secret_
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """What is kept of one run's output; a build prints about one megabyte."""
+_SECOND = len("20261231-235959")
 
 
 class Journal:
@@ -94,16 +96,29 @@ class Journal:
 
     def runs(self) -> list[Run]:
         """Every readable run, newest first; what could not be read is named in `unreadable`."""
-        found, torn = [], []
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                found.append(self.standing(_read(path)))
-            except FileNotFoundError:
-                continue
-            except (OSError, ValidationError):
-                torn.append(path)
-        self.unreadable = tuple(torn)
-        return sorted(found, key=lambda run: (run.started, run.id), reverse=True)
+        return list(self.newest())
+
+    def newest(self) -> Iterator[Run]:
+        """As `runs`, read only as far as it is asked for: a journal of years costs what is looked at."""
+        self.unreadable = ()
+        # Names begin with the second of their run; within one only what is inside tells the order.
+        names = sorted((path.name for path in self.folder.glob("*.json")), reverse=True)
+        for _, within in itertools.groupby(names, key=lambda name: name[:_SECOND]):
+            found = [run for name in within if (run := self._readable(self.folder / name)) is not None]
+            yield from sorted(found, key=lambda run: (run.started, run.id), reverse=True)
+
+    def count(self) -> int:
+        """How many runs are kept, readable or not."""
+        return sum(1 for _ in self.folder.glob("*.json"))
+
+    def _readable(self, path: Path) -> Run | None:
+        try:
+            return self.standing(_read(path))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError):
+            self.unreadable = (*self.unreadable, path)
+            return None
 
     def find(self, id_prefix: str) -> Run:
         """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""

@@ -101,7 +101,7 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
 
 def asked_model(session: Session) -> str:
     """What was served last on this cluster, where its files are the node's; a path inside an image is not."""
-    for run in session.journal.runs():
+    for run in session.journal.newest():
         jobs = [j for j in run.jobs if j.kind is JobKind.SERVE and run.cluster == session.cluster.name]
         if jobs:
             return node_model(str(jobs[0].details.get("model", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -35,13 +36,12 @@ async def list_(session: Here, *, limit: int = 20) -> Answer:
     limit:
         How many runs to show; 0 shows all.
     """
-    runs = session.journal.runs()
-    shown = runs[:limit] if limit > 0 else runs
+    shown = list(islice(session.journal.newest(), limit if limit > 0 else None))
     columns = ("run", "took", "state", "what")
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(run) for run in shown])] if shown else ["no runs yet"]
-    if len(shown) < len(runs):
-        parts.append(f"{len(runs) - len(shown)} older ones: runs list --limit 0")
     torn = [str(path) for path in session.journal.unreadable]
+    if older := session.journal.count() - len(shown) - len(torn):
+        parts.append(f"{older} older ones: runs list --limit 0")
     parts += [f"could not be read, and was left alone: {path}" for path in torn]
     return Answer({"runs": [_summary(run) for run in shown], "unreadable": torn}, tuple(parts))
 

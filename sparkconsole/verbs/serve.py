@@ -306,7 +306,7 @@ def _standing_answer(found: Standing) -> Answer:
 
 def _jobs(session: Session, port: int) -> tuple[Job, ...]:
     """The ranks of the newest start on that port that this journal knows."""
-    for run in session.journal.runs():
+    for run in session.journal.newest():
         jobs = tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
         if jobs:
             return jobs

@@ -185,3 +185,24 @@ def test_bytes_that_are_no_text_do_not_break_the_journal(journal: Journal) -> No
     run = journal.begin(("exec", "--", os.fsdecode(b"\xff\xfe")), "", {})
     journal.append_output(run, os.fsdecode(b"\xff"))
     assert journal.find(run.id).words[:2] == ("exec", "--")
+
+
+def test_a_long_journal_is_read_only_as_far_as_it_is_asked_for(journal: Journal) -> None:
+    old, new = (journal.begin(("stop",), "", {}) for _ in range(2))
+    (journal.folder / f"{old.id}.json").write_text("torn")
+    newest = journal.newest()
+    assert next(newest).id == new.id
+    assert journal.unreadable == (), "the older file was not opened"
+    assert list(newest) == []
+    assert [path.stem for path in journal.unreadable] == [old.id]
+    assert journal.count() == 2
+
+
+def test_runs_of_one_second_stand_in_the_order_they_began(journal: Journal, tmp_path: Path) -> None:
+    clock = Ticking()
+    hasty = Journal(tmp_path / "hasty", clock)
+    ids = []
+    for micro in (900, 100, 500):
+        clock.at = datetime(2026, 1, 2, 3, 4, 4, micro, tzinfo=UTC)
+        ids.append(hasty.begin(("stop",), "", {}).id)
+    assert [run.id for run in hasty.newest()] == [ids[0], ids[2], ids[1]]

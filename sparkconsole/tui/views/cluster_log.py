@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import islice
 
 from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
@@ -64,7 +65,12 @@ def sources(session: Session) -> tuple[Source, ...]:
     """The containers, and the newest start of a server that this journal knows."""
     names = session.fleet.names if len(session.fleet.names) <= MANY else session.fleet.names[:1]
     jobs = next(
-        (r.jobs for r in session.journal.runs()[:RUNS] if any(j.kind is JobKind.SERVE for j in r.jobs)), ()
+        (
+            r.jobs
+            for r in islice(session.journal.newest(), RUNS)
+            if any(j.kind is JobKind.SERVE for j in r.jobs)
+        ),
+        (),
     )
     served = tuple(JobLog(job) for job in jobs if job.kind is JobKind.SERVE and job.node in names)
     return (*(ContainerLog(name, session.cluster.container) for name in names), *served)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from textual import on
@@ -139,8 +140,9 @@ class LogsView(View):
     def _servers(self, nodes: Sequence[str]) -> list[Source]:
         """The servers' own logs, of every start that this journal knows to be open."""
         session = self.console.session
-        runs = session.journal.runs() if session else []
-        live = [r for r in runs if r.state in (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE)][:20]
+        runs = session.journal.newest() if session else iter(())
+        wanted = (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE)
+        live = islice((r for r in runs if r.state in wanted), 20)
         newest = next((r.jobs for r in live if any(j.kind is JobKind.SERVE for j in r.jobs)), ())
         return [JobLog(job) for job in newest if job.node in nodes]
 

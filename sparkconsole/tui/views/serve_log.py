@@ -39,7 +39,7 @@ class ServerLog:
 
 def newest_server(session: Session) -> tuple[Job, ...]:
     """The ranks of the newest start that this journal knows; none when somebody started it by hand."""
-    for run in session.journal.runs():
+    for run in session.journal.newest():
         jobs = tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.node in session.fleet.names)
         if jobs:
             return jobs
