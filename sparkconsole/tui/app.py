@@ -24,6 +24,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
+from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.theme import load_themes, variable_defaults
@@ -89,6 +90,8 @@ class Console(App[SparkError | None]):
     def on_mount(self) -> None:
         """Paints first, connects then."""
         self.animation_level = "none"
+        if not self.is_headless:
+            leave_on_signals(lambda code: self.exit(return_code=code))
         self._choose_theme()
         self._take_keymap()
         self.call_after_refresh(self._begin)
