@@ -21,6 +21,10 @@ SHARE = 0.005
 TOOL_TIMEOUT_S = 10.0
 TOOL_S = 8.0
 """Seconds between looks by the tool, at least: each starts processes."""
+STARTS = 2.5
+"""Process starts a second that the tool may cause on average: it may be a script, which starts its own."""
+MOST_REST_S = 30.0
+"""They are counted for the whole machine, which may start many at that time."""
 TROUBLE = (OSError, ValueError, TypeError, LookupError, AttributeError, ImportError)
 
 
@@ -38,6 +42,8 @@ class GpuTrouble(Exception):
 
 class Nvml:
     """NVIDIA's own library, in this process: no process is started. OSError where it is not installed."""
+
+    rest = 0.0
 
     def __init__(self) -> None:
         import ctypes
@@ -168,8 +174,25 @@ class Smi:
     more: tuple[str, ...] = (",clocks.max.sm,clocks_throttle_reasons.active",)
     """Fields that some drivers do not know: then they refuse the whole question."""
 
+    def __init__(self) -> None:
+        self.least: int | None = None
+
+    @property
+    def rest(self) -> float:
+        """Seconds between looks, at least. What a look starts is what the cheapest one did."""
+        return max(TOOL_S, min((self.least or 0) / STARTS, MOST_REST_S))
+
     def said(self) -> dict[str, Any]:
         """Every GPU and what computes on it."""
+        before = tried(started)
+        answer = self.answered()
+        after = tried(started)
+        if before is not None and after is not None:
+            self.least = after - before if self.least is None else min(self.least, after - before)
+        return answer
+
+    def answered(self) -> dict[str, Any]:
+        """By two questions."""
         rows = [self.row(line) for line in self.gpu_lines() if "," in line]
         apps = self.asked("compute-apps", "pid,process_name,used_gpu_memory")
         procs = [row for row in (tried(self.process, a) for a in apps) if row]
@@ -231,20 +254,20 @@ class Gpus(threading.Thread):
         """For as long as the program runs."""
         while True:
             try:
-                self.ask(*source())
+                self.ask(source())
             except GpuTrouble as trouble:
                 self.refused(str(trouble))
             except TROUBLE as trouble:
                 self.refused(f"the GPU cannot be asked: {trouble}")
             time.sleep(RETRY_S)
 
-    def ask(self, question: Callable[[], dict[str, Any]], least: float) -> None:
+    def ask(self, driver: Nvml | Smi) -> None:
         """Until there is trouble."""
         while True:
             began, spent = time.monotonic(), cost()
-            answer = question()
+            answer = driver.said()
             now = time.monotonic()
-            due = max(began + max(self.period, least), now + (cost() - spent) / SHARE)
+            due = max(began + max(self.period, driver.rest), now + (cost() - spent) / SHARE)
             self.answer, self.due = answer, due
             time.sleep(max(0.0, due - now))
 
@@ -263,12 +286,18 @@ def nothing(why: str) -> dict[str, Any]:
     return {"gpus": [], "procs": [], "gpu_error": why}
 
 
-def source() -> tuple[Callable[[], dict[str, Any]], float]:
-    """The library, else the tool, and how long to rest; GpuTrouble when the driver is there and refuses."""
+def source() -> Nvml | Smi:
+    """The library, else the tool; GpuTrouble when the driver is there and refuses."""
     try:
-        return Nvml().said, 0.0
+        return Nvml()
     except (OSError, ImportError, AttributeError):
-        return Smi().said, TOOL_S
+        return Smi()
+
+
+def started() -> int:
+    """Processes that this machine has started since it booted."""
+    with open("/proc/stat", "rb") as file:
+        return int(file.read().split(b"\nprocesses ", 1)[1].split(None, 1)[0])
 
 
 def cost() -> float:

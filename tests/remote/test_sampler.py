@@ -17,6 +17,7 @@ from sparkconsole.errors import Unreachable
 from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
+from sparkconsole.remote import sampler_gpu
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.sampler import NoSampler, argv, program, samples
 from sparkconsole.remote.shell import Pipe
@@ -253,6 +254,22 @@ async def test_a_tool_that_hangs_holds_up_no_line(machine: Path) -> None:
 async def test_what_the_driver_says_instead_is_told(machine: Path) -> None:
     variables = smi(machine, "echo NVIDIA-SMI has failed; exit 9")
     assert (await said(Node(variables), machine, until="gpu_error"))[-1].gpu_error == "NVIDIA-SMI has failed"
+
+
+def test_a_tool_that_starts_much_is_asked_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a script, and each of its commands is a process."""
+    made = smi(tmp_path, """for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do (:); done
+      echo 'NVIDIA GB10, GPU-1, 580.95.05, 71, 48.20, 61, 2411, P0'""")  # fmt: skip
+    monkeypatch.setenv("PATH", made["PATH"])
+    script = sampler_gpu.Smi()
+    for _ in range(3):
+        assert script.said()["gpus"]
+    assert script.least is not None
+    assert script.least >= 42
+    assert script.least / script.rest <= sampler_gpu.STARTS or script.rest == sampler_gpu.MOST_REST_S
+    assert script.rest > sampler_gpu.TOOL_S
 
 
 NVML = r"""
