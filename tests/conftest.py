@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,8 @@ def captures_of_others() -> Path:
     if not folder.is_dir():
         pytest.skip("no captures beside this checkout")
     return folder
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core: a test waits for processes, sockets and clocks for half of its time."""
+    return 2 * (os.cpu_count() or 1)
