@@ -50,6 +50,8 @@ class Machine:
     """How often it was switched on again."""
     booted: float = -1_000_000.0
     """When that was last; while it boots that lies ahead."""
+    dropped: float = -1_000_000.0
+    """When its page cache was dropped."""
     kernel: list[tuple[datetime, str]] = field(default_factory=list)
     """What its kernel said, and when."""
 

@@ -6,11 +6,10 @@ import json
 
 from sparkconsole.demo import life, stories
 from sparkconsole.demo.machine import SERVING_BYTES, TOTAL_BYTES, Machine
+from sparkconsole.demo.memory import SWAP, cached
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
-_SWAP = 16 << 30
-_CACHED = 28_000_000_000
 _HELD_BY_HEAT, _HOT_C = 0x20, 88.0
 """NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
 _BUS = (32.0, 4, 32.0, 4)
@@ -33,11 +32,11 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "m": round(now - machine.booted, 3),
             "uptime": round(now - machine.booted, 1),
             "cpu": life.cpu_ticks(number, spells, now, machine.booted),
-            "mem": [TOTAL_BYTES, machine.available(), _SWAP, _SWAP],
+            "mem": [TOTAL_BYTES, machine.available(), SWAP, SWAP],
             "load": life.load_average(number, spells, now),
             "psi": life.pressure(number, spells, now),
             "psis": pressures(machine),
-            "cached": min(_CACHED, machine.available() // 2),
+            "cached": cached(machine),
             "oom": sum("Killed process" in text for _, text in machine.kernel),
             "kernel": said_since(machine, now if since is None else since),
             "temp": heat + 3,

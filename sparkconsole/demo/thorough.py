@@ -43,7 +43,10 @@ def _listener(machine: Machine, port: int) -> str:
 
 
 def as_root(machine: Machine, argv: tuple[str, ...]) -> tuple[int, str, str]:
-    """`sudo -n`: the one remedy that a pretend login may carry out is the MTU's."""
+    """`sudo -n`: what a pretend login may carry out is the MTU's remedy, and dropping the page cache."""
+    if argv[-1] == "drop-caches":
+        machine.dropped = machine.clock.monotonic()
+        return 0, "", ""
     if argv[2:6] == ("ip", "link", "set", "dev"):
         machine.faults.pop("mtu", None)
         return 0, "", ""

@@ -10,6 +10,7 @@ from sparkconsole.demo import fabric, life
 from sparkconsole.demo.cache import cache_listing, holding
 from sparkconsole.demo.headers import headers
 from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
+from sparkconsole.demo.memory import standing
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.stories import IMAGE_BYTES
@@ -217,6 +218,7 @@ def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
 
 _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "launch-site": _site,
+    "memory-standing": lambda machine, args: (0, standing(machine, args[0] if args else ""), ""),
     "still-alive": _still_alive,
     "last-lines": _log,
     "log": _log,

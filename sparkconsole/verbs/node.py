@@ -139,7 +139,7 @@ async def exec_(
     """
     if not command:
         raise WrongUsage("no command was given", hint="sparkconsole node exec -- uptime")
-    names = _chosen(session, node)
+    names = chosen(session, node)
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)
     return Deed(plan, partial(_executed, session, command, names, timeout))
@@ -248,7 +248,7 @@ async def _read_back(session: Session, cluster: str) -> list[str]:
 # --- exec, shell
 
 
-def _chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
+def chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
     """Names of nodes, in the cluster's order; WrongUsage with the nearest for a stranger."""
     words = tuple(asked)
     if not session.fleet.names:

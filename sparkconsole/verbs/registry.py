@@ -29,7 +29,7 @@ PURPOSE = (
     "measure it, and do all of it again from a script: sparkconsole --script FILE."
 )
 GROUPS = {
-    "node": "The machines: list, add, remove, scan, trust, restart.",
+    "node": "The machines: list, add, remove, scan, trust, restart, their page cache.",
     "image": "The container image: build, list, copy.",
     "model": "The models in the nodes' caches.",
     "serve": "A model on the cluster.",
@@ -53,7 +53,7 @@ ALONE = {
 }
 """The verbs of one word, each with its own first line: the help of everything loads none of them."""
 MODULES = {
-    "node": ("node", "restart"),
+    "node": ("node", "restart", "node_memory"),
     "check": ("check",),
     "doctor": ("doctor",),
     "explain": ("explain",),

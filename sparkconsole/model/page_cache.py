@@ -1,0 +1,73 @@
+"""Who may give a node's page cache back to the kernel, by which command, and what that brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sparkconsole.errors import Refused
+from sparkconsole.model.text import size
+
+SCRIPT = "sync; echo 3 >/proc/sys/vm/drop_caches"
+"""Dirty pages are written first: only clean ones can be given back."""
+_WRITE = ("sh", "-c", SCRIPT, "drop-caches")
+
+
+class Way(StrEnum):
+    """How a login becomes root for it, the best first."""
+
+    ROOT = "root"
+    SUDO = "sudo"
+    CONTAINER = "container"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStanding:
+    """One look at a node's memory, in bytes."""
+
+    total: int
+    free: int
+    """In use for nothing at all: what CUDA finds at once."""
+    available: int
+    """With the cache that the kernel would give back."""
+    cached: int
+    """Page cache and buffers."""
+    way: Way = Way.NONE
+    """How this login may drop the cache."""
+
+
+def drop_argv(way: Way, image: str) -> tuple[str, ...]:
+    """The command; a privileged container of `image` writes to the node's own kernel."""
+    match way:
+        case Way.ROOT:
+            return _WRITE
+        case Way.SUDO:
+            return ("sudo", "-n", *_WRITE)
+        case _:
+            alone = ("--rm", "--privileged", "--network", "none", "--entrypoint", _WRITE[0])
+            return ("docker", "run", *alone, image, *_WRITE[1:])
+
+
+def way_sentence(way: Way, image: str) -> str:
+    """How the plan says it."""
+    return {
+        Way.ROOT: "drop the page cache, as root",
+        Way.SUDO: "drop the page cache, by sudo -n",
+        Way.CONTAINER: f"drop the page cache, in a privileged one-shot container of {image}",
+    }[way]
+
+
+def require_way(node: str, way: Way, image: str) -> None:
+    """Refused where this login cannot become root in any way that asks no password."""
+    if way is Way.NONE:
+        raise Refused(
+            f"only root may drop the page cache: sudo asks for a password, and Docker has no {image}",
+            hint="allow sudo without a password there, or name an image that the node has: --image NAME",
+            node=node,
+        )
+
+
+def brought(before: MemoryStanding, after: MemoryStanding) -> str:
+    """What a person wants to know of it."""
+    return f"{size(after.free - before.free)} more are free" if after.free > before.free else "nothing more"
