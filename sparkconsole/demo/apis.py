@@ -69,6 +69,8 @@ class Apis:
         port = int(target.rpartition(":")[2] or 0)
         if port not in self.machine.listening():
             return _cut(request)
+        if port == RAY_PORT and request.path.endswith("/placement_groups"):
+            return self._groups()
         return self._ray() if port == RAY_PORT else self._server(port, request.path)
 
     # --- Ray and the server
@@ -81,6 +83,11 @@ class Apis:
         return web.json_response(
             {"result": True, "data": {"result": {"total": len(members), "result": members}}}
         )
+
+    def _groups(self) -> web.Response:
+        """A server of several ranks has one."""
+        groups = [{"placement_group_id": "6bf42d", "state": "CREATED"} for _ in self.machine.servers()]
+        return web.json_response({"result": True, "data": {"result": {"result": groups}}})
 
     def _server(self, port: int, path: str) -> web.Response:
         _, model, _, name = next(s for s in self.machine.servers() if s[2] == port)

@@ -23,7 +23,7 @@ def thorough_sections(machine: Machine) -> dict[str, str]:
         *("uid 1000", "ssh yes", "hotplug yes", "reboot no", "updater no", "linger no"),
         *("docker-group spark", "login KillUserProcesses no", "login RemoveIPC yes"),
         *(f"firmware {device} {FIRMWARE}" for device in devices),
-        *("cuda 13.0", "default enP7s7", "cache-type ext2/ext3"),
+        *("default enP7s7", "cache-type ext2/ext3", "uptime 864000"),
     ]
     containers = (
         f"{c.name}|{'running' if c.running else 'exited'}||{c.image}|" for c in machine.containers.values()
@@ -33,6 +33,8 @@ def thorough_sections(machine: Machine) -> dict[str, str]:
         "listeners": "".join(_listener(machine, port) for port in sorted(machine.listening())),
         "containers": "".join(f"{line}\n" for line in (*containers, "asked")),
         "kernel": "",
+        "cuda": "cuda 13.0\n",
+        "boot": "ended orderly\n",
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sparkconsole.demo import fabric, life
 from sparkconsole.demo.cache import cache_listing, holding
@@ -26,7 +26,7 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     if "garbage" in machine.faults and argv != ("true",):
         return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
     if argv[:2] == ("sh", "-s"):
-        return 0, facts(machine, argv[2], thorough=len(argv) > 3), ""
+        return 0, facts(machine, argv[2], argv[3].split()), ""
     if "gate-look" in argv:
         return 0, fabric.look(machine, argv), ""
     if argv[:2] == ("sh", "-c") and len(argv) > 3 and argv[3] in _SCRIPTS:
@@ -36,8 +36,8 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     return _OTHER.get(argv[0], _no_such)(machine, argv)
 
 
-def facts(machine: Machine, mark: str, *, thorough: bool = False) -> str:
-    """The sections of one look at a machine (remote.facts)."""
+def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
+    """The sections of one look at a machine (remote.facts), as far as it was asked."""
     free = _free(machine)
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
@@ -53,10 +53,16 @@ def facts(machine: Machine, mark: str, *, thorough: bool = False) -> str:
         "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
-        **(thorough_sections(machine) if thorough else {}),
+        **thorough_sections(machine),
         "end": "",
     }
-    return "".join(f"\n{mark} {name}\n{text}" for name, text in sections.items())
+    told = {name: text for name, text in sections.items() if _PARTS.get(name, name) in {*asked, *_ALWAYS}}
+    return "".join(f"\n{mark} {name}\n{text}" for name, text in told.items())
+
+
+_ALWAYS = ("host", "release", "memory", "listen", "end")
+_PARTS = {"ibdev2netdev": "fabric", "rdma": "fabric", "ip": "fabric", "gpuapps": "gpu", "thorough": "deep"}
+"""What has to be asked for, by section; the others are asked for by their own names."""
 
 
 def _free(machine: Machine) -> int:

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.fleet.gating import look_at_paths
 from sparkconsole.fleet.looking import look_at
-from sparkconsole.model.checks import Examined, Finding, Look, networks
+from sparkconsole.model.checks import Examined, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.engine import LiveRank
+from sparkconsole.model.evidence import DEEPER, EVERYTHING, USUAL, Evidence
 from sparkconsole.model.fabric import NodeNetwork
 from sparkconsole.model.gate import judge_paths
 from sparkconsole.model.ray import RayMember
@@ -36,74 +38,95 @@ class Question:
     eth_if: str | None = None
     ib_if: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    evidence: frozenset[Evidence] = EVERYTHING
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the journal says was served last, by model."""
+    paces: tuple[Pace, ...] = ()
+
+    def wants(self, evidence: Evidence) -> bool:
+        """Somebody will judge it."""
+        return evidence in self.evidence
 
 
 async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -> Examined:
-    """Everything in two rounds, one login a node; what could not be asked is left out, not guessed.
+    """All that is wanted in two rounds, one login a node; what could not be asked is left out, not guessed.
 
     `kept` is the file that remembers what is in each image.
     """
-    looks = await look_at(fleet, asked.container, asked.image, thorough=True, model=asked.model)
+    model = asked.model if asked.wants(Evidence.MODEL) else ""
+    of_nodes = asked.evidence & (USUAL | DEEPER)
+    looks = await look_at(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
-    others, members, versions = await asyncio.gather(
-        _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen),
-        _members(fleet, seen),
-        _contents(fleet, asked.image, seen, kept),
+    others, (members, placements), versions, ranks = await asyncio.gather(
+        _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
+        _ray(fleet, seen, asked),
+        _contents(fleet, asked, seen, kept),
+        _ranks(fleet, asked, seen),
     )
     return Examined(
-        cluster,
-        asked.image,
-        asked.container,
-        looks,
-        chosen,
-        versions,
-        members,
-        asked.model,
-        asked.rules,
-        others,
-    )
+        cluster, asked.image, asked.container, looks, chosen, versions, members,
+        model=asked.model, rules=asked.rules, others=others,
+        ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
+    )  # fmt: skip
 
 
 async def _paths(
-    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look]
+    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: Question
 ) -> tuple[Finding, ...]:
     """Between the nodes that have a network; one alone has no paths."""
-    if len(chosen) < 2:
+    if len(chosen) < 2 or not asked.wants(Evidence.PATHS):
         return ()
     fabrics = {n: look.facts.fabric for n, look in seen.items()}
     return judge_paths(await look_at_paths(fleet, chosen, fabrics))
 
 
-async def _members(fleet: Fleet, seen: Mapping[str, Look]) -> tuple[RayMember, ...] | None:
-    """Asked of the head alone, and only while its container runs."""
+Answered = tuple[tuple[RayMember, ...] | None, int | None]
+
+
+async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answered:
+    """Members, and how many placement groups; asked of the head alone, and only while its container runs."""
     look = seen.get(fleet.head)
     spec = look.launched if look else None
-    if spec is None:
-        return None
+    if spec is None or not asked.wants(Evidence.RAY):
+        return None, None
     from sparkconsole.remote import ray
 
-    try:
-        return await ray.members(await fleet.shell(fleet.head), spec.dashboard_port)
-    except SparkError:
-        return None
+    members, placements = None, None
+    with contextlib.suppress(SparkError):
+        shell = await fleet.shell(fleet.head)
+        members = await ray.members(shell, spec.dashboard_port)
+        placements = await ray.placement_groups(shell, spec.dashboard_port)
+    return members, placements
+
+
+async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dict[str, tuple[LiveRank, ...]]:
+    """The servers in the containers that run; one that could not be asked is unknown."""
+    running = [n for n, look in seen.items() if look.site is not None and look.site.running]
+    if not running or not asked.wants(Evidence.RANKS):
+        return {}
+    from sparkconsole.remote.vllm_processes import live_ranks
+
+    return told(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
 
 
 async def _contents(
-    fleet: Fleet, tag: str, seen: Mapping[str, Look], kept: Path
+    fleet: Fleet, asked: Question, seen: Mapping[str, Look], kept: Path
 ) -> dict[str, dict[str, str]]:
     """Of each different image once, on the first node that has it; never again for the same content."""
+    if not asked.wants(Evidence.CONTENTS):
+        return {}
     known = await asyncio.to_thread(_remembered, kept)
     first: dict[str, str] = {}
     for node, look in seen.items():
         if look.image is not None:
             first.setdefault(look.image.short, node)
     missing = {short: node for short, node in first.items() if short not in known}
-    found = await asyncio.gather(*(_ask(fleet, node, tag) for node in missing.values()))
-    fresh = {short: told for short, told in zip(missing, found, strict=True) if told}
+    found = await asyncio.gather(*(_ask(fleet, node, asked.image) for node in missing.values()))
+    fresh = {short: said for short, said in zip(missing, found, strict=True) if said}
     if fresh:
         await asyncio.to_thread(_remember, kept, {**known, **fresh})
-    return {short: told for short in first if (told := fresh.get(short) or known.get(short))}
+    return {short: said for short in first if (said := fresh.get(short) or known.get(short))}
 
 
 async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:
@@ -113,15 +136,15 @@ async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:
     async def question(shell: Shell) -> dict[str, str]:
         return await image_contents(shell, tag)
 
-    told = (await fleet.ask(question, (node,)))[node]
-    return {} if isinstance(told, SparkError) else told
+    answer = (await fleet.ask(question, (node,)))[node]
+    return {} if isinstance(answer, SparkError) else answer
 
 
 def _remembered(file: Path) -> dict[str, dict[str, str]]:
     """A file that is torn or foreign is as good as none."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         found = json.loads(file.read_text(encoding="utf-8"))
-        return {str(k): {str(n): str(v) for n, v in told.items()} for k, told in found.items()}
+        return {str(k): {str(n): str(v) for n, v in one.items()} for k, one in found.items()}
     return {}
 
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.checks import Look
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.evidence import USUAL, Evidence
 from sparkconsole.model.site import Site
 from sparkconsole.model.weights import Checkpoint
 from sparkconsole.remote.shell import Shell
 
 
 async def look_at(
-    fleet: Fleet, container: str, tag: str, *, thorough: bool = False, model: str = ""
+    fleet: Fleet, container: str, tag: str, *, asked: Collection[Evidence] = USUAL, model: str = ""
 ) -> dict[str, Look | SparkError]:
     """Each node's look, or why there is none, head first; `model`: with what the node has of it."""
 
     async def question(shell: Shell) -> Look:
         look, found = await asyncio.gather(
-            look_through(fleet, shell, container, tag, thorough=thorough), checkpoint_of(shell, model)
+            look_through(fleet, shell, container, tag, asked=asked), checkpoint_of(shell, model)
         )
         return replace(look, checkpoint=found)
 
@@ -29,19 +31,19 @@ async def look_at(
 
 
 async def look_through(
-    fleet: Fleet, shell: Shell, container: str, tag: str, *, thorough: bool = False
+    fleet: Fleet, shell: Shell, container: str, tag: str, *, asked: Collection[Evidence] = USUAL
 ) -> Look:
     """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
     from sparkconsole.remote.facts import node_facts
 
     asked_at = fleet.clock.now().timestamp()
-    facts = await node_facts(shell, thorough=thorough)
+    facts = await node_facts(shell, asked=asked)
     ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
     doubt = max(0.0, fleet.clock.now().timestamp() - asked_at)
     site: Site | None = None
     image: ImageIdentity | None = None
     trouble: SparkError | None = None
-    if facts.docker.permitted or not facts.docker.installed:
+    if Evidence.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed):
         site, image, trouble = await _docker(shell, container, tag)
     return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
 

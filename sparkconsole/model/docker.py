@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
+"""Variables that say how ranks find each other; others may be secrets and are left where they are."""
+
+
+def settings(environment: Iterable[str]) -> dict[str, str]:
+    """Of `NAME=VALUE` words, those that are no secret and matter between nodes."""
+    return dict(word.split("=", 1) for word in environment if word.startswith(_SETTINGS) and "=" in word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class ImageIdentity:
     size_bytes: int = 0
     created: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, what says how nodes find each other."""
 
     @property
     def short(self) -> str:

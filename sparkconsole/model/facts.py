@@ -130,6 +130,11 @@ class Thorough:
     """What fwupd has for this machine."""
     nic_updater: bool | None = None
     """mlnx-fw-updater is installed."""
+    uptime_s: float | None = None
+    ended: bool | None = None
+    """The boot before this one ended with a shutdown; None: its journal is not there, or may not be read."""
+    clamps: Mapping[str, int] = field(default_factory=dict)
+    """The highest GPU clock in MHz that a unit of systemd sets at boot, by the unit's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class Found:
     oom_killed: bool = False
     pids: frozenset[int] = frozenset()
     """Its processes, as the node numbers them."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, what says how nodes find each other."""
 
 
 @dataclass(frozen=True, slots=True)

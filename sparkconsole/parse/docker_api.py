@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sparkconsole.model.docker import Container, EngineFacts, ImageIdentity
+from sparkconsole.model.docker import Container, EngineFacts, ImageIdentity, settings
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")
 
@@ -45,6 +45,7 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
         size_bytes=int(data.get("Size") or 0),
         created=str(data.get("Created") or ""),
         labels=dict(config.get("Labels") or {}),
+        settings=settings(config.get("Env") or ()),
     )
 
 

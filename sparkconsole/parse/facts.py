@@ -13,7 +13,7 @@ from sparkconsole.parse.meminfo import parse_meminfo
 from sparkconsole.parse.numbers import number, whole
 from sparkconsole.parse.nvidia_smi import parse_gpu_processes, parse_gpus
 from sparkconsole.parse.rdma_sysfs import parse_rdma_sysfs
-from sparkconsole.parse.thorough import parse_thorough
+from sparkconsole.parse.thorough import DEEPER, parse_thorough
 
 
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
@@ -43,7 +43,7 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         cache_owner=parts.get("cache", "").strip(),
         listening=parse_listening(parts.get("listen", "")),
         unparsed=_unparsed(parts, fabric),
-        thorough=parse_thorough(parts) if "thorough" in parts else None,
+        thorough=parse_thorough(parts) if DEEPER & parts.keys() else None,
     )
 
 

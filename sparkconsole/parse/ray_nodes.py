@@ -1,4 +1,4 @@
-"""`GET /api/v0/nodes` of Ray's dashboard becomes members; what it does not say stays unsaid."""
+"""Lists of Ray's dashboard (`GET /api/v0/…`) become values; what it does not say stays unsaid."""
 
 from __future__ import annotations
 
@@ -11,14 +11,27 @@ from sparkconsole.model.ray import RayMember
 
 def parse_nodes(payload: Any) -> tuple[RayMember, ...]:
     """Every member Ray lists, dead ones too; SparkError when the answer is not of that shape."""
-    if not isinstance(payload, Mapping) or payload.get("result") is False:
-        said = payload.get("msg") if isinstance(payload, Mapping) else payload
-        raise SparkError(f"Ray could not list its nodes: {str(said)[:200]}")
     try:
-        rows = payload["data"]["result"]["result"]
-        return tuple(_member(row) for row in rows)
+        return tuple(_member(row) for row in _rows(payload, "nodes"))
     except (KeyError, TypeError) as error:
         raise SparkError(f"Ray's list of nodes has a shape that is not known: {error!r}") from error
+
+
+def parse_groups(payload: Any) -> int:
+    """Of `GET /api/v0/placement_groups` those that were given what they asked for, and keep it."""
+    try:
+        return sum(row.get("state") == "CREATED" for row in _rows(payload, "placement groups"))
+    except (KeyError, TypeError, AttributeError) as error:
+        told = "Ray's list of placement groups has a shape that is not known"
+        raise SparkError(f"{told}: {error!r}") from error
+
+
+def _rows(payload: Any, what: str) -> Any:
+    """What the state API lists."""
+    if not isinstance(payload, Mapping) or payload.get("result") is False:
+        said = payload.get("msg") if isinstance(payload, Mapping) else payload
+        raise SparkError(f"Ray could not list its {what}: {str(said)[:200]}")
+    return payload["data"]["result"]["result"]
 
 
 def _member(row: Mapping[str, Any]) -> RayMember:

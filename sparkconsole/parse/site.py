@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.docker import settings
 from sparkconsole.model.site import Found, Site
 from sparkconsole.parse.docker_run import why_refused
 
@@ -54,5 +55,6 @@ def _container(said: str, container: str, pids: frozenset[int]) -> Found | None:
                 labels=dict(config.get("Labels") or {}),
                 oom_killed=bool(state.get("OOMKilled")),
                 pids=pids,
+                settings=settings(config.get("Env") or ()),
             )
     return None

@@ -7,16 +7,19 @@ import re
 from collections.abc import Mapping
 
 from sparkconsole.model.facts import Bystander, Listener, Thorough
-from sparkconsole.parse.numbers import whole
+from sparkconsole.parse.numbers import number, whole
 
 _PROGRAM = re.compile(r'users:\(\("([^"]*)"')
 
 
+DEEPER = frozenset({"thorough", "cuda", "listeners", "containers", "kernel", "boot"})
+"""The sections; one that nobody asked for says nothing."""
+
+
 def parse_thorough(parts: Mapping[str, str]) -> Thorough:
     """Lines `WORD VALUE`, then the listeners, the containers and the kernel's words in their own sections."""
-    rows = [
-        (r[0], r[1].strip()) for line in parts["thorough"].splitlines() if len(r := line.split(" ", 1)) > 1
-    ]
+    lines = "\n".join(parts.get(name, "") for name in ("thorough", "cuda", "boot")).splitlines()
+    rows = [(r[0], r[1].strip()) for line in lines if len(r := line.split(" ", 1)) > 1]
     first = dict(reversed(rows))
     return Thorough(
         uid=whole(first.get("uid", "")),
@@ -37,6 +40,9 @@ def parse_thorough(parts: Mapping[str, str]) -> Thorough:
         cache_closed=first.get("closed", ""),
         firmware_news=first.get("fwupd", ""),
         nic_updater=_yes(first, "updater"),
+        uptime_s=number(first.get("uptime", "")),
+        ended={"orderly": True, "abruptly": False}.get(first.get("ended", "")),
+        clamps={u: n for u, v in _named(rows, "clamp").items() if (n := whole(v)) is not None},
     )
 
 

@@ -7,7 +7,7 @@ and `ray status` never names an address.
 from __future__ import annotations
 
 from sparkconsole.model.ray import RayMember
-from sparkconsole.parse.ray_nodes import parse_nodes
+from sparkconsole.parse.ray_nodes import parse_groups, parse_nodes
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell
 
@@ -17,3 +17,9 @@ async def members(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> 
     return parse_nodes(
         await get_json(shell, f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
     )
+
+
+async def placement_groups(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> int:
+    """How many placement groups hold resources right now; SparkError while Ray does not answer."""
+    path = "/api/v0/placement_groups?limit=10000"
+    return parse_groups(await get_json(shell, f"127.0.0.1:{port}", path, timeout=timeout_s))

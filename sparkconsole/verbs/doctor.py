@@ -13,14 +13,14 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.examining import Question, examine
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, Severity, judge
+from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, Severity, evidence, judge
 from sparkconsole.model.checks.skew import SkewRow, skew
-from sparkconsole.model.job import JobKind
+from sparkconsole.model.evidence import EVERYTHING
 from sparkconsole.model.plan import Plan, Step, Verification
 from sparkconsole.model.progress import Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import exit_code, findings_sheet, node_data, verdict
-from sparkconsole.verbs.preflight import node_model
+from sparkconsole.verbs.recorded import recorded
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -69,13 +69,17 @@ async def doctor(
     only = _known(checks)
     if fix and session.options.read_only:
         raise Refused("doctor --fix changes the cluster, and this session is read-only")
+    kept = recorded(session)
     question = Question(
         image=tag or session.cluster.image,
         container=name or session.cluster.container,
-        model=asked_model(session) if model is None else model,
+        model=kept.model if model is None else model,
         eth_if=eth_if,
         ib_if=tuple((ib_if or "").replace(",", " ").split()),
         rules=load_rules(rules_file()),
+        evidence=EVERYTHING if skew else evidence(only),
+        recorded=kept.words,
+        paces=kept.paces,
     )
     examined = await _examined(session, question)
     findings = judge(examined, only)
@@ -97,15 +101,6 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
             hint = f"the nearest is {near.replace(' ', '-')}" if near else f"checks: {', '.join(BY_ID)}"
             raise WrongUsage(f"there is no check {check!r}", hint=hint)
     return asked
-
-
-def asked_model(session: Session) -> str:
-    """What was served last on this cluster, where its files are the node's; a path inside an image is not."""
-    for run in session.journal.newest():
-        jobs = [j for j in run.jobs if j.kind is JobKind.SERVE and run.cluster == session.cluster.name]
-        if jobs:
-            return node_model(str(jobs[0].details.get("model", "")))
-    return ""
 
 
 async def _examined(session: Session, question: Question) -> Examined:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import CHECKS, Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.checks import CHECKS, Examined, Finding, Look, Pace, Severity, judge, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.checks.skew import skew
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.fabric import Fabric, Hca, Netdev
 from sparkconsole.model.facts import (
     Bystander,
@@ -40,7 +41,7 @@ DEEP = Thorough(
     uid=1000, ssh_folder=True, docker_group=("ann",), hotplug=True, reboot_required=False, lingers=False,
     login={"KillUserProcesses": "no", "RemoveIPC": "yes"}, firmware={"rocep1s0f1": "28.45.4028"}, cuda="13.0",
     default_routes=(MANAGEMENT,), listeners=(Listener("0.0.0.0", 22), Listener("127.0.0.1", 8265)),
-    containers=(), cache_type="ext2/ext3", nic_updater=False,
+    containers=(), cache_type="ext2/ext3", nic_updater=False, uptime_s=9_000.0, ended=True,
 )  # fmt: skip
 
 
@@ -109,6 +110,7 @@ class Case:
         )
 
 
+PACE = Pace("r1", "the same", 20.0)
 RULE = Rule.model_validate(
     {"id": "bad-pair", "when": {"driver": ">=590", "vllm": "<1"}, "severity": "fail", "what": "they hang"}
 )
@@ -292,7 +294,9 @@ _GO_ALONG = {
 def test_a_healthy_pair_idle_or_serving_has_nothing_wrong_and_every_check_spoke() -> None:
     idle = Case("", more={"model": "o/m"}, first=look(1, checkpoint=WHOLE), second=look(2, checkpoint=WHOLE))
     busy = {"memory": Memory(128 * GB, 12 * GB, 16 * GB, 16 * GB), "listening": frozenset({22, 6379, 8888})}
-    serving = Case("", look(1, **RUNS, **busy), look(2, **RUNS, **busy), {"members": MEMBERS})
+    ranks = {"spark1": (LiveRank("spark1", 7, ("vllm", "serve", "o/m")),)}
+    known = {"members": MEMBERS, "ranks": ranks, "placements": 1, "paces": (PACE, PACE)}
+    serving = Case("", look(1, **RUNS, **busy), look(2, **RUNS, **busy), known)
     solo = Case("", look(1, container=found(labels=SOLO)), look(2))
     bare = look(1, gpu_processes=(GpuProcess(7, "VLLM::EngineCore", GB),), listening=frozenset({8000}))
     for case in (idle, serving, solo, Case("", bare)):

@@ -76,7 +76,7 @@ def test_a_good_pair_has_nothing_wrong_and_every_check_spoke() -> None:
     assert {f.severity for f in found} == {Severity.OK}
     assert {f.check for f in found} == {
         "reachable", "docker", "gpu", "fabric", "ports", "disk", "memory", "cache", "speed", "address",
-        "subnet", "mtu", "clock", "kernel", "driver", "image", "container",
+        "subnet", "mtu", "clock", "kernel", "driver", "image", "container", "settings",
     }, "what was not looked at thoroughly says nothing"  # fmt: skip
 
 

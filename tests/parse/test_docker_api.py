@@ -44,6 +44,22 @@ def test_another_command_is_another_image() -> None:
     assert image_from(variant).platform == "linux/arm64/v8"
 
 
+def test_of_an_environment_only_what_is_no_secret_is_kept() -> None:
+    words = [
+        "HF_TOKEN=hush",
+        "NCCL_IB_GID_INDEX=3",
+        "GLOO_SOCKET_IFNAME=a=b",
+        "VLLM_HOST_IP=1.2.3.4",
+        "NCCL_X",
+    ]
+    image = image_from({**OVERLAY2, "Config": {**OVERLAY2["Config"], "Env": words}})
+    assert image.settings == {
+        "NCCL_IB_GID_INDEX": "3",
+        "GLOO_SOCKET_IFNAME": "a=b",
+        "VLLM_HOST_IP": "1.2.3.4",
+    }
+
+
 def test_nulls_and_absences_are_nothing() -> None:
     image = image_from({"Id": "sha256:1", "Config": None, "RootFS": None, "RepoTags": None, "Size": None})
     assert (image.tag, image.layers, image.platform, image.size_bytes) == ("", (), "", 0)

@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import gpu_count, last_words, living
-from sparkconsole.parse.ray_nodes import parse_nodes
+from sparkconsole.parse.ray_nodes import parse_groups, parse_nodes
 
 
 def _answer(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +50,20 @@ def test_no_gpu_in_the_resources_means_none() -> None:
     [None, [], {"result": False, "msg": "GCS is down", "data": {}}, {"data": {"result": {}}}],
 )
 def test_an_answer_of_another_shape_is_an_error_and_no_empty_cluster(payload: Any) -> None:
-    with pytest.raises(SparkError):
-        parse_nodes(payload)
+    for parse in (parse_nodes, parse_groups):
+        with pytest.raises(SparkError):
+            parse(payload)
+
+
+def test_groups_that_keep_something_are_counted() -> None:
+    states = ("CREATED", "PENDING", "REMOVED", "CREATED")
+    assert parse_groups(_answer(*({"placement_group_id": s, "state": s} for s in states))) == 2
+    assert parse_groups(_answer()) == 0
+
+
+def test_a_real_group(captures_of_others: Path) -> None:
+    text = (captures_of_others / "ray" / "api_v0_placement_groups.vllm-tp2.json").read_text()
+    assert parse_groups(json.loads(text)) == 1
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,14 @@ def test_words_become_what_they_say() -> None:
     assert found.containers == ()
 
 
+def test_the_boot_before_and_what_a_unit_clamps() -> None:
+    parts = {"thorough": "uptime 93.2\nclamp gpu.service 2150\nclamp odd.service x\n", "cuda": "cuda 13.1\n"}
+    for word, ended in (("ended orderly\n", True), ("ended abruptly\n", False), ("", None)):
+        found = parse_thorough({**parts, "boot": word})
+        assert (found.ended, found.uptime_s, found.cuda) == (ended, 93.2, "13.1")
+        assert found.clamps == {"gpu.service": 2150}
+
+
 def test_nothing_and_nonsense_say_nothing() -> None:
     for text in ("", "\n", "uid x\nssh perhaps\n\x1b[2J\nfirmware\n"):
         found = parse_thorough({"thorough": text})

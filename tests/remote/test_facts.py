@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed
+from sparkconsole.model.evidence import EVERYTHING, USUAL, Evidence
 from sparkconsole.model.fabric import choose_network
 from sparkconsole.model.facts import Listener, NodeFacts
 from sparkconsole.remote import facts
@@ -100,14 +101,14 @@ class Machine:
         write(self.bin / name, f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
-    async def look(self, monkeypatch: pytest.MonkeyPatch, *, thorough: bool = False) -> NodeFacts:
+    async def look(self, monkeypatch: pytest.MonkeyPatch, *, asked: frozenset[Evidence] = USUAL) -> NodeFacts:
         script = facts.SCRIPT.replace("/sys/class", str(self.sys)).replace("PATH=$PATH:/usr/sbin:/sbin", "")
         # Limits are what is tested, not how long they are.
         monkeypatch.setattr(
             facts, "SCRIPT", script.replace("timeout 5", "timeout 0.5").replace("timeout 3", "timeout 0.5")
         )
         monkeypatch.setenv("PATH", str(self.bin))
-        return await facts.node_facts(LocalShell("spark1"), thorough=thorough)
+        return await facts.node_facts(LocalShell("spark1"), asked=asked)
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ async def test_a_thorough_look_is_one_command_more_and_writes_nothing_either(
     machine.tool("getent", "echo docker:x:998:ann")
     machine.tool("loginctl", "echo KillUserProcesses=yes; echo RemoveIPC=no")
     machine.tool("journalctl", "echo 'NVRM: Xid (PCI:000f:01:00): 79'; echo fine")
-    seen = (await machine.look(monkeypatch, thorough=True)).thorough
+    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).thorough
     assert seen is not None
     assert seen.uid == os.getuid()
     assert seen.ssh_folder is False
@@ -181,13 +182,59 @@ async def test_a_thorough_look_is_one_command_more_and_writes_nothing_either(
     assert (await machine.look(monkeypatch)).thorough is None, "nobody asked for it"
 
 
+@pytest.mark.parametrize(
+    ("says", "ended"),
+    [
+        ("echo 'systemd-shutdown: all done'; echo 'Journal stopped'", True),
+        ("echo 'worker: 12 tok/s'", False),
+        ('[ "$1" != -k ] && echo "of the user alone"', None),
+        ("exit 1", None),
+    ],
+)
+async def test_how_the_boot_before_ended(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, says: str, ended: bool | None
+) -> None:
+    """A login that may not read the system's journal would not see its end either."""
+    machine.tool("journalctl", says)
+    seen = (await machine.look(monkeypatch, asked=frozenset({Evidence.BOOT}))).thorough
+    assert seen is not None
+    assert seen.ended is ended
+
+
+async def test_a_clamp_counts_when_its_unit_starts_at_boot(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    units = tmp_path / "units"
+    line = "ExecStart=/usr/bin/nvidia-smi"
+    write(units / "gpu.service", f"[Service]\n{line} -pm 1\n{line} -lgc 200,2150\n")
+    write(units / "idle.service", f"{line} --lock-gpu-clocks=1500\n")
+    write(units / "other.service", "ExecStart=/usr/bin/other -lgc 200,900\n")
+    for name in ("gpu", "other"):
+        write(units / "multi-user.target.wants" / f"{name}.service", "")
+    monkeypatch.setattr(facts, "SCRIPT", facts.SCRIPT.replace("/etc/systemd/system", str(units)))
+    seen = (await machine.look(monkeypatch, asked=frozenset({Evidence.DEEP}))).thorough
+    assert seen is not None
+    assert seen.clamps == {"gpu.service": 2150}
+
+
+async def test_what_was_not_asked_for_is_not_looked_at(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("nvidia-smi", "docker", "df", "ip", "timedatectl", "ss", "journalctl"):
+        machine.tool(name, f"echo {name} >>{machine.bin}/called")
+    seen = await machine.look(monkeypatch, asked=frozenset({Evidence.NTP}))
+    assert (machine.bin / "called").read_text() == "timedatectl\n"
+    assert seen.memory is not None
+    assert seen.thorough is None
+
+
 async def test_a_tool_that_hangs_keeps_no_other_from_answering(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("ss", "getent", "loginctl", "journalctl", "stat"):
         machine.tool(name, "exec sleep 60")
     machine.tool("sleep", 'exec /bin/sleep "$@"')
-    seen = (await machine.look(monkeypatch, thorough=True)).thorough
+    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).thorough
     assert seen is not None
     assert seen.uid == os.getuid()
     assert (seen.listeners, seen.kernel_log) == ((), {})

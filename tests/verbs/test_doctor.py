@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import pytest
 
 from sparkconsole.config.globals import Options
 from sparkconsole.demo.faults import inject
+from sparkconsole.demo.shell import PretendShell
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.checks import CHECKS
+from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.dispatch import begin, understand
 from sparkconsole.verbs.doctor import doctor
 from sparkconsole.verbs.opening import open_session
@@ -61,6 +63,7 @@ async def test_a_healthy_cluster_has_nothing_red_and_nothing_yellow(nodes: int) 
         if nodes > 1:
             assert {c["id"] for c in serving.data["checks"] if not c["said"]} <= {
                 "versions",
+                "pace",
                 "kernel log",
                 "ports",
                 "model",
@@ -151,6 +154,47 @@ async def test_some_checks_alone_and_names_that_are_none() -> None:
         with pytest.raises(WrongUsage, match="no check 'cloc'") as caught:
             await doctor(session, "cloc")
         assert "clock" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "faults", [(), ("mtu", "disk-full", "image-differs"), ("ray-dead", "gpu-gone", "link-down")]
+)
+async def test_a_check_alone_says_what_it_says_among_all(faults: tuple[str, ...]) -> None:
+    """It asks for less, and for all that it needs."""
+    async with demo(2) as session:
+        assert session.pretend is not None
+        await carried(session, "launch")
+        await carried(session, "serve", "openai/gpt-oss-120b")
+        for fault in faults:
+            inject(session.pretend.machines["spark-02"], fault)
+        every = (await carried(session, "doctor")).data["findings"]
+        for check in CHECKS:
+            alone = (await carried(session, "doctor", check.id.replace(" ", "-"))).data["findings"]
+            assert alone == [f for f in every if f["check"] == check.id], check.id
+
+
+async def test_a_check_asks_for_what_it_needs_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    plain = PretendShell.run
+
+    async def listened(self: PretendShell, argv: Sequence[str], **more: Any) -> Completed:
+        asked.append(" ".join((*argv[:2], *argv[3:])))
+        return await plain(self, argv, **more)
+
+    monkeypatch.setattr(PretendShell, "run", listened)
+    async with demo(2) as session:
+        asked.clear()
+        await doctor(session, "clock")
+        assert asked == ["sh -s deep ntp"] * 2, "no docker, no GPU, no pings"
+        asked.clear()
+        await doctor(session, "mtu-path")
+        assert sorted({words.split()[-1] if "gate-look" not in words else "pings" for words in asked}) == [
+            "fabric",
+            "pings",
+        ]
+        asked.clear()
+        await doctor(session, "clock", skew=True)
+        assert any("docker" in words for words in asked), "all of it is compared"
 
 
 async def test_a_read_only_session_looks_and_does_not_mend() -> None:

@@ -1,7 +1,7 @@
 """What is wrong with a cluster: pure judgements over one look at each node, each of them data (`CHECKS`)."""
 
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, networks
-from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, judge
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Pace, Severity, networks
+from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, evidence, judge
 
 __all__ = [
     "BY_ID",
@@ -11,7 +11,9 @@ __all__ = [
     "Finding",
     "Fix",
     "Look",
+    "Pace",
     "Severity",
+    "evidence",
     "judge",
     "networks",
 ]

@@ -10,6 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.fabric import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import NodeFacts, Thorough
 from sparkconsole.model.launch import LaunchSpec, recalled
@@ -90,6 +91,17 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast tokens came in one kept benchmark."""
+
+    run: str
+    asked: str
+    """Everything that was asked and what served it: only the same can be compared."""
+    token_ms: float
+    """Median time from one token to the next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """Everything that is judged together. `looks` has every node, head first."""
 
@@ -104,6 +116,14 @@ class Examined:
     """Ray's own list; None: it does not run, or did not say."""
     model: str = ""
     """The model that every node should have."""
+    ranks: Mapping[str, tuple[LiveRank, ...]] = field(default_factory=dict)
+    """The servers in each running container that could be asked."""
+    placements: int | None = None
+    """How many placement groups Ray keeps; None: nobody said."""
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By model the words with which this console served it last, from `vllm` on."""
+    paces: tuple[Pace, ...] = ()
+    """Of the benchmarks that were kept, newest first."""
     rules: tuple[Rule, ...] = ()
     others: tuple[Finding, ...] = ()
     """What was judged elsewhere, such as the paths between nodes."""
