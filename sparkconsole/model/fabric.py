@@ -16,6 +16,8 @@ from functools import lru_cache
 from sparkconsole.errors import SparkError
 
 _FUNCTION = re.compile(r"f(\d+)(?:np\d+)?$", re.ASCII)
+_WITHIN = ("lo", "veth", "docker", "br-", "virbr")
+"""Interfaces that lead to nobody outside begin so."""
 _DOMAIN = re.compile(r"P\d+(?=p\d)", re.ASCII)
 
 
@@ -134,6 +136,8 @@ class NodeNetwork:
     gid_index: int | None = None
     """Told, not pinned: a pinned index breaks when the table moves."""
     warnings: tuple[str, ...] = ()
+    ring: bool = False
+    """Each pair of nodes has a cable of its own: no fast interface reaches all of them."""
 
 
 def choose_network(
@@ -142,9 +146,12 @@ def choose_network(
     """The interface and RDMA devices of one node; what a person said wins.
 
     Ethernet: an Up interface with IPv4, reaching a peer first, lasting address first, without capital P first
-    (the seed's rule for twins). RDMA: every device of the cages that reach a peer, twins included.
+    (the seed's rule for twins); in a ring the network that all share, as NVIDIA's own scripts for rings do.
+    RDMA: every device of the cages that reach a peer, twins included.
     """
-    netdev = _told(fabric, eth_if) if eth_if else _best(fabric, peers)
+    ring = is_ring(fabric, peers)
+    shared = _shared_by_all(fabric, peers) if ring else None
+    netdev = _told(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
     address = str(ipaddress.IPv4Interface(netdev.addresses[0]).ip)
     hcas = _named(fabric, ib_if) if ib_if else _reaching(fabric, netdev, peers)
     first = next((h for h in hcas if h.netdev == netdev.name), hcas[0] if hcas else None)
@@ -155,7 +162,41 @@ def choose_network(
         mtu=netdev.mtu,
         gid_index=first.gid_index if first else None,
         warnings=tuple(_warnings(fabric, netdev, hcas, peers, chosen=bool(ib_if))),
+        ring=ring,
     )
+
+
+def is_ring(fabric: Fabric, peers: Sequence[Fabric]) -> bool:
+    """Cables reach every peer, and no interface reaches them all: three nodes without a switch."""
+    each = [[p for p in peers if reaches(n, (p,))] for n in fabric.fast()]
+    everyone = all(any(p in found for found in each) for p in peers)
+    return len(peers) > 1 and everyone and not any(len(found) == len(peers) for found in each)
+
+
+def _shared_by_all(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev | None:
+    """The interface beside the fast ones that reaches every peer, a wired one first; None: there is none."""
+    theirs = [[a for n in slow_ports(p) for a in n.addresses] for p in peers]
+    found = [
+        n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in addresses) for addresses in theirs)
+    ]
+    return min(found, key=lambda n: (n.name.startswith("wl"), -(n.speed_mbit or 0), n.name), default=None)
+
+
+def slow_ports(fabric: Fabric) -> list[Netdev]:
+    """The machine's own interfaces that are no RDMA device's: the 10G port, Wi-Fi."""
+    fast = {h.netdev for h in fabric.hcas}
+    return [
+        n
+        for n in fabric.netdevs
+        if n.name not in fast and not n.name.startswith(_WITHIN) and n.up is not False
+    ]
+
+
+def _next_to(netdev: Netdev, address: str) -> bool:
+    """Another machine's address in one of its subnets."""
+    there = ipaddress.IPv4Interface(address).ip
+    own = [ipaddress.IPv4Interface(a) for a in netdev.addresses]
+    return any(there in o.network and there != o.ip for o in own)
 
 
 def _told(fabric: Fabric, name: str) -> Netdev:
@@ -285,8 +326,16 @@ def is_fabric_address(fabric: Fabric, address: str) -> bool:
     return any(a.split("/")[0] == address for n in fabric.fast() for a in n.addresses)
 
 
+_RING = {
+    "NCCL_IB_SUBNET_AWARE_ROUTING": "1",
+    "NCCL_IB_MERGE_NICS": "0",
+    "NCCL_NET_PLUGIN": "none",
+}
+"""NVIDIA's for three nodes in a ring: each peer by the device that has its subnet."""
+
+
 def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[str, str]:
-    """The twelve variables of the scripts this replaces (run-cluster-node.sh), for this node."""
+    """A node's twelve variables, as the scripts this replaces have them (run-cluster-node.sh); a ring's too."""
     own = ("VLLM_HOST_IP", "RAY_NODE_IP_ADDRESS", "RAY_OVERRIDE_NODE_IP_ADDRESS")
     interface = (
         "MN_IF_NAME",
@@ -302,5 +351,6 @@ def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[
         "NCCL_IB_HCA": ",".join(network.hcas),
         "NCCL_IB_DISABLE": "0" if network.hcas else "1",
         "RAY_memory_monitor_refresh_ms": "0",
+        **(_RING if network.ring else {}),
         **({"NCCL_DEBUG": nccl_debug} if nccl_debug else {}),
     }

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
-from sparkconsole.model.fabric import Netdev, NodeNetwork
+from sparkconsole.model.fabric import Netdev
 
 SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
 """What a ConnectX-7 falls back to. Its own speed is 200000; a virtual one says something else altogether."""
@@ -29,7 +29,8 @@ def fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
     for warning in network.warnings:
         yield Finding("fabric", Severity.WARN, node, warning)
     if not network.warnings:
-        yield Finding("fabric", Severity.OK, node, f"{network.eth_if} {network.address}")
+        ring = f", and a ring of {len(network.hcas)} RDMA devices" if network.ring else ""
+        yield Finding("fabric", Severity.OK, node, f"{network.eth_if} {network.address}{ring}")
 
 
 def _gated(look: Look) -> str:
@@ -104,20 +105,21 @@ def _one_sided(examined: Examined) -> Iterator[Finding]:
 def _shared(examined: Examined) -> Iterator[Finding]:
     """The fast link has the subnet of another interface: the kernel picks one of them."""
     for node, network in examined.chosen.items():
-        look = examined.seen[node]
-        own = look.facts.fabric.netdev(network.eth_if)
-        fast = {h.netdev for h in look.facts.fabric.hcas} | {network.eth_if}
-        others = [n for n in look.facts.fabric.netdevs if n.name not in fast and n.up is not False]
-        clash = [
-            n.name for n in others if own and any(a.overlaps(b) for a in own.networks for b in n.networks)
-        ]
-        if clash:
-            told = (
-                f"{network.eth_if} is in the same subnet as {', '.join(clash)}: traffic may take the slow one"
-            )
-            yield Finding(
-                "address", Severity.WARN, node, told, f"a subnet of its own for the fast link, in {NETPLAN}"
-            )
+        fabric = examined.seen[node].facts.fabric
+        own = fabric.netdev(network.eth_if)
+        meant = _used(examined, node) if network.ring else [own] if own else []
+        fast = {h.netdev for h in fabric.hcas} | {n.name for n in meant}
+        others = [n for n in fabric.netdevs if n.name not in fast and n.up is not False]
+        for netdev in meant:
+            clash = ", ".join(n.name for n in others if _overlap(netdev, n))
+            if clash:
+                told = f"{netdev.name} is in the same subnet as {clash}: traffic may take the slow one"
+                remedy = f"a subnet of its own for the fast link, in {NETPLAN}"
+                yield Finding("address", Severity.WARN, node, told, remedy)
+
+
+def _overlap(one: Netdev, other: Netdev) -> bool:
+    return any(a.overlaps(b) for a in one.networks for b in other.networks)
 
 
 def default_route(examined: Examined) -> Iterator[Finding]:
@@ -150,31 +152,47 @@ def subnet(examined: Examined) -> Iterator[Finding]:
             Severity.FAIL,
             node,
             f"{chosen[node].address} is not in the subnet of {first} ({', '.join(map(str, subnets))})",
-            "give both ends of the cable addresses in one subnet, or choose with --eth-if",
+            _COMMON if chosen[node].ring else _ONE_SUBNET,
         )
     if not away:
-        yield Finding("subnet", Severity.OK, "", "one subnet")
+        ring = (
+            f"a ring: each pair of nodes has subnets of its own, and all share {', '.join(map(str, subnets))}"
+        )
+        told = ring if all(w.ring for w in chosen.values()) else "one subnet"
+        yield Finding("subnet", Severity.OK, "", told)
+
+
+_ONE_SUBNET = "give both ends of the cable addresses in one subnet, or choose with --eth-if"
+_COMMON = "in a ring Ray needs a network that all nodes share: connect the 10G ports, or --eth-if for one"
+
+
+def _mtu_port(examined: Examined, node: str) -> Netdev | None:
+    """The interface whose MTU counts: in a ring it is not the one that all share."""
+    network = examined.chosen[node]
+    used = _used(examined, node) if network.ring else []
+    return used[0] if used else examined.seen[node].facts.fabric.netdev(network.eth_if)
 
 
 def mtu(examined: Examined) -> Iterator[Finding]:
     """The same on every node; the majority's MTU can be set until the next boot."""
     chosen = examined.chosen if examined.joined else {}
-    told = {n: network.mtu for n, network in chosen.items() if network.mtu is not None}
+    ports = {n: port for n in chosen if (port := _mtu_port(examined, n)) is not None}
+    told = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
     for finding in equal("mtu", "MTU", told, f"MTU 9000 in {NETPLAN} on every node"):
-        odd = _odd_mtus(examined, chosen, told, finding) if finding.severity is Severity.WARN else ()
+        odd = _odd_mtus(examined, ports, told, finding) if finding.severity is Severity.WARN else ()
         yield from odd or (finding,)
 
 
 def _odd_mtus(
-    examined: Examined, chosen: Mapping[str, NodeNetwork], told: Mapping[str, int], finding: Finding
+    examined: Examined, ports: Mapping[str, Netdev], told: Mapping[str, int], finding: Finding
 ) -> tuple[Finding, ...]:
     """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
     wanted = 9000 if 9000 in told.values() else Counter(told.values()).most_common(1)[0][0]
     fixes = {
         node: Fix(
-            f"set the MTU of {chosen[node].eth_if} to {wanted}, until the next boot",
-            as_root(examined.seen[node], "ip", "link", "set", "dev", chosen[node].eth_if, "mtu", str(wanted)),
-            ("grep", "-qx", str(wanted), f"/sys/class/net/{chosen[node].eth_if}/mtu"),
+            f"set the MTU of {ports[node].name} to {wanted}, until the next boot",
+            as_root(examined.seen[node], "ip", "link", "set", "dev", ports[node].name, "mtu", str(wanted)),
+            ("grep", "-qx", str(wanted), f"/sys/class/net/{ports[node].name}/mtu"),
         )
         for node, mtu in told.items()
         if mtu != wanted
