@@ -335,7 +335,7 @@ _RING = {
 
 
 def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[str, str]:
-    """A node's twelve variables, as the scripts this replaces have them (run-cluster-node.sh); a ring's too."""
+    """A node's twelve variables, as run-cluster-node.sh of the old scripts has them; and those of a ring."""
     own = ("VLLM_HOST_IP", "RAY_NODE_IP_ADDRESS", "RAY_OVERRIDE_NODE_IP_ADDRESS")
     interface = (
         "MN_IF_NAME",
