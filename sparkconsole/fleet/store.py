@@ -86,6 +86,12 @@ class ServerState:
     """While it loads: container, engine, weights, compile, KV cache, graphs, server."""
     percent: float | None = None
     detail: str = ""
+    suspect: str = ""
+    """Of a server that is wedged or failed: the node that is the trouble; empty: none is known."""
+    look_at: str = ""
+    """And what a person looks at first."""
+    signs: tuple[str, ...] = ()
+    """What it and its nodes showed when that was judged."""
     ranks: int = 0
     since_s: float | None = None
     load: EngineLoad | None = None

@@ -31,6 +31,8 @@ class ServeLog:
     def __init__(self, scope: Scope, job: Job) -> None:
         self.job, self._scope = job, scope
         self.progress = ServeProgress()
+        self.heard_at_s: float | None = None
+        """When it last said something, by the clock of the watch."""
         self._first: list[str] = []
         self._last: deque[str] = deque(maxlen=KEPT_LAST)
         self._nccl: dict[str, deque[str]] = {}
@@ -79,6 +81,7 @@ class ServeLog:
                     return
 
     def _take(self, line: str) -> None:
+        self.heard_at_s = self._scope.clock.monotonic()
         if len(self._first) < KEPT_FIRST:
             self._first.append(line)
         else:

@@ -1,25 +1,34 @@
-"""Who is a living member of Ray, as its head tells; asked only while the launch that runs uses Ray."""
+"""Whether every worker lives: Ray's members against containers against what answers; a death is told at once.
+
+Ray is asked only while the launch that runs uses it. It takes 15 s and more to miss a member: containers and
+connections tell sooner, so each is heard, and a death is told once, by whoever noticed it first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import Reach
+from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_scope import Scope
+from sparkconsole.model.hang import Trouble, troubles
 from sparkconsole.model.launch import Backend, LaunchSpec
 from sparkconsole.model.ray import RayMember, last_words, living
 
-RAY_S = 5.0
+RAY_S = 3.0
+_NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
 
 
 class RayWatch:
     """`run` until it is cancelled."""
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, scope: Scope, roll: Roll) -> None:
+        self._scope, self._roll = scope, roll
         self._alive: dict[str, bool] = {}
         """As it was told last."""
+        self._dead: set[str] = set()
+        """Whose death was told."""
 
     async def run(self) -> None:
         """Asks over and over."""
@@ -32,6 +41,7 @@ class RayWatch:
                 self._forget()
                 self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")
                 await self._scope.clock.sleep(60)
+            self._tell_deaths()
             await self._scope.clock.sleep(RAY_S)
 
     async def _look(self) -> None:
@@ -51,6 +61,7 @@ class RayWatch:
         return launch if launch is not None and launch.backend is Backend.RAY else None
 
     def _take(self, members: Sequence[RayMember]) -> None:
+        self._roll.members = tuple(members)
         there = set(living(members))
         for name, state in self._scope.store.nodes.items():
             addresses = self._scope.addresses(name)
@@ -63,9 +74,25 @@ class RayWatch:
         before, self._alive[name] = self._alive.get(name), alive
         if alive and before is False:
             self._scope.tell("info", name, "joined Ray")
-        elif before and not alive:
+        elif before and not alive and name not in self._dead:
             why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
             self._scope.tell("warning", name, f"is no longer in Ray: {why}" if why else "is no longer in Ray")
+
+    def _tell_deaths(self) -> None:
+        """Only while a server needs its workers: without one, what happened to the container says all."""
+        if self._scope.store.server.phase not in _NEEDED:
+            self._dead.clear()
+            return
+        found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
+        for name in found.keys() - self._dead:
+            self._scope.tell("error", name, self._sentence(found[name]))
+        self._dead = set(found)
+
+    def _sentence(self, death: Trouble) -> str:
+        model = self._scope.store.server.model or "the server"
+        state = self._scope.store.nodes.get(death.node)
+        late = ", which Ray has not noticed yet" if state is not None and state.ray_alive else ""
+        return f"{model} lost its rank here: {death.cause}{late}"
 
     def _forget(self) -> None:
         """No answer: nobody knows."""

@@ -1,18 +1,20 @@
 """The served model: asked cheaply while it answers, looked for among processes and logs while it does not.
 
-`/health` stays 200 for minutes after a rank died: where requests wait and no token comes, one is asked for.
+`/health` stays 200 for minutes after a rank died: fleet.watch_hang says whether it still gives tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serving import cause_text
-from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
+from sparkconsole.fleet.watch_hang import HangWatch, Roll
 from sparkconsole.fleet.watch_log import ServeLog
 from sparkconsole.fleet.watch_scope import Bell, Scope
 from sparkconsole.model.engine import EngineLoad, LiveRank, value_of
+from sparkconsole.model.hang import Trouble, troubles
 from sparkconsole.model.job import JobState
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.serve import Phase
@@ -20,11 +22,10 @@ from sparkconsole.remote.shell import Shell
 
 ASK_S, LOOK_S = 2.0, 5.0
 """Between questions to the server, and between looks at processes while none answers."""
-STUCK_S = 60.0
-"""Requests that run so long without a token are a reason to ask for one."""
-TOKEN_S = 20.0
 MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
+_SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
+_NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
 STOPPED = (0, 130, 143)
 """Ends of a server that somebody asked to end."""
 
@@ -32,16 +33,17 @@ STOPPED = (0, 130, 143)
 class ServerWatch:
     """`run` until it is cancelled."""
 
-    def __init__(self, scope: Scope, port: int) -> None:
-        self._scope, self._port = scope, port
+    def __init__(self, scope: Scope, port: int, roll: Roll) -> None:
+        self._scope, self._port, self._roll = scope, port, roll
+        self._hangs = HangWatch(scope, roll)
+        self._ranked: tuple[LiveRank, ...] = ()
         self._bell = Bell()
         self._logs: dict[str, ServeLog] = {}
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
-        self._misses = 0
+        self._misses = self._bare = 0
         self._told = ServerPhase.UNKNOWN
         self._load: tuple[float, EngineLoad] | None = None
-        self._moved_at = 0.0
         scope.store.serve(port=port)
 
     def refresh(self) -> None:
@@ -78,8 +80,8 @@ class ServerWatch:
         if head.reach is not Reach.UP or head.containers is None:
             return self._become(ServerPhase.UNKNOWN, detail=head.reason)
         if self._scope.container_on(head.name) is None:
-            await self._forget_logs()
-            return self._become(ServerPhase.NONE)
+            return await self._without_container(head)
+        self._bare = 0
         shell = await self._scope.fleet.shell(head.name)
         try:
             from sparkconsole.remote.vllm import pulse
@@ -93,33 +95,56 @@ class ServerWatch:
             self._silent(shell, "it does not answer") if load is None else self._answers(shell, load)
         )
 
+    async def _without_container(self, head: NodeState) -> None:
+        """What a `stop` removes is there for a moment, ended; what died stays."""
+        serving = self._scope.store.server.phase in (*_SERVES, ServerPhase.LOADING)
+        ended = next((c for c in head.containers or () if c.name == self._scope.container), None)
+        if serving and ended is not None and ended.exit_code:
+            self._bare += 1
+            if self._bare <= MISSES:
+                return
+            self._fails(ServerPhase.FAILED, f"its container ended with {ended.exit_code}", **_NOTHING)
+        elif serving or self._scope.store.server.phase is not ServerPhase.FAILED:
+            self._become(ServerPhase.NONE, suspect="", look_at="")
+        await self._forget_logs()
+
     # --- it answers
 
     async def _answers(self, shell: Shell, load: EngineLoad) -> None:
         self._misses = 0
         state = self._scope.store.server
-        if state.phase not in (ServerPhase.READY, ServerPhase.WEDGED) or self._lead is None:
+        if state.phase not in _SERVES or self._lead is None:
             await self._recognise(shell)
         prompt, generated = self._rates(load)
         self._scope.store.prompted.append(prompt)
         self._scope.store.generated.append(generated)
-        phase = await self._proved(shell, load)
+        hang = await self._hangs.look(
+            shell, self._port, load, moved=bool(prompt or generated), ranks=self._ranked,
+            log_silent_s=self._log_silent_s(),
+        )  # fmt: skip
         self._become(
-            phase,
-            stage=Phase.READY.value if phase is ServerPhase.READY else "",
+            ServerPhase.WEDGED if hang else ServerPhase.READY,
+            stage="" if hang else Phase.READY.value,
             percent=None,
-            detail="" if phase is ServerPhase.READY else f"no token within {TOKEN_S:.0f} s",
+            detail=hang.sentence if hang else "",
+            suspect=hang.node if hang else "",
+            look_at=hang.look_at if hang else "",
+            signs=hang.signs if hang else (),
             load=load,
             prompt_per_s=prompt,
             generated_per_s=generated,
             seen_at_s=self._now,
         )
 
+    def _log_silent_s(self) -> float | None:
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
+
     async def _recognise(self, shell: Shell) -> None:
         """Which model it is, how many ranks it has, and where its log is."""
         from sparkconsole.remote.vllm import Declined, models
 
-        ranks = await self._ranks(shell)
+        ranks = self._ranked = await self._ranks(shell)
         name = ranks[0].name if ranks else ""
         try:
             name = next(iter(await models(shell, self._port)), name)
@@ -140,34 +165,11 @@ class ServerWatch:
             _rate(old.generated_tokens, load.generated_tokens, seconds),
         )
 
-    async def _proved(self, shell: Shell, load: EngineLoad) -> ServerPhase:
-        """Ready, unless requests run and no token comes: then one is asked for, at most once in STUCK_S."""
-        moved = bool(self._scope.store.generated[-1] or self._scope.store.prompted[-1])
-        return await self._doubted(shell, busy=bool(load.running), moved=moved)
-
-    async def _doubted(self, shell: Shell, *, busy: bool, moved: bool) -> ServerPhase:
-        from sparkconsole.remote.vllm import complete_one_token
-
-        now, before = self._now, self._scope.store.server.phase
-        if moved or not busy:
-            self._moved_at = now
-            return ServerPhase.READY
-        if now - self._moved_at < STUCK_S:
-            return before if before is ServerPhase.WEDGED else ServerPhase.READY
-        self._moved_at = now
-        try:
-            await complete_one_token(shell, self._port, timeout=TOKEN_S)
-        except TimedOut:
-            return ServerPhase.WEDGED
-        except SparkError:
-            return before if before is ServerPhase.WEDGED else ServerPhase.READY
-        return ServerPhase.READY
-
     # --- it does not
 
     async def _silent(self, shell: Shell, why: str) -> None:
         self._load = None
-        was_ready = self._scope.store.server.phase in (ServerPhase.READY, ServerPhase.WEDGED)
+        was_ready = self._scope.store.server.phase in _SERVES
         self._misses += 1
         if was_ready and self._misses < MISSES:
             return None
@@ -178,10 +180,25 @@ class ServerWatch:
             return await self._gone()
         log = self._logs.get(self._lead.job) if self._lead is not None else None
         if log is not None and log.progress.phase is Phase.SERVER and (cause := log.cause()):
-            return self._become(ServerPhase.FAILED, detail=cause_text(cause))
+            return self._fails(ServerPhase.FAILED, cause_text(cause))
         if was_ready:
-            return self._become(ServerPhase.WEDGED, detail=why)
+            return self._fails(ServerPhase.WEDGED, why)
         return self._loads(log)
+
+    def _fails(self, phase: ServerPhase, why: str, **changes: object) -> None:
+        """With the node that is in trouble before what the server says of it: that is the consequence."""
+        first = self._blamed()
+        self._become(
+            phase,
+            detail=f"{first.node}: {first.cause}; {why}" if first else why,
+            suspect=first.node if first else self._lead.node if self._lead else "",
+            look_at=first.look_at if first else "",
+            **changes,
+        )
+
+    def _blamed(self) -> Trouble | None:
+        """Once it has failed it stays whose fault it was, though the node may be mended meanwhile."""
+        return next(iter(troubles(self._roll.signs())), None)
 
     def _loads(self, log: ServeLog | None) -> None:
         if log is None:
@@ -200,12 +217,11 @@ class ServerWatch:
         if state is not None and state.running:
             return
         why = _verdict(state, log) if state is not None and log is not None else ""
-        await self._forget_logs()
-        nothing = {"stage": "", "percent": None, "load": None}
         if why:
-            self._become(ServerPhase.FAILED, detail=why, **nothing)
+            self._fails(ServerPhase.FAILED, why, **_NOTHING)
         else:
-            self._become(ServerPhase.NONE, detail="", ranks=0, **nothing)
+            self._become(ServerPhase.NONE, detail="", suspect="", look_at="", ranks=0, **_NOTHING)
+        await self._forget_logs()
 
     # --- who serves
 
@@ -248,6 +264,8 @@ class ServerWatch:
 
     async def _forget_logs(self) -> None:
         logs, self._logs, self._lead = self._logs, {}, None
+        self._ranked = ()
+        self._hangs.forget()
         for log in logs.values():
             await log.aclose()
 

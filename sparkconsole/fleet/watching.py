@@ -11,6 +11,7 @@ from typing import Self
 
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Store
+from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_node import NodeWatch
 from sparkconsole.fleet.watch_ray import RayWatch
 from sparkconsole.fleet.watch_scope import Scope
@@ -32,7 +33,8 @@ class Watch:
     ) -> None:
         self.fleet, self.store = fleet, store
         self._scope = Scope(fleet, store, container, image)
-        self._server, self._ray = ServerWatch(self._scope, port), RayWatch(self._scope)
+        roll = Roll(self._scope)
+        self._server, self._ray = ServerWatch(self._scope, port, roll), RayWatch(self._scope, roll)
         self._nodes: dict[str, NodeWatch] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._others: list[asyncio.Task[None]] = []

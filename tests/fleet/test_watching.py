@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
-from sparkconsole.fleet import watch_server
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Reach, ServerPhase, Store
 from sparkconsole.fleet.watch_scope import CONNECTING
@@ -248,21 +247,6 @@ async def test_a_server_whose_head_is_lost_is_unknown_and_found_again(served: Pa
         await seen.until(lambda: seen.store.server.phase is ServerPhase.UNKNOWN)
         await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
         assert len(seen.said("serve")) == 2
-
-
-async def test_requests_without_a_token_are_doubted_and_one_is_asked_for(
-    served: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch_server, "TOKEN_S", 0.05)
-    async with watched(served, "spark1", engines=True) as seen:
-        head = await serving(seen)
-        head.answers, head.tokens = True, 100
-        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
-        head.running, head.stuck = 3, True
-        await seen.until(lambda: seen.store.server.phase is ServerPhase.WEDGED)
-        head.stuck, head.tokens = False, 200
-        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
-        assert seen.said("serve")[-1] == "tiny is ready again"
 
 
 async def test_the_nodes_may_change_and_those_that_stay_keep_their_connection(tmp_path: Path) -> None:

@@ -64,6 +64,12 @@ class Spark:
     stuck: bool = False
     running: int = 0
     tokens: int = 0
+    pings: int = 0
+    """How its pings end."""
+    gpu: tuple[float, float] | None = None
+    """Percent and watts."""
+    rdma: float = 0.0
+    """Bytes a second that its rail receives."""
     members: tuple[tuple[str, str], ...] = ()
     logins: int = 0
     shells: list[SparkShell] = field(default_factory=list)
@@ -98,9 +104,10 @@ class Spark:
         """One line."""
         if self.garbage:
             return b"Traceback [/x] \x1b[31m\n"
-        rail = [self.up, 1, 2, 0]
+        rail = [self.up, 1 + int(time.monotonic() * self.rdma), 2, 0]
+        gpu = {"name": "GB10", **(dict(zip(("util", "power"), self.gpu, strict=True)) if self.gpu else {})}
         said = {
-            "t": 1.0, "m": time.monotonic(), "mem": [100, 60, 0, 0], "gpus": [{"name": "GB10"}],
+            "t": 1.0, "m": time.monotonic(), "mem": [100 << 30, 60 << 30, 0, 0], "gpus": [gpu],
             "rails": {"rocep1s0f1": rail}, "nets": {"enp1s0f1np1": rail}, "gpu_error": self.gpu_error,
         }  # fmt: skip
         return json.dumps(said).encode() + b"\n"
@@ -138,6 +145,8 @@ class Spark:
     def answer(self, argv: tuple[str, ...]) -> tuple[int, str]:
         """What its commands print."""
         name = next((w for w in ("serve-look", "job-state", "launch-site") if w in argv), "")
+        if argv[0] == "ping":
+            return self.pings, ""
         if argv[:2] == ("sh", "-s"):
             host = f"\n{argv[2]} host\n{self.name}\n6.11\naarch64\nann\n/home/ann\n1.0\nann\n"
             return 0, f"{host}\n{argv[2]} memory\nMemTotal: 100 kB\nMemAvailable: 60 kB\n\n{argv[2]} end\n"

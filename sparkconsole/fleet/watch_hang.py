@@ -1,0 +1,240 @@
+"""A running server is doubted where requests run without a token, or a node shows trouble: one is asked for.
+
+Where it does not come, every node's signs are taken once more, closely, and model.hang judges them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.watch_scope import Scope
+from sparkconsole.model.docker import Container
+from sparkconsole.model.engine import EngineLoad, LiveRank
+from sparkconsole.model.hang import (
+    DOUBTFUL,
+    FROZEN_S,
+    LATE_S,
+    Hang,
+    NodeSign,
+    ServerSign,
+    judge,
+    troubles,
+)
+from sparkconsole.model.launch import LABEL_ADDRESS, Backend
+from sparkconsole.model.ray import RayMember, last_words
+from sparkconsole.remote.shell import Shell
+
+AGAIN_S = 30.0
+"""Between tokens that are asked of a server that is doubted."""
+RECENT = 10
+"""Readings, a second apart, over which a node's GPU and rails are averaged."""
+PING = ("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-w", "3")
+
+
+class Roll:
+    """Which nodes serve, and what they had while they did: only what was there can be missed."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._serving: set[str] = set()
+        self._links: dict[str, set[str]] = {}
+        self._ranks: dict[str, int] = {}
+        self.members: tuple[RayMember, ...] = ()
+        """As Ray told them last."""
+
+    def serves(self, ranks: Iterable[LiveRank]) -> None:
+        """It gives tokens: so it is made of the nodes whose container runs now."""
+        self._ranks.update({r.node: r.rank for r in ranks})
+        for name in self._partners():
+            self._serving.add(name)
+            self._links.setdefault(name, set()).update(self._up(name))
+
+    def forget(self) -> None:
+        """No server any more."""
+        self._serving, self._links, self._ranks = set(), {}, {}
+
+    def signs(self) -> tuple[NodeSign, ...]:
+        """What the nodes that serve show, as the store knows it; head first."""
+        return tuple(self._sign(name) for name in self._scope.store.nodes if name in self._taking_part())
+
+    def address(self, name: str) -> str:
+        """Of a serving node on the fast link; empty: unknown."""
+        container = self._any_container(name)
+        return container.labels.get(LABEL_ADDRESS, "") if container else ""
+
+    def _partners(self) -> tuple[str, ...]:
+        """Those whose container runs; without Ray only those that have a rank."""
+        scope, launch = self._scope, self._scope.launch()
+        if launch is None or launch.backend is Backend.SOLO:
+            return scope.fleet.names[:1]
+        ranked = self._ranks if launch.backend is Backend.NONE and self._ranks else scope.store.nodes
+        return tuple(n for n in scope.fleet.names if n in ranked and scope.container_on(n))
+
+    def _taking_part(self) -> set[str]:
+        """Who was seen to; for a console that came later, all that could."""
+        if self._serving:
+            return self._serving
+        launch = self._scope.launch()
+        if launch is None or launch.backend is Backend.SOLO:
+            return set(self._scope.fleet.names[:1])
+        return {n for n, s in self._scope.store.nodes.items()
+                if s.reach is Reach.LOST or self._any_container(n)}  # fmt: skip
+
+    def _any_container(self, name: str) -> Container | None:
+        state = self._scope.store.nodes.get(name)
+        known = state.containers if state else None
+        return next((c for c in known or () if c.name == self._scope.container), None)
+
+    def _up(self, name: str) -> set[str]:
+        reading = self._scope.store.nodes[name].reading
+        return {rail for rail, flow in reading.rails.items() if flow.up} if reading else set()
+
+    def _sign(self, name: str) -> NodeSign:
+        state = self._scope.store.nodes[name]
+        if state.reach is Reach.LOST:
+            return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
+        reading = state.reading
+        flows = reading.rails if reading else {}
+        gpu = self._mean(name, "gpu")
+        left = state.ray_alive is False
+        return NodeSign(
+            name,
+            state.head,
+            self._ranks.get(name),
+            container=self._container(state),
+            left_ray=left,
+            ray_said=self._last_words(name) if left else "",
+            links_down=tuple(
+                sorted(r for r in self._links.get(name, ()) if r in flows and flows[r].up is False)
+            ),
+            silent_s=self._silent(state),
+            gpu_error=reading.gpu_error if reading and gpu is not None else "",
+            gpu=gpu,
+            power_w=self._mean(name, "power"),
+            rdma=_sum(self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx")),
+            available=reading.memory.available if reading and reading.memory else None,
+        )
+
+    def _container(self, state: NodeState) -> str:
+        """What became of it; empty: it runs, or nobody knows."""
+        name = self._scope.container
+        if state.containers is None or self._scope.container_on(state.name):
+            return ""
+        found = self._any_container(state.name)
+        if found is None:
+            return f"{name} is gone"
+        return f"{name} ended with {found.exit_code}{', out of memory' if found.oom_killed else ''}"
+
+    def _last_words(self, name: str) -> str:
+        addresses = sorted(self._scope.addresses(name))
+        return next((words for a in addresses if (words := last_words(self.members, a))), "")
+
+    def _silent(self, state: NodeState) -> float:
+        if state.reach is not Reach.UP or state.read_at_s is None or state.reason:
+            return 0.0
+        return self._scope.clock.monotonic() - max(state.read_at_s, state.since_s or 0.0)
+
+    def _mean(self, name: str, measure: str) -> float | None:
+        history = self._scope.store.histories.get(name)
+        known = [v for v in history.series(measure, RECENT) if v is not None] if history else []
+        return fmean(known) if known else None
+
+
+class HangWatch:
+    """`look` at every answer of the server."""
+
+    def __init__(self, scope: Scope, roll: Roll) -> None:
+        self._scope, self._roll = scope, roll
+        self._moved_at = self._ask_at = scope.clock.monotonic()
+        self._hang: Hang | None = None
+
+    def forget(self) -> None:
+        """Another server, or none."""
+        self._hang, self._moved_at, self._ask_at = None, self._now, self._now
+        self._roll.forget()
+
+    @property
+    def _now(self) -> float:
+        return self._scope.clock.monotonic()
+
+    async def look(
+        self, shell: Shell, port: int, load: EngineLoad, *, moved: bool, ranks: Sequence[LiveRank] = (),
+        log_silent_s: float | None = None,
+    ) -> Hang | None:  # fmt: skip
+        """The verdict as it stands now; a token is asked for at most once in AGAIN_S."""
+        now, signs = self._now, self._roll.signs()
+        doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
+        if moved or not (load.running or doubtful or self._hang):
+            self._well(ranks)
+            return None
+        frozen_s = now - self._moved_at if load.running else None
+        if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
+            return self._hang
+        late_s = await self._late(shell, port)
+        self._ask_at = self._now + AGAIN_S
+        if late_s == 0.0:
+            self._well(ranks)
+            return None
+        frozen_s = self._now - self._moved_at if load.running else None
+        signs = await self._closely(shell, port, self._roll.signs())
+        sign = ServerSign(load.running, frozen_s, late_s, log_silent_s)
+        self._hang = judge(sign, signs) or self._hang
+        return self._hang
+
+    def _well(self, ranks: Sequence[LiveRank]) -> None:
+        self._hang, self._moved_at = None, self._now
+        if not troubles(self._roll.signs()):
+            self._roll.serves(ranks)
+
+    async def _late(self, shell: Shell, port: int) -> float | None:
+        """Zero: a token came. None: the server will not be asked, or said something else."""
+        from sparkconsole.remote.vllm import complete_one_token
+
+        try:
+            await complete_one_token(shell, port, timeout=LATE_S)
+        except TimedOut:
+            return LATE_S
+        except SparkError:
+            return None
+        return 0.0
+
+    async def _closely(self, shell: Shell, port: int, signs: Sequence[NodeSign]) -> tuple[NodeSign, ...]:
+        """With what only a question tells: the ping over the fast link, the rank's process."""
+        return tuple(await asyncio.gather(*(self._close(shell, port, sign) for sign in signs)))
+
+    async def _close(self, shell: Shell, port: int, sign: NodeSign) -> NodeSign:
+        if sign.lost or sign.container:
+            return sign
+        unreached = not sign.head and await self._unreached(shell, self._roll.address(sign.name))
+        gone = sign.rank is not None and await self._rank_gone(sign.name, port)
+        return replace(sign, unreached=unreached, rank_gone=gone)
+
+    async def _unreached(self, shell: Shell, address: str) -> bool:
+        """Pings went out and none came back; what cannot be tried is not held against the node."""
+        if not address:
+            return False
+        try:
+            done = await shell.run((*PING, address), timeout=10)
+        except SparkError:
+            return False
+        return done.status == 1
+
+    async def _rank_gone(self, name: str, port: int) -> bool:
+        """Its container has no `vllm serve` of that port; not asked successfully: not held against it."""
+        from sparkconsole.remote.vllm_processes import live_ranks
+
+        try:
+            found = await live_ranks(await self._scope.fleet.shell(name), self._scope.container)
+        except SparkError:
+            return False
+        return all(rank.port != port for rank in found)
+
+
+def _sum(*values: float | None) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) if known else None

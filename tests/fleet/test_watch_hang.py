@@ -1,0 +1,173 @@
+"""A server that is up and gives no token is found, the node to suspect is named; deaths are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.errors import Unreachable
+from sparkconsole.fleet import watch_hang
+from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.model.launch import Backend, LaunchSpec
+from tests.fleet.watched_sparks import Spark, Watched, watched
+
+WORDS = ("m", "--served-model-name", "tiny", "--port", "8888", "-tp", "2")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_hang, "LATE_S", 0.05)  # a real second's wait, unlike the watch's clock
+
+
+@asynccontextmanager
+async def served(folder: Path, backend: Backend = Backend.RAY) -> AsyncIterator[tuple[Watched, Spark, Spark]]:
+    """Two nodes serve, and have given tokens."""
+    async with watched(folder, "spark1", "spark2", engines=True) as seen:
+        head, worker = seen.sparks.values()
+        for spark in seen.sparks.values():
+            spark.launch(LaunchSpec(backend=backend))
+        head.serve(*WORDS)
+        if backend is Backend.NONE:
+            worker.serve(*WORDS, "--node-rank", "1", "--headless", job="serve-m-2")
+        else:
+            head.members = tuple((s.address, "ALIVE") for s in seen.sparks.values())
+        head.answers, head.tokens = True, 100
+        await seen.up()
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        head.tokens = 200
+        await seen.until(lambda: seen.store.server.generated_per_s)
+        if backend is Backend.RAY:
+            await seen.until(lambda: seen.store.nodes["spark2"].ray_alive)
+        try:
+            yield seen, head, worker
+        finally:
+            head.stuck = False
+
+
+async def wedged(seen: Watched, suspect: str) -> str:
+    """The verdict, once it names that node."""
+    await seen.until(
+        lambda: seen.store.server.phase is ServerPhase.WEDGED and seen.store.server.suspect == suspect
+    )
+    assert seen.store.server.look_at
+    return seen.store.server.detail
+
+
+async def test_requests_without_a_token_are_doubted_and_one_is_asked_for(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.running, head.stuck = 3, True
+        detail = await wedged(seen, "spark1")
+        assert detail.startswith("spark1: its engine gives no token")
+        assert "3 requests run, no token for" in detail
+        head.stuck, head.tokens = False, 300
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        assert (seen.store.server.suspect, seen.store.server.signs) == ("", ())
+        assert seen.said("serve")[-1] == "tiny is ready again"
+
+
+async def test_a_long_queue_that_moves_is_no_hang(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.running, head.stuck = 3, True  # one more token would wait for long
+        began = seen.fleet.clock.monotonic()
+        while seen.fleet.clock.monotonic() - began < 90:
+            head.tokens += 5
+            await seen.fleet.clock.sleep(1)
+        assert seen.store.server.phase is ServerPhase.READY
+
+
+async def test_a_dead_worker_is_told_before_ray_knows_with_its_cause(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        state = worker.containers["vllm_node"]["State"]
+        began = seen.fleet.clock.monotonic()
+        state |= {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
+        await seen.until(lambda: any("lost its rank here" in t for t in seen.said("spark2")))
+        assert seen.fleet.clock.monotonic() - began < 20
+        assert seen.said("spark2")[-1] == (
+            "tiny lost its rank here: its container vllm_node ended with 137, out of memory,"
+            " which Ray has not noticed yet"
+        )
+        head.members = (("192.168.177.11", "ALIVE"), ("192.168.177.12", "DEAD"))
+        await seen.until(lambda: seen.store.nodes["spark2"].ray_alive is False)
+        head.stuck = True
+        assert (await wedged(seen, "spark2")).startswith("spark2: its container vllm_node ended with 137")
+        assert sum("lost its rank" in t for t in seen.said("spark2")) == 1, "one death is told once"
+        assert not any("no longer in Ray" in t for t in seen.said("spark2"))
+
+
+async def test_an_idle_server_whose_worker_lost_power_is_asked_and_the_node_named(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        head.stuck = True
+        worker.refuses = [Unreachable("no answer")] * 100
+        worker.cut()
+        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reach.LOST)
+        assert (await wedged(seen, "spark2")).startswith("spark2: the node cannot be reached: ")
+
+
+async def test_a_cut_cable_is_named_without_ray_and_without_a_request(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, head, worker):
+        head.stuck, worker.up, head.pings = True, False, 1
+        assert (await wedged(seen, "spark2")).startswith("spark2: its fast link is down: rocep1s0f1")
+        assert "fabric test" in seen.store.server.look_at
+
+
+async def test_a_cut_behind_the_switch_is_found_by_the_ping(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, head, _):
+        head.stuck, head.running, head.pings = True, 1, 1
+        assert (await wedged(seen, "spark2")).startswith("spark2: the head does not reach it over the fast")
+
+
+async def test_without_ray_a_rank_that_ended_is_named(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, head, worker):
+        head.stuck, head.running, worker.serving = True, 1, []
+        assert (await wedged(seen, "spark2")).startswith("spark2: its rank 1 has ended")
+
+
+async def test_the_rank_that_idles_while_the_others_wait_is_named(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        head.stuck, head.running, head.gpu, worker.gpu = True, 1, (100.0, 18.0), (0.0, 9.0)
+        assert (await wedged(seen, "spark2")).startswith("spark2: its GPU does nothing while spark1 waits")
+        assert any(s.startswith("spark1: GPU 100 %, 18 W") for s in seen.store.server.signs)
+
+
+async def test_gpus_that_compute_are_not_doubted_for_minutes(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        head.gpu = worker.gpu = (98.0, 70.0)
+        head.rdma = worker.rdma = 1e9
+        await seen.until(lambda: all(n.reading and n.reading.gpus[0].power_w and n.reading.rails["rocep1s0f1"]
+                                     .rx_per_s for n in seen.store.nodes.values()))  # fmt: skip
+        await seen.fleet.clock.sleep(10)
+        began = seen.fleet.clock.monotonic()
+        head.stuck, head.running = True, 1
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.WEDGED)
+        assert seen.fleet.clock.monotonic() - began >= 100
+
+
+async def test_what_fails_names_the_node_before_the_consequence(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        state = worker.containers["vllm_node"]["State"]
+        state |= {"Status": "exited", "ExitCode": 1}
+        await seen.until(lambda: any("lost its rank" in t for t in seen.said("spark2")))
+        head.log += b"ERROR: RayWorkerProc rank=[1] died unexpectedly, shutting down executor.\n"
+        await seen.fleet.clock.sleep(20)
+        head.answers, head.serving, head.job_status = False, [], 1
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert seen.store.server.suspect == "spark2"
+        assert seen.store.server.detail.startswith("spark2: its container vllm_node ended with 1; ")
+
+
+async def test_a_head_whose_container_was_killed_has_failed_and_a_removed_one_has_not(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.answers = False
+        head.containers["vllm_node"]["State"] |= {"Status": "exited", "ExitCode": 137}
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert seen.store.server.suspect == "spark1"
+        head.launch()
+        await seen.until(lambda: seen.store.server.phase is not ServerPhase.FAILED)
+        head.answers = True
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
+        head.answers = False
+        del head.containers["vllm_node"]
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.NONE)
