@@ -10,16 +10,13 @@ from cyclopts import Parameter
 from sparkconsole.config.reading import nearest
 from sparkconsole.config.rules import load_rules, rules_file
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.examining import Question, examine
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, Severity, evidence, judge
+from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, evidence, judge
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.evidence import EVERYTHING
-from sparkconsole.model.plan import Plan, Step, Verification
-from sparkconsole.model.progress import Report
-from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.check import exit_code, findings_sheet, node_data, verdict
+from sparkconsole.verbs.mending import mend, mendable
 from sparkconsole.verbs.recorded import recorded
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
@@ -50,8 +47,8 @@ async def doctor(
     checks
         Only these, by the names in the answer (`mtu-path` for "mtu path"); without any, all.
     fix
-        Plan the remedies that are safe, carry them out, and look again. Commands that need root are run with
-        `sudo -n`, which never asks for a password.
+        Plan the remedies that are safe, carry them out, and look again: commands, then copies of an image or
+        a model that another node has. `sudo -n` runs what needs root: it never asks for a password.
     skew
         Show what should be equal on all nodes: what most have, and who differs.
     model
@@ -83,8 +80,14 @@ async def doctor(
     )
     examined = await _examined(session, question)
     findings = judge(examined, only)
-    if fix and (mendable := _mendable(findings)):
-        return _deed(session, question, only, findings, mendable)
+
+    async def again() -> tuple[tuple[Finding, ...], Answer]:
+        now = await _examined(session, question)
+        found = judge(now, only)
+        return found, _answer(now, found)
+
+    if fix and (deed := await mend(session, findings, again)):
+        return deed
     answer = _answer(examined, findings, skewed=skew)
     if fix:
         left = "nothing that was found can be mended safely by itself"
@@ -145,76 +148,5 @@ def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
 
 
 def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
-    count = len(_mendable(findings))
+    count = len(mendable(findings))
     return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
-
-
-def _mendable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """One finding per command and node."""
-    wrong = [f for f in findings if f.fix is not None and f.node and f.severity is not Severity.OK]
-    return tuple({(f.node, f.fix.argv): f for f in wrong if f.fix}.values())
-
-
-# --- mending
-
-
-def _deed(
-    session: Session,
-    question: Question,
-    only: tuple[str, ...],
-    findings: tuple[Finding, ...],
-    mendable: tuple[Finding, ...],
-) -> Deed:
-    by_hand = [f for f in findings if f.severity is not Severity.OK and f.fix is None]
-    root = any(f.fix and f.fix.argv[:2] == ("sudo", "-n") for f in mendable)
-    notes = (
-        *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
-        *(f"not by itself: {_told(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
-    )
-    steps = tuple(_step(i, f) for i, f in enumerate(mendable, 1))
-    plan = Plan("mend what the doctor found", steps, Tier.RECOVERABLE, notes=notes)
-
-    async def carry(report: Report) -> Answer:
-        failed: dict[str, str] = {}
-        for step in steps:  # each by itself: one that fails takes nothing back of the others
-            outcome = await carry_out(session.fleet, Plan(plan.title, (step,)), report)
-            failed |= {o.step.id: o.detail for o in outcome.failures()}
-        examined = await _examined(session, question)
-        return _mended(examined, judge(examined, only), mendable, failed)
-
-    return Deed(plan, carry)
-
-
-def _step(number: int, finding: Finding) -> Step:
-    assert finding.fix is not None  # noqa: S101 - `_mendable` looked
-    proof = finding.fix.proof
-    return Step(
-        id=f"fix-{number}-{finding.check.replace(' ', '-')}",
-        node=finding.node,
-        sentence=finding.fix.sentence,
-        argv=finding.fix.argv,
-        verify=Verification(f"{finding.check} is mended", proof) if proof else None,
-        timeout_s=300,
-    )
-
-
-def _mended(
-    examined: Examined, after: tuple[Finding, ...], before: tuple[Finding, ...], failed: dict[str, str]
-) -> Answer:
-    """What is gone, what is still found, and which command failed."""
-    still = {(f.check, f.node, f.sentence) for f in after if f.severity is not Severity.OK}
-    rows, data = [], []
-    for number, finding in enumerate(before, 1):
-        trouble = failed.get(_step(number, finding).id, "")
-        gone = (finding.check, finding.node, finding.sentence) not in still
-        result = "failed" if trouble else "mended" if gone else "done, and still found"
-        rows.append((result, finding.node, finding.check, trouble or finding.sentence))
-        data.append({**finding.as_data(), "result": result, "detail": trouble})
-    answer = _answer(examined, after)
-    sheet = Sheet.of(("", "node", "check", "what was found"), rows)
-    code = answer.exit_code or (1 if failed else 0)
-    return Answer({**answer.data, "mended": data}, (sheet, *answer.parts), code)
-
-
-def _told(finding: Finding) -> str:
-    return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence

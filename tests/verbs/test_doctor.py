@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from sparkconsole.config.globals import Options
+from sparkconsole.demo import stories
 from sparkconsole.demo.faults import inject
 from sparkconsole.demo.shell import PretendShell
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.checks import CHECKS
+from sparkconsole.model.job import JobKind
 from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.dispatch import begin, understand
 from sparkconsole.verbs.doctor import doctor
 from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.running import carry
 from sparkconsole.verbs.session import Deed, Session
 
 
@@ -137,6 +140,73 @@ async def test_a_remedy_that_fails_takes_nothing_back_of_the_others() -> None:
             ("spark-01", "container"): "mended",
             ("spark-02", "container"): "done, and still found",
         }
+
+
+QWEN = "Qwen/Qwen3-30B-A3B-Instruct-2507"
+
+
+async def test_what_another_node_has_is_copied_after_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COPY_S", "LOAD_S"):
+        monkeypatch.setattr(stories, name, 2.0)
+    async with demo(3) as session:
+        assert session.pretend is not None
+        for name in ("spark-02", "spark-03"):
+            session.pretend.machines[name].images.clear()
+        inject(session.pretend.machines["spark-02"], "mtu")
+        deed = await doctor(session, fix=True, model=QWEN)
+        assert isinstance(deed, Deed)
+        assert deed.plan.steps[0].argv[:2] == ("sudo", "-n")
+        notes = [note for note in deed.plan.notes if note.startswith("then ")]
+        assert notes == [
+            "then sparkconsole image copy vllm-node --from spark-01 --to spark-02,spark-03",
+            f"then sparkconsole model copy {QWEN} --from spark-01 --to spark-02,spark-03",
+        ]
+        kinds = [step.job.kind for step in deed.plan.steps if step.job]
+        assert kinds == [JobKind.COPY] * 2 + [JobKind.MODEL_COPY] * 2
+        answer = await carry(session, ("doctor", "--fix"), deed, lambda _: None)
+        results = [(m["check"], m["node"], m["result"]) for m in answer.data["mended"]]
+        assert results == [
+            ("mtu", "spark-02", "mended"),
+            ("image", "spark-02", "mended"),
+            ("image", "spark-03", "mended"),
+            ("model", "spark-02", "mended"),
+            ("model", "spark-03", "mended"),
+        ]
+        assert (wrong(answer), answer.exit_code) == ([], 0)
+
+
+async def test_a_copy_that_refuses_is_a_note_and_what_nobody_has_is_not_copied() -> None:
+    async with demo(2) as session:
+        assert session.pretend is not None
+        worker = session.pretend.machines["spark-02"]
+        worker.images.clear()
+        inject(worker, "disk-full")
+        inject(worker, "mtu")
+        deed = await doctor(session, fix=True)
+        assert isinstance(deed, Deed)
+        assert len(deed.plan.steps) == 1
+        assert any(n.startswith("not by itself: sparkconsole image copy") for n in deed.plan.notes)
+        session.pretend.machines["spark-01"].images.clear()
+        answer = await doctor(session, "image", fix=True)
+        assert isinstance(answer, Answer), "nobody has it: it has to be built"
+
+
+async def test_a_copy_that_fails_says_so_and_the_rest_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with demo(2) as session:
+        assert session.pretend is not None
+        worker = session.pretend.machines["spark-02"]
+        worker.images.clear()
+        inject(worker, "mtu")
+        deed = await doctor(session, fix=True)
+        assert isinstance(deed, Deed)
+        monkeypatch.setattr(type(worker), "take", lambda *_: None)
+        monkeypatch.setattr(stories, "COPY_S", 2.0)
+        answer = await carry(session, ("doctor", "--fix"), deed, lambda _: None)
+        results = {m["check"]: (m["result"], m["detail"]) for m in answer.data["mended"]}
+        assert results["mtu"] == ("mended", "")
+        assert results["image"][0] == "failed"
+        assert results["image"][1]
+        assert answer.exit_code == 1
 
 
 async def test_nothing_to_mend_is_said() -> None:

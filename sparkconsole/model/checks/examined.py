@@ -18,6 +18,7 @@ from sparkconsole.model.ray import RayMember
 from sparkconsole.model.site import Site
 from sparkconsole.model.weights import Checkpoint
 
+CONSOLE = "sparkconsole"
 CPU_LABEL = "org.sparkconsole.accelerator"
 
 
@@ -31,12 +32,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A remedy that is safe to carry out: one command on the node of its finding."""
+    """A remedy that is safe to carry out: one command on the node of its finding, or words of the console."""
 
     sentence: str
     argv: tuple[str, ...]
     proof: tuple[str, ...] = ()
     """The command that succeeds when it is mended."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The console's words, the last of which is the finding's node; none for a command."""
+        return self.argv[1:] if self.argv[0] == CONSOLE else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,12 @@ def equal(check: str, what: str, told: Mapping[str, object], remedy: str) -> Ite
         return
     values = ", ".join(f"{n} {v}" for n, v in known.items())
     yield Finding(check, Severity.WARN, "", f"{what} differs: {values}", remedy)
+
+
+def copied(what: str, name: str, source: str, node: str) -> Fix:
+    """What another node has is copied from there, by the verb for it."""
+    words = (CONSOLE, what, "copy", name, "--from", source, "--to", node)
+    return Fix(f"copy the {what} {name} from {source}", words)
 
 
 def as_root(look: Look, *argv: str) -> tuple[str, ...]:

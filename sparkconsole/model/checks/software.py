@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
@@ -93,7 +93,8 @@ def image(examined: Examined) -> Iterator[Finding]:
     for node in missing:
         verb = "copy" if have else "build"
         remedy = f"sparkconsole image {verb} -t {tag}"
-        yield Finding("image", Severity.WARN, node, f"the image {tag} is not there", remedy)
+        fix = copied("image", tag, next(iter(have)), node) if have else None
+        yield Finding("image", Severity.WARN, node, f"the image {tag} is not there", remedy, fix)
     if not have:
         return
     first, *others = have
@@ -248,13 +249,15 @@ def model(examined: Examined) -> Iterator[Finding]:
     if not name or not told:
         return
     copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in told.values())
+    source = next((n for n, c in told.items() if c.there and not _broken(c)), "")
     for node, found in told.items():
+        fix = copied("model", name, source, node) if source else None
         if not found.there:
             bad = Severity.FAIL if anywhere else Severity.WARN
             remedy = copy if anywhere else f"sparkconsole model download {name}"
-            yield Finding("model", bad, node, f"{name} is not there", remedy)
+            yield Finding("model", bad, node, f"{name} is not there", remedy, fix)
         elif why := _broken(found):
-            yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy)
+            yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy, fix)
     whole = {n: c for n, c in told.items() if c.there and not _broken(c)}
     revisions = {n: c.revision[:12] or None for n, c in whole.items()}
     if len({r for r in revisions.values() if r}) > 1:
