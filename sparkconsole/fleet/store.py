@@ -51,6 +51,8 @@ class NodeState:
     """When a lost node is tried again."""
     reading: Reading | None = None
     read_at_s: float | None = None
+    memory_alarm: str = ""
+    """Why its memory is about to freeze it; empty: it is not."""
     look: Look | None = None
     """The slow look: facts, site and image; asked at the start, now and then, and on refresh."""
     looked_at_s: float | None = None

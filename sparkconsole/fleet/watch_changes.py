@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sparkconsole.model.docker import Container
 from sparkconsole.model.kernel_deaths import death
+from sparkconsole.model.memory_guard import Alarm, MemoryPoint, MemoryWatch
 from sparkconsole.model.telemetry import Flow, Reading, is_stuck
 from sparkconsole.model.text import size
 
@@ -23,8 +24,6 @@ KERNEL_S = 60.0
 LOSSY = 100
 """Lost or late packets a second that RDMA no longer takes lightly."""
 STUCK_READINGS = 30
-TIGHT, ROOMY = 0.03, 0.06
-"""Of the memory: below the first it is nearly full, above the second it is fine again."""
 
 
 @dataclass(slots=True)
@@ -41,7 +40,7 @@ class Changes:
     def __init__(self) -> None:
         self._links: dict[str, _Link] = {}
         self._errors: dict[str, float] = {}
-        self._tight = False
+        self.memory = MemoryWatch()
         self._gpu_error: str | None = None
         self._deaths: dict[str, float] = {}
         self._rails: dict[str, bool | None] = {}
@@ -56,7 +55,7 @@ class Changes:
         return (
             *self._link_changes(links, at_s),
             *self._new_errors(now.rails, at_s),
-            *self._memory(now),
+            *self._memory(now, at_s),
             *self._gpu(now),
             *self._kernel(now, at_s),
             *self._cards(now),
@@ -126,16 +125,17 @@ class Changes:
         if self._stuck == STUCK_READINGS:
             yield "warning", "the GPU is stuck at low power: pull the power cord for a minute, then boot"
 
-    def _memory(self, now: Reading) -> Iterator[Change]:
+    def _memory(self, now: Reading, at_s: float) -> Iterator[Change]:
+        """Each step towards the freeze line, and the way back."""
         if now.memory is None or not now.memory.total:
             return
-        share = now.memory.available / now.memory.total
-        if not self._tight and share < TIGHT:
-            self._tight = True
-            yield "warning", f"memory nearly full: {size(now.memory.available)} left"
-        elif self._tight and share > ROOMY:
-            self._tight = False
-            yield "info", f"memory is free again: {size(now.memory.available)}"
+        seen, before = now.memory, self.memory.verdict.alarm
+        swapped, stalled = seen.swap_total - seen.swap_free, now.pressures.get("memory full")
+        found = self.memory.add(MemoryPoint(at_s, seen.available, swapped, stalled), seen.total)
+        if found.alarm > before:
+            yield ("error" if found.alarm is Alarm.LINE else "warning"), found.sentence
+        elif found.alarm is Alarm.CALM and before:
+            yield "info", f"memory is free again: {size(seen.available)}"
 
     def _gpu(self, now: Reading) -> Iterator[Change]:
         """A machine without a GPU says so from the start, which is no news."""

@@ -117,7 +117,7 @@ class Roll:
             gpu=gpu,
             power_w=self._mean(name, "power"),
             rdma=_sum(self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx")),
-            available=reading.memory.available if reading and reading.memory else None,
+            memory=state.memory_alarm,
         )
 
     def _container(self, state: NodeState) -> str:

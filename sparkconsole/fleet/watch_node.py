@@ -226,6 +226,9 @@ class NodeWatch:
             store.histories[self.name].add(found)
         for level, text in self._changes.of(found, self._now, self._netdevs()):
             self._scope.tell(level, self.name, text)
+        alarm = self._changes.memory.verdict.sentence
+        if self._state.memory_alarm != alarm:
+            store.update(self.name, memory_alarm=alarm)
 
     def _netdevs(self) -> Mapping[str, str]:
         look = self._state.look

@@ -22,8 +22,6 @@ STILL_BYTES = 100_000.0
 """A second, over all rails: below it no layer is exchanged."""
 SILENT_S = 15.0
 """Without a reading, which comes every second."""
-FREEZE_LINE = 4 << 30
-"""Bytes available below which a machine with unified memory stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,8 @@ class NodeSign:
     power_w: float | None = None
     rdma: float | None = None
     """Bytes a second over all rails, both ways."""
-    available: int | None = None
+    memory: str = ""
+    """Why its memory is about to freeze it."""
 
     @property
     def waits(self) -> bool:
@@ -176,8 +175,8 @@ _RULES = (
     ),
     _Rule(
         "memory-line",
-        lambda n: n.available is not None and n.available < FREEZE_LINE,
-        lambda n: f"only {size(n.available or 0)} of its memory are available: it stands still",
+        lambda n: n.memory,
+        lambda n: n.memory,
         f"{_AGAIN} with less --gpu-memory-utilization",
     ),
     _Rule(

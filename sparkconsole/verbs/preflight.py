@@ -10,11 +10,11 @@ from sparkconsole.fleet.ground import Ground
 from sparkconsole.fleet.looking import checkpoint_of
 from sparkconsole.fleet.serving import Stage
 from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
-from sparkconsole.model.checks.machine import FREEZE_LINE
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch import Backend
+from sparkconsole.model.memory_guard import FREEZE_LINE
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.text import size
 from sparkconsole.remote.shell import Shell

@@ -61,10 +61,11 @@ def test_errors_are_told_now_and_then() -> None:
 
 def test_memory_that_runs_out_is_told_until_there_is_room_again() -> None:
     changes = Changes()
-    shares = (50, 2, 4, 2, 10, 2)
-    told = [fed(changes, n, Reading(0.0, memory=Memory(100 * GIB, s * GIB))) for n, s in enumerate(shares)]
-    assert [len(t) for t in told] == [0, 1, 0, 0, 1, 1]
+    left = (50, 5, 6, 5, 3, 6, 40, 2)
+    told = [fed(changes, n * 60, Reading(0.0, memory=Memory(100 * GIB, s * GIB))) for n, s in enumerate(left)]
+    assert [len(t) for t in told] == [0, 1, 0, 0, 1, 0, 1, 1]
     assert "nearly full" in told[1][0]
+    assert "below the freeze line" in told[4][0]
 
 
 def test_a_gpu_is_news_only_when_it_changes() -> None:

@@ -24,7 +24,7 @@ def signs(**worker: object) -> tuple[NodeSign, NodeSign]:
         ({"gpu_error": "fell off"}, "gpu-gone", "b: its GPU does not answer: fell off", "reboot b"),
         ({"rank_gone": True}, "rank-gone", "b: its rank 1 has ended, its container runs", "logs b"),
         ({"silent_s": 40.0}, "machine-silent", "b: the machine is silent for 40 s", "--guard"),
-        ({"available": 1 << 30}, "memory-line", "b: only 1.1 GB of its memory", "--gpu-memory-utilization"),
+        ({"memory": "memory is below"}, "memory-line", "b: memory is below", "--gpu-memory-utilization"),
         ({"links_down": ("rocep1s0f1",)}, "link-down", "b: its fast link is down: rocep1s0f1", "cable"),
         ({"unreached": True}, "fabric-cut", "b: the head does not reach it over the fast link", "switch"),
         ({"left_ray": True, "ray_said": "died"}, "left-ray", "b: is no longer in Ray: died", "restart b"),
@@ -97,5 +97,5 @@ def test_nothing_is_judged_before_a_token_was_asked_for() -> None:
 
 
 def test_a_healthy_node_has_no_trouble() -> None:
-    healthy = NodeSign("a", gpu=97, power_w=44, rdma=1e9, available=40 << 30)
+    healthy = NodeSign("a", gpu=97, power_w=44, rdma=1e9)
     assert troubles((healthy, replace(healthy, name="b"))) == ()

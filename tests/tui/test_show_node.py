@@ -122,6 +122,13 @@ def test_memory_that_runs_out_is_the_first_warning() -> None:
     assert of.troubles(store.nodes["spark-01"], scene(store))[0].startswith("only 1.0 GiB memory left")
 
 
+def test_a_machine_that_will_freeze_says_when() -> None:
+    store = stores.filled(2)
+    store.update("spark-01", memory_alarm="memory nearly full: 9.1 GB left, at this rate it freezes in 20 s")
+    assert "freezes in 20 s" in of.troubles(store.nodes["spark-01"], scene(store))[0]
+    assert "!" in card_text(store, "spark-01")
+
+
 def test_what_the_sampler_counts_shows_where_it_matters() -> None:
     store, now = stores.filled(2), stores.reading(1, 120)
     lossy = replace(now.rails["rocep1s0f1"], counts={"np_cnp_sent": 120, "out_of_sequence": 700})

@@ -7,6 +7,7 @@ from statistics import median
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.memory_guard import FREEZE_LINE
 from sparkconsole.model.text import size
 
 LEAST_DISK = 1_000_000_000
@@ -15,8 +16,6 @@ ENOUGH_DISK = 40_000_000_000
 LITTLE_DISK = 10_000_000_000
 """Where no image goes."""
 LEAST_MEMORY = 0.2
-FREEZE_LINE = 4 << 30
-"""Bytes available below which GB10 machines were seen to freeze."""
 SWAPPED = 1 << 30
 MOST_SKEW_S = 2.0
 API_PORTS = {8000, 8888}

@@ -111,7 +111,9 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
     if state.reach is not Reach.UP or now is None:
         return ()
     found = []
-    if now.memory and now.memory.available < LEFT_BYTES:
+    if state.memory_alarm:
+        found.append(state.memory_alarm)
+    elif now.memory and now.memory.available < LEFT_BYTES:
         found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
     elif (known(now.pressure) or 0.0) > PRESSED:
         found.append(f"processes wait for memory {now.pressure:.0f} % of the time")

@@ -92,7 +92,7 @@ def _stored(server: ServerState, since: float | None, remedy: str) -> Standing:
         server.percent,
         "" if wrong else server.detail,
         cause=server.detail if wrong else "",
-        remedy=remedy if wrong else "",
+        remedy=(server.look_at or remedy) if wrong else "",
         elapsed_s=since,
     )
 
