@@ -150,5 +150,9 @@ def metrics(machine: Machine) -> str:
         "kv_cache_usage_perc": round(min(0.97, 0.07 * running + 0.01), 4),
         "prompt_tokens_total": int(610 * quiet + 2900 * loud),
         "generation_tokens_total": int(41 * quiet + 152 * loud),
+        "time_to_first_token_seconds_count": int(quiet + loud),
+        "time_to_first_token_seconds_sum": round(0.31 * int(quiet + loud), 3),
+        "inter_token_latency_seconds_count": int(41 * quiet + 152 * loud),
+        "inter_token_latency_seconds_sum": round(0.024 * int(41 * quiet + 152 * loud), 3),
     }
     return "".join(f'vllm:{name}{{engine="0",model_name="demo"}} {value}\n' for name, value in rows.items())

@@ -12,6 +12,19 @@ VLLM_PORT = 8000
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """How long something took, summed since the server started."""
+
+    times: float
+    seconds: float
+
+    @property
+    def mean_s(self) -> float | None:
+        """On average; None: it never happened."""
+        return self.seconds / self.times if self.times > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLoad:
     """One reading, summed over engines; None where this vLLM did not say."""
 
@@ -25,13 +38,32 @@ class EngineLoad:
     prompt_rate: float | None = None
     """Tokens a second, as the log averages them."""
     generated_rate: float | None = None
+    first_token: Waited | None = None
+    """From a request to its first token."""
+    next_token: Waited | None = None
+    """From one token to the next."""
+    drafted: float | None = None
+    """Tokens that a smaller model proposed, since it started; None: none does."""
+    accepted: float | None = None
 
     def said(self) -> str:
         """In a few words; empty when nothing is known."""
         counts = ((self.running, "running"), (self.waiting, "waiting"))
         parts = [f"{count} {what}" for count, what in counts if count is not None]
         parts += [f"KV cache {self.kv_share:.0%}"] if self.kv_share is not None else []
-        return ", ".join(parts)
+        return ", ".join((*parts, *self.pace()))
+
+    def pace(self) -> tuple[str, ...]:
+        """How fast it answers, on average since it started, in a few words each: what is known of it."""
+        first = self.first_token.mean_s if self.first_token else None
+        then = self.next_token.mean_s if self.next_token else None
+        share = self.accepted / self.drafted if self.drafted and self.accepted is not None else None
+        said = (
+            f"first token {first:.2f} s" if first is not None else "",
+            f"{then * 1000:.1f} ms a token" if then is not None else "",
+            f"{share:.0%} of drafts accepted" if share is not None else "",
+        )
+        return tuple(words for words in said if words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from sparkconsole.model.engine import EngineLoad
+from sparkconsole.model.engine import EngineLoad, Waited
 
 _SAMPLE = re.compile(r"^vllm:(?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>\S+)")
 _STATISTICS = re.compile(r"^Engine \d+: (?P<facts>Avg prompt throughput: .*)$")
@@ -26,6 +26,10 @@ def parse_metrics(text: str) -> EngineLoad:
         kv_share=max(shares) if shares else None,
         prompt_tokens=_sum(found, "prompt_tokens_total"),
         generated_tokens=_sum(found, "generation_tokens_total"),
+        first_token=_waited(found, "time_to_first_token_seconds"),
+        next_token=next((w for n in _BETWEEN if (w := _waited(found, n))), None),
+        drafted=_sum(found, "spec_decode_num_draft_tokens_total"),
+        accepted=_sum(found, "spec_decode_num_accepted_tokens_total"),
     )
 
 
@@ -43,6 +47,16 @@ def parse_statistics(message: str) -> EngineLoad | None:
         prompt_rate=_first(facts, "Avg prompt throughput"),
         generated_rate=_first(facts, "Avg generation throughput"),
     )
+
+
+_BETWEEN = ("inter_token_latency_seconds", "time_per_output_token_seconds")
+"""The same, by its newer and its older name."""
+
+
+def _waited(found: Mapping[str, list[float]], name: str) -> Waited | None:
+    """A histogram's count and sum."""
+    times, seconds = _sum(found, f"{name}_count"), _sum(found, f"{name}_sum")
+    return Waited(times, seconds) if times is not None and seconds is not None else None
 
 
 def _first(facts: Mapping[str, str], name: str) -> float | None:

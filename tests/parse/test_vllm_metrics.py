@@ -36,6 +36,22 @@ def test_engines_are_summed_and_the_fullest_cache_counts(name: str) -> None:
     assert found.said() == "3 running, 0 waiting, KV cache 50%"
 
 
+@pytest.mark.parametrize("name", ["inter_token_latency_seconds", "time_per_output_token_seconds"])
+def test_how_fast_it_answers_on_average_by_either_name(name: str) -> None:
+    rows = (
+        'time_to_first_token_seconds_bucket{le="0.1",engine="0"} 9', "time_to_first_token_seconds_count 4",
+        "time_to_first_token_seconds_sum 1.24", f'{name}_count{{engine="0"}} 100', f"{name}_sum 2.1",
+        "spec_decode_num_draft_tokens_total 200", 'spec_decode_num_accepted_tokens_total{engine="0"} 126',
+    )  # fmt: skip
+    found = parse_metrics("".join(f"vllm:{row}\n" for row in rows))
+    assert found.pace() == ("first token 0.31 s", "21.0 ms a token", "63% of drafts accepted")
+    assert found.said() == "first token 0.31 s, 21.0 ms a token, 63% of drafts accepted"
+    none_yet = parse_metrics(
+        "vllm:time_to_first_token_seconds_count 0\nvllm:time_to_first_token_seconds_sum 0\n"
+    )
+    assert none_yet.pace() == ()
+
+
 def test_what_is_not_said_is_not_known() -> None:
     assert parse_metrics("<html>not found</html>") == EngineLoad()
     assert EngineLoad().said() == ""
@@ -57,3 +73,6 @@ def test_metrics_of_others(captures_of_others: Path) -> None:
     found = parse_metrics((captures_of_others / "vllm/metrics.txt").read_text())
     assert (found.running, found.waiting, found.kv_share) == (0, 0, 0)
     assert found.generated_tokens is not None
+    assert found.pace()[0].startswith("first token 0.0")
+    assert found.pace()[1].endswith("ms a token")
+    assert len(found.pace()) == 2, "no smaller model drafts there"

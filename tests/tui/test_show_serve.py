@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.model.engine import EngineLoad
+from sparkconsole.model.engine import EngineLoad, Waited
 from sparkconsole.tui.show import serve as show
 from sparkconsole.tui.show.serve import Standing, Start
 
@@ -94,6 +95,13 @@ def test_the_live_numbers() -> None:
     assert "prompt 812.0 tok/s" in lines[2]
     assert lines[3].startswith("url http://10.0.0.1:8888/v1   2 ranks")
     assert max(map(cell_len, lines)) <= 76
+
+
+def test_how_fast_it_answers_is_said_where_the_server_tells() -> None:
+    load = EngineLoad(first_token=Waited(4, 1.24), next_token=Waited(100, 2.1), drafted=10, accepted=5)
+    (line,) = plain([show.where_text(replace(READY, load=load), "10.0.0.1", 140)])
+    assert "first token 0.31 s   21.0 ms a token   50% of drafts accepted" in line
+    assert "a token" not in plain([show.where_text(READY, "10.0.0.1", 140)])[0]
 
 
 def test_what_is_not_known_is_a_dash_and_never_zero() -> None:

@@ -277,12 +277,14 @@ def rates_text(
 
 
 def where_text(server: ServerState, address: str, width: int) -> Text:
-    """`http://10.0.0.1:8888/v1   2 ranks`."""
+    """`http://10.0.0.1:8888/v1   2 ranks   first token 0.31 s   21.0 ms a token`."""
     text = Text(no_wrap=True, end="")
     text.append("url ", "$muted")
     text.append(url(address, server.port), "bold")
     if server.ranks:
         text.append(f"   {server.ranks} rank{'s' * (server.ranks != 1)}", "$muted")
+    for words in server.load.pace() if server.load else ():
+        text.append(f"   {words}", "$muted")
     text.append("   c copies a curl example", "$muted")
     text.truncate(width, overflow="ellipsis")
     return text
