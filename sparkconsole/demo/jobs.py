@@ -47,6 +47,8 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if argv[:2] == ("docker", "exec"):
         container = argv[argv.index("sh") - 1]
         inside = argv[argv.index("job") + 2 :]
+        if "memory-guard" in inside:
+            return PretendJob(inside, Story(()), machine.clock.monotonic(), container=container)
         serves = "serve" in inside and "bench" not in inside
         return _serve(machine, inside, container) if serves else _bench(machine, inside, container)
     if "programs" in argv:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.fleet import guarding
 from sparkconsole.fleet.serving import cause_text
 from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
 from sparkconsole.fleet.watch_hang import HangWatch, Roll
@@ -217,7 +218,11 @@ class ServerWatch:
         if state is not None and state.running:
             return
         why = _verdict(state, log) if state is not None and log is not None else ""
-        if why:
+        guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
+        if guard is not None:
+            said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
+            self._become(ServerPhase.FAILED, **said, look_at=guarding.REMEDY, **_NOTHING)
+        elif why:
             self._fails(ServerPhase.FAILED, why, **_NOTHING)
         else:
             self._become(ServerPhase.NONE, detail="", suspect="", look_at="", ranks=0, **_NOTHING)

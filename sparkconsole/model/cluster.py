@@ -49,6 +49,8 @@ class Cluster(Overrides):
     name: Name = "default"
     image: str = "vllm-node"
     container: Name = "vllm_node"
+    guard: bool = False
+    """Every server is ended before its memory freezes a machine, as `serve --guard` asks for one."""
     nodes: tuple[Node, ...] = ()
 
     @model_validator(mode="after")

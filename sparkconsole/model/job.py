@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     BENCH = "bench"
     MODEL_COPY = "model-copy"
     DOWNLOAD = "download"
+    GUARD = "guard"
 
 
 class Job(BaseModel):

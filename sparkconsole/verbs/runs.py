@@ -151,7 +151,8 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
     if session.run is not None:
         session.journal.discard(session.run)
     session.run = run = session.journal.adopt(run)
-    ends = await asyncio.gather(*(_ended(session, run, j, report) for j in run.jobs), return_exceptions=True)
+    minded = [job for job in run.jobs if job.kind is not JobKind.GUARD]
+    ends = await asyncio.gather(*(_ended(session, run, j, report) for j in minded), return_exceptions=True)
     answers = [end for end in ends if isinstance(end, Answer)]
     errors = sorted(
         (e for e in ends if isinstance(e, BaseException)), key=lambda e: not isinstance(e, Unreachable)
@@ -160,7 +161,7 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
         raise errors[0]
     if len(answers) == 1:
         return answers[0]
-    data = {job.id: dict(answer.data) for job, answer in zip(run.jobs, answers, strict=True)}
+    data = {job.id: dict(answer.data) for job, answer in zip(minded, answers, strict=True)}
     parts = tuple(part for answer in answers for part in answer.parts)
     return Answer({"run": run.id, "jobs": data}, parts, max(answer.exit_code for answer in answers))
 

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet import guarding, serving
 from sparkconsole.fleet import serve_stopping as stopping
-from sparkconsole.fleet import serving
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.serve_standing import Standing, serve_standing
 from sparkconsole.fleet.serving import Stage, Up
@@ -25,6 +25,7 @@ from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, se
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.preflight import node_model, require, serve_findings
 from sparkconsole.verbs.registry import follower, verb
+from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.session import Deed, Here, Session
 
 Flag = Parameter(negative="")
@@ -48,6 +49,8 @@ async def serve(
     enforce_eager: Annotated[bool, Flag] = False,
     trust_remote_code: Annotated[bool, Flag] = False,
     offline: Annotated[bool, Flag] = False,
+    guard: bool | None = None,
+    guard_at: float = LEAST_GIB,
     force: Annotated[bool, Flag] = False,
     name: str | None = None,
 ) -> Answer | Deed:
@@ -88,6 +91,12 @@ async def serve(
         Run code that comes with the model.
     offline
         Ask nobody: the model is in every node's cache.
+    guard
+        End the server before its memory freezes a machine: a small watcher beside it on every node, which
+        needs no console, reads the memory twice a second and writes why into the server's log. Also as
+        guard = true of a cluster in cluster.toml.
+    guard_at
+        GiB of available memory below which --guard ends it.
     force
         Start although a check failed; what failed stands in the plan.
     name
@@ -118,16 +127,20 @@ async def serve(
     jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
     found = await serve_findings(session.cluster, session.fleet, stage, node_model(spec.model))
     forced = require("serve", found, force=force)
-    plan = Plan(f"serve {spec.model}", _steps(jobs), Tier.RECOVERABLE, notes=(*notes(spec), *forced))
-    return Deed(plan, lambda report: _carry(session, plan, jobs, report))
+    guarded = session.cluster.guard if guard is None else guard
+    watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
+    steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
+    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *forced))
+    return Deed(plan, lambda report: _carry(session, plan, jobs, watchers, report))
 
 
+_NOT_SPEC = ("name", "force", "guard", "guard_at")
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel"}
 
 
 def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
     """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in ("name", "force")}
+    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
     return _spec(model, said, extra)
 
 
@@ -236,19 +249,25 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     )
 
 
-async def _carry(session: Session, plan: Plan, jobs: tuple[Job, ...], report: Report) -> Answer:
+async def _carry(
+    session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
+) -> Answer:
     if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, jobs)
+        session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
     outcome = await carry_out(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
+        await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
         first = outcome.failures()[0]
         raise SparkError(f"{first.step.sentence}: {first.detail}", node=first.step.node)
     return await _follow(session, jobs, report)
 
 
 async def _follow(session: Session, jobs: tuple[Job, ...], report: Report) -> Answer:
-    up = await serving.follow_start(session.fleet, jobs, report)
+    try:
+        up = await serving.follow_start(session.fleet, jobs, report)
+    except serving.ServeFailed as error:
+        raise await guarded_failure(session, jobs, error, report) from error
     return _ready(session, int(jobs[0].details["port"]), up)
 
 
@@ -337,6 +356,7 @@ async def _carry_stop(
 ) -> Answer:
     outcome = await carry_out(session.fleet, plan, report)
     await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
+    await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
     ends = await stopping.read_back(session.fleet, scene, outcome)
     rows = [(e.node, e.said, e.memory()) for e in ends]
     data = {

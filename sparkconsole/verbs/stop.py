@@ -20,6 +20,8 @@ from sparkconsole.remote.site import look
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
+_SERVING = (JobKind.SERVE, JobKind.GUARD)
+
 
 @verb("stop", tier=Tier.RECOVERABLE)
 async def stop(session: Here, *, name: str | None = None) -> Answer | Deed:
@@ -121,7 +123,7 @@ def _servers(session: Session, container: str) -> list[tuple[Run, Job]]:
         jobs = [
             job
             for job in run.jobs
-            if job.kind is JobKind.SERVE and job.container == container and job.node in session.fleet.names
+            if job.kind in _SERVING and job.container == container and job.node in session.fleet.names
         ]
         newest = run.state is RunState.DONE and not ports.issuperset(j.details.get("port") for j in jobs)
         if newest or run.state in (RunState.RUNNING, RunState.UNKNOWN):

@@ -171,3 +171,13 @@ async def test_a_head_whose_container_was_killed_has_failed_and_a_removed_one_ha
         head.answers = False
         del head.containers["vllm_node"]
         await seen.until(lambda: seen.store.server.phase is ServerPhase.NONE)
+
+
+async def test_a_server_that_its_guard_ended_says_so(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, worker):
+        why = "sparkconsole guard: MemAvailable is 3 kB, the line is 4 kB: the server is ended"
+        worker.guard_said = why
+        head.answers, head.serving, head.job_status = False, [], 143
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert (seen.store.server.suspect, seen.store.server.detail) == ("spark2", f"spark2: {why}")
+        assert seen.events("serve")[-1].level == "error"

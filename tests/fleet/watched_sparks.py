@@ -64,6 +64,8 @@ class Spark:
     stuck: bool = False
     running: int = 0
     tokens: int = 0
+    guard_said: str = ""
+    """The last word of the guard that ended its server."""
     pings: int = 0
     """How its pings end."""
     gpu: tuple[float, float] | None = None
@@ -144,7 +146,10 @@ class Spark:
 
     def answer(self, argv: tuple[str, ...]) -> tuple[int, str]:
         """What its commands print."""
-        name = next((w for w in ("serve-look", "job-state", "launch-site") if w in argv), "")
+        name = next((w for w in ("serve-look", "job-state", "job-read", "launch-site") if w in argv), "")
+        if name.startswith("job-") and any(w.startswith("guard-") for w in argv):
+            known = f"ended 3 {len(self.guard_said)}" if self.guard_said else "unknown"
+            return 0, self.guard_said if name == "job-read" else known
         if argv[0] == "ping":
             return self.pings, ""
         if argv[:2] == ("sh", "-s"):

@@ -12,8 +12,10 @@ import pytest
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
+from sparkconsole.fleet.guarding import Fired, fired
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer
+from sparkconsole.model.job import JobKind
 from sparkconsole.model.progress import nobody
 from sparkconsole.verbs.serve import serve, status, stop
 from sparkconsole.verbs.session import Deed, Options, Session
@@ -304,3 +306,53 @@ async def test_a_start_that_would_freeze_a_machine_is_refused(session: Session, 
     with pytest.raises(Refused, match=r"3\.2 GB of memory is available") as caught:
         await serve(session, "org/m")
     assert caught.value.node == "b"
+
+
+# --- the memory guard
+
+
+async def test_a_guard_stands_beside_the_server_on_every_node(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    plan = planned(await serve(session, "org/m", guard=True, guard_at=8)).plan
+    lead, *watchers = plan.steps
+    assert [w.node for w in watchers] == ["a", "b"], "with Ray the worker has none but this"
+    jobs = [w.job for w in watchers]
+    assert all(j is not None and j.kind is JobKind.GUARD and j.container == "vllm_node" for j in jobs)
+    assert lead.job is not None
+    assert [j.argv[-2:] for j in jobs if j] == [(str(8 << 20), lead.job.id), (str(8 << 20), "")]
+    assert "below 8 GiB" in watchers[0].sentence
+
+
+async def test_without_ray_each_guard_minds_its_own_rank(session: Session, pair: PretendCluster) -> None:
+    up(pair, "none")
+    steps = planned(await serve(session, "org/m", guard=True)).plan.steps
+    ranks = {s.node: s.job.id for s in steps if s.job and s.job.kind is JobKind.SERVE}
+    minded = {s.node: s.job.argv[-1] for s in steps if s.job and s.job.kind is JobKind.GUARD}
+    assert minded == ranks
+
+
+async def test_a_cluster_may_always_guard_and_a_start_do_without(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    session.cluster = session.cluster.model_copy(update={"guard": True})
+    assert len(planned(await serve(session, "org/m")).plan.steps) == 3
+    assert len(planned(await serve(session, "org/m", guard=False)).plan.steps) == 1
+
+
+async def test_a_guard_at_nothing_is_refused(session: Session, pair: PretendCluster) -> None:
+    up(pair)
+    with pytest.raises(WrongUsage, match="--guard-at"):
+        await serve(session, "org/m", guard=True, guard_at=0)
+
+
+async def test_the_guard_that_ended_a_server_is_found_by_its_name(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    lead = planned(await serve(session, "org/m")).plan.steps[0].job
+    assert lead is not None
+    assert await fired(session.fleet, lead, ("a", "b")) is None
+    why = "sparkconsole guard: MemAvailable is 3 kB, the line is 4 kB: the server is ended"
+    pair.nodes["b"].extra |= {"job-state": (0, "ended 3 80", ""), "job-read": (0, f"{why}\n", "")}
+    assert await fired(session.fleet, lead, ("a", "b")) == Fired("b", why)

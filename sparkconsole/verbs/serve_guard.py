@@ -1,0 +1,54 @@
+"""What `serve --guard` adds to a start: a watcher on every node, and its word when the start fails."""
+
+from __future__ import annotations
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.fleet import guarding, serving
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.job import Job, JobKind, Run
+from sparkconsole.model.memory_guard import FREEZE_LINE
+from sparkconsole.model.plan import Step
+from sparkconsole.model.progress import Report
+from sparkconsole.verbs.registry import follower
+from sparkconsole.verbs.session import Session
+
+GIB = 1 << 30
+LEAST_GIB = FREEZE_LINE / GIB
+MOST_GIB = 1024
+
+
+def line_of(gib: float) -> int:
+    """Bytes; WrongUsage for what no machine has."""
+    if not 0 < gib <= MOST_GIB:
+        raise WrongUsage(f"--guard-at must be above 0 and at most {MOST_GIB} GiB")
+    return int(gib * GIB)
+
+
+def guard_steps(watchers: tuple[Job, ...], gib: float) -> tuple[Step, ...]:
+    """They begin with the ranks: memory is short while a model loads."""
+    return tuple(
+        Step(
+            id=f"{job.id}-{job.node}",
+            node=job.node,
+            sentence=f"guard its memory: the server ends below {gib:g} GiB available",
+            argv=("docker", "exec", job.container, *job.argv),
+            job=job,
+        )
+        for job in watchers
+    )
+
+
+async def guarded_failure(
+    session: Session, jobs: tuple[Job, ...], error: serving.ServeFailed, report: Report
+) -> serving.ServeFailed:
+    """A guard that ended it is the cause, whatever the ranks said of that."""
+    lead = next(job for job in jobs if not job.details.get("rank", 0))
+    found = await guarding.fired(session.fleet, lead, session.fleet.names)
+    await guarding.clear_guards(session.fleet, (lead,), session.fleet.names, report)
+    return serving.ServeFailed(found.why, hint=guarding.REMEDY, node=found.node) if found else error
+
+
+@follower(JobKind.GUARD)
+async def follow_guard(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """A guard lives as long as its server; there is nothing to wait for."""
+    return Answer({"guard": job.node})
