@@ -6,15 +6,6 @@ from sparkconsole.parse.known.known import Known, cause, consequence, end, harml
 
 ENGINE: tuple[Known, ...] = (
     cause(
-        "guard-fired",
-        r"sparkconsole guard: MemAvailable is (?P<left>\d+) kB, the line is (?P<line>\d+) kB",
-        "the memory guard ended the server: {left} kB of memory were left, its line is {line} kB",
-        "below that line a machine whose GPU shares its memory freezes",
-        "serve with less --gpu-memory-utilization, --max-model-len or --max-num-seqs: sparkconsole model fit",
-        "sparkconsole guard: MemAvailable is 3145728 kB, the line is 4194304 kB: the server is ended before "
-        "the machine freezes",
-    ),
-    cause(
         "argument-unknown",
         r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.*)|error: unrecognized arguments: "
         r"(?P<args>.*)",
