@@ -64,6 +64,11 @@ def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
     return (*found.values(), *(replace(d, node=d.node or node) for d in verdict.diagnoses()))
 
 
+def explain_line(text: str) -> Diagnosis | None:
+    """What one line says by itself; None for most, and then cheaply. It may follow from what others say."""
+    return diagnose(framed(text)) if _SUSPECT.search(text) else None
+
+
 def _keep(found: dict[tuple[str, str, int | None], Diagnosis], one: Diagnosis) -> None:
     """The first line of its kind stands for the others."""
     key = (one.id, one.node, one.rank)

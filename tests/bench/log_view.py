@@ -20,6 +20,7 @@ from textual.widgets import RichLog
 
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.log_line import LogLine, log_line
+from sparkconsole.tui.views.logs import finding_in
 from sparkconsole.tui.widgets.log_view import LogView
 from tests.bench.table import show
 
@@ -66,7 +67,9 @@ class Ours(Fed):
         self.ring: LineRing[LogLine] = LineRing(10_000)
 
     def compose(self) -> ComposeResult:
-        yield LogView(self.ring)
+        lines = LogView(self.ring)
+        lines.judge = finding_in  # as in the Logs view: what is drawn is judged
+        yield lines
 
     def on_mount(self) -> None:
         self.set_interval(0.1, self.query_one(LogView).sample)

@@ -139,3 +139,38 @@ async def test_a_view_that_is_not_seen_reads_nothing() -> None:
         await pilot.press("2")
         await soon(lambda: view._reading is not None, "it reads on")
         assert "POST /v1" in screen_text(pilot)
+
+
+async def test_a_finding_is_marked_and_says_why() -> None:
+    async with console(nodes=1, size=SIZES[0]) as pilot:
+        text = await opened(pilot)
+        marked = [line for line in text.splitlines() if "✖" in line]
+        assert any("async event" in line for line in marked), "what is known to be bad has a glyph"
+        assert not any("Avg prompt" in line or "200 OK" in line for line in marked)
+        await pilot.press("g", "x")
+        await soon(lambda: logs(pilot).log_view.chosen is not None, "a finding was gone to")
+        chosen = logs(pilot).log_view.chosen
+        assert chosen is not None
+        await pilot.press("enter")
+        text = await seen(pilot, lambda t: " why " in t and " do " in t)
+        assert chosen.text in text
+        await pilot.press("escape")
+
+
+async def test_why_without_a_finding_chosen_explains_all_that_is_shown() -> None:
+    async with console(nodes=2, size=SIZES[0]) as pilot:
+        await opened(pilot)
+        await pilot.press("enter")
+        text = await seen(pilot, lambda t: " why " in t)
+        assert "asynchronous" in text.lower() or "port" in text.lower()
+        assert text.index("NET/IB") < (text.index("What follows") if "What follows" in text else len(text))
+
+
+async def test_a_calm_log_has_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.tui.test_logs_view.LINES", LINES[:1] + LINES[3:])
+    async with console(nodes=1, size=SIZES[0]) as pilot:
+        await opened(pilot)
+        await pilot.press("x")
+        assert logs(pilot).log_view.chosen is None
+        await pilot.press("enter")
+        await seen(pilot, lambda t: "✔ nothing in it says that something is wrong" in t)

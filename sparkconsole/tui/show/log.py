@@ -9,6 +9,7 @@ from rich.cells import get_character_cell_size
 from rich.style import Style
 from rich.text import Text
 
+from sparkconsole.model.diagnosis import Weight
 from sparkconsole.model.log_line import Level, LogLine
 
 _PLAIN = Style()
@@ -35,10 +36,26 @@ class LogStyles:
 
 
 NO_STYLES = LogStyles()
+_GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!"}
 
 
-def prefix(line: LogLine, *, times: bool, names: Mapping[str, str], styles: LogStyles = NO_STYLES) -> Text:
-    """`10:41:07.112 01 `; what a line does not have takes no room."""
+def prefix(
+    line: LogLine,
+    *,
+    times: bool,
+    names: Mapping[str, str],
+    styles: LogStyles = NO_STYLES,
+    weight: Weight | None = None,
+) -> Text:
+    """`10:41:07.112 01 `; what a line does not have takes no room. A finding's glyph takes the last blank."""
+    text = _whence(line, times=times, names=names, styles=styles)
+    if weight in _GLYPHS and text:
+        text.right_crop(1)
+        text.append(_GLYPHS[weight], styles.error if weight is Weight.ERROR else styles.warning)
+    return text
+
+
+def _whence(line: LogLine, *, times: bool, names: Mapping[str, str], styles: LogStyles) -> Text:
     text = Text()
     if times and line.at is not None:
         local = line.at.astimezone()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from sparkconsole.config import paths
 from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.log_sources import CommandLog, ContainerLog, JobLog, Source
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.diagnosis import Diagnosis, Weight, ranked, told
 from sparkconsole.model.job import JobKind, RunState
 from sparkconsole.model.log_line import Level, LogLine
+from sparkconsole.parse.explain import explain_line, read
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.logs import Standing, head_text, tail_text
@@ -32,8 +36,15 @@ RATE_OVER = 20
 
 KEYS = (
     Key("logs.follow", "f", "follow", "Follow the end, or stay where you are."),
+    Key("logs.finding", "x", "finding", "The next line that is known to say something wrong."),
+    Key(
+        "logs.why",
+        "enter",
+        "why",
+        "What the finding means and what to do; without one, of all lines.",
+        display="⏎",
+    ),
     Key("logs.wrap", "w", "wrap", "Break long lines, or cut them."),
-    Key("logs.time", "t", "time", "Show or hide the time of each line."),
     Key("logs.source", "right_square_bracket", "source", "The next source.", display="]"),
     Key(
         "logs.source.previous",
@@ -48,6 +59,7 @@ KEYS = (
     Key("logs.next", "n", "match", "The next match.", shown=False),
     Key("logs.previous", "p", "match", "The match before.", shown=False),
     Key("logs.error", "e", "error", "The next line that is an error."),
+    Key("logs.time", "t", "time", "Show or hide the time of each line."),
     Key("logs.mark", "m", "mark", "Draw a line under the newest line."),
     Key("logs.more", "minus", "level", "Show lower levels too.", shown=False, display="-"),
     Key("logs.less", "plus", "level", "Hide the lowest level that is shown.", shown=False, display="+"),
@@ -82,7 +94,9 @@ class LogsView(View):
     def compose_body(self) -> ComposeResult:
         """What is read, the lines, and how they are shown."""
         yield Static(id="logs-head", classes="line", markup=False)
-        yield LogView(self._ring, id="log")
+        lines = LogView(self._ring, id="log")
+        lines.judge = finding_in
+        yield lines
         yield Static(id="logs-tail", classes="line", markup=False)
 
     # --- reading
@@ -293,6 +307,16 @@ class LogsView(View):
         """`e`"""
         self._go(self.log_view.next_error(), "no line here is an error")
 
+    def action_logs_finding(self) -> None:
+        """`x`"""
+        self._go(self.log_view.next_finding(), "nothing here says that something is wrong")
+
+    async def action_logs_why(self) -> None:
+        """`enter`: the finding that was gone to, else the root cause in all that is shown."""
+        chosen = self.log_view.chosen
+        found = (chosen,) if chosen else await asyncio.to_thread(explained, self.log_view.shown())
+        self.console.show_answer(("why",), Answer({}, tuple(told(found))))
+
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:
             self.notify(otherwise, timeout=3, markup=False)
@@ -337,6 +361,20 @@ class LogsView(View):
 
 def _anything(_: LogLine) -> bool:
     return True
+
+
+def finding_in(line: LogLine) -> Diagnosis | None:
+    """What the line says is wrong; good to know is no finding."""
+    one = explain_line(line.bare)
+    return None if one is None or one.severity is Weight.INFO else replace(one, node=one.node or line.node)
+
+
+def explained(lines: Iterable[LogLine]) -> tuple[Diagnosis, ...]:
+    """What the logs of several nodes say went wrong, the root cause first."""
+    logs: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        logs[line.node].append(line.bare)
+    return ranked(one for node, said in logs.items() for one in read(said, node))
 
 
 def _speaks_of_nccl(line: LogLine) -> bool:

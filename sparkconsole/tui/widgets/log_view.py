@@ -23,12 +23,15 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from sparkconsole.fleet.line_ring import LineRing
+from sparkconsole.model.diagnosis import Diagnosis
 from sparkconsole.model.log_line import Level, LogLine, log_line
 from sparkconsole.tui.show.log import LogStyles, breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""
 STYLES = ("time", "node", "debug", "warning", "error", "match", "found", "mark")
+JUDGED = 20_000
+"""Lines whose finding is remembered: drawing a line again judges it no second time."""
 
 
 class LogView(ScrollView, can_focus=True):
@@ -74,6 +77,7 @@ class LogView(ScrollView, can_focus=True):
         self._accepts: Callable[[LogLine], bool] | None = None
         self._found: re.Pattern[str] | None = None
         self._at: int | None = None
+        self._judged: LRUCache[int, Diagnosis | None] = LRUCache(JUDGED)
         self._cache: LRUCache[tuple[int, int, int], Strip] = LRUCache(4096)
         self._wide = 0
         self._gone = 0
@@ -81,6 +85,8 @@ class LogView(ScrollView, can_focus=True):
 
     names: dict[str, str]
     """Short names of nodes, where the whole name takes too much room."""
+    judge: Callable[[LogLine], Diagnosis | None] | None = None
+    """What a line says is wrong; asked only of lines that are drawn or looked through."""
 
     # --- sampling
 
@@ -150,6 +156,7 @@ class LogView(ScrollView, can_focus=True):
     def show_ring(self, ring: LineRing[LogLine]) -> None:
         """Another log in the same place."""
         self.ring, self.marks, self._at = ring, {}, None
+        self._judged.clear()
         self.rebuild()
 
     # --- what is shown
@@ -186,6 +193,31 @@ class LogView(ScrollView, can_focus=True):
     def next_error(self, step: int = 1) -> bool:
         """Goes to the next line that is an error."""
         return self._go([n for n in self._numbers() if self.ring[n].level >= Level.ERROR], step)
+
+    def next_finding(self) -> bool:
+        """Goes to the next line that is known to say something wrong; judges no line behind it."""
+        numbers = self._numbers()
+        here = self._at if self._at is not None else self._number_at(int(self.scroll_y)) or 0
+        first = bisect_left(numbers, here + (self._at is not None))
+        found = next((n for n in (*numbers[first:], *numbers[:first]) if self.finding(n)), None)
+        return found is not None and self._go([found], 1)
+
+    def finding(self, number: int) -> Diagnosis | None:
+        """What that line says is wrong."""
+        if self.judge is None:
+            return None
+        if number not in self._judged:
+            self._judged[number] = self.judge(self.ring[number])
+        return self._judged[number]
+
+    @property
+    def chosen(self) -> Diagnosis | None:
+        """The finding that was gone to last, as long as its line is kept."""
+        return None if self._at is None or self._at < self.ring.first else self.finding(self._at)
+
+    def shown(self) -> list[LogLine]:
+        """Every line that is shown, the oldest first."""
+        return [self.ring[number] for number in self._numbers()]
 
     def mark(self, label: str) -> None:
         """Draws a line under the newest one, with a label (the time, as a rule)."""
@@ -322,9 +354,13 @@ class LogView(ScrollView, can_focus=True):
 
     def _line_text(self, number: int) -> Text:
         line, styles = self.ring[number], self._styles()
-        text = prefix(line, times=self.times, names=self.names, styles=styles)
+        finding = self.finding(number)
+        weight = finding.severity if finding is not None else None
+        text = prefix(line, times=self.times, names=self.names, styles=styles, weight=weight)
         body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
         body.stylize(styles.level(line.level))
+        if finding is not None and number == self._at:
+            body.stylize(styles.found)
         if self._found is not None:
             for match in self._found.finditer(body.plain):
                 body.stylize(styles.found if number == self._at else styles.match, *match.span())
