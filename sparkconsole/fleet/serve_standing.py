@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.hang_look import why_no_token
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serving import cause_text, log_lines, ranks_on
 from sparkconsole.model.engine import jobs_of
@@ -72,7 +73,7 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
                             remedy="sparkconsole launch --repair, then serve again", nodes=nodes)  # fmt: skip
     if fleet.head not in sites or not sites[fleet.head].running:
         return Standing(State.ABSENT, f"no container {container} runs", nodes=nodes)
-    found = await _server(fleet, port, jobs, container, [n for n in needed if sites[n].running])
+    found = await _server(fleet, port, jobs, container, {n: sites[n] for n in needed if sites[n].running})
     return Standing(found.state, found.detail, found.model, found.node, found.remedy, nodes=nodes)
 
 
@@ -95,7 +96,7 @@ def _said(site: Site) -> str:
 
 
 async def _server(
-    fleet: Fleet, port: int, jobs: Sequence[Job], container: str, nodes: Sequence[str]
+    fleet: Fleet, port: int, jobs: Sequence[Job], container: str, sites: Mapping[str, Site]
 ) -> Standing:
     from sparkconsole.remote.vllm import Declined, complete_one_token, healthy
 
@@ -107,11 +108,19 @@ async def _server(
         except Declined as no:
             return Standing(State.UNPROVED, no.cause, remedy=no.hint)
         except TimedOut:
-            return Standing(State.WEDGED, f"it answers /health, but no token came within {TOKEN_S:.0f} s",
-                            remedy="sparkconsole logs, then serve stop and serve again")  # fmt: skip
+            return await _wedged(fleet, port, container, sites)
         except SparkError as error:
             return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
-    return await _unanswered(fleet, port, jobs, container, nodes)
+    return await _unanswered(fleet, port, jobs, container, tuple(sites))
+
+
+async def _wedged(fleet: Fleet, port: int, container: str, sites: Mapping[str, Site]) -> Standing:
+    """With the node to suspect, as far as one look tells."""
+    late = f"it answers /health, but no token came within {TOKEN_S:.0f} s"
+    hang = await why_no_token(fleet, container, port, sites, late_s=TOKEN_S)
+    if hang is None:
+        return Standing(State.WEDGED, late, remedy="sparkconsole logs, then serve stop and serve again")
+    return Standing(State.WEDGED, f"{late}; {hang.cause}", node=hang.node, remedy=hang.look_at)
 
 
 async def _load(shell: Shell, port: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.fleet.hang_look import late, rank_gone, unreached
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.fleet.watch_scope import Scope
 from sparkconsole.model.docker import Container
@@ -33,7 +33,6 @@ AGAIN_S = 30.0
 """Between tokens that are asked of a server that is doubted."""
 RECENT = 10
 """Readings, a second apart, over which a node's GPU and rails are averaged."""
-PING = ("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-w", "3")
 
 
 class Roll:
@@ -175,7 +174,7 @@ class HangWatch:
         frozen_s = now - self._moved_at if load.running else None
         if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
             return self._hang
-        late_s = await self._late(shell, port)
+        late_s = await late(shell, port, LATE_S)
         self._ask_at = self._now + AGAIN_S
         if late_s == 0.0:
             self._well(ranks)
@@ -191,18 +190,6 @@ class HangWatch:
         if not troubles(self._roll.signs()):
             self._roll.serves(ranks)
 
-    async def _late(self, shell: Shell, port: int) -> float | None:
-        """Zero: a token came. None: the server will not be asked, or said something else."""
-        from sparkconsole.remote.vllm import complete_one_token
-
-        try:
-            await complete_one_token(shell, port, timeout=LATE_S)
-        except TimedOut:
-            return LATE_S
-        except SparkError:
-            return None
-        return 0.0
-
     async def _closely(self, shell: Shell, port: int, signs: Sequence[NodeSign]) -> tuple[NodeSign, ...]:
         """With what only a question tells: the ping over the fast link, the rank's process."""
         return tuple(await asyncio.gather(*(self._close(shell, port, sign) for sign in signs)))
@@ -210,29 +197,12 @@ class HangWatch:
     async def _close(self, shell: Shell, port: int, sign: NodeSign) -> NodeSign:
         if sign.lost or sign.container:
             return sign
-        unreached = not sign.head and await self._unreached(shell, self._roll.address(sign.name))
-        gone = sign.rank is not None and await self._rank_gone(sign.name, port)
-        return replace(sign, unreached=unreached, rank_gone=gone)
-
-    async def _unreached(self, shell: Shell, address: str) -> bool:
-        """Pings went out and none came back; what cannot be tried is not held against the node."""
-        if not address:
-            return False
-        try:
-            done = await shell.run((*PING, address), timeout=10)
-        except SparkError:
-            return False
-        return done.status == 1
-
-    async def _rank_gone(self, name: str, port: int) -> bool:
-        """Its container has no `vllm serve` of that port; not asked successfully: not held against it."""
-        from sparkconsole.remote.vllm_processes import live_ranks
-
-        try:
-            found = await live_ranks(await self._scope.fleet.shell(name), self._scope.container)
-        except SparkError:
-            return False
-        return all(rank.port != port for rank in found)
+        fleet, container = self._scope.fleet, self._scope.container
+        return replace(
+            sign,
+            unreached=not sign.head and await unreached(shell, self._roll.address(sign.name)),
+            rank_gone=sign.rank is not None and await rank_gone(fleet, sign.name, container, port),
+        )
 
 
 def _sum(*values: float | None) -> float | None:

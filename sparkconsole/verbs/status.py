@@ -11,10 +11,12 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.hang_look import look_for_hang
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.looking import look_at
 from sparkconsole.model.answer import Answer, Row, Sheet
 from sparkconsole.model.checks import Look
+from sparkconsole.model.hang import Hang
 from sparkconsole.model.job import Job, Run, RunState
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
@@ -53,7 +55,9 @@ async def status(
 ) -> Answer | AsyncIterator[Row]:
     """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
 
-    Exit code 3 when a node is unreachable: the others are shown all the same. With --watch it goes on
+    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run without a
+    token, one is asked for; a server that gives none within 20 s is wedged, with the node to suspect: then
+    the code is 1. With --watch it goes on
     with what every node's hardware does, a row a node and second.
 
     Parameters
@@ -80,22 +84,38 @@ async def status(
     looks = await look_at(fleet, container, session.cluster.image)
     ray = await _ray(fleet, looks.get(head))
     models = await _models(fleet, looks.get(head), port)
+    hang = await look_for_hang(fleet, container, port, _sites(looks)) if models is not None else None
     nodes = [_node(n, container, look, ray) for n, look in looks.items()]
     jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
     data = {
         "cluster": session.cluster.name,
         "nodes": nodes,
         "ray": _ray_data(ray, len(fleet.names)),
-        "server": {"port": port, "models": models},
+        "server": {"port": port, "models": models, **_standing(models, hang)},
         "jobs": jobs,
     }
     lost = any(isinstance(look, Unreachable) for look in looks.values())
-    failed = any(isinstance(look, SparkError) for look in looks.values())
+    failed = hang is not None or any(isinstance(look, SparkError) for look in looks.values())
     return Answer(data, _parts(data), 3 if lost else int(failed))
 
 
 def _site(look: Look | SparkError | None) -> Site | None:
     return look.site if isinstance(look, Look) else None
+
+
+def _sites(looks: Looks) -> dict[str, Site | SparkError]:
+    """What is known of the container of each node; where Docker did not say, nothing is held against it."""
+    return {
+        n: site for n, look in looks.items() if (site := look if isinstance(look, SparkError) else look.site)
+    }
+
+
+def _standing(models: list[str] | None, hang: Hang | None) -> dict[str, Any]:
+    """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
+    if hang is None:
+        return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
+    told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
+    return {**told, "signs": list(hang.signs)}
 
 
 def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
@@ -216,6 +236,9 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     names = server["models"]
     answers = "nobody answers" if names is None else ", ".join(names) or "no model"
     parts.append(f"server on port {server['port']}: {answers}")
+    if server["state"] == "wedged":
+        parts.append(f"✖ wedged: {server['detail']} ({server['signs'][0]})")
+        parts.append(f"→ {server['look_at']}")
     if data["jobs"]:
         rows = [(j["run"], j["kind"], j["node"], j["state"]) for j in data["jobs"]]
         parts.append(Sheet.of(("run", "kind", "node", "state"), rows, title="jobs"))
