@@ -63,7 +63,7 @@ MODULES = {
     "fabric": ("fabric",),
     "launch": ("launch",),
     "stop": ("stop",),
-    "serve": ("serve",),
+    "serve": ("serve", "serve_keep"),
     "bench": ("bench", "bench_kept"),
     "exec": ("execute",),
     "logs": ("logs",),

@@ -25,13 +25,13 @@ async def again(session: Here, run_id: str, /) -> Result:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
-    _refuse(session, run)
+    require_repeatable(session, run)
     result = await dispatch.begin(session, dispatch.understand(run.words))
     return replace(result, words=run.words) if isinstance(result, Deed) else result
 
 
-def _refuse(session: Session, run: Run) -> None:
-    """What cannot be done again as it was."""
+def require_repeatable(session: Session, run: Run) -> None:
+    """Refuses what cannot be done again as it was."""
     if not run.words or run.words[0] == "runs":
         raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
     if names := secrets_of(run.words):
