@@ -56,6 +56,8 @@ class PretendNode:
     paths: set[str] = field(default_factory=set)
     """Files that are there in the container."""
     socket: str = ""
+    frees: list[int] = field(default_factory=lambda: [120 << 20])
+    """Kilobytes available, one look after the other; the last stays."""
 
     def answer(self, argv: tuple[str, ...]) -> Answer:
         if argv[:2] == ("sh", "-s"):
@@ -87,6 +89,10 @@ class PretendNode:
             return (0, found["log"], "") if found else (1, "", f"No such container: {args[0]}")
         if name == "launch-site":
             return 0, self._site(args[0]), ""
+        if name == "memory-standing":
+            free = self.frees.pop(0) if len(self.frees) > 1 else self.frees[0]
+            rows = {"MemTotal": 128 << 20, "MemFree": free, "MemAvailable": free, "Buffers": 0, "Cached": 0}
+            return 0, "".join(f"{key}: {kilobytes} kB\n" for key, kilobytes in rows.items()), ""
         if name == "still-alive":
             alive = {c["pid"] for c in self.containers.values() if c["running"]}
             return 0, "\n".join(p for p in args if int(p) in alive), ""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.ground import Ground, check_images, check_ports, check_ray, survey
 from sparkconsole.fleet.launching import carry_launch
+from sparkconsole.fleet.settling import settle
 from sparkconsole.fleet.stopping import stop_nodes
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.launch import Backend, LaunchSpec, recalled, without_secret_values
@@ -256,8 +257,13 @@ def _deed(
     return Deed(plan, carry)
 
 
+ROOM = 0.5
+"""Of the memory: with less of it available an earlier server's may still come back, and is waited for."""
+
+
 async def start(session: Session, ground: Ground, plan: Plan, report: Report, *, timeout_s: float) -> None:
     """Carries a start plan to ready; otherwise all of it is taken back and the cause raised."""
+    await settle(session.fleet, plan.nodes(), ROOM, report)
     before = frozenset(m.id for m in ground.members or ())
     state = LaunchState(ground.spec, ground.seats, plan, before=before)
     await carry_launch(session.fleet, state, report, timeout_s=timeout_s)

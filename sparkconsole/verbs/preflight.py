@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.ground import Ground
 from sparkconsole.fleet.looking import checkpoint_of
 from sparkconsole.fleet.serving import Stage
+from sparkconsole.fleet.settling import Settled, settle
 from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.memory_guard import FREEZE_LINE
+from sparkconsole.model.progress import nobody
 from sparkconsole.model.ray import RayMember
+from sparkconsole.model.settling import USUAL_SHARE, WINDOW_S, Return
 from sparkconsole.model.text import size
 from sparkconsole.remote.shell import Shell
 
@@ -75,16 +78,38 @@ async def serve_findings(cluster: Cluster, fleet: Fleet, stage: Stage, model: st
         cluster, stage.launch.image, stage.launch.container, looks, chosen,
         members=await _members(fleet, stage), model=model,
     )  # fmt: skip
-    return (*judge(examined, ("ray", "model")), *_tight(stage))
+    return (*judge(examined, ("ray", "model")), *await _tight(fleet, stage))
 
 
-def _tight(stage: Stage) -> Iterator[Finding]:
-    """With so little left a start freezes the machine before anything is killed."""
-    for node in stage.nodes:
-        left = stage.sites[node].available_bytes
-        if left < FREEZE_LINE:
-            told = f"{size(left)} of memory is available: a start would freeze it"
-            yield Finding("memory", Severity.FAIL, node, told, "see who holds it: ps aux --sort=-rss")
+async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
+    """With so little left a start freezes the machine before anything is killed.
+
+    Memory of a server that has just ended still comes back: it is waited for before the start instead.
+    """
+    tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
+    seen = await settle(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
+    return tuple(
+        Finding(
+            "memory",
+            Severity.FAIL,
+            node,
+            f"{size(stage.sites[node].available_bytes)} of memory is available: a start would freeze it",
+            "see who holds it: ps aux --sort=-rss",
+        )
+        for node in tight
+        if node not in seen or seen[node].outcome not in (Return.COMES, Return.ENOUGH)
+    )
+
+
+def require_room(settled: Iterable[Settled], *, force: bool) -> None:
+    """Refused when memory that was waited for did not come: below the line a start freezes the machine."""
+    for end in settled:
+        if end.available < FREEZE_LINE and not force:
+            raise Refused(
+                f"{size(end.available)} of memory is available: a start would freeze it",
+                hint="see who holds it: ps aux --sort=-rss; or serve --force to go on all the same",
+                node=end.node,
+            )
 
 
 async def _members(fleet: Fleet, stage: Stage) -> tuple[RayMember, ...] | None:

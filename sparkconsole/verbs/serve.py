@@ -15,6 +15,7 @@ from sparkconsole.fleet import serve_stopping as stopping
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.serve_standing import Standing, serve_standing
 from sparkconsole.fleet.serving import Stage, Up
+from sparkconsole.fleet.settling import settle
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job, JobKind, Run
@@ -22,8 +23,9 @@ from sparkconsole.model.launch import Backend
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, serve_ranks
+from sparkconsole.model.settling import USUAL_SHARE
 from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.preflight import node_model, require, serve_findings
+from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.session import Deed, Here, Session
@@ -56,6 +58,7 @@ async def serve(
 ) -> Answer | Deed:
     """Serve a model on the running cluster and return when a completion came back.
 
+    Where an earlier server's memory still comes back it is waited for, a minute and a half at most.
     The server outlives this console. Words behind `--` go to vLLM byte for byte.
     Instead of a model: qwen3-vl-235b or gpt-oss-120b, the two examples of the scripts this replaces.
 
@@ -131,7 +134,14 @@ async def serve(
     watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
     steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
     plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *forced))
-    return Deed(plan, lambda report: _carry(session, plan, jobs, watchers, report))
+
+    async def carry(report: Report) -> Answer:
+        share = spec.gpu_memory_utilization or USUAL_SHARE
+        settled = await settle(session.fleet, stage.nodes, share, report)
+        require_room(settled.values(), force=force)
+        return await _carry(session, plan, jobs, watchers, report)
+
+    return Deed(plan, carry)
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,9 +17,10 @@ from sparkconsole.fleet.guarding import Fired, fired
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.job import JobKind
-from sparkconsole.model.progress import nobody
+from sparkconsole.model.progress import Advance, Remark, StepBegan, nobody
 from sparkconsole.verbs.serve import serve, status, stop
 from sparkconsole.verbs.session import Deed, Options, Session
+from tests.fleet.watched_sparks import QuickClock
 from tests.pretend_nodes import PretendCluster, PretendNode
 
 LABEL = "org.sparkconsole.launch"
@@ -303,9 +305,30 @@ async def test_a_start_that_would_freeze_a_machine_is_refused(session: Session, 
     up(pair)
     site = pair.nodes["b"]._site
     pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
+    pair.nodes["b"].frees = [3 << 20]
+    session.fleet.clock = QuickClock()
     with pytest.raises(Refused, match=r"3\.2 GB of memory is available") as caught:
         await serve(session, "org/m")
     assert caught.value.node == "b"
+
+
+async def test_memory_that_still_comes_back_is_waited_for_and_said(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    session.fleet.clock = QuickClock()
+    site = pair.nodes["b"]._site
+    pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
+    pair.nodes["b"].frees = [(3 + n) << 20 for n in range(0, 117, 6)]
+    deed = planned(await serve(session, "org/m"))
+    news: list[object] = []
+    with contextlib.suppress(Exception):
+        await deed.carry(news.append)  # nothing answers on these nodes afterwards
+    said = [n.text for n in news if isinstance(n, Remark) and n.node == "b"]
+    assert said[0].startswith("waits for the memory of the earlier server: ")
+    assert said[1].startswith("its memory came back in ")
+    began = next(i for i, n in enumerate(news) if isinstance(n, StepBegan))
+    assert all(not isinstance(n, Advance) for n in news[began:]), "nothing starts before"
 
 
 # --- the memory guard

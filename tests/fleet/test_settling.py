@@ -1,0 +1,60 @@
+"""The settle gate waits for memory that comes back, not for what stays away, and never for ever."""
+
+from __future__ import annotations
+
+from sparkconsole.fleet.settling import Settled, settle
+from sparkconsole.model.progress import Advance, Remark
+from sparkconsole.model.settling import Return
+from tests.fleet.watched_sparks import QuickClock
+from tests.pretend_nodes import PretendCluster
+
+GIB_KB = 1 << 20
+
+
+async def settled(pair: PretendCluster, **how: float) -> tuple[dict[str, Settled], list[object]]:
+    news: list[object] = []
+    async with pair.fleet() as fleet:
+        fleet.clock = QuickClock()
+        return await settle(fleet, ("a", "b"), 0.9, news.append, **how), news
+
+
+async def test_enough_is_not_worth_a_word() -> None:
+    ends, news = await settled(PretendCluster("a", "b"))
+    assert [e.outcome for e in ends.values()] == [Return.ENOUGH] * 2
+    assert news == []
+
+
+async def test_one_node_is_waited_for_and_named() -> None:
+    pair = PretendCluster("a", "b")
+    pair.nodes["b"].frees = [n * GIB_KB for n in (20, 40, 60, 80, 100, 120)]
+    ends, news = await settled(pair)
+    assert ends["b"].outcome is Return.ENOUGH
+    assert ends["b"].waited_s >= 5 * 0.75
+    remarks = [(n.node, n.text.split(":")[0]) for n in news if isinstance(n, Remark)]
+    assert remarks[0] == ("b", "waits for the memory of the earlier server")
+    assert next(n.done for n in news if isinstance(n, Advance)) == 40 << 30
+
+
+async def test_what_does_not_grow_is_told_and_not_waited_for() -> None:
+    pair = PretendCluster("a", "b")
+    pair.nodes["a"].frees = [20 * GIB_KB]
+    ends, news = await settled(pair)
+    assert ends["a"].outcome is Return.STAYS
+    assert ends["a"].waited_s < 10
+    assert "it does not grow: it goes on with that" in str(news)
+
+
+async def test_it_waits_no_longer_than_it_may() -> None:
+    pair = PretendCluster("a", "b")
+    pair.nodes["a"].frees = [20 * GIB_KB + n * 400_000 for n in range(1000)]
+    ends, _ = await settled(pair, most_s=12)
+    assert ends["a"].outcome is Return.COMES
+    assert 12 <= ends["a"].waited_s < 60
+
+
+async def test_a_node_that_cannot_be_asked_holds_nobody_up() -> None:
+    pair = PretendCluster("a", "b")
+    pair.nodes["b"].lost = True
+    ends, news = await settled(pair)
+    assert list(ends) == ["a"]
+    assert "could not be looked at: no route to it" in str(news)

@@ -1,0 +1,34 @@
+"""Memory that comes back is told from memory that does not, and from memory that is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkconsole.model.settling import Free, Return, judge_return, waits_for
+
+GB = 10**9
+
+
+def seen(*available: float, every: float = 1.0) -> list[Free]:
+    return [Free(n * every, int(a * GB)) for n, a in enumerate(available)]
+
+
+@pytest.mark.parametrize(
+    ("readings", "outcome"),
+    [
+        pytest.param(seen(110), Return.ENOUGH, id="enough at once"),
+        pytest.param(seen(20), Return.UNKNOWN, id="one look says nothing"),
+        pytest.param(seen(20, 30, 45), Return.COMES, id="it grows"),
+        pytest.param(seen(20, 30, 45, 105), Return.ENOUGH, id="it is back"),
+        pytest.param(seen(20, 20, 20.01, 20.02), Return.STAYS, id="it does not grow"),
+        pytest.param(seen(20, 60, 60, 60, 60), Return.STAYS, id="it grew and stopped"),
+        pytest.param(seen(20, 19, 18), Return.UNKNOWN, id="it falls, too early to tell"),
+        pytest.param([], Return.UNKNOWN, id="nothing"),
+    ],
+)
+def test_how_it_stands(readings: list[Free], outcome: Return) -> None:
+    assert judge_return(readings, 100 * GB) is outcome
+
+
+def test_what_is_waited_for_has_both_numbers() -> None:
+    assert waits_for(45 * GB, 109 * GB).endswith("45.0 GB of 109.0 GB are available")
