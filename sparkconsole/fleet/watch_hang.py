@@ -45,6 +45,8 @@ class Roll:
         self._ranks: dict[str, int] = {}
         self.members: tuple[RayMember, ...] = ()
         """As Ray told them last."""
+        self.joined: set[str] = set()
+        """Nodes that were members: only they can have left."""
 
     def serves(self, ranks: Iterable[LiveRank]) -> None:
         """It gives tokens: so it is made of the nodes whose container runs now."""
@@ -100,7 +102,7 @@ class Roll:
         reading = state.reading
         flows = reading.rails if reading else {}
         gpu = self._mean(name, "gpu")
-        left = state.ray_alive is False
+        left = state.ray_alive is False and name in self.joined
         return NodeSign(
             name,
             state.head,

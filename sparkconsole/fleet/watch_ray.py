@@ -48,6 +48,7 @@ class RayWatch:
         launch = self._asked()
         if launch is None:
             self._alive = {}
+            self._roll.joined.clear()
             return self._forget()
         from sparkconsole.remote.ray import members
 
@@ -66,6 +67,8 @@ class RayWatch:
         for name, state in self._scope.store.nodes.items():
             addresses = self._scope.addresses(name)
             alive = bool(there & addresses)
+            if alive:
+                self._roll.joined.add(name)
             if state.ray_alive is not alive:
                 self._scope.store.update(name, ray_alive=alive)
             self._tell(name, alive, members, addresses)

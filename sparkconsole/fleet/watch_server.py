@@ -27,8 +27,8 @@ MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
 _SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
 _NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
-STOPPED = (0, 130, 143)
-"""Ends of a server that somebody asked to end."""
+STOPPED = (130, 143)
+"""Ends of a server that somebody asked to end; one whose engine died ends with 0 too."""
 
 
 class ServerWatch:
@@ -222,7 +222,8 @@ class ServerWatch:
         if guard is not None:
             said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
             self._become(ServerPhase.FAILED, **said, look_at=guarding.REMEDY, **_NOTHING)
-        elif why:
+        elif why or (state is not None and state.status == 0 and (first := self._blamed()) and first.dead):
+            why = why or "it ended"
             self._fails(ServerPhase.FAILED, why, **_NOTHING)
         else:
             self._become(ServerPhase.NONE, detail="", suspect="", look_at="", ranks=0, **_NOTHING)
@@ -313,7 +314,7 @@ def _verdict(state: JobState, log: ServeLog) -> str:
     cause = log.cause()
     if not state.known:
         return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
-    if state.status in STOPPED:
+    if state.status in STOPPED or (state.status == 0 and not (cause and cause.known)):
         return ""
     return cause_text(cause) if cause else f"it ended with status {state.status}"
 
