@@ -22,6 +22,7 @@ bench: $(READY)  ## what the console costs, each figure beside what one would ot
 	$(BIN)/python -m tests.bench.sixty_four
 	$(BIN)/python -m tests.bench.log_view
 	$(BIN)/python -m tests.bench.sampler_cost
+	$(BIN)/python -m tests.bench.doctor_eight
 
 test: lint fast pilot $(if $(REAL),real)  ## the fast tier, the console and its pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
 

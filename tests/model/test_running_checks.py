@@ -98,6 +98,11 @@ def test_the_image_counts_where_no_container_runs_and_alone_nothing_does() -> No
     assert wrong(unknown) == [], "nobody said what its GIDs are"
 
 
+def test_a_container_that_is_alone_finds_nobody_and_need_not() -> None:
+    own = found(labels=SOLO, settings={"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"})
+    assert wrong(Case("", look(1, container=own), look(2))) == []
+
+
 # --- the servers
 
 RANK = ("vllm", "serve", "o/m", "--port", "8888", "-tp", "2", "--max-model-len", "8192", "--nnodes", "2",

@@ -237,10 +237,17 @@ def test_a_clock_that_is_wrong(bed: Testbed, operator: Operator) -> None:
 
 # --- a running cluster
 
+KEPT_GROUP = (
+    "import ray; ray.init(address='auto', log_to_driver=False); "
+    "ray.get(ray.util.placement_group([{'CPU': 1}], lifetime='detached', name='kept').ready(), timeout=60)"
+)
+
 
 def test_a_cluster_that_runs_half(bed: Testbed, operator: Operator) -> None:
     assert operator.run("--yes", "launch", timeout=300).returncode == 0
     assert found(operator) == []
+    bed.exec(1, "docker", "exec", "vllm_node", "python3", "-c", KEPT_GROUP)
+    assert found(operator, "ray") == [("ray", "warn", "spark1")], "GPUs that are kept for nobody"
     bed.cut(2, "fab")
     # Ray gives a silent member up after half a minute; until then it is a living one.
     ray_lost = ("ray", "fail", "spark2")

@@ -35,6 +35,8 @@ class _Set:
 def settings(examined: Examined) -> Iterator[Finding]:
     """Of the container where one runs, else of the image that a launch would start."""
     for node, look in examined.seen.items() if examined.joined else ():
+        if look.launched is not None and look.launched.backend is Backend.SOLO:
+            continue  # It finds nobody, and is not meant to.
         running = look.site is not None and look.site.running
         found = look.site.found if look.site and running else None
         told = found.settings if found else look.image.settings if look.image else {}
