@@ -58,6 +58,8 @@ class Apis:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if "slow" in self.machine.faults:
             await self.machine.clock.sleep(SLOW_S)
+        while self._stands_still(request) and not self._closed():
+            await self.machine.clock.sleep(_POLL_S)
         if self._closed():
             return _cut(request)
         if "garbage" in self.machine.faults:
@@ -72,6 +74,10 @@ class Apis:
         if port == RAY_PORT and request.path.endswith("/placement_groups"):
             return self._groups()
         return self._ray() if port == RAY_PORT else self._server(port, request.path)
+
+    def _stands_still(self, request: web.Request) -> bool:
+        """Nothing comes from a frozen machine, and no token from a server that hangs."""
+        return self.machine.frozen or (request.path == "/v1/completions" and self.machine.hangs)
 
     # --- Ray and the server
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from sparkconsole.demo import hanging
 from sparkconsole.demo.engine import with_other_layers
 from sparkconsole.demo.machine import Machine
 from sparkconsole.errors import WrongUsage
@@ -24,6 +25,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "slow": "every answer takes seconds",
         "key": "its host key is another, unknown one",
         "image-differs": "its image has the same name and other layers",
+        "hang": "its rank of the served model stands still: no token comes, /health stays 200",
+        "freeze": "the machine stands still: its connections stand, and nothing comes",
+        "memory": "the served model wants ever more memory here, until the machine freezes",
     }
 )
 
@@ -57,6 +61,7 @@ def clear(machine: Machine) -> tuple[str, ...]:
     if "lost" in kinds:
         machine.switch_on()
     machine.faults.clear()
+    hanging.go_on(machine)
     return kinds
 
 
@@ -95,6 +100,8 @@ _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
         "hot": lambda machine: machine.busy("hot"),
         "key": _drop,
         "image-differs": _differ,
+        "hang": hanging.stand_still,
+        "freeze": hanging.stand_still,
     }
 )
 _SAID: Mapping[str, str] = MappingProxyType(

@@ -60,8 +60,13 @@ EFFORTS = {
     "serve": Effort(gpu=44, cores=1.7, power=27, heat=17, rails=6.4e8, tasks=2.2, waves=0.8),
     "bench": Effort(gpu=51, cores=1.4, power=34, heat=16, rails=3.9e9, tasks=1.8, waves=0.25),
     "hot": Effort(heat=44),
+    "spin": Effort(gpu=98, cores=2.0, power=13, heat=6, tasks=2.0),
+    "stall": Effort(power=5, heat=2),
 }
-"""A benchmark comes on top of the server that it asks; `sent` and `received` count in whole copies."""
+"""A benchmark comes on top of the server that it asks; `sent` and `received` count in whole copies. Ranks
+that wait for one that stalls spin: busy, with little power."""
+HUNG = ("spin", "stall")
+"""What the ranks of a server do that gives no token."""
 _WAVES = ((2 * math.pi / 47, 0.5), (2 * math.pi / 13, 0.3), (2 * math.pi / 5.3, 0.2))
 """Angular speeds of what makes a load swing, and their shares of it."""
 
@@ -141,7 +146,7 @@ def share_loaded(spells: Iterable[Spell], now: float) -> float:
 
 
 def _loaded(spell: Spell, now: float) -> float:
-    if spell.kind == "serve":
+    if spell.kind in ("serve", *HUNG):
         return 1.0
     if spell.kind != "load":
         return 0.0

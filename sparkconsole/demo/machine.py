@@ -14,7 +14,7 @@ from sparkconsole.demo.cache import first_models
 from sparkconsole.demo.clock import Time
 from sparkconsole.demo.engine import PretendContainer, image_json
 from sparkconsole.demo.jobs import PretendJob, begin_job
-from sparkconsole.demo.life import Spell, share_loaded
+from sparkconsole.demo.life import HUNG, Spell, share_loaded
 from sparkconsole.demo.stories import served_of
 
 TOTAL_BYTES = 128_524_877_824
@@ -22,6 +22,8 @@ SERVING_BYTES = 97_000_000_000
 IDLE_BYTES = 6_100_000_000
 BOOT_S = 20.0
 """From a reboot's order to the first login."""
+EATEN_S, LASTS_S, LEFT_BYTES = 60.0, 20.0, 1_200_000_000
+"""How long a server that wants ever more takes for it, how long the machine bears it, and what is left."""
 KILLED, NO_STATUS = 143, -1
 """How a job ended: by a signal, or without anybody seeing it, as in a power cut."""
 
@@ -281,9 +283,24 @@ class Machine:
     # --- readings
 
     def available(self) -> int:
-        """MemAvailable, bytes."""
+        """MemAvailable, bytes; where the server wants ever more, hardly any is left after a minute."""
         loaded = share_loaded(self.spells, self.clock.monotonic())
-        return int(TOTAL_BYTES - IDLE_BYTES - loaded * (SERVING_BYTES - IDLE_BYTES))
+        usual = TOTAL_BYTES - IDLE_BYTES - loaded * (SERVING_BYTES - IDLE_BYTES)
+        since = self.faults.get("memory")
+        wanted = 0.0 if since is None else (self.clock.monotonic() - since) / EATEN_S * (usual - LEFT_BYTES)
+        return int(max(LEFT_BYTES, usual - wanted))
+
+    @property
+    def frozen(self) -> bool:
+        """Its connections stand, and nothing comes: on request, or for want of memory."""
+        since = self.faults.get("memory", math.inf)
+        return "freeze" in self.faults or self.clock.monotonic() - since > EATEN_S + LASTS_S
+
+    @property
+    def hangs(self) -> bool:
+        """A server runs here that gives no token."""
+        now = self.clock.monotonic()
+        return any(s.kind in HUNG and s.runs(now) for s in self.spells)
 
     def links(self) -> tuple[bool, bool]:
         """The two halves of the cable's port: the first one fails, or flaps every other five seconds."""

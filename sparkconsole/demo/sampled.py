@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 from sparkconsole.demo import life, stories
+from sparkconsole.demo.hanging import live
 from sparkconsole.demo.machine import SERVING_BYTES, TOTAL_BYTES, Machine
 from sparkconsole.demo.memory import SWAP, cached
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
+SHORT_BYTES = 3_000_000_000
+"""Below that everything waits for memory."""
 _HELD_BY_HEAT, _HOT_C = 0x20, 88.0
 """NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
 _BUS = (32.0, 4, 32.0, 4)
@@ -21,6 +24,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     """One line in the format of parse.telemetry; the kernel tells what came after the moment `since`."""
     if "garbage" in machine.faults:
         return "\x1b[31m[/x] segfault \x00 0xDEADBEEF"
+    live(machine)
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
@@ -65,6 +69,7 @@ def said_since(machine: Machine, since: float) -> list[str]:
 def pressures(machine: Machine) -> dict[str, float]:
     """What waits for memory waits for the disk too; all cores are never busy."""
     waited = life.pressure(machine.number, machine.spells, machine.clock.monotonic())
+    waited = 60.0 if machine.available() < SHORT_BYTES else waited
     return {
         "cpu some": 0.0,
         "memory some": waited,
@@ -138,12 +143,14 @@ def nets(machine: Machine) -> dict[str, list[object]]:
 def metrics(machine: Machine) -> str:
     """vLLM's Prometheus text; a server always has a few requests, and a benchmark many."""
     spells, now = machine.spells, machine.clock.monotonic()
-    serving = [s for s in spells if s.kind == "serve" and s.runs(now)]
+    served = [s for s in spells if s.kind == "serve"]
+    serving = served[-1:] if machine.hangs else [s for s in served if s.runs(now)]
     asked = [s for s in spells if s.kind == "bench"]
     since = serving[-1].began if serving else now
     quiet = sum(life.done(s, now) for s in serving)
     loud = sum(life.done(s, now, since) for s in asked)
     running = round(2 * sum(life.wave(s, now) for s in serving)) + 8 * sum(s.runs(now) for s in asked)
+    running = max(1, running) if machine.hangs else running
     rows = {
         "num_requests_running": running,
         "num_requests_waiting": 2 * sum(s.runs(now) for s in asked),

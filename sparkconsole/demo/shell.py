@@ -13,7 +13,7 @@ from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import kernel_log, ray_log
 from sparkconsole.demo.sampled import sample_line
 from sparkconsole.demo.tools import answer, spoken
-from sparkconsole.errors import Unreachable
+from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
@@ -42,6 +42,10 @@ class PretendShell:
             await self.machine.clock.sleep(min(SLOW_S, timeout))
         await asyncio.sleep(0)
         self.require_life()
+        if self.machine.frozen:
+            await self.machine.clock.sleep(timeout)
+            self.require_life()
+            raise TimedOut(f"no answer within {timeout:.0f} s", hint="is it frozen?", node=self.node)
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 
@@ -70,6 +74,12 @@ class PretendShell:
     def closed(self) -> bool:
         """The connection is gone."""
         return not self.machine.on or self._boots != self.machine.boots
+
+    async def thaw(self) -> None:
+        """Waits as long as nothing comes from it; Unreachable when the connection breaks meanwhile."""
+        while self.machine.frozen:
+            self.require_life()
+            await self.machine.clock.sleep(_POLL_S)
 
     def require_life(self) -> None:
         """Unreachable as soon as nobody answers keepalives any more."""
@@ -119,6 +129,7 @@ class FollowedJob(_Pretend):
     async def read(self, size: int = 65536) -> bytes:
         """What is new, waiting for it while the job goes on."""
         while (job := self._machine.look(self._name)) is not None:
+            await self._shell.thaw()
             self._shell.require_life()
             chunk = self._machine.log(job)[self._offset : self._offset + size]
             if chunk or job.status is not None:
@@ -146,6 +157,7 @@ class Sampled(_Pretend):
         """The next line; nothing once its input ended."""
         if self._told:
             await self._next()
+        await self._shell.thaw()
         if self._ended.is_set():
             return b""
         self._told = True

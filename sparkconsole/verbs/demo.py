@@ -24,7 +24,7 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
         Which machine.
     kind
         What breaks: lost, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, garbage, slow, key,
-        image-differs.
+        image-differs, hang, freeze, memory.
     """
     machines = _pretend(session).machines
     if node not in machines:
