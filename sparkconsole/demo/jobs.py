@@ -90,7 +90,8 @@ def _at(machine: Machine, address: str) -> Machine:
 def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
     receiver = next(m for m in machine.cluster.values() if target in m.addresses)
-    tag, lasts, now = argv[4], stories.COPY_S, machine.clock.monotonic()
+    tag, total, now = argv[4], sum(stories.LAYER_BYTES[_shared(argv) :]), machine.clock.monotonic()
+    lasts = stories.copying_s(total)
     why = stories.why_not_received(receiver.name, on=receiver.on, full="disk-full" in receiver.faults)
     if why:
         return PretendJob(argv, stories.broken_copy_story(why), now)
@@ -98,13 +99,18 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     arrives = lambda: receiver.take(tag, machine.images[tag])  # noqa: E731
     return PretendJob(
         argv,
-        copy_story(),
+        copy_story(total),
         now,
         ended=arrives,
         spells=busy,
         needs=(receiver.name,),
         dies_with=stories.CUT_COPY,
     )
+
+
+def _shared(argv: tuple[str, ...]) -> int:
+    """The layers that stay behind: what sends missing ones names the image and their number after its tag."""
+    return 0 if argv[5] == "ssh" else int(argv[6])
 
 
 def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:

@@ -14,7 +14,9 @@ from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.parse.vllm_bench import parse_report
 
 BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 40.0, 20.0, 6.0, 30.0, 12.0
-IMAGE_BYTES = 19_200_000_000
+LAYER_BYTES = (300_000_000, 2_100_000_000, 8_400_000_000, 6_900_000_000, 1_500_000_000)
+"""Of the image that the recipe builds: the base first, vLLM last."""
+IMAGE_BYTES = sum(LAYER_BYTES)
 COPY_STEP_S = 1.0
 BEAT_S = 10.0
 
@@ -52,13 +54,19 @@ def build_story() -> Story:
     return Story(_spread(_recorded("build.log"), BUILD_S), BUILD_S)
 
 
-def copy_story() -> Story:
+def copying_s(total: int) -> float:
+    """How long so many bytes of an image take."""
+    return max(COPY_S * total / IMAGE_BYTES, COPY_STEP_S)
+
+
+def copy_story(total: int) -> Story:
     """A copy's log: dd's progress, then what the receiving engine said."""
-    steps = int(COPY_S / COPY_STEP_S)
-    lines = [(i * COPY_STEP_S, _dd(IMAGE_BYTES * i // steps, i * COPY_STEP_S)) for i in range(1, steps + 1)]
-    end = COPY_S + LOAD_S
+    lasts = copying_s(total)
+    steps = int(lasts / COPY_STEP_S)
+    lines = [(i * COPY_STEP_S, _dd(total * i // steps, i * COPY_STEP_S)) for i in range(1, steps + 1)]
+    end = lasts + LOAD_S
     said = (
-        (COPY_S, f"{IMAGE_BYTES // 1048576}+1 records out"),
+        (lasts, f"{total // 1048576}+1 records out"),
         (end, "load: Loaded image: vllm-node:latest"),
         (end, "copy ended: save=0 stream=0 load=0"),
     )

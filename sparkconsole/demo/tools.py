@@ -13,7 +13,7 @@ from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
 from sparkconsole.demo.memory import standing
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import FREE_BYTES, FULL_BYTES, gpu
-from sparkconsole.demo.stories import IMAGE_BYTES
+from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 from sparkconsole.demo.thorough import as_root, contents, proved, thorough_sections
 
 Said = tuple[int | None, str, str]
@@ -317,6 +317,7 @@ _DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "inspect": _inspect,
     "exec": _exec,
     "create": _says("0123456789ab\n"),
+    "history": _says("".join(f"{size}\n" for size in reversed(LAYER_BYTES))),
     "rm": lambda machine, argv: _removed(machine, argv[-1:]),
     "tag": lambda machine, argv: _tag(machine, argv[-2], argv[-1]),
 }

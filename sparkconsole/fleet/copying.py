@@ -204,7 +204,7 @@ async def _way(
     if source.whole:
         return FULL_STREAM, ""
     chosen = choose_way(image, present, source.driver, seen.driver)
-    if not chosen.partial:
+    if not chosen.direct:
         return FULL_STREAM, chosen.why
     history = await layer_sizes(await fleet.shell(source.name), image.id)
     return MissingLayers(image, chosen, missing_bytes(chosen, history)), ""
@@ -266,11 +266,10 @@ def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | N
 
 
 def renewed(planned: Delivery, now: Delivery) -> Delivery:
-    """What is to be done after the build: the planned job, unless it needs none or can take none."""
-    if planned.job is None or not now.to_send:
+    """What is to be done after the build: by the way that was found now, under the job's planned name."""
+    if planned.job is None or now.job is None:
         return now
-    details = {**planned.job.details, "bytes": now.bytes_total}
-    return replace(now, receiver=planned.receiver, job=planned.job.model_copy(update={"details": details}))
+    return replace(now, job=now.job.model_copy(update={"id": planned.job.id}))
 
 
 def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -332,6 +331,8 @@ def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
     notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
     notes += [f"warning: {d.warning}" for d in deliveries if d.warning and d.to_send]
     notes += [f"{d.receiver.name} gets the whole image: {d.why}" for d in deliveries if d.why and d.to_send]
+    if any(d.to_send and d.bytes_total is None for d in deliveries):
+        notes.append("what a host lacks is known after the build; where it can be, only that is sent")
     if any(d.to_send for d in deliveries):
         notes.append(
             f"after each copy: platform, layers and configuration of {tag} are compared, "

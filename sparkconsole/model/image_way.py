@@ -16,14 +16,11 @@ class ImageWay:
     """How the image travels to one receiver, and why so."""
 
     shared: int = 0
-    """The first so many layers stay where they are; 0: the whole image is sent."""
+    """The first so many layers stay where they are."""
     layers: int = 0
     why: str = ""
-
-    @property
-    def partial(self) -> bool:
-        """Only missing layers are sent."""
-        return self.shared > 0
+    direct: bool = False
+    """Layers are read from the sender's store, only those that are missing; else `docker save` sends all."""
 
     @property
     def missing(self) -> int:
@@ -58,9 +55,7 @@ def choose_way(
         if driver != GRAPH_DRIVER:
             return ImageWay(layers=count, why=f"the {end}'s image store is {driver or 'not known'}")
     shared = shared_layers(image, present)
-    if not shared:
-        return ImageWay(layers=count, why="the receiver has none of its layers")
-    return ImageWay(shared, count, f"the receiver has {shared} of {count} layers")
+    return ImageWay(shared, count, f"the receiver has {shared or 'none'} of {count} layers", direct=True)
 
 
 def missing_bytes(way: ImageWay, history: Sequence[int]) -> int:

@@ -37,11 +37,12 @@ root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)
 echo
 ended(){ cat "$1.rc" 2>/dev/null || echo none; }
 load=$(ended load)
-if [ "$(ended save) $(ended stream) $load" = "0 0 0" ] || [ "$load" = 255 ] ||
-   grep -q 'no space left' load.err; then
+unpacked(){ ! grep -q 'Error unpacking' load.out load.err; }
+whole(){ [ "$(ended save) $(ended stream) $load" = "0 0 0" ] && unpacked; }
+if whole || [ "$load" = 255 ] || grep -q 'no space left' load.err; then
   sed 's/^/save: /' save.err; sed 's/^/load: /' load.out load.err
   echo "copy ended: save=$(ended save) stream=$(ended stream) load=$load"
-  [ "$(ended save) $(ended stream) $load" = "0 0 0" ]; exit
+  whole; exit
 fi
 echo "fell back: $(cat save.err load.err | tail -n 1)"
 away; trap - EXIT TERM INT HUP
@@ -61,9 +62,7 @@ class MissingLayers:
     @property
     def sentence(self) -> str:
         """What it does, for the plan."""
-        return (
-            f"{self.way.missing} of {self.way.layers} layers: {self.way.why}; if that fails, the whole image"
-        )
+        return f"{self.way.missing} of {self.way.layers} layers: {self.way.why}; if that fails, `docker save`"
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """The missing layers."""

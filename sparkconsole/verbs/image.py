@@ -189,10 +189,12 @@ async def _copy_built(
     fleet, began = session.fleet, session.fleet.clock.monotonic()
     tag, node = str(built.data["tag"]), str(built.data["node"])
     image = await copying.find_image(fleet, node, tag)
-    await copying.require_room_to_save(fleet, node, image)
-    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node, whole=True)
-    fresh = {d.node.name: d for d in now}
+    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
+    if any(d.sends_whole for d in now):
+        await copying.require_room_to_save(fleet, node, image)
+    fresh = {d.node.name: copying.with_job(d, tag, node, image) for d in now}
     todo = tuple(copying.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
+    _write_down(session, tuple(d.job for d in todo if d.job))
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
     copied = delivering.answer_of(results, took)
@@ -218,12 +220,14 @@ async def copy(
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     parallel: Annotated[bool, Parameter(negative="--serial")] = False,
     through_console: Annotated[bool, Flag] = False,
-    missing_only: Annotated[bool, Flag] = False,
+    whole: Annotated[bool, Flag] = False,
 ) -> Answer | Deed:
     """Copy the image from one node to others over the fast link.
 
-    Streamed without a temporary file; hosts that have the same content are skipped; each copy is verified on
-    the receiver; one failing host stops no other. The SSH user is the global --user (-u).
+    Only the layers that a host lacks are sent where both image stores are known to take that (overlay2), else
+    the whole image; the plan says which and why. Streamed without a temporary file; hosts that have the same
+    content are skipped; each copy is verified on the receiver; one failing host stops no other. The SSH user
+    is the global --user (-u).
 
     Parameters
     ----------
@@ -237,8 +241,8 @@ async def copy(
         All hosts at the same time, instead of one after the other.
     through_console
         Send it through this machine, when the sender may not log in at the receiver; slower.
-    missing_only
-        Send only the layers that a host lacks, between overlay2 stores; new, so not yet the default.
+    whole
+        Send the whole image by `docker save`, whatever a host has of it.
     """
     hosts = host_list(to) if to is not None else ("all",)
     if not hosts:
@@ -248,8 +252,6 @@ async def copy(
     except ValueError as error:
         raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
     sender = _node(session, from_)
-    if missing_only and through_console:
-        raise WrongUsage("--missing-only cannot go through this machine", hint="leave one of them out")
     return await _copy_deed(
         session,
         name,
@@ -257,7 +259,7 @@ async def copy(
         hosts,
         parallel=parallel,
         through_console=through_console,
-        whole=not missing_only,
+        whole=whole or through_console,
     )
 
 
@@ -269,7 +271,7 @@ async def _copy_deed(
     *,
     parallel: bool,
     through_console: bool = False,
-    whole: bool = True,
+    whole: bool = False,
 ) -> Answer | Deed:
     fleet = session.fleet
     nodes = await copying.resolve(session.cluster, fleet, hosts, sender)

@@ -42,15 +42,15 @@ def test_only_a_whole_prefix_of_the_same_platform_is_shared(
 )
 def test_no_partial_load_where_it_is_not_known_to_work(ends: tuple[str, str], why: str) -> None:
     way = choose_way(OURS, (_image("a"),), *ends)
-    assert (way.partial, way.why) == (False, why)
+    assert (way.direct, way.why) == (False, why)
 
 
 def test_between_graph_drivers_the_rest_is_sent() -> None:
     way = choose_way(OURS, (_image("a", "b"),), "overlay2", "overlay2")
-    assert (way.partial, way.missing, way.why) == (True, 1, "the receiver has 2 of 3 layers")
+    assert (way.direct, way.missing, way.why) == (True, 1, "the receiver has 2 of 3 layers")
     assert missing_bytes(way, (0, 30, 0, 20, 10)) == 30
 
 
 def test_a_receiver_with_nothing_of_it_gets_everything() -> None:
     way = choose_way(OURS, (), "overlay2", "overlay2")
-    assert (way.partial, way.why) == (False, "the receiver has none of its layers")
+    assert (way.direct, way.missing, way.why) == (True, 3, "the receiver has none of 3 layers")

@@ -56,9 +56,7 @@ def _add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
 
 
 def _copy(operator: Operator) -> dict[str, Any]:
-    done = operator.run(
-        "--yes", "--json", "image", "copy", TAG, "--to", "spark2", "--missing-only", timeout=300
-    )
+    done = operator.run("--yes", "--json", "image", "copy", TAG, "--to", "spark2", timeout=300)
     assert done.stdout.strip(), done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {**answer, "exit": done.returncode}
@@ -82,7 +80,7 @@ def _clean(bed: Testbed) -> None:
 
 
 def test_only_the_new_layer_travels(bed: Testbed, operator: Operator, rebuilt: int) -> None:
-    plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2", "--missing-only")
+    plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2")
     assert "1 of 2 layers" in plan.stdout + plan.stderr
     answer = _copy(operator)
     assert answer["exit"] == 0, answer
@@ -124,7 +122,7 @@ def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
 ) -> None:
     del rebuilt
     bed.rate(2, 40)
-    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2", "--missing-only")
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
     until(lambda: bed.processes(1, "read_layers|docker run --rm") != [], "the copy runs", 60)
     bed.cut(2, "fab", "fab2")
     try:

@@ -295,7 +295,8 @@ async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage
     sender = _sender(stage)
     deed = await copy(stage.session, to=["spark2"])
     assert isinstance(deed, Deed)
-    keys, run = deed.plan.steps
+    keys, reader, run = deed.plan.steps
+    assert reader.sentence == "send read_layers.py"
     assert keys.stdin == "spark2 ssh-ed25519 AAAA\n"
     assert run.argv[-3].endswith("@192.168.177.12")
     assert sender.jobs() == []
@@ -306,6 +307,29 @@ async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage
     assert sender.jobs() == []
     assert stage.world.logins() == ["192.168.177.12"]
     assert "completed in 00:00:0" in stage.remarks()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_layers_are_read_directly_unless_the_whole_image_is_asked_for(
+    stage: Stage, whole: bool
+) -> None:
+    sender = _sender(stage)
+    if whole:
+        sender.break_("reader")
+    deed = await copy(stage.session, to=["spark2"], whole=whole)
+    assert isinstance(deed, Deed)
+    assert ("read_layers.py" in " ".join(deed.plan.steps[-1].argv)) is not whole
+    answer = await stage.do(deed)
+    assert _states(answer) == {"spark2": "copied"}
+    assert answer.data["hosts"][0]["detail"] == ""
+
+
+async def test_layers_that_cannot_be_read_are_followed_by_the_whole_image(stage: Stage) -> None:
+    _sender(stage).break_("reader")
+    answer = await stage.do(await copy(stage.session, to=["spark2"]))
+    assert _states(answer) == {"spark2": "copied"}
+    assert answer.data["hosts"][0]["detail"].startswith("the whole image was sent: ")
+    assert "python3" in answer.data["hosts"][0]["detail"]
 
 
 async def test_a_host_that_has_the_same_content_is_skipped(stage: Stage) -> None:
