@@ -44,7 +44,7 @@ if whole || [ "$load" = 255 ] || grep -q 'no space left' load.err; then
   echo "copy ended: save=$(ended save) stream=$(ended stream) load=$load"
   whole; exit
 fi
-first=load.err; [ "$(ended save)" != 0 ] && [ -s save.err ] && first=save.err
+first=load.err; grep -q 'unexpected EOF' load.err && [ -s save.err ] && first=save.err
 echo "fell back: $(tail -n 1 $first)"
 away; trap - EXIT TERM INT HUP
 rm -f save.* stream.* load.*
