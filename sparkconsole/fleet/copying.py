@@ -181,6 +181,7 @@ async def _survey_one(
         receiver, seen, warning = await _receiver(fleet, node, source.links)
         if image is None:
             return Delivery(node, receiver, warning=warning)
+        _require_platform(image, seen)
         transfer, why = await _way(fleet, image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
@@ -189,6 +190,15 @@ async def _survey_one(
     except SparkError as error:
         error.node = error.node or node.name
         return Delivery(node, receiver, problem=error)
+
+
+def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
+    """An engine loads an image of another architecture, and no container of it ever starts."""
+    if seen.architecture and image.platform and seen.architecture not in image.platform.split("/"):
+        raise Refused(
+            f"its machine is {seen.architecture}, the image is for {image.platform}",
+            hint="build the image on a machine of that kind",
+        )
 
 
 async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:

@@ -44,6 +44,8 @@ class CopySite:
     """Where its engine keeps images."""
     driver: str = ""
     """Its image store: `overlay2`, or `overlayfs` for the containerd store."""
+    architecture: str = ""
+    """Of its engine, as image platforms name it: `arm64`, `amd64`; empty: it could not say."""
     free_bytes: int | None = None
     """Free in `folder`; None: it could not say."""
     host_keys: tuple[str, ...] = ()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sparkconsole.model.copying import CopySite
 
+_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""`docker info` says the kernel's word, images have Go's."""
+
 
 def copy_site(text: str) -> CopySite:
     """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
@@ -22,6 +25,7 @@ def copy_site(text: str) -> CopySite:
         port=int(one("port")) if one("port").isdigit() else 22,
         folder=one("folder"),
         driver=one("driver"),
+        architecture=_ARCHITECTURES.get(one("architecture"), ""),
         free_bytes=int(one("free")) if one("free").isdigit() else None,
         host_keys=tuple(k for k in told.get("key", []) if len(k.split()) == 2),
     )

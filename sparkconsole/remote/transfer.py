@@ -90,6 +90,7 @@ set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
 root=$(timeout 10 docker info --format '{{.DockerRootDir}}' 2>/dev/null)
 echo "folder $root"
 echo "driver $(timeout 10 docker info --format '{{.Driver}}' 2>/dev/null)"
+echo "architecture $(timeout 10 docker info --format '{{.Architecture}}' 2>/dev/null)"
 [ -n "$root" ] && echo "free $(df -B1 --output=avail "$root" 2>/dev/null | tail -n 1 | tr -d ' ')"
 for f in /etc/ssh/ssh_host_*_key.pub; do [ -r "$f" ] && echo "key $(cut -d' ' -f1,2 "$f")"; done
 exit 0

@@ -133,3 +133,123 @@ def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
     assert _copy(operator)["exit"] == 0
     _clean(bed)
+
+
+@pytest.fixture
+def slow(bed: Testbed) -> Iterator[None]:
+    """24 MiB take ten seconds, so that something can happen meanwhile; whatever did is undone."""
+    bed.rate(2, 20)
+    yield
+    bed.boot(2)
+    bed.rate(2, None)
+
+
+def _begun(bed: Testbed, operator: Operator) -> subprocess.Popen[bytes]:
+    """A copy whose bytes are on their way."""
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
+    until(lambda: bed.processes(1, "^dd bs=1M") != [], "the copy runs", 60)
+    until(lambda: bed.processes(2, "docker load") != [], "the receiver loads", 60)
+    return copying
+
+
+def _why(operator: Operator) -> str:
+    """What the newest copy's run says went wrong."""
+    run = operator.runs("image copy")[0]
+    shown = operator.ask("runs", "show", run["id"])
+    assert shown["state"] == "failed", shown
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _absent(bed: Testbed) -> None:
+    assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+
+
+def test_a_receiver_that_loses_power_is_told_and_the_next_copy_succeeds(
+    bed: Testbed, operator: Operator, rebuilt: int, slow: None
+) -> None:
+    del rebuilt, slow
+    copying = _begun(bed, operator)
+    bed.kill(2)
+    assert copying.wait(120) in (1, 3)
+    assert "spark2" in _why(operator)
+    bed.boot(2)
+    bed.rate(2, None)
+    _absent(bed)
+    assert _copy(operator)["exit"] == 0
+    _clean(bed)
+
+
+def test_a_cancelled_copy_leaves_nothing_on_either_side(
+    bed: Testbed, operator: Operator, rebuilt: int, slow: None
+) -> None:
+    del rebuilt, slow
+    copying = _begun(bed, operator)
+    run = operator.runs("image copy")[0]
+    done = operator.run("--yes", "runs", "cancel", run["id"], timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert copying.wait(120) != 0
+    assert operator.runs("image copy")[0]["state"] == "cancelled"
+    until(lambda: bed.processes(2, "docker load") == [], "the receiver loads no more", 60)
+    _absent(bed)
+    _clean(bed)
+
+
+def test_a_tag_that_moves_meanwhile_is_not_called_copied(
+    bed: Testbed, operator: Operator, base: str, rebuilt: int, slow: None
+) -> None:
+    del rebuilt, slow
+    copying = _begun(bed, operator)
+    bed.exec(1, "docker", "tag", base, TAG)
+    assert copying.wait(120) == 1
+    assert "has other content than on spark1" in _why(operator)
+    _clean(bed)
+
+
+def test_an_image_that_is_removed_meanwhile_is_told(
+    bed: Testbed, operator: Operator, rebuilt: int, slow: None
+) -> None:
+    del rebuilt, slow
+    copying = _begun(bed, operator)
+    bed.exec(1, "docker", "rmi", "--force", TAG)
+    assert copying.wait(120) == 1
+    assert "there is no image layers-test:1 to copy" in _why(operator)
+    _clean(bed)
+
+
+def test_two_copies_at_once_to_one_node_both_end_well(bed: Testbed, operator: Operator, rebuilt: int) -> None:
+    del rebuilt
+    bed.rate(2, 100)
+    both = [operator.start("--yes", "image", "copy", TAG, "--to", "spark2") for _ in range(2)]
+    try:
+        assert [one.wait(180) for one in both] == [0, 0]
+    finally:
+        bed.rate(2, None)
+    assert _layers(bed, 1) == _layers(bed, 2)
+    _clean(bed)
+
+
+def test_an_image_of_another_architecture_is_refused(bed: Testbed, operator: Operator, base: str) -> None:
+    del base
+    empty = subprocess.run(("tar", "-cf", "-", "-T", "/dev/null"), capture_output=True, check=True).stdout
+    bed.exec(1, "docker", "import", "--platform", "linux/arm64", "-", "other-arch:1", stdin=empty)
+    done = operator.run("--yes", "image", "copy", "other-arch:1", "--to", "spark2")
+    bed.exec(1, "docker", "rmi", "other-arch:1")
+    assert done.returncode == 4, done.stderr
+    assert "the image is for linux/arm64" in done.stderr
+    assert "other-arch" not in bed.exec(2, "docker", "images")
+    _clean(bed)
+
+
+def test_a_receiver_without_room_is_refused_or_told(bed: Testbed, operator: Operator, rebuilt: int) -> None:
+    done = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2")
+    assert done.returncode == 0
+    bed.exec(2, "mount", "-t", "tmpfs", "-o", f"size={rebuilt // 2}", "full", "/var/lib/docker/tmp")
+    try:
+        answer = _copy(operator)
+    finally:
+        bed.exec(2, "umount", "/var/lib/docker/tmp")
+    assert answer["exit"] == 1, answer
+    assert "no space left" in _host(answer)["detail"]
+    _absent(bed)
+    assert _copy(operator)["exit"] == 0
+    _clean(bed)
