@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint fast pilot real bench testbed clean
+.PHONY: demo test lint fast pilot real bench bench-copy testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -23,6 +23,9 @@ bench: $(READY)  ## what the console costs, each figure beside what one would ot
 	$(BIN)/python -m tests.bench.log_view
 	$(BIN)/python -m tests.bench.sampler_cost
 	$(BIN)/python -m tests.bench.doctor_eight
+
+bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker save | ssh docker load` (root, Docker, half an hour)
+	$(BIN)/python -m tests.bench.copy
 
 test: lint fast pilot $(if $(REAL),real)  ## the fast tier, the console and its pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
 

@@ -70,6 +70,14 @@ def memory(places: Places, index: int) -> int | None:
     return None
 
 
+def cpu_seconds(places: Places, index: int) -> float:
+    """Processor time that the node has used since it was made, all its processes together."""
+    if unified():
+        return int((_trees(places)[0] / places.node(index) / "cpu.stat").read_text().split()[1]) / 1e6
+    group = CGROUPS / "cpuacct" / f"{places.prefix}-tb" / places.node(index)
+    return int((group / "cpuacct.usage").read_text()) / 1e9
+
+
 def known(places: Places) -> set[int]:
     """The nodes that have groups."""
     names = {path.name for tree in _trees(places) if tree.is_dir() for path in tree.iterdir()}

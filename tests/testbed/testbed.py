@@ -151,6 +151,10 @@ class Testbed(Inside):
         """What all processes of the node may use together; None lifts it. Past it the kernel kills."""
         groups.limit_memory(self.places, index, mebibytes)
 
+    def cpu_seconds(self, index: int) -> float:
+        """Processor time that a node has used."""
+        return groups.cpu_seconds(self.places, index)
+
     def rekey(self, index: int, *, original: bool = False) -> None:
         """Another host key, as after a new installation, or the first one again; takes effect at once."""
         change = keys.restore_host_key if original else keys.replace_host_key
