@@ -11,6 +11,7 @@ from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.gate_history import GateHistory
 from sparkconsole.model.checks import Look
 from sparkconsole.model.checks import networks as choose_networks
+from sparkconsole.model.evidence import Evidence
 from sparkconsole.model.fabric import Fabric, NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.gate import Path, Paths, Rail, Way, between, rails, ways
@@ -146,7 +147,7 @@ async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ..
     """Asks every node for its fabric and chooses from it, as a launch does."""
     from sparkconsole.remote.facts import node_facts
 
-    answers = await fleet.ask(node_facts)
+    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Evidence.FABRIC, Evidence.GPU)))
     facts = told(answers)
     looks = {n: Look(f) for n, f in facts.items()}
     chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)
