@@ -149,13 +149,20 @@ async def survey(
     `image` None: it is yet to be built, so that sizes and sameness are looked at later. `whole`: all of it
     is sent, whatever a receiver has.
     """
-    if not nodes:
-        return ()
-    links = await _fabric_of(fleet, sender)
+    held = await asyncio.gather(*(_held(fleet, node) for node in nodes))
+    found = [_first_look(tag, image, node, has) for node, has in zip(nodes, held, strict=True)]
+    if all(found):
+        # Nothing to send is answered without asking either side for more.
+        return tuple(done for done in found if done)
     driver = "" if whole else (await site(await fleet.shell(sender))).driver
-    source = _Source(sender, links, driver, whole)
-    looks = (_survey_one(fleet, tag, image, node, source) for node in nodes)
-    return tuple(await asyncio.gather(*looks))
+    source = _Source(sender, await _fabric_of(fleet, sender), driver, whole)
+    looks = {
+        node.name: _survey_one(fleet, tag, image, node, source, has)
+        for node, has, done in zip(nodes, held, found, strict=True)
+        if done is None and not isinstance(has, SparkError)
+    }
+    looked = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
+    return tuple(done or looked[node.name] for node, done in zip(nodes, found, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +175,38 @@ class _Source:
     whole: bool
 
 
-async def _survey_one(
-    fleet: Fleet, tag: str, image: ImageIdentity | None, node: Node, source: _Source
-) -> Delivery:
+async def _held(fleet: Fleet, node: Node) -> tuple[ImageIdentity, ...] | SparkError:
+    """The images that a receiver has."""
     from sparkconsole.remote.docker import images
 
+    try:
+        return await images(await fleet.shell(node.name))
+    except SparkError as error:
+        return error
+
+
+def _first_look(
+    tag: str, image: ImageIdentity | None, node: Node, has: tuple[ImageIdentity, ...] | SparkError
+) -> Delivery | None:
+    """What is settled already: it has the image, or cannot be asked; None: there is more to ask."""
+    receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
+    if isinstance(has, SparkError):
+        has.node = has.node or node.name
+        return Delivery(node, receiver, problem=has)
+    same = image and any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in has)
+    return Delivery(node, receiver, same=True) if same else None
+
+
+async def _survey_one(
+    fleet: Fleet,
+    tag: str,
+    image: ImageIdentity | None,
+    node: Node,
+    source: _Source,
+    present: Sequence[ImageIdentity],
+) -> Delivery:
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
-        present = await images(await fleet.shell(node.name))
-        if image and any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in present):
-            return Delivery(node, receiver, same=True)
         receiver, seen, warning = await _receiver(fleet, node, source.links)
         if image is None:
             return Delivery(node, receiver, warning=warning)
