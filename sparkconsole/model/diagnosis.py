@@ -78,9 +78,20 @@ def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
     What only follows is no error beside a cause: NCCL's heartbeat and `Connection reset by peer` are said by
     the ranks that are well.
     """
-    every = tuple(found)
+    every = _over_new_year(tuple(found))
     root = min((d for d in every if d.severity is Weight.ERROR), key=_order, default=None)
     return tuple(sorted((_beside(root, d) for d in every), key=_order))
+
+
+_YEAR_S = 12 * 31 * 86_400
+"""Of the clock that lines without a year are read by: every month has 31 days."""
+
+
+def _over_new_year(found: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
+    """Times without a year: where they lie half a year apart, January came after December."""
+    last = max((d.at for d in found if d.at is not None), default=0.0)
+    early = last - _YEAR_S / 2
+    return tuple(replace(d, at=d.at + _YEAR_S) if d.at is not None and d.at < early else d for d in found)
 
 
 def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:

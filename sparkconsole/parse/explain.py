@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight, ranked
 from sparkconsole.parse.known import KNOWN, Known
-from sparkconsole.parse.log_frame import Framed, framed
+from sparkconsole.parse.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.nccl_verdict import NcclVerdict
 
 SHOWN = 600
@@ -53,7 +53,7 @@ def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
     verdict, last_at = NcclVerdict(), None
     for number, raw in enumerate(lines, 1):
         for part in raw.rstrip("\r\n").split("\r"):
-            if not _SUSPECT.search(part):
+            if not _SUSPECT.search(part, 0, LONGEST):
                 continue
             line = framed(part)
             last_at = line.at if line.at is not None else last_at
@@ -66,7 +66,7 @@ def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
 
 def explain_line(text: str) -> Diagnosis | None:
     """What one line says by itself; None for most, and then cheaply. It may follow from what others say."""
-    return diagnose(framed(text)) if _SUSPECT.search(text) else None
+    return diagnose(framed(text)) if _SUSPECT.search(text, 0, LONGEST) else None
 
 
 def _keep(found: dict[tuple[str, str, int | None], Diagnosis], one: Diagnosis) -> None:

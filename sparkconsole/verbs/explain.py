@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,14 @@ from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
 
 LONGEST = 65_536
+MOST_PIECES = 64
+"""Of a line without an end so many pieces are looked at: four million characters have said it all."""
+_WIDE = (
+    (rb"\xff\xfe|\xfe\xff", "utf-16"),
+    (rb"[^\x00]\x00[^\x00]\x00", "utf-16-le"),
+    (rb"\x00[^\x00]\x00[^\x00]", "utf-16-be"),
+)
+"""How text of two bytes a character begins, with a mark or without."""
 """Characters of a line that are read at once; the rest of a longer one is another line."""
 
 
@@ -67,11 +76,15 @@ def _opened(path: str) -> IO[bytes]:
 def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
     """Text whatever its encoding; a file that is none is refused."""
     head = stream.read(4)
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = next((name for shape, name in _WIDE if re.match(shape, head, re.DOTALL)), "utf-8-sig")
     rest = io.BufferedReader(_Joined(head, stream))
     try:
         text = io.TextIOWrapper(rest, encoding=encoding, errors="replace", newline="\n")
+        pieces = 0
         while line := text.readline(LONGEST):
+            pieces = 0 if line.endswith("\n") else pieces + 1
+            if pieces > MOST_PIECES and "\r" not in line:
+                continue
             if line.count("\0") > 8:
                 raise WrongUsage(f"{path} is no text", hint="give a log: sparkconsole logs prints one")
             yield line

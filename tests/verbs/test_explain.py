@@ -54,6 +54,31 @@ def test_standard_input_packed_and_other_encodings_are_read(tmp_path: Path) -> N
         assert [d["id"] for d in findings(*words, stdin=stdin)] == ["gpu-out-of-memory"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_two_bytes_a_character_need_no_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "wide.log").write_bytes(BROKEN.encode(encoding))
+    (tmp_path / "plain.log").write_text(BROKEN)
+    assert findings(str(tmp_path / "wide.log")) == findings(str(tmp_path / "plain.log")) != []
+
+
+def test_a_line_without_an_end_is_looked_at_as_far_as_it_says_something(tmp_path: Path) -> None:
+    endless = tmp_path / "endless.log"
+    endless.write_text("x" * 40_000_000 + "\n" + BROKEN)
+    assert [d["id"] for d in findings(str(endless))] == ["gpu-out-of-memory"]
+
+
+def test_january_comes_after_december(tmp_path: Path) -> None:
+    died = (
+        "(EngineCore pid=1) ERROR {} [x.py:1] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate"
+    )
+    lost = "(EngineCore pid=1) ERROR {} [x.py:1] ValueError: No available memory for the cache blocks."
+    text = f"{lost.format('12-31 23:59:58')}\n{died.format('01-01 00:00:03')}\n"
+    (tmp_path / "b.log").write_text(text)
+    (tmp_path / "a.log").write_text(f"{died.format('01-01 00:00:04')}\n")
+    first = findings(f"a={tmp_path / 'a.log'}", f"b={tmp_path / 'b.log'}")[0]
+    assert (first["node"], first["id"]) == ("b", "no-cache-blocks")
+
+
 def test_logs_of_several_nodes_name_the_one_that_failed_first(tmp_path: Path, log: Path) -> None:
     first = tmp_path / "other.log"
     first.write_text("ERROR 11-23 06:59:00 [x.py:1] No space left on device\n")
