@@ -219,8 +219,8 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "option-wrong",
-        r"^Value error, (?P<said>.*)|[Ii]nvalid (?:tool|reasoning)[ _](?:call )?parser|KeyError: .*(?:tool|"
-        r"reasoning)[_ ]parser",
+        r"^Value error, (?P<said>.*)|[Ii]nvalid (?:tool|reasoning)[ _](?:call )?parser|"
+        r"KeyError: .*(?:[Tt]ool|[Rr]easoning)[_ ]parser",
         "vLLM does not take an option's value: {said}",
         "it does not fit the model, the machine or another option",
         "change that option",

@@ -117,6 +117,14 @@ HUB: tuple[Known, ...] = (
         "ValueError: Model architectures ['NewForCausalLM'] are not supported for now.",
     ),
     cause(
+        "model-config-damaged",
+        r"config file at '(?P<file>[^']+)' is not a valid JSON file",
+        "a description of the model is damaged: {file}",
+        "it was cut short, edited by hand, or an error page was saved in its place",
+        "copy it from a node that has it whole: sparkconsole model verify, model copy; or download it again",
+        "OSError: It looks like the config file at '/m/config.json' is not a valid JSON file.",
+    ),
+    cause(
         "tokenizer-broken",
         r"(?:Can't|Cannot|Unable to|Couldn't) (?:load|instantiate)(?: the)?(?: backend)? tokenizer|data did "
         r"not match any variant of untagged enum "
