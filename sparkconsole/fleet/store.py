@@ -51,6 +51,8 @@ class NodeState:
     """When a lost node is tried again."""
     reading: Reading | None = None
     read_at_s: float | None = None
+    killed_at_s: float | None = None
+    """When the kernel last killed something of it for want of memory."""
     memory_alarm: str = ""
     """Why its memory is about to freeze it; empty: it is not."""
     look: Look | None = None

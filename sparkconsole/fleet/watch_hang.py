@@ -47,6 +47,8 @@ class Roll:
         """As Ray told them last."""
         self.joined: set[str] = set()
         """Nodes that were members: only they can have left."""
+        self.token_at_s: float | None = None
+        """When a token was last seen to come."""
 
     def serves(self, ranks: Iterable[LiveRank]) -> None:
         """It gives tokens: so it is made of the nodes whose container runs now."""
@@ -57,7 +59,7 @@ class Roll:
 
     def forget(self) -> None:
         """No server any more."""
-        self._serving, self._links, self._ranks = set(), {}, {}
+        self._serving, self._links, self._ranks, self.token_at_s = set(), {}, {}, None
 
     def signs(self) -> tuple[NodeSign, ...]:
         """What the nodes that serve show, as the store knows it; head first."""
@@ -108,6 +110,8 @@ class Roll:
             state.head,
             self._ranks.get(name),
             container=self._container(state),
+            killed=None not in (self.token_at_s, state.killed_at_s)
+            and (state.killed_at_s or 0.0) > (self.token_at_s or 0.0),
             left_ray=left,
             ray_said=self._last_words(name) if left else "",
             links_down=tuple(
@@ -171,7 +175,7 @@ class HangWatch:
         now, signs = self._now, self._roll.signs()
         doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
         if moved or not (load.running or doubtful or self._hang):
-            self._well(ranks)
+            self._well(ranks, token=moved)
             return None
         frozen_s = now - self._moved_at if load.running else None
         if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
@@ -179,7 +183,7 @@ class HangWatch:
         late_s = await late(shell, port, LATE_S)
         self._ask_at = self._now + AGAIN_S
         if late_s == 0.0:
-            self._well(ranks)
+            self._well(ranks, token=True)
             return None
         frozen_s = self._now - self._moved_at if load.running else None
         signs = await self._closely(shell, port, self._roll.signs())
@@ -187,8 +191,10 @@ class HangWatch:
         self._hang = judge(sign, signs) or self._hang
         return self._hang
 
-    def _well(self, ranks: Sequence[LiveRank]) -> None:
+    def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
         self._hang, self._moved_at = None, self._now
+        if token or self._roll.token_at_s is None:
+            self._roll.token_at_s = self._now
         if not troubles(self._roll.signs()):
             self._roll.serves(ranks)
 

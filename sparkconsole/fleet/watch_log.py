@@ -16,7 +16,7 @@ from sparkconsole.model.job import Job, JobState
 from sparkconsole.model.serve import Failure, ServeProgress, advance
 from sparkconsole.model.text import printable
 from sparkconsole.parse.nccl import speaks_of_nccl, spoken_on, transport
-from sparkconsole.parse.vllm_serve import first_cause, read_line
+from sparkconsole.parse.vllm_serve import bare, first_cause, read_line, tells_of_death
 
 LONG = 2 << 20
 HEAD, TAIL = 512 << 10, 256 << 10
@@ -57,6 +57,10 @@ class ServeLog:
     def cause(self) -> Failure | None:
         """The first real cause in it."""
         return first_cause([*self._first, *self._last])
+
+    def death(self) -> str:
+        """The first line that says that the engine died; empty: none does."""
+        return next((bare(line) for line in (*self._first, *self._last) if tells_of_death(line)), "")
 
     async def end(self) -> JobState:
         """How the job stands on its node."""

@@ -221,7 +221,8 @@ class NodeWatch:
 
     def _keep(self, found: Reading) -> None:
         store = self._scope.store
-        store.update(self.name, reading=found, read_at_s=self._now)
+        killed = {"killed_at_s": self._now} if found.oom_kills else {}
+        store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
         for level, text in self._changes.of(found, self._now, self._netdevs()):

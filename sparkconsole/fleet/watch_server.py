@@ -314,8 +314,10 @@ def _verdict(state: JobState, log: ServeLog) -> str:
     cause = log.cause()
     if not state.known:
         return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
-    if state.status in STOPPED or (state.status == 0 and not (cause and cause.known)):
+    if state.status in STOPPED:
         return ""
+    if state.status == 0 and not (cause and cause.known):
+        return f"its engine died: “{death}”" if (death := log.death()) else ""
     return cause_text(cause) if cause else f"it ended with status {state.status}"
 
 

@@ -38,6 +38,8 @@ class NodeSign:
     """What became of its container, when it does not run: `ended with 137`."""
     rank_gone: bool = False
     """Its container runs and its `vllm serve` does not."""
+    killed: bool = False
+    """The kernel killed something there for want of memory, since a token came."""
     left_ray: bool = False
     ray_said: str = ""
     links_down: tuple[str, ...] = ()
@@ -166,6 +168,12 @@ _RULES = (
         lambda n: f"its rank{f' {n.rank}' if n.rank is not None else ''} has ended, its container runs",
         f"sparkconsole logs {{node}}; {_AGAIN}",
         dead=True,
+    ),
+    _Rule(
+        "out-of-memory",
+        lambda n: n.killed,
+        lambda n: "the kernel killed a process there for want of memory",
+        f"sparkconsole logs kernel; {_AGAIN} with less --gpu-memory-utilization",
     ),
     _Rule(
         "machine-silent",

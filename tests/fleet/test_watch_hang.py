@@ -125,6 +125,24 @@ async def test_without_ray_a_rank_that_ended_is_named(tmp_path: Path) -> None:
         assert (await wedged(seen, "spark2")).startswith("spark2: its rank 1 has ended")
 
 
+async def test_an_idle_server_is_asked_when_the_kernel_killed_something(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, head, worker):
+        head.stuck, worker.oom = True, 1
+        detail = await wedged(seen, "spark2")
+        assert detail.startswith("spark2: the kernel killed a process there for want of memory")
+
+
+async def test_what_the_kernel_killed_is_forgotten_once_a_token_came(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, head, worker):
+        worker.oom = 1
+        await seen.until(lambda: any("the kernel killed 1" in t for t in seen.said("spark2")))
+        await seen.fleet.clock.sleep(30)
+        assert seen.store.server.phase is ServerPhase.READY
+        head.stuck = True
+        await seen.fleet.clock.sleep(60)
+        assert seen.store.server.phase is ServerPhase.READY, "nobody has a reason to ask again"
+
+
 async def test_the_rank_that_idles_while_the_others_wait_is_named(tmp_path: Path) -> None:
     async with served(tmp_path) as (seen, head, worker):
         head.stuck, head.running, head.gpu, worker.gpu = True, 1, (100.0, 18.0), (0.0, 9.0)
@@ -168,6 +186,7 @@ async def test_an_engine_that_died_is_a_failure_though_the_server_ended_with_zer
         head.answers, head.serving, head.job_status = False, [], 0
         await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
         assert seen.store.server.suspect == "spark1"
+        assert "its engine died" in seen.store.server.detail
 
 
 async def test_a_server_that_ended_in_peace_has_not_failed(tmp_path: Path) -> None:

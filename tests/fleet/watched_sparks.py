@@ -64,6 +64,8 @@ class Spark:
     stuck: bool = False
     running: int = 0
     tokens: int = 0
+    oom: int = 0
+    """Processes that its kernel has killed."""
     guard_said: str = ""
     """The last word of the guard that ended its server."""
     pings: int = 0
@@ -110,6 +112,7 @@ class Spark:
         gpu = {"name": "GB10", **(dict(zip(("util", "power"), self.gpu, strict=True)) if self.gpu else {})}
         said = {
             "t": 1.0, "m": time.monotonic(), "mem": [100 << 30, 60 << 30, 0, 0], "gpus": [gpu],
+            "oom": self.oom,
             "rails": {"rocep1s0f1": rail}, "nets": {"enp1s0f1np1": rail}, "gpu_error": self.gpu_error,
         }  # fmt: skip
         return json.dumps(said).encode() + b"\n"

@@ -23,6 +23,7 @@ def signs(**worker: object) -> tuple[NodeSign, NodeSign]:
         ({"container": "ended with 137"}, "container-ended", "b: its container ended with 137", "logs b"),
         ({"gpu_error": "fell off"}, "gpu-gone", "b: its GPU does not answer: fell off", "reboot b"),
         ({"rank_gone": True}, "rank-gone", "b: its rank 1 has ended, its container runs", "logs b"),
+        ({"killed": True}, "out-of-memory", "b: the kernel killed a process there", "--gpu-memory"),
         ({"silent_s": 40.0}, "machine-silent", "b: the machine is silent for 40 s", "--guard"),
         ({"memory": "memory is below"}, "memory-line", "b: memory is below", "--gpu-memory-utilization"),
         ({"links_down": ("rocep1s0f1",)}, "link-down", "b: its fast link is down: rocep1s0f1", "cable"),
