@@ -179,9 +179,7 @@ async def test_what_fails_names_the_node_before_the_consequence(tmp_path: Path) 
 async def test_an_engine_that_died_is_a_failure_though_the_server_ended_with_zero(tmp_path: Path) -> None:
     async with served(tmp_path) as (seen, head, _):
         head.log += b"(APIServer pid=1) INFO 11-23 10:00:00 [x.py:1] Application startup complete.\n"
-        head.log += (
-            b"(EngineCore pid=9) Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down\n"
-        )
+        head.log += b"(APIServer pid=1) ERROR Engine core proc EngineCore_DP0 died unexpectedly\n"
         await seen.fleet.clock.sleep(20)
         head.answers, head.serving, head.job_status = False, [], 0
         await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
