@@ -121,7 +121,7 @@ def test_check_changes_nothing_and_names_what_is_missing(console: Console) -> No
 
 
 def test_launch_twice_and_stop_twice(console: Console) -> None:
-    assert console.script(*UP, "launch", "stop", "stop", words=("--yes", "--json")) == 0, console.err
+    assert console.script(*UP, "launch", "stop", "stop", words=("--yes", "--json")) == 0, console.out
     *_, first, again, stopped, nothing = console.documents()
     assert {n["node"] for n in first["nodes"]} == {"spark-01", "spark-02"}
     assert again != first
@@ -220,7 +220,7 @@ def test_exec_reaches_the_heads_container_with_its_words(console: Console) -> No
 @pytest.mark.parametrize("line", ["exec -- true", "logs", "launch", "serve m"])
 def test_using_a_running_cluster_never_stops_it(console: Console, line: str) -> None:
     """Neither the end of what was asked nor the end of the console does."""
-    assert console.script(*UP, line, "status", words=("--yes", "--json")) == 0, console.err
+    assert console.script(*UP, line, "status", words=("--yes", "--json")) == 0, console.out
     assert [n["container"]["state"] for n in console.documents()[-1]["nodes"]] == ["running", "running"]
 
 
@@ -366,7 +366,7 @@ def nodes_of(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["oom", "ray-dead"])
 def test_a_container_that_ended_is_seen_and_repaired(console: Console, kind: str) -> None:
     lines = (f"demo fault spark-02 {kind}", "status", "launch --repair", "status")
-    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.err
+    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.out
     *_, broken, _, mended = console.documents()
     ended = nodes_of(broken)["spark-02"]["container"]
     assert (ended["state"], ended["oom_killed"]) == ("ended", kind == "oom")
@@ -377,7 +377,7 @@ def test_a_container_that_ended_is_seen_and_repaired(console: Console, kind: str
 
 def test_a_server_whose_rank_died_is_not_running(console: Console) -> None:
     lines = ("serve m", "demo fault spark-02 oom", "launch --repair", "serve m", "serve status")
-    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.err
+    assert console.script(*UP, *lines, words=("--yes", "--json")) == 0, console.out
     assert console.documents()[-1]["state"] == "ready"
 
 
@@ -469,3 +469,43 @@ def test_faults_are_listed_and_mended(console: Console) -> None:
     assert broken["broken"] == {"spark-01": ["hot"]}
     assert mended["mended"] == ["hot"]
     assert whole["broken"] == {}
+
+
+@pytest.fixture
+def slow_builds(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build's date has minutes: two builds need more than one."""
+    monkeypatch.setattr(stories, "BUILD_S", 61.0)
+
+
+BUILT_TWICE = ("image build", "image copy --to all", "image build --rebuild-vllm")
+
+
+@pytest.mark.usefixtures("slow_builds")
+def test_the_name_goes_back_to_the_build_before_on_every_node(console: Console) -> None:
+    lines = (*BUILT_TWICE, "image list", "image rollback", "image list")
+    assert console.script(*lines, words=("--yes", "--json")) == 0
+    *_, differs, back, same = console.documents()
+    assert differs["verdicts"]["vllm-node:latest"] == "differs"
+    assert back["other"] == []
+    assert same["verdicts"]["vllm-node:latest"] == "same"
+    first, second = sorted(name for name in same["images"] if not name.endswith(":latest"))
+    assert first.endswith(back["build"])
+    assert second in same["images"], "nothing is removed"
+
+
+@pytest.mark.usefixtures("slow_builds")
+def test_a_node_without_the_earlier_build_is_named_with_what_to_do(console: Console) -> None:
+    lines = (*BUILT_TWICE, "image copy --to all", "image rollback")
+    assert console.script(*lines, words=("--yes",)) == 4
+    assert "spark-02: it does not have vllm-node:2" in console.err
+    assert "image copy vllm-node:2" in console.err
+
+
+def test_without_an_earlier_build_nothing_goes_back(console: Console) -> None:
+    assert console.script("image build", "image rollback", words=("--yes",)) == 4
+    assert "no build of vllm-node is older" in console.err
+
+
+def test_a_build_that_was_never_made_is_told_with_those_that_are_kept(console: Console) -> None:
+    assert console.script("image build", "image rollback --to 20200101-0000", words=("--yes",)) == 2
+    assert "it has: 20" in console.err
