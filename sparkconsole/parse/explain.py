@@ -21,7 +21,7 @@ MOST = 200
 """Diagnoses that are kept; a log that says more than that says nothing new."""
 
 _SUSPECT = re.compile(
-    r"rror|ERR|[Ww]arning|WARN|ail|xception|illed|Kill|NVRM|mlx5|pcie|AER|oom|OOM|[Mm]emory|[Pp]reempt|died|"
+    r"rror|Traceback|FATAL|ERR|[Ww]arning|WARN|ail|xception|illed|Kill|NVRM|mlx5|pcie|AER|oom|OOM|[Mm]emory|[Pp]reempt|died|"
     r"dead|DEAD|"
     r"[Tt]imed? ?out|[Tt]imeout|[Rr]efused|[Dd]enied|[Mm]ismatch|[Mm]ismatched|[Nn]o |[Nn]ot |[Cc]annot|"
     r"[Cc]an't|[Uu]nable|"
@@ -38,6 +38,13 @@ _SUSPECT = re.compile(
 """Words of which a line that says anything has at least one; most lines have none, and cost one search."""
 _THROWN = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)")
 """The last line of a traceback."""
+_TRACEBACK = "Traceback (most recent call last):"
+_THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w{0,60}: ")
+"""The same where a traceback stands above it: not every name ends in Error."""
+_FRAMES = 400
+"""Lines behind a traceback's head in which it ends."""
+_PLAIN_ERROR = re.compile(r"^(?:fatal|Fatal|FATAL|error|Error|ERROR): ")
+_ERROR_LEVELS = ("ERROR", "ERR", "CRITICAL")
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:)")
 """Code that a traceback quotes, which may name what it throws; and where a capture came from."""
 
@@ -50,15 +57,16 @@ def explain(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
 def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
     """The same as it stands in the log; `ranked` puts those of several logs together."""
     found: dict[tuple[str, str, int | None], Diagnosis] = {}
-    verdict, last_at = NcclVerdict(), None
+    verdict, last_at, frames = NcclVerdict(), None, 0
     for number, raw in enumerate(lines, 1):
         for part in raw.rstrip("\r\n").split("\r"):
-            if not _SUSPECT.search(part, 0, LONGEST):
+            if not frames and not _SUSPECT.search(part, 0, LONGEST):
                 continue
             line = framed(part)
             last_at = line.at if line.at is not None else last_at
             verdict.feed(line)
-            one = diagnose(line)
+            one = diagnose(line) or (_ended(line) if frames else _unknown(line))
+            frames = _frames_left(line, frames)
             if one is not None and len(found) < MOST:
                 _keep(found, replace(one, number=number, at=last_at, node=one.node or node))
     return (*found.values(), *(replace(d, node=d.node or node) for d in verdict.diagnoses()))
@@ -119,9 +127,39 @@ def _known(text: str) -> tuple[Known | None, re.Match[str] | None]:
     return None, None
 
 
+def _frames_left(line: Framed, frames: int) -> int:
+    """How many lines more may belong to a traceback."""
+    if _TRACEBACK in line.text:
+        return _FRAMES
+    return 0 if _THROWN_BY_ANY_NAME.match(line.text) else max(0, frames - 1)
+
+
+def _unknown(line: Framed) -> Diagnosis | None:
+    """A line that calls itself an error, and that nobody knows: better than to call the log healthy."""
+    said = line.level in _ERROR_LEVELS or _PLAIN_ERROR.match(line.text)
+    if not said or _TRACEBACK in line.text or _QUOTED.match(line.text) or _known(line.text)[0] is not None:
+        return None
+    return Diagnosis(
+        "error-unknown",
+        Weight.ERROR,
+        "a program calls this an error",
+        "nobody taught sparkconsole this one",
+        "read the lines around it",
+        line.text[:SHOWN],
+        line.node,
+        line.rank,
+        Kind.CONSEQUENCE,  # an exception says more, whichever stands first
+        count=line.times,
+    )
+
+
 def _thrown(line: Framed) -> Diagnosis | None:
     """An exception that nobody knows is the best guess when nothing else says more."""
-    if line.level in ("DEBUG", "INFO", "WARNING") or not _THROWN.match(line.text):
+    return _ended(line, _THROWN)
+
+
+def _ended(line: Framed, name_of: re.Pattern[str] = _THROWN_BY_ANY_NAME) -> Diagnosis | None:
+    if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
         return None
     name = line.text.partition(":")[0].rpartition(".")[2]
     return Diagnosis(

@@ -85,11 +85,21 @@ def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
             pieces = 0 if line.endswith("\n") else pieces + 1
             if pieces > MOST_PIECES and "\r" not in line:
                 continue
-            if line.count("\0") > 8:
+            if "\0" not in line:
+                yield line
+                continue
+            said = line.replace("\0", "")
+            if _is_binary(said):
                 raise WrongUsage(f"{path} is no text", hint="give a log: sparkconsole logs prints one")
-            yield line
+            yield said
     except (OSError, EOFError) as error:
         raise WrongUsage(f"{path} cannot be read on: {error}", hint="is the packed file whole?") from error
+
+
+def _is_binary(text: str) -> bool:
+    """Most of it cannot be read. Holes of NULs, as a power cut leaves them in a log, do not count."""
+    odd = sum(not (c.isprintable() or c in "\t\r\n\x1b") or c == "\ufffd" for c in text)
+    return odd > 8 and odd > len(text) / 4
 
 
 class _Joined(io.RawIOBase):

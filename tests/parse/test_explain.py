@@ -254,3 +254,31 @@ def test_sockets_that_carry_nothing_are_none() -> None:
 
 def test_garbage_is_no_finding_and_no_harm() -> None:
     assert explain(["\x00\x01\x1b[31m\xff\ufffd", "", "\r\r\r", "Error" * 100_000, "(" * 5000]) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\nacme.WidgetBroken: x',
+            "acme.",
+        ),
+        ('starting\nTraceback (most recent call last):\n  File "a.py", line 1\nStopAll: now', "StopAll"),
+        ("fine\nError: sprocket 7 fell off", "Error: sprocket"),
+        ("fatal: not a git repository", "fatal: not"),
+        ("(A pid=1) ERROR 11-24 07:00:00 [core.py:1] the flux is gone", "the flux"),
+    ],
+)
+def test_a_failure_that_nobody_knows_is_never_called_healthy(text: str, line: str) -> None:
+    first = explain(text.splitlines())[0]
+    assert (first.severity, first.id in ("exception", "error-unknown")) == (Weight.ERROR, True)
+    assert first.line.startswith(line)
+
+
+def test_a_known_cause_stands_before_an_error_that_nobody_knows() -> None:
+    lines = ("ERROR 11-24 07:00:00 [a.py:1] it is odd", "ERROR 11-24 07:00:01 [a.py:1] CUDA out of memory")
+    assert explain(lines)[0].id == "gpu-out-of-memory"
+
+
+def test_colons_outside_of_a_traceback_are_no_exception() -> None:
+    assert explain(("Step 3: copy", "Foo.Bar: baz", "INFO 11-24 07:00:00 [a.py:1] Done: yes")) == ()

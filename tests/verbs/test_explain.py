@@ -54,6 +54,12 @@ def test_standard_input_packed_and_other_encodings_are_read(tmp_path: Path) -> N
         assert [d["id"] for d in findings(*words, stdin=stdin)] == ["gpu-out-of-memory"]
 
 
+def test_a_hole_that_a_power_cut_left_costs_no_other_line(tmp_path: Path) -> None:
+    holed = tmp_path / "holed.log"
+    holed.write_bytes(BROKEN.encode() + b"\0" * 4096 + b"INFO fine again\n")
+    assert [d["id"] for d in findings(str(holed))] == ["gpu-out-of-memory"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_two_bytes_a_character_need_no_mark(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "wide.log").write_bytes(BROKEN.encode(encoding))
