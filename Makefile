@@ -38,7 +38,7 @@ fast: $(READY)
 	$(BIN)/pytest -m "not real and not pilot and not shots" --numprocesses auto
 
 pilot: $(READY)
-	$(BIN)/pytest -m "pilot or shots" --numprocesses auto
+	$(BIN)/pytest -m "pilot or shots" --numprocesses logical
 
 real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(BIN)/pytest -m real --maxfail 3

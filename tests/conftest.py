@@ -40,6 +40,10 @@ def captures_of_others() -> Path:
     return folder
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a core: a test waits for processes, sockets and clocks for half of its time."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`auto` is two workers a core: such tests wait for processes, sockets and clocks half of their time.
+
+    `logical` is one a core, for the console: it draws all the time.
+    """
+    cores = os.cpu_count() or 1
+    return cores if config.option.numprocesses == "logical" else 2 * cores
