@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.real.conftest import SERVE, Operator, assert_nothing_left
+from tests.real.watched import NOTICED_S, watching
 from tests.testbed.testbed import Testbed, until
 
 pytestmark = pytest.mark.usefixtures("image")
@@ -58,7 +60,13 @@ def test_a_worker_that_loses_power_while_serving(bed: Testbed, operator: Operato
     done = operator.script(f"launch\n{SERVE}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert operator.ask("serve", "status")["state"] == "ready"
-    bed.kill(2)
+    with watching(operator) as watcher:
+        watcher.server("ready")
+        began = time.monotonic()
+        bed.kill(2)
+        told = watcher.event("spark2", "tiny lost its rank here")
+        assert "the node cannot be reached" in told
+        assert time.monotonic() - began < NOTICED_S
     done = operator.run("--json", "serve", "status", timeout=20)
     assert done.returncode == 3
     assert '"state": "lost"' in done.stdout

@@ -16,6 +16,8 @@ from tests.conftest import ROOT
 from tests.real.conftest import Operator
 from tests.testbed.testbed import until
 
+NOTICED_S = 20
+"""A dead worker is noticed in that time: this is what is asked for; the bounds of the waits are generous."""
 Said = dict[str, Any]
 
 

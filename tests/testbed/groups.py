@@ -70,6 +70,16 @@ def memory(places: Places, index: int) -> int | None:
     return None
 
 
+def held(places: Places, index: int) -> int:
+    """Bytes of it that the kernel cannot take back: not the cache of files."""
+    names = {"anon", "shmem"} if unified() else {"total_rss", "total_shmem"}
+    for tree in _trees(places):
+        with contextlib.suppress(OSError):
+            stat = (tree / places.node(index) / "memory.stat").read_text().split()
+            return sum(int(v) for k, v in zip(stat[::2], stat[1::2], strict=True) if k in names)
+    raise OSError(f"nobody counts the memory of {places.node(index)}")
+
+
 def cpu_seconds(places: Places, index: int) -> float:
     """Processor time that the node has used since it was made, all its processes together."""
     if unified():
