@@ -40,7 +40,7 @@ def base(bed: Testbed) -> Iterator[str]:
 def rebuilt(bed: Testbed, base: str) -> int:
     """A new image on node 1: the base and a layer of random bytes; how many."""
     bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
-    return _add_layer(bed, base, 24)
+    return add_layer(bed, base, 24)
 
 
 def _file(bed: Testbed, index: int, path: str) -> bytes:
@@ -49,7 +49,7 @@ def _file(bed: Testbed, index: int, path: str) -> bytes:
     ).stdout
 
 
-def _add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
+def add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
     names = "ln -s /new /link; mkdir -p '/a b/ü'; echo x >'/a b/ü/y'"
     make = f"{first}head -c {mebibytes * MIB} /dev/urandom >/new; {names}"
     bed.exec(1, "docker", "run", "--network", "none", "--name", "layering", base, "sh", "-c", make)
@@ -58,8 +58,8 @@ def _add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
     return mebibytes * MIB
 
 
-def _copy(operator: Operator) -> dict[str, Any]:
-    done = operator.run("--yes", "--json", "image", "copy", TAG, "--to", "spark2", timeout=300)
+def copied(operator: Operator, *words: str) -> dict[str, Any]:
+    done = operator.run("--yes", "--json", "image", "copy", TAG, *(words or ("--to", "spark2")), timeout=300)
     assert done.stdout.strip(), done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return {**answer, "exit": done.returncode}
@@ -69,7 +69,7 @@ def _layers(bed: Testbed, index: int) -> str:
     return bed.exec(index, "docker", "image", "inspect", "--format", "{{json .RootFS.Layers}} {{.Id}}", TAG)
 
 
-def _host(answer: dict[str, Any]) -> dict[str, Any]:
+def host(answer: dict[str, Any]) -> dict[str, Any]:
     found = answer.get("hosts") or answer.get("data", {}).get("hosts")
     assert found, answer
     first: dict[str, Any] = found[0]
@@ -85,15 +85,15 @@ def _clean(bed: Testbed) -> None:
 def test_only_the_new_layer_travels(bed: Testbed, operator: Operator, rebuilt: int) -> None:
     plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2")
     assert "1 of 2 layers" in plan.stdout + plan.stderr
-    answer = _copy(operator)
+    answer = copied(operator)
     assert answer["exit"] == 0, answer
-    host = _host(answer)
-    assert host["state"] == "copied"
-    assert host["detail"] == ""
-    assert rebuilt <= host["bytes"] <= rebuilt * 1.02
+    one = host(answer)
+    assert one["state"] == "copied"
+    assert one["detail"] == ""
+    assert rebuilt <= one["bytes"] <= rebuilt * 1.02
     assert _layers(bed, 1) == _layers(bed, 2)
-    again = _copy(operator)
-    assert (_host(again)["state"], _host(again)["bytes"]) == ("already there", 0)
+    again = copied(operator)
+    assert (host(again)["state"], host(again)["bytes"]) == ("already there", 0)
     _clean(bed)
 
 
@@ -101,11 +101,11 @@ def test_an_image_without_python_goes_whole_and_that_is_told(
     bed: Testbed, operator: Operator, base: str
 ) -> None:
     bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
-    size = _add_layer(bed, base, 24, first="rm -f /usr/bin/python3*; ")
-    answer = _copy(operator)
+    size = add_layer(bed, base, 24, first="rm -f /usr/bin/python3*; ")
+    answer = copied(operator)
     assert answer["exit"] == 0, answer
-    assert _host(answer)["detail"].startswith("the whole image was sent: ")
-    assert _host(answer)["bytes"] > 2 * size
+    assert host(answer)["detail"].startswith("the whole image was sent: ")
+    assert host(answer)["bytes"] > 2 * size
     assert _layers(bed, 1) == _layers(bed, 2)
     _clean(bed)
 
@@ -113,9 +113,9 @@ def test_an_image_without_python_goes_whole_and_that_is_told(
 def test_a_damaged_layer_is_never_called_present(bed: Testbed, operator: Operator, rebuilt: int) -> None:
     top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
     bed.exec(1, "sh", "-c", f"printf X | dd of={top}/new bs=1 seek=1000000 conv=notrunc")
-    answer = _copy(operator)
+    answer = copied(operator)
     assert answer["exit"] == 1, answer
-    assert _host(answer)["state"] == "failed"
+    assert host(answer)["state"] == "failed"
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
     _clean(bed)
 
@@ -134,7 +134,7 @@ def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
         bed.heal(2, "fab", "fab2")
         bed.rate(2, None)
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
-    assert _copy(operator)["exit"] == 0
+    assert copied(operator)["exit"] == 0
     _clean(bed)
 
 
@@ -178,7 +178,7 @@ def test_a_receiver_that_loses_power_is_told_and_the_next_copy_succeeds(
     bed.boot(2)
     bed.rate(2, None)
     _absent(bed)
-    assert _copy(operator)["exit"] == 0
+    assert copied(operator)["exit"] == 0
     _clean(bed)
 
 
@@ -267,11 +267,11 @@ def test_a_receiver_without_room_is_refused_or_told(bed: Testbed, operator: Oper
     assert done.returncode == 0
     bed.exec(2, "mount", "-t", "tmpfs", "-o", f"size={rebuilt // 2}", "full", "/var/lib/docker/tmp")
     try:
-        answer = _copy(operator)
+        answer = copied(operator)
     finally:
         bed.exec(2, "umount", "/var/lib/docker/tmp")
     assert answer["exit"] == 1, answer
-    assert "no space left" in _host(answer)["detail"]
+    assert "no space left" in host(answer)["detail"]
     _absent(bed)
-    assert _copy(operator)["exit"] == 0
+    assert copied(operator)["exit"] == 0
     _clean(bed)

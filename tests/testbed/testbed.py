@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.testbed import golden, groups, keys, network
+from tests.testbed import engines, golden, groups, keys, network
 from tests.testbed.inside import CLEAN, Inside
 from tests.testbed.places import NETWORKS, Places
 from tests.testbed.waiting import until
@@ -71,6 +71,21 @@ class Testbed(Inside):
         """A power cut: the links go first, so that nobody hears a farewell, then every process at once."""
         network.plug(self.places, index, NETWORKS, up=False)
         self._end(index)
+
+    def keep_images_as_containerd(self, index: int, *, yes: bool = True) -> None:
+        """Boots the node with a newer engine and containerd's image store, empty; or as it was again."""
+        self.stop(index)
+        own = self.places.disk / self.places.node(index)
+        aside, mark = own / "docker.aside", own / "containerd"
+        if yes:
+            mark.write_text(str(engines.engine()))
+            (own / "docker").rename(aside)
+            (own / "docker").mkdir()
+        elif mark.exists():
+            mark.unlink()
+            shutil.rmtree(own / "docker")
+            aside.rename(own / "docker")
+        self.boot(index)
 
     def down(self) -> None:
         """Every node off, every namespace, mount and control group gone; the disks stay."""
@@ -226,7 +241,9 @@ class Testbed(Inside):
 
     def _settings(self, index: int, joins: list[Path]) -> dict[str, str]:
         name = self.places.node(index)
+        mark = self.places.disk / name / "containerd"
         return {
+            "TB_ENGINE": mark.read_text() if mark.exists() else "",
             "TB_NAME": name, "TB_INDEX": str(index), "TB_HERE": str(HERE), "TB_PREFIX": self.places.prefix,
             "TB_CHECKOUT": str(CHECKOUT), "TB_FABRIC": NETWORKS["fab"][1],
             "TB_STATE": str(self.places.state / name), "TB_DISK": str(self.places.disk / name),
