@@ -66,6 +66,8 @@ class NodeState:
     """The transport that NCCL said it uses: `NET/IB ×2`, `NET/Socket`; empty: it has not said."""
     nccl_lines: tuple[str, ...] = ()
     """Its last lines that speak of NCCL."""
+    log_error: str = ""
+    """The first cause that the server's log names of this node; empty: none since it was started."""
 
 
 class ServerPhase(StrEnum):

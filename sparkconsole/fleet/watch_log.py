@@ -12,9 +12,11 @@ from contextlib import aclosing, suppress
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.jobs import follow_job, job_state
 from sparkconsole.fleet.watch_scope import Scope
+from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight
 from sparkconsole.model.job import Job, JobState
 from sparkconsole.model.serve import Failure, ServeProgress, advance
 from sparkconsole.model.text import printable
+from sparkconsole.parse.explain import explain_line
 from sparkconsole.parse.nccl import speaks_of_nccl, spoken_on, transport
 from sparkconsole.parse.vllm_serve import bare, first_cause, read_line, tells_of_death
 
@@ -23,6 +25,8 @@ HEAD, TAIL = 512 << 10, 256 << 10
 """Bytes: from where on a log is long, and what is read of such a one."""
 KEPT_FIRST, KEPT_LAST, KEPT_NCCL = 2000, 2000, 200
 """Lines."""
+_NEWS = (Kind.CAUSE, Kind.FACT)
+"""What is told while a log grows: the first cause of what follows or ends is known only once it ended."""
 
 
 class ServeLog:
@@ -36,6 +40,7 @@ class ServeLog:
         self._first: list[str] = []
         self._last: deque[str] = deque(maxlen=KEPT_LAST)
         self._nccl: dict[str, deque[str]] = {}
+        self._told: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -93,6 +98,20 @@ class ServeLog:
         self.progress = advance(self.progress, read_line(line))
         if speaks_of_nccl(line):
             self._heard(line)
+        if (found := explain_line(line)) and found.kind in _NEWS and found.severity is not Weight.INFO:
+            self._tell(found)
+
+    def _tell(self, found: Diagnosis) -> None:
+        """A finding is an event of its node, once; an error stands on the node's card too."""
+        node = (found.node and self._scope.node_at(found.node)) or self.job.node
+        if (found.id, node) in self._told:
+            return
+        self._told.add((found.id, node))
+        text = printable(found.text)
+        self._scope.tell(found.severity.value, node, f"the server's log: {text}")
+        state = self._scope.store.nodes.get(node)
+        if state is not None and found.severity is Weight.ERROR and not state.log_error:
+            self._scope.store.update(node, log_error=text)
 
     def _heard(self, line: str) -> None:
         """A line belongs to the node that spoke, which with Ray is not always the one that has the log."""

@@ -259,7 +259,7 @@ class ServerWatch:
         if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
             await self._forget_logs()
             for node in scope.store.nodes.values():
-                scope.store.update(node.name, nccl="", nccl_lines=())
+                scope.store.update(node.name, nccl="", nccl_lines=(), log_error="")
             self._port = lead.port
             scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
         self._lead = lead
@@ -281,12 +281,20 @@ class ServerWatch:
         store, before = self._scope.store, self._scope.store.server
         if before.phase is not phase:
             changes["since_s"] = self._now
+            if phase is ServerPhase.NONE:
+                self._forgive()
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
         if phase not in (ServerPhase.UNKNOWN, self._told):
             self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
             self._told = phase
+
+    def _forgive(self) -> None:
+        """A server that was ended in order leaves no blame."""
+        for node in self._scope.store.nodes.values():
+            if node.log_error:
+                self._scope.store.update(node.name, log_error="")
 
     def _tell(self, before: ServerPhase, phase: ServerPhase, seconds: float | None) -> None:
         server = self._scope.store.server

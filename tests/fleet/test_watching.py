@@ -237,6 +237,26 @@ async def test_a_server_that_fails_says_why(served: Path) -> None:
         assert len(seen.said("serve")) == 2
 
 
+MEMORY = (
+    b"(Worker_TP0 pid=77) ERROR 11-24 08:00:00 [multiproc_executor.py:700] "
+    b"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n"
+)
+
+
+async def test_what_a_growing_log_says_is_wrong_is_told_once_and_stands_on_the_card(served: Path) -> None:
+    async with watched(served, "spark1", "spark2", engines=True) as seen:
+        head = await serving(seen)
+        head.log += WEIGHTS + MEMORY + MEMORY
+        await seen.until(lambda: seen.store.nodes["spark1"].log_error)
+        told = [text for text in seen.said("spark1") if text.startswith("the server's log: ")]
+        assert len(told) == 1
+        assert "memory" in seen.store.nodes["spark1"].log_error
+        assert seen.store.nodes["spark2"].log_error == ""
+        head.serving, head.job_status = [], 143
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.NONE)
+        assert seen.store.nodes["spark1"].log_error == ""
+
+
 async def test_a_server_whose_head_is_lost_is_unknown_and_found_again(served: Path) -> None:
     async with watched(served, "spark1", engines=True) as seen:
         head = await serving(seen)

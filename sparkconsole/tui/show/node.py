@@ -110,7 +110,7 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
     now = state.reading
     if state.reach is not Reach.UP or now is None:
         return ()
-    found = []
+    found = [f"the server's log: {state.log_error}"] if state.log_error else []
     if state.memory_alarm:
         found.append(state.memory_alarm)
     elif now.memory and now.memory.available < LEFT_BYTES:
