@@ -23,7 +23,8 @@ fault(){ [ -e "$ENGINE/fault-$1" ]; }
 case $1 in
 --version) echo "Docker version 28.2.2, build 1";;
 buildx) fault buildx && exit 1; exit 0;;
-info) case $3 in *RootDir*) echo "$ENGINE";; *) echo overlay2;; esac;;
+info) printf 'folder %s\ndriver %s\nstatus [[Backing Filesystem extfs]]\nversion 28.2.2\narchitecture x\n' \
+  "$ENGINE" "$(cat "$ENGINE/driver" 2>/dev/null || echo overlay2)";;
 save)
   fault save-hangs && exec sleep 300
   [ -e "$(file "$2")" ] || { echo "Error response from daemon: reference does not exist" >&2; exit 1; }
@@ -144,7 +145,7 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     return _identity(file, tag) if file.exists() else None
 
 
-async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
+async def images(shell: Shell, *, nameless: bool = False) -> tuple[ImageIdentity, ...]:
     """As sparkconsole.remote.docker.images."""
     assert isinstance(shell, PretendNode)
     return tuple(_identity(f, f.name) for f in sorted((shell.engine / "images").iterdir()))

@@ -184,7 +184,8 @@ def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     free = _free(machine) - IMAGE_BYTES
     where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
-    told = f"{where}folder /var/lib/docker\ndriver overlay2\narchitecture aarch64\n"
+    engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
+    told = f"{where}{engine}python /usr/bin/python3\n"
     return 0, f"{told}free {max(0, free)}\nkey {KEY}\n", ""
 
 

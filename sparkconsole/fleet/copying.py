@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,12 +13,11 @@ from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.image import full_name, slug
-from sparkconsole.model.image_way import choose_way, missing_bytes
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.image_history import builds
+from sparkconsole.model.image_way import Way, choose_way, missing_bytes
+from sparkconsole.model.job import Job
 from sparkconsole.model.text import size
-from sparkconsole.remote import jobs as remote_jobs
-from sparkconsole.remote.missing_layers import MissingLayers, layer_sizes
+from sparkconsole.remote.image_layers import Layers, layer_sizes
 from sparkconsole.remote.transfer import FULL_STREAM, Transfer, site
 
 
@@ -123,7 +121,7 @@ async def find_image(fleet: Fleet, node: str, tag: str) -> ImageIdentity:
 async def require_room_to_save(fleet: Fleet, node: str, image: ImageIdentity) -> None:
     """Refused, with numbers, when the sender's engine has no room for its own temporary files."""
     seen = await site(await fleet.shell(node))
-    _require_room(node, seen, saving_needs(image.size_bytes, seen.driver), "to send the image")
+    _require_room(node, seen, saving_needs(image.size_bytes, seen), "to send the image")
 
 
 def _require_room(node: str, seen: CopySite, needed: int, why: str) -> None:
@@ -154,8 +152,7 @@ async def survey(
     if all(found):
         # Nothing to send is answered without asking either side for more.
         return tuple(done for done in found if done)
-    driver = "" if whole else (await site(await fleet.shell(sender))).driver
-    source = _Source(sender, await _fabric_of(fleet, sender), driver, whole)
+    source = await _source(fleet, sender, image, whole=whole)
     looks = {
         node.name: _survey_one(fleet, tag, image, node, source, has)
         for node, has, done in zip(nodes, held, found, strict=True)
@@ -169,10 +166,25 @@ async def survey(
 class _Source:
     """The sender's side of a survey."""
 
-    name: str
     links: Fabric
-    driver: str
-    whole: bool
+    seen: CopySite | None = None
+    """None: all of the image is sent whatever the ends are, or there is no image yet."""
+    history: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    """Dated names of the image beside its tag."""
+
+
+async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, whole: bool) -> _Source:
+    from sparkconsole.remote.docker import images
+
+    if image is None or whole:
+        return _Source(await _fabric_of(fleet, sender))
+    shell = await fleet.shell(sender)
+    links, seen, history, present = await asyncio.gather(
+        _fabric_of(fleet, sender), site(shell), layer_sizes(shell, image.id), images(shell)
+    )
+    dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
+    return _Source(links, seen, history, tuple(dated))
 
 
 async def _held(fleet: Fleet, node: Node) -> tuple[ImageIdentity, ...] | SparkError:
@@ -180,7 +192,7 @@ async def _held(fleet: Fleet, node: Node) -> tuple[ImageIdentity, ...] | SparkEr
     from sparkconsole.remote.docker import images
 
     try:
-        return await images(await fleet.shell(node.name))
+        return await images(await fleet.shell(node.name), nameless=True)
     except SparkError as error:
         return error
 
@@ -211,7 +223,7 @@ async def _survey_one(
         if image is None:
             return Delivery(node, receiver, warning=warning)
         _require_platform(image, seen)
-        transfer, why = await _way(fleet, image, present, source, seen)
+        transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
         found = Delivery(node, receiver, warning=warning, bytes_total=amount)
@@ -236,17 +248,17 @@ async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:
     return receiver, warning
 
 
-async def _way(
-    fleet: Fleet, image: ImageIdentity, present: Sequence[ImageIdentity], source: _Source, seen: CopySite
+def _way(
+    image: ImageIdentity, present: Sequence[ImageIdentity], source: _Source, seen: CopySite
 ) -> tuple[Transfer, str]:
     """The transfer to a receiver, and why it is the whole image when that was not asked for."""
-    if source.whole:
+    if source.seen is None:
         return FULL_STREAM, ""
-    chosen = choose_way(image, present, source.driver, seen.driver)
-    if not chosen.direct:
+    chosen = choose_way(image, present, source.seen, seen)
+    if chosen.carrier is Way.WHOLE:
         return FULL_STREAM, chosen.why
-    history = await layer_sizes(await fleet.shell(source.name), image.id)
-    return MissingLayers(image, chosen, missing_bytes(chosen, history)), ""
+    amount = missing_bytes(chosen, source.history)
+    return Layers(image, chosen, amount, source.seen.folder, source.names), ""
 
 
 async def _receiver(fleet: Fleet, node: Node, links: Fabric) -> tuple[Receiver, CopySite, str]:
@@ -279,115 +291,3 @@ async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
     from sparkconsole.remote.facts import node_facts
 
     return (await node_facts(await fleet.shell(name))).fabric
-
-
-def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None) -> Delivery:
-    """The delivery with the job that carries it out, where something is to be sent."""
-    if not delivery.to_send:
-        return delivery
-    receiver = delivery.receiver
-    job = Job(
-        id=f"copy-{slug(tag)}-{secrets.token_hex(4)}",
-        node=sender,
-        kind=JobKind.COPY,
-        argv=delivery.transfer.argv(tag, receiver),
-        details={
-            "tag": tag,
-            "host": receiver.name,
-            "receiver": delivery.node.model_dump(mode="json", exclude_none=True),
-            "target": receiver.target,
-            "port": receiver.port,
-            "bytes": delivery.bytes_total,
-            "id": image.id if image else "",
-        },
-    )
-    return replace(delivery, job=job)
-
-
-def renewed(planned: Delivery, now: Delivery) -> Delivery:
-    """What is to be done after the build: by the way that was found now, under the job's planned name."""
-    if planned.job is None or now.job is None:
-        return now
-    return replace(now, job=now.job.model_copy(update={"id": planned.job.id}))
-
-
-def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
-    """The files that the copy needs go into its folder on the sender, then it runs there."""
-    job = delivery.job
-    if job is None:
-        return ()
-    host = delivery.receiver.name
-    files = tuple(
-        Step(
-            id=f"{name}-{host}",
-            node=job.node,
-            sentence=f"give the sender the verified host keys of {host}"
-            if name == "known_hosts"
-            else f"send {name}",
-            argv=remote_jobs.script(remote_jobs.PUT, "job-put", job.id, name),
-            stdin=text,
-            needs=needs,
-            undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
-        )
-        for name, text in delivery.transfer.files(delivery.receiver).items()
-    )
-    amount = (
-        f"about {size(delivery.bytes_total)}"
-        if delivery.bytes_total is not None
-        else "size known after the build"
-    )
-    copy = Step(
-        id=f"copy-{host}",
-        node=job.node,
-        sentence=f"copy {job.details['tag']} to {delivery.receiver.target} "
-        f"({delivery.transfer.sentence}, {amount})",
-        argv=job.argv,
-        needs=tuple(s.id for s in files) or needs,
-        job=job,
-    )
-    return (*files, copy)
-
-
-def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
-    """The two ends of a copy through the console, as they will run."""
-    host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
-    return (
-        Step(
-            f"save-{host}",
-            sender,
-            f"send {tag} to this console (about {amount})",
-            ("docker", "save", full_name(tag)),
-        ),
-        Step(
-            f"load-{host}", host, f"load {tag} from this console", ("docker", "load"), needs=(f"save-{host}",)
-        ),
-    )
-
-
-def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
-    """What the person should know first: who has it, who cannot get it, what is slow, what is checked."""
-    notes = [f"{d.receiver.name} has the same content already" for d in deliveries if d.same]
-    notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
-    notes += [f"warning: {d.warning}" for d in deliveries if d.warning and d.to_send]
-    notes += [f"{d.receiver.name} gets the whole image: {d.why}" for d in deliveries if d.why and d.to_send]
-    if any(d.to_send and d.bytes_total is None for d in deliveries):
-        notes.append("what a host lacks is known after the build; where it can be, only that is sent")
-    if any(d.to_send for d in deliveries):
-        notes.append(
-            f"after each copy: platform, layers and configuration of {tag} are compared, "
-            "and a container is created from it and removed"
-        )
-    return tuple(notes)
-
-
-def copy_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
-    """The copies by detached jobs on the sender."""
-    steps = tuple(step for d in deliveries for step in delivery_steps(d))
-    return Plan(f"Copy {tag} from {sender}", steps, notes=copy_notes(deliveries, tag))
-
-
-def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
-    """The copies through this console, for nodes that may not log in at each other."""
-    steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
-    slow = "through this console: slower than node to node, and it ends when this console ends"
-    return Plan(f"Copy {tag} from {sender}", steps, notes=(slow, *copy_notes(deliveries, tag)))

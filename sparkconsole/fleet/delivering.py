@@ -13,7 +13,8 @@ from typing import Any
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.carry import carry_out
-from sparkconsole.fleet.copying import Delivery, delivery_steps, find_image
+from sparkconsole.fleet.copy_steps import delivery_steps
+from sparkconsole.fleet.copying import Delivery, find_image
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.answer import Answer, Sheet
@@ -24,7 +25,7 @@ from sparkconsole.model.job import Job
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, Remark, Report
 from sparkconsole.model.text import hours, printable, size
-from sparkconsole.parse.byte_progress import ByteProgress, CopyLog
+from sparkconsole.parse.copy_log import ByteProgress, CopyLog, LayerProgress
 from sparkconsole.remote.transfer import relay, usable
 
 COPIED, SAME, FAILED, UNKNOWN = "copied", "already there", "failed", "unknown"
@@ -62,35 +63,47 @@ class _Watch:
     report: Report
     log: CopyLog = field(default_factory=CopyLog)
 
+    _registering: bool = False
+    _fallback: str = ""
+    _layers: dict[int, LayerProgress] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        """The receiver."""
+        return str(self.job.details["host"])
+
     async def to_the_end(self) -> None:
-        registering, fell_back = False, False
-        host = str(self.job.details["host"])
         async for line in follow_job(self.fleet, self.job):
             if progress := self.log.feed(printable(line)):
                 self._tell(progress)
-            if self.log.fallback and not fell_back:
-                registering, fell_back = False, True
-                why = f"the missing layers alone could not be sent ({self.log.fallback})"
-                self.report(Remark(f"{why}; {host} gets the whole image", host))
-            if self.log.all_sent and not registering:
-                registering = True
-                self.report(Remark(f"all bytes sent; the engine of {host} registers the layers", host))
+            self._tell_layers()
+            self._tell_turns()
+
+    def _tell_turns(self) -> None:
+        """What changes how the copy goes on, each once."""
+        if self.log.fallback != self._fallback:
+            self._registering, self._fallback = False, self.log.fallback
+            why = f"the missing layers alone could not be sent ({self.log.fallback})"
+            self.report(Remark(f"{why}; {self.host} gets the image by docker save", self.host))
+        if self.log.all_sent and not self._registering:
+            self._registering = True
+            self.report(Remark(f"all bytes sent; the engine of {self.host} registers the layers", self.host))
+
+    def _tell_layers(self) -> None:
+        """Each layer that has news of its own."""
+        for number, layer in self.log.layers.items():
+            if layer != self._layers.get(number):
+                self._layers[number] = layer
+                what = f"layer {number} of {layer.count}"
+                self.report(Advance(self.host, what, layer.done, layer.size or None, "B"))
 
     def _tell(self, progress: ByteProgress) -> None:
-        host, total = str(self.job.details["host"]), self.job.details.get("bytes")
+        total = progress.total or self.job.details.get("bytes")
         reached = total if isinstance(total, int) and total >= progress.done else None
         eta = progress.eta_s(reached)
-        news = Advance(
-            host,
-            f"copy {self.job.details['tag']}",
-            progress.done,
-            reached,
-            "B",
-            progress.rate_per_s,
-            eta,
-            progress.elapsed_s,
-        )
-        self.report(news)
+        news = (progress.rate_per_s, eta, progress.elapsed_s)
+        what = f"copy {self.job.details['tag']}"
+        self.report(Advance(self.host, what, progress.done, reached, "B", *news))
 
 
 async def send_all(
@@ -158,7 +171,7 @@ async def follow_one(fleet: Fleet, job: Job, report: Report) -> Result:
 
 def _failed(job: Job, log: CopyLog) -> Result:
     sent, took = _measured(log)
-    if log.ends is None:
+    if log.ends is None and not log.error:
         cause = (
             "the copy was ended before its end (stopped, killed, or the sender restarted); nothing was loaded"
         )
@@ -178,7 +191,8 @@ def _advice(job: Job, log: CopyLog) -> str:
 
 
 def _measured(log: CopyLog) -> tuple[int, float]:
-    return (log.progress.done, log.progress.elapsed_s) if log.progress else (0, 0.0)
+    done, took = (log.progress.done, log.progress.elapsed_s) if log.progress else (0, 0.0)
+    return (done if log.sent is None else log.sent), took
 
 
 async def _verified(fleet: Fleet, job: Job, log: CopyLog, *, never_started: bool = False) -> Result:
@@ -192,7 +206,13 @@ async def _verified(fleet: Fleet, job: Job, log: CopyLog, *, never_started: bool
     except SparkError as error:
         cause = f"the sender knows no such copy, and {error.cause}" if never_started else error.cause
         return Result(host, FAILED, sent, took, cause, 1)
-    return Result(host, COPIED, sent, took, log.fallback and f"the whole image was sent: {log.fallback}")
+    return Result(host, COPIED, sent, took, _fell_back(log))
+
+
+def _fell_back(log: CopyLog) -> str:
+    """What went another way than planned, and why; empty when nothing did."""
+    way = "sent by docker save" if log.sent is not None else "the whole image was sent"
+    return log.fallback and f"{way}: {log.fallback}"
 
 
 async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:

@@ -12,6 +12,9 @@ from sparkconsole.errors import WrongUsage
 LARGEST_BYTES = 256 * 1000 * 1000
 """A recipe is a Dockerfile and some files beside it; more is a mistake (a home folder, a checkout)."""
 
+_IGNORED = {".git", "__pycache__"}
+"""What nobody needs at the other end."""
+
 
 def tar_of(folder: Path) -> bytes:
     """The folder's files as a gzipped tar, without `.git`; WrongUsage when it is no folder or too large."""
@@ -25,7 +28,9 @@ def tar_of(folder: Path) -> bytes:
         )
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as tar:
-        for path in sorted(p for p in folder.rglob("*") if ".git" not in p.relative_to(folder).parts):
+        for path in sorted(
+            p for p in folder.rglob("*") if not _IGNORED.intersection(p.relative_to(folder).parts)
+        ):
             tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_plain)
     return gzip.compress(plain.getvalue(), mtime=0)
 

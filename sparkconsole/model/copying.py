@@ -43,7 +43,13 @@ class CopySite:
     folder: str = ""
     """Where its engine keeps images."""
     driver: str = ""
-    """Its image store: `overlay2`, or `overlayfs` for the containerd store."""
+    """Its storage driver: `overlay2`; `overlayfs` is containerd's."""
+    containerd_store: bool = False
+    """Images live in containerd's store, whatever the driver is called."""
+    version: str = ""
+    """Of its engine."""
+    python: bool = False
+    """It has a python3."""
     architecture: str = ""
     """Of its engine, as image platforms name it: `arm64`, `amd64`; empty: it could not say."""
     free_bytes: int | None = None
@@ -93,9 +99,9 @@ def loading_needs(size_bytes: int) -> int:
     return 2 * size_bytes
 
 
-def saving_needs(size_bytes: int, driver: str) -> int:
+def saving_needs(size_bytes: int, seen: CopySite) -> int:
     """Bytes that `docker save` needs: graph drivers write the whole image to a temporary folder first."""
-    return size_bytes if driver == "overlay2" else 0
+    return 0 if seen.containerd_store else size_bytes
 
 
 def way_to(node: Node, fabric: Fabric, peers: Sequence[Fabric], seen: CopySite) -> tuple[str, str]:

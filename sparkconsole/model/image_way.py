@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
+from sparkconsole.model.copying import CopySite
 from sparkconsole.model.docker import ImageIdentity
 
-GRAPH_DRIVER = "overlay2"
-"""The one image store whose layers are read directly, and into which a part of an image can be loaded."""
+OLDEST_ENGINE = (20, 10)
+"""The oldest one that these ways were tried with; the newest was 29."""
+
+
+class Store(StrEnum):
+    """How an engine keeps images."""
+
+    GRAPH = "overlay2"
+    CONTAINERD = "containerd"
+    OTHER = ""
+
+
+class Way(StrEnum):
+    """What carries an image's layers."""
+
+    LOAD = "load"
+    """A part of the image goes into `docker load`: graph drivers take that and fail cleanly."""
+    PULL = "pull"
+    """`docker pull` from the sender's own layers: containerd's store says `Loaded image` of images that it
+    could not unpack, and pulls only what it lacks."""
+    WHOLE = "whole"
+    """`docker save` into `docker load`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +41,19 @@ class ImageWay:
     """The first so many layers stay where they are."""
     layers: int = 0
     why: str = ""
-    direct: bool = False
-    """Layers are read from the sender's store, only those that are missing; else `docker save` sends all."""
+    carrier: Way = Way.WHOLE
 
     @property
     def missing(self) -> int:
         """Layers that the receiver lacks."""
         return self.layers - self.shared
+
+
+def store_of(site: CopySite) -> Store:
+    """Of an engine, from its own words: `docker info`'s Driver and DriverStatus."""
+    if site.containerd_store:
+        return Store.CONTAINERD
+    return Store.GRAPH if site.driver == "overlay2" else Store.OTHER
 
 
 def shared_layers(image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
@@ -43,24 +71,36 @@ def _prefix(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def choose_way(
-    image: ImageIdentity, present: Sequence[ImageIdentity], sender: str, receiver: str
+    image: ImageIdentity, present: Sequence[ImageIdentity], sender: CopySite, receiver: CopySite
 ) -> ImageWay:
-    """The way between two image stores (`docker info`'s Driver of each end).
-
-    A partial load is known to work, and to fail cleanly, between graph drivers only: the containerd store
-    says `Loaded image` of images that it could not unpack.
-    """
+    """The way between two engines; the whole image where either end is not known to take less."""
     count = len(image.layers)
-    for end, driver in (("sender", sender), ("receiver", receiver)):
-        if driver != GRAPH_DRIVER:
-            return ImageWay(layers=count, why=f"the {end}'s image store is {driver or 'not known'}")
+    for end, site in (("sender", sender), ("receiver", receiver)):
+        if why := _unknown(site):
+            return ImageWay(layers=count, why=f"the {end}'s {why}")
     shared = shared_layers(image, present)
-    return ImageWay(shared, count, f"the receiver has {shared or 'none'} of {count} layers", direct=True)
+    carrier = Way.PULL if store_of(receiver) is Store.CONTAINERD else Way.LOAD
+    return ImageWay(shared, count, f"the receiver has {shared or 'none'} of {count} layers", carrier)
+
+
+def _unknown(site: CopySite) -> str:
+    """Why this end is not known to take less than all; empty when it is."""
+    if store_of(site) is Store.OTHER:
+        return f"image store is {site.driver or 'not known'}"
+    if (release := _release(site.version)) and release < OLDEST_ENGINE:
+        return f"Docker is {site.version}, older than what was tried"
+    return "" if site.python else "machine has no python3"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    words = version.split(".")[:2]
+    return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
 
 
 def missing_bytes(way: ImageWay, history: Sequence[int]) -> int:
     """Bytes of the missing layers, from the sizes that `docker history` tells, newest first.
 
-    Steps without a layer have size 0 there and so have empty layers: the sum is never too small.
+    Steps without a layer have size 0 there and so have empty layers: the sum is never too small. A store that
+    keeps layers packed sends less.
     """
     return sum([size for size in history if size][: way.missing])

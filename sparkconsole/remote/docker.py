@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -118,14 +118,21 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     return image_from(data, tag) if data is not None else None
 
 
-async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
-    """Every tagged image, once per tag."""
+async def images(shell: Shell, *, nameless: bool = False) -> tuple[ImageIdentity, ...]:
+    """Every tagged image, once per tag; `nameless`: those without a tag too, with an empty one."""
     async with _docker(shell) as docker:
-        tags = [
-            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
+        listed = await docker.images.list()
+        names = [(str(i["Id"]), _tags(i) or ([""] if nameless else [])) for i in listed]
+        found = [
+            (tag, await _or_none(docker.images.inspect(tag or image)))
+            for image, tags in names
+            for tag in tags
         ]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
     return tuple(image_from(data, tag) for tag, data in found if data is not None)
+
+
+def _tags(listed: Mapping[str, Any]) -> list[str]:
+    return [tag for tag in listed.get("RepoTags") or () if tag != "<none>:<none>"]
 
 
 async def engine(shell: Shell) -> EngineFacts:

@@ -15,18 +15,24 @@ from sparkconsole.parse.copy_site import copy_site
 from sparkconsole.remote.shell import Pipe, Shell
 
 CHUNK_BYTES = 1 << 20
+PROGRAMS = "programs"
+"""What a transfer's folder is called in the job's."""
 
 
 class Transfer(Protocol):
     """One way to copy: decided on the console, carried out by a detached job in its folder on the sender.
 
     The job's log has `dd`'s progress lines, `save: `, `load: ` before what the two ends said, and a last line
-    `copy ended: save=N stream=N load=N`; parse/byte_progress.py reads it.
+    `copy ended: save=N stream=N load=N`; parse.copy_log.py reads it.
     """
 
     @property
     def sentence(self) -> str:
         """What it does, for the plan."""
+
+    @property
+    def folder(self) -> str:
+        """A folder of this machine that the job needs as `programs`; empty for none."""
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """How much will travel, given what the receiver has; an estimate to within some percent."""
@@ -61,7 +67,7 @@ echo "copy ended: save=$(said save) stream=$(said stream) load=$(said load)"
 class FullStream:
     """`docker save | dd | ssh … docker load`: works between every engine and store."""
 
-    sentence = "the whole image, streamed"
+    sentence, folder = "the whole image, streamed", ""
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """All of it, whatever the receiver has."""
@@ -87,10 +93,14 @@ FULL_STREAM: Transfer = FullStream()
 SITE = r"""
 echo "login $(id -un)"
 set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
-root=$(timeout 10 docker info --format '{{.DockerRootDir}}' 2>/dev/null)
-echo "folder $root"
-echo "driver $(timeout 10 docker info --format '{{.Driver}}' 2>/dev/null)"
-echo "architecture $(timeout 10 docker info --format '{{.Architecture}}' 2>/dev/null)"
+told=$(timeout 10 docker info --format 'folder {{.DockerRootDir}}
+driver {{.Driver}}
+status {{.DriverStatus}}
+version {{.ServerVersion}}
+architecture {{.Architecture}}' 2>/dev/null)
+echo "$told"
+root=$(echo "$told" | sed -n 's/^folder //p')
+echo "python $(command -v python3)"
 [ -n "$root" ] && echo "free $(df -B1 --output=avail "$root" 2>/dev/null | tail -n 1 | tr -d ' ')"
 for f in /etc/ssh/ssh_host_*_key.pub; do [ -r "$f" ] && echo "key $(cut -d' ' -f1,2 "$f")"; done
 exit 0

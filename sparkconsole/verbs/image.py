@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.fleet import building, copying, delivering
+from sparkconsole.fleet import building, copy_steps, copying, delivering
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
@@ -159,11 +159,11 @@ async def _build_deed(
         job = building.build_job(fleet, spec, seen, full_log=full_log)
         plan = building.build_plan(spec, seen, job, folder)
     found = await copying.survey(fleet, spec.tag, None, receivers, node)
-    ways = tuple(copying.with_job(d, spec.tag, node, None) for d in found)
+    ways = tuple(copy_steps.with_job(d, spec.tag, node, None) for d in found)
     after = ("build",) if running is None else ()
-    copies = tuple(step for d in ways for step in copying.delivery_steps(d, after))
+    copies = tuple(step for d in ways for step in copy_steps.delivery_steps(d, after))
     shown = replace(
-        plan, steps=(*plan.steps, *copies), notes=(*plan.notes, *copying.copy_notes(ways, spec.tag))
+        plan, steps=(*plan.steps, *copies), notes=(*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
     )
 
     async def carry(report: Report) -> Answer:
@@ -192,8 +192,8 @@ async def _copy_built(
     now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
     if any(d.sends_whole for d in now):
         await copying.require_room_to_save(fleet, node, image)
-    fresh = {d.node.name: copying.with_job(d, tag, node, image) for d in now}
-    todo = tuple(copying.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
+    fresh = {d.node.name: copy_steps.with_job(d, tag, node, image) for d in now}
+    todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
     _write_down(session, tuple(d.job for d in todo if d.job))
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
@@ -285,7 +285,7 @@ async def _copy_deed(
         await copying.require_room_to_save(fleet, sender, image)
     if through_console:
         return _relay_deed(session, tag, sender, found, parallel)
-    ways = tuple(copying.with_job(d, tag, sender, image) for d in found)
+    ways = tuple(copy_steps.with_job(d, tag, sender, image) for d in found)
 
     async def carry(report: Report) -> Answer:
         began = fleet.clock.monotonic()
@@ -293,7 +293,7 @@ async def _copy_deed(
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return Deed(copying.copy_plan(ways, tag, sender), carry)
+    return Deed(copy_steps.copy_plan(ways, tag, sender), carry)
 
 
 def _relay_deed(
@@ -304,7 +304,7 @@ def _relay_deed(
         results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
-    return Deed(copying.relay_plan(found, tag, sender), carry)
+    return Deed(copy_steps.relay_plan(found, tag, sender), carry)
 
 
 @verb("image list")

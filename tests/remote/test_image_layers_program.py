@@ -11,7 +11,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
 from sparkconsole.remote.image_layers_program import chain_ids, header, write_image
 
 NAMES = ("one", "two")

@@ -9,7 +9,7 @@ import pytest
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.copying import Receiver
 from sparkconsole.model.job import Job, JobKind
-from sparkconsole.parse.byte_progress import CopyLog
+from sparkconsole.parse.copy_log import CopyLog
 from sparkconsole.remote import jobs, transfer
 from sparkconsole.remote.building import builder, vllm_commit
 from sparkconsole.remote.transfer import FULL_STREAM, relay, site, usable

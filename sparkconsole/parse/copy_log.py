@@ -1,10 +1,16 @@
-"""A copy's log as values: `dd`'s progress, what the two ends said, and how each stage ended."""
+"""A copy's log as values: how far it is, layer by layer where they travel alone, and how each end ended.
+
+`docker save`'s pipeline prints `dd`'s progress and a last line with the status of each stage; the program
+that sends single layers (remote/image_program) prints lines of JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
@@ -17,6 +23,8 @@ class ByteProgress:
 
     done: int
     elapsed_s: float
+    total: int | None = None
+    """As the sender counted; None: it did not."""
 
     @property
     def rate_per_s(self) -> float | None:
@@ -48,12 +56,40 @@ def _status(word: str) -> int | None:
     return int(word) if word.lstrip("-").isdigit() else None
 
 
+@dataclass(frozen=True, slots=True)
+class LayerProgress:
+    """One layer on its way: `receiving`, `registering` (the engine unpacks it) or `there`."""
+
+    number: int
+    """From 1."""
+    count: int
+    phase: str
+    done: int
+    size: int
+
+
+def _object(line: str) -> Mapping[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
+
+
 class CopyLog:
     """Feed it every line of a copy's log; it knows the bytes, how the stages ended, and what was said."""
 
     def __init__(self) -> None:
         self.progress: ByteProgress | None = None
         self.ends: Mapping[str, int | None] | None = None
+        self.layers: dict[int, LayerProgress] = {}
+        """The last news of each layer."""
+        self.error: str | None = None
+        """Why the program gave up; None: it did not, or has not ended."""
+        self.sent: int | None = None
+        """Bytes that the program sent until its good end."""
         self.all_sent = False
         """The stream is over; what follows is the receiver's own work (more than half of the time)."""
         self.fallback = ""
@@ -62,14 +98,32 @@ class CopyLog:
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
+        if (told := _object(line)) is not None:
+            return self._hear(told)
+        return self._read(line)
+
+    def _hear(self, told: Mapping[str, Any]) -> ByteProgress | None:
+        """A line of the program's."""
+        if "fell_back" in told:
+            self.fallback, self.all_sent, self.layers = str(told["fell_back"]), False, {}
+        if told.get("end"):
+            self.error, self.sent = told.get("error"), told.get("sent")
+        if (number := told.get("layer")) is not None:
+            facts = (told.get("of", 0), str(told.get("phase")), told.get("done", 0), told.get("size", 0))
+            self.layers[number] = LayerProgress(number, *facts)
+        if "seconds" not in told:
+            return None
+        self.progress = ByteProgress(told.get("sent", 0), told["seconds"], told.get("total"))
+        self.all_sent = bool(self.progress.total) and self.progress.done >= (self.progress.total or 0)
+        return self.progress
+
+    def _read(self, line: str) -> ByteProgress | None:
         if told := byte_progress(line):
             self.progress = told
             return told
         self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
         self.ends = stage_ends(line) or self.ends
         who, sign, words = line.partition(": ")
-        if who == "fell back":
-            self.fallback, self.all_sent = words.strip() or "no reason was given", False
         if sign and who in self.said:
             self.said[who].append(words.strip())
         return None
@@ -77,11 +131,15 @@ class CopyLog:
     @property
     def ok(self) -> bool:
         """Every stage ended with 0, and the receiver did not say that it could not unpack."""
+        if self.sent is not None:
+            return True
         good = self.ends is not None and all(status == 0 for status in self.ends.values())
         return good and not any("Error unpacking" in words for words in self.said["load"])
 
     def cause(self) -> str:
         """Why it failed: the side that failed first, then what the other one said."""
+        if self.error:
+            return self.error
         if self.ends is None:
             return "its end was not seen"
         blamed = (
@@ -94,11 +152,14 @@ class CopyLog:
 
     def login_refused(self) -> bool:
         """The receiver did not let the sender's ssh in."""
-        return any("Permission denied (" in words for words in self.said["load"])
+        return any("Permission denied (" in words for words in self._far_words())
 
     def key_refused(self) -> bool:
         """The sender saw another host key than the console."""
-        return any("Host key verification failed" in words for words in self.said["load"])
+        return any("Host key verification failed" in words for words in self._far_words())
+
+    def _far_words(self) -> tuple[str, ...]:
+        return (*self.said["load"], self.error or "")
 
 
 _BY_US = (0, 141, 143, None)

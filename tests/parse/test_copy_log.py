@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.parse.byte_progress import CopyLog, byte_progress, stage_ends
+from sparkconsole.parse.copy_log import CopyLog, byte_progress, stage_ends
 from sparkconsole.parse.copy_site import copy_site
 from sparkconsole.parse.git_refs import commit_named
 

@@ -1,0 +1,143 @@
+"""A copy as a plan: its job, the files that the job needs, and what the person should know first."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sparkconsole.fleet.copying import Delivery
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.image import full_name, slug
+from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.text import size
+from sparkconsole.remote import jobs as remote_jobs
+from sparkconsole.remote.transfer import PROGRAMS
+
+
+def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None) -> Delivery:
+    """The delivery with the job that carries it out, where something is to be sent."""
+    if not delivery.to_send:
+        return delivery
+    receiver = delivery.receiver
+    job = Job(
+        id=f"copy-{slug(tag)}-{secrets.token_hex(4)}",
+        node=sender,
+        kind=JobKind.COPY,
+        argv=delivery.transfer.argv(tag, receiver),
+        details={
+            "tag": tag,
+            "host": receiver.name,
+            "receiver": delivery.node.model_dump(mode="json", exclude_none=True),
+            "target": receiver.target,
+            "port": receiver.port,
+            "bytes": delivery.bytes_total,
+            "id": image.id if image else "",
+        },
+    )
+    return replace(delivery, job=job)
+
+
+def renewed(planned: Delivery, now: Delivery) -> Delivery:
+    """What is to be done after the build: by the way that was found now, under the job's planned name."""
+    if planned.job is None or now.job is None:
+        return now
+    return replace(now, job=now.job.model_copy(update={"id": planned.job.id}))
+
+
+def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """The files that the copy needs go into its folder on the sender, then it runs there."""
+    job = delivery.job
+    if job is None:
+        return ()
+    host = delivery.receiver.name
+    said = {"known_hosts": f"give the sender the verified host keys of {host}"}
+    files = tuple(
+        Step(
+            id=f"{name}-{host}",
+            node=job.node,
+            sentence=said.get(name, f"say what goes to {host}"),
+            argv=remote_jobs.script(remote_jobs.PUT, "job-put", job.id, name),
+            stdin=text,
+            needs=needs,
+            undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
+        )
+        for name, text in delivery.transfer.files(delivery.receiver).items()
+    )
+    files += _program_steps(delivery, job, needs)
+    amount = (
+        f"about {size(delivery.bytes_total)}"
+        if delivery.bytes_total is not None
+        else "size known after the build"
+    )
+    copy = Step(
+        id=f"copy-{host}",
+        node=job.node,
+        sentence=f"copy {job.details['tag']} to {delivery.receiver.target} "
+        f"({delivery.transfer.sentence}, {amount})",
+        argv=job.argv,
+        needs=tuple(s.id for s in files) or needs,
+        job=job,
+    )
+    return (*files, copy)
+
+
+def _program_steps(delivery: Delivery, job: Job, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    if not delivery.transfer.folder:
+        return ()
+    step = Step(
+        id=f"programs-{delivery.receiver.name}",
+        node=job.node,
+        sentence="send the program that moves layers (python3, standard library only)",
+        argv=remote_jobs.script(remote_jobs.UNPACK, "job-unpack", job.id, PROGRAMS),
+        folder=delivery.transfer.folder,
+        needs=needs,
+        undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
+    )
+    return (step,)
+
+
+def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
+    """The two ends of a copy through the console, as they will run."""
+    host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
+    return (
+        Step(
+            f"save-{host}",
+            sender,
+            f"send {tag} to this console (about {amount})",
+            ("docker", "save", full_name(tag)),
+        ),
+        Step(
+            f"load-{host}", host, f"load {tag} from this console", ("docker", "load"), needs=(f"save-{host}",)
+        ),
+    )
+
+
+def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
+    """What the person should know first: who has it, who cannot get it, what is slow, what is checked."""
+    notes = [f"{d.receiver.name} has the same content already" for d in deliveries if d.same]
+    notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
+    notes += [f"warning: {d.warning}" for d in deliveries if d.warning and d.to_send]
+    notes += [f"{d.receiver.name} gets the whole image: {d.why}" for d in deliveries if d.why and d.to_send]
+    if any(d.to_send and d.bytes_total is None for d in deliveries):
+        notes.append("what a host lacks is known after the build; where it can be, only that is sent")
+    if any(d.to_send for d in deliveries):
+        notes.append(
+            f"after each copy: platform, layers and configuration of {tag} are compared, "
+            "and a container is created from it and removed"
+        )
+    return tuple(notes)
+
+
+def copy_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
+    """The copies by detached jobs on the sender."""
+    steps = tuple(step for d in deliveries for step in delivery_steps(d))
+    return Plan(f"Copy {tag} from {sender}", steps, notes=copy_notes(deliveries, tag))
+
+
+def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
+    """The copies through this console, for nodes that may not log in at each other."""
+    steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
+    slow = "through this console: slower than node to node, and it ends when this console ends"
+    return Plan(f"Copy {tag} from {sender}", steps, notes=(slow, *copy_notes(deliveries, tag)))

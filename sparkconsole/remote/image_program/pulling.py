@@ -1,0 +1,81 @@
+"""At a receiver with containerd's store: `docker pull` from the sender's registry, which ends at this port.
+
+Loading a part is not for this store: it says `Loaded image` of images that it could not unpack (measured).
+A pull fetches what neither its snapshots nor its content have, checks every digest, and keeps what arrived.
+The name is given last: nothing half is ever called by it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from typing import Any
+
+from sparkconsole.remote.image_program.engine import Engine, Local
+from sparkconsole.remote.image_program.said import Wrong
+from sparkconsole.remote.image_program.telling import Told
+
+PHASES = {
+    "Downloading": "receiving",
+    "Download complete": "registering",
+    "Extracting": "registering",
+    "Pull complete": "there",
+    "Already exists": "there",
+}
+
+
+class Pull:
+    """The image from a registry at this port of the loopback, which engines talk to without TLS."""
+
+    def __init__(self, engine: Engine, port: int, layers: list[str], names: list[str]) -> None:
+        self.engine, self.layers, self.names = engine, layers, names
+        self.repository = f"127.0.0.1:{port}/sparkconsole/copy"
+        self.told = Told(len(layers))
+        self.places: dict[str, int] = {}
+        self.sizes: dict[int, int] = {}
+
+    def run(self, expected: int) -> int:
+        """Pulls, proves, and gives the names; bytes of the layers that came."""
+        self.told.expect(expected)
+        here = f"{self.repository}:latest"
+        try:
+            self._fetch()
+            self._require_right(here)
+            for name in self.names:
+                self.engine.tag(here, name)
+        finally:
+            self.engine.remove(here)
+        return self.told.sent
+
+    def _fetch(self) -> None:
+        link = Local(self.engine.path)
+        try:
+            link.request("POST", f"/images/create?fromImage={self.repository}&tag=latest")
+            for news in self.engine.told(link.getresponse()):
+                self._hear(news)
+        except (OSError, http.client.HTTPException) as error:
+            raise Wrong("the engine went away: %s" % error) from error  # noqa: UP031
+        finally:
+            link.close()
+
+    def _hear(self, news: dict[str, Any]) -> None:
+        """A layer's turn; the configuration travels as layers do, and is none."""
+        phase, name = PHASES.get(news.get("status", "")), news.get("id", "")
+        if phase is None or not re.fullmatch("[0-9a-f]{12}", name):
+            return
+        place = self.places.setdefault(name, min(len(self.places), len(self.layers) - 1))
+        detail = news.get("progressDetail") or {}
+        if phase == "receiving" and detail.get("total"):
+            self.sizes[place] = detail["total"]
+            self.told.got(place, detail.get("current", 0), detail["total"])
+        elif phase == "registering" and place in self.sizes:
+            self.told.got(place, self.sizes[place], self.sizes[place])
+        if phase != "receiving":
+            self.told.turn(place, phase, self.sizes.get(place, 0))
+
+    def _require_right(self, name: str) -> None:
+        """All layers, and a container: only that tells whether they were unpacked."""
+        found = (self.engine.inspect(name).get("RootFS") or {}).get("Layers")
+        if found != self.layers:
+            raise Wrong("what arrived has other layers than the sender's image")
+        self.engine.require_usable(name)

@@ -1,0 +1,74 @@
+"""The receiver's part: waits until the sender's layers can be read, fetches, and ends with the sender.
+
+Standard input is the sender's pulse. A word `stop` is somebody who does not want the copy any more: what came
+is removed. An end or a silence is a sender that is gone: what came is kept, to go on from.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from typing import Any
+
+from sparkconsole.remote.image_program.engine import Engine
+from sparkconsole.remote.image_program.loading import Load
+from sparkconsole.remote.image_program.pulling import Pull
+from sparkconsole.remote.image_program.said import Wrong, say
+from sparkconsole.remote.image_program.tunnel import Tunnel
+
+SILENCE_S = 30
+"""The sender's ssh gives up after 15 s; the sshd on this side would wait for hours."""
+STOPPED = 143
+
+
+class Pulse:
+    """What the sender says meanwhile."""
+
+    def __init__(self) -> None:
+        self.ready, self.stopping = threading.Event(), threading.Event()
+        self.load: Load | None = None
+
+    def watch(self) -> None:
+        """Until the sender is gone, or stops us; then all of this process ends."""
+        while self._word() == "go":
+            self.ready.set()
+        if self.stopping.is_set() and self.load is not None:
+            self.load.stop()
+        os._exit(STOPPED)
+
+    def _word(self) -> str:
+        """`go`, again and again; empty at the end."""
+        heard, _, _ = select.select([0], [], [], SILENCE_S)
+        word = os.read(0, 64).decode("ascii", "replace").split() if heard else []
+        if "stop" in word:
+            self.stopping.set()
+        return "go" if word and "stop" not in word else ""
+
+
+def receive(words: dict[str, Any]) -> int:
+    """Does what the sender's words say; an exit status. The last line says how it ended."""
+    pulse = Pulse()
+    threading.Thread(target=pulse.watch, daemon=True).start()
+    pulse.ready.wait()
+    try:
+        sent = fetch(words, pulse)
+    except Wrong as error:
+        if pulse.stopping.is_set():
+            threading.Event().wait()  # the watch ends this process when it has cleaned up
+        say(end=True, error=str(error), final=error.final)
+        return 1
+    say(end=True, sent=sent)
+    return 0
+
+
+def fetch(words: dict[str, Any], pulse: Pulse) -> int:
+    """By `docker load` or by `docker pull`, as the console chose."""
+    engine = Engine()
+    if words["way"] == "pull":
+        return Pull(engine, words["port"], words["layers"], words["names"]).run(words["bytes"])
+    try:
+        pulse.load = Load(engine, Tunnel(words["port"]), words["names"][0], words["names"])
+    except (ValueError, KeyError) as error:
+        raise Wrong("the image's configuration cannot be understood") from error
+    return pulse.load.run(words["platform"])

@@ -1,0 +1,245 @@
+"""The sender's part: a reader of layers in a container of the image, and one ssh that carries it all.
+
+Nothing is shown to the network: the reader listens in the job's folder, and ssh ends it at a port of the
+receiver's loopback. What cannot be done this way is said and left to the caller (status 75).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from typing import Any, BinaryIO, cast
+
+from sparkconsole.remote.image_program.receiving import STOPPED
+from sparkconsole.remote.image_program.said import BOOT, Wrong, give, last_line, program, quoted, say
+from sparkconsole.remote.image_program.saving import save
+from sparkconsole.remote.image_program.serving import SOCKET
+
+FALL_BACK, CANNOT_LOG_IN = 75, 255
+PORTS = (30000, 60000)
+PULSE_S, READY_S, GRACE_S = 5.0, 60.0, 6.0
+LONGEST_SOCKET = 100
+"""The kernel takes 107 bytes; ssh needs some for itself."""
+SYSTEM = "/var/lib/containerd"
+"""Where the system's own containerd keeps images."""
+
+
+class Stopped(Exception):
+    """Somebody does not want the copy any more."""
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+class Reader:
+    """The container that reads the layers."""
+
+    def __init__(self, words: dict[str, Any], folder: str) -> None:
+        self.name, self.folder, self.said = words["reader"], folder, tempfile.TemporaryFile()  # noqa: SIM115
+        self.run = subprocess.Popen(
+            reader_argv(words, folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self.said,
+            start_new_session=True,
+        )
+        with contextlib.suppress(OSError):  # it ended at once, and says why
+            give(cast(BinaryIO, self.run.stdin), program())
+
+    def wait_ready(self) -> None:
+        """Until it answers; Wrong with its last words when it ends instead."""
+        until = time.monotonic() + READY_S
+        while not os.path.exists(os.path.join(self.folder, SOCKET)):
+            if self.run.poll() is not None or time.monotonic() > until:
+                raise Wrong("the layers cannot be read: " + self.last_words())
+            time.sleep(0.01)
+
+    def last_words(self) -> str:
+        """What it said last, once it has ended."""
+        self.close()
+        return last_line(self.said)
+
+    def close(self) -> None:
+        """It ends by itself when its input does; its container goes with it."""
+        if self.run.stdin and not self.run.stdin.closed:
+            with contextlib.suppress(OSError):
+                self.run.stdin.close()
+        try:
+            self.run.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            remove = ("docker", "rm", "-f", self.name)
+            subprocess.run(remove, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            self.run.kill()
+
+
+def reader_argv(words: dict[str, Any], folder: str) -> list[str]:
+    """Without `--log-driver none` the engine would write what the reader says to its log as well; without a
+    network nobody but the job's folder reaches it."""
+    root, system = words["root"], SYSTEM if os.path.isdir(SYSTEM) else ""
+    mounts = [f"{root}:/store:ro", f"{folder}:/job"] + ([f"{system}:/system:ro"] if system else [])
+    flags = ["--rm", "-i", "--name", words["reader"], "--network", "none", "--log-driver", "none"]
+    flags += ["--read-only", "--user", "0:0", "--entrypoint", "python3"]
+    asked = ["serve", "/job", "/store", "/system", words["image"], words["platform"]]
+    volumes = [word for mount in mounts for word in ("-v", mount)]
+    return ["docker", "run", *flags, *volumes, words["image"], "-u", "-c", BOOT, *asked]
+
+
+class Far:
+    """The receiver's part, at the other end of one ssh."""
+
+    def __init__(self, words: dict[str, Any], folder: str) -> None:
+        self.port = random.randrange(*PORTS)  # noqa: S311 - any free one will do
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
+        asked = {key: words[key] for key in ("way", "platform", "layers", "names", "bytes")}
+        self.run = subprocess.Popen(
+            far_argv(words["ssh"], self.port, folder, {**asked, "port": self.port}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            start_new_session=True,
+        )
+        self.end: dict[str, Any] = {}
+        self._over = threading.Event()
+        self._write(b"")
+
+    def begin(self) -> None:
+        """The layers can be read now; it is told again and again that we are there."""
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        while self._write(b"go\n") and not self._over.wait(PULSE_S):
+            pass
+
+    def _write(self, data: bytes) -> bool:
+        pipe = cast(BinaryIO, self.run.stdin)
+        try:
+            if not data:
+                give(pipe, program())
+            pipe.write(data)
+            pipe.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def follow(self) -> None:
+        """Passes on what it says, until its end."""
+        for line in cast(BinaryIO, self.run.stdout):
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue  # a login's greeting
+            self.end = told if told.get("end") else {}
+            if "error" not in self.end:
+                say(**told)
+        self._over.set()
+        self.run.wait()
+
+    def require_done(self) -> None:
+        """Wrong when the image is not there. A connection that was lost or refused is final."""
+        if self.end and "error" not in self.end:
+            return
+        if self.end:
+            raise Wrong(self.end["error"], self.end.get("final", False))
+        why = last_line(self.said) or f"the receiver's part ended with {self.run.returncode}"
+        refused = "forwarding failed" in why or "forwarding is disabled" in why
+        raise Wrong(why, final=self.run.returncode == CANNOT_LOG_IN and not refused)
+
+    def stop(self) -> None:
+        """It cleans up behind itself, and goes on with that when we are gone."""
+        self._over.set()
+        self._write(b"stop\n")
+        try:
+            self.run.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.run.kill()
+
+    def close(self) -> None:
+        """Whatever it does, it ends."""
+        self._over.set()
+        if self.run.poll() is None:
+            self.run.kill()
+            self.run.wait()
+
+
+def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any]) -> list[str]:
+    """The layers' socket becomes a port of the receiver's loopback; without that there is no copy."""
+    forward = ["-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"]
+    program = ["python3", "-u", "-c", quoted(BOOT), "receive", quoted(json.dumps(words))]
+    return [ssh[0], *forward, *ssh[1:], " ".join(program)]
+
+
+def copy(words: dict[str, Any], folder: str) -> None:
+    """One copy; Wrong when it did not come to its end."""
+    reader, far = Reader(words, folder), Far(words, folder)
+    try:
+        reader.wait_ready()
+        far.begin()
+        far.follow()
+        try:
+            far.require_done()
+        except Wrong as error:
+            raise Wrong(first_cause(str(error), reader.last_words()), error.final) from None
+    except Stopped:
+        far.stop()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        far.close()
+        reader.close()
+
+
+def first_cause(far: str, reader: str) -> str:
+    """A reader that fails is seen at the receiver as an end too early; its own words come first."""
+    return reader if reader and "could not be read" in far else far
+
+
+def send(path: str) -> int:
+    """The copy that the file describes; the last lines say how it ended."""
+    with open(path, encoding="utf-8") as file:
+        words = json.load(file)
+    words["reader"] = "sparkconsole-" + os.path.basename(os.getcwd())
+    signal.signal(signal.SIGTERM, _stop)
+    job = os.getcwd()
+    short = len(os.path.join(job, SOCKET)) < LONGEST_SOCKET
+    try:
+        if short:
+            copy(words, job)
+        else:
+            with tempfile.TemporaryDirectory(prefix="sparkconsole-") as folder:
+                copy(words, folder)
+    except Stopped:
+        return STOPPED
+    except Wrong as error:
+        return fail(error) if error.final else save_instead(words, error)
+    return 0
+
+
+def save_instead(words: dict[str, Any], why: Wrong) -> int:
+    """`docker save` without what the receiver has, where that can help; else nothing more is done here."""
+    say(fell_back=str(why))
+    if words["way"] != "load" or not words["known"]:
+        return FALL_BACK
+    try:
+        say(end=True, sent=save(words["names"], words["ssh"], set(words["known"])))
+    except Stopped:
+        return STOPPED
+    except Wrong as error:
+        if error.final:
+            return fail(error)
+        say(fell_back=str(error))
+        return FALL_BACK
+    return 0
+
+
+def fail(error: Wrong) -> int:
+    """Nothing else would end otherwise."""
+    say(end=True, error=str(error), final=True)
+    return 1
