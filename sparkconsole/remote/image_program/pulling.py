@@ -8,12 +8,13 @@ The name is given last: nothing half is ever called by it.
 from __future__ import annotations
 
 import http.client
-import re
 from typing import Any
 
 from sparkconsole.remote.image_program.engine import Engine, Local
+from sparkconsole.remote.image_program.loading import shared_layers
 from sparkconsole.remote.image_program.said import Wrong
 from sparkconsole.remote.image_program.telling import Told
+from sparkconsole.remote.image_program.tunnel import Tunnel
 
 PHASES = {
     "Downloading": "receiving",
@@ -27,16 +28,17 @@ PHASES = {
 class Pull:
     """The image from a registry at this port of the loopback, which engines talk to without TLS."""
 
-    def __init__(self, engine: Engine, port: int, layers: list[str], names: list[str]) -> None:
+    def __init__(self, engine: Engine, tunnel: Tunnel, layers: list[str], names: list[str]) -> None:
         self.engine, self.layers, self.names = engine, layers, names
-        self.repository = f"127.0.0.1:{port}/sparkconsole/copy"
+        self.repository = f"127.0.0.1:{tunnel.port}/sparkconsole/copy"
         self.told = Told(len(layers))
-        self.places: dict[str, int] = {}
-        self.sizes: dict[int, int] = {}
+        self.parts = tunnel.manifest()
+        self.places = {digest[7:19]: place for place, (digest, _) in enumerate(self.parts)}
 
-    def run(self, expected: int) -> int:
+    def run(self, platform: str) -> int:
         """Pulls, proves, and gives the names; bytes of the layers that came."""
-        self.told.expect(expected)
+        shared = shared_layers(self.layers, platform, self.engine.images())
+        self.told.expect(sum(size for _, size in self.parts[shared:]))
         here = f"{self.repository}:latest"
         try:
             self._fetch()
@@ -60,18 +62,15 @@ class Pull:
 
     def _hear(self, news: dict[str, Any]) -> None:
         """A layer's turn; the configuration travels as layers do, and is none."""
-        phase, name = PHASES.get(news.get("status", "")), news.get("id", "")
-        if phase is None or not re.fullmatch("[0-9a-f]{12}", name):
+        phase, place = PHASES.get(news.get("status", "")), self.places.get(news.get("id", ""))
+        if phase is None or place is None:
             return
-        place = self.places.setdefault(name, min(len(self.places), len(self.layers) - 1))
-        detail = news.get("progressDetail") or {}
-        if phase == "receiving" and detail.get("total"):
-            self.sizes[place] = detail["total"]
-            self.told.got(place, detail.get("current", 0), detail["total"])
-        elif phase == "registering" and place in self.sizes:
-            self.told.got(place, self.sizes[place], self.sizes[place])
-        if phase != "receiving":
-            self.told.turn(place, phase, self.sizes.get(place, 0))
+        size = self.parts[place][1]
+        if phase == "receiving":
+            self.told.got(place, (news.get("progressDetail") or {}).get("current", 0), size)
+        elif phase == "registering":
+            self.told.came(place, size)
+        self.told.turn(place, phase, size)
 
     def _require_right(self, name: str) -> None:
         """All layers, and a container: only that tells whether they were unpacked."""

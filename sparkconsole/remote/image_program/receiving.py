@@ -64,11 +64,13 @@ def receive(words: dict[str, Any]) -> int:
 
 def fetch(words: dict[str, Any], pulse: Pulse) -> int:
     """By `docker load` or by `docker pull`, as the console chose."""
-    engine = Engine()
-    if words["way"] == "pull":
-        return Pull(engine, words["port"], words["layers"], words["names"]).run(words["bytes"])
+    engine, tunnel, names = Engine(), Tunnel(words["port"]), words["names"]
     try:
-        pulse.load = Load(engine, Tunnel(words["port"]), words["names"][0], words["names"])
+        if words["way"] == "pull":
+            return Pull(engine, tunnel, words["layers"], names).run(words["platform"])
+        pulse.load = Load(engine, tunnel, names[0], names)
+        return pulse.load.run(words["platform"])
     except (ValueError, KeyError) as error:
-        raise Wrong("the image's configuration cannot be understood") from error
-    return pulse.load.run(words["platform"])
+        raise Wrong("the image's description cannot be understood: %s" % error) from error  # noqa: UP031
+    except OSError as error:
+        raise Wrong("Docker's socket: %s" % error) from error  # noqa: UP031

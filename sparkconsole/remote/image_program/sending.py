@@ -98,7 +98,7 @@ class Far:
     def __init__(self, words: dict[str, Any], folder: str) -> None:
         self.port = random.randrange(*PORTS)  # noqa: S311 - any free one will do
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
-        asked = {key: words[key] for key in ("way", "platform", "layers", "names", "bytes")}
+        asked = {key: words[key] for key in ("way", "platform", "layers", "names")}
         self.run = subprocess.Popen(
             far_argv(words["ssh"], self.port, folder, {**asked, "port": self.port}),
             stdin=subprocess.PIPE,
@@ -139,6 +139,9 @@ class Far:
             self.end = told if told.get("end") else {}
             if "error" not in self.end:
                 say(**told)
+            if self.end:
+                # An engine keeps its connections for minutes, and ssh stays for them.
+                self.run.terminate()
         self._over.set()
         self.run.wait()
 

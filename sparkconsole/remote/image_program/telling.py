@@ -17,6 +17,7 @@ class Told:
         self.layers, self.clock = layers, clock
         self.began, self.last, self.total = clock(), 0.0, 0
         self.done: dict[int, int] = {}
+        self.phases: dict[int, str] = {}
 
     def expect(self, total: int) -> None:
         """So many bytes will come."""
@@ -24,14 +25,21 @@ class Told:
         say(total=total, layers=self.layers)
 
     def turn(self, place: int, phase: str, size: int) -> None:
-        """A layer is `receiving`, `registering` or `there`."""
-        self._say(place, phase, size)
+        """A layer is `receiving`, `registering` or `there`; said once."""
+        if self.phases.get(place) != phase:
+            self.phases[place] = phase
+            self._say(place, phase, size)
 
     def got(self, place: int, done: int, size: int) -> None:
         """So much of a layer has come."""
         self.done[place] = done
         if self.clock() - self.last >= EVERY_S:
             self._say(place, "receiving", size)
+
+    def came(self, place: int, size: int) -> None:
+        """A layer that was on its way has come; one that never was had been there."""
+        if place in self.done:
+            self.done[place] = size
 
     @property
     def sent(self) -> int:

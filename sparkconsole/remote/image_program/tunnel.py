@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
 
 from sparkconsole.remote.image_program.said import CHUNK, Wrong
@@ -22,6 +23,12 @@ class Tunnel:
         """The image's configuration."""
         with self._asked("GET", "/config") as answer:
             return answer.read()
+
+    def manifest(self) -> list[tuple[str, int]]:
+        """Digest and size of each layer, as the sender's registry tells them."""
+        with self._asked("GET", "/v2/sparkconsole/copy/manifests/latest") as answer:
+            told = json.loads(answer.read())
+        return [(layer["digest"], layer["size"]) for layer in told["layers"]]
 
     def size(self, place: int) -> int:
         """Bytes of a layer as it will come."""
