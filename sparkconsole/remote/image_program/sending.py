@@ -24,7 +24,7 @@ from sparkconsole.remote.image_program.serving import SOCKET
 
 FALL_BACK, CANNOT_LOG_IN = 75, 255
 PORTS = (30000, 60000)
-PULSE_S, READY_S, GRACE_S = 5.0, 60.0, 6.0
+PULSE_S, READY_S, GRACE_S = 3.0, 60.0, 4.0
 LONGEST_SOCKET = 100
 """The kernel takes 107 bytes; ssh needs some for itself."""
 SYSTEM = "/var/lib/containerd"

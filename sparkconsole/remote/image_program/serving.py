@@ -5,11 +5,13 @@ For a `docker pull` it is a registry that can only be read; for a load it tells 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socketserver
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Union
 
@@ -46,12 +48,39 @@ class Text:
 Fetched = Union[Text, SplitLayer, BlobLayer]  # noqa: UP007 - read on Python 3.8
 
 
+class Turns:
+    """One layer at a time, the lowest of those that are asked for first.
+
+    An engine asks for several at once. What it has whole it keeps when it is interrupted, what is on its way
+    is lost (measured with Docker 26): so one is on its way, and the others wait with their heads sent.
+    """
+
+    def __init__(self) -> None:
+        self._free, self._busy = threading.Condition(), False
+        self._waiting: list[int] = []
+
+    @contextlib.contextmanager
+    def of(self, place: int) -> Iterator[None]:
+        """Waits for its turn, and gives it on."""
+        with self._free:
+            self._waiting.append(place)
+            self._free.wait_for(lambda: not self._busy and place == min(self._waiting))
+            self._waiting.remove(place)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._free:
+                self._busy = False
+                self._free.notify_all()
+
+
 class Shelf:
     """Which address has what."""
 
     def __init__(self, image: SplitImage | BlobImage) -> None:
         self.image = image
-        self._measuring = threading.Lock()
+        self._measuring, self._turns = threading.Lock(), Turns()
 
     def find(self, path: str) -> Fetched | None:
         """`/config`, `/layers/3`, and a registry's `/v2/`, `…/manifests/REF`, `…/blobs/DIGEST`."""
@@ -67,6 +96,14 @@ class Shelf:
         if path == "/config" or digest == config.digest:
             return config
         return next((layer for layer in layers if layer.digest == digest), None)
+
+    def write(self, part: Fetched, sink: Sink) -> None:
+        """All of it, when its turn has come."""
+        if isinstance(part, Text):
+            part.write(sink)
+            return
+        with self._turns.of([y.digest for y in self.image.layers].index(part.digest)):
+            part.write(sink)
 
     def _manifest(self) -> Text:
         # Several questions ask for it, and measuring a large image's layers takes a second.
@@ -120,7 +157,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def _send(self, part: Fetched, begin: int) -> None:
         try:
-            part.write(Sink(self.connection.fileno(), begin))
+            self.shelf.write(part, Sink(self.connection.fileno(), begin))
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         except (EOFError, ValueError, KeyError) as error:
