@@ -23,7 +23,7 @@ TIMEOUT_S = 20.0
 _LOOKS, _LOOK_PAUSE_S = 20, 0.25
 """How often it is looked whether a container is gone, and how many seconds apart."""
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
-"""Engines before 20.10 and 29 each take the words that they know."""
+"""Each engine minds the words that it knows."""
 USAGE_TIMEOUT_S = 60.0
 """It is counted up when it is asked for."""
 _FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""

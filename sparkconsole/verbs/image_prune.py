@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -144,7 +144,8 @@ async def _carry(session: Session, wish: Wish, todo: Sequence[Cut], report: Repo
     ended = await asyncio.gather(*(_one_by_one(session, own, report) for own in by_node.values()))
     after = await _look(session, wish, list(before.nodes))
     outcomes = {o.step.id: o for outcomes in ended for o in outcomes}
-    return _answer(before, after, [_End.of(cut, before, after, outcomes) for cut in todo])
+    answer = _answer(before, after, [_End.of(cut, before, after, outcomes) for cut in todo])
+    return replace(answer, parts=(_matrix(session, before), *answer.parts))
 
 
 async def _one_by_one(session: Session, todo: Sequence[Cut], report: Report) -> list[StepOutcome]:

@@ -17,8 +17,8 @@ from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.show.plan import brief, plan_text
 from sparkconsole.tui.widgets.told import Told
 
-FRAME = 10
-"""Cells of a dialog's border, padding and scroll bar."""
+MOST, FRAME = 110, 6
+"""Cells of a dialog, and of its border, padding and scroll bar."""
 
 
 class Confirm(Dialog[bool]):
@@ -75,7 +75,7 @@ class Confirm(Dialog[bool]):
 
     def action_whole(self) -> None:
         """Scripts in full, or in a few words."""
-        width = max(40, self.app.size.width - FRAME)
+        width = min(MOST, self.app.size.width * 9 // 10) - FRAME
         text = plan_text(self.plan, whole=self._whole, width=width) or Text("nothing has to be run")
         self.query_one("#plan", Told).tell(list(text.split("\n")))
         self._whole = not self._whole
