@@ -175,8 +175,9 @@ class _End:
             return cls(cut, "stays", refused) if refused else cls(cut, "gone")
         if not cut.left(after.nodes[node]):
             return cls(cut, "gone")
-        now = after.decision.why(node, cut.image) if outcome is None else ""
-        return cls(cut, "stays", refused or now or "it has a name by now")
+        if outcome is not None:
+            return cls(cut, "stays", refused or "docker removed it, it says, and it is still there")
+        return cls(cut, "stays", after.decision.why(node, cut.image) or "it has a name by now")
 
     @property
     def text(self) -> str:

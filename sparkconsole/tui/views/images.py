@@ -44,7 +44,7 @@ class ImagesView(View):
         Key("image.copy", "C", "copy…", changes=True),
         Key("image.prune", "P", "prune…", changes=True),
         Key("runs.stop", "X", "stop…", "Stop the build or copy under way.", changes=True),
-        Key("image.rollback", "K", "back…", changes=True),
+        Key("image.rollback", "K", "roll back…", changes=True),
         Key("form.next", "tab", "form", "Go to the next field.", display="tab", act="app.focus_next"),
         Key("images.copy-command", "y", "copy cmd", "Copy the command that is shown below."),
         Key("images.form", "e", "form", "Show the form, or the work that it started."),
