@@ -8,6 +8,7 @@ from datetime import datetime
 from sparkconsole.model.answer import Sheet
 from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.image import age
+from sparkconsole.model.image_history import build_date
 from sparkconsole.model.image_prune import Decision, Entry
 from sparkconsole.model.text import size
 
@@ -19,13 +20,18 @@ HAS, LACKS, UNKNOWN = "✔", "○", "unknown"
 def matrix(decision: Decision, nodes: Sequence[str], unknown: Sequence[str], now: datetime) -> Sheet:
     """A row per build and nameless image, a column per node; `unknown` nodes could not be asked."""
     rows: list[tuple[str | None, ...]] = [
-        (e.label(decision.wish.tag), age(e.image.created, now), size(e.image.size_bytes),
+        (_label(e, decision.wish.tag), age(e.image.created, now), size(e.image.size_bytes),
          *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), _fate(e))
         for e in decision.entries
     ]  # fmt: skip
     rows += [_cache_row(decision, nodes, unknown)] if decision.cache else []
     heads = tuple(nodes) if len(nodes) <= COLUMNS else ("nodes",)
-    return Sheet.of(("image", "age", "size", *heads, "what becomes of it"), rows)
+    return Sheet.of(("image", "age", "size", *heads, "stays or goes"), rows)
+
+
+def _label(entry: Entry, name: str) -> str:
+    """A build's date says enough below its name."""
+    return build_date(name, entry.tag) or entry.label(name)
 
 
 def _fate(entry: Entry) -> str:

@@ -157,10 +157,10 @@ def test_the_commands_name_what_goes_and_force_nothing() -> None:
 def test_the_matrix_says_who_has_what_and_what_becomes_of_it() -> None:
     nodes = {"a": Held((*BUILDS, LATEST), (), USAGE), "b": Held((LATEST,))}
     sheet = matrix(decided(**nodes), ("a", "b", "c"), ["c"], NOW)
-    assert sheet.columns == ("image", "age", "size", "a", "b", "c", "what becomes of it")
+    assert sheet.columns == ("image", "age", "size", "a", "b", "c", "stays or goes")
     rows = {row[0]: row[3:] for row in sheet.rows}
     assert rows["n"] == ("✔", "✔", "unknown", "stays: what the name means")
-    assert rows["n:20260101-0000"] == ("✔", "○", "unknown", "goes: older than the newest 3 builds")
+    assert rows["20260101-0000"] == ("✔", "○", "unknown", "goes: older than the newest 3 builds")
     assert rows["build cache"] == ("10 B", "○", "unknown", "goes: no build used it for 72h")
 
 
