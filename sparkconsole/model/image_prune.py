@@ -188,8 +188,12 @@ def _kind(tag: str, image: ImageIdentity) -> Kind | None:
 def _reasons(wish: Wish, nodes: Mapping[str, Held], found: Sequence[Group]) -> list[tuple[Content, str]]:
     """Contents that stay and why; what is said last of one is what counts."""
     builds = dict.fromkeys(content(image) for kind, image, _ in found if kind is Kind.BUILD)
-    newest = [(c, f"one of the newest {wish.keep} builds") for c in list(builds)[: wish.keep]]
+    newest = [(c, f"{'one of ' * (wish.keep > 1)}{_newest(wish.keep)}") for c in list(builds)[: wish.keep]]
     return [*_used(nodes), *newest, *_named(wish.tag, nodes)]
+
+
+def _newest(keep: int) -> str:
+    return f"the newest {keep} builds" if keep != 1 else "the newest build"
 
 
 def _named(tag: str, nodes: Mapping[str, Held]) -> Iterator[tuple[Content, str]]:
@@ -224,7 +228,7 @@ def _fate(
     if kept:
         return False, kept
     if kind is Kind.BUILD:
-        return True, f"older than the newest {wish.keep} builds" if wish.keep else "no build is kept"
+        return True, f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
     earlier = content(image) in going or _built_by_us(image)
     return _nameless_fate(wish.dangling, kind, earlier=earlier)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import failed, told
@@ -35,10 +35,11 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     """
     from sparkconsole.remote import docker
 
-    asked = await session.fleet.ask(docker.images)
+    ask = session.fleet.ask
+    asked, counted = await asyncio.gather(ask(docker.images), ask(docker.disk_usage))
     have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in told(asked).items()}
     errors = failed(asked)
-    usages = await session.fleet.ask(docker.disk_usage, have)
+    usages = {node: usage for node, usage in counted.items() if node in have}
     tags = sorted({name for found in have.values() for name in found})
     data = {
         "images": {t: {n: found[t].as_data() for n, found in have.items() if t in found} for t in tags},
@@ -48,7 +49,7 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     }
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
     lines += [f"{node}: docker's disk is unknown: {e.cause}" for node, e in failed(usages).items()]
-    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), *_disk(session, usages))
+    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), _disk(session, told(usages)))
     return Answer(data, (*sheets, *lines), max((e.exit_code for e in errors.values()), default=0))
 
 
@@ -90,7 +91,5 @@ def _versions(tags: list[str], have: Have) -> tuple[Sheet, ...]:
     return (Sheet.of(("image", "content", "on", "vLLM", "built with"), rows, "versions"),) if rows else ()
 
 
-def _disk(session: Session, usages: Mapping[str, DiskUsage | SparkError]) -> tuple[Sheet, ...]:
-    known: dict[str, Any] = {n: None if isinstance(u, SparkError) else u for n, u in usages.items()}
-    lost: dict[str, Any] = {n: None for n in session.fleet.names if n not in known}
-    return (usage_sheet({n: {**known, **lost}[n] for n in session.fleet.names}),)
+def _disk(session: Session, usages: Mapping[str, DiskUsage]) -> Sheet:
+    return usage_sheet({node: usages.get(node) for node in session.fleet.names})

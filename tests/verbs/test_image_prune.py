@@ -113,7 +113,10 @@ async def test_nothing_to_prune_is_an_answer_with_the_matrix(stage: Stage, sessi
     assert answer.exit_code == 0
     sheet = answer.parts[0]
     assert isinstance(sheet, Sheet)
-    assert [row[0] for row in sheet.rows] == ["vllm-node", *(tag.partition(":")[2] for tag in reversed(BUILDS))]
+    assert [row[0] for row in sheet.rows] == [
+        "vllm-node",
+        *(tag.partition(":")[2] for tag in reversed(BUILDS)),
+    ]
     assert answer.data["images"][0]["name"] == "vllm-node:latest"
 
 
