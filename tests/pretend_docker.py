@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.errors import SparkError
+from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
 
@@ -47,6 +48,22 @@ history) echo 10;;
 run)  # the reader of layers: it writes what `save` writes
   fault reader && { echo 'exec: "python3": executable file not found in $PATH' >&2; exit 127; }
   while [ "$1" != /store ]; do shift; done; cat >/dev/null; exec "$0" save "$3";;
+rmi|image)  # a name, or the id of what has none
+  for word; do :; done
+  for f in "$ENGINE"/images/*; do case $1,$f in
+    rmi,"$(file "$word")") found=$f;; image,*/nameless-*)
+      [ "sha256:$(sha256sum <"$f" | cut -d' ' -f1)" = "$word" ] && found=$f;; esac; done
+  [ -n "$found" ] || { echo "Error response from daemon: No such image: $word" >&2; exit 1; }
+  grep -qsxF "${found##*/}" "$ENGINE"/containers/* &&
+    { echo "conflict: unable to remove $word (must force) - a container is using it" >&2; exit 1; }
+  fault rmi || rm "$found"; echo "Untagged: $word";;
+builder) fault builder && { echo "ERROR: no builder \"default\" found" >&2; exit 1; }
+  rm -f "$ENGINE"/cache/old-*; echo "Total: 1B"; printf '%s\n' "$@" >"$ENGINE/builder.argv";;
+tag)
+  from=$(file "$2"); for f in "$ENGINE"/images/*; do
+    [ "sha256:$(sha256sum <"$f" | cut -d' ' -f1)" = "$2" ] && from=$f; done
+  [ -e "$(file "$3")" ] && mv "$(file "$3")" "$ENGINE/images/nameless-$$"
+  cp "$from" "$(file "$3")";;
 rm) [ "$2" = -f ] && exit 0; rm "$ENGINE/containers/$2" && echo "$2";;
 build)
   printf '%s\n' "$@" >"$ENGINE/build.argv"; for context; do :; done; ls "$context" >"$ENGINE/build.context"
@@ -70,6 +87,9 @@ grep -q "^$name ssh-ed25519 AAAA" "$keys" || { echo "Host key verification faile
 echo "$host" >>"$WORLD/logins"
 ENGINE=$(cat "$WORLD/hosts/$host") exec sh -c "$*"
 """
+
+NAMELESS = "nameless-"
+"""An image without a name is in a file of such a name."""
 
 
 class PretendWorld:
@@ -106,8 +126,21 @@ class PretendNode(LocalShell):
         super().__init__(name)
         self.world, self.home = world, world.folder / name
         self.engine = self.home / "engine"
-        for folder in ("images", "containers"):
+        for folder in ("images", "containers", "cache"):
             (self.engine / folder).mkdir(parents=True)
+
+    def use(self, tag: str, name: str = "c9") -> None:
+        """A container, which does not run, of that image."""
+        (self.engine / "containers" / name).write_text(f"{tag}\n")
+
+    def keep_cache(self, old: int = 0, young: int = 0) -> None:
+        """Build cache of so many bytes, used long ago or just now."""
+        for name, count in (("old-1", old), ("young-1", young)):
+            (self.engine / "cache" / name).write_text("x" * count)
+
+    def tags(self) -> set[str]:
+        """The names that images have."""
+        return {f.name for f in (self.engine / "images").iterdir() if not f.name.startswith(NAMELESS)}
 
     def put(self, tag: str, content: str) -> None:
         """Gives the engine an image."""
@@ -145,7 +178,33 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     return _identity(file, tag) if file.exists() else None
 
 
-async def images(shell: Shell, *, nameless: bool = False) -> tuple[ImageIdentity, ...]:
-    """As sparkconsole.remote.docker.images."""
+async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """As sparkconsole.remote.docker.every_image."""
     assert isinstance(shell, PretendNode)
-    return tuple(_identity(f, f.name) for f in sorted((shell.engine / "images").iterdir()))
+    files = sorted((shell.engine / "images").iterdir())
+    return tuple(_identity(f, "" if f.name.startswith(NAMELESS) else f.name) for f in files)
+
+
+async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """As sparkconsole.remote.docker.images."""
+    return tuple(image for image in await every_image(shell) if image.tag)
+
+
+async def containers(shell: Shell) -> tuple[Container, ...]:
+    """As sparkconsole.remote.docker.containers."""
+    assert isinstance(shell, PretendNode)
+    files = sorted((shell.engine / "containers").iterdir())
+    return tuple(Container(f.name, f.name, f.read_text().strip(), "", "exited") for f in files)
+
+
+async def disk_usage(shell: Shell) -> DiskUsage:
+    """As sparkconsole.remote.docker.disk_usage; same content counts once."""
+    assert isinstance(shell, PretendNode)
+    if (shell.engine / "fault-usage").exists():
+        raise SparkError("docker did not answer in time", node=shell.node)
+    found = {i.id: i.size_bytes for i in await every_image(shell)}
+    records = tuple(
+        CacheRecord(f.stat().st_size, f"{'2020' if f.name.startswith('old') else '2999'}-01-01T00:00:00Z")
+        for f in sorted((shell.engine / "cache").iterdir())
+    )
+    return DiskUsage(sum(found.values()), sum(r.size_bytes for r in records), records, 10**12)

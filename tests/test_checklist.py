@@ -11,7 +11,7 @@ import pytest
 TESTS = Path(__file__).parent
 ROWS = re.findall(r"^\| ([A-Z]\d+) \| .+? \| (.+) \|$", (TESTS / "checklist.md").read_text(), re.M)
 WANTED = [
-    *(f"B{n}" for n in (*range(1, 10), 11)),
+    *(f"B{n}" for n in (*range(1, 10), 11, 12, 13)),
     *(f"C{n}" for n in (*range(1, 15), 16, 17, 18)),
     *(f"D{n}" for n in (*range(1, 10), 11)),
     *("M1", "M2", "M3", "M5", "M6", "O1", "O2", "O3", "O4", "O5", "O6", "O7"),

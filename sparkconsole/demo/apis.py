@@ -14,11 +14,16 @@ from sparkconsole.demo.engine import PretendContainer
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import container_log
 from sparkconsole.demo.sampled import metrics
+from sparkconsole.demo.storage import disk_usage
 
 GARBAGE = "\x1b[31m[/x] 0xDEADBEEF \x00<html>"
 SLOW_S = 4.0
 RAY_PORT = 8265
 _POLL_S = 1.0
+_ENGINE = {
+    "version": {"ApiVersion": "1.44", "Version": "29.2.1"},
+    "info": {"ServerVersion": "29.2.1", "Driver": "overlay2", "DockerRootDir": "/var/lib/docker"},
+}
 
 
 class Apis:
@@ -113,12 +118,10 @@ class Apis:
 
     async def _docker(self, path: str, request: web.Request) -> web.StreamResponse:
         kind, _, rest = path.strip("/").partition("/")
-        if kind == "version":
-            return web.json_response({"ApiVersion": "1.44", "Version": "29.2.1"})
-        if kind == "info":
-            return web.json_response(
-                {"ServerVersion": "29.2.1", "Driver": "overlay2", "DockerRootDir": "/var/lib/docker"}
-            )
+        if kind in _ENGINE:
+            return web.json_response(_ENGINE[kind])
+        if rest == "df":
+            return web.json_response(disk_usage(self.machine))
         if rest == "json":
             return web.json_response(self._all(kind))
         name, _, what = rest.rpartition("/")
@@ -131,7 +134,7 @@ class Apis:
 
     def _all(self, kind: str) -> list[dict[str, Any]]:
         if kind == "images":
-            return list(self.machine.images.values())
+            return [*self.machine.images.values(), *self.machine.nameless.values()]
         return [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
 
     async def _log(self, container: PretendContainer, request: web.Request) -> web.StreamResponse:

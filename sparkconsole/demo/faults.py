@@ -88,7 +88,7 @@ def _differ(machine: Machine) -> None:
     there = {tag: image for m in machine.cluster.values() for tag, image in m.images.items()}
     for tag, image in {**there, **machine.images}.items():
         had = machine.true_images[tag] if tag in machine.true_images else machine.images.get(tag)
-        machine.take(tag, with_other_layers(image))
+        machine.images[tag] = {**with_other_layers(image), "RepoTags": [tag]}
         machine.true_images[tag] = had
 
 

@@ -24,6 +24,8 @@ BOOT_S = 20.0
 """From a reboot's order to the first login."""
 EATEN_S, LASTS_S, LEFT_BYTES = 60.0, 20.0, 1_200_000_000
 """How long a server that wants ever more takes for it, how long the machine bears it, and what is left."""
+OLD_CACHE_BYTES, CACHE_BYTES = 14_200_000_000, 6_400_000_000
+"""What the head's builder keeps of builds before this session, and what a build adds."""
 KILLED, NO_STATUS = 143, -1
 """How a job ended: by a signal, or without anybody seeing it, as in a power cut."""
 
@@ -37,6 +39,10 @@ class Machine:
     clock: Time
     cluster: dict[str, Machine]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nameless: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Images whose name went to another one, by id."""
+    cache: list[tuple[datetime, int]] = field(default_factory=list)
+    """What the builder keeps: when it was used last, and its bytes."""
     containers: dict[str, PretendContainer] = field(default_factory=dict)
     jobs: dict[str, PretendJob] = field(default_factory=dict)
     spells: list[Spell] = field(default_factory=list)
@@ -60,6 +66,8 @@ class Machine:
     def __post_init__(self) -> None:
         self.models = self.models or first_models(self.number)
         self._zero = self.clock.now() - timedelta(seconds=self.clock.monotonic())
+        if self.number == 1:
+            self.cache.append((self.clock.now() - timedelta(days=9), OLD_CACHE_BYTES))
         self._say_hello()
 
     def _say_hello(self) -> None:
@@ -175,26 +183,37 @@ class Machine:
     def built(self, tags: Sequence[str]) -> None:
         """A build ended: its tags name a new image."""
         made = image_json(tags[0], f"{self.clock.now():%Y%m%d%H%M%S}", self.clock.now().isoformat())
+        self.cache.append((self.clock.now(), CACHE_BYTES))
         for tag in tags:
             self.take(tag, made)
 
     def take(self, tag: str, image: Mapping[str, Any]) -> None:
-        """An image arrived under a name."""
+        """An image arrived under a name; the one that had it is nameless, when it was its only name."""
         full = tag if ":" in tag else f"{tag}:latest"
+        had = self.images.pop(full, None)
         self.images[full] = {**image, "RepoTags": [full]}
+        self.nameless.pop(image["Id"], None)
+        if had is not None and not self.named(had["Id"]):
+            self.nameless[had["Id"]] = {**had, "RepoTags": []}
         self.true_images.pop(full, None)
 
     def image(self, tag: str) -> dict[str, Any] | None:
-        """The image of that name."""
-        return self.images.get(tag if ":" in tag else f"{tag}:latest")
+        """The image of that name or id."""
+        named = self.images.get(tag if ":" in tag else f"{tag}:latest") or self.nameless.get(tag)
+        return named or next((i for i in self.images.values() if i["Id"] == tag), None)
+
+    def named(self, image_id: str) -> list[str]:
+        """The names of an image."""
+        return [tag for tag, image in self.images.items() if image["Id"] == image_id]
 
     # --- containers
 
     def run(self, argv: Sequence[str]) -> tuple[int, str, str]:
         """`docker run -d …`: status, output, errors."""
         name = argv[argv.index("--name") + 1]
-        image = next((w for w in argv[2:] if self.image(w) is not None), None)
-        if image is None:
+        image = next((w for w in argv[2:] if self.image(w) is not None), "")
+        found_image = self.image(image) if image else None
+        if found_image is None:
             return 125, "", "Unable to find image locally"
         if name in self.containers:
             return 125, "", f'Conflict. The container name "/{name}" is already in use by container "x".'
@@ -203,7 +222,7 @@ class Machine:
             name,
             f"{self.number:02x}{name.encode().hex():0<62.62}",
             image,
-            self.images[image if ":" in image else f"{image}:latest"]["Id"],
+            found_image["Id"],
             dict(b.split("=", 1) for a, b in pairs if a == "--label"),
             dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b),
             tuple(argv[list(argv).index(image) + 1 :]),

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Collection
 
-from sparkconsole.demo import fabric, life
+from sparkconsole.demo import fabric, life, storage
 from sparkconsole.demo.cache import cache_listing, holding
 from sparkconsole.demo.headers import headers
 from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
@@ -242,6 +242,7 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "meters": _says("ib_write_bw\n"),
     "builder": _says("buildx docker\n"),
     "docker-why": _says("spark\n"),
+    "docker-free": lambda machine, _: (0, f"{_free(machine)}\n", ""),
     "life": lambda machine, _: (0, f"boot-{machine.number}-{machine.boots}\n", ""),
     "may-reboot": _says(""),
     "reboot": _reboot,
@@ -320,16 +321,11 @@ _DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "create": _says("0123456789ab\n"),
     "history": _says("".join(f"{size}\n" for size in reversed(LAYER_BYTES))),
     "rm": lambda machine, argv: _removed(machine, argv[-1:]),
-    "tag": lambda machine, argv: _tag(machine, argv[-2], argv[-1]),
+    "tag": storage.tag,
+    "rmi": storage.remove_image,
+    "image": storage.remove_image,
+    "builder": storage.prune_cache,
 }
-
-
-def _tag(machine: Machine, old: str, new: str) -> Said:
-    image = machine.image(old)
-    if image is None:
-        return 1, "", f"No such image: {old}"
-    machine.take(new, image)
-    return OK
 
 
 __all__ = ["KEY", "answer", "facts", "spoken"]

@@ -189,10 +189,10 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
 
 async def _held(fleet: Fleet, node: Node) -> tuple[ImageIdentity, ...] | SparkError:
     """The images that a receiver has."""
-    from sparkconsole.remote.docker import images
+    from sparkconsole.remote.docker import every_image
 
     try:
-        return await images(await fleet.shell(node.name), nameless=True)
+        return await every_image(await fleet.shell(node.name))
     except SparkError as error:
         return error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 _SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
@@ -111,3 +112,51 @@ class EngineFacts:
     """Images live in containerd's store and not in a graph driver's."""
     root_dir: str
     """Where the engine keeps its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRecord:
+    """One step of a build that the builder keeps."""
+
+    size_bytes: int
+    used_at: str
+    """When a build used it last, or it was made."""
+    prunable: bool = True
+    """A plain `docker builder prune` takes it when it is old enough."""
+
+    def unused_since(self, moment: datetime) -> bool:
+        """No build used it since then; False when that is not known."""
+        try:
+            return datetime.fromisoformat(self.used_at) < moment
+        except (ValueError, TypeError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """What an engine's data take up."""
+
+    images_bytes: int
+    """Layers of several images count once."""
+    cache_bytes: int
+    cache: tuple[CacheRecord, ...] = ()
+    free_bytes: int | None = None
+    """Where the engine keeps its data."""
+
+    @property
+    def taken(self) -> int:
+        """Images and build cache."""
+        return self.images_bytes + self.cache_bytes
+
+    def old_cache(self, now: datetime, seconds: float) -> int:
+        """Bytes of build cache that a prune takes which spares what was used in the last `seconds`."""
+        before = now - timedelta(seconds=seconds)
+        return sum(r.size_bytes for r in self.cache if r.prunable and r.unused_since(before))
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON gives it."""
+        return {
+            "images_bytes": self.images_bytes,
+            "cache_bytes": self.cache_bytes,
+            "free_bytes": self.free_bytes,
+        }

@@ -34,3 +34,11 @@ def build_before(tag: str, present: Sequence[ImageIdentity]) -> ImageIdentity | 
     twins = [build_date(tag, i.tag) for i in found if now is not None and same_content(i, now)]
     others = [i for i in found if now is None or not same_content(i, now)]
     return next((i for i in others if not twins or build_date(tag, i.tag) < min(twins)), None)
+
+
+def undated(tag: str) -> tuple[str, str]:
+    """The name and the date of a dated build; any other name as it is, without a date."""
+    found = re.fullmatch(r"(.+?)(?:(:)|-)(\d{8}-\d{4})", tag)
+    if found is None or (not found[2] and full_name(found[1]) != found[1]):
+        return tag, ""
+    return found[1], found[3]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkconsole.model.answer import Sheet, aligned
 from sparkconsole.model.job import Job
 from sparkconsole.model.tier import Tier
 
@@ -66,6 +67,8 @@ class Plan:
     """What `--yes=WORD` must say for a costly plan."""
     notes: tuple[str, ...] = ()
     """What the person should know first: what was chosen and why, warnings, sizes."""
+    table: Sheet | None = None
+    """What the plan was decided from, where that is a table."""
 
     def nodes(self) -> tuple[str, ...]:
         """Every node the plan touches, in order of first mention."""
@@ -82,6 +85,7 @@ class Plan:
             "title": self.title,
             "tier": self.tier.name.lower(),
             "notes": list(self.notes),
+            **({"table": self.table.as_data()} if self.table else {}),
             "steps": [
                 {
                     "id": s.id,
@@ -102,7 +106,8 @@ class Plan:
 
 def plan_lines(plan: Plan) -> list[str]:
     """A plan as text."""
-    lines = [plan.title, *(f"  note: {note}" for note in plan.notes)]
+    table = aligned(plan.table) if plan.table else []
+    lines = [plan.title, *(f"  {line}" for line in table), *(f"  note: {note}" for note in plan.notes)]
     for step in plan.steps:
         lines.append(f"  {step.node}: {step.sentence}")
         lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))

@@ -7,9 +7,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sparkconsole.model.docker import Container, EngineFacts, ImageIdentity, settings
+from sparkconsole.model.docker import (
+    CacheRecord,
+    Container,
+    DiskUsage,
+    EngineFacts,
+    ImageIdentity,
+    settings,
+)
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")
+_NO_NAMES = ("<none>", "moby-dangling")
+"""What engines write where an image has no name: the graph drivers, the containerd store."""
+_INNER = ("internal", "frontend")
+"""Build cache that a plain `docker builder prune` leaves."""
 
 
 def container_from(data: Mapping[str, Any]) -> Container:
@@ -58,3 +69,29 @@ def engine_from(info: Mapping[str, Any]) -> EngineFacts:
         containerd_store=any("io.containerd.snapshotter" in str(pair) for pair in status),
         root_dir=str(info.get("DockerRootDir", "")),
     )
+
+
+def names_from(listed: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of an entry of `GET /images/json`: tags, else a digest, else one empty name."""
+    tags = [t for t in listed.get("RepoTags") or () if t.partition(":")[0] not in _NO_NAMES]
+    digests = [d for d in listed.get("RepoDigests") or () if d.partition("@")[0] not in _NO_NAMES]
+    return tuple(tags or digests[:1] or ("",))
+
+
+def usage_from(data: Mapping[str, Any], free: str = "") -> DiskUsage:
+    """From `GET /system/df`, before and since version 1.52 of the API; `free`: bytes, as df prints them."""
+    images, cache = data.get("ImageUsage") or {}, data.get("BuildCacheUsage") or {}
+    records = cache.get("Items") or data.get("BuildCache") or ()
+    own = sum(int(r.get("Size") or 0) for r in records if not r.get("Shared"))
+    return DiskUsage(
+        images_bytes=int(images.get("TotalSize", data.get("LayersSize")) or 0),
+        cache_bytes=int(cache.get("TotalSize", own) or 0),
+        cache=tuple(_record(r) for r in records),
+        free_bytes=int(free) if free.strip().isdigit() else None,
+    )
+
+
+def _record(data: Mapping[str, Any]) -> CacheRecord:
+    kept = data.get("InUse") or data.get("Shared") or data.get("Type") in _INNER
+    used_at = data.get("LastUsedAt") or data.get("CreatedAt") or ""
+    return CacheRecord(int(data.get("Size") or 0), str(used_at), prunable=not kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +13,8 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
-from sparkconsole.model.docker import Container, EngineFacts, ImageIdentity
-from sparkconsole.parse.docker_api import container_from, engine_from, image_from
+from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
+from sparkconsole.parse.docker_api import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.log_frames import LogFrames, api_time
 from sparkconsole.remote.shell import Shell
 
@@ -22,6 +22,11 @@ SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 20.0
 _LOOKS, _LOOK_PAUSE_S = 20, 0.25
 """How often it is looked whether a container is gone, and how many seconds apart."""
+_USAGE = "system/df?type=image&type=build-cache&verbose=1"
+"""Each engine minds the words that it knows."""
+USAGE_TIMEOUT_S = 60.0
+"""It is counted up when it is asked for."""
+_FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""
 _WHY = """
 command -v docker >/dev/null || echo missing
 [ -S "$1" ] || echo stopped
@@ -118,21 +123,31 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     return image_from(data, tag) if data is not None else None
 
 
-async def images(shell: Shell, *, nameless: bool = False) -> tuple[ImageIdentity, ...]:
-    """Every tagged image, once per tag; `nameless`: those without a tag too, with an empty one."""
+async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
-        listed = await docker.images.list()
-        names = [(str(i["Id"]), _tags(i) or ([""] if nameless else [])) for i in listed]
-        found = [
-            (tag, await _or_none(docker.images.inspect(tag or image)))
-            for image, tags in names
-            for tag in tags
+        tags = [
+            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
         ]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
     return tuple(image_from(data, tag) for tag, data in found if data is not None)
 
 
-def _tags(listed: Mapping[str, Any]) -> list[str]:
-    return [tag for tag in listed.get("RepoTags") or () if tag != "<none>:<none>"]
+async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """Every image, once per tag; one without a tag under its digest, one without any name under none."""
+    async with _docker(shell) as docker:
+        named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
+        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in named]
+    return tuple(image_from(data, name) for name, data in found if data is not None)
+
+
+async def disk_usage(shell: Shell) -> DiskUsage:
+    """What images and build cache take up, and what is free where the engine keeps them."""
+    async with _docker(shell, timeout=USAGE_TIMEOUT_S) as docker:
+        used = await docker._query_json(_USAGE)
+        root = engine_from(await docker.system.info()).root_dir
+    free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
+    return usage_from(used, free.text.strip())
 
 
 async def engine(shell: Shell) -> EngineFacts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -13,14 +12,12 @@ from pydantic import ValidationError
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet import building, copy_steps, copying, delivering
 from sparkconsole.fleet.carry import carry_out
-from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image import BuildSpec, age, full_name, host_list, image_tag, key_values
+from sparkconsole.model.image import BuildSpec, host_list, image_tag, key_values
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report
-from sparkconsole.model.text import hours, size
+from sparkconsole.model.text import hours
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
@@ -305,66 +302,6 @@ def _relay_deed(
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
     return Deed(copy_steps.relay_plan(found, tag, sender), carry)
-
-
-@verb("image list")
-async def list_images(session: Here, tag: str | None = None) -> Answer:
-    """Show which image is on which node, and whether it is the same one everywhere.
-
-    Parameters
-    ----------
-    tag
-        Only this image; by default all that have a name.
-    """
-    from sparkconsole.remote.docker import images
-
-    asked = await session.fleet.ask(images)
-    have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in told(asked).items()}
-    errors = failed(asked)
-    tags = sorted({name for found in have.values() for name in found})
-    nodes = session.fleet.names
-    rows = [
-        (
-            name,
-            *(_cell(have.get(node), name, session.fleet.clock.now()) for node in nodes),
-            _verdict(name, have, errors),
-        )
-        for name in tags
-    ]
-    data = {
-        "images": {
-            name: {node: found[name].as_data() for node, found in have.items() if name in found}
-            for name in tags
-        },
-        "verdicts": {name: _verdict(name, have, errors) for name in tags},
-        "unknown": {node: error.as_data() for node, error in errors.items()},
-    }
-    lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
-    parts: tuple[Sheet | str, ...] = (Sheet.of(("image", *nodes, "content"), rows), *lines)
-    return Answer(data, parts, exit_code=max((e.exit_code for e in errors.values()), default=0))
-
-
-def _wanted(name: str, tag: str | None) -> bool:
-    return bool(name) and "<none>" not in name and (tag is None or full_name(name) == full_name(tag))
-
-
-def _cell(found: Mapping[str, ImageIdentity] | None, name: str, now: datetime) -> str | None:
-    if found is None:
-        return "unknown"
-    image = found.get(name)
-    return f"{image.short} {size(image.size_bytes)} {age(image.created, now)}" if image else None
-
-
-def _verdict(
-    name: str, have: Mapping[str, Mapping[str, ImageIdentity]], errors: Mapping[str, SparkError]
-) -> str:
-    there = [found[name] for found in have.values() if name in found]
-    missing = [node for node, found in have.items() if name not in found]
-    if not all(same_content(there[0], other) for other in there[1:]):
-        return "differs"
-    if missing:
-        return f"missing on {', '.join(missing)}"
-    return f"same, {', '.join(errors)} unknown" if errors else "same"
 
 
 @follower(JobKind.BUILD)

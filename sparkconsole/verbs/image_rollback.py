@@ -17,7 +17,8 @@ from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
-Held = Mapping[str, tuple[ImageIdentity, ...]]
+Images = tuple[ImageIdentity, ...]
+Held = Mapping[str, Images]
 """The images of each node."""
 
 
@@ -25,8 +26,9 @@ Held = Mapping[str, tuple[ImageIdentity, ...]]
 async def rollback(session: Here, tag: str | None = None, *, to: str | None = None) -> Answer | Deed:
     """Let the image's name mean an earlier build again, on every node.
 
-    Every build keeps its date: vllm-node:20261124-0915. Nothing is built, sent or removed; containers that
-    run keep theirs until the next launch.
+    Every build keeps its date: vllm-node:20261124-0915. A node that has the build without a name, because a
+    copy of a newer one took it, is given its date too. Nothing is built, sent or removed; containers that run
+    keep theirs until the next launch.
 
     Parameters
     ----------
@@ -35,14 +37,12 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
     to
         The build's date, as `image list` shows it; by default the one before what the name means now.
     """
-    name = _name(tag or session.cluster.image)
+    name = image_name(tag or session.cluster.image)
     held = await _held(session)
-    wanted = _wanted(name, to, held[session.fleet.head])
-    steps = tuple(
-        _step(node, name, _there(node, wanted, images), under(name, images))
-        for node, images in held.items()
-        if not _means(name, images, wanted)
-    )
+    every = tuple(image for images in held.values() for image in images)  # the head's are the first
+    wanted = _wanted(name, to, every)
+    moving = {n: images for n, images in held.items() if not _means(name, images, wanted)}
+    steps = tuple(s for n, images in moving.items() for s in _steps(n, name, wanted, images, every))
     if not steps:
         data = {"tag": name, "build": build_date(name, wanted.tag), "other": []}
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
@@ -50,7 +50,8 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
     return Deed(plan, lambda report: _carry(session, plan, name, wanted, report))
 
 
-def _name(tag: str) -> str:
+def image_name(tag: str) -> str:
+    """`tag` when it can be an image's name; WrongUsage otherwise."""
     try:
         return image_tag(tag)
     except ValueError as error:
@@ -59,53 +60,76 @@ def _name(tag: str) -> str:
 
 async def _held(session: Session) -> Held:
     """What every node has; a node that cannot be asked would keep another build: nothing is begun then."""
-    from sparkconsole.remote.docker import images
+    from sparkconsole.remote import docker
 
-    asked = await session.fleet.ask(images)
+    asked = await session.fleet.ask(docker.every_image)
     for error in failed(asked).values():
         raise error
     return told(asked)
 
 
-def _wanted(name: str, to: str | None, images: tuple[ImageIdentity, ...]) -> ImageIdentity:
-    """The build to go back to, as the head has it."""
-    dated = builds(name, images)
-    known = ", ".join(build_date(name, i.tag) for i in dated) or "none"
+def _wanted(name: str, to: str | None, every: Images) -> ImageIdentity:
+    """The build to go back to, as the head has it, else the first node that does."""
+    dated = builds(name, every)
+    known = ", ".join(dict.fromkeys(build_date(name, i.tag) for i in dated)) or "none"
     if to is not None:
         found = next((i for i in dated if to in (i.tag, build_date(name, i.tag))), None)
         if found is None:
-            raise WrongUsage(f"the head has no build {to} of {name}", hint=f"it has: {known}")
+            raise WrongUsage(f"no node has a build {to} of {name}", hint=f"there are: {known}")
         return found
-    before = build_before(name, images)
+    before = build_before(name, every)
     if before is None:
         hint = f"builds that are kept: {known}; choose one with --to"
         raise Refused(f"no build of {name} is older than what it means now", hint=hint)
     return before
 
 
-def _there(node: str, wanted: ImageIdentity, images: tuple[ImageIdentity, ...]) -> ImageIdentity:
+def _there(node: str, wanted: ImageIdentity, images: Images) -> ImageIdentity:
     """The same content on this node, under whatever name."""
-    found = next((i for i in images if same_content(i, wanted)), None)
+    found = min((i for i in images if same_content(i, wanted)), key=lambda i: not i.tag, default=None)
     if found is None:
         hint = f"send it first: sparkconsole image copy {wanted.tag} --to {node}"
         raise Refused(f"it does not have {wanted.tag}", hint=hint, node=node)
     return found
 
 
-def _means(name: str, images: tuple[ImageIdentity, ...], wanted: ImageIdentity) -> bool:
+def _means(name: str, images: Images, wanted: ImageIdentity) -> bool:
     now = under(name, images)
     return now is not None and same_content(now, wanted)
 
 
-def _step(node: str, name: str, there: ImageIdentity, now: ImageIdentity | None) -> Step:
+def _steps(node: str, name: str, wanted: ImageIdentity, images: Images, every: Images) -> tuple[Step, ...]:
+    """What the name meant and what it comes to mean keep their dates, then the name moves."""
+    there, now = _there(node, wanted, images), under(name, images)
+    kept = [
+        Step(
+            f"keep-{node}-{dated}", node, f"{image.short} keeps its date", ("docker", "tag", image.id, dated)
+        )
+        for image in (there, now)
+        if image is not None and (dated := _date_lacking(name, image, images, every))
+    ]
+    return *kept, _step(node, name, there, now, tuple(step.id for step in kept))
+
+
+def _date_lacking(name: str, image: ImageIdentity, images: Images, every: Images) -> str:
+    """The dated name that the same content has elsewhere and not on this node; empty: nothing is missing."""
+    dated = next((i.tag for i in builds(name, every) if same_content(i, image)), "")
+    own = any(same_content(i, image) for i in builds(name, images))
+    return "" if own or any(i.tag == dated for i in images) else dated
+
+
+def _step(
+    node: str, name: str, there: ImageIdentity, now: ImageIdentity | None, needs: tuple[str, ...]
+) -> Step:
     """The name moves; it moves back when another node's does not move."""
     full = full_name(name)
     before = f"{now.short} → " if now else ""
     return Step(
         id=f"rollback-{node}",
         node=node,
-        sentence=f"{name}: {before}{there.short} ({there.tag})",
-        argv=("docker", "tag", there.tag, full),
+        sentence=f"{name}: {before}{there.short} ({there.tag or 'which has no name here'})",
+        argv=("docker", "tag", there.tag or there.id, full),
+        needs=needs,
         undo=("docker", "tag", now.id, full) if now else (),
     )
 

@@ -30,7 +30,7 @@ PURPOSE = (
 )
 GROUPS = {
     "node": "The machines: list, add, remove, scan, trust, restart, their page cache.",
-    "image": "The container image: build, list, copy, roll back.",
+    "image": "The container image: build, list, copy, prune, roll back.",
     "model": "The models in the nodes' caches.",
     "serve": "A model on the cluster.",
     "bench": "Measure the served model.",
@@ -58,7 +58,7 @@ MODULES = {
     "doctor": ("doctor",),
     "explain": ("explain",),
     "status": ("status",),
-    "image": ("image", "image_rollback"),
+    "image": ("image", "image_list", "image_prune", "image_rollback"),
     "model": ("model", "model_fit", "model_move"),
     "fabric": ("fabric",),
     "launch": ("launch",),

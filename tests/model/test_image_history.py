@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image_history import build_before, build_date, builds
+from sparkconsole.model.image_history import build_before, build_date, builds, undated
 
 
 def image(tag: str, content: str) -> ImageIdentity:
@@ -46,3 +46,17 @@ def test_the_same_content_built_again_is_no_other_build() -> None:
     found = build_before("n", twice)
     assert found is not None
     assert found.config_digest == "b"
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "date"),
+    [
+        ("vllm-node:20261124-0915", "vllm-node", "20261124-0915"),
+        ("vllm-node:v2-20261124-0915", "vllm-node:v2", "20261124-0915"),
+        ("host:5000/a:20261124-0915", "host:5000/a", "20261124-0915"),
+        ("vllm-node-20261124-0915:latest", "vllm-node-20261124-0915:latest", ""),
+        ("vllm-node:latest", "vllm-node:latest", ""),
+    ],
+)
+def test_the_name_that_a_build_is_of(tag: str, name: str, date: str) -> None:
+    assert undated(tag) == (name, date)

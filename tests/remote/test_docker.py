@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,54 @@ async def test_why_docker_cannot_be_used(
         await docker.engine(SHELL)
     assert advice in caught.value.hint
     assert caught.value.node == "spark1"
+
+
+# --- images without a name, and what all of it takes up
+
+
+def shown(image_id: str) -> dict[str, object]:
+    return {"Id": image_id, "Os": "linux", "Architecture": "arm64", "RootFS": {"Layers": [image_id]}}
+
+
+async def test_images_without_a_name_are_told_too_and_one_named_by_its_digest_has_one(engine: Engine) -> None:
+    listed = [
+        {"Id": "sha256:a", "RepoTags": ["n:latest", "n:1"], "RepoDigests": ["n@sha256:a"]},
+        {"Id": "sha256:b", "RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]},
+        {"Id": "sha256:c", "RepoTags": [], "RepoDigests": ["moby-dangling@sha256:c"]},
+        {"Id": "sha256:d", "RepoTags": None, "RepoDigests": ["vllm/vllm@sha256:d"]},
+    ]
+    engine.says("images/json", listed)
+    names = {"n:latest": "a", "n:1": "a", "sha256:b": "b", "sha256:c": "c", "vllm/vllm@sha256:d": "d"}
+    for name, letter in names.items():
+        engine.says(f"images/{name}/json", shown(f"sha256:{letter}"))
+    found = await docker.every_image(SHELL)
+    assert [(i.tag, i.id[-1]) for i in found] == [
+        *(("n:latest", "a"), ("n:1", "a"), ("", "b"), ("", "c"), ("vllm/vllm@sha256:d", "d")),
+    ]
+
+
+RECORDS = [
+    {"Size": 7, "Type": "regular", "LastUsedAt": None, "CreatedAt": "2026-01-01T00:00:00.123456789Z"},
+    {"Size": 5, "Type": "regular", "LastUsedAt": "2026-01-20T00:00:00Z", "InUse": True},
+    {"Size": 3, "Type": "regular", "LastUsedAt": "2026-01-20T00:00:00Z", "Shared": True},
+    {"Size": 2, "Type": "internal", "CreatedAt": "2026-01-01T00:00:00Z"},
+]
+OLD = {"LayersSize": 100, "BuildCache": RECORDS}
+NEW = {"ImageUsage": {"TotalSize": 100}, "BuildCacheUsage": {"TotalSize": 14, "Items": RECORDS}}
+
+
+@pytest.mark.parametrize("said", [OLD, NEW], ids=["to 1.51", "since 1.52"])
+async def test_what_an_engine_takes_up(engine: Engine, tmp_path: Path, said: dict[str, object]) -> None:
+    engine.says("system/df", said)
+    engine.says("info", {"DockerRootDir": str(tmp_path)})
+    usage = await docker.disk_usage(SHELL)
+    assert (usage.images_bytes, usage.cache_bytes) == (100, 14)
+    assert usage.free_bytes
+    assert usage.old_cache(datetime(2026, 1, 31, tzinfo=UTC), 72 * 3600) == 7
+    assert any("type=build-cache" in asked and "verbose=1" in asked for asked in engine.asked)
+
+
+async def test_free_space_that_df_does_not_know_is_unknown(engine: Engine) -> None:
+    engine.says("system/df", OLD)
+    engine.says("info", {"DockerRootDir": "/no/such/folder"})
+    assert (await docker.disk_usage(SHELL)).free_bytes is None

@@ -495,10 +495,42 @@ def test_the_name_goes_back_to_the_build_before_on_every_node(console: Console) 
 
 @pytest.mark.usefixtures("slow_builds")
 def test_a_node_without_the_earlier_build_is_named_with_what_to_do(console: Console) -> None:
-    lines = (*BUILT_TWICE, "image copy --to all", "image rollback")
+    lines = ("image build", "image build --rebuild-vllm", "image copy --to all", "image rollback")
     assert console.script(*lines, words=("--yes",)) == 4
     assert "spark-02: it does not have vllm-node:2" in console.err
     assert "image copy vllm-node:2" in console.err
+
+
+@pytest.mark.usefixtures("slow_builds")
+def test_a_build_whose_name_a_copy_took_is_gone_back_to_and_then_pruned(console: Console) -> None:
+    lines = (*BUILT_TWICE, "image copy --to all", "image rollback", "image prune --keep 0", "image list")
+    assert console.script(*lines, words=("--yes=prune", "--json")) == 0, console.err
+    *_, back, pruned, same = console.documents()
+    assert back["other"] == []
+    assert same["verdicts"] == dict.fromkeys(same["images"], "same")
+    assert len(same["images"]) == 2, "the name and its date; the newer build went, it was not in use"
+    assert all(len(pruned["nodes"][node]["gone"]) >= 1 for node in ("spark-01", "spark-02"))
+    head = pruned["nodes"]["spark-01"]
+    assert (
+        head["given_back_bytes"]
+        == head["before"]["cache_bytes"] - head["after"]["cache_bytes"] + 1_500_000_000
+    )
+
+
+def test_a_prune_needs_its_word_and_what_a_container_uses_stays(console: Console) -> None:
+    assert console.script("image prune", words=("--yes",)) == 4
+    assert "--yes=prune" in console.err
+    lines = (*UP, "image prune --keep 0", "image prune --keep 0")
+    assert console.script(*lines, words=("--yes=prune",)) == 0, console.err
+    assert "nothing of vllm-node has to go" in console.out
+
+
+def test_a_prune_of_a_lost_node_ends_with_three(console: Console) -> None:
+    lines = ("demo fault spark-02 lost", "image prune")
+    assert console.script(*lines, words=("--yes=prune", "--json")) == 3
+    *_, pruned = console.documents()
+    assert list(pruned["unknown"]) == ["spark-02"]
+    assert pruned["nodes"]["spark-01"]["gone"] == ["build cache"]
 
 
 def test_without_an_earlier_build_nothing_goes_back(console: Console) -> None:
@@ -508,4 +540,4 @@ def test_without_an_earlier_build_nothing_goes_back(console: Console) -> None:
 
 def test_a_build_that_was_never_made_is_told_with_those_that_are_kept(console: Console) -> None:
     assert console.script("image build", "image rollback --to 20200101-0000", words=("--yes",)) == 2
-    assert "it has: 20" in console.err
+    assert "there are: 20" in console.err

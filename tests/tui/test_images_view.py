@@ -70,18 +70,24 @@ async def images_view(
         yield pilot, clock, view
 
 
-async def agreed(pilot: Pilot[Any], clock: StillClock) -> Any:
-    """The plan that is asked about, agreed to; the work it became."""
+async def asked(pilot: Pilot[Any], clock: StillClock) -> Confirm:
+    """The question, once the nodes have said what its plan needs."""
     app = app_of(pilot)
-    assert app.work is not None
-    count = len(app.work.tasks)
     for _ in range(60):
         await clock.advance(0.5)
         await pilot.pause()
         if isinstance(app.screen, Confirm):
             break
     assert isinstance(app.screen, Confirm), screen_text(pilot)
-    app.screen.dismiss(True)
+    return app.screen
+
+
+async def agreed(pilot: Pilot[Any], clock: StillClock) -> Any:
+    """The plan that is asked about, agreed to; the work it became."""
+    app = app_of(pilot)
+    assert app.work is not None
+    count = len(app.work.tasks)
+    (await asked(pilot, clock)).dismiss(True)
     work = app.work
     await soon(lambda: len(work.tasks) > count, "it begins")
     return app.work.tasks[-1]
@@ -246,7 +252,7 @@ async def test_space_and_a_click_choose_receivers() -> None:
 
 async def test_a_read_only_console_has_no_capitals() -> None:
     async with images_view(read_only=True) as (pilot, _, _):
-        await pilot.press("B", "C", "X")
+        await pilot.press("B", "C", "P", "K", "X")
         await pilot.pause()
         assert not isinstance(app_of(pilot).screen, Confirm)
         assert "build…" not in screen_text(pilot)
@@ -371,6 +377,59 @@ async def test_x_stops_the_build() -> None:
         await until_over(pilot, clock, stop)
         assert task.state is TaskState.FAILED
         await seen(pilot, lambda t: "✖ failed" in t and "the build was ended before" in t)
+
+
+# --- old builds
+
+
+def keep_builds(app: Console, *days: int) -> None:
+    """The head has a build of each of these days, the newest under the plain name too."""
+    builds = [image(f"vllm-node:202601{day:02}-1200", str(day), day) for day in days]
+    app.store.update("spark-01", images=(image(top=str(days[-1]), days=days[-1]), *builds))
+
+
+async def test_p_shows_who_has_what_and_asks_for_the_word() -> None:
+    async with images_view(name="built") as (pilot, clock, _):
+        app = app_of(pilot)
+        await pilot.press("P")
+        await asked(pilot, clock)
+        text = await settled(pilot, lambda t: "builder prune" in t)
+        assert "stays: what the" in text
+        assert "$ docker builder prune --force --filter until=72h" in text
+        assert "Type  prune  to go on" in text
+        same_as_snapshot("images-prune-80x24", text)
+        await pilot.press(*"prune")
+        work = app.work
+        assert work is not None
+        count = len(work.tasks)
+        await pilot.press("enter")
+        await soon(lambda: len(work.tasks) > count, "it begins")
+        await until_over(pilot, clock, work.tasks[-1])
+        answer = work.tasks[-1].answer
+        assert answer is not None
+        assert answer.data["nodes"]["spark-01"]["gone"] == ["build cache"]
+
+
+async def test_p_and_k_mean_the_row_under_the_cursor() -> None:
+    async with images_view() as (pilot, _, view):
+        app = app_of(pilot)
+        keep_builds(app, 3, 4, 5)
+        said: list[tuple[str, ...]] = []
+        app.say = lambda words, **_: said.append(tuple(words))  # type: ignore[method-assign, assignment]
+        await seen(pilot, lambda t: "20260104-1200" in t)
+        await pilot.press("P", "K")
+        view.matrix.cursor_key = "vllm-node:20260104-1200"
+        await soon(lambda: view.row and view.row.tag.endswith("0104-1200"), "the cursor is there")
+        await pilot.press("P", "K")
+        await soon(lambda: len(said) == 4, "each says something")
+        prune, back = ("image", "prune", "vllm-node"), ("image", "rollback", "vllm-node")
+        assert said == [prune, back, prune, (*back, "--to", "20260104-1200")]
+
+
+async def test_k_without_an_image_says_so() -> None:
+    async with console() as pilot:
+        await pilot.press("3", "K")
+        await soon(lambda: app_of(pilot)._notifications, "it says that there is none")
 
 
 async def test_x_without_work_says_so() -> None:

@@ -22,7 +22,8 @@ from sparkconsole.model.job import Job, RunState
 from sparkconsole.model.progress import Advance, News, Remark
 from sparkconsole.remote import docker, transfer
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.image import build, copy, follow_build, follow_copy, list_images
+from sparkconsole.verbs.image import build, copy, follow_build, follow_copy
+from sparkconsole.verbs.image_list import list_images
 from sparkconsole.verbs.registry import _spoken
 from sparkconsole.verbs.session import Deed, Options, Session
 from tests import pretend_docker
@@ -78,6 +79,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     cluster = Cluster(nodes=tuple(Node(name=f"spark{i}", address=f"10.77.0.1{i}") for i in (1, 2, 3)))
     monkeypatch.setattr(docker, "image", pretend_docker.image)
     monkeypatch.setattr(docker, "images", pretend_docker.images)
+    monkeypatch.setattr(docker, "disk_usage", pretend_docker.disk_usage)
     monkeypatch.setattr(transfer, "SITE", transfer.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
 
     async def links(_: Fleet, name: str) -> Fabric:

@@ -17,6 +17,9 @@ from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.show.plan import brief, plan_text
 from sparkconsole.tui.widgets.told import Told
 
+MOST, FRAME = 110, 6
+"""Cells of a dialog, and of its border, padding and scroll bar."""
+
 
 class Confirm(Dialog[bool]):
     """Answers True only when the person agreed."""
@@ -72,7 +75,8 @@ class Confirm(Dialog[bool]):
 
     def action_whole(self) -> None:
         """Scripts in full, or in a few words."""
-        text = plan_text(self.plan, whole=self._whole) or Text("nothing has to be run")
+        width = min(MOST, self.app.size.width * 9 // 10) - FRAME
+        text = plan_text(self.plan, whole=self._whole, width=width) or Text("nothing has to be run")
         self.query_one("#plan", Told).tell(list(text.split("\n")))
         self._whole = not self._whole
 

@@ -15,13 +15,12 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import ImageIdentity, difference, same_content
-from sparkconsole.model.image import COMMIT_LABEL, full_name
+from sparkconsole.model.image import full_name
+from sparkconsole.model.image_labels import built_from
 from sparkconsole.tui.show.bars import UNKNOWN, age, binary_size, short_names
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.frame import filled, plain
 
-VERSION_LABEL = "org.sparkconsole.vllm.version"
-REF_LABEL = "org.sparkconsole.vllm.ref"
 NAMED = 44
 """Cells that the other columns of the matrix want."""
 COUNTED = 17
@@ -105,13 +104,8 @@ def _cell(node: NodeState, own: ImageIdentity | None, image: ImageIdentity) -> C
 
 
 def version(image: ImageIdentity) -> str:
-    """`main@a41c0de`, a version, or what of both the labels say."""
-    labels = image.labels
-    commit, ref = labels.get(COMMIT_LABEL, "")[:7], labels.get(REF_LABEL, "")
-    if commit and ref.startswith(commit):
-        ref = ""
-    told = "@".join(filter(None, (ref, commit))) if commit else labels.get(VERSION_LABEL, "") or ref
-    return plain(told)
+    """What vLLM it has, as its labels say."""
+    return plain(built_from(image))
 
 
 def built_age(image: ImageIdentity, now: datetime) -> str:

@@ -9,18 +9,23 @@ from rich.text import Text
 
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.text import printable
+from sparkconsole.tui.show.sheet import sheet_lines
 
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "": "○"}
 SHORT = 3
 """Lines of a script that are shown without being asked for."""
 
 
-def plan_text(plan: Plan, *, whole: bool = False, marks: Mapping[str, str] | None = None) -> Text:
-    """The plan's notes and steps. `whole`: scripts in full, and how each step would be taken back.
+def plan_text(
+    plan: Plan, *, whole: bool = False, marks: Mapping[str, str] | None = None, width: int | None = None
+) -> Text:
+    """The plan's table, notes and steps. `whole`: scripts in full, and how each step would be taken back.
 
     `marks`: how each step stands, by its id; None: nothing has begun and nothing is marked.
     """
     text = Text()
+    for line in sheet_lines(plan.table, width) if plan.table else ():
+        text.append(f"{line}\n")
     for note in plan.notes:
         text.append(f"· {printable(note)}\n")
     for step in plan.steps:

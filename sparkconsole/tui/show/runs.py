@@ -209,7 +209,15 @@ def plan_of(run: Run) -> Plan:
         for n, s in enumerate(run.plan.get("steps", ()))
         if isinstance(s, Mapping)
     )
-    return Plan(str(run.plan.get("title", "")), steps, notes=tuple(map(str, run.plan.get("notes", ()))))
+    notes = tuple(map(str, run.plan.get("notes", ())))
+    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=_table(run.plan.get("table")))
+
+
+def _table(kept: object) -> Sheet | None:
+    """What the plan was decided from."""
+    if not isinstance(kept, Mapping):
+        return None
+    return Sheet.of(kept.get("columns", ()), kept.get("rows", ()))
 
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
@@ -243,7 +251,8 @@ def page(
         lines += [Text(), Text("what its output says", "bold $title")]
     lines += [Text(x) for said in why for part in said.split("\n") for x in folded(part, width)]
     if plan.steps or plan.notes:
-        lines += [Text(), Text("plan", "bold $title"), *plan_text(plan, whole=whole, marks=marks).split("\n")]
+        shown = plan_text(plan, whole=whole, marks=marks, width=width)
+        lines += [Text(), Text("plan", "bold $title"), *shown.split("\n")]
     found = [part for part in parts if part]
     if found or outcome:
         lines += [Text(), Text("result", "bold $title")]

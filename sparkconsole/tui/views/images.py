@@ -21,11 +21,11 @@ from sparkconsole.tui.show import images as show
 from sparkconsole.tui.show.columns import Column
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.images_panes import BuildPane, CopyPane, Targets, WorkPane
+from sparkconsole.tui.views.images_words import newest, prune_words, rollback_words
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.told import Told
-from sparkconsole.tui.work import Task
 from sparkconsole.verbs.dispatch import understand
 
 SETTLED_S = 0.5
@@ -40,10 +40,12 @@ class ImagesView(View):
     KEYS = (
         Key("images.details", "enter", "details", "Show the image's layers, labels and places.", display="⏎"),
         Key("images.difference", "d", "differs", "Show where the image differs between nodes."),
-        Key("form.next", "tab", "form", "Go to the next field.", display="tab", act="app.focus_next"),
         Key("image.build", "B", "build…", changes=True),
         Key("image.copy", "C", "copy…", changes=True),
+        Key("image.prune", "P", "prune…", changes=True),
         Key("runs.stop", "X", "stop…", "Stop the build or copy under way.", changes=True),
+        Key("image.rollback", "K", "roll back…", changes=True),
+        Key("form.next", "tab", "form", "Go to the next field.", display="tab", act="app.focus_next"),
         Key("images.copy-command", "y", "copy cmd", "Copy the command that is shown below."),
         Key("images.form", "e", "form", "Show the form, or the work that it started."),
         Key("images.all", "a", "all", "Choose every node to copy to, or none.", shown=False),
@@ -141,8 +143,9 @@ class ImagesView(View):
 
     def _follow(self) -> None:
         """The newest build and the newest copy; one that ended gives way to a new other one."""
+        tasks = self.console.work.tasks if self.console.work else []
         for pane, other in ((self.build, self.copy_to), (self.copy_to, self.build)):
-            if pane.follow(self._newest(pane.KIND)) and other.over:
+            if pane.follow(newest(tasks, pane.KIND)) and other.over:
                 other.turn()
 
     def _seen(self) -> tuple[Any, ...]:
@@ -170,10 +173,6 @@ class ImagesView(View):
         for pane in self.query(WorkPane):
             if pane.showing:
                 pane.query_one(LogView).sample()
-
-    def _newest(self, kind: JobKind) -> Task | None:
-        tasks = self.console.work.tasks if self.console.work else []
-        return next((t for t in reversed(tasks) if kind_of(t) is kind), None)
 
     def _draw_matrix(self) -> None:
         nodes = tuple(self.console.store.nodes.values())
@@ -365,6 +364,17 @@ class ImagesView(View):
         except WrongUsage as error:
             self._warn(error.cause)
 
+    def action_image_prune(self) -> None:
+        """`P`"""
+        self._say(prune_words(self.row, self.image))
+
+    def action_image_rollback(self) -> None:
+        """`K`"""
+        try:
+            self._say(rollback_words(self.row))
+        except WrongUsage as error:
+            self._warn(error.cause)
+
     def action_runs_stop(self) -> None:
         """`X`"""
         running = [p for p in (self.build, self.copy_to) if p.shown and p.shown.running]
@@ -386,15 +396,3 @@ class ImagesView(View):
 
     def _warn(self, text: str) -> None:
         self.notify(printable(text), severity="warning", markup=False)
-
-
-def kind_of(task: Task) -> JobKind | None:
-    """Whether it builds or copies; an attachment does what the run does that it follows."""
-    says = {"image build": JobKind.BUILD, "image copy": JobKind.COPY}
-    said = says.get(" ".join(task.words[:2]))
-    if said is JobKind.BUILD and "--no-build" in task.words:
-        return JobKind.COPY
-    if task.words[:2] == ("runs", "attach") and task.session and task.session.run:
-        kinds = [job.kind for job in task.session.run.jobs]
-        return next((k for k in (JobKind.BUILD, JobKind.COPY) if k in kinds), None)
-    return said
