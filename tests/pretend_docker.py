@@ -25,7 +25,7 @@ case $1 in
 --version) echo "Docker version 28.2.2, build 1";;
 buildx) fault buildx && exit 1; exit 0;;
 info) printf 'folder %s\ndriver %s\nstatus [[Backing Filesystem extfs]]\nversion 28.2.2\narchitecture x\n' \
-  "$ENGINE" "$(cat "$ENGINE/driver" 2>/dev/null || echo overlay2)";;
+  "$ENGINE" "$(cat "$ENGINE/driver" 2>/dev/null || echo btrfs)";;
 save)
   fault save-hangs && exec sleep 300
   [ -e "$(file "$2")" ] || { echo "Error response from daemon: reference does not exist" >&2; exit 1; }
@@ -45,9 +45,7 @@ create)
   fault create && { echo "Error response from daemon: no such layer" >&2; exit 1; }
   [ -e "$(file "$last")" ] || exit 1; : >"$ENGINE/containers/c1"; echo c1;;
 history) echo 10;;
-run)  # the reader of layers: it writes what `save` writes
-  fault reader && { echo 'exec: "python3": executable file not found in $PATH' >&2; exit 127; }
-  while [ "$1" != /store ]; do shift; done; cat >/dev/null; exec "$0" save "$3";;
+run) echo 'exec: "python3": executable file not found in $PATH' >&2; exit 127;;  # no image here has one
 rmi|image)  # a name, or the id of what has none
   for word; do :; done
   for f in "$ENGINE"/images/*; do case $1,$f in

@@ -234,5 +234,5 @@ def test_an_interface_that_a_person_named_wrongly_is_an_error() -> None:
 
 def test_room_for_loading_is_twice_the_image_and_only_graph_drivers_spool_a_save() -> None:
     assert loading_needs(20) == 40
-    assert saving_needs(20, "overlay2") == 20
-    assert saving_needs(20, "overlayfs") == 0
+    assert saving_needs(20, CopySite(driver="overlay2")) == 20
+    assert saving_needs(20, CopySite(driver="overlayfs", containerd_store=True)) == 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from sparkconsole.model.copying import CopySite
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image_way import choose_way, missing_bytes, shared_layers
+from sparkconsole.model.image_way import Way, choose_way, missing_bytes, shared_layers
 
 
 def _image(*layers: str, platform: str = "linux/arm64") -> ImageIdentity:
@@ -32,25 +35,41 @@ def test_only_a_whole_prefix_of_the_same_platform_is_shared(
     assert shared_layers(OURS, present) == shared
 
 
+GRAPH = CopySite(driver="overlay2", version="28.2.2", python=True)
+CONTAINERD = CopySite(driver="overlayfs", containerd_store=True, version="29.2.1", python=True)
+
+
 @pytest.mark.parametrize(
     ("ends", "why"),
     [
-        (("overlayfs", "overlay2"), "the sender's image store is overlayfs"),
-        (("overlay2", "overlayfs"), "the receiver's image store is overlayfs"),
-        (("overlay2", ""), "the receiver's image store is not known"),
+        ((CopySite(driver="btrfs"), GRAPH), "the sender's image store is btrfs"),
+        ((GRAPH, replace(GRAPH, driver="")), "the receiver's image store is not known"),
+        ((GRAPH, replace(GRAPH, version="19.03.8")), "the receiver's Docker is 19.03.8, older than what was"),
+        ((replace(CONTAINERD, python=False), GRAPH), "the sender's machine has no python3"),
     ],
 )
-def test_no_partial_load_where_it_is_not_known_to_work(ends: tuple[str, str], why: str) -> None:
+def test_what_is_not_known_to_take_a_part_gets_the_whole_image(
+    ends: tuple[CopySite, CopySite], why: str
+) -> None:
     way = choose_way(OURS, (_image("a"),), *ends)
-    assert (way.direct, way.why) == (False, why)
+    assert way.carrier is Way.WHOLE
+    assert way.why.startswith(why)
 
 
-def test_between_graph_drivers_the_rest_is_sent() -> None:
-    way = choose_way(OURS, (_image("a", "b"),), "overlay2", "overlay2")
-    assert (way.direct, way.missing, way.why) == (True, 1, "the receiver has 2 of 3 layers")
+@pytest.mark.parametrize("sender", [GRAPH, CONTAINERD])
+@pytest.mark.parametrize(("receiver", "carrier"), [(GRAPH, Way.LOAD), (CONTAINERD, Way.PULL)])
+def test_the_receivers_store_decides_what_carries_the_rest(
+    sender: CopySite, receiver: CopySite, carrier: Way
+) -> None:
+    way = choose_way(OURS, (_image("a", "b"),), sender, receiver)
+    assert (way.carrier, way.missing, way.why) == (carrier, 1, "the receiver has 2 of 3 layers")
     assert missing_bytes(way, (0, 30, 0, 20, 10)) == 30
 
 
+def test_an_engine_whose_version_is_strange_is_not_called_old() -> None:
+    assert choose_way(OURS, (), replace(GRAPH, version="dev"), GRAPH).carrier is Way.LOAD
+
+
 def test_a_receiver_with_nothing_of_it_gets_everything() -> None:
-    way = choose_way(OURS, (), "overlay2", "overlay2")
-    assert (way.direct, way.missing, way.why) == (True, 3, "the receiver has none of 3 layers")
+    way = choose_way(OURS, (), GRAPH, GRAPH)
+    assert (way.missing, way.why) == (3, "the receiver has none of 3 layers")

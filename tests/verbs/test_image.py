@@ -79,6 +79,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     cluster = Cluster(nodes=tuple(Node(name=f"spark{i}", address=f"10.77.0.1{i}") for i in (1, 2, 3)))
     monkeypatch.setattr(docker, "image", pretend_docker.image)
     monkeypatch.setattr(docker, "images", pretend_docker.images)
+    monkeypatch.setattr(docker, "every_image", pretend_docker.every_image)
     monkeypatch.setattr(docker, "disk_usage", pretend_docker.disk_usage)
     monkeypatch.setattr(transfer, "SITE", transfer.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
 
@@ -297,8 +298,7 @@ async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage
     sender = _sender(stage)
     deed = await copy(stage.session, to=["spark2"])
     assert isinstance(deed, Deed)
-    keys, reader, run = deed.plan.steps
-    assert reader.sentence == "send read_layers.py"
+    keys, run = deed.plan.steps
     assert keys.stdin == "spark2 ssh-ed25519 AAAA\n"
     assert run.argv[-3].endswith("@192.168.177.12")
     assert sender.jobs() == []
@@ -311,27 +311,47 @@ async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage
     assert "completed in 00:00:0" in stage.remarks()
 
 
+def _graph_drivers(stage: Stage) -> None:
+    """Every engine keeps images in a store whose layers can be read; no image has a python3 to read them."""
+    for node in stage.world.nodes.values():
+        (node.engine / "driver").write_text("overlay2")
+
+
+async def test_a_store_that_is_not_known_gets_the_whole_image_and_the_plan_says_so(stage: Stage) -> None:
+    _sender(stage)
+    deed = await copy(stage.session, to=["spark2"])
+    assert isinstance(deed, Deed)
+    assert "spark2 gets the whole image: the sender's image store is btrfs" in deed.plan.notes
+
+
 @pytest.mark.parametrize("whole", [False, True])
-async def test_layers_are_read_directly_unless_the_whole_image_is_asked_for(
-    stage: Stage, whole: bool
-) -> None:
-    sender = _sender(stage)
-    if whole:
-        sender.break_("reader")
+async def test_layers_are_sent_unless_the_whole_image_is_asked_for(stage: Stage, whole: bool) -> None:
+    _sender(stage)
+    _graph_drivers(stage)
     deed = await copy(stage.session, to=["spark2"], whole=whole)
     assert isinstance(deed, Deed)
-    assert ("read_layers.py" in " ".join(deed.plan.steps[-1].argv)) is not whole
+    *files, run = deed.plan.steps
+    assert ("1 of 1 layers by docker load" in run.sentence) is not whole
+    assert (
+        [step.folder.rpartition("/")[2] for step in files if step.folder] == []
+        if whole
+        else ["image_program"]
+    )
     answer = await stage.do(deed)
     assert _states(answer) == {"spark2": "copied"}
-    assert answer.data["hosts"][0]["detail"] == ""
+    assert ("python3" in answer.data["hosts"][0]["detail"]) is not whole
 
 
 async def test_layers_that_cannot_be_read_are_followed_by_the_whole_image(stage: Stage) -> None:
-    _sender(stage).break_("reader")
+    _sender(stage)
+    _graph_drivers(stage)
     answer = await stage.do(await copy(stage.session, to=["spark2"]))
     assert _states(answer) == {"spark2": "copied"}
-    assert answer.data["hosts"][0]["detail"].startswith("the whole image was sent: ")
-    assert "python3" in answer.data["hosts"][0]["detail"]
+    detail = answer.data["hosts"][0]["detail"]
+    assert detail.startswith("the whole image was sent: the layers cannot be read: ")
+    assert "python3" in detail
+    assert "spark2 gets the image by docker save" in stage.remarks()
+    assert _has(stage, "spark2")
 
 
 async def test_a_host_that_has_the_same_content_is_skipped(stage: Stage) -> None:

@@ -151,12 +151,19 @@ class Load:
         sizes = [self.tunnel.size(place) for place in range(shared, len(self.diffs))]
         told = Told(len(self.diffs))
         told.expect(sum(sizes))
-        for run in parts(sizes) or [range(0)]:
-            self._send(shared, run, sizes, told)
-        for part in self.begun:
-            part.wait()
+        try:
+            for run in parts(sizes) or [range(0)]:
+                self._send(shared, run, sizes, told)
+            for part in self.begun:
+                part.wait()
+        finally:
+            self._drop()
         self.forget()
         return told.sent
+
+    def _drop(self) -> None:
+        for part in self.begun:
+            part.drop()
 
     def _send(self, shared: int, run: range, sizes: list[int], told: Told) -> None:
         """One part, while the one before it may still be registered; the one before that is."""
@@ -194,8 +201,7 @@ class Load:
 
     def stop(self) -> None:
         """Somebody does not want it any more: what has come goes, once the engine is done with it."""
-        for part in self.begun:
-            part.drop()
+        self._drop()
         for part in self.begun:
             part.over.wait(LONG_S)
         self.forget()

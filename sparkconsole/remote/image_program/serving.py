@@ -140,6 +140,9 @@ class Answers(BaseHTTPRequestHandler):
                 self._head(404, 0)
                 return
             size, begin = part.size(), _begin(self.headers.get("Range", ""))
+            if begin > size:
+                self._head(416, 0)
+                return
             kinds = [("Content-Type", part.media_type), ("Docker-Content-Digest", part.digest)]
             ranged = [("Content-Range", f"bytes {begin}-{size - 1}/{size}")] if begin else []
             self._head(206 if begin else 200, size - begin, *kinds, *ranged)

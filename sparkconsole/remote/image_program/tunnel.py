@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 from collections.abc import Iterator
@@ -53,13 +54,15 @@ class Tunnel:
             raise Wrong(BROKEN)
         return count
 
-    def _asked(self, method: str, path: str) -> http.client.HTTPResponse:
+    @contextlib.contextmanager
+    def _asked(self, method: str, path: str) -> Iterator[http.client.HTTPResponse]:
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=UNREAD_S)
-        try:
-            link.request(method, path, headers={"Connection": "close"})
-            answer = link.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            raise Wrong(BROKEN) from error
-        if answer.status != 200:
-            raise Wrong(f"the sender has no {path}")
-        return answer
+        with contextlib.closing(link):
+            try:
+                link.request(method, path)
+                answer = link.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise Wrong(BROKEN) from error
+            if answer.status != 200:
+                raise Wrong(f"the sender has no {path}")
+            yield answer
