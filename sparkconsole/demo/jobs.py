@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sparkconsole.demo import stories
 from sparkconsole.demo.cache import bytes_of, folder_of
 from sparkconsole.demo.life import Spell
-from sparkconsole.demo.stories import Story, bench_story, build_story, copy_story, serve_story
+from sparkconsole.demo.stories import Story, bench_story, build_story, copy_story, layers_story, serve_story
 
 if TYPE_CHECKING:
     from sparkconsole.demo.machine import Machine
@@ -90,7 +90,8 @@ def _at(machine: Machine, address: str) -> Machine:
 def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
     receiver = next(m for m in machine.cluster.values() if target in m.addresses)
-    tag, total, now = argv[4], sum(stories.LAYER_BYTES[_shared(argv) :]), machine.clock.monotonic()
+    tag, layers, now = argv[4], stories.LAYER_BYTES[_shared(argv) :], machine.clock.monotonic()
+    total = sum(layers)
     lasts = stories.copying_s(total)
     why = stories.why_not_received(receiver.name, on=receiver.on, full="disk-full" in receiver.faults)
     if why:
@@ -99,7 +100,7 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     arrives = lambda: receiver.take(tag, machine.images[tag])  # noqa: E731
     return PretendJob(
         argv,
-        copy_story(total),
+        copy_story(total) if argv[5] == "ssh" else layers_story(layers),
         now,
         ended=arrives,
         spells=busy,
@@ -109,8 +110,8 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
 
 
 def _shared(argv: tuple[str, ...]) -> int:
-    """The layers that stay behind: what sends missing ones names the image and their number after its tag."""
-    return 0 if argv[5] == "ssh" else int(argv[6])
+    """The layers that stay behind: what sends missing ones names their number after the tag."""
+    return 0 if argv[5] == "ssh" else int(argv[5])
 
 
 def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:

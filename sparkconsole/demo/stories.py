@@ -73,6 +73,25 @@ def copy_story(total: int) -> Story:
     return Story((*lines, *said), end)
 
 
+def layers_story(layers: Sequence[int]) -> Story:
+    """A copy of the last so many layers, as the program of both ends tells it."""
+    total, count = sum(layers), len(LAYER_BYTES)
+    lasts, lines = copying_s(total), list[tuple[float, str]]()
+    for step in range(1, int(lasts / COPY_STEP_S) + 1):
+        sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
+        place, below = _layer_at(layers, sent)
+        told = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
+        told |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
+        lines.append((at, json.dumps({**told, "phase": "receiving", "seconds": at})))
+    return Story((*lines, (lasts + LOAD_S, json.dumps({"end": True, "sent": total}))), lasts + LOAD_S)
+
+
+def _layer_at(layers: Sequence[int], sent: int) -> tuple[int, int]:
+    """The layer that is on its way, and the bytes of those before it."""
+    below = [sum(layers[:place]) for place in range(len(layers))]
+    return next((place, b) for place, b in reversed(list(enumerate(below))) if b < sent or not place)
+
+
 def model_story(total: int) -> Story:
     """A model's copy or download: how far it is, and its end."""
     steps = int(COPY_S / COPY_STEP_S)

@@ -15,7 +15,6 @@ from sparkconsole.model.copying import Receiver, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name
 from sparkconsole.model.image_way import ImageWay, Way
-from sparkconsole.remote.image_program.loading import blob_name
 from sparkconsole.remote.image_program.sending import FALL_BACK
 from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer import PROGRAMS, STREAM
@@ -26,8 +25,8 @@ WORDS = "copy.json"
 """What the job's folder is given beside the program: what it is to do."""
 
 LAYERS = f"""
-tag=$1; shift
-python3 {PROGRAMS} send {WORDS}; rc=$?
+tag=$1; shared=$2; shift 2
+python3 {PROGRAMS} send {WORDS} "$shared"; rc=$?
 [ $rc -eq {FALL_BACK} ] || exit $rc
 set -- "$tag" "$@"
 """
@@ -64,9 +63,7 @@ class Layers:
             "image": self.image.id,
             "platform": self.image.platform,
             "layers": self.image.layers,
-            "known": [blob_name(diff) for diff in self.image.layers[: self.way.shared]],
             "names": [full_name(self.image.tag), *self.names],
-            "bytes": self.total_bytes,
             "root": self.root,
             "ssh": ssh_argv(receiver),
         }
@@ -74,7 +71,7 @@ class Layers:
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""
-        words = (full_name(tag), *ssh_argv(receiver), "docker", "load")
+        words = (full_name(tag), str(self.way.shared), *ssh_argv(receiver), "docker", "load")
         return ("sh", "-c", LAYERS + STREAM, "copy", *words)
 
 

@@ -6,9 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.conftest import Operator, assert_nothing_left
-from tests.real.test_image_transfer import TAG, add_layer, base, copied, host
-from tests.testbed.testbed import Testbed
+from tests.real.conftest import Operator
+from tests.real.test_image_transfer import (
+    MIB,
+    TAG,
+    absent,
+    add_layer,
+    base,
+    clean,
+    copied,
+    host,
+    interrupted_and_again,
+    on_its_way,
+    tower,
+)
+from tests.testbed.testbed import Testbed, until
 
 __all__ = ["base"]
 
@@ -26,18 +38,79 @@ def layers(bed: Testbed, index: int) -> str:
     return bed.exec(index, "docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", TAG)
 
 
+def new_image(bed: Testbed, base: str, mebibytes: int = 24) -> int:
+    """On node 1, with a last layer that no engine has; its bytes."""
+    bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
+    return add_layer(bed, base, mebibytes)
+
+
 def test_into_containerds_store_and_back(bed: Testbed, operator: Operator, base: str) -> None:
-    add_layer(bed, base, 24)
+    size = new_image(bed, base)
     plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2")
-    assert "the receiver's image store is overlayfs" in plan.stdout + plan.stderr
+    assert "2 of 2 layers by docker pull from the sender" in plan.stdout + plan.stderr
     answer = copied(operator)
-    assert (answer["exit"], host(answer)["state"]) == (0, "copied"), answer
+    assert (answer["exit"], host(answer)["state"], host(answer)["detail"]) == (0, "copied", ""), answer
     assert layers(bed, 1) == layers(bed, 2)
     again = copied(operator)
     assert (host(again)["state"], host(again)["bytes"]) == ("already there", 0)
+
+    size = new_image(bed, base)
+    answer = copied(operator)
+    assert host(answer)["state"] == "copied"
+    assert size <= host(answer)["bytes"] <= 1.02 * size, "the base was there, whoever sent it"
+    clean(bed)
+
     bed.exec(1, "docker", "rmi", "-f", TAG)
     answer = copied(operator, "--from", "spark2", "--to", "spark1")
-    assert (answer["exit"], host(answer)["state"]) == (0, "copied"), answer
+    assert (answer["exit"], host(answer)["state"], host(answer)["detail"]) == (0, "copied", ""), answer
+    assert host(answer)["bytes"] <= 1.02 * size
     assert layers(bed, 1) == layers(bed, 2)
     assert "spark1" not in str(operator.ask("doctor", "image", "--tag", TAG)["findings"][0]["sentence"])
-    assert_nothing_left(bed)
+    clean(bed)
+
+
+def test_an_interrupted_pull_goes_on_from_the_layers_that_arrived(
+    bed: Testbed, operator: Operator, base: str
+) -> None:
+    bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
+    interrupted_and_again(bed, operator, tower(bed, base))
+    assert layers(bed, 1) == layers(bed, 2)
+
+
+def test_a_wrong_byte_is_found_and_nothing_has_its_name(bed: Testbed, operator: Operator, base: str) -> None:
+    new_image(bed, base)
+    top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
+    bed.exec(1, "sh", "-c", f"printf X | dd of={top}/new bs=1 seek=1000000 conv=notrunc")
+    answer = copied(operator)
+    assert (answer["exit"], host(answer)["state"]) == (1, "failed"), answer
+    absent(bed)
+    clean(bed)
+
+
+def test_a_stopped_pull_leaves_nothing(bed: Testbed, operator: Operator, base: str) -> None:
+    new_image(bed, base)
+    bed.rate(2, 20)
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
+    until(lambda: on_its_way(bed) > MIB, "bytes arrive", 60)
+    run = operator.runs("image copy")[0]
+    done = operator.run("--yes", "runs", "stop", run["id"], timeout=120)
+    bed.rate(2, None)
+    assert done.returncode == 0, done.stderr
+    assert copying.wait(120) != 0
+    absent(bed)
+    clean(bed)
+
+
+def test_a_receiver_that_loses_power_while_it_pulls(bed: Testbed, operator: Operator, base: str) -> None:
+    new_image(bed, base)
+    bed.rate(2, 20)
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
+    until(lambda: on_its_way(bed) > MIB, "bytes arrive", 60)
+    bed.kill(2)
+    assert copying.wait(120) in (1, 3)
+    bed.boot(2)
+    bed.rate(2, None)
+    absent(bed)
+    assert copied(operator)["exit"] == 0
+    assert layers(bed, 1) == layers(bed, 2)
+    clean(bed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.remote.image_program.loading import LABEL
 from tests.real.conftest import CACHE, RECIPE, Operator, assert_nothing_left
 from tests.testbed.testbed import Testbed, until
 
 BASE, TAG, MIB = "layers-base:1", "layers-test:1", 1 << 20
+PROGRAM = r"compile\(i\.read\(n\),'image'|programs send copy"
+"""What either end of a copy looks like among processes."""
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +80,29 @@ def host(answer: dict[str, Any]) -> dict[str, Any]:
     return first
 
 
-def _clean(bed: Testbed) -> None:
+def clean(bed: Testbed) -> None:
+    """Nothing of a copy is left on either side: process, port, file, container, name, half image."""
+    for index in (1, 2):
+        left = rf"docker (save|load|run)|{PROGRAM}"
+        until(lambda i=index: bed.processes(i, left) == [], "no end of the copy runs", 60)  # type: ignore[misc]
     assert_nothing_left(bed)
     for index in (1, 2):
-        assert bed.processes(index, r"docker (save|load|run)|read_layers") == []
+        listed = bed.exec(index, "docker", "images", "--format", "{{.Repository}}")
+        assert "127.0.0.1" not in listed
+        assert bed.exec(index, "docker", "images", "-q", "--filter", f"label={LABEL}") == ""
+
+
+def on_its_way(bed: Testbed) -> int:
+    """Bytes of the copy under way, as its receiver's part counts them."""
+    told = bed.exec(1, "sh", "-c", "tail -qn 1 /home/spark/.local/state/sparkconsole/jobs/*/log", check=False)
+    found = re.search(r'"sent": (\d+)', told)
+    return int(found[1]) if found else 0
+
+
+def wire(bed: Testbed) -> int:
+    """Bytes that the sender's fabric ports have sent."""
+    lines = bed.read(1, "/proc/net/dev").splitlines()[2:]
+    return sum(int(line.split()[9]) for line in lines if line.strip().startswith(("enp", "enP2")))
 
 
 def test_only_the_new_layer_travels(bed: Testbed, operator: Operator, rebuilt: int) -> None:
@@ -94,7 +117,7 @@ def test_only_the_new_layer_travels(bed: Testbed, operator: Operator, rebuilt: i
     assert _layers(bed, 1) == _layers(bed, 2)
     again = copied(operator)
     assert (host(again)["state"], host(again)["bytes"]) == ("already there", 0)
-    _clean(bed)
+    clean(bed)
 
 
 def test_an_image_without_python_goes_whole_and_that_is_told(
@@ -104,10 +127,11 @@ def test_an_image_without_python_goes_whole_and_that_is_told(
     size = add_layer(bed, base, 24, first="rm -f /usr/bin/python3*; ")
     answer = copied(operator)
     assert answer["exit"] == 0, answer
-    assert host(answer)["detail"].startswith("the whole image was sent: ")
+    assert host(answer)["detail"].startswith("sent by docker save: the layers cannot be read: ")
+    assert "python3" in host(answer)["detail"]
     assert host(answer)["bytes"] > 2 * size
     assert _layers(bed, 1) == _layers(bed, 2)
-    _clean(bed)
+    clean(bed)
 
 
 def test_a_damaged_layer_is_never_called_present(bed: Testbed, operator: Operator, rebuilt: int) -> None:
@@ -117,7 +141,7 @@ def test_a_damaged_layer_is_never_called_present(bed: Testbed, operator: Operato
     assert answer["exit"] == 1, answer
     assert host(answer)["state"] == "failed"
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
-    _clean(bed)
+    clean(bed)
 
 
 def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
@@ -126,7 +150,7 @@ def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
     del rebuilt
     bed.rate(2, 40)
     copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
-    until(lambda: bed.processes(1, "read_layers|docker run --rm") != [], "the copy runs", 60)
+    until(lambda: on_its_way(bed) > MIB, "bytes arrive", 60)
     bed.cut(2, "fab", "fab2")
     try:
         assert copying.wait(120) == 1
@@ -135,7 +159,7 @@ def test_a_cut_link_fails_clearly_and_the_next_copy_succeeds(
         bed.rate(2, None)
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
     assert copied(operator)["exit"] == 0
-    _clean(bed)
+    clean(bed)
 
 
 @pytest.fixture
@@ -150,8 +174,7 @@ def slow(bed: Testbed) -> Iterator[None]:
 def _begun(bed: Testbed, operator: Operator) -> subprocess.Popen[bytes]:
     """A copy whose bytes are on their way."""
     copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
-    until(lambda: bed.processes(1, "^dd bs=1M") != [], "the copy runs", 60)
-    until(lambda: bed.processes(2, "docker load") != [], "the receiver loads", 60)
+    until(lambda: on_its_way(bed) > MIB, "bytes arrive", 60)
     return copying
 
 
@@ -163,7 +186,8 @@ def _why(operator: Operator) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _absent(bed: Testbed) -> None:
+def absent(bed: Testbed) -> None:
+    """No name means anything of it at the receiver."""
     assert TAG not in bed.exec(2, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
 
 
@@ -177,9 +201,9 @@ def test_a_receiver_that_loses_power_is_told_and_the_next_copy_succeeds(
     assert "spark2" in _why(operator)
     bed.boot(2)
     bed.rate(2, None)
-    _absent(bed)
+    absent(bed)
     assert copied(operator)["exit"] == 0
-    _clean(bed)
+    clean(bed)
 
 
 def test_a_cancelled_copy_leaves_nothing_on_either_side(
@@ -192,9 +216,8 @@ def test_a_cancelled_copy_leaves_nothing_on_either_side(
     assert done.returncode == 0, done.stderr
     assert copying.wait(120) != 0
     assert operator.runs("image copy")[0]["state"] == "cancelled"
-    until(lambda: bed.processes(2, "docker load") == [], "the receiver loads no more", 60)
-    _absent(bed)
-    _clean(bed)
+    absent(bed)
+    clean(bed)
 
 
 def test_a_tag_that_moves_meanwhile_is_not_called_copied(
@@ -205,7 +228,7 @@ def test_a_tag_that_moves_meanwhile_is_not_called_copied(
     bed.exec(1, "docker", "tag", base, TAG)
     assert copying.wait(120) == 1
     assert "has other content than on spark1" in _why(operator)
-    _clean(bed)
+    clean(bed)
 
 
 def test_an_image_that_is_removed_meanwhile_is_told(
@@ -216,7 +239,79 @@ def test_an_image_that_is_removed_meanwhile_is_told(
     bed.exec(1, "docker", "rmi", "--force", TAG)
     assert copying.wait(120) == 1
     assert "there is no image layers-test:1 to copy" in _why(operator)
-    _clean(bed)
+    clean(bed)
+
+
+@pytest.fixture
+def tall(bed: Testbed, base: str) -> int:
+    """A new image of five layers on node 1, of which node 2 has the base; bytes of one of them."""
+    bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
+    return tower(bed, base)
+
+
+def tower(bed: Testbed, base: str, layers: int = 5, mebibytes: int = 20) -> int:
+    """So many new layers on top of the base; bytes of one of them."""
+    below = base
+    for _ in range(layers):
+        size, below = add_layer(bed, below, mebibytes), TAG
+    return size
+
+
+def interrupted_and_again(bed: Testbed, operator: Operator, layer: int, layers: int = 5) -> None:
+    """Cut at half of the bytes and started again: at most the layer in flight travels twice."""
+    before = wire(bed)
+    bed.rate(2, 80)
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
+    until(lambda: on_its_way(bed) > layers * layer // 2, "half of it arrived", 120)
+    bed.cut(2, "fab", "fab2")
+    assert copying.wait(120) == 1
+    absent(bed)
+    bed.heal(2, "fab", "fab2")
+    bed.rate(2, None)
+    answer = copied(operator)
+    assert answer["exit"] == 0, answer
+    assert host(answer)["bytes"] <= 3.02 * layer, "two of five were there"
+    assert wire(bed) - before <= 1.02 * (layers + 1) * layer
+    clean(bed)
+
+
+def test_an_interrupted_copy_goes_on_from_the_layers_that_arrived(
+    bed: Testbed, operator: Operator, tall: int
+) -> None:
+    interrupted_and_again(bed, operator, tall)
+    assert _layers(bed, 1) == _layers(bed, 2)
+
+
+def test_a_receiver_that_shows_another_key_than_it_told_is_not_sent_anything(
+    bed: Testbed, operator: Operator, rebuilt: int
+) -> None:
+    del rebuilt
+    key = "/etc/ssh/ssh_host_ed25519_key.pub"
+    bed.exec(
+        2, "sh", "-c", f"cp {key} {key}.kept; ssh-keygen -qt ed25519 -N '' -f /tmp/k; cp /tmp/k.pub {key}"
+    )
+    try:
+        answer = copied(operator)
+    finally:
+        bed.exec(2, "sh", "-c", f"mv {key}.kept {key}; rm /tmp/k /tmp/k.pub")
+    assert answer["exit"] == 1, answer
+    assert "Host key verification failed" in host(answer)["detail"]
+    assert "another machine answers at" in host(answer)["detail"]
+    absent(bed)
+    clean(bed)
+
+
+def test_dated_names_travel_with_the_image(bed: Testbed, operator: Operator, rebuilt: int) -> None:
+    del rebuilt
+    dated = f"{TAG}-20261128-1200"
+    bed.exec(1, "docker", "tag", TAG, dated)
+    try:
+        assert copied(operator)["exit"] == 0
+        assert dated.partition(":")[2] in bed.exec(2, "docker", "images", "--format", "{{.Tag}}")
+    finally:
+        for index in (1, 2):
+            bed.exec(index, "docker", "rmi", dated, check=False)
+    clean(bed)
 
 
 def test_two_copies_at_once_to_one_node_both_end_well(bed: Testbed, operator: Operator, rebuilt: int) -> None:
@@ -228,7 +323,7 @@ def test_two_copies_at_once_to_one_node_both_end_well(bed: Testbed, operator: Op
     finally:
         bed.rate(2, None)
     assert _layers(bed, 1) == _layers(bed, 2)
-    _clean(bed)
+    clean(bed)
 
 
 def _archive(tag: str, architecture: str) -> bytes:
@@ -259,7 +354,7 @@ def test_an_image_of_another_architecture_is_refused(bed: Testbed, operator: Ope
     assert done.returncode == 4, done.stderr
     assert "the image is for linux/arm64" in done.stderr
     assert "other-arch" not in bed.exec(2, "docker", "images")
-    _clean(bed)
+    clean(bed)
 
 
 def test_a_receiver_without_room_is_refused_or_told(bed: Testbed, operator: Operator, rebuilt: int) -> None:
@@ -272,6 +367,6 @@ def test_a_receiver_without_room_is_refused_or_told(bed: Testbed, operator: Oper
         bed.exec(2, "umount", "/var/lib/docker/tmp")
     assert answer["exit"] == 1, answer
     assert "no space left" in host(answer)["detail"]
-    _absent(bed)
+    absent(bed)
     assert copied(operator)["exit"] == 0
-    _clean(bed)
+    clean(bed)

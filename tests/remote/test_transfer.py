@@ -113,7 +113,8 @@ async def test_what_a_machine_says_as_one_end_of_a_copy(
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 10.0.0.2 2222")
     told = await site(world.nodes["spark2"])
     assert told.folder == str(world.nodes["spark2"].engine)
-    assert (told.port, told.driver, told.host_keys) == (2222, "overlay2", ("ssh-ed25519 AAAA",))
+    assert (told.port, told.driver, told.host_keys) == (2222, "btrfs", ("ssh-ed25519 AAAA",))
+    assert (told.version, told.containerd_store, told.python) == ("28.2.2", False, True)
     assert told.login
     assert told.free_bytes is not None
     assert told.free_bytes > 0

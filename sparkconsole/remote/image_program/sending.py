@@ -17,6 +17,7 @@ import threading
 import time
 from typing import Any, BinaryIO, cast
 
+from sparkconsole.remote.image_program.loading import blob_name
 from sparkconsole.remote.image_program.receiving import STOPPED
 from sparkconsole.remote.image_program.said import BOOT, Wrong, give, last_line, program, quoted, say
 from sparkconsole.remote.image_program.saving import save
@@ -204,10 +205,11 @@ def first_cause(far: str, reader: str) -> str:
     return reader if reader and "could not be read" in far else far
 
 
-def send(path: str) -> int:
-    """The copy that the file describes; the last lines say how it ended."""
+def send(path: str, shared: int) -> int:
+    """The copy that the file describes; the last line says how it ended. The receiver has `shared` layers."""
     with open(path, encoding="utf-8") as file:
         words = json.load(file)
+    words["known"] = [blob_name(diff) for diff in words["layers"][:shared]]
     words["reader"] = "sparkconsole-" + os.path.basename(os.getcwd())
     signal.signal(signal.SIGTERM, _stop)
     job = os.getcwd()

@@ -1,4 +1,4 @@
-"""The words of the program: `send FILE` at the sender, `serve …` in its container, `receive WORDS` beyond."""
+"""The words of the program: `send FILE SHARED` at the sender, `serve …` in its container, `receive …` beyond."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ def main(words: list[str]) -> int:
     """Does what the words say; an exit status."""
     if words[0] == "serve":
         return serve(*words[1:])
-    return receive(json.loads(words[1])) if words[0] == "receive" else send(words[1])
+    return receive(json.loads(words[1])) if words[0] == "receive" else send(words[1], int(words[2]))
