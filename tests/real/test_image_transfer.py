@@ -82,8 +82,8 @@ def host(answer: dict[str, Any]) -> dict[str, Any]:
 
 def clean(bed: Testbed) -> None:
     """Nothing of a copy is left on either side: process, port, file, container, name, half image."""
+    left = rf"docker (save|load|run)|{PROGRAM}"
     for index in (1, 2):
-        left = rf"docker (save|load|run)|{PROGRAM}"
         until(lambda i=index: bed.processes(i, left) == [], "no end of the copy runs", 60)  # type: ignore[misc]
     assert_nothing_left(bed)
     for index in (1, 2):
@@ -286,10 +286,8 @@ def test_a_receiver_that_shows_another_key_than_it_told_is_not_sent_anything(
     bed: Testbed, operator: Operator, rebuilt: int
 ) -> None:
     del rebuilt
-    key = "/etc/ssh/ssh_host_ed25519_key.pub"
-    bed.exec(
-        2, "sh", "-c", f"cp {key} {key}.kept; ssh-keygen -qt ed25519 -N '' -f /tmp/k; cp /tmp/k.pub {key}"
-    )
+    key, other = "/etc/ssh/ssh_host_ed25519_key.pub", "ssh-keygen -qt ed25519 -N '' -f /tmp/k"
+    bed.exec(2, "sh", "-c", f"cp {key} {key}.kept; {other}; cp /tmp/k.pub {key}")
     try:
         answer = copied(operator)
     finally:

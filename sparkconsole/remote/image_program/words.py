@@ -1,4 +1,4 @@
-"""The words of the program: `send FILE SHARED` at the sender, `serve …` in its container, `receive …` beyond."""
+"""The words of the program: `send FILE SHARED` at the sender, `serve …` in a container there, `receive …`."""
 
 from __future__ import annotations
 
