@@ -77,13 +77,16 @@ def layers_story(layers: Sequence[int]) -> Story:
     """A copy of the last so many layers, as the program of both ends tells it."""
     total, count = sum(layers), len(LAYER_BYTES)
     lasts, lines = copying_s(total), list[tuple[float, str]]()
-    for step in range(1, int(lasts / COPY_STEP_S) + 1):
+    for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
         told = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
         told |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
         lines.append((at, json.dumps({**told, "phase": "receiving", "seconds": at})))
-    return Story((*lines, (lasts + LOAD_S, json.dumps({"end": True, "sent": total}))), lasts + LOAD_S)
+    last = {"layer": count, "of": count, "phase": "registering", "size": layers[-1] if layers else 0}
+    told = {**last, "done": last["size"], "sent": total, "total": total, "seconds": lasts}
+    ends = ((lasts, json.dumps(told)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
+    return Story((*lines, *ends), lasts + LOAD_S)
 
 
 def _layer_at(layers: Sequence[int], sent: int) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkconsole.fleet.copying import Delivery
+from sparkconsole.model.answer import Sheet
+from sparkconsole.model.copying import loading_needs
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.job import Job, JobKind
@@ -130,14 +132,44 @@ def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def copy_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
+def fallback_notes(deliveries: Sequence[Delivery], image: ImageIdentity) -> tuple[str, ...]:
+    """Who has room for the layers and not for the whole image, which follows where they cannot be taken."""
+    needed = loading_needs(image.size_bytes)
+    return tuple(
+        f"{d.receiver.name} has no room for the whole image ({size(d.free_bytes)} of {size(needed)}), "
+        "should its layers alone not be taken"
+        for d in deliveries
+        if d.to_send and not d.sends_whole and d.free_bytes is not None and d.free_bytes < needed
+    )
+
+
+def copy_table(deliveries: Sequence[Delivery]) -> Sheet:
+    """Per node: what it is sent and how much, the room it has, and the way there."""
+    return Sheet.of(("node", "is sent", "bytes", "free there", "to"), [_row(d) for d in deliveries])
+
+
+def _row(delivery: Delivery) -> tuple[str | None, ...]:
+    name, where = delivery.receiver.name, delivery.receiver.target
+    if delivery.problem is not None:
+        return (name, "nothing: it cannot be used", None, None, None)
+    if delivery.same:
+        return (name, "nothing: it has it", None, None, None)
+    amount = "after the build" if delivery.bytes_total is None else f"about {size(delivery.bytes_total)}"
+    free = None if delivery.free_bytes is None else size(delivery.free_bytes)
+    way = "the fabric" if delivery.receiver.on_fabric else "a slower way"
+    return (name, delivery.transfer.amount, amount, free, f"{where}, {way}")
+
+
+def copy_plan(deliveries: Sequence[Delivery], image: ImageIdentity, sender: str) -> Plan:
     """The copies by detached jobs on the sender."""
     steps = tuple(step for d in deliveries for step in delivery_steps(d))
-    return Plan(f"Copy {tag} from {sender}", steps, notes=copy_notes(deliveries, tag))
+    notes = (*copy_notes(deliveries, image.tag), *fallback_notes(deliveries, image))
+    return Plan(f"Copy {image.tag} from {sender}", steps, notes=notes, table=copy_table(deliveries))
 
 
 def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
     """The copies through this console, for nodes that may not log in at each other."""
     steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
     slow = "through this console: slower than node to node, and it ends when this console ends"
-    return Plan(f"Copy {tag} from {sender}", steps, notes=(slow, *copy_notes(deliveries, tag)))
+    notes = (slow, *copy_notes(deliveries, tag))
+    return Plan(f"Copy {tag} from {sender}", steps, notes=notes, table=copy_table(deliveries))

@@ -39,6 +39,8 @@ class Delivery:
     """How the image travels to it."""
     why: str = ""
     """Why the whole image is sent; empty when it is not, or nobody asked for less."""
+    free_bytes: int | None = None
+    """Free where its engine keeps images; None: it could not say."""
 
     @property
     def to_send(self) -> bool:
@@ -221,13 +223,13 @@ async def _survey_one(
     try:
         receiver, seen, warning = await _receiver(fleet, node, source.links)
         if image is None:
-            return Delivery(node, receiver, warning=warning)
+            return Delivery(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         _require_platform(image, seen)
         transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
         found = Delivery(node, receiver, warning=warning, bytes_total=amount)
-        return replace(found, transfer=transfer, why=why)
+        return replace(found, transfer=transfer, why=why, free_bytes=seen.free_bytes)
     except SparkError as error:
         error.node = error.node or node.name
         return Delivery(node, receiver, problem=error)

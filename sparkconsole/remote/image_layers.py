@@ -47,10 +47,15 @@ class Layers:
     folder = str(FOLDER)
 
     @property
+    def amount(self) -> str:
+        """How much of the image goes."""
+        return f"{self.way.missing} of {self.way.layers} layers"
+
+    @property
     def sentence(self) -> str:
         """What it does, for the plan."""
         carrier = "docker pull from the sender" if self.way.carrier is Way.PULL else "docker load"
-        return f"{self.way.missing} of {self.way.layers} layers by {carrier}: {self.way.why}"
+        return f"{self.amount} by {carrier}: {self.way.why}"
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """The missing layers."""

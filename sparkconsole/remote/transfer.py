@@ -31,6 +31,10 @@ class Transfer(Protocol):
         """What it does, for the plan."""
 
     @property
+    def amount(self) -> str:
+        """How much of the image goes, in a few words."""
+
+    @property
     def folder(self) -> str:
         """A folder of this machine that the job needs as `programs`; empty for none."""
 
@@ -49,7 +53,13 @@ class Transfer(Protocol):
 STREAM = """
 LC_ALL=C; export LC_ALL
 tag=$1; shift
-{ sh -c 'echo $$ >save.pid; exec docker save "$1"' save "$tag"; echo $? >save.rc; } 2>save.err |
+# containerd's store has images of several platforms of which it holds one: without a choice the archive names
+# parts that are nowhere (Docker 28 and newer take the choice).
+only=
+if docker info --format '{{.DriverStatus}}' 2>/dev/null | grep -q io.containerd.snapshotter &&
+  docker save --help 2>/dev/null | grep -q -e --platform
+then only=--platform=$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}'); fi
+{ sh -c 'echo $$ >save.pid; exec docker save $2 "$1"' save "$tag" "$only"; echo $? >save.rc; } 2>save.err |
 { dd bs=1M iflag=fullblock status=progress; echo $? >stream.rc; } |
 { "$@" >load.out 2>load.err; rc=$?; echo $rc >load.rc
   if [ $rc -ne 0 ]; then
@@ -67,7 +77,7 @@ echo "copy ended: save=$(said save) stream=$(said stream) load=$(said load)"
 class FullStream:
     """`docker save | dd | ssh … docker load`: works between every engine and store."""
 
-    sentence, folder = "the whole image, streamed", ""
+    sentence, amount, folder = "the whole image, streamed", "the whole image", ""
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
         """All of it, whatever the receiver has."""
@@ -119,9 +129,11 @@ async def usable(shell: Shell, tag: str) -> None:
     """
     made = await shell.run(("docker", "create", "--network", "none", "--entrypoint", "true", tag), timeout=60)
     if not made.ok:
+        removed = (await shell.run(("docker", "rmi", tag), timeout=60)).ok
+        after = "so its name was taken away again" if removed else f"remove it there: docker rmi {tag}"
         raise SparkError(
-            f"{tag} was loaded but no container can be made of it: {made.error_text.strip()}",
-            hint=f"remove it there (docker rmi {tag}) and copy again",
+            f"{tag} was loaded but no container can be made of it ({made.error_text.strip()}); {after}",
+            hint="copy it again, whole: sparkconsole image copy --whole",
             node=shell.node,
         )
     (await shell.run(("docker", "rm", made.text.split()[-1]))).checked()

@@ -215,16 +215,17 @@ async def copy(
     *,
     to: Annotated[list[str] | None, Many] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
-    parallel: Annotated[bool, Parameter(negative="--serial")] = False,
+    parallel: Annotated[bool, Parameter(negative="--serial")] = True,
     through_console: Annotated[bool, Flag] = False,
     whole: Annotated[bool, Flag] = False,
 ) -> Answer | Deed:
     """Copy the image from one node to others over the fast link.
 
-    Only the layers that a host lacks are sent where both image stores are known to take that (overlay2), else
-    the whole image; the plan says which and why. Streamed without a temporary file; hosts that have the same
-    content are skipped; each copy is verified on the receiver; one failing host stops no other. The SSH user
-    is the global --user (-u).
+    Only the layers that a host lacks are sent, node to node; the plan says how many, how many bytes, the
+    room there and the way. What an image store is not known to take goes as the whole image, and that is
+    said. Hosts that have the same content are skipped; each copy is verified on the receiver; one failing or
+    slow host stops no other; an interrupted copy goes on from the layers that arrived. The SSH user is the
+    global --user (-u).
 
     Parameters
     ----------
@@ -235,7 +236,7 @@ async def copy(
     from_
         Node that has the image; by default the head.
     parallel
-        All hosts at the same time, instead of one after the other.
+        All hosts at the same time (the default), or one after the other.
     through_console
         Send it through this machine, when the sender may not log in at the receiver; slower.
     whole
@@ -290,7 +291,7 @@ async def _copy_deed(
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.copy_plan(ways, tag, sender), carry)
+    return Deed(copy_steps.copy_plan(ways, image, sender), carry)
 
 
 def _relay_deed(

@@ -1,7 +1,9 @@
-"""An image to other nodes: our copy beside the two pipelines that people use, between real engines over sshd.
+"""An image to other nodes: our copy beside the two pipelines that people use, between real engines and sshd.
 
-`python -m tests.bench.copy [--gib 2] [--rounds 5] [--receivers 1,3] [--megabits N]`; needs root and Docker.
-Wall time, bytes on the wire and processor time at both ends, medians; every ratio is within one run.
+`python -m tests.bench.copy [--gib 2] [--rounds 5] [--scenes graph,containerd,back,three] [--disk]`; needs
+root and Docker. Engines keep their data in memory, as a stand-in for the NVMe of a Spark; `--disk`: on this
+machine's disk. Wall time, bytes on the wire and processor time at both ends, medians; every ratio is within
+one run.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from tests.testbed.fixtures import missing
 from tests.testbed.places import FABRIC, Places
 from tests.testbed.testbed import Testbed
 
-BASE, TAG, MIB = "copy-base:1", "copy-bench:1", 1 << 20
+BASE, BIG, TAG, MIB = "copy-base:1", "copy-big:1", "copy-bench:1", 1 << 20
 TOP_SHARE = 0.08
 """Of the image that a rebuild changes, as a rebuilt vLLM does."""
 SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
@@ -31,6 +33,9 @@ SAVED = (
 )
 PIPED = "docker save {tag} | {ssh} {to} docker load"
 LIMIT_S = 1800
+MEGABITS = 200
+"""Three receivers share this machine's processors; at this rate the wire is what takes the time, as it is
+where each receiver has processors of its own."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,14 @@ class Cost:
     receivers_s: float
 
 
-Way = Callable[["Scene"], None]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
-    """A sender, receivers, and the person who copies."""
+    """A sender, receivers, the person who copies, and the size of the image."""
 
     bed: Testbed
     person: Operator
     receivers: tuple[int, ...]
+    mebibytes: int
 
     def shell(self, line: str) -> None:
         """A pipeline of the sender's user, to one receiver after the other."""
@@ -65,6 +68,7 @@ class Scene:
         names = ",".join(f"spark{index}" for index in self.receivers)
         done = self.person.run("--yes", "image", "copy", TAG, "--to", names, "--parallel", timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "docker save:" not in done.stdout, done.stdout
 
     def cost(self, way: Way) -> Cost:
         """One copy, measured."""
@@ -82,10 +86,16 @@ class Scene:
         return sum(self.bed.cpu_seconds(index) for index in self.receivers)
 
 
+Way = Callable[[Scene], None]
+SEED, USUAL, OURS = (
+    "save to a file, cat | ssh docker load",
+    "docker save | ssh docker load",
+    "sparkconsole image copy",
+)
 WAYS: Mapping[str, Way] = {
-    "save to a file, cat | ssh docker load": lambda scene: scene.shell(SAVED),
-    "docker save | ssh docker load": lambda scene: scene.shell(PIPED),
-    "sparkconsole image copy": Scene.ours,
+    SEED: lambda scene: scene.shell(SAVED),
+    USUAL: lambda scene: scene.shell(PIPED),
+    OURS: Scene.ours,
 }
 
 
@@ -103,39 +113,47 @@ def _layer(bed: Testbed, name: str, below: str, mebibytes: int) -> None:
     bed.exec(1, "docker", "rm", "layering")
 
 
-def _forget(bed: Testbed, receivers: Sequence[int], *tags: str) -> None:
-    for index in receivers:
-        bed.exec(index, "docker", "rmi", "--force", *tags, check=False)
-        bed.exec(index, "docker", "image", "prune", "--force")
+# --- what the receivers have beforehand
 
 
-def _full(scene: Scene, mebibytes: int) -> None:
-    """The receivers have nothing of it."""
-    _forget(scene.bed, scene.receivers, TAG, "copy-big:1")
+def _full(scene: Scene) -> None:
+    """Nothing of it. containerd keeps what a pull brought for a day, so the image itself is new."""
+    _build(scene.bed, scene.mebibytes)
+    for index in scene.receivers:
+        scene.bed.exec(index, "docker", "rmi", "--force", TAG, check=False)
+        scene.bed.exec(index, "docker", "image", "prune", "--force")
 
 
-def _top(scene: Scene, mebibytes: int) -> None:
-    """The receivers have all but the last layer, which is new."""
-    _layer(scene.bed, TAG, "copy-big:1", round(mebibytes * TOP_SHARE))
+def _top(scene: Scene) -> None:
+    """All but the last layer, which is new. An image that ends before it holds the others there."""
+    for index in scene.receivers:
+        if TAG not in scene.bed.exec(index, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}"):
+            scene.ours()
+        scene.bed.exec(index, "docker", "tag", TAG, "copy-kept:1")
+    _layer(scene.bed, TAG, BIG, round(scene.mebibytes * TOP_SHARE))
 
 
-def _same(scene: Scene, mebibytes: int) -> None:
-    """The receivers have all of it."""
+def _same(scene: Scene) -> None:
+    """All of it."""
 
 
-CASES = {"all of it is new": _full, "the top layer is new": _top, "nothing is new": _same}
+CASES: Mapping[str, Callable[[Scene], None]] = {
+    "all of it is new": _full, "the top layer is new": _top, "nothing is new": _same,
+}  # fmt: skip
 
 
-def _medians(scene: Scene, mebibytes: int, rounds: int) -> Iterator[tuple[str, str, Cost]]:
+def _medians(scene: Scene, rounds: Mapping[str, int]) -> Iterator[tuple[str, str, Cost]]:
     """Ways take turns within each case, so that what else the machine does meets all of them."""
     for case, prepare in CASES.items():
-        costs: dict[str, list[Cost]] = {name: [] for name in WAYS}
-        for _ in range(rounds):
-            for name, way in WAYS.items():
-                prepare(scene, mebibytes)
-                costs[name].append(scene.cost(way))
+        costs: dict[str, list[Cost]] = {name: [] for name, most in rounds.items() if most}
+        for turn in range(max(rounds.values())):
+            for name in (n for n in costs if turn < rounds[n]):
+                prepare(scene)
+                costs[name].append(scene.cost(WAYS[name]))
         for name, measured in costs.items():
             yield case, name, _median(measured)
+    for index in scene.receivers:
+        scene.bed.exec(index, "docker", "rmi", "--force", "copy-kept:1", check=False)
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
@@ -143,74 +161,142 @@ def _median(costs: Sequence[Cost]) -> Cost:
     return Cost(*(statistics.median(column) for column in columns))
 
 
-def _table(scene: Scene, mebibytes: int, rounds: int) -> None:
-    found = list(_medians(scene, mebibytes, rounds))
-    usual = {case: cost for case, name, cost in found if name == "docker save | ssh docker load"}
+def _table(title: str, scene: Scene, rounds: Mapping[str, int]) -> None:
+    found = list(_medians(scene, rounds))
+    usual = {case: cost for case, name, cost in found if name == USUAL}
     rows = [
         (
-            case if name == next(iter(WAYS)) else "",
-            name,
-            f"{cost.wall_s:.1f}",
-            f"{usual[case].wall_s / cost.wall_s:.1f}",
-            f"{cost.wire_bytes / MIB:.0f}",
-            f"{cost.sender_s:.1f}",
-            f"{cost.receivers_s:.1f}",
+            case, name, f"{cost.wall_s:.1f}", f"{usual[case].wall_s / cost.wall_s:.1f}",
+            f"{cost.wire_bytes / MIB:.0f}", f"{cost.sender_s:.1f}", f"{cost.receivers_s:.1f}",
         )
         for case, name, cost in found
-    ]
-    count = len(scene.receivers)
+    ]  # fmt: skip
+    told = ", ".join(f"{most} of {name.split()[0]}…" for name, most in rounds.items() if most)
     show(
-        f"{mebibytes} MiB to {count} receiver{'s' * (count != 1)}, medians of {rounds}",
+        f"{title}: {scene.mebibytes} MiB, top layer {round(scene.mebibytes * TOP_SHARE)}; medians ({told})",
         ("case", "way", "wall s", "x faster", "wire MiB", "CPU s sender", "CPU s receivers"), rows,
     )  # fmt: skip
 
 
+# --- scenes
+
+
+def _graph(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
+    _table("graph driver to graph driver", Scene(bed, person, (2,), mebibytes), rounds)
+
+
+def _containerd(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
+    bed.keep_images_as_containerd(2)
+    _table(f"graph driver to containerd ({_version(bed, 2)})", Scene(bed, person, (2,), mebibytes), rounds)
+    bed.keep_images_as_containerd(2, yes=False)
+
+
+def _back(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
+    bed.keep_images_as_containerd(1)
+    _base(bed)
+    _table(f"containerd ({_version(bed, 1)}) to graph driver", Scene(bed, person, (2,), mebibytes), rounds)
+    bed.keep_images_as_containerd(1, yes=False)
+
+
+def _three(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
+    """One receiver and three in turn, each at the same rate."""
+    one, three = (Scene(bed, person, who, mebibytes) for who in ((2,), (2, 3, 4)))
+    for index in (2, 3, 4):
+        bed.rate(index, MEGABITS)
+    rows = []
+    for case, prepare in list(CASES.items())[:2]:
+        costs: dict[Scene, list[Cost]] = {one: [], three: []}
+        for _ in range(rounds[OURS] if prepare is _top else 1):
+            for scene, measured in costs.items():
+                prepare(three)
+                measured.append(scene.cost(Scene.ours))
+        first, both = _median(costs[one]), _median(costs[three])
+        rows.append((
+            case, f"{first.wall_s:.1f}", f"{both.wall_s:.1f}", f"{both.wall_s / first.wall_s:.2f}",
+            f"{first.sender_s:.1f}", f"{both.sender_s:.1f}",
+        ))  # fmt: skip
+    show(
+        f"three receivers beside one, {MEGABITS} Mbit/s to each",
+        ("case", "one, s", "three, s", "three / one", "CPU s sender, one", "three"), rows,
+    )  # fmt: skip
+    for index in (2, 3, 4):
+        bed.rate(index, None)
+
+
+SCENES = {"graph": _graph, "containerd": _containerd, "back": _back, "three": _three}
+
+
+def _version(bed: Testbed, index: int) -> str:
+    return "Docker " + bed.exec(index, "docker", "version", "--format", "{{.Server.Version}}").strip()
+
+
 @contextmanager
-def _bed(count: int, megabits: int | None) -> Iterator[tuple[Testbed, Operator]]:
+def _in_memory(folder: Path) -> Iterator[None]:
+    """What is kept there is kept in memory meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(("mount", "-t", "tmpfs", "-o", "size=80%", "bench", str(folder)), check=True, timeout=60)
+    try:
+        yield
+    finally:
+        subprocess.run(("umount", "-l", str(folder)), check=True, timeout=60)
+
+
+@contextmanager
+def _bed(count: int, *, disk: bool) -> Iterator[tuple[Testbed, Operator]]:
     bed = Testbed(Places("sparkcopy"))
     bed.down()
+    bed.clean()
+    kept = nullcontext() if disk else _in_memory(bed.places.disk)
+    with kept, _nodes(bed, count) as person:
+        yield bed, person
+
+
+@contextmanager
+def _nodes(bed: Testbed, count: int) -> Iterator[Operator]:
     try:
         bed.up(count)
         with tempfile.TemporaryDirectory() as home:
             person = Operator(bed, Path(home))
             for index in range(1, count + 1):
                 person.run("node", "add", f"spark{index}", bed.places.address(index), "--user", "spark")
-                bed.rate(index, megabits)
             assert person.run("--yes", "node", "trust").returncode == 0
-            yield bed, person
+            yield person
     finally:
         bed.down()
-        bed.clean()
 
 
-def _base(bed: Testbed, mebibytes: int) -> None:
-    """A base with a python3, as a vLLM image has, and nearly all of the bytes on it."""
+def _base(bed: Testbed) -> None:
+    """A base with a python3, as a vLLM image has."""
     CACHE.mkdir(parents=True, exist_ok=True)
     subprocess.run((str(RECIPE / "make-base.sh"), str(CACHE / "base.tar")), check=True, timeout=900)
     bed.exec(1, "docker", "import", "-", BASE, stdin=(CACHE / "base.tar").read_bytes())
-    _layer(bed, "copy-big:1", BASE, round(mebibytes * (1 - TOP_SHARE)))
-    _layer(bed, TAG, "copy-big:1", round(mebibytes * TOP_SHARE))
+
+
+def _build(bed: Testbed, mebibytes: int) -> None:
+    """A new image: nearly all of the bytes below, the rest on top."""
+    _layer(bed, BIG, BASE, round(mebibytes * (1 - TOP_SHARE)))
+    _layer(bed, TAG, BIG, round(mebibytes * TOP_SHARE))
+    bed.exec(1, "docker", "image", "prune", "--force")
 
 
 def main() -> None:
-    """One table for each number of receivers."""
+    """One table for each scene."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--gib", type=float, default=2.0)
     asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--receivers", default="1,3")
-    asked.add_argument("--megabits", type=int)
+    asked.add_argument("--seed-rounds", type=int, default=1, help="of the way through a file")
+    asked.add_argument("--scenes", default=",".join(SCENES))
+    asked.add_argument("--disk", action="store_true")
     given = asked.parse_args()
     if lacking := missing():
         print(f"how fast images travel is not measured here: it needs {', '.join(lacking)}")
         return
-    counts = [int(word) for word in given.receivers.split(",")]
-    mebibytes = round(given.gib * 1024)
-    with _bed(max(counts) + 1, given.megabits) as (bed, person):
-        _base(bed, mebibytes)
-        for count in counts:
-            scene = Scene(bed, person, tuple(range(2, count + 2)))
-            _forget(bed, scene.receivers, TAG, "copy-big:1")
-            _table(scene, mebibytes, given.rounds)
+    scenes = [SCENES[word] for word in given.scenes.split(",")]
+    rounds = {SEED: given.seed_rounds, USUAL: given.rounds, OURS: given.rounds}
+    with _bed(4 if _three in scenes else 2, disk=given.disk) as (bed, person):
+        _base(bed)
+        for scene in scenes:
+            scene(bed, person, round(given.gib * 1024), rounds)
 
 
 if __name__ == "__main__":

@@ -125,8 +125,9 @@ async def test_an_image_of_which_no_container_can_be_made_is_not_usable(world: P
     await usable(node, "vllm-node")
     assert list((node.engine / "containers").iterdir()) == []
     node.break_("create")
-    with pytest.raises(SparkError, match=r"no container can be made of it: .*no such layer"):
+    with pytest.raises(SparkError, match=r"no container can be made of it \(.*no such layer"):
         await usable(node, "vllm-node")
+    assert list((node.engine / "images").iterdir()) == [], "what is not whole has no name"
 
 
 async def test_through_the_console_the_same_bytes_arrive(world: PretendWorld) -> None:
