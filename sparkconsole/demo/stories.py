@@ -80,12 +80,21 @@ def layers_story(layers: Sequence[int]) -> Story:
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
-        told = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
+        told: dict[str, object] = {
+            "layer": count - len(layers) + place + 1,
+            "of": count,
+            "size": layers[place],
+        }
         told |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
         lines.append((at, json.dumps({**told, "phase": "receiving", "seconds": at})))
-    last = {"layer": count, "of": count, "phase": "registering", "size": layers[-1] if layers else 0}
-    told = {**last, "done": last["size"], "sent": total, "total": total, "seconds": lasts}
-    ends = ((lasts, json.dumps(told)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
+    last: dict[str, object] = {
+        "layer": count,
+        "of": count,
+        "phase": "registering",
+        "size": layers[-1] if layers else 0,
+    }
+    done: dict[str, object] = {**last, "done": last["size"], "sent": total, "total": total, "seconds": lasts}
+    ends = ((lasts, json.dumps(done)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
     return Story((*lines, *ends), lasts + LOAD_S)
 
 

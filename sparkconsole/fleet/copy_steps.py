@@ -149,15 +149,15 @@ def copy_table(deliveries: Sequence[Delivery]) -> Sheet:
 
 
 def _row(delivery: Delivery) -> tuple[str | None, ...]:
-    name, where = delivery.receiver.name, delivery.receiver.target
+    name, where = delivery.receiver.name, delivery.receiver.address
     if delivery.problem is not None:
         return (name, "nothing: it cannot be used", None, None, None)
     if delivery.same:
         return (name, "nothing: it has it", None, None, None)
     amount = "after the build" if delivery.bytes_total is None else f"about {size(delivery.bytes_total)}"
     free = None if delivery.free_bytes is None else size(delivery.free_bytes)
-    way = "the fabric" if delivery.receiver.on_fabric else "a slower way"
-    return (name, delivery.transfer.amount, amount, free, f"{where}, {way}")
+    way = "fabric" if delivery.receiver.on_fabric else "slow"
+    return (name, delivery.transfer.amount, amount, free, f"{where} ({way})")
 
 
 def copy_plan(deliveries: Sequence[Delivery], image: ImageIdentity, sender: str) -> Plan:

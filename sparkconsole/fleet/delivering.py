@@ -25,7 +25,7 @@ from sparkconsole.model.job import Job
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, Remark, Report
 from sparkconsole.model.text import hours, printable, size
-from sparkconsole.parse.copy_log import ByteProgress, CopyLog, LayerProgress
+from sparkconsole.parse.copy_log import ByteProgress, CopyLog
 from sparkconsole.remote.transfer import relay, usable
 
 COPIED, SAME, FAILED, UNKNOWN = "copied", "already there", "failed", "unknown"
@@ -65,7 +65,6 @@ class _Watch:
 
     _registering: bool = False
     _fallback: str = ""
-    _layers: dict[int, LayerProgress] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -76,7 +75,6 @@ class _Watch:
         async for line in follow_job(self.fleet, self.job):
             if progress := self.log.feed(printable(line)):
                 self._tell(progress)
-            self._tell_layers()
             self._tell_turns()
 
     def _tell_turns(self) -> None:
@@ -89,21 +87,14 @@ class _Watch:
             self._registering = True
             self.report(Remark(f"all bytes sent; the engine of {self.host} registers the layers", self.host))
 
-    def _tell_layers(self) -> None:
-        """Each layer that has news of its own."""
-        for number, layer in self.log.layers.items():
-            if layer != self._layers.get(number):
-                self._layers[number] = layer
-                what = f"layer {number} of {layer.count}"
-                self.report(Advance(self.host, what, layer.done, layer.size or None, "B"))
-
     def _tell(self, progress: ByteProgress) -> None:
         total = progress.total or self.job.details.get("bytes")
         reached = total if isinstance(total, int) and total >= progress.done else None
         eta = progress.eta_s(reached)
         news = (progress.rate_per_s, eta, progress.elapsed_s)
         what = f"copy {self.job.details['tag']}"
-        self.report(Advance(self.host, what, progress.done, reached, "B", *news))
+        piece = self.log.layer.words if self.log.layer else ""
+        self.report(Advance(self.host, what, progress.done, reached, "B", *news, piece=piece))
 
 
 async def send_all(

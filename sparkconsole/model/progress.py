@@ -53,6 +53,8 @@ class Advance:
     rate_per_s: float | None = None
     eta_s: float | None = None
     elapsed_s: float | None = None
+    piece: str = ""
+    """The part that is under way, and how far that is: `layer 3 of 7 40 %`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +87,6 @@ def advance_text(news: Advance) -> str:
         words.append(f"{hours(news.eta_s)} left")
     if news.elapsed_s is not None:
         words.append(hours(news.elapsed_s))
+    if news.piece:
+        words.append(news.piece)
     return ", ".join(words)

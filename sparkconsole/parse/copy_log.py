@@ -67,6 +67,12 @@ class LayerProgress:
     done: int
     size: int
 
+    @property
+    def words(self) -> str:
+        """`layer 3 of 7 40 %`, or what the engine does with it."""
+        share = f" {100 * self.done // self.size} %" if self.phase == "receiving" and self.size else ""
+        return f"layer {self.number} of {self.count}{share or f' {self.phase}'}"
+
 
 def _object(line: str) -> Mapping[str, Any] | None:
     if not line.startswith("{"):
@@ -84,8 +90,8 @@ class CopyLog:
     def __init__(self) -> None:
         self.progress: ByteProgress | None = None
         self.ends: Mapping[str, int | None] | None = None
-        self.layers: dict[int, LayerProgress] = {}
-        """The last news of each layer."""
+        self.layer: LayerProgress | None = None
+        """The one that there was news of last, where layers travel alone."""
         self.error: str | None = None
         """Why the program gave up; None: it did not, or has not ended."""
         self.sent: int | None = None
@@ -105,12 +111,12 @@ class CopyLog:
     def _hear(self, told: Mapping[str, Any]) -> ByteProgress | None:
         """A line of the program's."""
         if "fell_back" in told:
-            self.fallback, self.all_sent, self.layers = str(told["fell_back"]), False, {}
+            self.fallback, self.all_sent, self.layer = str(told["fell_back"]), False, None
         if told.get("end"):
             self.error, self.sent = told.get("error"), told.get("sent")
         if (number := told.get("layer")) is not None:
             facts = (told.get("of", 0), str(told.get("phase")), told.get("done", 0), told.get("size", 0))
-            self.layers[number] = LayerProgress(number, *facts)
+            self.layer = LayerProgress(number, *facts)
         if "seconds" not in told:
             return None
         self.progress = ByteProgress(told.get("sent", 0), told["seconds"], told.get("total"))

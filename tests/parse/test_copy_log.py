@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sparkconsole.parse.copy_log import CopyLog, byte_progress, stage_ends
@@ -129,3 +131,50 @@ LS_REMOTE = "\n".join(
 )
 def test_a_reference_names_exactly_one_commit(ref: str, found: tuple[str, str]) -> None:
     assert commit_named(LS_REMOTE, ref) == found
+
+
+def _line(**words: object) -> str:
+    return json.dumps(words)
+
+
+LAYER = {
+    "layer": 3,
+    "of": 7,
+    "phase": "receiving",
+    "size": 100,
+    "done": 40,
+    "sent": 340,
+    "total": 800,
+    "seconds": 2,
+}
+
+
+def test_the_program_says_its_layer_and_how_far_all_of_it_is() -> None:
+    log = _log(_line(total=800, layers=7), _line(**LAYER))
+    assert log.layer is not None
+    assert log.layer.words == "layer 3 of 7 40 %"
+    assert log.progress is not None
+    assert (log.progress.done, log.progress.total, log.progress.rate_per_s) == (340, 800, 170.0)
+    assert log.progress.eta_s(800) == pytest.approx(460 / 170)
+    assert not log.all_sent
+    assert not log.ok
+    log.feed(_line(**{**LAYER, "phase": "registering", "sent": 800}))
+    assert log.layer.words == "layer 3 of 7 registering"
+    assert log.all_sent
+    log.feed(_line(end=True, sent=800))
+    assert (log.ok, log.sent) == (True, 800)
+
+
+def test_the_program_says_why_it_gave_up_or_went_on_otherwise() -> None:
+    assert _log(_line(end=True, error="no space left", final=True)).cause() == "no space left"
+    refused = _log(_line(end=True, error="x@h: Permission denied (publickey).", final=True))
+    assert refused.login_refused()
+    fell = _log(
+        _line(**LAYER), _line(fell_back="no python3"), "10 bytes copied, 1 s, 10 B/s", "1+0 records out"
+    )
+    assert (fell.fallback, fell.layer, fell.all_sent) == ("no python3", None, True)
+
+
+@pytest.mark.parametrize("line", ["{", "{]", "[1]", '{"layer": 3}', "{}"])
+def test_a_line_that_says_little_or_nothing_is_no_progress(line: str) -> None:
+    assert _log(line).progress is None

@@ -168,8 +168,6 @@ class CopyLine:
     """Empty while it waits; running, done or failed."""
     why: str = ""
     advance: Advance | None = None
-    layer: Advance | None = None
-    """The layer that is on its way, where they travel alone."""
 
 
 def copy_lines(
@@ -181,12 +179,8 @@ def copy_lines(
     """A line per receiver of the plan, from what was told so far; `results` are the answer's, at the end."""
     found = {line.host: line for line in _planned(plan)}
     for (host, what), advance in advances.items():
-        if host not in found:
-            continue
-        if what.startswith("copy "):
+        if what.startswith("copy ") and host in found:
             found[host] = replace(found[host], state="running", advance=advance)
-        elif what.startswith("layer "):
-            found[host] = replace(found[host], layer=advance)
     for item in news:
         if isinstance(item, Remark):
             _hear(found, item)
@@ -250,17 +244,17 @@ def _copy_line(line: CopyLine, named: int, width: int) -> Text:
         return _all(head, Text("waiting" if not line.state else plain(line.why) or "starts", "$muted"), room)
     if "registers" in line.why:
         return _all(head, said(f"sent; {line.why}", "$muted"), room)
-    return _all(head, _travelling(advance, line.layer, room), room)
+    return _all(head, _travelling(advance, room), room)
 
 
-def _travelling(advance: Advance, layer: Advance | None, room: int) -> Text:
+def _travelling(advance: Advance, room: int) -> Text:
     """`▕███   ▏ 51 %  00:09  1.1 GB/s  layer 3 of 7`, less or more as there is room."""
     share = advance.done / advance.total if advance.total else None
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
     left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
     told = fitting((percent, left, rate(advance.rate_per_s)), room).plain
-    if room >= 45 and layer is not None:
-        told += f"  {plain(layer.what)}"
+    if room >= 45 and advance.piece:
+        told += f"  {plain(advance.piece)}"
     if room >= 70:
         told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
     wide = min(max(room - len(told) - 1, 0), 40)
