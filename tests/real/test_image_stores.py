@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +20,7 @@ from tests.real.test_image_transfer import (
     host,
     interrupted_and_again,
     on_its_way,
+    packed,
     tower,
 )
 from tests.testbed.testbed import Testbed, until
@@ -111,4 +114,54 @@ def test_a_receiver_that_loses_power_while_it_pulls(bed: Testbed, operator: Oper
     absent(bed)
     assert copied(operator)["exit"] == 0
     assert layers(bed, 1) == layers(bed, 2)
+    clean(bed)
+
+
+def _of_two_platforms(tag: str, layer: bytes) -> bytes:
+    """An image's archive as engines with containerd's store keep what they pulled: an index of two platforms,
+    with the parts of this machine's only."""
+    oci, diffs = "application/vnd.oci.image", [_digest(layer)]
+    rootfs = {"type": "layers", "diff_ids": diffs}
+    config = _text({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs})
+    parts = {
+        "config": _named(f"{oci}.config.v1+json", config),
+        "layers": [_named(f"{oci}.layer.v1.tar", layer)],
+    }
+    kind = f"{oci}.manifest.v1+json"
+    manifest = _text({"schemaVersion": 2, "mediaType": kind, **parts})
+    ours = {**_named(kind, manifest), "platform": {"os": "linux", "architecture": "amd64"}}
+    theirs = {**ours, "digest": f"sha256:{'1' * 64}", "platform": {"os": "linux", "architecture": "arm64"}}
+    index = _text({"schemaVersion": 2, "mediaType": f"{oci}.index.v1+json", "manifests": [theirs, ours]})
+    name = {"io.containerd.image.name": f"docker.io/library/{tag}"}
+    top = {**_named(f"{oci}.index.v1+json", index), "annotations": name}
+    blobs = {f"blobs/sha256/{_digest(blob)[7:]}": blob for blob in (layer, config, manifest, index)}
+    about = {
+        "index.json": _text({"schemaVersion": 2, "manifests": [top]}),
+        "oci-layout": _text({"imageLayoutVersion": "1.0.0"}),
+    }
+    return packed({**blobs, **about})
+
+
+def _text(words: object) -> bytes:
+    return json.dumps(words).encode()
+
+
+def _digest(blob: bytes) -> str:
+    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
+
+
+def _named(kind: str, blob: bytes) -> dict[str, object]:
+    return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
+
+
+def test_of_an_image_of_several_platforms_the_nodes_own_travels(bed: Testbed, operator: Operator) -> None:
+    """An engine with graph drivers refuses what `docker save` makes of it: blobs are missing in it."""
+    tag = "many:1"
+    bed.exec(2, "docker", "load", stdin=_of_two_platforms(tag, packed({"true": b"#!"})))
+    done = operator.run("--yes", "--json", "image", "copy", tag, "--from", "spark2", "--to", "spark1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = bed.exec(1, "docker", "image", "inspect", "--format", "{{.Architecture}}", tag)
+    assert shown.strip() == "amd64"
+    for index in (1, 2):
+        bed.exec(index, "docker", "rmi", "-f", tag)
     clean(bed)

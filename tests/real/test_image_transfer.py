@@ -299,6 +299,41 @@ def test_a_receiver_that_shows_another_key_than_it_told_is_not_sent_anything(
     clean(bed)
 
 
+@pytest.fixture
+def third(bed: Testbed, operator: Operator) -> Iterator[None]:
+    """A third node, for as long as a test needs it."""
+    bed.up(3)
+    operator.run("node", "add", "spark3", bed.places.address(3), "--user", "spark")
+    assert operator.run("--yes", "node", "trust", "spark3").returncode == 0
+    yield
+    operator.run("node", "remove", "spark3")
+    bed.kill(3)
+
+
+def _named(bed: Testbed, index: int) -> str:
+    return bed.exec(index, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
+
+
+def test_a_receiver_that_dies_or_is_slow_holds_up_no_other(
+    bed: Testbed, operator: Operator, rebuilt: int, third: None
+) -> None:
+    del rebuilt, third
+    before = {index: len(bed.logins(index)) for index in (1, 2)}
+    bed.rate(3, 20)
+    copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2,spark3")
+    until(lambda: TAG in _named(bed, 2), "the fast one has it", 60)
+    assert TAG not in _named(bed, 3), "while the slow one still waits for it"
+    bed.kill(3)
+    assert copying.wait(120) in (1, 3)
+    ours = {i: [at for _, at in bed.logins(i)[b:] if at == "10.77.0.254"] for i, b in before.items()}
+    assert [len(logins) for logins in ours.values()] == [1, 1], "one login a node"
+    assert "spark3" in _why(operator)
+    assert _layers(bed, 1) == _layers(bed, 2)
+    bed.boot(3)
+    bed.rate(3, None)
+    clean(bed)
+
+
 def test_dated_names_travel_with_the_image(bed: Testbed, operator: Operator, rebuilt: int) -> None:
     del rebuilt
     dated = f"{TAG}-20261128-1200"
@@ -335,6 +370,11 @@ def _archive(tag: str, architecture: str) -> bytes:
         "layer.tar": layer,
         "manifest.json": json.dumps(manifest).encode(),
     }
+    return packed(files)
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """A tar of these files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, text in files.items():
