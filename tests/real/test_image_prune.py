@@ -49,9 +49,7 @@ def _names(bed: Testbed, index: int) -> set[str]:
     return set(told.split())
 
 
-def test_the_newest_what_is_meant_and_what_is_used_stay(
-    bed: Testbed, operator: Operator, builds: None
-) -> None:
+def test_the_newest_the_meant_and_the_used_stay(bed: Testbed, operator: Operator, builds: None) -> None:
     del builds
     plan = operator.run("--dry-run", "image", "prune", NAME, "--keep", "1", "--cache-until", "none")
     assert _dated(2) in plan.stdout + plan.stderr
