@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 
 from sparkconsole.model.text import size
 
@@ -33,15 +34,19 @@ class Holding:
     """Of the revision: where they lead."""
     dangling: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    """Weight files that the index names."""
+    """Weight files that an index names, or the numbers of the other shards."""
+    lacks: str = ""
+    """What no model can be without."""
     partial: Mapping[str, int] = field(default_factory=dict)
     beside: Mapping[str, int] = field(default_factory=dict)
-    """All files of the model, of whatever revision."""
+    """All files of the model, of whatever revision, and links to files; with blobs that all models share."""
     tied: Mapping[str, str] = field(default_factory=dict)
     """All its links."""
     unreadable: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     """Of every file, where they were asked for."""
+    read: bool = False
+    """Files beside the revision were hashed too: what has no hash was not looked at."""
     error: str = ""
 
     @property
@@ -56,8 +61,15 @@ class Holding:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Files whose content is not what their name says."""
-        return tuple(p for p, h in self.hashes.items() if (wanted := named_hash(p)) and h != wanted)
+        """Files of the revision whose content is not what their name says."""
+        named = {p: wanted for p in self.files if (wanted := named_hash(p))}
+        return tuple(p for p, wanted in named.items() if self.hashes.get(p, wanted) != wanted)
+
+    def name_of(self, path: str) -> str:
+        """What the revision calls a file; a blob's own name says nothing to a person."""
+        leads = (link for link, to in self.links.items() if _joined(link, to) == path)
+        link = next(leads, "")
+        return self.name_of(link) if link else path.rpartition("/")[2]
 
     @property
     def why_incomplete(self) -> str:
@@ -68,10 +80,14 @@ class Holding:
             (not self.files, "nothing of it"),
             (self.dangling, f"{_some(self.dangling)} lead to nothing"),
             (self.missing, f"{_some(self.missing)} missing"),
-            (self.unreadable, f"{_some(self.unreadable)} may not be read by {self.user}"),
-            (self.damaged, f"{_some(self.damaged)} damaged"),
+            (self.lacks and not self.missing, self.lacks),
+            (self.unreadable, f"{self._called(self.unreadable)} may not be read by {self.user}"),
+            (self.damaged, f"{self._called(self.damaged)} damaged"),
         )
         return "; ".join(text for wrong, text in told if wrong)
+
+    def _called(self, paths: tuple[str, ...]) -> str:
+        return _some(tuple(map(self.name_of, paths)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +143,11 @@ def shipment(source: Holding, target: Holding) -> Shipment:
 def _wrong(path: str, source: Holding, target: Holding) -> bool:
     found = target.hashes.get(path)
     wanted = named_hash(path) or source.hashes.get(path)
-    return found is not None and bool(wanted) and found != wanted
+    return bool(wanted) and found != wanted and (found is not None or target.read)
+
+
+def _joined(link: str, to: str) -> str:
+    return normpath(f"{link.rpartition('/')[0]}/{to}")
 
 
 def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:

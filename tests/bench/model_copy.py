@@ -64,7 +64,8 @@ class Scene:
     def shell(self, line: str) -> None:
         """A command of the sender's user."""
         told = f"cd {HUB} && {line} {FOLDER} {TO}:{HUB}/"
-        self.bed.exec(1, "sh", "-c", told, user="spark", timeout=LIMIT_S)
+        done = self.bed.ssh(1, "sh", "-c", told, timeout=LIMIT_S)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def ours(self) -> None:
         """`model copy`, from its start to the proved end."""
@@ -128,16 +129,16 @@ CASES = {"all of it is new": _full, "one shard is new": _one, "nothing is new": 
 
 
 def _medians(scene: Scene, rounds: int) -> Iterator[tuple[str, str, Cost]]:
-    """Ways take turns within each case, so that what else the machine does meets all of them."""
-    for case, prepare in CASES.items():
-        costs: dict[str, list[Cost]] = {name: [] for name in WAYS}
-        for _ in range(rounds):
-            for name, way in WAYS.items():
+    """Ways take turns, so that what else the machine does meets all of them; each finds what it left itself."""
+    costs: dict[tuple[str, str], list[Cost]] = {(case, name): [] for case in CASES for name in WAYS}
+    for _ in range(rounds):
+        for name, way in WAYS.items():
+            for case, prepare in CASES.items():
                 prepare(scene)
-                costs[name].append(scene.cost(way))
+                costs[case, name].append(scene.cost(way))
                 scene.same()
-        for name, measured in costs.items():
-            yield case, name, _median(measured)
+    for (case, name), measured in costs.items():
+        yield case, name, _median(measured)
 
 
 def _median(costs: Sequence[Cost]) -> Cost:
