@@ -57,7 +57,8 @@ class Holding:
     @property
     def present(self) -> bool:
         """There is anything of it."""
-        return bool(self.files or self.links or self.partial or self.dangling)
+        own = [path for path in self.partial if not path.startswith("blobs/")]
+        return bool(self.files or self.links or own or self.dangling)
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -129,12 +130,17 @@ def named_hash(path: str) -> str:
 def shipment(source: Holding, target: Holding) -> Shipment:
     """What the target lacks of the source's revision."""
     again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
-    files = {p: n for p, n in source.files.items() if target.beside.get(p) != n or p in again}
+    met = _met(source, target)
+    files = {
+        p: n
+        for p, n in source.files.items()
+        if (target.beside.get(p) != n or p in again) and p not in met.values()
+    }
     left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
     return Shipment(
         files,
         again,
-        {p: to for p, to in source.links.items() if target.tied.get(p) != to},
+        {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met},
         {p: text for p, text in source.refs.items() if target.refs.get(p) != text},
         sum(left),
     )
@@ -144,6 +150,16 @@ def _wrong(path: str, source: Holding, target: Holding) -> bool:
     found = target.hashes.get(path)
     wanted = named_hash(path) or source.hashes.get(path)
     return bool(wanted) and found != wanted and (found is not None or target.read)
+
+
+def _met(source: Holding, target: Holding) -> Mapping[str, str]:
+    """Links to shared blobs where the target has the blob itself, and what they lead to."""
+    leads = {p: _joined(p, to) for p, to in source.links.items() if named_hash(p) and p not in target.tied}
+    return {
+        p: end
+        for p, end in leads.items()
+        if target.beside.get(p, -1) == source.files.get(end) and not _wrong(p, source, target)
+    }
 
 
 def _joined(link: str, to: str) -> str:

@@ -1,8 +1,8 @@
-"""A model to another node: `model copy` beside the rsync and scp that people use, between real nodes over sshd.
+"""A model to another node: `model copy` beside the rsync and scp that people use, between real nodes.
 
-`python -m tests.bench.model_copy [--gib 2] [--rounds 3] [--megabits N]`; needs root and rsync. Eight shards in
-the hub's cache. Wall time, bytes on the wire and processor time at both ends, medians; ratios within one run.
-rsync and scp leave the bytes in memory when they end; ours has written and hashed them: `--fsync` is its peer.
+`python -m tests.bench.model_copy [--gib 2] [--rounds 3] [--megabits N]`; needs root and rsync. Eight shards
+in the hub's cache. Wall time, bytes on the wire and processor time at both ends, medians; ratios in one run.
+rsync and scp leave the bytes in memory at their end, ours has hashed and written them: `--fsync` is its peer.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ CASES = {"all of it is new": _full, "one shard is new": _one, "nothing is new": 
 
 
 def _medians(scene: Scene, rounds: int) -> Iterator[tuple[str, str, Cost]]:
-    """Ways take turns, so that what else the machine does meets all of them; each finds what it left itself."""
+    """Ways take turns, so that what else the machine does meets all; each finds what it left itself."""
     costs: dict[tuple[str, str], list[Cost]] = {(case, name): [] for case in CASES for name in WAYS}
     for _ in range(rounds):
         for name, way in WAYS.items():

@@ -168,6 +168,8 @@ def look(model: str, revision: str, hashing: str) -> dict[str, Any]:
         if hashing in ("hash", "all"):
             beside = [p for p in told["beside"] if not p.startswith("blobs/")] if hashing == "all" else []
             told.update(hashes=hashes(root, sorted({*told["files"], *beside})), read=hashing == "all")
+    elif folder != ".":
+        told["beside"] = {p: n for p in pool(root) if (n := size_of(root, p)) is not None}
     return told
 
 

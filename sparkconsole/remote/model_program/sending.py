@@ -8,6 +8,7 @@ import io
 import json
 import os
 import queue
+import signal
 import struct
 import subprocess
 import threading
@@ -219,7 +220,8 @@ class Sending:
     def hang_up(self) -> None:
         """For what waits for its turn at the receiver, or for a link that is cut."""
         for stream in list(self.streams):
-            stream.far.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(stream.far.pid, signal.SIGKILL)
 
     def drain(self) -> None:
         """One connection's share."""

@@ -1,4 +1,4 @@
-"""What the program can do: `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
+"""What it can do: `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
 
 from __future__ import annotations
 
