@@ -21,7 +21,10 @@ for d in models--*; do
   printf 'kib %s\n' "$(du -skL "$d" 2>/dev/null | cut -f 1)"
   [ -n "$ref" ] || continue
   printf 'files %s\n' "$(find "$s" ! -type d | wc -l)"
-  printf 'dangling %s\n' "$(find "$s" -type l ! -exec test -e {} ';' -print | wc -l)"
+  find "$s" -type l ! -exec test -e {} ';' -print |
+    { n=0; while read -r f; do
+        n=$((n+1)); [ $n -gt 3 ] || printf 'dangles %s\n' "${f#"$s"/}"
+      done; printf 'dangling %s\n' "$n"; }
   [ -e "$s/config.json" ] || [ -e "$s/params.json" ] && echo 'config yes'
   find -L "$s" -type f '(' -name '*.safetensors' -o -name '*.bin' -o -name '*.gguf' -o -name '*.pt' ')' |
     grep -q . && echo 'weights yes'

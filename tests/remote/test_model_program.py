@@ -167,6 +167,9 @@ class Hub(BaseHTTPRequestHandler):
         self.asked.append((self.path, token, part))
         if self.path.startswith("/gated") or "/gated" in self.path:
             self.refuse(401 if not token else 403, "GatedRepo")
+        elif self.path.startswith("/api/models/evil"):
+            row = {**sibling("config.json"), "rfilename": "../../../../../.bashrc"}
+            self.answer(json.dumps({"sha": COMMIT, "siblings": [row]}).encode())
         elif self.path.startswith("/api/models/"):
             self.answer(json.dumps({"sha": COMMIT, "siblings": [sibling(n) for n in FILES]}).encode())
         else:
@@ -258,3 +261,18 @@ def test_a_gated_model_is_explained(tmp_path: Path, hub: str) -> None:
     assert (
         "licence of this model was not accepted" in download(tmp_path, hub, "owner/gated", HF_TOKEN="t").why
     )
+
+
+def test_a_hub_that_names_files_elsewhere_is_refused(tmp_path: Path, hub: str) -> None:
+    assert "cannot be one of a model: '../../../../../.bashrc'" in download(tmp_path, hub, "evil/m").why
+    assert not (tmp_path / ".bashrc").is_symlink()
+
+
+def test_a_download_is_as_readable_as_the_hubs_client_makes_it(tmp_path: Path, hub: str) -> None:
+    before = os.umask(0o077)  # as in a job's folder
+    try:
+        assert download(tmp_path, hub).failed == {}
+    finally:
+        os.umask(before)
+    config = tmp_path / ".cache/huggingface/hub/models--owner--a-model/snapshots" / COMMIT / "config.json"
+    assert config.stat().st_mode & 0o777 == 0o644
