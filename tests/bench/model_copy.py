@@ -2,7 +2,7 @@
 
 `python -m tests.bench.model_copy [--gib 2] [--rounds 3] [--megabits N]`; needs root and rsync. Eight shards
 in the hub's cache. Wall time, bytes on the wire and processor time at both ends, medians; ratios in one run.
-rsync and scp leave the bytes in memory at their end, ours has hashed and written them: `--fsync` is its peer.
+Ours ends when the bytes are on the disk and their hashes are right: its peer is `rsync --fsync; sha256sum`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,13 @@ class Scene:
         done = self.bed.ssh(1, "sh", "-c", told, timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def proved(self, line: str) -> None:
+        """The same, and what arrived is read and compared with the names of the blobs, as ours does."""
+        self.shell(line)
+        sums = f'cd {HUB}/{FOLDER}/blobs && for b in *; do echo "$b  $b"; done | sha256sum --quiet -c'
+        done = self.bed.ssh(2, "sh", "-c", sums, timeout=LIMIT_S)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def ours(self) -> None:
         """`model copy`, from its start to the proved end."""
         done = self.person.run("--yes", "model", "copy", MODEL, "--to", "spark2", timeout=LIMIT_S)
@@ -100,7 +107,9 @@ WAYS: Mapping[str, Way] = {
     "scp -r": lambda scene: scene.shell(f"scp -rq {KNOWN}"),
     USUAL: lambda scene: scene.shell(f"rsync -a -e 'ssh {KNOWN}'"),
     "rsync -a, aes128-gcm": lambda scene: scene.shell(f"rsync -a -e 'ssh {FAST}'"),
-    "rsync -a --fsync, aes128-gcm": lambda scene: scene.shell(f"rsync -a --fsync -e 'ssh {FAST}'"),
+    "rsync -a --fsync, aes128-gcm; sha256sum": lambda scene: scene.proved(
+        f"rsync -a --fsync -e 'ssh {FAST}'"
+    ),
     "sparkconsole model copy": Scene.ours,
 }
 

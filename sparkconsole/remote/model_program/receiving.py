@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from sparkconsole.remote.model_program.hashes import CHUNK, Incoming, Wrong, say
+from sparkconsole.remote.model_program.hashes import Incoming, Wrong, say
 
 END, DROP = 0, 0xFFFFFFFF
 IDLE_S = 900
 """Between files a sender may read one of its own again to see whose fault it is that it arrived wrong."""
+PIECE = 1 << 18
 SILENCE_S = 30
-"""A sender that says nothing for so long in the middle of a file is gone: its ssh gives up after 15 s, the
+"""A sender that sends no piece for so long in the middle of a file is gone: its ssh gives up after 15 s, the
 sshd on this side would wait for hours."""
 
 
@@ -87,7 +88,7 @@ def gone() -> bool:
 
 def take(source: io.BufferedReader, coming: Incoming) -> bool:
     """The frames of a file; False when they ended before the file did."""
-    room = memoryview(bytearray(CHUNK))
+    room = memoryview(bytearray(PIECE))
     while True:
         head = patiently(lambda: source.read(4), SILENCE_S)
         length = struct.unpack(">I", head)[0] if len(head) == 4 else -1
@@ -97,7 +98,8 @@ def take(source: io.BufferedReader, coming: Incoming) -> bool:
             return bool(length == END)
         while length:
             signal.alarm(SILENCE_S)
-            count = source.readinto1(room[: min(length, CHUNK)])
+            # Filled by the interpreter itself: sshd hands over a few kilobytes at a time.
+            count = source.readinto(room[: min(length, PIECE)])
             signal.alarm(0)
             coming.add(room[:count])
             length -= count

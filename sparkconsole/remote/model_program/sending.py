@@ -201,7 +201,8 @@ class Sending:
         self.counted = Counted(sum(r["size"] for r in rows))
         self.failed: dict[str, str] = {}
         self.streams: list[Stream] = []
-        count = max(1, min(int(head["streams"]), len(rows)))
+        # Each connection keeps a processor busy with its cipher: more of them than processors take turns.
+        count = max(1, min(int(head["streams"]), len(rows), os.cpu_count() or 1))
         self.work = [threading.Thread(target=self.drain) for _ in range(count)]
 
     def to_the_end(self) -> None:
