@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint fast pilot real bench bench-copy testbed clean
+.PHONY: demo test lint fast pilot real bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -26,6 +26,9 @@ bench: $(READY)  ## what the console costs, each figure beside what one would ot
 
 bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker save | ssh docker load` (root, Docker, half an hour)
 	$(BIN)/python -m tests.bench.copy
+
+bench-model: $(READY)  ## a model of eight shards to another node: ours beside rsync and scp (root, rsync, ten minutes)
+	$(BIN)/python -m tests.bench.model_copy
 
 test: lint fast pilot $(if $(REAL),real)  ## the fast tier, the console and its pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
 

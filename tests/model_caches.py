@@ -55,7 +55,9 @@ def hub_cache(home: Path, model: str, files: dict[str, bytes], *, shared: bool =
             blob.symlink_to(os.path.relpath(kept, blobs))
         else:
             blob.write_bytes(content)
-        (snapshot / name).symlink_to(os.path.relpath(blob, snapshot))
+        link = snapshot / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blob, link.parent))
     (folder / "refs/main").write_text(COMMIT)
     return folder
 

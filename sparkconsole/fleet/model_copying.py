@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -99,9 +100,11 @@ async def _one(
 ) -> ModelDelivery:
     try:
         shell = await fleet.shell(node.name)
-        target = await holding(shell, _there(model, source), source.revision, hashing=hashing)
+        target = await holding(shell, _there(model, source), source.revision, hashing=hashing, beside=hashing)
         what = shipment(source, target)
+        _require_readable(node.name, source, target, what)
         if what.empty:
+            _require_whole(node.name, target)
             return ModelDelivery(node)
         _require_rights(node.name, target)
         _require_room(node.name, target, what)
@@ -125,9 +128,35 @@ def _require_rights(node: str, target: Holding) -> None:
     if not target.writable:
         raise Refused(
             f"{target.there} belongs to {target.owner} and {target.user} may not write there",
-            hint=f"on {node}: sudo chown -R {target.user} {target.there}",
+            hint=rights_hint(node, target),
             node=node,
         )
+
+
+def rights_hint(node: str, target: Holding) -> str:
+    """How the login gets a place to write: never by giving it a folder that others use too."""
+    user, home = shlex.quote(target.user), target.home.rstrip("/") + "/"
+    inside = f"{target.there}/".startswith((home, f"{target.root}/"))
+    if inside and f"{target.there}/" != home:
+        return f"on {node}: sudo chown -R {user} {shlex.quote(target.there)}"
+    return f"on {node}: sudo install -d -o {user} {shlex.quote(target.root)}"
+
+
+def _require_readable(node: str, source: Holding, target: Holding, what: Shipment) -> None:
+    closed = tuple(p for p in target.unreadable if p in source.files and p not in what.files)
+    if closed:
+        names = ", ".join(map(target.name_of, closed[:3])) + ", …" * (len(closed) > 3)
+        raise Refused(
+            f"{names} may not be read by {target.user}",
+            hint=f"on {node}: sudo chown -R {target.user} {shlex.quote(f'{target.root}/{closed[0]}')}",
+            node=node,
+        )
+
+
+def _require_whole(node: str, target: Holding) -> None:
+    """It lacks nothing of the sender's, and what it has of its own is not whole."""
+    if target.why_incomplete:
+        raise SparkError(f"not whole there: {target.why_incomplete}", hint="remove that there", node=node)
 
 
 def _require_room(node: str, target: Holding, what: Shipment) -> None:
@@ -244,6 +273,8 @@ async def _send(fleet: Fleet, delivery: ModelDelivery, report: Report) -> Result
     except Unreachable as error:
         detail = f"the sender was lost: {error.cause}; the copy may go on there"
         return Result(host, UNKNOWN, detail=detail, exit_code=3)
+    except SparkError as error:  # the others' copies go on
+        return Result(host, FAILED, detail=error.cause, exit_code=1)
 
 
 async def watch(fleet: Fleet, job: Job, who: str, report: Report) -> MoveLog:
@@ -275,14 +306,26 @@ async def follow_one(fleet: Fleet, job: Job, report: Report) -> Result:
 
 
 def _failed(job: Job, log: MoveLog) -> Result:
-    why = log.why
-    if "Permission denied (" in why:
-        login, _, address = str(job.details["target"]).rpartition("@")
-        receiver = Receiver(str(job.details["host"]), address, login, int(job.details["port"]))
-        why += " → " + authorise_hint(receiver, job.node).partition(";")[0]
-    elif "is damaged" in why:
-        why += f" → {_again(str(job.details['model']))}"
-    return Result(str(job.details["host"]), FAILED, log.done, log.seconds, why, 1)
+    why, host = log.why, str(job.details["host"])
+    advice = _advice(job, why)
+    return Result(host, FAILED, log.done, log.seconds, why + (f" → {advice}" if advice else ""), 1)
+
+
+def _advice(job: Job, why: str) -> str:
+    host, target = str(job.details["host"]), str(job.details["target"])
+    login, _, address = target.rpartition("@")
+    receiver = Receiver(host, address, login, int(job.details["port"]))
+    known = {
+        "Permission denied (": authorise_hint(receiver, job.node).partition(";")[0],
+        "Host key verification failed": f"another machine answers at {address}, or its key changed: "
+        f"look at {host}; its address on the fast link is set by node add --fabric",
+        "is damaged": _again(str(job.details["model"])),
+        "No space left": f"make room on {host}: sparkconsole model list; then copy again",
+        "is somebody else's": f"on {host}: remove it, or give it to {login or 'the login'} by chown",
+        "connection lost": "copy again: it goes on where it was",
+        "is under way": "wait for the other copy: sparkconsole runs list",
+    }
+    return next((advice for words, advice in known.items() if words in why), "")
 
 
 async def _proved(fleet: Fleet, job: Job, log: MoveLog) -> Result:

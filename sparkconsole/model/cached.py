@@ -17,6 +17,8 @@ class CachedModel:
     files: int = 0
     dangling: int = 0
     """Files of the snapshot that point to nothing."""
+    dangles: tuple[str, ...] = ()
+    """The first of these, by name."""
     missing: int = 0
     """Weight files that its index names and that are not there."""
     lacks: tuple[str, ...] = ()
@@ -33,17 +35,18 @@ class CachedModel:
         told = (
             (not self.snapshot, "no snapshot"),
             (self.unfinished > 0, f"{self.unfinished} unfinished"),
-            (self.dangling > 0, f"{self.dangling} links to nothing"),
-            (self.missing > 0, f"{self.missing} weight files missing{self._named}"),
+            (self.dangling > 0, f"{self.dangling} links to nothing{self._dangling_names}"),
+            (self.missing > 0, f"{self.missing} weight files missing{_names(self.lacks, self.missing)}"),
             (bool(self.snapshot) and not self.config, "no config.json"),
             (bool(self.snapshot) and not self.weights, "no weights"),
         )
         return ", ".join(text for wrong, text in told if wrong)
 
     @property
-    def _named(self) -> str:
-        more = ", …" if self.missing > len(self.lacks) else ""
-        return f" ({', '.join(self.lacks)}{more})" if self.lacks else ""
+    def _dangling_names(self) -> str:
+        """Those that are not named as missing anyway."""
+        others = tuple(name for name in self.dangles if name not in self.lacks)
+        return _names(others, len(others) + max(0, self.dangling - len(self.dangles)))
 
     @property
     def complete(self) -> bool:
@@ -81,6 +84,10 @@ class ModelPresence:
             parts.append(f"incomplete on {_some(where)}: {why}")
         parts += [f"{len(self.snapshots)} different snapshots"] if len(self.snapshots) > 1 else []
         return "; ".join(parts)
+
+
+def _names(first: tuple[str, ...], count: int) -> str:
+    return f" ({', '.join(first)}{', …' * (count > len(first))})" if first else ""
 
 
 def presences(found: Mapping[str, Sequence[CachedModel]]) -> tuple[ModelPresence, ...]:

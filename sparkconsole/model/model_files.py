@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 
 from sparkconsole.model.text import size
 
@@ -33,15 +34,19 @@ class Holding:
     """Of the revision: where they lead."""
     dangling: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    """Weight files that the index names."""
+    """Weight files that an index names, or the numbers of the other shards."""
+    lacks: str = ""
+    """What no model can be without."""
     partial: Mapping[str, int] = field(default_factory=dict)
     beside: Mapping[str, int] = field(default_factory=dict)
-    """All files of the model, of whatever revision."""
+    """All files of the model, of whatever revision, and links to files; with blobs that all models share."""
     tied: Mapping[str, str] = field(default_factory=dict)
     """All its links."""
     unreadable: tuple[str, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
     """Of every file, where they were asked for."""
+    read: bool = False
+    """Files beside the revision were hashed too: what has no hash was not looked at."""
     error: str = ""
 
     @property
@@ -52,12 +57,20 @@ class Holding:
     @property
     def present(self) -> bool:
         """There is anything of it."""
-        return bool(self.files or self.links or self.partial or self.dangling)
+        own = [path for path in self.partial if not path.startswith("blobs/")]
+        return bool(self.files or self.links or own or self.dangling)
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Files whose content is not what their name says."""
-        return tuple(p for p, h in self.hashes.items() if (wanted := named_hash(p)) and h != wanted)
+        """Files of the revision whose content is not what their name says."""
+        named = {p: wanted for p in self.files if (wanted := named_hash(p))}
+        return tuple(p for p, wanted in named.items() if self.hashes.get(p, wanted) != wanted)
+
+    def name_of(self, path: str) -> str:
+        """What the revision calls a file; a blob's own name says nothing to a person."""
+        leads = (link for link, to in self.links.items() if _joined(link, to) == path)
+        link = next(leads, "")
+        return self.name_of(link) if link else path.rpartition("/")[2]
 
     @property
     def why_incomplete(self) -> str:
@@ -68,10 +81,14 @@ class Holding:
             (not self.files, "nothing of it"),
             (self.dangling, f"{_some(self.dangling)} lead to nothing"),
             (self.missing, f"{_some(self.missing)} missing"),
-            (self.unreadable, f"{_some(self.unreadable)} may not be read by {self.user}"),
-            (self.damaged, f"{_some(self.damaged)} damaged"),
+            (self.lacks and not self.missing, self.lacks),
+            (self.unreadable, f"{self._called(self.unreadable)} may not be read by {self.user}"),
+            (self.damaged, f"{self._called(self.damaged)} damaged"),
         )
         return "; ".join(text for wrong, text in told if wrong)
+
+    def _called(self, paths: tuple[str, ...]) -> str:
+        return _some(tuple(map(self.name_of, paths)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +130,17 @@ def named_hash(path: str) -> str:
 def shipment(source: Holding, target: Holding) -> Shipment:
     """What the target lacks of the source's revision."""
     again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
-    files = {p: n for p, n in source.files.items() if target.beside.get(p) != n or p in again}
+    met = _met(source, target)
+    files = {
+        p: n
+        for p, n in source.files.items()
+        if (target.beside.get(p) != n or p in again) and p not in met.values()
+    }
     left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
     return Shipment(
         files,
         again,
-        {p: to for p, to in source.links.items() if target.tied.get(p) != to},
+        {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met},
         {p: text for p, text in source.refs.items() if target.refs.get(p) != text},
         sum(left),
     )
@@ -127,7 +149,21 @@ def shipment(source: Holding, target: Holding) -> Shipment:
 def _wrong(path: str, source: Holding, target: Holding) -> bool:
     found = target.hashes.get(path)
     wanted = named_hash(path) or source.hashes.get(path)
-    return found is not None and bool(wanted) and found != wanted
+    return bool(wanted) and found != wanted and (found is not None or target.read)
+
+
+def _met(source: Holding, target: Holding) -> Mapping[str, str]:
+    """Links to shared blobs where the target has the blob itself, and what they lead to."""
+    leads = {p: _joined(p, to) for p, to in source.links.items() if named_hash(p) and p not in target.tied}
+    return {
+        p: end
+        for p, end in leads.items()
+        if target.beside.get(p, -1) == source.files.get(end) and not _wrong(p, source, target)
+    }
+
+
+def _joined(link: str, to: str) -> str:
+    return normpath(f"{link.rpartition('/')[0]}/{to}")
 
 
 def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:

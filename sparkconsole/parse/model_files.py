@@ -68,9 +68,13 @@ class MoveLog:
         """Why it failed; empty when it ended well."""
         if self.failed is None:
             return self.last or "it was ended before its end (stopped, killed, or the node restarted)"
-        return "; ".join(
-            f"{name.rpartition('/')[2]}: {why}" if name else why for name, why in self.failed.items()
-        )
+        return "; ".join(self._told(why) for why in dict.fromkeys(self.failed.values()))
+
+    def _told(self, why: str) -> str:
+        """One cause, and the files that it kept from arriving."""
+        names = [n.rpartition("/")[2] for n, told in (self.failed or {}).items() if n and told == why]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        return f"{', '.join(names[:2])}{more}: {why}" if names else why
 
 
 def _json(line: str) -> Mapping[str, Any] | None:

@@ -29,8 +29,8 @@ def _models(text: str) -> Iterator[CachedModel]:
             if told:
                 yield CachedModel(**told)
             told = {"name": model_name(value)}
-        elif told and key == "lacks":
-            told["lacks"] = (*told.get("lacks", ()), value.strip())
+        elif told and key in ("lacks", "dangles"):
+            told[key] = (*told.get(key, ()), value.strip())
         elif told:
             told |= _fact(key, value.strip())
     if told:

@@ -25,15 +25,29 @@ def program() -> bytes:
     return text(str(FOLDER)).encode()
 
 
-def look_argv(model: str, revision: str = "", *, hashing: bool = False) -> tuple[str, ...]:
+def look_argv(
+    model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
+) -> tuple[str, ...]:
     """The command that reads the program from standard input."""
-    return ("python3", "-", "model", "look", model, revision, "hash" if hashing else "-")
+    return (
+        "python3",
+        "-",
+        "model",
+        "look",
+        model,
+        revision,
+        ("all" if beside else "hash") if hashing else "-",
+    )
 
 
-async def holding(shell: Shell, model: str, revision: str = "", *, hashing: bool = False) -> Holding:
-    """What the node has of the model; with `hashing` every file is read. SparkError when it cannot say."""
+async def holding(
+    shell: Shell, model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
+) -> Holding:
+    """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
+    too. SparkError when it cannot say."""
     limit = HASH_S if hashing else LOOK_S
-    done = await shell.run(look_argv(model, revision, hashing=hashing), stdin=program(), timeout=limit)
+    argv = look_argv(model, revision, hashing=hashing, beside=beside)
+    done = await shell.run(argv, stdin=program(), timeout=limit)
     if done.status == 127:
         raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
     found = parse_holding(done.checked().text)
@@ -47,7 +61,8 @@ def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipmen
     """What is sent, a line of JSON each: how the receiver is reached, files, links, names of the revision."""
     head = {"ssh": ssh_argv(receiver), "root": source.root, "to": target.root, "streams": streams}
     files = (
-        {"file": path, "size": count, **({"again": True} if path in what.again else {})}
+        {"file": path, "name": source.name_of(path), "size": count}
+        | ({"again": True} if path in what.again else {})
         for path, count in what.files.items()
     )
     links = ({"path": path, "link": to} for path, to in what.links.items())

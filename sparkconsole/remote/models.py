@@ -7,7 +7,8 @@ from sparkconsole.parse.models import parse_models
 from sparkconsole.remote.shell import Shell
 
 # The snapshot is the one that refs/main names, else the newest. The files of a snapshot are links into
-# blobs/; a download under way is blobs/*.incomplete. The index names every weight file of a big model.
+# blobs/, or further into blobs that all models share; what is under way is called *.incomplete. The index
+# names every weight file of a big model.
 _LOOK = r"""
 cd "$HOME/.cache/huggingface/hub" 2>/dev/null || exit 0
 for d in models--*; do
@@ -16,11 +17,14 @@ for d in models--*; do
   [ -n "$ref" ] && [ -d "$d/snapshots/$ref" ] || ref=$(ls -t "$d/snapshots" 2>/dev/null | head -n 1)
   s="$d/snapshots/$ref"
   printf 'model %s\nsnapshot %s\n' "$d" "$ref"
-  printf 'unfinished %s\n' "$(find "$d/blobs" -name '*.incomplete' 2>/dev/null | wc -l)"
-  printf 'kib %s\n' "$(du -sk "$d" 2>/dev/null | cut -f 1)"
+  printf 'unfinished %s\n' "$(find "$d" -name '*.incomplete' 2>/dev/null | wc -l)"
+  printf 'kib %s\n' "$(du -skL "$d" 2>/dev/null | cut -f 1)"
   [ -n "$ref" ] || continue
   printf 'files %s\n' "$(find "$s" ! -type d | wc -l)"
-  printf 'dangling %s\n' "$(find "$s" -type l ! -exec test -e {} ';' -print | wc -l)"
+  find "$s" -type l ! -exec test -e {} ';' -print |
+    { n=0; while read -r f; do
+        n=$((n+1)); [ $n -gt 3 ] || printf 'dangles %s\n' "${f#"$s"/}"
+      done; printf 'dangling %s\n' "$n"; }
   [ -e "$s/config.json" ] || [ -e "$s/params.json" ] && echo 'config yes'
   find -L "$s" -type f '(' -name '*.safetensors' -o -name '*.bin' -o -name '*.gguf' -o -name '*.pt' ')' |
     grep -q . && echo 'weights yes'

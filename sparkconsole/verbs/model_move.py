@@ -198,7 +198,7 @@ async def download(
     if not held.writable:
         raise Refused(
             f"{held.there} belongs to {held.owner} and {held.user} may not write there",
-            hint=f"on {node}: sudo chown -R {held.user} {held.there}",
+            hint=moving.rights_hint(node, held),
             node=node,
         )
     job = Job(
@@ -272,7 +272,10 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
 
 
 def _name(model: str) -> str:
-    return str(PRESETS[model]["model"]) if model in PRESETS else model.rstrip("/")
+    name = str(PRESETS[model]["model"]) if model in PRESETS else model.rstrip("/")
+    if not name or name.startswith("."):
+        raise WrongUsage(f"{model!r} is no model", hint="owner/name, or a folder by its whole path: /…, ~/…")
+    return name
 
 
 def _sender(session: Session, name: str | None) -> str | None:

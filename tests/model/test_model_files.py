@@ -76,3 +76,20 @@ def test_a_log_tells_how_far_and_how_it_ended() -> None:
 def test_other_words_are_not_taken_for_an_answer(text: str) -> None:
     with pytest.raises(SparkError, match="could not be understood"):
         parse_holding(text)
+
+
+def test_one_cause_is_told_once_for_all_its_files() -> None:
+    log = MoveLog(failed={"a/model-1": "lost", "a/model-2": "lost", "a/model-3": "lost", "": "stopped"})
+    assert log.why == "model-1, model-2 and 1 more: lost; stopped"
+
+
+def test_a_blob_is_called_as_the_revision_calls_it() -> None:
+    pooled = {"m/snapshots/c/w": "../../blobs/x", "m/blobs/x": "../../blobs/x"}
+    held = Holding(files={"blobs/x": 1}, links=pooled)
+    assert held.name_of("blobs/x") == "w"
+    assert held.name_of("m/other") == "other"
+
+
+def test_what_lies_beside_is_read_before_it_is_believed() -> None:
+    beside = Holding(beside={BLOB: 100, GIT: 5}, read=True, hashes={GIT: "b" * 40})
+    assert shipment(WHOLE, beside).again == {BLOB}

@@ -19,65 +19,15 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.copying import Receiver
-from sparkconsole.model.model_files import Holding, Shipment, shipment
-from sparkconsole.parse.model_files import MoveLog, parse_holding
-from sparkconsole.remote.model_files import FOLDER, SEND, download_argv, look_argv, manifest, program
+from sparkconsole.model.model_files import shipment
+from sparkconsole.parse.model_files import MoveLog
+from sparkconsole.remote.model_files import FOLDER, SEND, download_argv
 from tests.model_caches import COMMIT, blob_name, hub_cache, plain_cache, shards
+from tests.model_ends import MODEL, content, copy, environment, homes, job, look
+
+__all__ = ["homes"]
 
 FILES = shards(3, 300_000)
-MODEL = "owner/a-model"
-
-
-def look(home: Path, model: str = MODEL, *, hashing: bool = False, revision: str = "") -> Holding:
-    done = subprocess.run(
-        look_argv(model, revision, hashing=hashing), input=program(), env=environment(home),
-        capture_output=True, check=True,
-    )  # fmt: skip
-    assert done.stderr == b""
-    return parse_holding(done.stdout.decode())
-
-
-def environment(home: Path, **more: str) -> dict[str, str]:
-    return {"HOME": str(home), "PATH": os.environ["PATH"], **more}
-
-
-def job(home: Path, ssh: list[str], source: Holding, target: Holding, what: Shipment) -> Path:
-    """The folder of a job, as the steps of the plan fill it."""
-    folder = home / "job"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(FOLDER, folder / "programs")
-    text = manifest(Receiver("b", "b"), source, target, what, 3).splitlines()
-    head = {**json.loads(text[0]), "ssh": ssh}
-    (folder / "manifest").write_text("\n".join([json.dumps(head), *text[1:]]) + "\n")
-    return folder
-
-
-def copy(a: Path, b: Path, ssh: tuple[str, ...] = ("sh", "-c"), model: str = MODEL) -> MoveLog:
-    source, target = look(a, model), look(b, model, hashing=True)
-    what = shipment(source, target)
-    done = subprocess.run(
-        SEND, cwd=job(a, list(ssh), source, target, what), env=environment(a), capture_output=True, text=True,
-        check=False, timeout=60,
-    )  # fmt: skip
-    log = MoveLog()
-    for line in (done.stdout + done.stderr).splitlines():
-        log.feed(line)
-    assert (done.returncode == 0) == (log.failed == {})
-    return log
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """What a program that opens the snapshot reads."""
-    snapshot = folder / "snapshots" / COMMIT
-    return {path.name: path.read_bytes() for path in snapshot.iterdir()}
-
-
-@pytest.fixture
-def homes(tmp_path: Path) -> tuple[Path, Path]:
-    for name in "ab":
-        (tmp_path / name).mkdir()
-    return tmp_path / "a", tmp_path / "b"
 
 
 @pytest.mark.parametrize("layout", ["blobs", "shared", "plain"])
@@ -217,6 +167,9 @@ class Hub(BaseHTTPRequestHandler):
         self.asked.append((self.path, token, part))
         if self.path.startswith("/gated") or "/gated" in self.path:
             self.refuse(401 if not token else 403, "GatedRepo")
+        elif self.path.startswith("/api/models/evil"):
+            row = {**sibling("config.json"), "rfilename": "../../../../../.bashrc"}
+            self.answer(json.dumps({"sha": COMMIT, "siblings": [row]}).encode())
         elif self.path.startswith("/api/models/"):
             self.answer(json.dumps({"sha": COMMIT, "siblings": [sibling(n) for n in FILES]}).encode())
         else:
@@ -308,3 +261,18 @@ def test_a_gated_model_is_explained(tmp_path: Path, hub: str) -> None:
     assert (
         "licence of this model was not accepted" in download(tmp_path, hub, "owner/gated", HF_TOKEN="t").why
     )
+
+
+def test_a_hub_that_names_files_elsewhere_is_refused(tmp_path: Path, hub: str) -> None:
+    assert "cannot be one of a model: '../../../../../.bashrc'" in download(tmp_path, hub, "evil/m").why
+    assert not (tmp_path / ".bashrc").is_symlink()
+
+
+def test_a_download_is_as_readable_as_the_hubs_client_makes_it(tmp_path: Path, hub: str) -> None:
+    before = os.umask(0o077)  # as in a job's folder
+    try:
+        assert download(tmp_path, hub).failed == {}
+    finally:
+        os.umask(before)
+    config = tmp_path / ".cache/huggingface/hub/models--owner--a-model/snapshots" / COMMIT / "config.json"
+    assert config.stat().st_mode & 0o777 == 0o644

@@ -10,6 +10,7 @@ from pathlib import Path
 from sparkconsole.model.cached import CachedModel
 from sparkconsole.parse.models import model_name, parse_models
 from sparkconsole.remote.models import look_argv
+from tests.model_caches import COMMIT, hub_cache, shards
 
 
 def cache(home: Path, name: str, files: dict[str, str], *, ref: str = "abc") -> Path:
@@ -60,7 +61,14 @@ def test_an_unfinished_download_and_a_link_to_nothing(tmp_path: Path) -> None:
     (folder / "blobs/blob1").unlink()
     found = seen(tmp_path)["a/b"]
     assert (found.unfinished, found.dangling) == (1, 1)
-    assert found.why_incomplete == "1 unfinished, 1 links to nothing, no weights"
+    assert found.why_incomplete == "1 unfinished, 1 links to nothing (model.safetensors), no weights"
+
+
+def test_blobs_that_all_models_share_count_and_halves_in_a_snapshot_too(tmp_path: Path) -> None:
+    folder = hub_cache(tmp_path, "a/b", shards(2, 500_000), shared=True)
+    assert (seen(tmp_path)["a/b"].size_bytes or 0) >= 1_000_000
+    (folder / "snapshots" / COMMIT / "model-00003-of-00003.safetensors.incomplete").write_text("…")
+    assert seen(tmp_path)["a/b"].unfinished == 1
 
 
 def test_the_index_names_weights_that_are_not_there(tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ def test_a_receiver_without_room_is_refused_and_the_others_finish(
 
 def test_what_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "--demo", "--yes", "model", "copy", LLAMA, "--streams", "99")[0] == 2
+    assert said(capsys, "--demo", "--yes", "model", "copy", "./models/x")[0] == 2
+    assert said(capsys, "--demo", "--yes", "model", "copy", "/")[0] == 2
     assert said(capsys, "--demo", "--yes", "model", "download", "nothing")[0] == 2
     assert said(capsys, "--demo", "--yes", "model", "download", "a/b", "--endpoint", "file:///etc")[0] == 2
     code, text = said(capsys, "--demo", "--yes", "model", "copy", "no/where")

@@ -6,9 +6,12 @@ Arguments: model, revision, endpoint, number of connections. The token is in HF_
 from __future__ import annotations
 
 import contextlib
+import errno
+import http.client
 import json
 import os
 import queue
+import re
 import threading
 import time
 import urllib.error
@@ -69,8 +72,8 @@ def patient(task: Any) -> Any:
     for attempt in range(TRIES):
         try:
             return task()
-        except OSError as error:
-            if STOP.is_set() or attempt == TRIES - 1 or getattr(error, "errno", None) == 28:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if STOP.is_set() or attempt == TRIES - 1 or getattr(error, "errno", None) == errno.ENOSPC:
                 raise Wrong(getattr(error, "strerror", None) or str(error)) from None
             time.sleep(min(30, 2**attempt))
     return None
@@ -85,8 +88,8 @@ def listing(endpoint: str, model: str, revision: str) -> dict[str, Any]:
 
 
 def rows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Name, blob and size of each file."""
-    return [
+    """Name, blob and size of each file; Wrong for names that lead out of the model's folder."""
+    rows = [
         {
             "name": row["rfilename"],
             "blob": (row.get("lfs") or {}).get("sha256") or row["blobId"],
@@ -94,6 +97,11 @@ def rows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for row in found["siblings"]
     ]
+    for row in rows:
+        outside = os.path.normpath("/" + row["name"]) != "/" + row["name"]
+        if outside or not re.fullmatch("[0-9a-f]{40,64}", row["blob"]):
+            raise Wrong(f"the hub names a file that cannot be one of a model: {row['name']!r}")
+    return rows
 
 
 def get(url: str, path: str, size: int, counted: Counted) -> None:
@@ -104,8 +112,8 @@ def get(url: str, path: str, size: int, counted: Counted) -> None:
         if coming.have < size:
             try:
                 pour(url, coming, counted)
-            except OSError:
-                coming.file.close()
+            except OSError as error:
+                coming.drop() if error.errno == errno.ENOSPC else coming.file.close()
                 counted.add(-coming.have)
                 raise
         if coming.finish(os.path.basename(path)):
@@ -132,6 +140,7 @@ def pour(url: str, coming: Incoming, counted: Counted) -> None:
 
 def download(words: list[str]) -> int:
     """All files, several at once; the links and the name of the revision only when every file is there."""
+    os.umask(0o022)  # the folder of a job is private, a model in the cache is not
     model, revision, endpoint, streams = words[0], words[1], words[2].rstrip("/"), int(words[3])
     folder = os.path.expanduser("~/.cache/huggingface/hub/models--" + model.replace("/", "--"))
     failed: dict[str, str] = {}

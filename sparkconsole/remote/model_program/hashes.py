@@ -15,10 +15,13 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
-CHUNK = 1 << 20
+CHUNK, KICK = 1 << 20, 32 << 20
+GIT = 40
 LOCK_S = 45
+"""A file under way that did not grow for so long is nobody's any more: silent receivers end after 30."""
 STOP = threading.Event()
 BAR = threading.Lock()
 
@@ -62,13 +65,13 @@ def hash_of(path: str) -> str:
 
 
 class Incoming:
-    """`NAME.incomplete`, hashed as it grows."""
+    """`NAME.incomplete`, hashed as it grows; locked until it has its name or is gone."""
 
-    def __init__(self, path: str, size: int, fresh: bool) -> None:
+    def __init__(self, path: str, size: int, fresh: bool, gone: Callable[[], bool] = STOP.is_set) -> None:
         self.path, self.size, self.part = path, size, path + ".incomplete"
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.file = self.alone()
-        self.have = self.file.seek(0, os.SEEK_END)
+        self.file = self.alone(gone)
+        self.have = self.kicked = self.file.seek(0, os.SEEK_END)
         if fresh or self.have > size:
             self.restart()
         self.hash = hasher(path, size)
@@ -76,47 +79,70 @@ class Incoming:
         for chunk in iter(lambda: self.file.read(CHUNK), b""):
             self.hash.update(chunk)
 
-    def alone(self) -> Any:
-        """The file, for one writer at a time; a receiver whose sender is gone ends within that time."""
-        for _ in range(LOCK_S * 5):
-            file = open(self.part, "ab+")  # noqa: SIM115 - kept open while it grows
+    def alone(self, gone: Callable[[], bool]) -> Any:
+        """The file, for one writer at a time: waits while another's grows and somebody waits for ours."""
+        size, since = -1, time.monotonic()
+        while not gone() and time.monotonic() - since < LOCK_S:
+            file = self.opened()
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Whoever had it may have given it its name, or dropped it, while this one waited.
                 if os.fstat(file.fileno()).st_ino == os.stat(self.part).st_ino:
                     return file
-            except OSError:
+            except BlockingIOError:
+                if os.fstat(file.fileno()).st_size != size:
+                    size, since = os.fstat(file.fileno()).st_size, time.monotonic()
                 time.sleep(0.2)
+            except FileNotFoundError:
+                pass
             file.close()
-        raise Wrong("another copy of this file is under way")
+        raise Wrong("another copy of this file is under way and stands still")
+
+    def opened(self) -> Any:
+        """The file, open; Wrong names it when it is somebody else's."""
+        try:
+            return open(self.part, "ab+", 0)
+        except PermissionError:
+            raise Wrong("%s is somebody else's" % self.part) from None  # noqa: UP031
 
     def restart(self) -> None:
         """From nothing."""
         self.file.truncate(0)
-        self.have, self.hash = 0, hasher(self.path, self.size)
+        self.have = self.kicked = 0
+        self.hash = hasher(self.path, self.size)
 
-    def add(self, chunk: bytes) -> None:
+    def add(self, chunk: bytes | memoryview) -> None:
         """The next bytes."""
-        self.file.write(chunk)
         self.hash.update(chunk)
         self.have += len(chunk)
+        while chunk:
+            chunk = chunk[self.file.write(chunk) :]
+        if self.have - self.kicked >= KICK:
+            self.kick()
+
+    def kick(self) -> None:
+        """The disk begins with what is new, so that there is little to wait for at the end."""
+        os.posix_fadvise(self.file.fileno(), self.kicked, self.have - self.kicked, os.POSIX_FADV_DONTNEED)
+        self.kicked = self.have
 
     def finish(self, wanted: str) -> bool:
         """Gives it its name when it is whole and right; False when it is not (it is gone then)."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        if self.have != self.size or (wanted and self.hash.hexdigest() != wanted):
-            os.unlink(self.part)
-            return False
-        os.replace(self.part, self.path)
-        return True
+        try:
+            if self.have != self.size or (wanted and self.hash.hexdigest() != wanted):
+                os.unlink(self.part)
+                return False
+            os.fsync(self.file.fileno())
+            os.replace(self.part, self.path)
+            return True
+        finally:
+            self.file.close()
 
     def drop(self) -> None:
         """Nothing of it stays."""
-        self.file.close()
         with contextlib.suppress(OSError):
             os.unlink(self.part)
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 class Counted:

@@ -11,14 +11,18 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sparkconsole.remote.model_program.hashes import hash_of
+from sparkconsole.remote.model_program.hashes import GIT, hash_of, named_hash
+
+SHARD = re.compile(r"(.*-)(\d+)(-of-)(\d+)(\.(?:safetensors|bin|gguf|pth?))")
+WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
+MOST_SHARDS = 10000
 
 
 def place(model: str) -> tuple[str, str]:
     """The root that paths are relative to, and the model's folder under it (`.`: the root itself)."""
     path = re.sub(r"^/root(?=/\.cache/)", "~", model)
     if path.startswith(("/", "~")):
-        return os.path.expanduser(path).rstrip("/"), "."
+        return "/" + os.path.normpath(os.path.expanduser(path)).strip("/"), "."
     return os.path.expanduser("~/.cache/huggingface/hub"), "models--" + model.replace("/", "--")
 
 
@@ -36,14 +40,24 @@ def revision_of(folder: str, wanted: str) -> str:
     return there[-1] if there and not asked else ""
 
 
-def walk(root: str, folder: str) -> list[str]:
-    """Every file and link below, by its path from the root."""
-    found = []
+def walk(root: str, folder: str, above: tuple[str, ...] = ()) -> list[str]:
+    """Every file and link below, by its path from the root, and what a linked folder elsewhere has."""
+    found, above = [], (*above, os.path.realpath(os.path.join(root, folder)))
     for where, folders, names in os.walk(os.path.join(root, folder)):
         folders[:] = [n for n in folders if n not in (".locks", ".git", ".no_exist")]
-        linked = [n for n in folders if os.path.islink(os.path.join(where, n))]
-        found += [os.path.relpath(os.path.join(where, n), root) for n in [*names, *linked]]
+        found += [os.path.relpath(os.path.join(where, n), root) for n in names]
+        for linked in (os.path.join(where, n) for n in folders if os.path.islink(os.path.join(where, n))):
+            path, real = os.path.relpath(linked, root), os.path.realpath(linked)
+            if is_below(os.path.realpath(root), real):
+                found.append(path)
+            elif real not in above:
+                found += walk(root, path, above)
     return sorted(found)
+
+
+def is_below(root: str, path: str) -> bool:
+    """It is the root or in it."""
+    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 def follow(root: str, path: str, links: dict[str, str], files: dict[str, int]) -> str:
@@ -57,7 +71,7 @@ def follow(root: str, path: str, links: dict[str, str], files: dict[str, int]) -
             return ""
         target = os.path.normpath(os.path.join(os.path.dirname(full), os.readlink(full)))
         inside = os.path.relpath(target, root)
-        if inside.startswith(".."):
+        if not is_below(root, target):
             if os.path.isfile(full):
                 files[path] = os.stat(full).st_size
                 return ""
@@ -67,14 +81,52 @@ def follow(root: str, path: str, links: dict[str, str], files: dict[str, int]) -
     return "links in a circle"
 
 
-def missing_of(folder: str) -> list[str]:
-    """Weight files that the index names and that are not there."""
+def missing_of(folder: str, names: list[str]) -> list[str]:
+    """Weight files that are called for and that are not there."""
+    groups = [[n for n in names if os.path.dirname(n) == g] for g in {os.path.dirname(n) for n in names}]
+    called = {n for group in groups for n in called_for(folder, group)}
+    return sorted(n for n in called if not os.path.exists(os.path.join(folder, n)))
+
+
+def called_for(folder: str, names: list[str]) -> set[str]:
+    """By the index of one folder, else by the numbers of its shards. Safetensors count, if any."""
+    names = [n for n in names if n.endswith((".safetensors", ".safetensors.index.json"))] or names
+    indices = [n for n in names if n.endswith(".index.json")]
+    first = [n for n in indices if os.path.basename(n) == "model.safetensors.index.json"]
+    named = {
+        os.path.join(os.path.dirname(n), w)
+        for n in first or indices
+        for w in weights_in(os.path.join(folder, n))
+    }
+    shards = {n: found for n in names if (found := SHARD.fullmatch(n)) and int(found[4]) < MOST_SHARDS}
+    return named or {n for found in shards.values() for n in siblings(found, set(shards))}
+
+
+def weights_in(index: str) -> set[str]:
+    """The files that it names."""
     try:
-        with open(os.path.join(folder, "model.safetensors.index.json"), encoding="utf-8") as file:
-            named = set(json.load(file)["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError):
-        return []
-    return sorted(n for n in named if not os.path.exists(os.path.join(folder, n)))
+        with open(index, encoding="utf-8") as file:
+            return set(json.load(file)["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return set()
+
+
+def siblings(found: Any, there: set[str]) -> set[str]:
+    """All shards of a set that one of them belongs to."""
+    before, number, of, count, after = found.groups()
+
+    def name(n: int) -> str:
+        return f"{before}{n:0{len(number)}}{of}{count}{after}"
+
+    first = 0 if name(0) in there else 1
+    return {name(n) for n in range(first, first + int(count))}
+
+
+def lacks_of(names: list[str], hub: bool) -> str:
+    """What no model can be without; a repository of the hub may be no model (a tokenizer, say)."""
+    if any(n.endswith(WEIGHTS) for n in names) or (hub and "config.json" not in names):
+        return ""
+    return "there are no weights in it"
 
 
 def standing(root: str) -> dict[str, Any]:
@@ -105,23 +157,30 @@ def owner_name(uid: int) -> str:
         return str(uid)
 
 
-def look(model: str, revision: str, hashing: bool) -> dict[str, Any]:
-    """Everything there is of a model, and what one revision of it consists of."""
+def look(model: str, revision: str, hashing: str) -> dict[str, Any]:
+    """Everything there is of a model, and what one revision of it consists of. `hash` reads the revision's
+    files, `all` those beside them too."""
     root, folder = place(model)
     told: dict[str, Any] = {"root": root, "home": os.path.expanduser("~"), **standing(root)}
     if os.path.isdir(os.path.join(root, folder)):
-        told.update(closed_folder(root, folder))
+        told.update(closed(root, folder))
         told.update(contents(root, folder, revision))
-        if hashing:
-            told["hashes"] = hashes(root, list(told["files"]))
+        if hashing in ("hash", "all"):
+            beside = [p for p in told["beside"] if not p.startswith("blobs/")] if hashing == "all" else []
+            told.update(hashes=hashes(root, sorted({*told["files"], *beside})), read=hashing == "all")
+    elif folder != ".":
+        told["beside"] = {p: n for p in pool(root) if (n := size_of(root, p)) is not None}
     return told
 
 
-def closed_folder(root: str, folder: str) -> dict[str, Any]:
-    """The first folder that nothing can be put into."""
-    for where, _, _ in os.walk(os.path.join(root, folder)):
-        if not os.access(where, os.W_OK | os.X_OK):
-            return {"writable": False, "there": where, "owner": owner(where)}
+def closed(root: str, folder: str) -> dict[str, Any]:
+    """The first folder that nothing can be put into, or file under way that cannot go on."""
+    for where, _, names in os.walk(os.path.join(root, folder)):
+        halves = [os.path.join(where, n) for n in names if n.endswith(".incomplete")]
+        shut = [p for p in halves if not os.access(p, os.W_OK)]
+        if not os.access(where, os.W_OK | os.X_OK) or shut:
+            path = ([] if os.access(where, os.W_OK | os.X_OK) else [where]) or shut
+            return {"writable": False, "there": path[0], "owner": owner(path[0])}
     return {}
 
 
@@ -135,14 +194,16 @@ def contents(root: str, folder: str, revision: str) -> dict[str, Any]:
     own = [p for p in every if (commit and p.startswith(snapshot + "/")) or not hub]
     own = [p for p in own if not p.endswith(".incomplete")]
     wrong = {p: why for p in own if (why := follow(root, p, links, files))}
-    there = {p: os.lstat(os.path.join(root, p)).st_size for p in every if is_file(os.path.join(root, p))}
+    there = {p: n for p in [*every, *(pool(root) if hub else [])] if (n := size_of(root, p)) is not None}
+    names = [os.path.relpath(p, snapshot) for p in own]
     return {
         "revision": commit,
         "refs": refs(root, [p for p in every if hub and p.startswith(folder + "/refs/")], commit),
         "files": files,
         "links": links,
         "dangling": wrong,
-        "missing": missing_of(os.path.join(root, snapshot)) if commit or not hub else [],
+        "missing": missing_of(os.path.join(root, snapshot), names),
+        "lacks": lacks_of(names, hub) if own else "",
         "partial": {p: n for p, n in there.items() if p.endswith(".incomplete")},
         "beside": {p: n for p, n in {**there, **files}.items() if not p.endswith(".incomplete")},
         "tied": {
@@ -150,6 +211,21 @@ def contents(root: str, folder: str, revision: str) -> dict[str, Any]:
         },
         "unreadable": [p for p in files if not os.access(os.path.join(root, p), os.R_OK)],
     }
+
+
+def pool(root: str) -> list[str]:
+    """Blobs that all models share, where the cache is laid out so."""
+    with contextlib.suppress(OSError):
+        return [os.path.join("blobs", n) for n in os.listdir(os.path.join(root, "blobs"))]
+    return []
+
+
+def size_of(root: str, path: str) -> int | None:
+    """Of the file that it is or leads to; None: there is none."""
+    with contextlib.suppress(OSError):
+        found = os.stat(os.path.join(root, path))
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def refs(root: str, paths: list[str], commit: str) -> dict[str, str]:
@@ -161,13 +237,12 @@ def refs(root: str, paths: list[str], commit: str) -> dict[str, str]:
     return {path: text for path, text in found.items() if text == commit}
 
 
-def is_file(path: str) -> bool:
-    """A file itself, not a link to one."""
-    return stat.S_ISREG(os.lstat(path).st_mode)
-
-
 def hashes(root: str, paths: list[str]) -> dict[str, str]:
-    """Of every file, several at once; empty for one that cannot be read."""
+    """Of every file, several at once, each read once whatever its names; empty for an unreadable one."""
+
+    def key(path: str) -> tuple[str, str]:
+        kind = os.path.basename(path) if len(named_hash(path)) == GIT else ""
+        return os.path.realpath(os.path.join(root, path)), kind
 
     def one(path: str) -> str:
         try:
@@ -175,5 +250,7 @@ def hashes(root: str, paths: list[str]) -> dict[str, str]:
         except OSError:
             return ""
 
+    reads = {key(path): path for path in paths}
     with ThreadPoolExecutor(4) as pool:
-        return dict(zip(paths, pool.map(one, paths)))  # noqa: B905 - Python 3.8
+        found = dict(zip(reads, pool.map(one, reads.values())))  # noqa: B905 - Python 3.8
+    return {path: found[key(path)] for path in paths}

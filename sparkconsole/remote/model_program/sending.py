@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import queue
+import signal
 import struct
 import subprocess
 import threading
@@ -25,12 +28,14 @@ from sparkconsole.remote.model_program.hashes import (
 from sparkconsole.remote.model_program.receiving import DROP, END
 
 BOOT = "import sys;i=sys.stdin.buffer;n=int(i.readline());exec(compile(i.read(n),'model','exec'))"
+GRACE_S = 5
+"""A stopped job has ten seconds until it is killed."""
 
 
 class Stream:
     """One connection to the receiver."""
 
-    def __init__(self, ssh: list[str], root: str) -> None:
+    def __init__(self, ssh: list[str], root: str, among: list[Stream]) -> None:
         words = [*ssh, "python3 -u -c " + quoted(BOOT) + " model receive " + quoted(root)]
         # A group of its own: a cancelled job ends us, and we end this in good order.
         self.far = subprocess.Popen(
@@ -38,21 +43,28 @@ class Stream:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,
             start_new_session=True,
         )
-        self.put, self.got = cast(BinaryIO, self.far.stdin), cast(BinaryIO, self.far.stdout)
+        self.put = cast(BinaryIO, self.far.stdin)
+        self.got = io.BufferedReader(cast(io.FileIO, self.far.stdout))
         self.said = cast(BinaryIO, self.far.stderr)
+        among.append(self)
         program: bytes = globals()["PROGRAM"]
         self.write(b"%d\n" % len(program) + program)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Sends, or says why the far end does not take it."""
         try:
-            self.put.write(data)
-            self.put.flush()
+            while data:
+                data = data[self.put.write(data) :]
         except OSError:
-            self.answer()
-            raise Wrong("the receiver stopped taking it") from None
+            self.refused()
+
+    def refused(self) -> None:
+        """Why it does not."""
+        self.answer()
+        raise Wrong("the receiver stopped taking it")
 
     def answer(self) -> dict[str, Any]:
         """The next line; Wrong when it is an error or there is none."""
@@ -60,7 +72,11 @@ class Stream:
         if not line:
             said = self.said.read().decode(errors="replace").strip().splitlines()
             raise Wrong("connection lost: " + (said[-1] if said else "the receiver said nothing"))
-        told: dict[str, Any] = json.loads(line)
+        try:
+            told: dict[str, Any] = json.loads(line)
+        except ValueError:
+            # A login whose shell talks: what it says is in the way of every such program.
+            raise Wrong("its login prints " + repr(line.decode(errors="replace").strip()[:60])) from None
         if "error" in told:
             raise Wrong(told["error"])
         return told
@@ -88,27 +104,60 @@ class Stream:
 
     def pour(self, path: str, size: int, offset: int, counted: Counted) -> bool:
         """The bytes from an offset on; whether they arrived right."""
-        wanted, found = named_hash(path), hasher(path, size)
         counted.add(offset)
-        with open(path, "rb") as file:
+        with open(path, "rb", 0) as file:
+            wanted = named_hash(path)
             if wanted:
-                file.seek(offset)
-            at = offset if wanted else 0
-            while chunk := file.read(CHUNK):
-                if STOP.is_set():
-                    self.write(struct.pack(">I", DROP))
-                    raise Wrong("stopped")
-                if not wanted:
-                    found.update(chunk)
-                part = chunk[max(0, offset - at) :]
-                at += len(chunk)
-                if part:
-                    self.write(struct.pack(">I", len(part)) + part)
-                    counted.add(len(part))
-        self.write(
-            struct.pack(">I", END) + json.dumps({"hash": wanted or found.hexdigest()}).encode() + b"\n"
-        )
+                self.pass_on(file, offset, counted)
+            else:
+                wanted = self.read_out(file, hasher(path, size), offset, counted)
+        self.write(struct.pack(">I", END) + json.dumps({"hash": wanted}).encode() + b"\n")
         return bool(self.answer()["ok"])
+
+    def pass_on(self, file: Any, offset: int, counted: Counted) -> None:
+        """A file whose name is its hash: the kernel hands it to ssh, nothing of it comes in here."""
+        end = os.fstat(file.fileno()).st_size
+        while offset < end:
+            count = min(CHUNK, end - offset)
+            self.frame(count)
+            self.splice(file, offset, count)
+            counted.add(count)
+            offset += count
+
+    def splice(self, file: Any, offset: int, count: int) -> None:
+        """So many bytes from there on; where the kernel cannot, they are read and written."""
+        try:
+            while count:
+                moved = os.sendfile(self.put.fileno(), file.fileno(), offset, count)
+                if not moved:
+                    raise Wrong("the sender's own file became shorter")
+                offset, count = offset + moved, count - moved
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                self.refused()
+            if error.errno not in (errno.EINVAL, errno.ENOSYS):
+                raise
+            self.write(os.pread(file.fileno(), count, offset))
+
+    def read_out(self, file: Any, found: Any, offset: int, counted: Counted) -> str:
+        """A file of any other name is read from its beginning: its hash."""
+        at = 0
+        while chunk := file.read(CHUNK):
+            found.update(chunk)
+            part = memoryview(chunk)[max(0, offset - at) :]
+            at += len(chunk)
+            if part:
+                self.frame(len(part))
+                self.write(part)
+                counted.add(len(part))
+        return str(found.hexdigest())
+
+    def frame(self, count: int) -> None:
+        """So many bytes follow, unless all of it is to end."""
+        if STOP.is_set():
+            self.write(struct.pack(">I", DROP))
+            raise Wrong("stopped")
+        self.write(struct.pack(">I", count))
 
     def close(self) -> None:
         """Ends it."""
@@ -130,54 +179,75 @@ def send(manifest: str) -> int:
     """Everything that the manifest names, several files at once; links only after every file arrived."""
     with open(manifest) as file:
         head, *rows = [json.loads(line) for line in file]
-    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
-    files = sorted((r for r in rows if "file" in r), key=lambda r: -int(r["size"]))
-    for row in files:
-        waiting.put(row)
-    counted, failed = Counted(sum(r["size"] for r in files)), dict[str, str]()
-    streams = max(1, min(int(head["streams"]), len(files)))
-    work = [threading.Thread(target=drain, args=(head, waiting, counted, failed)) for _ in range(streams)]
-    for thread in work:
-        thread.start()
-    while any(thread.is_alive() for thread in work):
-        counted.tell()
-        work[0].join(0.5) if work[0].is_alive() else time.sleep(0.2)
-    if not failed and not STOP.is_set():
-        tie(head, rows, failed)
-    counted.tell()
-    if STOP.is_set():
-        failed = {"": "stopped; what was whole stays, what was not is gone"}
+    sending = Sending(head, [row for row in rows if "file" in row])
+    sending.to_the_end()
+    if not sending.failed and not STOP.is_set():
+        sending.tie([row for row in rows if "file" not in row])
+    sending.close()
+    sending.counted.tell()
+    failed = {"": "stopped; what was whole stays, what was not is gone"} if STOP.is_set() else sending.failed
     say(end=True, failed=failed)
     return 1 if failed else 0
 
 
-def drain(
-    head: dict[str, Any], waiting: queue.Queue[dict[str, Any]], counted: Counted, failed: dict[str, str]
-) -> None:
-    """One connection's share."""
-    stream = Stream(head["ssh"], head["to"])
-    try:
-        while not STOP.is_set() and not failed:
-            row = waiting.get_nowait()
-            try:
-                stream.send(head["root"], row, counted)
-            except (OSError, Wrong) as error:
-                failed[row["file"]] = getattr(error, "strerror", None) or str(error)
-    except queue.Empty:
-        pass
-    except (OSError, Wrong) as error:
-        failed[""] = str(error)
-    finally:
-        stream.close()
+class Sending:
+    """Several connections that share the files."""
 
+    def __init__(self, head: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        self.head = head
+        self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+        for row in sorted(rows, key=lambda r: -int(r["size"])):
+            self.waiting.put(row)
+        self.counted = Counted(sum(r["size"] for r in rows))
+        self.failed: dict[str, str] = {}
+        self.streams: list[Stream] = []
+        # Each connection keeps a processor busy with its cipher: more of them than processors take turns.
+        count = max(1, min(int(head["streams"]), len(rows), os.cpu_count() or 1))
+        self.work = [threading.Thread(target=self.drain) for _ in range(count)]
 
-def tie(head: dict[str, Any], rows: list[dict[str, Any]], failed: dict[str, str]) -> None:
-    """The links, then the small files that name the revision."""
-    stream = Stream(head["ssh"], head["to"])
-    try:
-        for row in (r for r in rows if "file" not in r):
-            stream.ask(**row)
-    except Wrong as error:
-        failed["links"] = str(error)
-    finally:
-        stream.close()
+    def to_the_end(self) -> None:
+        """All of them, or the first that fails; one that does not end by itself after a stop is ended."""
+        stopped = 0.0
+        for thread in self.work:
+            thread.start()
+        while alive := [thread for thread in self.work if thread.is_alive()]:
+            self.counted.tell()
+            alive[0].join(0.3)
+            if STOP.is_set():
+                stopped = stopped or time.monotonic()
+                if time.monotonic() - stopped > GRACE_S:
+                    self.hang_up()
+
+    def hang_up(self) -> None:
+        """For what waits for its turn at the receiver, or for a link that is cut."""
+        for stream in list(self.streams):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(stream.far.pid, signal.SIGKILL)
+
+    def drain(self) -> None:
+        """One connection's share."""
+        row: dict[str, Any] = {}
+        try:
+            stream = Stream(self.head["ssh"], self.head["to"], self.streams)
+            while not STOP.is_set() and not self.failed:
+                row = self.waiting.get_nowait()
+                stream.send(self.head["root"], row, self.counted)
+                row = {}
+        except queue.Empty:
+            pass
+        except (OSError, Wrong) as error:
+            name = row.get("name") or row.get("file") or ""
+            self.failed[name] = getattr(error, "strerror", None) or str(error)
+
+    def tie(self, rows: list[dict[str, Any]]) -> None:
+        """The links, then the small files that name the revision."""
+        try:
+            for row in rows:
+                self.streams[0].ask(**row)
+        except Wrong as error:
+            self.failed["links"] = str(error)
+
+    def close(self) -> None:
+        """Ends the connections."""
+        for stream in self.streams:
+            stream.close()

@@ -1,4 +1,4 @@
-"""The words of the program: `look MODEL REVISION hash|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
+"""What it can do: `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: STOP.set())
     if words[0] == "look":
         try:
-            say(**look(words[1], words[2], words[3] == "hash"))
+            say(**look(words[1], words[2], words[3]))
         except OSError as error:
             say(error="%s: %s" % (error.filename, error.strerror))  # noqa: UP031
         return 0
