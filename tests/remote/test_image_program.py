@@ -236,7 +236,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str, li
 
 
 def _load(engine: Engine, port: int, names: list[str]) -> Load:
-    return Load(engine, Tunnel(port), names[0], names)
+    return Load(engine, Tunnel(port), names)
 
 
 def _told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -295,7 +295,9 @@ def test_who_does_not_want_it_any_more_leaves_nothing(
     load = _load(api, port, ["t:1"])
     with pytest.raises(Wrong):
         load.run(PLATFORM)
-    load.stop()
+    load.stop(wanted=True)
+    assert len(pretend.nameless()) == 2, "a sender that is gone may come back"
+    load.stop(wanted=False)
     assert (pretend.images, pretend.names) == ({}, {})
 
 

@@ -35,7 +35,8 @@ class Engine:
     """Docker's engine of this machine, of any version: addresses without one mean the newest it has."""
 
     def __init__(self, path: str = "") -> None:
-        self.path = path or os.environ.get("DOCKER_HOST", "").replace("unix://", "") or "/var/run/docker.sock"
+        told = os.environ.get("DOCKER_HOST", "")
+        self.path = path or (told[7:] if told.startswith("unix://") else "/var/run/docker.sock")
 
     def ask(self, method: str, path: str, words: Any = None) -> Any:
         """Its answer; Wrong with what it says when it does not do that."""

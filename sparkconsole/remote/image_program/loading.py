@@ -138,8 +138,8 @@ class Part:
 class Load:
     """The layers that this engine lacks, and what is kept of them until all are there."""
 
-    def __init__(self, engine: Engine, tunnel: Tunnel, tag: str, names: list[str]) -> None:
-        self.engine, self.tunnel, self.tag, self.names = engine, tunnel, tag, names
+    def __init__(self, engine: Engine, tunnel: Tunnel, names: list[str]) -> None:
+        self.engine, self.tunnel, self.tag, self.names = engine, tunnel, names[0], names
         self.config = tunnel.config()
         self.words: dict[str, Any] = json.loads(self.config)
         self.diffs: list[str] = self.words["rootfs"]["diff_ids"]
@@ -199,8 +199,10 @@ class Load:
             told.got(place, done, size)
         part.write(padding(size))
 
-    def stop(self) -> None:
-        """Somebody does not want it any more: what has come goes, once the engine is done with it."""
+    def stop(self, wanted: bool) -> None:
+        """Gives up. What has come goes when nobody wants it any more, once the engine is done with it."""
+        if wanted:
+            return
         self._drop()
         for part in self.begun:
             part.over.wait(LONG_S)

@@ -31,6 +31,7 @@ class Pull:
     def __init__(self, engine: Engine, tunnel: Tunnel, layers: list[str], names: list[str]) -> None:
         self.engine, self.layers, self.names = engine, layers, names
         self.repository = f"127.0.0.1:{tunnel.port}/sparkconsole/copy"
+        self.here = f"{self.repository}:latest"
         self.told = Told(len(layers))
         self.parts = tunnel.manifest()
         self.places = {digest[7:19]: place for place, (digest, _) in enumerate(self.parts)}
@@ -39,15 +40,19 @@ class Pull:
         """Pulls, proves, and gives the names; bytes of the layers that came."""
         shared = shared_layers(self.layers, platform, self.engine.images())
         self.told.expect(sum(size for _, size in self.parts[shared:]))
-        here = f"{self.repository}:latest"
         try:
             self._fetch()
-            self._require_right(here)
+            self._require_right(self.here)
             for name in self.names:
-                self.engine.tag(here, name)
+                self.engine.tag(self.here, name)
         finally:
-            self.engine.remove(here)
+            self.engine.remove(self.here)
         return self.told.sent
+
+    def stop(self, wanted: bool) -> None:
+        """Gives up, wanted or not: the engine ends the pull with this process and forgets its layers in a day,
+        unless the next copy asks for them."""
+        self.engine.remove(self.here)
 
     def _fetch(self) -> None:
         link = Local(self.engine.path)

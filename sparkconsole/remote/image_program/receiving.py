@@ -28,18 +28,20 @@ class Pulse:
 
     def __init__(self) -> None:
         self.ready, self.stopping = threading.Event(), threading.Event()
-        self.load: Load | None = None
+        self.doing: Load | Pull | None = None
         self.silent = False
 
     def watch(self) -> None:
         """Until the sender is gone, or stops us; then all of this process ends."""
-        while self._word() == "go":
-            self.ready.set()
-        if self.stopping.is_set() and self.load is not None:
-            self.load.stop()
-        if self.silent:
-            hang_up()
-        os._exit(STOPPED)
+        try:
+            while self._word() == "go":
+                self.ready.set()
+            if self.doing is not None:
+                self.doing.stop(wanted=not self.stopping.is_set())
+            if self.silent:
+                hang_up()
+        finally:
+            os._exit(STOPPED)
 
     def _word(self) -> str:
         """`go`, again and again; empty at the end."""
@@ -83,10 +85,9 @@ def fetch(words: dict[str, Any], pulse: Pulse) -> int:
     """By `docker load` or by `docker pull`, as the console chose."""
     engine, tunnel, names = Engine(), Tunnel(words["port"]), words["names"]
     try:
-        if words["way"] == "pull":
-            return Pull(engine, tunnel, words["layers"], names).run(words["platform"])
-        pulse.load = Load(engine, tunnel, names[0], names)
-        return pulse.load.run(words["platform"])
+        pulls = words["way"] == "pull"
+        pulse.doing = Pull(engine, tunnel, words["layers"], names) if pulls else Load(engine, tunnel, names)
+        return pulse.doing.run(words["platform"])
     except (ValueError, KeyError) as error:
         raise Wrong("the image's description cannot be understood: %s" % error) from error  # noqa: UP031
     except OSError as error:
