@@ -23,7 +23,7 @@ class Transfer(Protocol):
     """One way to copy: decided on the console, carried out by a detached job in its folder on the sender.
 
     The job's log has `dd`'s progress lines, `save: `, `load: ` before what the two ends said, and a last line
-    `copy ended: save=N stream=N load=N`; parse.copy_log.py reads it.
+    `copy ended: save=N stream=N load=N`; or lines of JSON. parse/copy_log.py reads both.
     """
 
     @property

@@ -50,8 +50,8 @@ class Pull:
         return self.told.sent
 
     def stop(self, wanted: bool) -> None:
-        """Gives up, wanted or not: the engine ends the pull with this process, and forgets its layers in a day
-        unless the next copy asks for them."""
+        """Gives up, wanted or not. The engine ends the pull with this process, and forgets its layers in a
+        day unless the next copy asks for them."""
         self.engine.remove(self.here)
 
     def _fetch(self) -> None:
