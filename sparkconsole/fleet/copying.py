@@ -53,6 +53,10 @@ class Delivery:
         return self.to_send and self.transfer is FULL_STREAM
 
 
+Named = Mapping[str, ImageIdentity | SparkError | None]
+"""Per node what a name means there; None: nothing."""
+
+
 async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
     """The machines that `hosts` mean: nodes by name or any address of theirs, `all` others, or
     `[user@]address` of machines outside the cluster.
@@ -106,11 +110,23 @@ def _included(fleet: Fleet, guest: Node) -> Node:
     return fleet.cluster.effective(guest)
 
 
-async def find_image(fleet: Fleet, node: str, tag: str) -> ImageIdentity:
-    """The sender's image; SparkError when it has none of that name."""
+async def named(fleet: Fleet, tag: str, nodes: Sequence[str]) -> Named:
+    """What each of these nodes has of that name, all asked at the same time."""
     from sparkconsole.remote.docker import image
 
-    found = await image(await fleet.shell(node), tag)
+    return await fleet.ask(lambda shell: image(shell, tag), nodes)
+
+
+async def find_image(fleet: Fleet, node: str, tag: str) -> ImageIdentity:
+    """The sender's image; SparkError when it has none of that name."""
+    return the_image(await named(fleet, tag, (node,)), node, tag)
+
+
+def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
+    """As `find_image`, from what was asked already."""
+    found = held[node]
+    if isinstance(found, SparkError):
+        raise found
     if found is None:
         raise SparkError(
             f"there is no image {tag} to copy",
@@ -143,22 +159,23 @@ async def survey(
     sender: str,
     *,
     whole: bool = False,
+    held: Named | None = None,
 ) -> tuple[Delivery, ...]:
     """Looks at every receiver side by side; one that cannot be used carries its problem and stops no other.
 
     `image` None: it is yet to be built, so that sizes and sameness are looked at later. `whole`: all of it
-    is sent, whatever a receiver has.
+    is sent, whatever a receiver has. `held`: what the receivers have of that name, where that was asked.
     """
-    held = await asyncio.gather(*(_held(fleet, node) for node in nodes))
-    found = [_first_look(tag, image, node, has) for node, has in zip(nodes, held, strict=True)]
+    held = held or await named(fleet, tag, [node.name for node in nodes])
+    found = [_first_look(image, node, held[node.name]) for node in nodes]
     if all(found):
         # Nothing to send is answered without asking either side for more.
         return tuple(done for done in found if done)
     source = await _source(fleet, sender, image, whole=whole)
     looks = {
-        node.name: _survey_one(fleet, tag, image, node, source, has)
-        for node, has, done in zip(nodes, held, found, strict=True)
-        if done is None and not isinstance(has, SparkError)
+        node.name: _survey_one(fleet, tag, image, node, source)
+        for node, done in zip(nodes, found, strict=True)
+        if done is None
     }
     looked = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
     return tuple(done or looked[node.name] for node, done in zip(nodes, found, strict=True))
@@ -189,25 +206,15 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
     return _Source(links, seen, history, tuple(dated))
 
 
-async def _held(fleet: Fleet, node: Node) -> tuple[ImageIdentity, ...] | SparkError:
-    """The images that a receiver has."""
-    from sparkconsole.remote.docker import every_image
-
-    try:
-        return await every_image(await fleet.shell(node.name))
-    except SparkError as error:
-        return error
-
-
 def _first_look(
-    tag: str, image: ImageIdentity | None, node: Node, has: tuple[ImageIdentity, ...] | SparkError
+    image: ImageIdentity | None, node: Node, has: ImageIdentity | SparkError | None
 ) -> Delivery | None:
     """What is settled already: it has the image, or cannot be asked; None: there is more to ask."""
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     if isinstance(has, SparkError):
         has.node = has.node or node.name
         return Delivery(node, receiver, problem=has)
-    same = image and any(full_name(p.tag) == full_name(tag) and same_content(p, image) for p in has)
+    same = image is not None and has is not None and same_content(has, image)
     return Delivery(node, receiver, same=True) if same else None
 
 
@@ -217,14 +224,16 @@ async def _survey_one(
     image: ImageIdentity | None,
     node: Node,
     source: _Source,
-    present: Sequence[ImageIdentity],
 ) -> Delivery:
+    from sparkconsole.remote.docker import every_image
+
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
         receiver, seen, warning = await _receiver(fleet, node, source.links)
         if image is None:
             return Delivery(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         _require_platform(image, seen)
+        present = await every_image(await fleet.shell(node.name))
         transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")

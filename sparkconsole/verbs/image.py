@@ -273,8 +273,9 @@ async def _copy_deed(
 ) -> Answer | Deed:
     fleet = session.fleet
     nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
-    image = await copying.find_image(fleet, sender, tag)
-    found = await copying.survey(fleet, tag, image, nodes, sender, whole=whole)
+    held = await copying.named(fleet, tag, (sender, *(node.name for node in nodes)))
+    image = copying.the_image(held, sender, tag)
+    found = await copying.survey(fleet, tag, image, nodes, sender, whole=whole, held=held)
     if len(found) == 1 and found[0].problem is not None:
         raise found[0].problem
     if not any(d.to_send for d in found):
