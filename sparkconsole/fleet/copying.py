@@ -11,6 +11,7 @@ from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs, way_to
 from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.evidence import Evidence
 from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.image_history import builds
@@ -171,13 +172,14 @@ async def survey(
     if all(found):
         # Nothing to send is answered without asking either side for more.
         return tuple(done for done in found if done)
-    source = await _source(fleet, sender, image, whole=whole)
-    looks = {
-        node.name: _survey_one(fleet, tag, image, node, source)
-        for node, done in zip(nodes, found, strict=True)
-        if done is None
-    }
-    looked = dict(zip(looks, await asyncio.gather(*looks.values()), strict=True))
+    asked = [node for node, done in zip(nodes, found, strict=True) if done is None]
+    source, ends = await asyncio.gather(
+        _source(fleet, sender, image, whole=whole), asyncio.gather(*(_end(fleet, node) for node in asked))
+    )
+    judged = await asyncio.gather(
+        *(_judged(tag, image, node, source, end) for node, end in zip(asked, ends, strict=True))
+    )
+    looked = dict(zip((node.name for node in asked), judged, strict=True))
     return tuple(done or looked[node.name] for node, done in zip(nodes, found, strict=True))
 
 
@@ -218,22 +220,38 @@ def _first_look(
     return Delivery(node, receiver, same=True) if same else None
 
 
-async def _survey_one(
-    fleet: Fleet,
-    tag: str,
-    image: ImageIdentity | None,
-    node: Node,
-    source: _Source,
-) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The receiver's side of a survey."""
+
+    seen: CopySite
+    links: Fabric
+    present: tuple[ImageIdentity, ...]
+
+
+async def _end(fleet: Fleet, node: Node) -> _End | SparkError:
+    """What a receiver says of itself, all of it asked at the same time."""
     from sparkconsole.remote.docker import every_image
 
+    try:
+        shell = await fleet.shell(node.name)
+        return _End(*await asyncio.gather(site(shell), _fabric_of(fleet, node.name), every_image(shell)))
+    except SparkError as error:
+        return error
+
+
+async def _judged(
+    tag: str, image: ImageIdentity | None, node: Node, source: _Source, end: _End | SparkError
+) -> Delivery:
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
-        receiver, seen, warning = await _receiver(fleet, node, source.links)
+        if isinstance(end, SparkError):
+            raise end
+        seen, present = end.seen, end.present
+        receiver, warning = await _receiver(node, end.links, source.links, seen)
         if image is None:
             return Delivery(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         _require_platform(image, seen)
-        present = await every_image(await fleet.shell(node.name))
         transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
@@ -255,8 +273,10 @@ def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
 
 async def way(fleet: Fleet, node: Node, sender: str) -> tuple[Receiver, str]:
     """How the sender reaches the node, and a warning (or "") when that is not the fast link."""
-    receiver, _, warning = await _receiver(fleet, node, await _fabric_of(fleet, sender))
-    return receiver, warning
+    links, theirs, seen = await asyncio.gather(
+        _fabric_of(fleet, sender), _fabric_of(fleet, node.name), site(await fleet.shell(node.name))
+    )
+    return await _receiver(node, theirs, links, seen)
 
 
 def _way(
@@ -272,12 +292,11 @@ def _way(
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""
 
 
-async def _receiver(fleet: Fleet, node: Node, links: Fabric) -> tuple[Receiver, CopySite, str]:
-    """How the sender reaches the node, what the node says of itself, and a warning when the way is slow."""
-    seen = await site(await fleet.shell(node.name))
-    address, warning = way_to(node, await _fabric_of(fleet, node.name), (links,), seen)
+async def _receiver(node: Node, theirs: Fabric, links: Fabric, seen: CopySite) -> tuple[Receiver, str]:
+    """How the sender reaches the node, and a warning when the way is slow."""
+    address, warning = way_to(node, theirs, (links,), seen)
     keys = await _host_keys(node, seen)
-    return Receiver(node.name, address, seen.login, seen.port, keys, on_fabric=not warning), seen, warning
+    return Receiver(node.name, address, seen.login, seen.port, keys, on_fabric=not warning), warning
 
 
 async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
@@ -301,4 +320,4 @@ async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
     """The fast links of a node."""
     from sparkconsole.remote.facts import node_facts
 
-    return (await node_facts(await fleet.shell(name))).fabric
+    return (await node_facts(await fleet.shell(name), asked=(Evidence.FABRIC,))).fabric

@@ -63,6 +63,8 @@ class _Watch:
     report: Report
     log: CopyLog = field(default_factory=CopyLog)
 
+    proof: asyncio.Future[None] | None = None
+    """Under way, or done."""
     _registering: bool = False
     _fallback: str = ""
 
@@ -76,6 +78,13 @@ class _Watch:
             if progress := self.log.feed(printable(line)):
                 self._tell(progress)
             self._tell_turns()
+            if self.log.sent is not None and self.proof is None:
+                # The sender still puts its tools away: proved meanwhile.
+                self.proof = asyncio.ensure_future(self.prove())
+
+    async def prove(self) -> None:
+        """The receiver has the sender's content under that name; SparkError when not."""
+        await verify(self.fleet, self.job.node, self.host, str(self.job.details["tag"]))
 
     def _tell_turns(self) -> None:
         """What changes how the copy goes on, each once."""
@@ -148,13 +157,17 @@ async def follow_one(fleet: Fleet, job: Job, report: Report) -> Result:
     guest = Node.model_validate(job.details["receiver"])
     fleet.include(guest)
     state = await job_state(fleet, job)
-    if state.known:
-        await watch.to_the_end()
-        state = await job_state(fleet, job)
-    if state.known and not (watch.log.ok and state.status == 0):
-        result = _failed(job, watch.log)
-    else:
-        result = await _verified(fleet, job, watch.log, never_started=not state.known)
+    try:
+        if state.known:
+            await watch.to_the_end()
+            state = await job_state(fleet, job)
+        if state.known and not (watch.log.ok and state.status == 0):
+            result = _failed(job, watch.log)
+        else:
+            result = await _verified(watch, never_started=not state.known)
+    finally:
+        if watch.proof is not None:
+            watch.proof.cancel()
     await forget_job(fleet, job)
     _remark(report, result)
     return replace(result, host=host)
@@ -186,12 +199,12 @@ def _measured(log: CopyLog) -> tuple[int, float]:
     return (done if log.sent is None else log.sent), took
 
 
-async def _verified(fleet: Fleet, job: Job, log: CopyLog, *, never_started: bool = False) -> Result:
+async def _verified(watch: _Watch, *, never_started: bool = False) -> Result:
     """Compares what the receiver has now with the sender's; a receiver that cannot be asked is unknown."""
-    host, tag = str(job.details["host"]), str(job.details["tag"])
+    host, log = watch.host, watch.log
     sent, took = _measured(log)
     try:
-        await verify(fleet, job.node, host, tag)
+        await (watch.proof or watch.prove())
     except Unreachable as error:
         return Result(host, UNKNOWN, sent, took, f"sent, but it cannot be asked: {error.cause}", 3)
     except SparkError as error:
@@ -210,9 +223,8 @@ async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:
     """The receiver has the sender's content under that tag and makes containers of it; SparkError if not."""
     from sparkconsole.remote.docker import image
 
-    ours = await find_image(fleet, sender, tag)
     shell = await fleet.shell(host)
-    theirs = await image(shell, tag)
+    ours, theirs = await asyncio.gather(find_image(fleet, sender, tag), image(shell, tag))
     if theirs is None:
         raise SparkError(f"{tag} is not there", hint="copy it again: sparkconsole image copy", node=host)
     if not same_content(ours, theirs):

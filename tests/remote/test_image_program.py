@@ -248,7 +248,7 @@ def test_layers_are_loaded_one_by_one_and_nothing_but_the_image_is_left(
 ) -> None:
     pretend, api = engine
     port, image, layers = big
-    sent = _load(api, port, ["t:1", "t:20261128-1200"]).run(PLATFORM)
+    sent = _load(api, port, ["t:1", "t:20261128-1200"]).run(PLATFORM, api.images())
     assert sent == sum(map(len, BIG.values()))
     assert pretend.received == [[f"blobs/sha256/{diff[7:]}"] for diff in layers]
     assert pretend.names == {"t:1": image, "t:20261128-1200": image}
@@ -266,11 +266,11 @@ def test_what_arrived_before_an_interruption_does_not_travel_again(
     port, image, layers = big
     pretend.fail_after = 2
     with pytest.raises(Wrong, match="no space left") as failed:
-        _load(api, port, ["t:1"]).run(PLATFORM)
+        _load(api, port, ["t:1"]).run(PLATFORM, api.images())
     assert failed.value.final, "all of the image would need more room still"
     assert (pretend.names, len(pretend.nameless())) == ({}, 2)
     pretend.fail_after = 99
-    assert _load(api, port, ["t:1"]).run(PLATFORM) == len(BIG["three"])
+    assert _load(api, port, ["t:1"]).run(PLATFORM, api.images()) == len(BIG["three"])
     assert pretend.received[2:] == [[f"blobs/sha256/{layers[2][7:]}"]]
     assert (pretend.names, pretend.nameless()) == ({"t:1": image}, [])
 
@@ -280,9 +280,9 @@ def test_an_image_whose_layers_are_all_there_needs_no_byte_of_them(
 ) -> None:
     pretend, api = engine
     port, image, _ = big
-    _load(api, port, ["t:1"]).run(PLATFORM)
+    _load(api, port, ["t:1"]).run(PLATFORM, api.images())
     pretend.names.clear()
-    assert _load(api, port, ["u:1"]).run(PLATFORM) == 0
+    assert _load(api, port, ["u:1"]).run(PLATFORM, api.images()) == 0
     assert pretend.names == {"u:1": image}
 
 
@@ -294,7 +294,7 @@ def test_who_does_not_want_it_any_more_leaves_nothing(
     pretend.fail_after = 2
     load = _load(api, port, ["t:1"])
     with pytest.raises(Wrong):
-        load.run(PLATFORM)
+        load.run(PLATFORM, api.images())
     load.stop(wanted=True)
     assert len(pretend.nameless()) == 2, "a sender that is gone may come back"
     load.stop(wanted=False)
@@ -309,7 +309,7 @@ def test_a_checkpoint_of_another_image_stays(
         "os": "linux", "architecture": "arm64", "config": {"Labels": {LABEL: "other:1"}},
         "rootfs": {"diff_ids": ["sha256:x"]},
     }  # fmt: skip
-    _load(api, big[0], ["t:1"]).run(PLATFORM)
+    _load(api, big[0], ["t:1"]).run(PLATFORM, api.images())
     assert pretend.nameless() == ["sha256:other"]
 
 
@@ -323,7 +323,7 @@ def test_a_file_that_became_shorter_ends_the_copy_and_leaves_no_image(
         served(open_image(str(tmp_path / "store"), "", image, PLATFORM)) as port,
         pytest.raises(Wrong, match="could not be read to its end"),
     ):
-        _load(api, port, ["t:1"]).run(PLATFORM)
+        _load(api, port, ["t:1"]).run(PLATFORM, api.images())
     assert "is shorter than the image says" in capsys.readouterr().err
     assert (pretend.images, pretend.names) == ({}, {})
 
@@ -337,7 +337,7 @@ def test_a_wrong_byte_is_the_engines_to_find(engine: tuple[PretendEngine, Engine
         served(open_image(str(tmp_path / "store"), "", image, PLATFORM)) as port,
         pytest.raises(Wrong, match="invalid diffID for layer 1"),
     ):
-        _load(api, port, ["t:1"]).run(PLATFORM)
+        _load(api, port, ["t:1"]).run(PLATFORM, api.images())
     assert pretend.names == {}
 
 

@@ -145,9 +145,9 @@ class Load:
         self.diffs: list[str] = self.words["rootfs"]["diff_ids"]
         self.begun: list[Part] = []
 
-    def run(self, platform: str) -> int:
-        """Loads; bytes of the layers that came. Wrong when the engine or the sender fails."""
-        shared = shared_layers(self.diffs, platform, self.engine.images())
+    def run(self, platform: str, present: list[dict[str, Any]]) -> int:
+        """Loads what no image of `present` has; bytes of the layers that came. Wrong when an end fails."""
+        shared = shared_layers(self.diffs, platform, present)
         sizes = [self.tunnel.size(place) for place in range(shared, len(self.diffs))]
         told = Told(len(self.diffs))
         told.expect(sum(sizes))

@@ -36,9 +36,9 @@ class Pull:
         self.parts = tunnel.manifest()
         self.places = {digest[7:19]: place for place, (digest, _) in enumerate(self.parts)}
 
-    def run(self, platform: str) -> int:
+    def run(self, platform: str, present: list[dict[str, Any]]) -> int:
         """Pulls, proves, and gives the names; bytes of the layers that came."""
-        shared = shared_layers(self.layers, platform, self.engine.images())
+        shared = shared_layers(self.layers, platform, present)
         self.told.expect(sum(size for _, size in self.parts[shared:]))
         try:
             self._fetch()

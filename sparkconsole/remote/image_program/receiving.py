@@ -69,7 +69,6 @@ def receive(words: dict[str, Any]) -> int:
     """Does what the sender's words say; an exit status. The last line says how it ended."""
     pulse = Pulse()
     threading.Thread(target=pulse.watch, daemon=True).start()
-    pulse.ready.wait()
     try:
         sent = fetch(words, pulse)
     except Wrong as error:
@@ -85,9 +84,12 @@ def fetch(words: dict[str, Any], pulse: Pulse) -> int:
     """By `docker load` or by `docker pull`, as the console chose."""
     engine, tunnel, names = Engine(), Tunnel(words["port"]), words["names"]
     try:
+        # Looked at while the sender gets ready.
+        present = engine.images()
+        pulse.ready.wait()
         pulls = words["way"] == "pull"
         pulse.doing = Pull(engine, tunnel, words["layers"], names) if pulls else Load(engine, tunnel, names)
-        return pulse.doing.run(words["platform"])
+        return pulse.doing.run(words["platform"], present)
     except (ValueError, KeyError) as error:
         raise Wrong("the image's description cannot be understood: %s" % error) from error  # noqa: UP031
     except OSError as error:
