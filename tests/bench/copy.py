@@ -1,6 +1,7 @@
 """An image to other nodes: our copy beside the two pipelines that people use, between real engines and sshd.
 
-`python -m tests.bench.copy [--gib 2] [--rounds 5] [--scenes graph,containerd,back,three] [--disk]`; needs
+`python -m tests.bench.copy [--gib 2] [--rounds 5] [--scenes graph,containerd,back,three]
+[--cases all,top,same] [--disk]`; needs
 root and Docker. Engines keep their data in memory, as a stand-in for the NVMe of a Spark; `--disk`: on this
 machine's disk. Wall time, bytes on the wire and processor time at both ends, medians; every ratio is within
 one run.
@@ -136,9 +137,11 @@ def _same(scene: Scene) -> None:
     """All of it."""
 
 
-CASES: Mapping[str, Callable[[Scene], None]] = {
+CASES: dict[str, Callable[[Scene], None]] = {
     "all of it is new": _full, "the top layer is new": _top, "nothing is new": _same,
 }  # fmt: skip
+
+CASE_WORDS = dict(zip(("all", "top", "same"), CASES, strict=True))
 
 
 def _medians(scene: Scene, rounds: Mapping[str, int]) -> Iterator[tuple[str, str, Cost]]:
@@ -210,7 +213,7 @@ def _three(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, 
         bed.rate(index, MEGABITS)
     rows = []
     _build(bed, mebibytes)
-    for case, prepare in list(CASES.items())[:2]:
+    for case, prepare in ((c, p) for c, p in CASES.items() if p is not _same):
         costs: dict[Scene, list[Cost]] = {one: [], three: []}
         for _ in range(rounds[OURS] if prepare is _top else 1):
             for scene, measured in costs.items():
@@ -292,11 +295,14 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--seed-rounds", type=int, default=1, help="of the way through a file")
     asked.add_argument("--scenes", default=",".join(SCENES))
+    asked.add_argument("--cases", default="all,top,same")
     asked.add_argument("--disk", action="store_true")
     given = asked.parse_args()
     if lacking := missing():
         print(f"how fast images travel is not measured here: it needs {', '.join(lacking)}")
         return
+    for word in set(CASE_WORDS) - set(given.cases.split(",")):
+        CASES.pop(CASE_WORDS[word])
     scenes = [SCENES[word] for word in given.scenes.split(",")]
     rounds = {SEED: given.seed_rounds, USUAL: given.rounds, OURS: given.rounds}
     with _bed(4 if _three in scenes else 2, disk=given.disk) as (bed, person):
