@@ -138,6 +138,6 @@ def listening(engine: PretendEngine, path: Path) -> Iterator[str]:
     """The engine at a socket."""
     api = type("Bound", (Api,), {"engine": engine})
     with _Door(str(path), api) as door:
-        threading.Thread(target=door.serve_forever, daemon=True).start()
+        threading.Thread(target=door.serve_forever, args=(0.02,), daemon=True).start()
         yield str(path)
         door.shutdown()

@@ -108,7 +108,7 @@ def served(image: SplitImage | BlobImage) -> Iterator[int]:
     answers = type("Bound", (Answers,), {"shelf": Shelf(image)})
     with ThreadingHTTPServer(("127.0.0.1", 0), answers) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 

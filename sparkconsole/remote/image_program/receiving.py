@@ -34,8 +34,8 @@ class Pulse:
     def watch(self) -> None:
         """Until the sender is gone, or stops us; then all of this process ends."""
         try:
-            while self._word() == "go":
-                self.ready.set()
+            while self._alive():
+                pass
             if self.doing is not None:
                 self.doing.stop(wanted=not self.stopping.is_set())
             if self.silent:
@@ -43,14 +43,15 @@ class Pulse:
         finally:
             os._exit(STOPPED)
 
-    def _word(self) -> str:
-        """`go`, again and again; empty at the end."""
+    def _alive(self) -> bool:
+        """The sender said something again: `on`, `go` once the layers can be read, or `stop`."""
         heard, _, _ = select.select([0], [], [], SILENCE_S)
         self.silent = not heard
-        word = os.read(0, 64).decode("ascii", "replace").split() if heard else []
-        if "stop" in word:
-            self.stopping.set()
-        return "go" if word and "stop" not in word else ""
+        words = os.read(0, 64).decode("ascii", "replace").split() if heard else []
+        for word, event in (("go", self.ready), ("stop", self.stopping)):
+            if word in words:
+                event.set()
+        return bool(words) and not self.stopping.is_set()
 
 
 def hang_up() -> None:

@@ -108,15 +108,18 @@ class Far:
             start_new_session=True,
         )
         self.end: dict[str, Any] = {}
-        self._over = threading.Event()
+        self._over, self._word = threading.Event(), b"on\n"
         self._write(b"")
-
-    def begin(self) -> None:
-        """The layers can be read now; it is told again and again that we are there."""
         threading.Thread(target=self._beat, daemon=True).start()
 
+    def begin(self) -> None:
+        """The layers can be read now."""
+        self._word = b"go\n"
+        self._write(self._word)
+
     def _beat(self) -> None:
-        while self._write(b"go\n") and not self._over.wait(PULSE_S):
+        """It is told again and again that we are there."""
+        while self._write(self._word) and not self._over.wait(PULSE_S):
             pass
 
     def _write(self, data: bytes) -> bool:
