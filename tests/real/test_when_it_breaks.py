@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.conftest import SERVE, Operator, assert_nothing_left
+from tests.real.test_image_transfer import on_its_way
 from tests.real.watched import NOTICED_S, watching
 from tests.testbed.testbed import Testbed, until
 
@@ -96,7 +97,7 @@ def test_a_console_killed_while_building(bed: Testbed, operator: Operator, build
 def test_a_console_killed_while_copying(bed: Testbed, operator: Operator) -> None:
     bed.exec(2, "sh", "-c", "docker images -q vllm-node | sort -u | xargs -r docker rmi -f")
     console = operator.start("--yes", "image", "copy", "--to", "all")
-    until(lambda: bool(bed.processes(2, "docker load")), "the copy runs", 120)
+    until(lambda: on_its_way(bed) > 0, "the copy runs", 120)
     _kill(console)
     run = operator.runs("image copy")[0]
     done = operator.run("runs", "attach", run["id"], timeout=600)
