@@ -220,3 +220,17 @@ def assert_nothing_left(bed: Testbed, indices: tuple[int, ...] = (1, 2)) -> None
         assert bed.processes(index, "raylet|gcs_server|[v]llm|VLLM::") == []
         until(lambda i=index: bed.listening(i) == {"22"}, f"ports of node {index} are free", 20)  # type: ignore[misc]
         assert bed.leftovers(index) == []
+
+
+@pytest.fixture
+def third(bed: Testbed, operator: Operator) -> Iterator[int]:
+    """One more node, known and trusted for as long as a test needs it; its index."""
+    bed.up(3)
+    operator.run("node", "add", "spark3", bed.places.address(3), "--user", "spark")
+    try:
+        trusted = operator.run("--yes", "node", "trust", "spark3")
+        assert trusted.returncode == 0, trusted.stderr
+        yield 3
+    finally:
+        operator.run("--yes", "node", "remove", "spark3")
+        bed.kill(3)

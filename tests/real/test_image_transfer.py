@@ -299,38 +299,27 @@ def test_a_receiver_that_shows_another_key_than_it_told_is_not_sent_anything(
     clean(bed)
 
 
-@pytest.fixture
-def third(bed: Testbed, operator: Operator) -> Iterator[None]:
-    """A third node, for as long as a test needs it."""
-    bed.up(3)
-    operator.run("node", "add", "spark3", bed.places.address(3), "--user", "spark")
-    assert operator.run("--yes", "node", "trust", "spark3").returncode == 0
-    yield
-    operator.run("node", "remove", "spark3")
-    bed.kill(3)
-
-
 def _named(bed: Testbed, index: int) -> str:
     return bed.exec(index, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}")
 
 
 def test_a_receiver_that_dies_or_is_slow_holds_up_no_other(
-    bed: Testbed, operator: Operator, rebuilt: int, third: None
+    bed: Testbed, operator: Operator, rebuilt: int, third: int
 ) -> None:
-    del rebuilt, third
+    del rebuilt
     before = {index: len(bed.logins(index)) for index in (1, 2)}
-    bed.rate(3, 20)
+    bed.rate(third, 20)
     copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2,spark3")
     until(lambda: TAG in _named(bed, 2), "the fast one has it", 60)
-    assert TAG not in _named(bed, 3), "while the slow one still waits for it"
-    bed.kill(3)
+    assert TAG not in _named(bed, third), "while the slow one still waits for it"
+    bed.kill(third)
     assert copying.wait(120) in (1, 3)
     ours = {i: [at for _, at in bed.logins(i)[b:] if at == "10.77.0.254"] for i, b in before.items()}
     assert [len(logins) for logins in ours.values()] == [1, 1], "one login a node"
     assert "spark3" in _why(operator)
     assert _layers(bed, 1) == _layers(bed, 2)
-    bed.boot(3)
-    bed.rate(3, None)
+    bed.boot(third)
+    bed.rate(third, None)
     clean(bed)
 
 

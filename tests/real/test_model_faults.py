@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.real.conftest import Operator
 from tests.real.test_model_transfer import (
@@ -27,17 +24,6 @@ from tests.testbed.testbed import Testbed, until
 __all__ = ["_tidy"]
 CLEAN = ([], [], [])
 SIZE = sum(map(len, FILES.values()))
-
-
-@pytest.fixture
-def third(bed: Testbed, operator: Operator) -> Iterator[int]:
-    """One more node, known and trusted."""
-    bed.up(3)
-    operator.run("node", "add", "spark3", bed.places.address(3), "--user", "spark")
-    assert operator.run("--yes", "node", "trust", "spark3").returncode == 0
-    yield 3
-    assert operator.run("--yes", "node", "remove", "spark3").returncode == 0
-    bed.kill(3)
 
 
 def test_a_receiver_that_dies_stops_no_other(

@@ -245,6 +245,13 @@ def test_up_again_changes_nothing_and_repairs_what_a_crash_left(bed: Testbed) ->
     assert bed.ssh(2, "cat", "/sys/class/net/enp1s0f1np1/carrier").stdout == "1\n"
 
 
+def test_up_again_after_a_power_cut_gives_a_node_that_answers(bed: Testbed) -> None:
+    bed.kill(2)
+    bed.up(2)
+    assert bed.ssh(2, "true").returncode == 0
+    assert bed.ssh(1, "ping", "-c1", "-W5", bed.places.address(2, "fab")).returncode == 0
+
+
 def test_down_leaves_nothing_behind() -> None:
     bed = Testbed(Places(f"{session_prefix()}-gone"))
     try:

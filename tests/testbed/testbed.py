@@ -46,7 +46,7 @@ class Testbed(Inside):
         keys.introduce(self.places, indices)
         for index in indices:
             golden.give(self.places, index, golden_store or os.environ.get("TESTBED_GOLDEN", ""))
-            self._start(index)
+            self._switch_on(index)
         for index in indices:
             self.wait_ready(index)
 
@@ -212,6 +212,12 @@ class Testbed(Inside):
             os.close(there)
 
     # --- inside
+
+    def _switch_on(self, index: int) -> None:
+        """Unless it is on; a power cut pulled its cables, so they go in again."""
+        if self.pid(index) is None:
+            self._start(index)
+            network.plug(self.places, index, NETWORKS, up=True)
 
     def _answers(self, index: int, *argv: str) -> bool:
         try:
