@@ -27,28 +27,30 @@ def first_models(number: int) -> dict[str, bool]:
 
 
 def cache_listing(models: Mapping[str, bool]) -> str:
-    """As remote.models prints it."""
-    return "".join(_model(name, half=not whole) for name, whole in models.items())
+    """As the model program's `list` prints it."""
+    return "".join(f"{json.dumps(_listed(name, half=not whole))}\n" for name, whole in models.items())
 
 
 def _commit(folder: str) -> str:
     return f"{sum(map(ord, folder)):040x}"
 
 
-def _model(folder: str, *, half: bool) -> str:
-    lines = (
-        f"model {folder}",
-        f"snapshot {_commit(folder)}",
-        f"unfinished {3 if half else 0}",
-        f"kib {_KIB.get(folder, _OTHER_KIB) // (3 if half else 1)}",
-        "files 24",
-        "dangling 0",
-        "config yes",
-        "weights yes",
-        *(f"lacks model-{n:05d}-of-{_FILES:05d}.safetensors" for n in (4, 5, 6) if half),
-        f"missing {9 if half else 0}",
-    )
-    return "".join(f"{line}\n" for line in lines)
+def _listed(folder: str, *, half: bool) -> dict[str, object]:
+    return {
+        "model": folder.removeprefix("models--"),
+        "snapshot": _commit(folder),
+        "files": 24,
+        "dangling": [],
+        "missing": _shards()[_HALF:] if half else [],
+        "unfinished": 3 if half else 0,
+        "config": True,
+        "weights": True,
+        "size_bytes": _KIB.get(folder, _OTHER_KIB) // (3 if half else 1) * 1024,
+    }
+
+
+def _shards() -> list[str]:
+    return [f"model-{n:05d}-of-{_FILES:05d}.safetensors" for n in range(1, _FILES + 1)]
 
 
 def bytes_of(name: str) -> int:
@@ -64,7 +66,7 @@ def holding(models: Mapping[str, bool], name: str, home: str, free: int) -> str:
     if folder not in models:
         return json.dumps(told)
     whole, commit = models[folder], _commit(folder)
-    shards = [f"model-{n:05d}-of-{_FILES:05d}.safetensors" for n in range(1, _FILES + 1)]
+    shards = _shards()
     there = shards if whole else shards[:_HALF]
     files = {f"{folder}/blobs/{n:064x}": bytes_of(name) // _FILES for n in range(len(there))}
     links = {f"{folder}/snapshots/{commit}/{shard}": f"../../blobs/{n:064x}" for n, shard in enumerate(there)}

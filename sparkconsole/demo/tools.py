@@ -214,6 +214,8 @@ def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
     """A program over standard input, told by the word behind the dash; else the scan's."""
     if argv[2:4] == ("model", "look"):
         return 0, holding(machine.models, argv[4], machine.home, _free(machine)), ""
+    if argv[2:4] == ("model", "list"):
+        return 0, cache_listing(machine.models), ""
     if "model-headers" in argv:
         return 0, headers(machine.models, argv[3], meminfo(machine)), ""
     return _scanned(machine, argv)
@@ -252,7 +254,6 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
         f"{machine.name}\n--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n",
         "",
     ),
-    "model-look": lambda machine, _: (0, cache_listing(machine.models), ""),
 }
 
 

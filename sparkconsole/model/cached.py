@@ -15,38 +15,33 @@ class CachedModel:
     snapshot: str = ""
     """The commit that `main` stands for, else the newest one there; empty: there is none."""
     files: int = 0
-    dangling: int = 0
+    dangling: tuple[str, ...] = ()
     """Files of the snapshot that point to nothing."""
-    dangles: tuple[str, ...] = ()
-    """The first of these, by name."""
-    missing: int = 0
-    """Weight files that its index names and that are not there."""
-    lacks: tuple[str, ...] = ()
-    """The first of these, by name."""
+    missing: tuple[str, ...] = ()
+    """Weight files that an index names, or the numbers of the other shards."""
     unfinished: int = 0
-    """Downloads that did not end."""
+    """Downloads and copies that did not end."""
     weights: bool = False
     config: bool = False
     size_bytes: int | None = None
+    error: str = ""
+    """Why it could not be looked into."""
 
     @property
     def why_incomplete(self) -> str:
         """What is missing; empty for a model that looks whole."""
+        if self.error:
+            return self.error
+        astray = tuple(name for name in self.dangling if name not in self.missing)
         told = (
             (not self.snapshot, "no snapshot"),
             (self.unfinished > 0, f"{self.unfinished} unfinished"),
-            (self.dangling > 0, f"{self.dangling} links to nothing{self._dangling_names}"),
-            (self.missing > 0, f"{self.missing} weight files missing{_names(self.lacks, self.missing)}"),
+            (self.dangling, f"{_counted(self.dangling, 'link')} to nothing{_names(astray)}"),
+            (self.missing, f"{_counted(self.missing, 'weight file')} missing{_names(self.missing)}"),
             (bool(self.snapshot) and not self.config, "no config.json"),
             (bool(self.snapshot) and not self.weights, "no weights"),
         )
         return ", ".join(text for wrong, text in told if wrong)
-
-    @property
-    def _dangling_names(self) -> str:
-        """Those that are not named as missing anyway."""
-        others = tuple(name for name in self.dangles if name not in self.lacks)
-        return _names(others, len(others) + max(0, self.dangling - len(self.dangles)))
 
     @property
     def complete(self) -> bool:
@@ -86,8 +81,13 @@ class ModelPresence:
         return "; ".join(parts)
 
 
-def _names(first: tuple[str, ...], count: int) -> str:
-    return f" ({', '.join(first)}{', …' * (count > len(first))})" if first else ""
+def _counted(names: tuple[str, ...], noun: str) -> str:
+    return f"{len(names)} {noun}{'s' * (len(names) != 1)}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    """The first three."""
+    return f" ({', '.join(names[:3])}{', …' * (len(names) > 3)})" if names else ""
 
 
 def presences(found: Mapping[str, Sequence[CachedModel]]) -> tuple[ModelPresence, ...]:

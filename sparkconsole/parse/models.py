@@ -1,47 +1,36 @@
-"""What `remote.models` prints of a Hugging Face cache: a line per model, then what is known of it."""
+"""What the model program's `list` prints of a Hugging Face cache: a line of JSON per model."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
+from sparkconsole.errors import SparkError
 from sparkconsole.model.cached import CachedModel
 
-_WHOLE = ("files", "dangling", "missing", "unfinished")
-_PREFIX = "models--"
+_LISTS = ("dangling", "missing")
+_KNOWN = {f.name for f in fields(CachedModel)} - {"name"}
 
 
 def parse_models(text: str) -> tuple[CachedModel, ...]:
-    """The models in the order they were printed; lines of another shape are passed over."""
+    """The models in the order they were printed; SparkError when nobody may look, or for another text."""
     return tuple(_models(text))
 
 
 def model_name(folder: str) -> str:
-    """`models--openai--gpt-oss-120b` is `openai/gpt-oss-120b`; a name may have `--` in it, an owner not."""
-    return folder.removeprefix(_PREFIX).replace("--", "/", 1)
+    """`openai--gpt-oss-120b` is `openai/gpt-oss-120b`; a name may have `--` in it, an owner not."""
+    return folder.replace("--", "/", 1)
 
 
 def _models(text: str) -> Iterator[CachedModel]:
-    told: dict[str, Any] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        if key == "model" and value.startswith(_PREFIX):
-            if told:
-                yield CachedModel(**told)
-            told = {"name": model_name(value)}
-        elif told and key in ("lacks", "dangles"):
-            told[key] = (*told.get(key, ()), value.strip())
-        elif told:
-            told |= _fact(key, value.strip())
-    if told:
-        yield CachedModel(**told)
-
-
-def _fact(key: str, value: str) -> dict[str, Any]:
-    if key == "snapshot":
-        return {key: value}
-    if key in ("weights", "config"):
-        return {key: value == "yes"}
-    if key in _WHOLE and value.isdigit():
-        return {key: int(value)}
-    return {"size_bytes": int(value) * 1024} if key == "kib" and value.isdigit() else {}
+    try:
+        for line in text.splitlines():
+            said: dict[str, Any] = json.loads(line)
+            if "model" not in said:
+                raise SparkError(f"the cache cannot be read: {said['error']}")
+            told: dict[str, Any] = {k: tuple(v) if k in _LISTS else v for k, v in said.items() if k in _KNOWN}
+            yield CachedModel(model_name(said["model"]), **told)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise SparkError("what it said of its models could not be understood", hint="try again") from error

@@ -7,16 +7,21 @@ from functools import cache
 from pathlib import Path
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.cached import CachedModel
 from sparkconsole.model.copying import Receiver, ssh_argv
 from sparkconsole.model.model_files import Holding, Shipment
 from sparkconsole.parse.model_files import parse_holding
+from sparkconsole.parse.models import parse_models
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 
 FOLDER = Path(__file__).parent / "model_program"
 """What a job is given; `python3 programs` runs it."""
 SEND = ("python3", "programs", "send", "manifest")
+LIST = ("python3", "-", "model", "list")
+"""Reads the program from standard input, as `look_argv` does."""
 LOOK_S, HASH_S = 120.0, 7200.0
+_OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
 
 @cache
@@ -45,16 +50,29 @@ async def holding(
 ) -> Holding:
     """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
     too. SparkError when it cannot say."""
-    limit = HASH_S if hashing else LOOK_S
     argv = look_argv(model, revision, hashing=hashing, beside=beside)
+    found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
+    if found.error:
+        raise SparkError(
+            f"the model's files cannot be read: {found.error}", hint=_OWNER_HINT, node=shell.node
+        )
+    return found
+
+
+async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
+    """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
+    the node cannot say."""
+    try:
+        return parse_models(await _told(shell, LIST, LOOK_S))
+    except SparkError as error:
+        raise SparkError(error.cause, hint=error.hint or _OWNER_HINT, node=shell.node) from error
+
+
+async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
     done = await shell.run(argv, stdin=program(), timeout=limit)
     if done.status == 127:
         raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
-    found = parse_holding(done.checked().text)
-    if found.error:
-        hint = "the cache's owner is shown by: sparkconsole doctor"
-        raise SparkError(f"the model's files cannot be read: {found.error}", hint=hint, node=shell.node)
-    return found
+    return done.checked().text
 
 
 def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipment, streams: int) -> str:

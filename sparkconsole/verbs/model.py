@@ -19,7 +19,7 @@ async def list_models(session: Here) -> Answer:
     Looks into ~/.cache/huggingface of the login, which the containers share. Exit code 3 when a node could
     not be asked.
     """
-    from sparkconsole.remote.models import cached_models
+    from sparkconsole.remote.model_files import cached_models
 
     asked = await session.fleet.ask(cached_models)
     found, errors = told(asked), failed(asked)

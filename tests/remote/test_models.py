@@ -1,4 +1,4 @@
-"""The look at a Hugging Face cache, run by a real shell over folders laid out as the hub's client does."""
+"""The look at a Hugging Face cache, by a real python3 over folders laid out as the hub's client does."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from sparkconsole.errors import SparkError
 from sparkconsole.model.cached import CachedModel
 from sparkconsole.parse.models import model_name, parse_models
-from sparkconsole.remote.models import look_argv
+from sparkconsole.remote.model_files import LIST, program
 from tests.model_caches import COMMIT, hub_cache, shards
+from tests.model_ends import environment
 
 
 def cache(home: Path, name: str, files: dict[str, str], *, ref: str = "abc") -> Path:
@@ -28,15 +32,9 @@ def cache(home: Path, name: str, files: dict[str, str], *, ref: str = "abc") -> 
 
 
 def seen(home: Path) -> dict[str, CachedModel]:
-    done = subprocess.run(
-        look_argv(),
-        env={"HOME": str(home), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
-    return {m.name: m for m in parse_models(done.stdout)}
+    done = subprocess.run(LIST, input=program(), env=environment(home), capture_output=True, check=True)
+    assert done.stderr == b""
+    return {m.name: m for m in parse_models(done.stdout.decode())}
 
 
 WHOLE = {"config.json": "{}", "model.safetensors": "w" * 5000}
@@ -60,8 +58,8 @@ def test_an_unfinished_download_and_a_link_to_nothing(tmp_path: Path) -> None:
     (folder / "blobs/x.incomplete").write_text("…")
     (folder / "blobs/blob1").unlink()
     found = seen(tmp_path)["a/b"]
-    assert (found.unfinished, found.dangling) == (1, 1)
-    assert found.why_incomplete == "1 unfinished, 1 links to nothing (model.safetensors), no weights"
+    assert (found.unfinished, found.dangling) == (1, ("model.safetensors",))
+    assert found.why_incomplete == "1 unfinished, 1 link to nothing (model.safetensors), no weights"
 
 
 def test_blobs_that_all_models_share_count_and_halves_in_a_snapshot_too(tmp_path: Path) -> None:
@@ -81,7 +79,33 @@ def test_the_index_names_weights_that_are_not_there(tmp_path: Path) -> None:
         "model.safetensors.index.json": json.dumps(index),
     }
     cache(tmp_path, "a/b", files)
-    assert seen(tmp_path)["a/b"].why_incomplete == "1 weight files missing (model-2.safetensors)"
+    assert seen(tmp_path)["a/b"].why_incomplete == "1 weight file missing (model-2.safetensors)"
+
+
+def test_the_numbers_of_shards_name_those_that_are_not_there(tmp_path: Path) -> None:
+    kept = {f"model-{n:05d}-of-00008.safetensors": "w" for n in (1, 2, 7)}
+    cache(tmp_path, "a/b", {"config.json": "{}", **kept})
+    assert seen(tmp_path)["a/b"].why_incomplete == (
+        "5 weight files missing (model-00003-of-00008.safetensors, model-00004-of-00008.safetensors, "
+        "model-00005-of-00008.safetensors, …)"
+    )
+
+
+def test_files_that_models_share_and_names_of_one_file_are_counted_once(tmp_path: Path) -> None:
+    folder = cache(tmp_path, "a/b", WHOLE)
+    later = folder / "snapshots/later"
+    later.mkdir()
+    (later / "model.safetensors").symlink_to("../../blobs/blob1")
+    assert seen(tmp_path)["a/b"].size_bytes == 5002 + len("abc"), "and refs/main"
+
+
+def test_a_cache_that_may_not_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    """Root may read everything: a file where the folder should be is as unreadable to everyone."""
+    hub = tmp_path / ".cache/huggingface/hub"
+    hub.parent.mkdir(parents=True)
+    hub.write_text("")
+    with pytest.raises(SparkError, match=r"the cache cannot be read: .*hub: Not a directory"):
+        seen(tmp_path)
 
 
 def test_a_model_without_a_snapshot(tmp_path: Path) -> None:
@@ -100,9 +124,13 @@ def test_without_refs_the_newest_snapshot_counts(tmp_path: Path) -> None:
 def test_names_that_are_odd(tmp_path: Path) -> None:
     cache(tmp_path, "o/with space [x]", WHOLE)
     assert list(seen(tmp_path)) == ["o/with space [x]"]
-    assert model_name("models--gpt2") == "gpt2"
-    assert model_name("models--o--a--b") == "o/a--b"
+    assert model_name("gpt2") == "gpt2"
+    assert model_name("o--a--b") == "o/a--b"
 
 
-def test_garbage_is_passed_over() -> None:
-    assert parse_models("what\nfiles 3\nmodel models--a--b\nfiles many\nkib\n\x00\n") == (CachedModel("a/b"),)
+@pytest.mark.parametrize(
+    "text", ["what\n", "[]\n", '{"model": 3}\n', '{"model": "a--b", "missing": 3}\n', "{}"]
+)
+def test_another_text_is_not_taken_for_an_empty_cache(text: str) -> None:
+    with pytest.raises(SparkError, match="could not be understood"):
+        parse_models(text)

@@ -16,6 +16,7 @@ from sparkconsole.remote.model_program.hashes import GIT, hash_of, named_hash
 SHARD = re.compile(r"(.*-)(\d+)(-of-)(\d+)(\.(?:safetensors|bin|gguf|pth?))")
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 MOST_SHARDS = 10000
+HUB = "~/.cache/huggingface/hub"
 
 
 def place(model: str) -> tuple[str, str]:
@@ -23,7 +24,7 @@ def place(model: str) -> tuple[str, str]:
     path = re.sub(r"^/root(?=/\.cache/)", "~", model)
     if path.startswith(("/", "~")):
         return "/" + os.path.normpath(os.path.expanduser(path)).strip("/"), "."
-    return os.path.expanduser("~/.cache/huggingface/hub"), "models--" + model.replace("/", "--")
+    return os.path.expanduser(HUB), "models--" + model.replace("/", "--")
 
 
 def revision_of(folder: str, wanted: str) -> str:

@@ -1,4 +1,4 @@
-"""What it can do: `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
+"""What it can do: `list`, `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import cast
 
 from sparkconsole.remote.model_program.downloading import download
 from sparkconsole.remote.model_program.hashes import STOP, say
+from sparkconsole.remote.model_program.listing import models
 from sparkconsole.remote.model_program.looking import look
 from sparkconsole.remote.model_program.receiving import receive
 from sparkconsole.remote.model_program.sending import send
@@ -17,9 +18,10 @@ from sparkconsole.remote.model_program.sending import send
 def main(words: list[str]) -> int:
     """Does what the words say; an exit status."""
     signal.signal(signal.SIGTERM, lambda *_: STOP.set())
-    if words[0] == "look":
+    if words[0] in ("list", "look"):
         try:
-            say(**look(words[1], words[2], words[3]))
+            for told in models() if words[0] == "list" else [look(words[1], words[2], words[3])]:
+                say(**told)
         except OSError as error:
             say(error="%s: %s" % (error.filename, error.strerror))  # noqa: UP031
         return 0

@@ -1,0 +1,54 @@
+"""Every model of the login's cache, a line each: how much of it is there, and what it lacks."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sparkconsole.remote.model_program.looking import HUB, WEIGHTS, contents
+
+PREFIX = "models--"
+
+
+def folders(hub: str) -> list[str]:
+    """The models there; nothing where there is no cache, OSError where nobody may look."""
+    if not os.path.lexists(hub):
+        return []
+    return sorted(n for n in os.listdir(hub) if n.startswith(PREFIX) and os.path.isdir(os.path.join(hub, n)))
+
+
+def models() -> list[dict[str, Any]]:
+    """What is told of each; one that may not be looked into says so."""
+    hub = os.path.expanduser(HUB)
+    return [{"model": folder[len(PREFIX) :], **summary(hub, folder)} for folder in folders(hub)]
+
+
+def summary(hub: str, folder: str) -> dict[str, Any]:
+    """One model in short: the revision that `main` stands for, else the newest, as a copy would take it."""
+    try:
+        told = contents(hub, folder, "")
+    except OSError as error:
+        return {"error": "%s: %s" % (error.filename, error.strerror)}  # noqa: UP031
+    snapshot = os.path.join(folder, "snapshots", told["revision"])
+
+    def names(paths: Any) -> list[str]:
+        return sorted(os.path.relpath(p, snapshot) for p in paths if p.startswith(snapshot + "/"))
+
+    dangling = names(told["dangling"])
+    whole = [n for n in names({**told["files"], **told["links"]}) if n not in dangling]
+    return {
+        "snapshot": told["revision"],
+        "files": len(whole) + len(dangling),
+        "dangling": dangling,
+        "missing": told["missing"],
+        "unfinished": len([p for p in told["partial"] if p.startswith(folder + "/")]),
+        "config": any(n in ("config.json", "params.json") for n in whole),
+        "weights": any(n.endswith(WEIGHTS) for n in whole),
+        "size_bytes": space(hub, folder, {**told["beside"], **told["partial"]}),
+    }
+
+
+def space(hub: str, folder: str, sizes: dict[str, int]) -> int:
+    """All that lies or is linked in the model's folder, each file once whatever its names."""
+    own = {os.path.realpath(os.path.join(hub, p)): n for p, n in sizes.items() if p.startswith(folder + "/")}
+    return sum(own.values())
