@@ -193,16 +193,16 @@ def _graph(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, 
 
 
 def _containerd(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
-    bed.keep_images_as_containerd(2)
+    bed.use_engine(2, "trixie", containerd=True)
     _table(f"graph driver to containerd ({_version(bed, 2)})", Scene(bed, person, (2,), mebibytes), rounds)
-    bed.keep_images_as_containerd(2, yes=False)
+    bed.use_engine(2)
 
 
 def _back(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:
-    bed.keep_images_as_containerd(1)
+    bed.use_engine(1, "trixie", containerd=True)
     _base(bed)
     _table(f"containerd ({_version(bed, 1)}) to graph driver", Scene(bed, person, (2,), mebibytes), rounds)
-    bed.keep_images_as_containerd(1, yes=False)
+    bed.use_engine(1)
 
 
 def _three(bed: Testbed, person: Operator, mebibytes: int, rounds: Mapping[str, int]) -> None:

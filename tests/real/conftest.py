@@ -222,6 +222,12 @@ def assert_nothing_left(bed: Testbed, indices: tuple[int, ...] = (1, 2)) -> None
         assert bed.leftovers(index) == []
 
 
+def damage(bed: Testbed, index: int, path: str) -> None:
+    """Other bytes in the middle of a file; one alone would be the right one once in 256 times."""
+    written = f"printf 'not what was there' | dd of='{path}' bs=1 seek=5000 conv=notrunc"
+    bed.exec(index, "sh", "-c", written)
+
+
 @pytest.fixture
 def third(bed: Testbed, operator: Operator) -> Iterator[int]:
     """One more node, known and trusted for as long as a test needs it; its index."""

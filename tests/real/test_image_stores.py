@@ -1,4 +1,4 @@
-"""Copies between an engine with graph drivers and a newer one that keeps images as containerd does."""
+"""Copies between an old engine with graph drivers and newer ones, which keep images either way."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.real.test_image_transfer import (
     base,
     clean,
     copied,
+    damage_layer,
     host,
     interrupted_and_again,
     on_its_way,
@@ -28,14 +29,24 @@ from tests.testbed.testbed import Testbed, until
 __all__ = ["base"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def mixed(bed: Testbed, operator: Operator, base: str) -> Iterator[None]:
-    """Node 2 keeps its images in containerd's store, and has the base from node 1."""
-    bed.keep_images_as_containerd(2)
+CONTAINERD = [("trixie", True), ("forky", True)]
+ENGINES = [*CONTAINERD, ("forky", False)]
+WORDS = {
+    ("trixie", True): "Docker 26, containerd's store",
+    ("forky", True): "Docker 28, containerd's store",
+    ("forky", False): "Docker 28, graph drivers",
+}
+
+
+@pytest.fixture(scope="module", autouse=True, params=ENGINES, ids=WORDS.get)
+def store(request: pytest.FixtureRequest, bed: Testbed, operator: Operator, base: str) -> Iterator[bool]:
+    """Node 2 has another engine, and the base from node 1; whether it keeps images as containerd does."""
+    suite, containerd = request.param
+    bed.use_engine(2, suite, containerd=containerd)
     done = operator.run("--yes", "image", "copy", base, "--to", "spark2")
     assert done.returncode == 0, done.stderr
-    yield
-    bed.keep_images_as_containerd(2, yes=False)
+    yield containerd
+    bed.use_engine(2)
 
 
 def layers(bed: Testbed, index: int) -> str:
@@ -49,10 +60,11 @@ def new_image(bed: Testbed, base: str, mebibytes: int = 24) -> int:
     return add_layer(bed, base, mebibytes)
 
 
-def test_into_containerds_store_and_back(bed: Testbed, operator: Operator, base: str) -> None:
+def test_there_and_back(bed: Testbed, operator: Operator, base: str, store: bool) -> None:
     size = new_image(bed, base)
     plan = operator.run("--dry-run", "image", "copy", TAG, "--to", "spark2")
-    assert "1 of 2 layers by docker pull from the sender" in plan.stdout + plan.stderr
+    way = "docker pull from the sender" if store else "docker load"
+    assert f"1 of 2 layers by {way}" in plan.stdout + plan.stderr
     answer = copied(operator)
     assert (answer["exit"], host(answer)["state"], host(answer)["detail"]) == (0, "copied", ""), answer
     assert size <= host(answer)["bytes"] <= 1.02 * size
@@ -70,7 +82,7 @@ def test_into_containerds_store_and_back(bed: Testbed, operator: Operator, base:
     clean(bed)
 
 
-def test_an_interrupted_pull_goes_on_from_the_layers_that_arrived(
+def test_an_interrupted_copy_goes_on_from_the_layers_that_arrived(
     bed: Testbed, operator: Operator, base: str
 ) -> None:
     bed.exec(2, "docker", "rmi", "-f", TAG, check=False)
@@ -80,15 +92,14 @@ def test_an_interrupted_pull_goes_on_from_the_layers_that_arrived(
 
 def test_a_wrong_byte_is_found_and_nothing_has_its_name(bed: Testbed, operator: Operator, base: str) -> None:
     new_image(bed, base)
-    top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
-    bed.exec(1, "sh", "-c", f"printf X | dd of={top}/new bs=1 seek=1000000 conv=notrunc")
+    damage_layer(bed)
     answer = copied(operator)
     assert (answer["exit"], host(answer)["state"]) == (1, "failed"), answer
     absent(bed)
     clean(bed)
 
 
-def test_a_stopped_pull_leaves_nothing(bed: Testbed, operator: Operator, base: str) -> None:
+def test_a_stopped_copy_leaves_nothing(bed: Testbed, operator: Operator, base: str) -> None:
     new_image(bed, base)
     bed.rate(2, 20)
     copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
@@ -102,7 +113,7 @@ def test_a_stopped_pull_leaves_nothing(bed: Testbed, operator: Operator, base: s
     clean(bed)
 
 
-def test_a_receiver_that_loses_power_while_it_pulls(bed: Testbed, operator: Operator, base: str) -> None:
+def test_a_receiver_that_loses_power_meanwhile(bed: Testbed, operator: Operator, base: str) -> None:
     new_image(bed, base)
     bed.rate(2, 20)
     copying = operator.start("--yes", "image", "copy", TAG, "--to", "spark2")
@@ -154,6 +165,7 @@ def _named(kind: str, blob: bytes) -> dict[str, object]:
     return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
 
 
+@pytest.mark.parametrize("store", CONTAINERD, ids=WORDS.get, indirect=True)
 def test_of_an_image_of_several_platforms_the_nodes_own_travels(bed: Testbed, operator: Operator) -> None:
     """An engine with graph drivers refuses what `docker save` makes of it: blobs are missing in it."""
     tag = "many:1"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.remote.image_program.loading import LABEL
-from tests.real.conftest import CACHE, RECIPE, Operator, assert_nothing_left
+from tests.real.conftest import CACHE, RECIPE, Operator, assert_nothing_left, damage
 from tests.testbed.testbed import Testbed, until
 
 BASE, TAG, MIB = "layers-base:1", "layers-test:1", 1 << 20
@@ -60,6 +60,12 @@ def add_layer(bed: Testbed, base: str, mebibytes: int, first: str = "") -> int:
     bed.exec(1, "docker", "commit", "-c", "ENV LAYERS=yes", "layering", TAG)
     bed.exec(1, "docker", "rm", "-f", "layering")
     return mebibytes * MIB
+
+
+def damage_layer(bed: Testbed) -> None:
+    """The new layer on node 1 is not what its digest says any more."""
+    top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
+    damage(bed, 1, f"{top}/new")
 
 
 def copied(operator: Operator, *words: str) -> dict[str, Any]:
@@ -135,8 +141,7 @@ def test_an_image_without_python_goes_whole_and_that_is_told(
 
 
 def test_a_damaged_layer_is_never_called_present(bed: Testbed, operator: Operator, rebuilt: int) -> None:
-    top = bed.exec(1, "docker", "image", "inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", TAG).strip()
-    bed.exec(1, "sh", "-c", f"printf X | dd of={top}/new bs=1 seek=1000000 conv=notrunc")
+    damage_layer(bed)
     answer = copied(operator)
     assert answer["exit"] == 1, answer
     assert host(answer)["state"] == "failed"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.model_caches import blob_name, hub_cache, shards
-from tests.real.conftest import Operator
+from tests.real.conftest import Operator, damage
 from tests.testbed.testbed import Testbed, until
 
 MEGABYTES = int(os.environ.get("SPARKCONSOLE_MODEL_MB", "160"))
@@ -77,7 +77,7 @@ def test_copied_proved_damaged_and_mended(
     assert [(m["name"], m["everywhere"]) for m in listed] == [(MODEL, True)]
 
     blob = bed.exec(2, "readlink", "-f", THIRD_BLOB).strip()
-    bed.exec(2, "sh", "-c", f"printf x | dd of={blob} bs=1 seek=5000 conv=notrunc 2>/dev/null")
+    damage(bed, 2, blob)
     done = operator.run("--json", "model", "verify", MODEL)
     assert done.returncode == 1
     assert blob.rpartition("/")[2] in done.stdout

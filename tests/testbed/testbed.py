@@ -72,19 +72,20 @@ class Testbed(Inside):
         network.plug(self.places, index, NETWORKS, up=False)
         self._end(index)
 
-    def keep_images_as_containerd(self, index: int, *, yes: bool = True) -> None:
-        """Boots the node with a newer engine and containerd's image store, empty; or as it was again."""
+    def use_engine(self, index: int, suite: str = "", *, containerd: bool = False) -> None:
+        """Boots the node with the engine of a Debian suite and no image, kept by a graph driver or as
+        containerd does; without a suite with the machine's own engine and the images that it had."""
         self.stop(index)
         own = self.places.disk / self.places.node(index)
-        aside, mark = own / "docker.aside", own / "containerd"
-        if yes:
-            mark.write_text(str(engines.engine()))
-            (own / "docker").rename(aside)
-            (own / "docker").mkdir()
-        elif mark.exists():
+        aside, mark = own / "docker.aside", own / "engine"
+        if mark.exists():
             mark.unlink()
             shutil.rmtree(own / "docker")
             aside.rename(own / "docker")
+        if suite:
+            mark.write_text(f"{engines.engine(suite)}\n{str(containerd).lower()}\n")
+            (own / "docker").rename(aside)
+            (own / "docker").mkdir()
         self.boot(index)
 
     def down(self) -> None:
@@ -247,9 +248,10 @@ class Testbed(Inside):
 
     def _settings(self, index: int, joins: list[Path]) -> dict[str, str]:
         name = self.places.node(index)
-        mark = self.places.disk / name / "containerd"
+        mark = self.places.disk / name / "engine"
+        engine, containerd = mark.read_text().split() if mark.exists() else ("", "")
         return {
-            "TB_ENGINE": mark.read_text() if mark.exists() else "",
+            "TB_ENGINE": engine, "TB_CONTAINERD": containerd,
             "TB_NAME": name, "TB_INDEX": str(index), "TB_HERE": str(HERE), "TB_PREFIX": self.places.prefix,
             "TB_CHECKOUT": str(CHECKOUT), "TB_FABRIC": NETWORKS["fab"][1],
             "TB_STATE": str(self.places.state / name), "TB_DISK": str(self.places.disk / name),

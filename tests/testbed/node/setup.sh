@@ -26,13 +26,13 @@ mount --bind "$TB_DISK/docker" "$R/var/lib/docker"
 [ -z "${TB_CHECKOUT:-}" ] || [ ! -d "$R$TB_CHECKOUT" ] || mount -t tmpfs -o ro,size=4k nothing "$R$TB_CHECKOUT"
 # Debian's own docker client has BuildKit built in; a newer one without buildx, put beside it, has not.
 [ ! -x "$R/usr/bin/docker" ] || rm -f "$R/usr/local/bin/docker"
-# Another engine than the machine's, which keeps images as containerd does.
+# Another engine than the machine's, which keeps images by a graph driver or as containerd does.
 if [ -n "${TB_ENGINE:-}" ]; then
   mkdir -p "$R/opt/engine" "$R/etc/docker"; mount --bind -o ro "$TB_ENGINE" "$R/opt/engine"
   for file in "$R"/opt/engine/usr/bin/* "$R"/opt/engine/usr/sbin/*; do
     ln -sf "${file#"$R"}" "$R/usr/local/bin/${file##*/}"
   done
-  echo '{"features": {"containerd-snapshotter": true}}' >"$R/etc/docker/daemon.json"
+  echo "{\"features\": {\"containerd-snapshotter\": $TB_CONTAINERD}}" >"$R/etc/docker/daemon.json"
 else
   rm -rf "$R/etc/docker/daemon.json" "$R"/usr/local/bin/{dockerd,docker-proxy,docker-init,containerd*,ctr}
 fi
