@@ -109,7 +109,8 @@ class Far:
         )
         self.end: dict[str, Any] = {}
         self._over, self._word = threading.Event(), b"on\n"
-        self._write(b"")
+        with contextlib.suppress(OSError):  # it ended at once, and says why
+            give(cast(BinaryIO, self.run.stdin), program())
         threading.Thread(target=self._beat, daemon=True).start()
 
     def begin(self) -> None:
@@ -125,8 +126,6 @@ class Far:
     def _write(self, data: bytes) -> bool:
         pipe = cast(BinaryIO, self.run.stdin)
         try:
-            if not data:
-                give(pipe, program())
             pipe.write(data)
             pipe.flush()
         except (OSError, ValueError):
