@@ -15,7 +15,7 @@ from sparkconsole.model.copying import Receiver, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name
 from sparkconsole.model.image_way import ImageWay, Way
-from sparkconsole.remote.image_program.sending import FALL_BACK
+from sparkconsole.remote.image_program.said import FALL_BACK
 from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer import PROGRAMS, STREAM
 

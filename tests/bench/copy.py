@@ -120,11 +120,18 @@ def _full(scene: Scene) -> None:
     """Nothing of it."""
     for index in scene.receivers:
         scene.bed.exec(index, "docker", "rmi", "--force", TAG, check=False)
-        scene.bed.exec(index, "docker", "image", "prune", "--force")
+    _forget_nameless(scene.bed, scene.receivers)
+
+
+def _forget_nameless(bed: Testbed, indices: Sequence[int]) -> None:
+    """What a new layer took the name from would fill this machine's memory in some rounds."""
+    for index in indices:
+        bed.exec(index, "docker", "image", "prune", "--force")
 
 
 def _top(scene: Scene) -> None:
     """All but the last layer, which is new. An image that ends before it holds the others there."""
+    _forget_nameless(scene.bed, (1, *scene.receivers))
     for index in scene.receivers:
         if TAG not in scene.bed.exec(index, "docker", "images", "--format", "{{.Repository}}:{{.Tag}}"):
             scene.ours()
@@ -155,7 +162,8 @@ def _medians(scene: Scene, rounds: Mapping[str, int]) -> Iterator[tuple[str, str
         for name, measured in costs.items():
             yield case, name, _median(measured)
     for index in scene.receivers:
-        scene.bed.exec(index, "docker", "rmi", "--force", "copy-kept:1", check=False)
+        scene.bed.exec(index, "docker", "rmi", "--force", TAG, "copy-kept:1", check=False)
+    _forget_nameless(scene.bed, scene.receivers)
 
 
 def _most(rounds: Mapping[str, int], name: str, prepare: Callable[[Scene], None]) -> int:
@@ -284,7 +292,7 @@ def _build(bed: Testbed, mebibytes: int) -> None:
     """A new image: nearly all of the bytes below, the rest on top."""
     _layer(bed, BIG, BASE, round(mebibytes * (1 - TOP_SHARE)))
     _layer(bed, TAG, BIG, round(mebibytes * TOP_SHARE))
-    bed.exec(1, "docker", "image", "prune", "--force")
+    _forget_nameless(bed, (1,))
 
 
 def main() -> None:

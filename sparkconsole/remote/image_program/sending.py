@@ -19,11 +19,20 @@ from typing import Any, BinaryIO, cast
 
 from sparkconsole.remote.image_program.loading import blob_name
 from sparkconsole.remote.image_program.receiving import STOPPED
-from sparkconsole.remote.image_program.said import BOOT, Wrong, give, last_line, program, quoted, say
+from sparkconsole.remote.image_program.said import (
+    BOOT,
+    FALL_BACK,
+    Wrong,
+    give,
+    last_line,
+    program,
+    quoted,
+    say,
+)
 from sparkconsole.remote.image_program.saving import save
 from sparkconsole.remote.image_program.serving import SOCKET
 
-FALL_BACK, CANNOT_LOG_IN = 75, 255
+CANNOT_LOG_IN = 255
 PORTS = (30000, 60000)
 PULSE_S, READY_S, GRACE_S = 3.0, 60.0, 4.0
 LONGEST_SOCKET = 100
