@@ -24,7 +24,7 @@ bench: $(READY)  ## what the console costs, each figure beside what one would ot
 	$(BIN)/python -m tests.bench.sampler_cost
 	$(BIN)/python -m tests.bench.doctor_eight
 
-bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker save | ssh docker load` (root, Docker, half an hour)
+bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker save | ssh docker load` (root, Docker, an hour)
 	$(BIN)/python -m tests.bench.copy
 
 bench-model: $(READY)  ## a model of eight shards to another node: ours beside rsync and scp (root, rsync, ten minutes)

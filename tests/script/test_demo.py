@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo import jobs, stories
+from sparkconsole.demo import cluster, jobs, stories
+from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs import opening
@@ -473,8 +475,9 @@ def test_faults_are_listed_and_mended(console: Console) -> None:
 
 @pytest.fixture
 def slow_builds(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build's date has minutes: two builds need more than one."""
+    """A build's date has minutes: two builds need more than one, which pass quickly."""
     monkeypatch.setattr(stories, "BUILD_S", 61.0)
+    monkeypatch.setattr(cluster, "DemoClock", partial(DemoClock, 5 * SCRIPT_SPEED))
 
 
 BUILT_TWICE = ("image build", "image copy --to all", "image build --rebuild-vllm")
