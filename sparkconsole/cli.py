@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 GC_OBJECTS = 50_000
-"""What is made before the collector looks at the young ones; its usual 700 costs a short word a tenth of its
-time, all of it spent on modules that are being imported."""
+"""What is made before the collector looks at the young ones. Its usual 700 has it look again and again while
+modules are imported: 5 % of the time of a short word (medians of 15, side by side)."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -39,7 +39,6 @@ def _listed(folder: str, *, half: bool) -> dict[str, object]:
     return {
         "model": folder.removeprefix("models--"),
         "snapshot": _commit(folder),
-        "files": 24,
         "dangling": [],
         "missing": _shards()[_HALF:] if half else [],
         "unfinished": 3 if half else 0,

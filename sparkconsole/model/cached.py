@@ -14,7 +14,6 @@ class CachedModel:
     """`owner/name`, as the hub calls it."""
     snapshot: str = ""
     """The commit that `main` stands for, else the newest one there; empty: there is none."""
-    files: int = 0
     dangling: tuple[str, ...] = ()
     """Files of the snapshot that point to nothing."""
     missing: tuple[str, ...] = ()

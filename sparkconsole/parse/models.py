@@ -10,6 +10,7 @@ from typing import Any
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cached import CachedModel
 
+OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 _LISTS = ("dangling", "missing")
 _KNOWN = {f.name for f in fields(CachedModel)} - {"name"}
 
@@ -29,7 +30,7 @@ def _models(text: str) -> Iterator[CachedModel]:
         for line in text.splitlines():
             said: dict[str, Any] = json.loads(line)
             if "model" not in said:
-                raise SparkError(f"the cache cannot be read: {said['error']}")
+                raise SparkError(f"the cache cannot be read: {said['error']}", hint=OWNER_HINT)
             told: dict[str, Any] = {k: tuple(v) if k in _LISTS else v for k, v in said.items() if k in _KNOWN}
             yield CachedModel(model_name(said["model"]), **told)
     except (ValueError, TypeError, AttributeError, KeyError) as error:

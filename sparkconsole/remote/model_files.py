@@ -11,7 +11,7 @@ from sparkconsole.model.cached import CachedModel
 from sparkconsole.model.copying import Receiver, ssh_argv
 from sparkconsole.model.model_files import Holding, Shipment
 from sparkconsole.parse.model_files import parse_holding
-from sparkconsole.parse.models import parse_models
+from sparkconsole.parse.models import OWNER_HINT, parse_models
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 
@@ -21,7 +21,6 @@ SEND = ("python3", "programs", "send", "manifest")
 LIST = ("python3", "-", "model", "list")
 """Reads the program from standard input, as `look_argv` does."""
 LOOK_S, HASH_S = 120.0, 7200.0
-_OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
 
 
 @cache
@@ -53,19 +52,14 @@ async def holding(
     argv = look_argv(model, revision, hashing=hashing, beside=beside)
     found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
     if found.error:
-        raise SparkError(
-            f"the model's files cannot be read: {found.error}", hint=_OWNER_HINT, node=shell.node
-        )
+        raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
     return found
 
 
 async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
     """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
     the node cannot say."""
-    try:
-        return parse_models(await _told(shell, LIST, LOOK_S))
-    except SparkError as error:
-        raise SparkError(error.cause, hint=error.hint or _OWNER_HINT, node=shell.node) from error
+    return parse_models(await _told(shell, LIST, LOOK_S))
 
 
 async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:

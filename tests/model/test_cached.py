@@ -6,7 +6,7 @@ from sparkconsole.model.cached import CachedModel, presences, shared
 
 
 def model(name: str, snapshot: str = "abc", **more: int) -> CachedModel:
-    return CachedModel(name, snapshot, files=3, weights=True, config=True, size_bytes=10, **more)
+    return CachedModel(name, snapshot, weights=True, config=True, size_bytes=10, **more)
 
 
 def test_only_what_all_have_whole_is_shared() -> None:

@@ -46,7 +46,7 @@ class Testbed(Inside):
         keys.introduce(self.places, indices)
         for index in indices:
             golden.give(self.places, index, golden_store or os.environ.get("TESTBED_GOLDEN", ""))
-            self._switch_on(index)
+            self._start(index)
         for index in indices:
             self.wait_ready(index)
 
@@ -214,12 +214,6 @@ class Testbed(Inside):
 
     # --- inside
 
-    def _switch_on(self, index: int) -> None:
-        """Unless it is on; a power cut pulled its cables, so they go in again."""
-        if self.pid(index) is None:
-            self._start(index)
-            network.plug(self.places, index, NETWORKS, up=True)
-
     def _answers(self, index: int, *argv: str) -> bool:
         try:
             self.exec(index, *argv, timeout=30)
@@ -228,11 +222,12 @@ class Testbed(Inside):
         return True
 
     def _start(self, index: int) -> None:
-        """Switches a node on, unless it is; whatever a crashed run left of it ends first."""
+        """Switches a node on, cables in, unless it is; whatever a crashed run left of it ends first."""
         if self.pid(index) is not None:
             return
         self._end(index)
         network.lay_node(self.places, index)
+        network.plug(self.places, index, NETWORKS, up=True)
         keys.host_key(self.places, index)
         self._mount_upper(index)
         joins = groups.make(self.places, index)

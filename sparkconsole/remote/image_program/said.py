@@ -9,9 +9,9 @@ import threading
 from typing import Any, BinaryIO
 
 BOOT = "import sys;i=sys.stdin.buffer;n=int(i.readline());exec(compile(i.read(n),'image','exec'))"
+"""Reads a program from standard input and leaves the rest of it to the program."""
 FALL_BACK = 75
 """Exit status of a sender that could not do it this way."""
-"""Reads a program from standard input and leaves the rest of it to the program."""
 CHUNK = 1 << 20
 BAR = threading.Lock()
 

@@ -38,7 +38,6 @@ def summary(hub: str, folder: str) -> dict[str, Any]:
     whole = [n for n in names({**told["files"], **told["links"]}) if n not in dangling]
     return {
         "snapshot": told["revision"],
-        "files": len(whole) + len(dangling),
         "dangling": dangling,
         "missing": told["missing"],
         "unfinished": len([p for p in told["partial"] if p.startswith(folder + "/")]),
