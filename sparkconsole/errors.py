@@ -77,6 +77,10 @@ class TimedOut(SparkError):
     """A command or a condition took longer than it was allowed to."""
 
 
+class TooMuch(SparkError):
+    """A machine said more than an answer may have; the command was ended."""
+
+
 class Cancelled(SparkError):
     """A person stopped it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.remote.shell import Completed, Endpoint, Pipe
+from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe
 
 
 class LineShell:
@@ -25,6 +25,7 @@ class LineShell:
         stdin: bytes | None = None,
         timeout: float = 30,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         if self.cut:
             raise Unreachable("the connection was lost", node=self.node)

@@ -19,7 +19,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.launching import Eyes
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.ray import RayMember
-from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe, Shell
 
 Answer = tuple[int | None, str, str]
 
@@ -197,6 +197,7 @@ class PretendShell:
         stdin: bytes | None = None,
         timeout: float = 30.0,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         await asyncio.sleep(0)
         if self.machine.lost:

@@ -14,7 +14,7 @@ from sparkconsole.demo.printed import kernel_log, ray_log
 from sparkconsole.demo.sampled import sample_line
 from sparkconsole.demo.tools import answer, spoken
 from sparkconsole.errors import TimedOut, Unreachable
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
+from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
 
@@ -36,6 +36,7 @@ class PretendShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         """What the machine answers, at once; a slow one takes its time."""
         if "slow" in self.machine.faults:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sparkconsole.errors import Unreachable
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.remote.shell import Pipe, Shell
 
 MARK = "SPARKCONSOLE_EXEC"
 """Environment variable by which the processes of one `exec` are found again inside the container."""
 
+_LONGEST_HEADER = 8
 # Frames on standard output: "1 LENGTH\n" or "2 LENGTH\n", then that many bytes. Standard input is inherited.
 _RELAY = """
 import os, subprocess, sys, threading
@@ -57,7 +59,7 @@ async def start_exec(
 
 
 async def pieces(pipe: Pipe) -> AsyncIterator[Piece]:
-    """What the command printed, as it comes, until both its outputs are closed."""
+    """What the command printed, as it comes, until both its outputs are closed; SparkError for no frames."""
     rest = b""
     while chunk := await pipe.read():
         rest += chunk
@@ -69,10 +71,12 @@ async def pieces(pipe: Pipe) -> AsyncIterator[Piece]:
 def _frame(data: bytes) -> tuple[Piece, bytes] | None:
     """The first whole frame of `data` and what follows it; None while it is not complete."""
     header, newline, body = data.partition(b"\n")
-    if not newline:
+    if not newline and len(header) < _LONGEST_HEADER:
         return None
-    kind, _, length = header.partition(b" ")
-    size = int(length)
+    found = re.fullmatch(rb"([12]) (\d{1,5})", header)
+    if found is None:
+        raise SparkError(f"what was started there says something else: {header[:60]!r}", hint="try again")
+    kind, size = found[1], int(found[2])
     if len(body) < size:
         return None
     return Piece("stdout" if kind == b"1" else "stderr", body[:size]), body[size:]

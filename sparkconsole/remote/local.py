@@ -10,9 +10,19 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from sparkconsole.errors import CommandFailed, TimedOut
+from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
 from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, command_line
+from sparkconsole.remote.shell import (
+    ANSWER,
+    DEFAULT_TIMEOUT_S,
+    Budget,
+    Completed,
+    Endpoint,
+    Heard,
+    checked_argv,
+    command_line,
+    too_much,
+)
 
 _KEPT_STDERR = 65536
 _GRACE_S = 2.0
@@ -126,6 +136,16 @@ async def _drained(stream: asyncio.StreamReader | None) -> None:
             pass
 
 
+async def _given(stream: asyncio.StreamWriter | None, data: bytes) -> None:
+    """All of its input; what does not read has its reasons, and its end says which."""
+    if stream is None:
+        return
+    with contextlib.suppress(ConnectionError):
+        stream.write(data)
+        await stream.drain()
+    stream.close()
+
+
 class LocalShell:
     """See `remote.shell.Shell`."""
 
@@ -141,13 +161,14 @@ class LocalShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end."""
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         process = await self._process(argv, tuple(secrets or ()))
         try:
             async with asyncio.timeout(timeout):
-                out, err = await process.communicate(given)
+                out, err = await self._answer(argv, process, given, budget)
         except TimeoutError:
             raise TimedOut(
                 f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
@@ -155,6 +176,29 @@ class LocalShell:
         finally:
             await _gone(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
+
+    async def _answer(
+        self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes, budget: Budget
+    ) -> tuple[bytes, bytes]:
+        """All that it says on both outputs; TooMuch beyond the budget."""
+        heard = Heard(budget)
+
+        async def whole(stream: asyncio.StreamReader | None) -> bytes:
+            said = bytearray()
+            while stream and (chunk := await stream.read(65536)):
+                if not heard.fits(chunk):
+                    raise too_much(argv, budget, self.node)
+                said += chunk
+            return bytes(said)
+
+        try:
+            async with asyncio.TaskGroup() as both:
+                out, err = both.create_task(whole(process.stdout)), both.create_task(whole(process.stderr))
+                both.create_task(_given(process.stdin, given))
+        except* TooMuch:
+            raise too_much(argv, budget, self.node) from None
+        await process.wait()
+        return out.result(), err.result()
 
     async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """Output and errors, line by line."""
@@ -193,7 +237,7 @@ class LocalShell:
     ) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
-        line = command_line(argv, secrets=secrets)
+        line = command_line(checked_argv(argv), secrets=secrets)
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 "sh", "-c", line if secrets else f"exec {line}",

@@ -10,9 +10,34 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sparkconsole.errors import CommandFailed
+from sparkconsole.errors import CommandFailed, TooMuch, WrongUsage
 
 DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much one answer may have, output and errors together."""
+
+    most_bytes: int = 16 << 20
+    most_lines: int = 200_000
+
+
+ANSWER = Budget()
+"""Far more than any command of ours says."""
+
+
+class Heard:
+    """What came of one answer so far."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._bytes, self._lines = budget.most_bytes, budget.most_lines
+
+    def fits(self, chunk: bytes) -> bool:
+        """Counts a piece; False when the answer has become too long with it."""
+        self._bytes -= len(chunk)
+        self._lines -= chunk.count(b"\n")
+        return self._bytes >= 0 and self._lines >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +115,18 @@ class Shell(Protocol):
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
-        """Runs to the end; `secrets` become environment variables of the command and never enter argv."""
+        """Runs to the end; `secrets` become environment variables of the command and never enter argv.
+
+        TooMuch when it says more than the budget: it is ended then.
+        """
 
     def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """Standard output and error, line by line, as they come; CommandFailed at the end unless status 0.
 
-        Carriage returns end a line too (progress bars). Closing the iterator ends the command.
+        Carriage returns end a line too (progress bars), and a line that is too long comes in pieces. Closing
+        the iterator ends the command.
         """
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
@@ -110,12 +140,34 @@ class Shell(Protocol):
 
 
 def command_line(argv: Sequence[str], *, secrets: Sequence[str] = ()) -> str:
-    """The one string a remote login shell is given. The values of `secrets` are read from standard input,
+    """One string for `sh`. The values of `secrets` are read from standard input, a line each, before the
 
-    a line each, before the command starts, so that they never stand in a process list.
+    command starts, so that they never stand in a process list.
     """
     words = shlex.join(argv)
     if not secrets:
         return words
     reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
     return f"{reads}exec {words}"
+
+
+def checked_argv(argv: Sequence[str]) -> tuple[str, ...]:
+    """The words, when a machine can be given them; WrongUsage otherwise."""
+    for word in argv:
+        try:
+            known = b"\0" not in word.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            known = False
+        if not known:
+            raise WrongUsage(f"{word[:80]!r} cannot be a word of a command", hint="leave out what is no text")
+    return tuple(argv)
+
+
+def too_much(argv: Sequence[str], budget: Budget, node: str) -> TooMuch:
+    """A command said more than its answer may have."""
+    most = f"{budget.most_bytes / (1 << 20):g} MiB or {budget.most_lines} lines"
+    return TooMuch(
+        f"`{command_line(argv)[:120]}` said more than {most} and was ended",
+        hint="let it write into a file there, or say less",
+        node=node,
+    )

@@ -7,30 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-import secrets as random
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.errors import CommandFailed, SparkError, TimedOut, Unreachable
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import place_of
+from sparkconsole.remote.framing import framed_line, new_mark
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.login import log_in
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, command_line
+from sparkconsole.remote.shell import (
+    ANSWER,
+    DEFAULT_TIMEOUT_S,
+    Budget,
+    Completed,
+    Endpoint,
+    checked_argv,
+    command_line,
+)
+from sparkconsole.remote.ssh_pipe import SshPipe
 
 SESSIONS = 8
 """sshd's MaxSessions is 10 unless somebody changed it; two stay free for what follows a log."""
-_KEPT_STDERR = 65536
 
 
-# A root login's sshd passes no signal on, and closing a channel ends nothing: a command says its process
-# number first, so that a second session can end its whole group. `2>&1` where both are read as one.
-_TOLD = 'echo "$1 $$" >&2; shift; exec "$@"'
-_MERGED = 'echo "$1 $$" >&2; shift; exec "$@" 2>&1'
+# A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends the whole
+# group of a command, whose process number its frame says.
 _END = r"""
 g=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$g" -gt 1 ] || exit 0
 kill -TERM "-$g" 2>/dev/null; :
@@ -64,76 +69,6 @@ async def connect_ssh(
     return SshShell(node.name, connection)
 
 
-class SshPipe:
-    """A remote command with both ends in our hands."""
-
-    def __init__(
-        self, shell: SshShell, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], mark: str
-    ) -> None:
-        self._shell, self._argv, self._process = shell, tuple(argv), process
-        self._stderr = bytearray()
-        self._mark = re.compile(rb"%s (\d+)\n" % mark.encode())
-        self._pid = asyncio.get_running_loop().create_future()
-        self._errors = asyncio.create_task(self._keep_errors())
-
-    async def read(self, size: int = 65536) -> bytes:
-        """Up to `size` bytes of standard output; empty at its end; Unreachable when the connection broke."""
-        with self._shell.told():
-            return await self._process.stdout.read(size)
-
-    async def write(self, data: bytes) -> None:
-        """Feeds standard input, waiting while the far side is slow; Unreachable when it is gone."""
-        try:
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
-        except (BrokenPipeError, ConnectionError, asyncssh.Error) as error:
-            raise CommandFailed(
-                self._argv, None, f"it stopped reading: {error}", node=self._shell.node
-            ) from error
-
-    async def close_input(self) -> None:
-        """Ends standard input."""
-        self._process.stdin.write_eof()
-
-    async def wait(self) -> Completed:
-        """The end of the command; Unreachable when the connection was lost before it."""
-        with self._shell.told():
-            await self._process.wait_closed()
-            await self._errors
-        return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
-
-    async def kill(self) -> None:
-        """Ends the command and what it started, if it still runs; its input and output end in any case."""
-        runs = self._process.exit_status is None and not self._process.is_closing()
-        try:
-            if runs and not self._shell.closed:
-                await self._end()
-        finally:
-            self._errors.cancel()
-            self._process.close()
-
-    async def _end(self) -> None:
-        with contextlib.suppress(OSError, asyncssh.Error):
-            self._process.terminate()
-        with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
-            async with asyncio.timeout(_END_TIMEOUT_S):
-                await self._shell.end(await asyncio.shield(self._pid))
-
-    async def _keep_errors(self) -> None:
-        # A connection that broke is told by who waits for the end; here it only ends the keeping.
-        with contextlib.suppress(OSError, asyncssh.Error):
-            while chunk := await self._process.stderr.read(65536):
-                self._stderr += chunk
-                self._hear()
-                del self._stderr[:-_KEPT_STDERR]
-
-    def _hear(self) -> None:
-        """Takes the command's process number out of its errors."""
-        if not self._pid.done() and (said := self._mark.search(self._stderr)):
-            self._pid.set_result(int(said[1]))
-            del self._stderr[said.start() : said.end()]
-
-
 class SshShell:
     """See `remote.shell.Shell`."""
 
@@ -159,36 +94,50 @@ class SshShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end."""
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         async with self._sessions:
-            return await self._ran(argv, given, timeout, tuple(secrets or ()))
+            return await self._ran(argv, given, timeout, tuple(secrets or ()), budget)
 
     async def _ran(
-        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...] = ()
+        self,
+        argv: Sequence[str],
+        given: bytes,
+        timeout: float,
+        secrets: tuple[str, ...] = (),
+        budget: Budget = ANSWER,
     ) -> Completed:
-        watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *argv)
-        process = await self._process(command_line(watched, secrets=secrets), replace=not secrets)
+        watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
+        mark = new_mark()
+        process = await self._process(framed_line(watched, mark, secrets=secrets))
+        pipe = SshPipe(self, argv, process, mark, budget)
         try:
             async with asyncio.timeout(timeout):
-                with self.told():
-                    out, err = await process.communicate(given)
+                return await pipe.answer(given)
         except TimeoutError:
-            with contextlib.suppress(OSError, asyncssh.Error):
-                process.terminate()
-            raise TimedOut(
-                f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
-                hint="the machine may be out of memory or frozen",
-                node=self.node,
-            ) from None
+            pipe.terminate()
+            raise self._timed_out(argv, timeout, ran=pipe.ran) from None
         finally:
-            process.close()
-        return self.completed(argv, process, out or b"", err or b"")
+            pipe.let_go()
+
+    def _timed_out(self, argv: Sequence[str], timeout: float, *, ran: bool) -> TimedOut:
+        if not ran:
+            return TimedOut(
+                f"its login shell did not come to a command within {timeout:g} s",
+                hint="is it out of memory or frozen, or do the shell's startup files wait for something?",
+                node=self.node,
+            )
+        return TimedOut(
+            f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
+            hint="the machine may be out of memory or frozen",
+            node=self.node,
+        )
 
     async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """Output and errors, line by line."""
-        pipe = await self._pipe(argv, _MERGED)
+        pipe = await self._pipe(argv, merged=True)
         reader = LineReader()
         try:
             async with asyncio.timeout(timeout):
@@ -206,11 +155,11 @@ class SshShell:
 
     async def pipe(self, argv: Sequence[str]) -> SshPipe:
         """Starts a command with its standard input and output in our hands."""
-        return await self._pipe(argv, _TOLD)
+        return await self._pipe(argv)
 
-    async def _pipe(self, argv: Sequence[str], script: str) -> SshPipe:
-        mark = f"sparkconsole-{random.token_hex(4)}"
-        process = await self._process(command_line(("sh", "-c", script, "told", mark, *argv)))
+    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> SshPipe:
+        mark = new_mark()
+        process = await self._process(framed_line(checked_argv(argv), mark, merged=merged))
         return SshPipe(self, argv, process, mark)
 
     async def end(self, pid: int) -> None:
@@ -254,17 +203,12 @@ class SshShell:
         except (OSError, asyncssh.Error) as error:
             raise self._lost() from error
 
-    async def _process(self, line: str, *, replace: bool = True) -> asyncssh.SSHClientProcess[bytes]:
-        """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use.
-
-        It replaces the login shell, of whatever kind that is, and so leads the session's process group.
-        """
+    async def _process(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
+        """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use."""
         give_up = asyncio.get_running_loop().time() + _SESSION_WAIT_S
         while True:
             try:
-                return await self.connection.create_process(
-                    f"exec {line}" if replace else line, encoding=None
-                )
+                return await self.connection.create_process(line, encoding=None)
             except asyncssh.ChannelOpenError as error:
                 if self.closed:
                     raise self._lost() from error

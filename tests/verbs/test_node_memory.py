@@ -17,7 +17,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.page_cache import Way, drop_argv
 from sparkconsole.model.progress import nobody
 from sparkconsole.parse.memory_standing import parse_standing
-from sparkconsole.remote.shell import Completed
+from sparkconsole.remote.shell import ANSWER, Budget, Completed
 from sparkconsole.verbs.node_memory import drop_caches
 from sparkconsole.verbs.session import Deed, Options, Session
 from tests.line_shell import LineShell
@@ -39,6 +39,7 @@ class Spark(LineShell):
         stdin: bytes | None = None,
         timeout: float = 30,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         words = tuple(argv)
         if "memory-standing" in words:
