@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -22,11 +23,56 @@ modules are imported: 5 % of the time of a short word (medians of 15, side by si
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The `sparkconsole` command; ends the process with the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words == ["--version"]:
-        sys.stdout.write(f"sparkconsole {__version__}\n")
-        raise SystemExit(0)
-    raise SystemExit(run(words))
+    try:
+        code = _guarded(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        code = 130
+    # From here on a second Ctrl-C ends the process at once, and without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise SystemExit(code)
+
+
+def _guarded(argv: list[str]) -> int:
+    """The command line on the streams and in the environment that there are; its exit code."""
+    from sparkconsole import streams
+
+    streams.prepare()
+    try:
+        words = [streams.text_of(word) for word in argv]
+        if words == ["--version"]:
+            with streams.delivering():
+                sys.stdout.write(f"sparkconsole {__version__}\n")
+            code = 0
+        else:
+            code = _run_hooked(words)
+    except BrokenPipeError:
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the edge: nothing leaves as a traceback
+        code = _tell(error)
+    return streams.close_output(code)
+
+
+def _run_hooked(words: Sequence[str]) -> int:
+    from sparkconsole import defect, streams
+
+    defect.install_hooks()
+    if not sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")
+    code = run(words)
+    for told in defect.background:
+        streams.errors_stream().write(f"! a defect of sparkconsole, beside what was asked: {told}\n")
+    return code
+
+
+def _tell(error: BaseException) -> int:
+    """Said on standard error by the shortest way there is."""
+    from sparkconsole import defect, streams
+
+    said = defect.told(error)
+    streams.errors_stream().write(f"✖ {said}\n")
+    return said.exit_code
 
 
 def run(words: Sequence[str]) -> int:
@@ -56,8 +102,12 @@ def run(words: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): not an error, and nothing more can be said on it.
-        sys.stdout = None
         return 0
+    except Exception as error:  # noqa: BLE001 - the edge: nothing leaves as a traceback
+        from sparkconsole import defect
+
+        printer().error(said := defect.told(error))
+        return said.exit_code
 
 
 def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
@@ -71,7 +121,10 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
     from sparkconsole.verbs.dispatch import print_help, wants_help
 
     if not rest or wants_help(rest):
-        print_help(rest)
+        from sparkconsole.streams import delivering
+
+        with delivering():
+            print_help(rest)
         return 0 if rest else 2
     if rest[0] == "web":
         return _web(words, rest)

@@ -16,11 +16,20 @@ class Sheet:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
+    whole: tuple[str, ...] = ()
+    """Columns that are never folded although their cells have spaces (paths); single words never are."""
 
     @classmethod
-    def of(cls, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Sheet:
+    def of(
+        cls,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        title: str = "",
+        whole: Sequence[str] = (),
+    ) -> Sheet:
         """A sheet whose cells are the text of `rows`; None becomes a dash."""
-        return cls(tuple(columns), tuple(tuple("–" if c is None else str(c) for c in r) for r in rows), title)
+        cells = tuple(tuple("–" if c is None else str(c) for c in row) for row in rows)
+        return cls(tuple(columns), cells, title, tuple(whole))
 
     def as_data(self) -> dict[str, Any]:
         """The sheet as JSON gives it."""

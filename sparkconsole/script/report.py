@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
@@ -24,12 +23,23 @@ from sparkconsole.model.progress import (
     StepEnded,
     advance_text,
 )
+from sparkconsole.model.sheet_lines import header_and_rows, is_in_columns
+from sparkconsole.model.signs import plain
 from sparkconsole.model.text import printable
+from sparkconsole.streams import Undelivered, delivering, errors_stream
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "red"), "done": ("✔", "green")}
+
+
+_LONGEST = 4000
+"""Characters of an error that are shown: a wrong file may be one word of a megabyte."""
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 
 class Printer:
@@ -39,8 +49,10 @@ class Printer:
         self.as_json, self.verbose = as_json, verbose
         self._out = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=True)
         # On a terminal a sentence breaks between words; in a file or a pipe every sentence stays one line.
-        whole = not sys.stderr.isatty()
-        self._err = Console(file=sys.stderr, markup=False, highlight=False, emoji=False, soft_wrap=whole)
+        self._watched = sys.stderr.isatty()
+        self._err = Console(
+            file=errors_stream(), markup=False, highlight=False, emoji=False, soft_wrap=not self._watched
+        )
         self._bars: Progress | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._told: dict[tuple[str, str], int] = {}
@@ -53,37 +65,66 @@ class Printer:
         if self.as_json:
             self._json(answer.data)
             return
-        for part in answer.parts:
-            self._out.print(sheet_table(part) if isinstance(part, Sheet) else Text(printable(part)))
+        with delivering():
+            for part in answer.parts:
+                if isinstance(part, Sheet):
+                    self._sheet(part)
+                else:
+                    self._out.print(Text(self._said(part)))
 
     def row(self, row: Row) -> None:
         """One item of a stream; what a command printed goes where the command printed it."""
         if self.as_json:
             self._json(row.data)
-        elif row.data.get("stream") in ("stdout", "stderr"):
-            target = sys.stdout if row.data["stream"] == "stdout" else sys.stderr
+        elif row.data.get("stream") == "stderr":
+            target = errors_stream()
             target.write(row.text)
             target.flush()
-        elif row.text:
-            self._out.print(Text(printable(row.text)))
+        else:
+            with delivering():
+                if row.data.get("stream") == "stdout":
+                    sys.stdout.write(row.text)
+                elif row.text:
+                    self._out.print(Text(self._said(row.text)))
 
     def plan(self, plan: Plan) -> None:
         """What would be done: per step the node, the sentence and the exact command."""
         if self.as_json:
             self._json({"plan": plan.as_data()})
             return
-        for line in plan_lines(plan):
-            self._out.print(Text(line))
+        with delivering():
+            for line in plan_lines(plan):
+                self._out.print(Text(line))
+
+    def _sheet(self, sheet: Sheet) -> None:
+        """Into a file or a pipe one row a line; a terminal is not left to fold words."""
+        width = self._out.width if sys.stdout.isatty() else None
+        shown = Sheet(
+            tuple(map(self._said, sheet.columns)),
+            tuple(tuple(map(self._said, row)) for row in sheet.rows),
+            whole=tuple(map(self._said, sheet.whole)),
+        )
+        if sheet.title:
+            self._out.print(Text(self._said(sheet.title), style="italic"))
+        for number, line in enumerate(header_and_rows(shown, width)):
+            self._out.print(Text(line, style="bold" if not number and is_in_columns(shown, width) else ""))
+
+    def _said(self, text: str) -> str:
+        """What standard output has signs for, replaced before anything is aligned."""
+        return plain(printable(text), sys.stdout.encoding or "utf-8")
 
     def error(self, error: SparkError) -> None:
         """What went wrong, where, and what to do next."""
         self.settle()
-        if self.as_json:
-            self._json({"error": error.as_data()})
+        if self.as_json and not isinstance(error, Undelivered):
+            try:
+                self._json({"error": error.as_data()})
+            except (OSError, Undelivered):
+                self.as_json = False
         where = f"{error.node}: " if error.node else ""
-        self._err.print(Text.assemble(("✖ ", "red"), printable(where + error.cause)))
+        self._err.print(Text.assemble(("✖ ", "red"), _bounded(printable(where + error.cause))))
         if error.hint:
-            self._err.print(Text("  → " + printable(error.hint)))
+            self._err.print(Text("  → " + _bounded(printable(error.hint))))
 
     def remark(self, text: str) -> None:
         """A sentence of our own on standard error."""
@@ -121,7 +162,7 @@ class Printer:
         console.print(Text.assemble((mark + " ", style), (f"{node} " if node else ""), printable(text)))
 
     def _advance(self, news: Advance) -> None:
-        if self._err.is_terminal:
+        if self._watched:
             self._bar(news)
         else:
             self._tenth(news)
@@ -153,17 +194,10 @@ class Printer:
             self._line("info", news.node, f"{news.what}: {advance_text(news)}")
 
     def _json(self, data: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
-        sys.stdout.flush()
-
-
-def sheet_table(sheet: Sheet) -> Table:
-    """A sheet as a rich table; cells are plain text."""
-    table = Table(
-        title=sheet.title or None, title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    for column in sheet.columns:
-        table.add_column(column, overflow="fold")
-    for row in sheet.rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+        text = json.dumps(data, ensure_ascii=False, default=str)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            text = json.dumps(data, default=str)
+        with delivering():
+            sys.stdout.write(text + "\n")

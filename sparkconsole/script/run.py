@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -12,7 +11,9 @@ from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.tier import Tier
 from sparkconsole.script.lines import ScriptLine
+from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
+from sparkconsole.streams import Undelivered
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
 from sparkconsole.verbs.opening import open_session
 from sparkconsole.verbs.running import carry
@@ -104,7 +105,11 @@ async def _do(session: Session, request: Request, deed: Deed, printer: Printer) 
     if not agreed(session.options, deed.plan):
         await _ask(deed.plan, printer)
     answer = await carry(session, request.words, deed, printer.news)
-    printer.answer(answer)
+    try:
+        printer.answer(answer)
+    except Undelivered as error:
+        error.hint = f"it was carried out (exit code {answer.exit_code}); sparkconsole runs list has it"
+        raise
     return answer.exit_code
 
 
@@ -115,6 +120,6 @@ async def _ask(plan: Plan, printer: Printer) -> None:
         raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
     printer.plan(plan)
     question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
-    said = (await asyncio.to_thread(input, question)).strip()
+    said = await answer_to(question)
     if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
