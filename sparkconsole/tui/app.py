@@ -27,6 +27,7 @@ from sparkconsole.tui import prompt
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
+from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
@@ -58,6 +59,7 @@ class Console(App[SparkError | None]):
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
     COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them
+    on_load = tasks_wait_their_turn
 
     def __init__(
         self,
