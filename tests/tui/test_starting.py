@@ -1,6 +1,6 @@
 """The console starts where Textual has the loop run new tasks at once: Python 3.12 and newer.
 
-`run_test()` does not set that up, so a pilot sees nothing of it; `run_async` is what a person gets, less the terminal.
+`run_test()` does not set that up, so a pilot sees nothing of it; `run_async` is what a person gets.
 """
 
 from __future__ import annotations
