@@ -29,7 +29,8 @@ def _turn(machine: Machine, kinds: Iterable[str], into: Callable[[Machine], str]
             for spell in stopped:
                 spell.stop(now)
             if stopped:
-                job.spells = (*job.spells, rank.busy(into(rank)))
+                weight = max(s.weight for s in stopped if s.kind != "bench")
+                job.spells = (*job.spells, rank.busy(into(rank), weight=weight))
 
 
 def _spanning(machine: Machine) -> list[PretendJob]:

@@ -11,9 +11,14 @@ from sparkconsole.demo import stories
 from sparkconsole.demo.cache import bytes_of, folder_of
 from sparkconsole.demo.life import Spell
 from sparkconsole.demo.stories import Story, bench_story, build_story, copy_story, layers_story, serve_story
+from sparkconsole.model.vllm_flags import value
 
 if TYPE_CHECKING:
     from sparkconsole.demo.machine import Machine
+
+
+USUAL_SHARE = 0.7
+"""Of the memory, for a server that was not told: the real default leaves a pretend cluster no room."""
 
 
 @dataclass
@@ -117,8 +122,9 @@ def _shared(argv: tuple[str, ...]) -> int:
 def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
     """As many machines as it has ranks take part; loading comes first."""
     now, lasts, ranks = machine.clock.monotonic(), stories.SERVE_S, _ranks(machine, argv)
-    loading = [m.busy("load", lasts) for m in ranks]
-    serving = [m.busy("serve", after=lasts) for m in ranks]
+    weight = float(value(argv, "--gpu-memory-utilization") or USUAL_SHARE) / USUAL_SHARE
+    loading = [m.busy("load", lasts, weight=weight) for m in ranks]
+    serving = [m.busy("serve", after=lasts, weight=weight) for m in ranks]
     return PretendJob(
         argv,
         serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),

@@ -24,6 +24,8 @@ class Spell:
     kind: str
     began: float
     ended: float = math.inf
+    weight: float = 1.0
+    """How much memory a server takes, beside the usual share."""
 
     def runs(self, now: float) -> bool:
         """It is under way."""
@@ -140,9 +142,8 @@ def _followed(spell: Spell, now: float, tau: float) -> float:
 
 
 def share_loaded(spells: Iterable[Spell], now: float) -> float:
-    """How much of a model is in memory: 0 without one, 1 while it serves, in between while it loads."""
-    shares = (_loaded(s, now) for s in spells if s.runs(now))
-    return max(shares, default=0.0)
+    """How much of the usual share servers hold: 0 without one, 1 while one serves, less while it loads."""
+    return sum(s.weight * _loaded(s, now) for s in spells if s.runs(now))
 
 
 def _loaded(spell: Spell, now: float) -> float:

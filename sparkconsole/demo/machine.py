@@ -140,10 +140,10 @@ class Machine:
         self.jobs[name] = begin_job(self, argv)
         return True
 
-    def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0) -> Spell:
+    def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0, weight: float = 1.0) -> Spell:
         """Something keeps the machine busy from now on, or from some seconds on."""
         now = self.clock.monotonic() + after
-        self.spells.append(Spell(kind, now, now + lasts))
+        self.spells.append(Spell(kind, now, now + lasts, weight))
         return self.spells[-1]
 
     def look(self, name: str) -> PretendJob | None:

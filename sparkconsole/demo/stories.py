@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from sparkconsole.model.bench import RESULT_MARK
+from sparkconsole.model.vllm_flags import value, whole
 from sparkconsole.parse.vllm_bench import parse_report
 
 BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 40.0, 20.0, 6.0, 30.0, 12.0
@@ -154,9 +155,8 @@ DEAD_RANK = (
 
 def gpus_of(argv: Sequence[str]) -> int:
     """How many GPUs, and so machines, a `vllm serve` wants."""
-    sizes = (("-tp", "--tensor-parallel-size"), ("-pp", "--pipeline-parallel-size"))
-    said = (next((_after(argv, flag) for flag in flags if flag in argv), "1") for flags in sizes)
-    return math.prod(int(size) if size.isdigit() else 1 for size in said)
+    sizes = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
+    return math.prod(whole(value(argv, flag)) or 1 for flag in sizes)
 
 
 def serve_story(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.fit import Ask, Fit, best, judge, splits
 from sparkconsole.model.model_shape import ModelShape
+from sparkconsole.model.serve_room import freed
 from sparkconsole.model.weights import Checkpoint, Split
 from sparkconsole.parse.model_config import model_shape
 from sparkconsole.remote.model_headers import checkpoint
+from sparkconsole.remote.vllm_processes import live_ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ class Fitting:
     broken: Mapping[str, str]
     """Nodes whose files are not whole, and why."""
     unknown: Mapping[str, SparkError]
+    servers: tuple[LiveRank, ...] = ()
+    """What is served right now, and so holds memory."""
+
+    @property
+    def own(self) -> tuple[LiveRank, ...]:
+        """Those of them that serve this very model: judged as if they had ended."""
+        return tuple(r for r in self.servers if self.model in (r.model, r.name))
 
     @property
     def chosen(self) -> Fit:
@@ -51,14 +62,40 @@ class Fitting:
         return f" -- {' '.join(words)}" if words else ""
 
 
-async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask) -> Fitting:
-    """SparkError when no node has the model, or nothing can be told of its kind."""
-    asked = await fleet.ask(lambda shell: checkpoint(shell, model))
-    found = told(asked)
-    node = _teller(found, model, failed(asked))
+async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask, container: str = "") -> Fitting:
+    """SparkError when no node has the model, or nothing can be told of its kind.
+
+    With a container, what is served in it is looked at too: a server of this model holds the memory that a
+    new start of it would get.
+    """
+    asked, servers = await asyncio.gather(
+        fleet.ask(lambda shell: checkpoint(shell, model)), _servers(fleet, container)
+    )
+    return fitting_of(model, split, ask, told(asked), failed(asked), servers)
+
+
+async def _servers(fleet: Fleet, container: str) -> tuple[LiveRank, ...]:
+    """None where there is no container, and of a node that cannot say."""
+    if not container:
+        return ()
+    found = told(await fleet.ask(lambda shell: live_ranks(shell, container)))
+    return tuple(rank for ranks in found.values() for rank in ranks)
+
+
+def fitting_of(
+    model: str,
+    split: Split | None,
+    ask: Ask,
+    found: Mapping[str, Checkpoint],
+    unknown: Mapping[str, SparkError],
+    servers: tuple[LiveRank, ...] = (),
+) -> Fitting:
+    """The judgement of what the nodes said; SparkError as `fit_model` raises it."""
+    node = _teller(found, model, unknown)
     read = found[node]
     shape = model_shape(read.config)
-    memory = {name: c.memory for name, c in found.items() if c.memory is not None}
+    own = (rank for rank in servers if model in (rank.model, rank.name))
+    memory = freed({name: c.memory for name, c in found.items() if c.memory is not None}, own)
     ways = (split,) if split else splits(len(memory), shape)
     return Fitting(
         model,
@@ -69,7 +106,8 @@ async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask) -> 
         tuple(judge(read, shape, way, ask, memory) for way in ways),
         lacking=tuple(name for name, c in found.items() if not c.there),
         broken={name: why for name, c in found.items() if (why := _why(c))},
-        unknown=failed(asked),
+        unknown=unknown,
+        servers=servers,
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.engine import value_of
 from sparkconsole.model.hang import LATE_S, Hang, NodeSign, ServerSign, judge, troubles
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, recalled
 from sparkconsole.model.site import Site
+from sparkconsole.model.vllm_flags import value
 from sparkconsole.remote.shell import Shell
 
 MOVES_S = 2.0
@@ -108,7 +108,7 @@ async def _taking_part(fleet: Fleet, container: str, seen: Seen) -> tuple[Sequen
     if launch.backend is Backend.RAY:
         return names, False
     ranks = await live_ranks(await fleet.shell(fleet.head), container)
-    count = next((said for r in ranks if (said := value_of(r.words, "--nnodes"))), "")
+    count = next((said for r in ranks if (said := value(r.words, "--nnodes"))), "")
     return names[: int(count)] if count.isdigit() else names, True
 
 

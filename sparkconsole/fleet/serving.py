@@ -66,13 +66,18 @@ async def find_stage(fleet: Fleet, container: str) -> Stage:
     return Stage(launch, nodes, addresses, sites)
 
 
-async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> tuple[LiveRank, ...]:
-    """The `vllm serve` of that port in the containers of these nodes, whoever started them."""
+async def servers_on(fleet: Fleet, container: str, nodes: Sequence[str]) -> tuple[LiveRank, ...]:
+    """Every `vllm serve` in the containers of these nodes, whoever started it."""
     from sparkconsole.remote.vllm_processes import live_ranks
 
     shells = [await fleet.shell(node) for node in nodes]
     found = await asyncio.gather(*(live_ranks(shell, container) for shell in shells))
-    return tuple(rank for ranks in found for rank in ranks if rank.port == port)
+    return tuple(rank for ranks in found for rank in ranks)
+
+
+async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> tuple[LiveRank, ...]:
+    """Those of them that serve on that port, or lead to it."""
+    return tuple(rank for rank in await servers_on(fleet, container, nodes) if rank.port == port)
 
 
 def _solo(head: Site) -> bool:

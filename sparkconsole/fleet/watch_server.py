@@ -14,11 +14,12 @@ from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
 from sparkconsole.fleet.watch_hang import HangWatch, Roll
 from sparkconsole.fleet.watch_log import ServeLog
 from sparkconsole.fleet.watch_scope import Bell, Scope
-from sparkconsole.model.engine import EngineLoad, LiveRank, value_of
+from sparkconsole.model.engine import EngineLoad, LiveRank
 from sparkconsole.model.hang import Trouble, troubles
 from sparkconsole.model.job import JobState
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.serve import Phase
+from sparkconsole.model.vllm_flags import value
 from sparkconsole.remote.shell import Shell
 
 ASK_S, LOOK_S = 2.0, 5.0
@@ -338,8 +339,8 @@ def _rate(before: float | None, now: float | None, seconds: float) -> float | No
 
 def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
     """Tensor times pipeline parallelism, as its words say."""
-    tensor = value_of(lead.words, "-tp") or value_of(lead.words, "--tensor-parallel-size") or "1"
-    stages = value_of(lead.words, "-pp") or value_of(lead.words, "--pipeline-parallel-size") or "1"
+    tensor = value(lead.words, "--tensor-parallel-size") or "1"
+    stages = value(lead.words, "--pipeline-parallel-size") or "1"
     if tensor.isdigit() and stages.isdigit():
         return max(int(tensor) * int(stages), len(ranks))
     return len(ranks)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.vllm_flags import value
 
 VLLM_PORT = 8000
 """Where `vllm serve` listens when it is not told."""
@@ -82,23 +83,23 @@ class LiveRank:
     def model(self) -> str:
         """What it serves."""
         rest = self.words[2:]
-        return rest[0] if rest and not rest[0].startswith("-") else value_of(rest, "--model") or ""
+        return rest[0] if rest and not rest[0].startswith("-") else value(rest, "--model") or ""
 
     @property
     def name(self) -> str:
         """The name under which it answers."""
-        return value_of(self.words, "--served-model-name") or self.model
+        return value(self.words, "--served-model-name") or self.model
 
     @property
     def port(self) -> int:
         """Where it answers, or the rank that leads it does."""
-        said = value_of(self.words, "--port") or ""
+        said = value(self.words, "--port") or ""
         return int(said) if said.isdigit() else VLLM_PORT
 
     @property
     def rank(self) -> int:
         """0 leads."""
-        said = value_of(self.words, "--node-rank") or ""
+        said = value(self.words, "--node-rank") or ""
         return int(said) if said.isdigit() else 0
 
     def as_job(self, container: str) -> Job:
@@ -112,17 +113,6 @@ class LiveRank:
             container=container,
             details=details,
         )
-
-
-def value_of(words: Sequence[str], flag: str) -> str | None:
-    """The value of a flag, said as `--flag VALUE` or `--flag=VALUE`; the last one counts, as for argparse."""
-    found = None
-    for word, following in zip(words, (*words[1:], ""), strict=True):
-        if word == flag:
-            found = following
-        elif word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
-    return found
 
 
 def jobs_of(ranks: Iterable[LiveRank], container: str) -> tuple[Job, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,11 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sparkconsole.errors import WrongUsage
-from sparkconsole.model.launch import Backend
+from sparkconsole.model import vllm_flags
 
 SEED_PORT = 8888
-MASTER_PORT = 29501
 REACHED = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - what a person may ask for
 """Where a server may listen: it is proved, watched and measured over its node's own loopback."""
 GONE = MappingProxyType({"--swap-space": "0.19", "--disable-log-requests": "0.19"})
@@ -36,6 +35,23 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
+PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
+PLACED = (
+    "--nnodes",
+    "--node-rank",
+    "--master-addr",
+    "--master-port",
+    "--headless",
+    "--data-parallel-rank",
+    "--data-parallel-start-rank",
+    "--data-parallel-size-local",
+    "--data-parallel-address",
+    "--data-parallel-rpc-port",
+    "--data-parallel-backend",
+    "--data-parallel-hybrid-lb",
+    "--data-parallel-external-lb",
+)
+"""What differs from rank to rank, or has to agree with what does: planned here, for every rank."""
 SECRETS = ("HF_TOKEN", "VLLM_API_KEY")
 """What a server gets from the console's environment, unseen: the hub's token, and its clients' key."""
 
@@ -48,6 +64,7 @@ class ServeSpec(BaseModel):
     model: str = Field(min_length=1)
     tensor_parallel: int | None = Field(None, ge=1)
     pipeline_parallel: int = Field(1, ge=1)
+    data_parallel: int = Field(1, ge=1)
     port: int = Field(SEED_PORT, ge=1, le=65535)
     host: str = "0.0.0.0"  # noqa: S104 - clients are on other machines, as in the scripts this replaces
     gpu_memory_utilization: float | None = Field(None, gt=0, le=1)
@@ -73,18 +90,56 @@ class ServeSpec(BaseModel):
     @field_validator("extra")
     @classmethod
     def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Where it answers, and as what, has to be known here."""
-        for flag in ("--host", "--port", "--served-model-name"):
-            if _names(value, flag):
+        """Where it answers, as what, and which rank runs where has to be known here."""
+        for flag in ("--host", "--port", "--served-model-name", "--model"):
+            if vllm_flags.names(value, flag):
                 raise ValueError(f"{flag} belongs in front of the --")
-        if _names(value, "--api-key"):
+        if vllm_flags.names(value, "--api-key"):
             raise ValueError("a key in a command can be read by everybody: put it into VLLM_API_KEY instead")
+        for flag in PLACED:
+            if vllm_flags.names(value, flag):
+                raise ValueError(
+                    f"{flag} is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
+                )
+        for flag in PARALLEL:
+            if vllm_flags.names(value, flag) and (vllm_flags.whole(vllm_flags.value(value, flag)) or 0) < 1:
+                raise ValueError(f"{flag} is a whole number of at least 1")
         return value
 
     @property
     def name(self) -> str:
         """The name under which it answers."""
         return self.served_model_name or self.model
+
+    @property
+    def tensor(self) -> int | None:
+        """Ranks that share every layer, wherever that was said; None: as many as there are nodes."""
+        return (
+            vllm_flags.whole(vllm_flags.value(self.extra, "--tensor-parallel-size")) or self.tensor_parallel
+        )
+
+    @property
+    def pipeline(self) -> int:
+        """Stages of layers, wherever that was said."""
+        said = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
+        return said or self.pipeline_parallel
+
+    @property
+    def data(self) -> int:
+        """Copies of the model, wherever that was said."""
+        return vllm_flags.whole(vllm_flags.value(self.extra, "--data-parallel-size")) or self.data_parallel
+
+    @property
+    def utilization(self) -> float | None:
+        """The share of the memory, wherever that was said; None: vLLM's own."""
+        with contextlib.suppress(TypeError, ValueError):
+            return float(vllm_flags.value(self.extra, "--gpu-memory-utilization"))  # type: ignore[arg-type]
+        return self.gpu_memory_utilization
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens of the longest request, wherever that was said; None: the model's own."""
+        return vllm_flags.whole(vllm_flags.value(self.extra, "--max-model-len")) or self.max_model_len
 
     def flags(self) -> tuple[str, ...]:
         """The flags that are the same on every rank, in a fixed order."""
@@ -101,27 +156,6 @@ class ServeSpec(BaseModel):
         return (*given, *(flag for flag, on in switches.items() if on))
 
 
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """One `vllm serve` process: rank 0 answers requests."""
-
-    node: str
-    rank: int
-    argv: tuple[str, ...]
-
-
-def parallel(spec: ServeSpec, nodes: int) -> int:
-    """Tensor parallelism: as asked, else all nodes, one GPU each. WrongUsage when that is too many."""
-    tensor = spec.tensor_parallel or max(1, nodes // spec.pipeline_parallel)
-    needed = tensor * spec.pipeline_parallel
-    if needed > nodes:
-        raise WrongUsage(
-            f"{tensor} x {spec.pipeline_parallel} ranks need {needed} GPUs, and {nodes} are there",
-            hint=f"-tp {nodes}, or launch on more nodes",
-        )
-    return tensor
-
-
 def preset(model: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a spec: those of the example called `model`, under those that a person said."""
     if model not in PRESETS:
@@ -129,70 +163,16 @@ def preset(model: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**PRESETS[model], **{key: value for key, value in said.items() if value not in (None, False)}}
 
 
-def serve_ranks(
-    spec: ServeSpec,
-    backend: Backend,
-    nodes: Sequence[str],
-    addresses: Mapping[str, str],
-    master_port: int = MASTER_PORT,
-) -> tuple[Rank, ...]:
-    """The command of every rank, workers first, rank 0 last.
-
-    With Ray one process on the head is enough. Without, each node runs its own rank and knows the head;
-    an executor that the person named is dropped there, as it cannot be another one.
-    """
-    tensor = parallel(spec, len(nodes))
-    if backend is Backend.RAY:
-        executor = () if _names(spec.extra, "--distributed-executor-backend") else _RAY
-        return (Rank(nodes[0], 0, _argv(spec, tensor, (*executor, *spec.extra))),)
-    extra = _without(spec.extra, "--distributed-executor-backend")
-    count = tensor * spec.pipeline_parallel
-    if backend is Backend.SOLO or count == 1:
-        return (Rank(nodes[0], 0, _argv(spec, tensor, extra)),)
-    master = (addresses[nodes[0]], str(master_port))
-    ranks = [
-        Rank(node, rank, _argv(spec, tensor, (*_place(rank, count, master), *extra)))
-        for rank, node in enumerate(nodes[:count])
-    ]
-    return tuple(reversed(ranks))
-
-
-_RAY = ("--distributed-executor-backend", "ray")
-
-
-def _argv(spec: ServeSpec, tensor: int, rest: Sequence[str]) -> tuple[str, ...]:
-    environment = ("env", "HF_HUB_OFFLINE=1") if spec.offline else ()
-    size = ("-tp", str(tensor)) if tensor > 1 else ()
-    stages = ("-pp", str(spec.pipeline_parallel)) if spec.pipeline_parallel > 1 else ()
-    where = ("--host", spec.host, "--port", str(spec.port))
-    return (*environment, "vllm", "serve", spec.model, *where, *size, *stages, *spec.flags(), *rest)
-
-
-def _place(rank: int, count: int, master: tuple[str, str]) -> tuple[str, ...]:
-    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", master[0])
-    return (*words, "--master-port", master[1], *(("--headless",) if rank else ()))
-
-
-def _names(words: Sequence[str], flag: str) -> bool:
-    return any(w == flag or w.startswith(f"{flag}=") for w in words)
-
-
-def _without(words: Sequence[str], flag: str) -> tuple[str, ...]:
-    kept: list[str] = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word == flag:
-            del rest[:1]
-        elif not word.startswith(f"{flag}="):
-            kept.append(word)
-    return tuple(kept)
+def _said_flags(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(w.partition("=")[0].replace("_", "-") for w in words if w.startswith("--"))
 
 
 def notes(spec: ServeSpec) -> tuple[str, ...]:
     """What a person should know before this is started."""
     gone = [
-        f"vLLM from {since} on refuses {flag}" for flag, since in GONE.items() if _names(spec.extra, flag)
+        f"vLLM from {since} on refuses {flag}"
+        for flag, since in GONE.items()
+        if flag in _said_flags(spec.extra)
     ]
     high = spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8
     warn = (

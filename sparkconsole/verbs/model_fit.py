@@ -12,6 +12,7 @@ from sparkconsole.fleet.fitting import Fitting, fit_model
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.fit import SYSTEM_BYTES, Ask, Fit, gib
 from sparkconsole.model.serve import PRESETS
+from sparkconsole.model.serve_room import told as served
 from sparkconsole.model.weights import Split
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
@@ -81,7 +82,7 @@ async def fit(
     )
     name = str(PRESETS[model]["model"]) if model in PRESETS else model
     split = Split(tp or 1, pp or 1, dp or 1) if tp or pp or dp else None
-    return fit_answer(await fit_model(session.fleet, name, split, ask))
+    return fit_answer(await fit_model(session.fleet, name, split, ask, session.cluster.container))
 
 
 def _require(*whole: float | None) -> None:
@@ -189,6 +190,10 @@ def _ways(fits: tuple[Fit, ...]) -> Sheet:
 
 
 def _remarks(found: Fitting) -> Iterator[str]:
+    if found.own:
+        yield f"{served(found.own)} is a server of this model: judged as if that server had ended"
+    if others := [rank for rank in found.servers if rank not in found.own]:
+        yield f"part of the memory is taken by {served(others)}"
     if found.lacking:
         yield f"not on {', '.join(found.lacking)}: every node that takes part needs it"
     for node, why in found.broken.items():
@@ -212,6 +217,8 @@ def _data(found: Fitting) -> dict[str, Any]:
         "chosen": _fit_data(found.chosen),
         "ways": [_fit_data(f) for f in found.fits],
         "missing": list(found.lacking),
+        "served": sorted({rank.port for rank in found.own}),
+        "others": sorted({rank.port for rank in found.servers} - {rank.port for rank in found.own}),
         "broken": dict(found.broken),
         "unknown": {node: error.as_data() for node, error in found.unknown.items()},
     }

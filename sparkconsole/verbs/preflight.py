@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
@@ -63,14 +63,20 @@ def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
     return judge(examined, only)
 
 
-async def serve_findings(cluster: Cluster, fleet: Fleet, stage: Stage, model: str) -> tuple[Finding, ...]:
-    """Ray has every node, the model is whole on each (where its files are the node's), memory is left."""
+async def serve_looks(fleet: Fleet, stage: Stage, model: str) -> dict[str, Look | SparkError]:
+    """What every node has of the model (where its files are the node's), and its memory."""
 
     async def question(shell: Shell) -> Look:
         found = await checkpoint_of(shell, model)
         return Look(NodeFacts(shell.node), stage.sites[shell.node], checkpoint=found)
 
-    looks = await fleet.ask(question, stage.nodes)
+    return await fleet.ask(question, stage.nodes)
+
+
+async def serve_findings(
+    cluster: Cluster, fleet: Fleet, stage: Stage, model: str, looks: Mapping[str, Look | SparkError]
+) -> tuple[Finding, ...]:
+    """Ray has every node, the model is whole on each, memory is left."""
     chosen: dict[str, NodeNetwork | SparkError] = {
         n: NodeNetwork("", a) for n, a in stage.addresses.items() if a
     }

@@ -22,12 +22,14 @@ from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Report
-from sparkconsole.model.serve import SECRETS, Rank, ServeSpec, notes, preset, serve_ranks
+from sparkconsole.model.serve import SECRETS, ServeSpec, notes, preset
+from sparkconsole.model.serve_ranks import Rank, serve_ranks
 from sparkconsole.model.settling import USUAL_SHARE
 from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings
+from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings, serve_looks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
+from sparkconsole.verbs.serve_room import find_room, taking_part
 from sparkconsole.verbs.session import Deed, Here, Session
 
 Flag = Parameter(negative="")
@@ -40,6 +42,7 @@ async def serve(
     *extra: str,
     tp: Annotated[int | None, Parameter(name=["--tensor-parallel-size", "-tp"])] = None,
     pp: Annotated[int, Parameter(name=["--pipeline-parallel-size", "-pp"])] = 1,
+    dp: Annotated[int, Parameter(name=["--data-parallel-size", "-dp"])] = 1,
     port: int = 8888,
     host: str = "0.0.0.0",  # noqa: S104 - clients are on other machines
     gpu_memory_utilization: float | None = None,
@@ -72,12 +75,14 @@ async def serve(
         GPUs to spread each layer over; by default every node's one.
     pp
         Stages to split the layers into.
+    dp
+        Copies of the model, each on nodes of its own; requests are shared among them.
     port
         Where it answers.
     host
         Address it listens on; 127.0.0.1 for this node alone.
     gpu_memory_utilization
-        Share of the memory it may use.
+        Share of the memory it may use; beside another server, by default what that one leaves.
     max_model_len
         Longest request, in tokens.
     max_num_seqs
@@ -101,13 +106,14 @@ async def serve(
     guard_at
         GiB of available memory below which --guard ends it.
     force
-        Start although a check failed; what failed stands in the plan.
+        Start although a check failed or the model does not fit; the plan says what was passed over.
     name
         Name of the containers; without it the cluster's.
     """
     said = {
         "tensor_parallel": tp,
         "pipeline_parallel": pp,
+        "data_parallel": dp,
         "port": port,
         "host": host,
         "dtype": dtype,
@@ -126,17 +132,22 @@ async def serve(
     if (there := await _there_already(session, spec, stage)) is not None:
         return there
     await _require_model(session, spec, stage)
-    ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, stage.launch.master_port)
-    jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
-    found = await serve_findings(session.cluster, session.fleet, stage, node_model(spec.model))
+    wanted = node_model(spec.model)
+    looks = await serve_looks(session.fleet, stage, wanted)
+    own = {node: looks[node] for node in taking_part(spec, stage)}
+    found = await serve_findings(session.cluster, session.fleet, stage, wanted, own)
     forced = require("serve", found, force=force)
+    room = await find_room(session.fleet, spec, stage, looks, force=force)
+    spec = room.spec
+    ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, room.meeting)
+    jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
     watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
     steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
-    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *forced))
+    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *forced, *room.notes))
 
     async def carry(report: Report) -> Answer:
-        share = spec.gpu_memory_utilization or USUAL_SHARE
+        share = spec.utilization or USUAL_SHARE
         settled = await settle(session.fleet, stage.nodes, share, report)
         require_room(settled.values(), force=force)
         return await _carry(session, plan, jobs, watchers, report)
@@ -145,7 +156,7 @@ async def serve(
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")
-_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel"}
+_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
 def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:

@@ -9,13 +9,13 @@ from itertools import islice
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.serve_standing import Standing, State, serve_standing
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.engine import value_of
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.keeping import Keeping
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Remark, Report
 from sparkconsole.model.text import hours
 from sparkconsole.model.tier import Tier
+from sparkconsole.model.vllm_flags import value
 from sparkconsole.verbs.dispatch import begin, understand
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.runs_again import require_repeatable
@@ -86,7 +86,7 @@ def _ranks(run: Run, port: int) -> tuple[Job, ...]:
 
 def _ends(words: tuple[str, ...], port: int) -> bool:
     """`stop`, or `serve stop` of that port."""
-    said = value_of(words, "--port") or "8888"
+    said = value(words, "--port") or "8888"
     return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and said == str(port))
 
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.launch import Backend
-from sparkconsole.model.serve import Rank, ServeSpec, notes, parallel, preset, serve_ranks
+from sparkconsole.model.serve import ServeSpec, notes, preset
+from sparkconsole.model.serve_ranks import Meeting, Rank, serve_ranks, split_of
 
 NODES = ("a", "b", "c")
 ADDRESSES = {"a": "192.168.177.11", "b": "192.168.177.12", "c": "192.168.177.13"}
@@ -42,7 +43,7 @@ def test_without_ray_a_rank_on_every_node_and_workers_first() -> None:
 
 
 def test_ranks_meet_on_the_port_of_the_launch() -> None:
-    found = serve_ranks(ServeSpec(model="m"), Backend.NONE, NODES[:2], ADDRESSES, 29600)
+    found = serve_ranks(ServeSpec(model="m"), Backend.NONE, NODES[:2], ADDRESSES, Meeting(29600))
     assert all("--master-port 29600" in said(r) for r in found)
 
 
@@ -117,13 +118,14 @@ def test_an_executor_that_is_named_is_kept_with_ray(words: tuple[str, ...]) -> N
 def test_every_node_takes_part_unless_said(
     tensor: int | None, stages: int, nodes: int, expected: int
 ) -> None:
-    assert parallel(ServeSpec(model="m", tensor_parallel=tensor, pipeline_parallel=stages), nodes) == expected
+    spec = ServeSpec(model="m", tensor_parallel=tensor, pipeline_parallel=stages)
+    assert split_of(spec, nodes).tensor == expected
 
 
 @pytest.mark.parametrize(("tensor", "stages"), [(3, 1), (2, 2), (None, 3)])
 def test_more_ranks_than_gpus_are_refused_with_numbers(tensor: int | None, stages: int) -> None:
     with pytest.raises(WrongUsage, match="GPUs, and 2 are there"):
-        parallel(ServeSpec(model="m", tensor_parallel=tensor, pipeline_parallel=stages), 2)
+        split_of(ServeSpec(model="m", tensor_parallel=tensor, pipeline_parallel=stages), 2)
 
 
 @pytest.mark.parametrize(

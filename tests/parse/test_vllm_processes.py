@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.engine import LiveRank, jobs_of, value_of
+from sparkconsole.model.engine import LiveRank, jobs_of
+from sparkconsole.model.vllm_flags import value
 from sparkconsole.parse.vllm_processes import parse_ranks
 
 
@@ -82,5 +83,5 @@ def test_lines_of_another_shape_are_left_out() -> None:
 
 
 def test_the_last_value_of_a_flag_counts() -> None:
-    assert value_of(("--a", "1", "--a=2", "--b"), "--a") == "2"
-    assert value_of(("--a",), "--b") is None
+    assert value(("--port", "1", "--port=2", "--b"), "--port") == "2"
+    assert value(("--port",), "--host") is None

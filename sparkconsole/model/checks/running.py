@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sparkconsole.model.checks.examined import Examined, Finding, Look, Severity
-from sparkconsole.model.engine import LiveRank, value_of
+from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.fabric import Hca, NodeNetwork
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.redact import secret_flag
+from sparkconsole.model.vllm_flags import value
 
 AGAIN = "sparkconsole stop, then launch: it sets what suits each node"
 PLACED = ("--node-rank", "--headless", "--host", "--port")
@@ -141,8 +142,8 @@ def _parties(ranks: list[LiveRank]) -> Iterator[list[LiveRank]]:
     """Ranks of one start without Ray, the leading one first."""
     parties: dict[tuple[str | None, str | None], list[LiveRank]] = {}
     for rank in ranks:
-        if value_of(rank.words, "--nnodes"):
-            where = (value_of(rank.words, "--master-addr"), value_of(rank.words, "--master-port"))
+        if value(rank.words, "--nnodes"):
+            where = (value(rank.words, "--master-addr"), value(rank.words, "--master-port"))
             parties.setdefault(where, []).append(rank)
     for party in parties.values():
         yield sorted(party, key=lambda r: r.rank)
@@ -159,7 +160,7 @@ def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
 
 def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
     for party in _parties(ranks):
-        said = value_of(party[0].words, "--nnodes") or ""
+        said = value(party[0].words, "--nnodes") or ""
         absent = sorted(set(range(int(said))) - {r.rank for r in party}) if said.isdigit() else []
         if absent:
             told = f"rank {', '.join(map(str, absent))} of {said} does not run: the others wait for it"

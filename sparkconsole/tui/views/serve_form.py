@@ -10,7 +10,8 @@ from typing import Any
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Store
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
-from sparkconsole.model.serve import PRESETS, notes, serve_ranks
+from sparkconsole.model.serve import PRESETS, notes
+from sparkconsole.model.serve_ranks import Meeting, serve_ranks
 from sparkconsole.verbs.dispatch import understand
 from sparkconsole.verbs.forms import fields
 from sparkconsole.verbs.serve import spec_of
@@ -24,11 +25,14 @@ FIELDS = (
     "load_format",
     "max_num_seqs",
     "pp",
+    "dp",
     "dtype",
     "served_model_name",
     "offline",
     "trust_remote_code",
     "enforce_eager",
+    "guard",
+    "force",
     "extra",
 )
 LABELS = {
@@ -38,6 +42,7 @@ LABELS = {
     "load_format": "load format",
     "max_num_seqs": "max seqs",
     "pp": "pipeline",
+    "dp": "copies",
     "served_model_name": "served as",
     "trust_remote_code": "trust code",
     "enforce_eager": "eager",
@@ -96,7 +101,7 @@ def preview(words: Sequence[str], store: Store, container: str) -> Preview:
         spec = spec_of(*request.args, **request.kwargs)
         name = request.kwargs.get("name") or container
         launch, nodes, addresses = stage(store, name)
-        ranks = serve_ranks(spec, launch.backend, nodes, addresses, launch.master_port)
+        ranks = serve_ranks(spec, launch.backend, nodes, addresses, Meeting(launch.master_port))
     except SparkError as error:
         return Preview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
     ordered = sorted(ranks, key=lambda rank: rank.rank)
