@@ -14,11 +14,15 @@ from sparkconsole import __version__
 if TYPE_CHECKING:
     from sparkconsole.config.globals import Options
     from sparkconsole.script.report import Printer
+    from sparkconsole.verbs.dispatch import Request
 
 
 GC_OBJECTS = 50_000
 """What is made before the collector looks at the young ones. Its usual 700 has it look again and again while
 modules are imported: 5 % of the time of a short word (medians of 15, side by side)."""
+
+
+VERSION_WORDS = ("--version", "-V")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -39,7 +43,7 @@ def _guarded(argv: list[str]) -> int:
     streams.prepare()
     try:
         words = [streams.text_of(word) for word in argv]
-        if words == ["--version"]:
+        if _asks_version(words):
             with streams.delivering():
                 sys.stdout.write(f"sparkconsole {__version__}\n")
             code = 0
@@ -75,21 +79,28 @@ def _tell(error: BaseException) -> int:
     return said.exit_code
 
 
+def _asks_version(words: list[str]) -> bool:
+    """The shortest way, which loads nothing; where words may be a command's own, the grammar decides."""
+    ours = words[: words.index("--")] if "--" in words else words
+    return any(w in VERSION_WORDS for w in ours) and not {"exec", "--json"} & set(ours)
+
+
 def run(words: Sequence[str]) -> int:
     """Carries the command line out; its exit code."""
     gc.set_threshold(GC_OBJECTS)
     # pydantic would read the metadata of every installed package to find plugins; nobody here has any.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from sparkconsole.config.globals import asked_for_json
     from sparkconsole.errors import SparkError
 
     printers: list[Printer] = []
 
     def printer() -> Printer:
-        """The one of this run, made when something has to be printed: help and the console need none."""
+        """The one of this run, made when something has to be printed: the console needs none."""
         if not printers:
             from sparkconsole.script.report import Printer
 
-            printers.append(Printer(as_json="--json" in words))
+            printers.append(Printer(as_json=asked_for_json(words)))
         return printers[0]
 
     try:
@@ -111,28 +122,54 @@ def run(words: Sequence[str]) -> int:
 
 
 def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
-    from sparkconsole.config.globals import read_globals
+    from sparkconsole.config.globals import Options, read_said
 
-    given, rest = read_globals(words)
+    said = read_said(words)
+    given, rest = said.over(Options()), list(said.rest)
+    _refuse_two_faces(given, rest)
     if given.script is not None:
         return _script(given, printer())
     if not rest and _at_a_terminal() and not given.json:
         return _console(given)
-    from sparkconsole.verbs.dispatch import print_help, wants_help
+    from sparkconsole.verbs.dispatch import understand
+    from sparkconsole.verbs.registry import GROUPS, load
 
-    if not rest or wants_help(rest):
-        from sparkconsole.streams import delivering
-
-        with delivering():
-            print_help(rest)
-        return 0 if rest else 2
-    if rest[0] == "web":
-        return _web(words, rest)
+    only_group = len(rest) == 1 and rest[0] in GROUPS and (rest[0],) not in load(rest[0])
+    request = understand(["help", *rest] if only_group or not rest else rest)
+    if request.verb.local:
+        code = _local(request, printer())
+        return code if rest else 2
+    if request.verb.words == ("web",):
+        return _web(said.ours, request)
     import asyncio
 
-    from sparkconsole.script.run import run_words
+    from sparkconsole.script.run import run_request
 
-    return asyncio.run(run_words(given, rest, printer()))
+    return asyncio.run(run_request(request, said.over(Options()), printer()))
+
+
+def _refuse_two_faces(given: Options, rest: list[str]) -> None:
+    """A script and a verb are two ways to say what to do."""
+    from sparkconsole.errors import WrongUsage
+
+    if given.script is not None and rest:
+        raise WrongUsage(
+            f"--script runs a file of words, and {rest[0]} stands beside it", hint="say one of the two"
+        )
+    if given.script is None and (given.set_ or given.keep_going):
+        name = "--set" if given.set_ else "--keep-going"
+        raise WrongUsage(f"{name} is for a script, and there is none", hint="--script FILE")
+
+
+def _local(request: Request, printer: Printer) -> int:
+    """A word that needs no cluster: not even a broken inventory hinders it."""
+    import asyncio
+
+    from sparkconsole.verbs.dispatch import answer_locally
+
+    answer = asyncio.run(answer_locally(request))
+    printer.answer(answer)
+    return answer.exit_code
 
 
 def _script(given: Options, printer: Printer) -> int:
@@ -146,16 +183,11 @@ def _script(given: Options, printer: Printer) -> int:
     return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
 
 
-def _web(words: list[str], rest: list[str]) -> int:
-    """Everything but `web` and its own options goes on to the consoles that the browser opens."""
+def _web(ours: Sequence[str], request: Request) -> int:
+    """The global options go on to the consoles that the browser opens."""
     from sparkconsole.tui.web import serve
-    from sparkconsole.verbs.dispatch import understand
 
-    request = understand(rest)
-    said = list(words)
-    for word in rest:
-        said.remove(word)
-    return serve(said, **request.kwargs)
+    return serve(ours, *request.args, **request.kwargs)
 
 
 def _at_a_terminal() -> bool:

@@ -1,70 +1,56 @@
-"""The options that stand before or behind any verb, and what a script is given."""
+"""The options that stand before or behind any verb: on the command line, after `:` and in a script's line."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import App, CycloptsError, Parameter
+from typing import Any
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.nearest import did_you_mean
 
-_FLAG = Parameter(negative="")
-_BARE = {"--yes": "", "--demo": "2"}
-"""Options whose value may be left out, and what a bare one means; a value needs `=`."""
+DEMO_NODES, DEMO_MOST = 2, 64
+"""A pretend cluster's machines when no number was said, and the most there can be."""
+HELP_WORDS, VERSION_WORDS = ("--help", "-h"), ("--version", "-V")
+EXEC = {"--node": True, "--name": True, "--interactive": False, "-i": False, "--no-interactive": False}
+"""What may stand between `exec` and its command, and whether a value follows; all behind is the command's."""
+
+
+class Place(StrEnum):
+    """Where words were said."""
+
+    COMMAND_LINE = "the command line"
+    CONSOLE = "the console's : line"
+    SCRIPT = "a script's line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The global options.
-
-    Parameters
-    ----------
-    config:
-        The inventory to use instead of ~/.config/sparkconsole/cluster.toml.
-    cluster:
-        The cluster of the inventory; without it the default one.
-    nodes:
-        Node names or addresses, comma separated, head first.
-    user:
-        The login on the nodes.
-    demo:
-        A pretend cluster of N nodes; nothing real is touched.
-    dry_run:
-        Show the plan, do nothing.
-    yes:
-        Agree beforehand; costly plans want their word.
-    json:
-        One JSON object, or JSON lines, on standard output.
-    read_only:
-        Refuse every verb that changes a machine.
-    theme:
-        The console's theme.
-    script:
-        A file of verb lines, or - for standard input.
-    keep_going:
-        A script goes on after a line that failed.
-    set_:
-        KEY=VALUE for ${KEY} in a script; repeatable.
-    """
+    """What was asked of a whole run, or of one line; `GLOBALS` says what each means."""
 
     config: Path | None = None
     cluster: str | None = None
-    nodes: Annotated[tuple[str, ...], Parameter(name=["--nodes", "-n"], negative="")] = ()
-    user: Annotated[str | None, Parameter(name=["--user", "-u"])] = None
+    nodes: tuple[str, ...] = ()
+    user: str | None = None
     demo: int = 0
-    dry_run: Annotated[bool, _FLAG] = False
+    """Machines of a pretend cluster; 0: a real one."""
+    demo_name: str = ""
+    """A pretend cluster that lasts has a name."""
+    demo_sized: bool = False
+    """The number of its machines was said, not only its name."""
+    dry_run: bool = False
     yes: str | None = None
-    json: Annotated[bool, _FLAG] = False
-    read_only: Annotated[bool, _FLAG] = False
+    json: bool = False
+    read_only: bool = False
     theme: str | None = None
-    script: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
-    keep_going: Annotated[bool, _FLAG] = False
-    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = ()
+    script: str | None = None
+    keep_going: bool = False
+    set_: tuple[str, ...] = ()
 
     def script_text(self) -> str:
         """The script's text; WrongUsage when it cannot be read."""
@@ -86,63 +72,239 @@ class Options:
         return {**os.environ, **given}
 
 
-_NOTHING_SAID = Options()
+@dataclass(frozen=True, slots=True)
+class GlobalOption:
+    """One option of every verb."""
+
+    field: str
+    names: tuple[str, ...]
+    help: str
+    value: str = ""
+    """What its value is called in help; empty: it takes none."""
+    bare: str | None = None
+    """What it means without a value, which then needs `=`; None: the value has to be there."""
+    many: bool = False
+    whole_run: str = ""
+    """It holds for a whole run only: where it is said instead of in a line."""
+
+    @property
+    def shown(self) -> str:
+        """As help shows it: `--nodes, -n A,B,…`."""
+        value = f"[={self.value}]" if self.bare is not None else f" {self.value}" if self.value else ""
+        return ", ".join(self.names) + value
+
+
+_OPENED = "sparkconsole {} opens a run with it"
+GLOBALS = (
+    GlobalOption("nodes", ("--nodes", "-n"), "Node names or addresses, head first.", "A,B,…", many=True),
+    GlobalOption("user", ("--user", "-u"), "The login on the nodes.", "USER"),
+    GlobalOption("cluster", ("--cluster",), "The inventory's cluster; without it, the default.", "NAME"),
+    GlobalOption(
+        "config",
+        ("--config",),
+        "The inventory instead of ~/.config/sparkconsole/cluster.toml.",
+        "FILE",
+        whole_run=_OPENED.format("--config FILE"),
+    ),
+    GlobalOption(
+        "demo",
+        ("--demo",),
+        "A pretend cluster of N machines, 2 if not said; nothing real is touched. With a NAME it lasts.",
+        "N|NAME[:N]",
+        bare=str(DEMO_NODES),
+        whole_run=_OPENED.format("--demo"),
+    ),
+    GlobalOption("dry_run", ("--dry-run",), "Show the plan, change nothing."),
+    GlobalOption("yes", ("--yes",), "Skip the question; a destructive plan needs its word.", "WORD", bare=""),
+    GlobalOption("json", ("--json",), "One JSON object, or one a line, on standard output."),
+    GlobalOption("read_only", ("--read-only",), "Refuse every verb that changes a machine."),
+    GlobalOption(
+        "theme", ("--theme",), "The console's theme.", "NAME", whole_run="in the console it is :theme NAME"
+    ),
+    GlobalOption(
+        "script",
+        ("--script",),
+        "Run a file of verb lines, or - for standard input.",
+        "FILE",
+        whole_run="sparkconsole --script FILE runs one; a script runs no other script",
+    ),
+    GlobalOption(
+        "keep_going",
+        ("--keep-going",),
+        "A script continues after a line that failed.",
+        whole_run="sparkconsole --script FILE --keep-going",
+    ),
+    GlobalOption(
+        "set_",
+        ("--set",),
+        "The value of ${KEY} in a script; repeatable.",
+        "KEY=VALUE",
+        many=True,
+        whole_run="sparkconsole --script FILE --set KEY=VALUE",
+    ),
+)
+_BY_NAME = {name: option for option in GLOBALS for name in option.names}
+NAMES = (*_BY_NAME, *HELP_WORDS, *VERSION_WORDS)
+"""Every option that may stand before a verb."""
+_DEMO = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{0,31})(?::(?P<sized>-?\d+))?|(?P<count>-?\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words taken apart: which global options were said, and what is left for the verb."""
+
+    given: Mapping[str, Any]
+    """By field of Options."""
+    ours: tuple[str, ...]
+    """The global options as they stood."""
+    rest: tuple[str, ...]
+    """All other words in their order; the command of `exec` stands behind `--`."""
+
+    def over(self, options: Options) -> Options:
+        """`options` with what was said here instead."""
+        return replace(options, **self.given)
 
 
 def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
-    """The global options among `words`, and the other words in their order.
+    """The global options among `words`, and the other words in their order; WrongUsage for a wrong one."""
+    said = read_said(words)
+    return said.over(Options()), list(said.rest)
 
-    They may stand anywhere before `--`, and before the words of `exec`, which are somebody else's.
+
+def read_said(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Said:
+    """Takes global options out of `words`: anywhere before `--`, and before the command of `exec`.
+
+    WrongUsage for a value that is missing, and for an option that has no sense in a line.
     """
-    ours, theirs = _split(list(words))
-    ours = [f"{w}={_BARE[w]}" if w in _BARE else w for w in ours]
-    try:
-        _, bound, rest, *_ = _application().parse_known_args(ours)
-    except CycloptsError as error:
-        error.verbose = False
-        raise WrongUsage(" ".join(str(error).split()).rstrip("."), hint="sparkconsole --help") from error
-    return _collect(*bound.args, **bound.kwargs), [*rest, *theirs]
+    given: dict[str, Any] = {}
+    ours: list[str] = []
+    front, behind = _own_part(list(words))
+    rest: list[str] = []
+    left = iter(front)
+    for word in left:
+        name, equals, value = word.partition("=")
+        option = _BY_NAME.get(name)
+        if option is None:
+            rest.append(word)
+            continue
+        _refuse_here(option, name, place)
+        ours.append(word)
+        if equals or not option.value or option.bare is not None:
+            text = _checked(option, name, value if equals else None)
+        else:
+            text = _next_value(option, name, left)
+            ours.append(text)
+        _take(given, option, name, text)
+    return Said(given, tuple(ours), (*rest, *behind))
 
 
-def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    for index, word in enumerate(words):
-        if word == "--" or (word == "exec" and _is_verb(words, index)):
-            return words[:index], words[index:]
-    return words, []
+def first_words(words: Sequence[str]) -> list[str]:
+    """The words that are not somebody else's: before `--`, and before the command of `exec`."""
+    return _own_part(list(words))[0]
 
 
-def _is_verb(words: list[str], index: int) -> bool:
-    """`exec` is the verb when no option waits for it as its value. `node exec` has its words behind `--`."""
-    if index == 0 or words[index - 1] == "node":
-        return index == 0
-    return not words[index - 1].startswith("--") or "=" in words[index - 1] or words[index - 1] in _FLAGS
+def asked_for_json(words: Sequence[str]) -> bool:
+    """`--json` is among our words; known before anything else is understood, so that errors are JSON too."""
+    return "--json" in first_words(words)
 
 
-_FLAGS = ("--dry-run", "--json", "--read-only", "--keep-going")
+def _own_part(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and what begins with `--`: the extra words of a verb, the command of `exec`."""
+    verb = _verb_at(words)
+    end = _command_at(words, verb + 1) if verb is not None and words[verb] == "exec" else len(words)
+    if "--" in words[: end + 1]:
+        end = words.index("--")
+        return words[:end], words[end:]
+    return words[:end], ["--", *words[end:]] if end < len(words) else []
 
 
-def print_help() -> None:
-    """Prints the global options, on standard output."""
-    _application().help_print([])
+def _verb_at(words: list[str]) -> int | None:
+    """Where the first word stands that is no option and no option's value."""
+    index = 0
+    while index < len(words) and words[index] != "--":
+        option = _BY_NAME.get(words[index])
+        if not words[index].startswith("-"):
+            return index
+        index += 2 if option and option.value and option.bare is None else 1
+    return None
 
 
-def _application() -> App:
-    app = App(
-        name="sparkconsole",
-        help="",
-        usage="",
-        group_parameters="Options of every verb",
-        help_format="plaintext",
-        version_flags=(),
-        help_flags=(),
-        exit_on_error=False,
-        print_error=False,
-    )
-    app.default(_collect)
-    return app
+def _command_at(words: list[str], index: int) -> int:
+    """Where the command of `exec` begins: the first word that is no option of ours."""
+    while index < len(words) and words[index].startswith("-") and words[index] != "--":
+        option = _BY_NAME.get(words[index])
+        waits = option is not None and bool(option.value) and option.bare is None
+        index += 2 if waits or EXEC.get(words[index]) else 1
+    return min(index, len(words))
 
 
-def _collect(given: Annotated[Options, Parameter(name="*")] = _NOTHING_SAID) -> Options:
-    nodes = tuple(n.strip() for word in given.nodes for n in word.split(",") if n.strip())
-    # An empty list stays visible as one: it must be refused, never taken for "all".
-    return replace(given, nodes=nodes or given.nodes)
+def _refuse_here(option: GlobalOption, name: str, place: Place) -> None:
+    if place is not Place.COMMAND_LINE and option.whole_run:
+        raise WrongUsage(f"{name} holds for a whole run, not in {place}", hint=option.whole_run)
+
+
+def _next_value(option: GlobalOption, name: str, left: Iterator[str]) -> str:
+    value = next(left, None)
+    if value is None or (value.startswith("-") and value != "-"):
+        raise WrongUsage(f"{name} needs a value", hint=f"{name} {option.value}")
+    return _checked(option, name, value)
+
+
+def _checked(option: GlobalOption, name: str, value: str | None) -> str:
+    """The value, or what the option means without one."""
+    if value is None:
+        return option.bare or ""
+    if not option.value:
+        raise WrongUsage(f"{name} takes no value, and was given {value!r}", hint=f"say {name} alone")
+    # An empty list of nodes stays visible as one: it is refused where it is read, never taken for "all".
+    if not value and option.field != "nodes":
+        raise WrongUsage(f"{name} needs a value behind its =", hint=option.shown)
+    return value
+
+
+def _take(given: dict[str, Any], option: GlobalOption, name: str, text: str) -> None:
+    if option.field == "demo":
+        given.update(_demo(text))
+    elif option.field == "nodes":
+        given["nodes"] = (*given.get("nodes", ()), *(n.strip() for n in text.split(",") if n.strip()))
+        given["nodes"] = given["nodes"] or (text,)
+    elif option.many:
+        given[option.field] = (*given.get(option.field, ()), text)
+    elif not option.value:
+        given[option.field] = True
+    else:
+        value: Any = Path(text) if option.field == "config" else text
+        if given.get(option.field, value) != value:
+            raise WrongUsage(f"{name} is said twice, with two values", hint="say it once")
+        given[option.field] = value
+
+
+def _demo(text: str) -> dict[str, Any]:
+    """`N`, `NAME` or `NAME:N`."""
+    match = _DEMO.fullmatch(text)
+    if match is None:
+        hint = "--demo=N, --demo=NAME or --demo=NAME:N; a name has letters, digits, - and _"
+        raise WrongUsage(f"--demo={text} is no number of machines and no name", hint=hint)
+    number = match["count"] or match["sized"]
+    count = DEMO_NODES if number is None else int(number[:4])
+    if not 1 <= count <= DEMO_MOST or (number and len(number) > 4):
+        raise WrongUsage(
+            f"--demo={text}: a pretend cluster has 1 to {DEMO_MOST} machines, not {number}",
+            hint="without --demo the real cluster is meant",
+        )
+    return {"demo": count, "demo_name": match["name"] or "", "demo_sized": number is not None}
+
+
+_NEAR = dict.fromkeys(("-v", "-version"), "; did you mean -V (--version)?")
+_NEAR |= dict.fromkeys(("--install-completion", "--show-completion"), "; did you mean the verb completion?")
+"""What other programs call what is a word of its own here."""
+
+
+def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
+    """There is no such option: the nearest of those that `known` and every verb have."""
+    name = word.partition("=")[0]
+    near = _NEAR.get(name) or did_you_mean(name, (*known, *NAMES))
+    return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
+
+
+__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Place", "Said", "read_globals", "read_said"]

@@ -25,6 +25,17 @@ class Fleet:
         self._connect = connect
         self._keepers = {n.name: Keeper(cluster.effective(n), connect, self.clock) for n in cluster.nodes}
         self._guests: set[str] = set()
+        self._borrowed: frozenset[str] = frozenset()
+
+    def beside(self, cluster: Cluster) -> Fleet:
+        """Another choice of nodes, which ends before this fleet; nodes of both keep their one connection."""
+        other = Fleet(cluster, self._connect, self.clock)
+        same = {
+            n for n, k in other._keepers.items() if n in self._keepers and self._keepers[n].node == k.node
+        }
+        other._keepers |= {name: self._keepers[name] for name in same}
+        other._borrowed = frozenset(same)
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -32,7 +43,8 @@ class Fleet:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(k.aclose() for k in self._keepers.values()), return_exceptions=True)
+        own = (k for name, k in self._keepers.items() if name not in self._borrowed)
+        await asyncio.gather(*(k.aclose() for k in own), return_exceptions=True)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sparkconsole.errors import WrongUsage
 
@@ -19,12 +19,16 @@ class ScriptLine:
 
     number: int
     words: tuple[str, ...]
+    where: str = field(default="", compare=False)
+    """`FILE:LINE`, as errors name it."""
 
 
 def read_script(text: str, values: Mapping[str, str], name: str = "script") -> tuple[ScriptLine, ...]:
     """Every verb line of `text`; WrongUsage with file and line for an open quote or an unknown `${NAME}`."""
     return tuple(
-        ScriptLine(number, tuple(_fill(word, values, f"{name}:{number}") for word in words))
+        ScriptLine(
+            number, tuple(_fill(word, values, f"{name}:{number}") for word in words), f"{name}:{number}"
+        )
         for number, words in _logical_lines(text, name)
         if words
     )

@@ -6,7 +6,8 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable
+from sparkconsole.config.globals import Place
+from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.tier import Tier
@@ -15,15 +16,14 @@ from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
-from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.opening import line_session, open_session
 from sparkconsole.verbs.running import carry
 from sparkconsole.verbs.session import Deed, Options, Session
 
 
-async def run_words(options: Options, words: Sequence[str], printer: Printer) -> int:
+async def run_request(request: Request, options: Options, printer: Printer) -> int:
     """One verb from the command line; its exit code."""
     try:
-        request = understand(words)
         _say_demo(options, printer)
         async with open_session(options) as session:
             return await perform(session, request, printer)
@@ -39,11 +39,11 @@ async def run_script(
 
     Every line is understood before the first one runs: a typo anywhere means that nothing happens.
     """
-    try:
-        requests = [(line, understand(line.words)) for line in lines]
-    except SparkError as error:
+    requests, wrong = _understood(lines)
+    for error in wrong:
         printer.error(error)
-        return error.exit_code
+    if wrong:
+        return wrong[0].exit_code
     worst = 0
     _say_demo(options, printer)
     async with open_session(options) as session:
@@ -56,6 +56,18 @@ async def run_script(
     return worst
 
 
+def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Request]], list[SparkError]]:
+    """What the lines ask for, and what is wrong in those that are not in the grammar, by file and line."""
+    requests: list[tuple[ScriptLine, Request]] = []
+    wrong: list[SparkError] = []
+    for line in lines:
+        try:
+            requests.append((line, understand(line.words, Place.SCRIPT)))
+        except WrongUsage as error:
+            wrong.append(WrongUsage(f"{line.where}: {error.cause}", hint=error.hint))
+    return requests, wrong
+
+
 def _say_demo(options: Options, printer: Printer) -> None:
     if options.demo:
         printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
@@ -63,8 +75,10 @@ def _say_demo(options: Options, printer: Printer) -> None:
 
 async def _script_line(session: Session, line: ScriptLine, request: Request, printer: Printer) -> int:
     printer.remark(f"[{line.number}] {' '.join(line.words)}")
+    own_printer = Printer(as_json=True) if request.given.get("json") else printer
     try:
-        return await perform(session, request, printer)
+        async with line_session(session, request.given) as own:
+            return await perform(own, request, own_printer)
     except Cancelled:
         raise
     except SparkError as error:

@@ -230,10 +230,11 @@ class Console(App[SparkError | None]):
             self.said = remembered(self.said, line)
             self.call_later(self.view.run_action, key.action)
             return ""
+        from sparkconsole.config.globals import Place
         from sparkconsole.verbs.dispatch import understand
 
         try:
-            understand(words)
+            understand(words, Place.CONSOLE)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
         self.said = remembered(self.said, line)
@@ -274,7 +275,7 @@ class Console(App[SparkError | None]):
 
     # --- the face of work
 
-    def confirm(self, words: Sequence[str], plan: Plan) -> asyncio.Future[bool]:
+    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
         """Shows the plan and asks."""
         from sparkconsole.tui.dialogs.confirm import Confirm
 
@@ -284,7 +285,7 @@ class Console(App[SparkError | None]):
             if not said.done():
                 said.set_result(bool(agreed))
 
-        self.push_screen(Confirm(words, plan, dry_run=self.options.dry_run), tell)
+        self.push_screen(Confirm(words, plan, dry_run=dry_run or self.options.dry_run), tell)
         return said
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:

@@ -6,15 +6,18 @@ Work survives changes of view and is listed under Runs. Leaving the console leav
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from sparkconsole.config.globals import Place
 from sparkconsole.errors import Cancelled, SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
+from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
@@ -22,7 +25,8 @@ from sparkconsole.model.log_line import LogLine, log_line
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Output, StepBegan, StepEnded
 from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.dispatch import Request, begin, understand
+from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
+from sparkconsole.verbs.opening import beside
 from sparkconsole.verbs.running import carry, kept
 from sparkconsole.verbs.session import Deed, Session
 
@@ -120,8 +124,8 @@ class Task:
 class Face(Protocol):
     """What work asks of the console."""
 
-    def confirm(self, words: Sequence[str], plan: Plan) -> asyncio.Future[bool]:
-        """Shows the plan and asks; what the person said."""
+    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
+        """Shows the plan and asks; what the person said. `dry_run`: it is only shown."""
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:
         """Shows what a looking verb found."""
@@ -142,18 +146,19 @@ class Work:
     def __init__(self, session: Session, face: Face) -> None:
         self.session, self._face = session, face
         self.tasks: list[Task] = []
+        self._fleets: list[Fleet] = []
 
     async def say(self, words: Sequence[str], *, shown: bool = False) -> Task | None:
         """Does what the words say, after asking where it changes something; the work it became, if any.
 
         `shown`: the work's own screen is opened. Errors are shown, never raised.
         """
-        session = self._own_session()
         try:
-            request = understand(words)
+            request = understand(words, Place.CONSOLE)
+            session = self._own_session(request)
             result = await begin(session, request)
             if isinstance(result, Answer):
-                self._face.show_answer(words, result)
+                self._face.show_answer(words, _as_asked(result, request))
                 return None
             if isinstance(result, Deed):
                 return await self._agree(session, request, result, shown=shown)
@@ -197,16 +202,26 @@ class Work:
         for task in self.running:
             self.cancel(task)
         await asyncio.gather(*(t.handle for t in self.tasks if t.handle), return_exceptions=True)
+        for fleet in self._fleets:
+            await fleet.__aexit__(None, None, None)
 
-    def _own_session(self) -> Session:
-        """Several deeds run side by side, each with a run of its own; fleet and journal are shared."""
-        return replace(self.session, run=None)
+    def _own_session(self, request: Request | None = None) -> Session:
+        """Several deeds run side by side, each with a run of its own; fleet and journal are shared.
+
+        A line that names nodes of its own gets a fleet beside the console's, which lasts as long.
+        """
+        own = beside(self.session, request.given if request else {})
+        if own.fleet is not self.session.fleet:
+            self._fleets.append(own.fleet)
+        return own
 
     async def _agree(self, session: Session, request: Request, deed: Deed, *, shown: bool) -> Task | None:
-        asked = deed.plan.tier is not Tier.LOOK or session.options.dry_run
-        if asked and not await self._face.confirm(request.words, deed.plan):
-            return None
         if session.options.dry_run:
+            await self._face.confirm(request.words, deed.plan, dry_run=True)
+            return None
+        said = "yes" in request.given and agreed(session.options, deed.plan)
+        asked = deed.plan.tier is not Tier.LOOK and not said
+        if asked and not await self._face.confirm(request.words, deed.plan):
             return None
         task = self._task(deed.words or request.words, session, deed.plan)
         self._start(task, lambda t: _carry(t, session, request, deed))
@@ -249,6 +264,14 @@ class Work:
         if task.session is not None and task.session.cluster is not task.cluster:
             self.session.cluster, self.session.inventory = task.session.cluster, task.session.inventory
         await self._face.ended(task)
+
+
+def _as_asked(answer: Answer, request: Request) -> Answer:
+    """With `--json` behind it, a look shows what a program would be given."""
+    if not request.given.get("json"):
+        return answer
+    text = json.dumps(answer.data, indent=2, ensure_ascii=False, default=str)
+    return Answer(answer.data, (text,), answer.exit_code)
 
 
 def _bug(error: Exception) -> SparkError:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from cyclopts import CycloptsError
 
-from sparkconsole.config.globals import print_help as print_global_help
-from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, first_words, read_said
+from sparkconsole.errors import Refused
 from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.registry import GROUPS, MODULES, Result, Verb, application, load, overview
+from sparkconsole.verbs.registry import GROUPS, Result, Verb, application, load
+from sparkconsole.verbs.wrong_words import refuse_no_value, verb_words, wrong_arguments
 
 if TYPE_CHECKING:
     from sparkconsole.config.globals import Options
-    from sparkconsole.model.answer import Row
+    from sparkconsole.model.answer import Answer, Row
     from sparkconsole.model.plan import Plan
     from sparkconsole.verbs.session import Session
 
 OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE"))}
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
-HELP_WORDS = ("--help", "-h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +30,53 @@ class Request:
     """Words that are in the grammar: a verb and its arguments. Nothing ran yet."""
 
     words: tuple[str, ...]
+    """Without the global options among them."""
     verb: Verb
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The global options among the words, by field of Options: they hold for this line only."""
 
 
-def understand(words: Sequence[str]) -> Request:
-    """The request that `words` make; WrongUsage with the nearest word for what is not in the grammar."""
-    tokens = _with_values(_delimited(list(words)))
+def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Request:
+    """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
+    said = read_said(words, place)
+    tokens = _with_values(list(said.rest))
+    if (about := _asked_about(tokens)) is not None:
+        tokens = about
+    spoken = verb_words(tokens)
+    if spoken == ("help",):
+        _topic(tokens)
+    entry = load(spoken[0])[spoken]
+    refuse_no_value(spoken, tokens[len(spoken) :])
     try:
-        app = application(_first(tokens))
-        command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)[:3]
+        command, bound, _ = application(spoken[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
+            :3
+        ]
     except CycloptsError as error:
-        raise _usage(tokens, error) from error
-    known = load(_first(tokens)).values()
-    entry = next((v for v in known if v.function is inspect.unwrap(command)), None)
-    if entry is None:
-        raise WrongUsage(f"{' '.join(words)!r} needs one more word", hint=_see_help(words))
-    return Request(tuple(words), entry, bound.args, bound.kwargs)
+        raise wrong_arguments(spoken, error) from error
+    entry = next((v for v in load(spoken[0]).values() if v.function is inspect.unwrap(command)), entry)
+    return Request(tuple(tokens), entry, bound.args, bound.kwargs, said.given)
 
 
-def wants_help(words: Sequence[str]) -> bool:
-    """Help was asked for (before any `--`), or the words stop at a group."""
-    before = words[: words.index("--")] if "--" in words else words
-    asked = any(w in HELP_WORDS for w in before) and "exec" not in before[:1]
-    group = len(words) == 1 and words[0] in GROUPS and (words[0],) not in load(words[0])
-    return asked or group
+def _asked_about(tokens: Sequence[str]) -> list[str] | None:
+    """`WORD --help` is `help WORD`, and `--version` is a word of its own; None: neither was asked."""
+    ours = first_words(tokens)
+    if any(word in VERSION_WORDS for word in ours):
+        return ["version"]
+    if any(word in HELP_WORDS for word in ours):
+        return ["help", *_topic(ours)]
+    return None
 
 
-def print_help(words: Sequence[str]) -> None:
-    """Prints the help of the words before the help flag, on standard output."""
-    before = [w for w in words if w not in HELP_WORDS]
-    if before:
-        application(_first(before)).help_print(before)
-    else:
-        overview().help_print([])
-        print_global_help()
-
-
-def _first(words: Sequence[str]) -> str:
-    """The first word where there are verbs that begin with it; empty: all of them have to be looked at."""
-    return words[0] if words and words[0] in MODULES else ""
+def _topic(ours: Sequence[str]) -> tuple[str, ...]:
+    """The verb, or the group, that help was asked about; WrongUsage when there is none of that name."""
+    said = [word for word in ours if not word.startswith("-")]
+    if said[:1] == ["help"]:
+        said = said[1:]
+    if not said or (said[0] in GROUPS and len(said) == 1):
+        return tuple(said)
+    return verb_words(said)
 
 
 async def begin(session: Session, request: Request) -> Result:
@@ -83,6 +88,11 @@ async def begin(session: Session, request: Request) -> Result:
         answer: Result = await result
         return answer
     return cast("AsyncIterator[Row]", result)
+
+
+async def answer_locally(request: Request) -> Answer:
+    """What a local verb says; it looks at no session, and gets none."""
+    return cast("Answer", await request.verb.function(None, *request.args, **request.kwargs))
 
 
 def agreed(options: Options, plan: Plan) -> bool:
@@ -99,13 +109,6 @@ def how_to_agree(plan: Plan) -> str:
     return "--yes" if plan.tier is Tier.RECOVERABLE else f"--yes={plan.word}"
 
 
-def _delimited(tokens: list[str]) -> list[str]:
-    """`exec CMD -x` means `exec -- CMD -x`, as it did in the scripts this replaces."""
-    if tokens[:1] == ["exec"] and len(tokens) > 1 and not tokens[1].startswith("-"):
-        return ["exec", "--", *tokens[1:]]
-    return tokens
-
-
 def _with_values(tokens: list[str]) -> list[str]:
     """A bare optional-value flag gets its value, so that it never takes the next word for it."""
     done: list[str] = []
@@ -119,54 +122,3 @@ def _with_values(tokens: list[str]) -> list[str]:
             word = f"{word}={value.upper()}"
         done.append(word)
     return done
-
-
-def _usage(tokens: Sequence[str], error: CycloptsError) -> WrongUsage:
-    """cyclopts' complaint in our words: what was wrong and the nearest word that exists."""
-    error.verbose = False
-    cause = " ".join(str(error).split())
-    if "Unknown command" in cause:
-        return _no_such_verb(tokens)
-    if "Unused Tokens" in cause:
-        words = _verb_words(tokens)
-        extra = cause.partition(": ")[2].strip("[].")
-        return WrongUsage(f"{' '.join(words) or 'sparkconsole'} takes no {extra}", hint=_see_help(words))
-    unknown = next((t.split("=")[0] for t in tokens if t.startswith("-") and t.split("=")[0] in cause), None)
-    if "Unknown option" in cause and unknown:
-        near = difflib.get_close_matches(unknown, _flags(tokens), n=1, cutoff=0.5)
-        nearest = f"the nearest is {near[0]}" if near else "see --help"
-        return WrongUsage(f"there is no option {unknown}", hint=nearest)
-    return WrongUsage(cause.rstrip("."), hint=_see_help(_verb_words(tokens)))
-
-
-def _no_such_verb(tokens: Sequence[str]) -> WrongUsage:
-    """Answered with the nearest verb, in its group when there is one of that name."""
-    said = [t for t in tokens if not t.startswith("-")]
-    firsts = {v[0] for v in load()}
-    group = said[0] if said[0] in firsts else ""
-    known = {v[1] for v in load() if v[0] == group and len(v) > 1} if group else firsts
-    wrong = said[1] if group and len(said) > 1 else said[0]
-    prefix = f"{group} " if group else ""
-    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    nearest = f"the nearest is {prefix}{near[0]}" if near else _see_help((group,) if group else ())
-    return WrongUsage(f"there is no verb {prefix}{wrong}", hint=nearest)
-
-
-def _see_help(words: Sequence[str]) -> str:
-    return " ".join(("sparkconsole", *words, "--help"))
-
-
-def _verb_words(tokens: Sequence[str]) -> tuple[str, ...]:
-    verbs = load()
-    for length in (2, 1):
-        if tuple(tokens[:length]) in verbs:
-            return tuple(tokens[:length])
-    return ()
-
-
-def _flags(tokens: Sequence[str]) -> list[str]:
-    words = _verb_words(tokens)
-    if not words:
-        return []
-    arguments = application()[words[0]] if len(words) == 1 else application()[words[0]][words[1]]
-    return [name for a in arguments.assemble_argument_collection() for name in a.names]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory, choose, load
@@ -13,7 +15,7 @@ from sparkconsole.demo.clock import Time
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.cluster import Node
+from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.session import Options, Session
 
@@ -27,7 +29,7 @@ async def open_session(options: Options, *, time: Time | None = None) -> AsyncIt
     with ExitStack() as stack:
         if options.demo <= 0:
             inventory = load(inventory_path(options))
-            cluster = choose(inventory, cluster=options.cluster, nodes=options.nodes, user=options.user)
+            cluster = _chosen(options, inventory)
             journal = Journal(paths.state_folder(), RealClock())
             async with Fleet(cluster, _connect, RealClock()) as fleet:
                 yield Session(options, inventory, cluster, fleet, journal)
@@ -39,6 +41,36 @@ async def open_session(options: Options, *, time: Time | None = None) -> AsyncIt
         cluster, journal = choose(inventory, nodes=options.nodes), Journal(_demo_state(stack), demo.clock)
         async with Fleet(cluster, demo.connect, demo.clock) as fleet:
             yield Session(options, inventory, cluster, fleet, journal, demo)
+
+
+@asynccontextmanager
+async def line_session(session: Session, given: Mapping[str, Any]) -> AsyncIterator[Session]:
+    """`session` as the global options of one line make it; what the line changes of the cluster stays."""
+    own = beside(session, given)
+    try:
+        yield own
+    finally:
+        if own.fleet is session.fleet:
+            session.cluster, session.inventory = own.cluster, own.inventory
+        else:
+            await own.fleet.__aexit__(None, None, None)
+
+
+def beside(session: Session, given: Mapping[str, Any]) -> Session:
+    """A session for one line: its own options, and its own nodes where it names some.
+
+    Its fleet is another one only then, and has to be closed by whoever asked for it.
+    """
+    options = replace(session.options, **given)
+    own = replace(session, options=options, run=None)
+    if {"nodes", "cluster", "user"} & set(given):
+        chosen = _chosen(options, session.inventory)
+        own.cluster, own.fleet = chosen, session.fleet.beside(chosen)
+    return own
+
+
+def _chosen(options: Options, inventory: Inventory) -> Cluster:
+    return choose(inventory, cluster=options.cluster, nodes=options.nodes, user=options.user)
 
 
 def inventory_path(options: Options) -> Path:

@@ -50,6 +50,8 @@ ALONE = {
     "logs": "Print the logs of all nodes, merged by time; -f follows them.",
     "wait-for": "Wait until nodes, ray, server or image is ready; exit code 1 when it is not in time.",
     "web": "Open the console to a browser on this machine; it prints an address with a token.",
+    "help": "Explain a word: help, help launch, help image build.",
+    "version": "Say which version this is.",
 }
 """The verbs of one word, each with its own first line: the help of everything loads none of them."""
 MODULES = {
@@ -72,8 +74,19 @@ MODULES = {
     "config": ("config",),
     "demo": ("demo",),
     "web": ("web",),
+    "help": ("help",),
+    "version": ("help",),
 }
 """Where the verbs are that begin with a word; a command loads only its own."""
+TASKS = {
+    "Set up": ("node", "check", "doctor", "fabric", "config"),
+    "Image and model": ("image", "model"),
+    "Run": ("launch", "serve", "exec", "wait-for", "stop"),
+    "Look": ("status", "logs", "explain", "bench"),
+    "Again": ("runs",),
+    "This program": ("demo", "web", "help", "version"),
+}
+"""The first words by what a person wants to do, in the order of a day's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,8 @@ class Verb:
     tier: Tier
     default: bool = False
     """It is what its first word alone does (`serve MODEL`)."""
+    local: bool = False
+    """It asks nothing of a cluster: no inventory is read for it, and it may be called without a session."""
 
     @property
     def summary(self) -> str:
@@ -105,16 +120,17 @@ FOLLOWERS: dict[JobKind, Follower] = {}
 
 
 def verb(
-    words: str, *, tier: Tier = Tier.LOOK, default: bool = False
+    words: str, *, tier: Tier = Tier.LOOK, default: bool = False, local: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
     `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
+    `local`: the session is never looked at.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         key = tuple(words.split())
-        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default)
+        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local)
         return function
 
     return register
@@ -148,14 +164,6 @@ def application(first: str = "") -> App:
     groups: dict[str, App] = {}
     for words, entry in load(first).items():
         _add(app, groups, words, entry, _OPTIONS)
-    return app
-
-
-def overview() -> App:
-    """The first words alone, for the help of everything; no verb is loaded."""
-    app = App(name="sparkconsole", help=PURPOSE, **_OPTIONS)
-    for first in MODULES:
-        app.command(App(name=first, help=GROUPS.get(first) or ALONE[first], **_OPTIONS))
     return app
 
 

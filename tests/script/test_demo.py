@@ -254,7 +254,7 @@ def test_keep_going_does_the_rest_and_keeps_the_first_code(console: Console) -> 
 def test_a_typo_anywhere_means_that_nothing_happens(console: Console) -> None:
     assert console.script("image build", "lanch") == 2
     assert "[1]" not in console.err
-    assert "the nearest is launch" in console.err
+    assert ":2: there is no verb lanch; did you mean launch?" in console.err
     assert not (console.folder / "state").exists() or not list((console.folder / "state").rglob("*.json"))
 
 
@@ -323,13 +323,13 @@ def test_without_yes_nothing_changes(console: Console) -> None:
 @pytest.mark.parametrize(
     ("line", "nearest"),
     [
-        ("chekc", "the nearest is check"),
-        ("serv m", "the nearest is serve"),
-        ("image biuld", "the nearest is image build"),
-        ("runs exprot", "the nearest is runs export"),
-        ("launch --rapair", "the nearest is --repair"),
-        ("bench run --num-promts 4", "the nearest is --num-prompts"),
-        ("image build --vllm-reff x", "the nearest is --vllm-ref"),
+        ("chekc", "did you mean check?"),
+        ("serv m", "did you mean serve?"),
+        ("image biuld", "did you mean image build?"),
+        ("runs exprot", "did you mean runs export?"),
+        ("launch --rapair", "did you mean --repair?"),
+        ("bench run --num-promts 4", "did you mean --num-prompts?"),
+        ("image build --vllm-reff x", "did you mean --vllm-ref?"),
         ("stop everything", "sparkconsole stop --help"),
         ("zzzzzz", "sparkconsole --help"),
         ("--bogus status", "--help"),

@@ -67,7 +67,7 @@ async def test_a_verb_that_does_not_exist_stays_in_the_line_with_the_nearest() -
     async with console() as pilot:
         await seen(pilot, lambda t: "demo" in t)
         await pilot.press("colon", *"lanch", "enter")
-        assert "the nearest is launch" in await seen(pilot)
+        assert "did you mean launch?" in await seen(pilot)
         assert app_of(pilot).query_one(CommandInput).value == "lanch"
         await pilot.press("escape")
         assert app_of(pilot).work is not None

@@ -1,0 +1,37 @@
+"""`help` and `version`: what a word means, and which program this is."""
+
+from __future__ import annotations
+
+import shutil
+
+from sparkconsole import __version__
+from sparkconsole.model.answer import Answer
+from sparkconsole.verbs.registry import verb
+from sparkconsole.verbs.session import Here
+
+
+@verb("help", local=True)
+async def explain_words(session: Here, word: str | None = None, second: str | None = None, /) -> Answer:
+    """Explain a word: help, help launch, help image build.
+
+    The same as WORD --help.
+
+    Parameters
+    ----------
+    word
+        A verb, or a group of them; without it, an overview of all.
+    second
+        The second word of a verb: build of image build.
+    """
+    from sparkconsole.verbs.help_page import NARROW, WIDEST, topic_text
+
+    words = tuple(w for w in (word, second) if w)
+    width = max(NARROW, min(WIDEST, shutil.get_terminal_size().columns))
+    text = topic_text(words, width)
+    return Answer({"words": list(words), "help": text}, (text,))
+
+
+@verb("version", local=True)
+async def version(session: Here) -> Answer:
+    """Say which version this is."""
+    return Answer({"version": __version__}, (f"sparkconsole {__version__}",))

@@ -1,0 +1,135 @@
+"""What is typed and what it does, for every verb: shown by help, the reference and the man page.
+
+A test understands each line, and holds that no verb is without one.
+"""
+
+from __future__ import annotations
+
+EXAMPLES: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
+    ("node", "add"): (
+        ("node add spark-01 192.168.177.11", "The first node is the head."),
+        (
+            "node add spark-02 10.77.0.12 --user ann --fabric 192.168.177.12",
+            "SSH by one address, data by another.",
+        ),
+    ),
+    ("node", "list"): (("node list --check", "Every node, and whether it answers."),),
+    ("node", "remove"): (("node remove spark-02", "Out of the inventory; the machine is not touched."),),
+    ("node", "scan"): (
+        ("node scan", "Sparks on the subnets of this machine's fast link."),
+        ("node scan 192.168.177.0/24", "Sparks of one subnet."),
+    ),
+    ("node", "trust"): (
+        ("node trust spark-02", "Show its host key's fingerprint, and store it when agreed."),
+    ),
+    ("node", "restart"): (
+        ("node restart spark-02", "Its containers, in an order that leaves a working cluster."),
+    ),
+    ("node", "reboot"): (("node reboot spark-02 --yes=reboot", "The machine, agreed to beforehand."),),
+    ("node", "exec"): (
+        ("node exec -- nvidia-smi -L", "On every node."),
+        ("node exec --node spark-02 -- df -h /", "On one node."),
+    ),
+    ("node", "shell"): (("node shell spark-02", "A login shell on the machine."),),
+    ("node", "drop-caches"): (("node drop-caches spark-01", "Free its page cache for a model."),),
+    ("check",): (
+        ("check", "What would hinder a launch; nothing is changed."),
+        ("check --nodes spark-01,spark-02 --json", "Two nodes, as JSON."),
+    ),
+    ("doctor",): (
+        ("doctor", "Every check on every node."),
+        ("doctor --skew", "Which node differs from the others."),
+        ("doctor --fix --dry-run", "What the safe remedies would run."),
+    ),
+    ("explain",): (
+        ("explain server.log", "The root cause in a log."),
+        ("explain - < server.log", "The same, from standard input."),
+    ),
+    ("status",): (
+        ("status", "How everything stands, once."),
+        ("status --watch --every 5", "A line every 5 s until ctrl+c."),
+    ),
+    ("image", "build"): (
+        ("image build", "On the head, from source."),
+        ("image build --recipe vllm-node-wheels", "From prebuilt wheels, in minutes."),
+        (
+            "image build -t vllm-node --rebuild-vllm -c all",
+            "Rebuild vLLM only, then copy to all other nodes.",
+        ),
+    ),
+    ("image", "list"): (("image list", "Which node has which image, and what each was built from."),),
+    ("image", "copy"): (
+        ("image copy --to all", "Only the layers that each node lacks, over the fast link."),
+        ("image copy vllm-node --to spark-02 --dry-run", "What one copy would run."),
+    ),
+    ("image", "rollback"): (("image rollback", "The name means the build before this one again."),),
+    ("image", "prune"): (("image prune --keep 3 --dry-run", "What would be removed."),),
+    ("model", "list"): (("model list", "Which node has which model whole."),),
+    ("model", "fit"): (
+        (
+            "model fit Qwen/Qwen3-235B-A22B --tp 2",
+            "Whether it fits on two nodes, and how long requests may be.",
+        ),
+    ),
+    ("model", "copy"): (("model copy Qwen/Qwen3-0.6B --to all", "Only the files that each node lacks."),),
+    ("model", "verify"): (("model verify Qwen/Qwen3-0.6B", "Every byte compared with its hash."),),
+    ("model", "download"): (("model download Qwen/Qwen3-0.6B --on spark-01", "From the hub onto one node."),),
+    ("fabric", "test"): (
+        ("fabric test", "Pings, whole frames, routes and RDMA rate between the nodes."),
+        ("fabric test --quick", "Without the rates."),
+    ),
+    ("fabric", "history"): (("fabric history --last 5", "What the last five tests measured."),),
+    ("launch",): (
+        ("launch", "Containers and Ray on every node; ready when every GPU joined."),
+        ("launch --solo --nodes spark-01", "One machine alone, without Ray."),
+        ("launch --repair", "Complete a half-running cluster."),
+    ),
+    ("stop",): (("stop", "Servers, then containers, on every node that answers."),),
+    ("serve",): (
+        ("serve Qwen/Qwen3-0.6B --max-model-len 4096", "Followed until a completion proved it."),
+        ("serve Qwen/Qwen3-0.6B -- --enable-prefix-caching", "Words after -- are vLLM's own."),
+    ),
+    ("serve", "status"): (("serve status", "Whether the server answers, and with which model."),),
+    ("serve", "keep"): (("serve keep --restarts 3 --within 6", "At most three restarts in any six hours."),),
+    ("serve", "stop"): (("serve stop", "The server ends; the containers stay."),),
+    ("bench", "run"): (
+        ("bench run --num-prompts 24", "vllm bench serve against the served model; the result is kept."),
+        ("bench run --num-prompts 100 --max-concurrency 8", "At most eight requests at a time."),
+    ),
+    ("bench", "list"): (("bench list", "The results kept, the newest first."),),
+    ("bench", "show"): (("bench show", "The newest result."),),
+    ("bench", "compare"): (
+        ("bench compare b7f2 c901", "Two results beside each other, by the end of their ids."),
+    ),
+    ("exec",): (
+        ("exec -- nvidia-smi", "In the head's container; its exit code is passed on."),
+        ("exec --node spark-02 -- python3 -c 'import vllm'", "In another node's container."),
+    ),
+    ("logs",): (
+        ("logs --tail 20", "The last lines of all nodes, merged by time."),
+        ("logs -f serve", "Follow the server's log."),
+        ("logs kernel --since 10m", "What every kernel said in ten minutes."),
+    ),
+    ("runs", "list"): (("runs list --limit 5", "The last five things done."),),
+    ("runs", "show"): (("runs show 7f2c", "Its plan and its result, by the last four letters of its id."),),
+    ("runs", "again"): (("runs again 7f2c", "The same words once more; the plan is shown first."),),
+    ("runs", "compare"): (("runs compare 7f2c 90ab", "What differs between two runs."),),
+    ("runs", "export"): (("runs export 7f2c", "A script that does it again."),),
+    ("runs", "attach"): (("runs attach 7f2c", "Follow a job that continued without a console."),),
+    ("runs", "stop"): (("runs stop 7f2c", "End its jobs on every node."),),
+    ("wait-for",): (
+        ("wait-for ray --timeout 300", "Until every node has joined."),
+        ("wait-for server", "Until the server answers."),
+    ),
+    ("config", "path"): (("config path", "Where configuration and state lie."),),
+    ("config", "show"): (("config show", "What the configuration says, defaults included."),),
+    ("config", "schema"): (("config schema", "Every key of cluster.toml, as JSON Schema."),),
+    ("demo", "fault"): (
+        ("--demo=lab demo fault spark-02 lost", "Pull a plug in the pretend cluster lab, which lasts."),
+    ),
+    ("demo", "clear"): (("--demo=lab demo clear spark-02", "Plug it in again."),),
+    ("demo", "faults"): (("--demo demo faults", "Everything that can be broken."),),
+    ("web",): (("web --port 8000", "Prints an address that only this machine can open."),),
+    ("help",): (("help image build", "One verb."), ("help serve", "A group of verbs.")),
+    ("version",): (("version", "The same as --version."),),
+}
