@@ -1,7 +1,7 @@
 """One grammar in all three places; the word that is wrong is the one that is named.
 
 Whatever is typed, a person reads a sentence. No test here shows
- what a verb does, only how words are understood.
+what a verb does, only how words are understood.
 """
 
 from __future__ import annotations
