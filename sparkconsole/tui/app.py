@@ -31,7 +31,7 @@ from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
-from sparkconsole.verbs.session import Options, Session
+from sparkconsole.verbs.session import Options, Place, Session
 
 if TYPE_CHECKING:
     from sparkconsole.fleet.watching import Watch
@@ -230,7 +230,6 @@ class Console(App[SparkError | None]):
             self.said = remembered(self.said, line)
             self.call_later(self.view.run_action, key.action)
             return ""
-        from sparkconsole.config.globals import Place
         from sparkconsole.verbs.dispatch import understand
 
         try:
