@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.copying import CopySite
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.effect import ImageNamed
 from sparkconsole.model.image import (
     COMMIT_FILE,
     COMMIT_LABEL,
@@ -38,6 +39,7 @@ from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Advance, Output, Remark, Report
 from sparkconsole.model.text import hours, printable, size
 from sparkconsole.parse.buildkit import BuildLog, BuildStep, StepState
+from sparkconsole.parse.dockerfile import said_labels
 from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.shell import Shell
 
@@ -109,13 +111,12 @@ def require_builder(folder: Path, seen: BuildSite) -> None:
 
 def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
     """The job, with all that its follower has to know."""
-    now = fleet.clock.now()
-    dated = dated_tag(spec.tag, now)
+    dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
     return Job(
-        id=f"build-{slug(spec.tag)}-{secrets.token_hex(4)}",
+        id=fleet.fresh.name(f"build-{slug(spec.tag)}"),
         node=seen.node,
         kind=JobKind.BUILD,
-        argv=build_argv(spec, now_epoch=int(now.timestamp()), dated=dated, builder=seen.builder),
+        argv=build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder),
         details={
             "tag": spec.tag,
             "dated": dated,
@@ -158,6 +159,24 @@ def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan
         known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
         notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
     return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes))
+
+
+def built(
+    fleet: Fleet, spec: BuildSpec, node: str, site: CopySite, dated: str, folder: Path
+) -> tuple[ImageNamed, ...]:
+    """What the node has afterwards under the name and the date: content that is a named blank, but for what
+    the recipe says of it."""
+    content = fleet.fresh.unknown(f"digest of {spec.tag}")
+    recipe = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
+    image = ImageIdentity(
+        tag=spec.tag,
+        id=fleet.fresh.unknown(f"id of {spec.tag} on {node}"),
+        platform=f"linux/{site.architecture}",
+        layers=(content,),
+        config_digest=content,
+        labels={key: value for key, value in said_labels(recipe).items() if "$" not in value},
+    )
+    return tuple(ImageNamed(node, replace(image, tag=tag)) for tag in (spec.tag, dated))
 
 
 async def running_build(fleet: Fleet, journal: Journal, node: str, tag: str) -> Job | None:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkconsole.fleet.copying import Delivery
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.model.answer import Sheet
 from sparkconsole.model.copying import loading_needs
 from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.effect import ImageNamed
 from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.text import size
 from sparkconsole.remote import jobs as remote_jobs
+from sparkconsole.remote.image_layers import Layers
 from sparkconsole.remote.transfer import PROGRAMS
 
 
-def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None) -> Delivery:
+def with_job(
+    delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None, fresh: Fresh
+) -> Delivery:
     """The delivery with the job that carries it out, where something is to be sent."""
     if not delivery.to_send:
         return delivery
     receiver = delivery.receiver
     job = Job(
-        id=f"copy-{slug(tag)}-{secrets.token_hex(4)}",
+        id=fresh.name(f"copy-{slug(tag)}"),
         node=sender,
         kind=JobKind.COPY,
         argv=delivery.transfer.argv(tag, receiver),
@@ -39,6 +43,18 @@ def with_job(delivery: Delivery, tag: str, sender: str, image: ImageIdentity | N
         },
     )
     return replace(delivery, job=job)
+
+
+def arrivals(deliveries: Sequence[Delivery], image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
+    """What every receiver has afterwards: the same content, with the dates that travel too."""
+    return tuple(e for d in deliveries if d.to_send for e in _arrived(d, image, fresh))
+
+
+def _arrived(delivery: Delivery, image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
+    host = delivery.node.name
+    dates = delivery.transfer.names if isinstance(delivery.transfer, Layers) else ()
+    there = replace(image, id=fresh.unknown(f"id of {image.tag} on {host}"))
+    return tuple(ImageNamed(host, replace(there, tag=name)) for name in (image.tag, *dates))
 
 
 def renewed(planned: Delivery, now: Delivery) -> Delivery:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.copying import CopySite, Receiver, loading_needs, saving_needs, way_to
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -18,7 +19,8 @@ from sparkconsole.model.image_history import builds
 from sparkconsole.model.image_way import Way, choose_way, missing_bytes
 from sparkconsole.model.job import Job
 from sparkconsole.model.text import size
-from sparkconsole.remote.image_layers import Layers, layer_sizes
+from sparkconsole.remote.image_layers import Layers, UnbuiltLayers, layer_sizes
+from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer import FULL_STREAM, Transfer, site
 
 
@@ -177,7 +179,7 @@ async def survey(
         _source(fleet, sender, image, whole=whole), asyncio.gather(*(_end(fleet, node) for node in asked))
     )
     judged = await asyncio.gather(
-        *(_judged(tag, image, node, source, end) for node, end in zip(asked, ends, strict=True))
+        *(_judged(tag, image, node, source, end, fleet.fresh) for node, end in zip(asked, ends, strict=True))
     )
     looked = dict(zip((node.name for node in asked), judged, strict=True))
     return tuple(done or looked[node.name] for node, done in zip(nodes, found, strict=True))
@@ -202,10 +204,15 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
         return _Source(await _fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
     links, seen, history, present = await asyncio.gather(
-        _fabric_of(fleet, sender), site(shell), layer_sizes(shell, image.id), images(shell)
+        _fabric_of(fleet, sender), site(shell), _sizes(shell, image), images(shell)
     )
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
     return _Source(links, seen, history, tuple(dated))
+
+
+async def _sizes(shell: Shell, image: ImageIdentity) -> tuple[int, ...]:
+    """Of its steps; none while it is yet to be built."""
+    return () if image.foreseen else await layer_sizes(shell, image.id)
 
 
 def _first_look(
@@ -241,7 +248,12 @@ async def _end(fleet: Fleet, node: Node) -> _End | SparkError:
 
 
 async def _judged(
-    tag: str, image: ImageIdentity | None, node: Node, source: _Source, end: _End | SparkError
+    tag: str,
+    image: ImageIdentity | None,
+    node: Node,
+    source: _Source,
+    end: _End | SparkError,
+    fresh: Fresh,
 ) -> Delivery:
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
@@ -252,6 +264,10 @@ async def _judged(
         if image is None:
             return Delivery(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         _require_platform(image, seen)
+        if image.foreseen:
+            transfer, why = _way_of_unbuilt(image, node.name, source, seen, fresh)
+            found = Delivery(node, receiver, warning=warning, transfer=transfer, why=why)
+            return replace(found, free_bytes=seen.free_bytes)
         transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
@@ -290,6 +306,20 @@ def _way(
         return FULL_STREAM, chosen.why
     amount = missing_bytes(chosen, source.history)
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""
+
+
+def _way_of_unbuilt(
+    image: ImageIdentity, node: str, source: _Source, seen: CopySite, fresh: Fresh
+) -> tuple[Transfer, str]:
+    """The ends decide the way; how many layers the receiver has of it is known once it is built."""
+    if source.seen is None:
+        return FULL_STREAM, ""
+    chosen = choose_way(image, (), source.seen, seen)
+    if chosen.carrier is Way.WHOLE:
+        return FULL_STREAM, chosen.why
+    way = replace(chosen, why="which these are is known after the build")
+    shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
+    return UnbuiltLayers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
 
 
 async def _receiver(node: Node, theirs: Fabric, links: Fabric, seen: CopySite) -> tuple[Receiver, str]:

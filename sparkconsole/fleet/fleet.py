@@ -9,8 +9,11 @@ from typing import Self, TypeVar
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
+from sparkconsole.fleet.fresh import Fresh, FreshNow
 from sparkconsole.fleet.keeper import Connect, Keeper
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.forecast import Forecast
+from sparkconsole.remote.foreseen import ForeseenShell
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
@@ -25,6 +28,9 @@ class Fleet:
         self._connect = connect
         self._keepers = {n.name: Keeper(cluster.effective(n), connect, self.clock) for n in cluster.nodes}
         self._guests: set[str] = set()
+        self.forecast = Forecast()
+        """What earlier lines of a script, where it is only planned, would have changed: looks answer so."""
+        self.fresh: Fresh = FreshNow(self.clock)
         self._borrowed: frozenset[str] = frozenset()
 
     def beside(self, cluster: Cluster) -> Fleet:
@@ -35,6 +41,7 @@ class Fleet:
         }
         other._keepers |= {name: self._keepers[name] for name in same}
         other._borrowed = frozenset(same)
+        other.forecast, other.fresh = self.forecast, self.fresh
         return other
 
     async def __aenter__(self) -> Self:
@@ -78,7 +85,8 @@ class Fleet:
         """The node's one connection, made at first use; Unreachable when there is none to be had."""
         if node not in self._keepers:
             raise WrongUsage(f"no node is called {node!r}", hint=f"known: {', '.join(self.names) or 'none'}")
-        return await self._keepers[node].shell()
+        shell = await self._keepers[node].shell()
+        return ForeseenShell(shell, self.forecast.on(node)) if self.forecast.effects else shell
 
     async def reconnect(self, node: str, deadline_s: float) -> Shell:
         """The node's connection, made again as often as it takes; Unreachable after `deadline_s` seconds."""
@@ -87,7 +95,7 @@ class Fleet:
     def lost(self, node: str, shell: Shell | None = None) -> None:
         """Says that the node's connection broke, so that the next `shell()` makes a new one."""
         if node in self._keepers:
-            self._keepers[node].lost(shell)
+            self._keepers[node].lost(shell.now if isinstance(shell, ForeseenShell) else shell)
 
     async def shell_again(self, node: str) -> Shell:
         """As `shell`, but a node that refused before is asked once more."""

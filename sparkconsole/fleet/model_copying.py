@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from sparkconsole.fleet import copying
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.delivering import COPIED, FAILED, SAME, UNKNOWN, Result
 from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.copying import Receiver, authorise_hint, known_hosts
@@ -113,7 +113,7 @@ async def _one(
         error.node = error.node or node.name
         return ModelDelivery(node, problem=error)
     rows = manifest(receiver, source, target, what, streams)
-    job = _job(model, source, sender, node, receiver, what)
+    job = _job(model, source, sender, node, receiver, what, fleet.fresh)
     return ModelDelivery(node, what, receiver, None, warning, job, rows)
 
 
@@ -169,9 +169,17 @@ def _require_room(node: str, target: Holding, what: Shipment) -> None:
         )
 
 
-def _job(model: str, source: Holding, sender: str, node: Node, receiver: Receiver, what: Shipment) -> Job:
+def _job(
+    model: str,
+    source: Holding,
+    sender: str,
+    node: Node,
+    receiver: Receiver,
+    what: Shipment,
+    fresh: Fresh,
+) -> Job:
     return Job(
-        id=f"model-copy-{slug(model.strip('/~'))}-{secrets.token_hex(4)}",
+        id=fresh.name(f"model-copy-{slug(model.strip('/~'))}"),
         node=sender,
         kind=JobKind.MODEL_COPY,
         argv=(*SEND, receiver.target, model),

@@ -64,7 +64,8 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
         lost[node] = error
         del sites[node]
     ranks = told(found)
-    if any(r.group <= 1 for on_node in ranks.values() for r in on_node):
+    first = (r.group for on_node in ranks.values() for r in on_node if isinstance(r.group, int))
+    if any(group <= 1 for group in first):
         hint = "end the container: sparkconsole stop"
         raise Refused(f"the server is what {container} was started for", hint=hint, node=fleet.head)
     return Scene(container, port, fleet.head, sites, ranks, lost)

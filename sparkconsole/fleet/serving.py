@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
-from sparkconsole.model.engine import LiveRank
+from sparkconsole.model.effect import ServerUp
+from sparkconsole.model.engine import LiveRank, vllm_words
 from sparkconsole.model.job import Job
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.progress import Advance, Output, Remark, Report
-from sparkconsole.model.serve import ORDER, Failure, Phase, ServeProgress, advance
+from sparkconsole.model.serve import ORDER, Failure, Phase, ServeProgress, ServeSpec, advance
+from sparkconsole.model.settling import USUAL_SHARE
 from sparkconsole.model.site import Site
 from sparkconsole.parse.vllm_serve import first_cause, read_line
 from sparkconsole.remote.site import look
@@ -78,6 +81,19 @@ async def servers_on(fleet: Fleet, container: str, nodes: Sequence[str]) -> tupl
 async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> tuple[LiveRank, ...]:
     """Those of them that serve on that port, or lead to it."""
     return tuple(rank for rank in await servers_on(fleet, container, nodes) if rank.port == port)
+
+
+def server_up(fresh: Fresh, spec: ServeSpec, jobs: Sequence[Job], nodes: Sequence[str]) -> ServerUp:
+    """What runs once these jobs came up; their process groups are the run's to know."""
+    lead = next(j for j in jobs if not j.details.get("rank", 0))
+    ranks = tuple(LiveRank(j.node, _group(fresh, spec, j), vllm_words(j.argv), j.id) for j in jobs)
+    share = USUAL_SHARE if spec.gpu_memory_utilization is None else spec.gpu_memory_utilization
+    shares = dict.fromkeys(nodes, share)
+    return ServerUp(lead.node, lead.container, spec.port, spec.name, spec.model, ranks, shares)
+
+
+def _group(fresh: Fresh, spec: ServeSpec, job: Job) -> str:
+    return fresh.unknown(f"process group of {spec.name} on {job.node}")
 
 
 def _solo(head: Site) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sparkconsole.model.blank import has_blank
+
 _SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
 """Variables that say how ranks find each other; others may be secrets and are left where they are."""
 
@@ -63,8 +65,15 @@ class ImageIdentity:
     """Of its environment, what says how nodes find each other."""
 
     @property
+    def foreseen(self) -> bool:
+        """It is yet to be built: its content is a named blank."""
+        return has_blank(self.config_digest)
+
+    @property
     def short(self) -> str:
-        """Twelve characters that name the content, the same on every node."""
+        """Twelve characters that name the content, the same on every node; a blank while there is none."""
+        if self.foreseen:
+            return self.config_digest
         told = "\n".join((self.platform, self.config_digest, *self.layers))
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 

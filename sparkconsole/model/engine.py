@@ -72,8 +72,8 @@ class LiveRank:
     """One `vllm serve` that runs in a container."""
 
     node: str
-    group: int
-    """Its process group, as the container numbers it."""
+    group: int | str
+    """Its process group, as the container numbers it; a named blank while it is yet to be started."""
     words: tuple[str, ...] = field(default=())
     """Its command from `vllm` on."""
     job: str = ""
@@ -119,3 +119,9 @@ def jobs_of(ranks: Iterable[LiveRank], container: str) -> tuple[Job, ...]:
     """The jobs among them, the leading rank last, as they were started."""
     ours = sorted((r for r in ranks if r.job), key=lambda r: -r.rank)
     return tuple(rank.as_job(container) for rank in ours)
+
+
+def vllm_words(argv: Sequence[str]) -> tuple[str, ...]:
+    """A rank's command from `vllm` on, whatever runs it."""
+    at = next((i for i, word in enumerate(argv) if word.rpartition("/")[2] == "vllm"), 0)
+    return ("vllm", *argv[at + 1 :])

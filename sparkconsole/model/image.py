@@ -104,9 +104,9 @@ def host_list(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def dated_tag(tag: str, now: datetime) -> str:
+def dated_tag(tag: str, now: datetime | str) -> str:
     """The second name of a build, which the next build does not take away: `TAG:YYYYmmdd-HHMM`."""
-    stamp = f"{now:%Y%m%d-%H%M}"
+    stamp = now if isinstance(now, str) else f"{now:%Y%m%d-%H%M}"
     return f"{tag}-{stamp}" if full_name(tag) == tag else f"{tag}:{stamp}"
 
 
@@ -128,7 +128,7 @@ def is_commit(ref: str) -> bool:
 def build_argv(
     spec: BuildSpec,
     *,
-    now_epoch: int,
+    now_epoch: int | str,
     dated: str = "",
     builder: Builder | None = None,
     context: str = CONTEXT,
@@ -151,7 +151,7 @@ def build_argv(
     )
 
 
-def _build_args(spec: BuildSpec, now_epoch: int) -> list[tuple[str, str]]:
+def _build_args(spec: BuildSpec, now_epoch: int | str) -> list[tuple[str, str]]:
     busters = [("CACHEBUST_DEPS", spec.rebuild_deps), ("CACHEBUST_VLLM", spec.rebuild_vllm)]
     return [
         *((key, str(now_epoch)) for key, wanted in busters if wanted),

@@ -13,14 +13,19 @@ def build_date(tag: str, other: str) -> str:
     """`20261124-0915` when `other` is a dated build of `tag` (`dated_tag` names them); else empty."""
     name, _, version = full_name(tag).rpartition(":")
     before = f"(?:{version}-)?" if version == "latest" else f"{re.escape(version)}-"
-    found = re.fullmatch(rf"{re.escape(name)}:{before}(\d{{8}}-\d{{4}})", full_name(other))
+    found = re.fullmatch(rf"{re.escape(name)}:{before}(\d{{8}}-\d{{4}}|‹[^‹›]+›)", full_name(other))
     return found[1] if found else ""
+
+
+def in_time(date: str) -> str:
+    """A date as text that sorts by time: builds that are yet to be come last, in the order of their lines."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(8), date)
 
 
 def builds(tag: str, present: Iterable[ImageIdentity]) -> tuple[ImageIdentity, ...]:
     """The dated builds of that name, newest first."""
     dated = [image for image in present if build_date(tag, image.tag)]
-    return tuple(sorted(dated, key=lambda image: build_date(tag, image.tag), reverse=True))
+    return tuple(sorted(dated, key=lambda image: in_time(build_date(tag, image.tag)), reverse=True))
 
 
 def under(tag: str, present: Iterable[ImageIdentity]) -> ImageIdentity | None:
@@ -31,9 +36,9 @@ def under(tag: str, present: Iterable[ImageIdentity]) -> ImageIdentity | None:
 def build_before(tag: str, present: Sequence[ImageIdentity]) -> ImageIdentity | None:
     """The newest build that is older than what the name means now, and is something else."""
     now, found = under(tag, present), builds(tag, present)
-    twins = [build_date(tag, i.tag) for i in found if now is not None and same_content(i, now)]
+    twins = [in_time(build_date(tag, i.tag)) for i in found if now is not None and same_content(i, now)]
     others = [i for i in found if now is None or not same_content(i, now)]
-    return next((i for i in others if not twins or build_date(tag, i.tag) < min(twins)), None)
+    return next((i for i in others if not twins or in_time(build_date(tag, i.tag)) < min(twins)), None)
 
 
 def undated(tag: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sparkconsole.model.answer import Sheet
-from sparkconsole.model.docker import DiskUsage
+from sparkconsole.model.docker import DiskUsage, ImageIdentity
 from sparkconsole.model.image import age
 from sparkconsole.model.image_history import build_date
 from sparkconsole.model.image_prune import Decision, Entry
@@ -20,13 +20,19 @@ HAS, LACKS, UNKNOWN = "✔", "○", "unknown"
 def matrix(decision: Decision, nodes: Sequence[str], unknown: Sequence[str], now: datetime) -> Sheet:
     """A row per build and nameless image, a column per node; `unknown` nodes could not be asked."""
     rows: list[tuple[str | None, ...]] = [
-        (_label(e, decision.wish.tag), age(e.image.created, now), size(e.image.size_bytes),
+        (_label(e, decision.wish.tag), *_age_and_size(e.image, now),
          *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), _fate(e))
         for e in decision.entries
     ]  # fmt: skip
     rows += [_cache_row(decision, nodes, unknown)] if decision.cache else []
     heads = tuple(nodes) if len(nodes) <= COLUMNS else ("nodes",)
     return Sheet.of(("image", "age", "size", *heads, "stays or goes"), rows)
+
+
+def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
+    if image.foreseen:
+        return "not built", UNKNOWN
+    return age(image.created, now), size(image.size_bytes)
 
 
 def _label(entry: Entry, name: str) -> str:

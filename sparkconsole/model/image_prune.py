@@ -15,7 +15,7 @@ from typing import Any
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.image import full_name
-from sparkconsole.model.image_history import build_date
+from sparkconsole.model.image_history import build_date, in_time
 from sparkconsole.model.plan import Step
 
 CHECKPOINT_LABEL = "org.sparkconsole.checkpoint"
@@ -169,7 +169,7 @@ def _grouped(tag: str, nodes: Mapping[str, Held]) -> list[Group]:
             if (kind := _kind(tag, image)) is not None:
                 groups.setdefault((kind, image.tag, content(image)), {})[node] = image
     found = [(kind, next(iter(on.values())), on) for (kind, _, _), on in groups.items()]
-    newest = sorted(found, key=lambda g: build_date(tag, g[1].tag) or g[1].created, reverse=True)
+    newest = sorted(found, key=lambda g: in_time(build_date(tag, g[1].tag)) or g[1].created, reverse=True)
     return sorted(newest, key=lambda g: list(Kind).index(g[0]))
 
 

@@ -138,7 +138,7 @@ def container_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
     return (
         *("docker", "run", "-d", "--privileged", *(("--gpus", "all") if spec.gpus else ())),
         *("--ipc=host", "--network", "host", "--name", spec.container),
-        *_labels(spec, seat),
+        *_each("--label", (f"{key}={value}" for key, value in labels_of(spec, seat).items())),
         *(() if spec.backend is Backend.RAY else ("--init",)),
         *("-e", "NCCL_IGNORE_CPU_AFFINITY=1"),
         *("-v", f"{seat.home}/{HF_CACHE}:/root/{HF_CACHE}"),
@@ -199,14 +199,14 @@ def _without_secret_value(word: str, environ: Mapping[str, str]) -> str:
     return word.removesuffix(f"={value}")
 
 
-def _labels(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    labels = {
+def labels_of(spec: LaunchSpec, seat: Seat) -> dict[str, str]:
+    """What a container tells of its launch."""
+    return {
         LABEL_CLUSTER: spec.cluster,
         LABEL_ROLE: seat.role.value,
         LABEL_ADDRESS: seat.address,
         LABEL_LAUNCH: spec.recorded(),
     }
-    return _each("--label", (f"{key}={value}" for key, value in labels.items()))
 
 
 def _command(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:

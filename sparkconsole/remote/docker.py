@@ -15,6 +15,7 @@ from aiodocker.exceptions import DockerError
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
 from sparkconsole.parse.docker_api import container_from, engine_from, image_from, names_from, usage_from
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.log_frames import LogFrames, api_time
 from sparkconsole.remote.shell import Shell
 
@@ -39,7 +40,8 @@ async def containers(shell: Shell, *, every: bool = True) -> tuple[Container, ..
     """The node's containers; `every`: those that do not run too."""
     async with _docker(shell) as docker:
         found = [await _shown(c) for c in await docker.containers.list(all=every)]
-    return tuple(container_from(data) for data in found if data)
+    there = then_on(shell).containers(container_from(data) for data in found if data)
+    return tuple(c for c in there if every or c.running)
 
 
 async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -62,7 +64,8 @@ async def container(shell: Shell, name: str) -> Container | None:
         data = await _or_none(docker.containers.get(name))
     # The engine also answers to the beginning of an id: only the name counts.
     found = container_from(data._container) if data is not None else None
-    return found if found is not None and found.name == name else None
+    present = (found,) if found is not None and found.name == name else ()
+    return next((c for c in then_on(shell).containers(present) if c.name == name), None)
 
 
 async def remove_container(shell: Shell, name: str, *, grace_s: int = 10) -> bool:
@@ -120,7 +123,7 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
     """The image of that name; None when the node does not have it."""
     async with _docker(shell) as docker:
         data = await _or_none(docker.images.inspect(tag))
-    return image_from(data, tag) if data is not None else None
+    return then_on(shell).image(tag, image_from(data, tag) if data is not None else None)
 
 
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
@@ -130,7 +133,8 @@ async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
             t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
         ]
         found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
-    return tuple(image_from(data, tag) for tag, data in found if data is not None)
+    there = (image_from(data, tag) for tag, data in found if data is not None)
+    return tuple(i for i in then_on(shell).images(there) if i.tag)
 
 
 async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
@@ -138,7 +142,7 @@ async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
     async with _docker(shell) as docker:
         named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
         found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in named]
-    return tuple(image_from(data, name) for name, data in found if data is not None)
+    return then_on(shell).images(image_from(data, name) for name, data in found if data is not None)
 
 
 async def disk_usage(shell: Shell) -> DiskUsage:
@@ -147,7 +151,7 @@ async def disk_usage(shell: Shell) -> DiskUsage:
         used = await docker._query_json(_USAGE)
         root = engine_from(await docker.system.info()).root_dir
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
-    return usage_from(used, free.text.strip())
+    return then_on(shell).usage(usage_from(used, free.text.strip()))
 
 
 async def engine(shell: Shell) -> EngineFacts:

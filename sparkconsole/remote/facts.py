@@ -9,6 +9,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.evidence import USUAL, Evidence
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.parse.facts import parse_facts
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 
 # Sections are told apart by a word that no tool can guess. A tool that is absent leaves its section empty.
@@ -151,4 +152,4 @@ async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> Node
             hint=f"does its shell print or end by itself? ssh {shell.node} echo well",
             node=shell.node,
         )
-    return parse_facts(text, mark, shell.node)
+    return then_on(shell).facts(parse_facts(text, mark, shell.node))

@@ -72,11 +72,29 @@ class Layers:
             "root": self.root,
             "ssh": ssh_argv(receiver),
         }
-        return {"known_hosts": known_hosts(receiver), WORDS: json.dumps(words, indent=1)}
+        return {"known_hosts": known_hosts(receiver), WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""
         words = (full_name(tag), str(self.way.shared), *ssh_argv(receiver), "docker", "load")
+        return ("sh", "-c", LAYERS + STREAM, "copy", *words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnbuiltLayers(Layers):
+    """The same of an image that is yet to be built: what the receiver lacks of it is known afterwards."""
+
+    shared: str
+    """A named blank: how many layers the receiver has."""
+
+    @property
+    def amount(self) -> str:
+        """How much of the image goes."""
+        return "the layers it lacks"
+
+    def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
+        """The same command."""
+        words = (full_name(tag), self.shared, *ssh_argv(receiver), "docker", "load")
         return ("sh", "-c", LAYERS + STREAM, "copy", *words)
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.job import Job, JobState
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 
 # `pid` holds the pid and its start time: after a reboot the number alone may be somebody else's.
@@ -126,7 +127,8 @@ async def start(shell: Shell, job: Job, secrets: Mapping[str, str]) -> None:
 async def state(shell: Shell, job: Job) -> JobState:
     """What the node says of the job right now."""
     seen = (await shell.run(script(STATE, "job-state", job.id))).checked()
-    return parse_state(seen.text)
+    now = parse_state(seen.text)
+    return now.model_copy(update={"running": False}) if then_on(shell).ended(job.id) else now
 
 
 def parse_state(text: str) -> JobState:

@@ -12,6 +12,7 @@ from sparkconsole.model.copying import Receiver, ssh_argv
 from sparkconsole.model.model_files import Holding, Shipment
 from sparkconsole.parse.model_files import parse_holding
 from sparkconsole.parse.models import OWNER_HINT, parse_models
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 
@@ -53,7 +54,7 @@ async def holding(
     found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
     if found.error:
         raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
-    return found
+    return then_on(shell).holding(model, found)
 
 
 async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:

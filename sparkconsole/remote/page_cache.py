@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sparkconsole.model.page_cache import MemoryStanding
 from sparkconsole.parse.memory_standing import parse_standing
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 
 _LOOK = r"""
@@ -19,4 +22,6 @@ else echo 'Way: none'; fi
 async def memory_standing(shell: Shell, image: str = "") -> MemoryStanding:
     """The memory now; with an image also by which way the cache can be dropped."""
     done = await shell.run(("sh", "-c", _LOOK, "memory-standing", image), timeout=30)
-    return parse_standing(done.checked().text, shell.node)
+    now, then = parse_standing(done.checked().text, shell.node), then_on(shell)
+    available = then.available(now.available, now.total)
+    return replace(now, available=available) if then.memory_changed else now

@@ -6,14 +6,21 @@ and `ray status` never names an address.
 
 from __future__ import annotations
 
+from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import RayMember
 from sparkconsole.parse.ray_nodes import parse_groups, parse_nodes
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell
 
 
 async def members(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> tuple[RayMember, ...]:
     """Every member the head lists, dead ones too; SparkError while Ray does not answer."""
+    then = then_on(shell).members(port)
+    if then is None:
+        raise SparkError(f"nothing answers on 127.0.0.1:{port} then", node=shell.node)
+    if not isinstance(then, bool):
+        return then
     return parse_nodes(
         await get_json(shell, f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sparkconsole.model.forecast import NodeForecast
 from sparkconsole.model.site import Site
 from sparkconsole.parse.site import parse_site
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 
 # Listeners are read from the kernel: `ss` is not on every machine. What docker says comes last and whole.
@@ -22,7 +24,33 @@ _LOG = 'timeout 20 docker logs --tail "$2" -- "$1" 2>&1'
 async def look(shell: Shell, container: str) -> Site:
     """Home, memory, listeners and container of exactly that name; SparkError when docker cannot be asked."""
     done = await shell.run(("sh", "-c", _LOOK, "launch-site", container), timeout=40)
-    return parse_site(done.checked().text, shell.node, container)
+    return await _then(shell, parse_site(done.checked().text, shell.node, container), container)
+
+
+async def _then(shell: Shell, now: Site, container: str) -> Site:
+    """The same look, once what is planned before has been done."""
+    then = then_on(shell)
+    if not then.effects:
+        return now
+    from sparkconsole.remote.page_cache import memory_standing
+
+    total = (await memory_standing(shell)).total if then.memory_changed else 0
+    return then.site(container, now, await _held(shell, then, container), total)
+
+
+async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
+    """The ports on which the servers in today's containers listen."""
+    from sparkconsole.parse.vllm_processes import parse_ranks
+    from sparkconsole.remote.foreseen import ForeseenShell
+    from sparkconsole.remote.vllm_processes import look_argv
+
+    held = set[int]()
+    today = shell.now if isinstance(shell, ForeseenShell) else shell
+    for name in {container, *then.renewed}:
+        done = await today.run(look_argv(name), timeout=20)
+        if done.ok:
+            held |= {rank.port for rank in parse_ranks(done.text, shell.node)}
+    return held
 
 
 async def still_alive(shell: Shell, pids: frozenset[int]) -> frozenset[int]:

@@ -5,6 +5,7 @@ without a temporary file of ours; what sends less only has to say how many bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sparkconsole.errors import CommandFailed, SparkError
@@ -12,6 +13,7 @@ from sparkconsole.model.copying import CopySite, Receiver, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name
 from sparkconsole.parse.copy_site import copy_site
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Pipe, Shell
 
 CHUNK_BYTES = 1 << 20
@@ -119,7 +121,8 @@ exit 0
 
 async def site(shell: Shell) -> CopySite:
     """What this machine says of itself as one end of a copy."""
-    return copy_site((await shell.run(("sh", "-c", SITE, "copy-site"))).checked().text)
+    seen = copy_site((await shell.run(("sh", "-c", SITE, "copy-site"))).checked().text)
+    return replace(seen, free_bytes=None) if then_on(shell).storage_changed else seen
 
 
 async def usable(shell: Shell, tag: str) -> None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.effect import ServerUp
 from sparkconsole.model.engine import EngineLoad
 from sparkconsole.parse.vllm_metrics import parse_metrics
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.http import http
 from sparkconsole.remote.shell import Shell
 
@@ -33,6 +35,11 @@ class Declined(SparkError):
 
 async def served(shell: Shell, port: int, *, timeout: float = 5.0) -> tuple[Served, ...]:
     """What the server on the node's `port` offers; SparkError when nobody answers."""
+    then = then_on(shell).server(port)
+    if then is None:
+        raise SparkError(f"nothing answers on 127.0.0.1:{port} then", node=shell.node)
+    if not isinstance(then, bool):
+        return (Served(then.name, then.model),)
     data = await _json(shell, port, "GET", "/v1/models", timeout)
     rows = data.get("data", ()) if isinstance(data, dict) else ()
     return tuple(Served(r["id"], r.get("root") or r["id"], r.get("max_model_len")) for r in rows if "id" in r)
@@ -90,6 +97,8 @@ async def complete_one_token(shell: Shell, port: int, *, timeout: float = 10.0) 
     SparkError or TimedOut when none did, Declined when the server will do neither.
     """
     names = await models(shell, port, timeout=timeout)
+    if isinstance(then_on(shell).server(port), ServerUp):
+        return names[0]
     if not names:
         raise SparkError(f"the server on port {port} offers no model", node=shell.node)
     body = {"model": names[0], "prompt": "1", "max_tokens": 1, "temperature": 0}

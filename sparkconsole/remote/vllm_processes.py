@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sparkconsole.model.engine import LiveRank
 from sparkconsole.parse.vllm_processes import parse_ranks
+from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 
 # Zombies are nobody: where PID 1 is `ray start`, they stay. A newline in a word would end the line.
@@ -51,18 +52,18 @@ def look_argv(container: str) -> tuple[str, ...]:
     return ("docker", "exec", container, "sh", "-c", _LOOK, "serve-look")
 
 
-def end_argv(container: str, groups: Iterable[int], *, everything: bool) -> tuple[str, ...]:
+def end_argv(container: str, groups: Iterable[int | str], *, everything: bool) -> tuple[str, ...]:
     """The command that ends these groups, by force after 30 s; it returns once they are gone."""
     return _on_groups(container, _END, "serve-stop", groups, everything)
 
 
-def gone_argv(container: str, groups: Iterable[int], *, everything: bool) -> tuple[str, ...]:
+def gone_argv(container: str, groups: Iterable[int | str], *, everything: bool) -> tuple[str, ...]:
     """The command that succeeds when nothing of them is left."""
     return _on_groups(container, _GONE, "serve-gone", groups, everything)
 
 
 def _on_groups(
-    container: str, text: str, name: str, groups: Iterable[int], everything: bool
+    container: str, text: str, name: str, groups: Iterable[int | str], everything: bool
 ) -> tuple[str, ...]:
     which = "all" if everything else "these"
     return ("docker", "exec", container, "sh", "-c", text, name, which, *map(str, groups))
@@ -70,5 +71,8 @@ def _on_groups(
 
 async def live_ranks(shell: Shell, container: str) -> tuple[LiveRank, ...]:
     """Every `vllm serve` that runs in the container; SparkError when it cannot be asked."""
+    then = then_on(shell)
+    if then.rebooted or container in then.renewed:
+        return then.ranks(container, ())
     done = await shell.run(look_argv(container), timeout=20)
-    return parse_ranks(done.checked().text, shell.node)
+    return then.ranks(container, parse_ranks(done.checked().text, shell.node))

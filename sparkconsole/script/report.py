@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from sparkconsole.model.progress import (
 from sparkconsole.model.sheet_lines import header_and_rows, is_in_columns
 from sparkconsole.model.signs import plain
 from sparkconsole.model.text import printable
+from sparkconsole.script.lines import ScriptLine
 from sparkconsole.streams import Undelivered, delivering, errors_stream
 
 if TYPE_CHECKING:
@@ -113,15 +115,40 @@ class Printer:
         """What standard output has signs for, replaced before anything is aligned."""
         return plain(printable(text), sys.stdout.encoding or "utf-8")
 
-    def error(self, error: SparkError) -> None:
-        """What went wrong, where, and what to do next."""
+    def ahead(
+        self,
+        line: ScriptLine,
+        *,
+        plan: Plan | None = None,
+        answer: Answer | None = None,
+        look: str = "",
+    ) -> None:
+        """A line of a script that is only planned: its plan, its answer, or what it would look at."""
+        if not self.as_json:
+            with delivering():
+                self._out.print(Text(self._said(f"[{line.number}] {shlex.join(line.words)}")))
+                self._ahead(plan, answer, look)
+            return
+        told = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
+        self._json({**_place(line), **told})
+
+    def _ahead(self, plan: Plan | None, answer: Answer | None, look: str) -> None:
+        if plan is not None:
+            self.plan(plan)
+        elif answer is not None:
+            self.answer(answer)
+        else:
+            self._out.print(Text(self._said(f"  {look}")))
+
+    def error(self, error: SparkError, line: ScriptLine | None = None) -> None:
+        """What went wrong, where, and what to do next; `line`: of a script, which cannot be planned."""
         self.settle()
         if self.as_json and not isinstance(error, Undelivered):
             try:
-                self._json({"error": error.as_data()})
+                self._json({**(_place(line) if line else {}), "error": error.as_data()})
             except (OSError, Undelivered):
                 self.as_json = False
-        where = f"{error.node}: " if error.node else ""
+        where = (f"{line.where}: " if line else "") + (f"{error.node}: " if error.node else "")
         self._err.print(Text.assemble(("✖ ", "red"), _bounded(printable(where + error.cause))))
         if error.hint:
             self._err.print(Text("  → " + _bounded(printable(error.hint))))
@@ -201,3 +228,7 @@ class Printer:
             text = json.dumps(data, default=str)
         with delivering():
             sys.stdout.write(text + "\n")
+
+
+def _place(line: ScriptLine) -> dict[str, Any]:
+    return {"line": line.number, "words": list(line.words)}

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from sparkconsole.config.globals import Place
-from sparkconsole.errors import Cancelled, Refused, SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.tier import Tier
+from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
@@ -47,8 +48,9 @@ async def run_script(
     worst = 0
     _say_demo(options, printer)
     async with open_session(options) as session:
+        ahead = Ahead.of(session) if options.dry_run else None
         for line, request in requests:
-            code = await _script_line(session, line, request, printer)
+            code = await _script_line(session, line, request, printer, ahead)
             worst = worst or code
             if code and not keep_going:
                 printer.remark(f"stopped at line {line.number}: {' '.join(line.words)}")
@@ -73,19 +75,20 @@ def _say_demo(options: Options, printer: Printer) -> None:
         printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
 
 
-async def _script_line(session: Session, line: ScriptLine, request: Request, printer: Printer) -> int:
-    printer.remark(f"[{line.number}] {' '.join(line.words)}")
+async def _script_line(
+    session: Session, line: ScriptLine, request: Request, printer: Printer, ahead: Ahead | None
+) -> int:
     own_printer = Printer(as_json=True) if request.given.get("json") else printer
     try:
         async with line_session(session, request.given) as own:
+            if ahead is not None:
+                return await ahead.line(own, line, request, own_printer)
+            printer.remark(f"[{line.number}] {' '.join(line.words)}")
             return await perform(own, request, own_printer)
     except Cancelled:
         raise
     except SparkError as error:
-        if session.options.dry_run and not isinstance(error, Unreachable):
-            printer.remark(f"  cannot be planned before the lines above have run: {error.cause}")
-            return 0
-        printer.error(error)
+        printer.error(error, line if ahead is not None else None)
         return error.exit_code
 
 

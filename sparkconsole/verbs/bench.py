@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -28,7 +27,7 @@ from sparkconsole.verbs.session import Deed, Here, Session
 KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
 
 
-@verb("bench run")
+@verb("bench run", ahead=True)
 async def run(
     session: Here,
     *extra: str,
@@ -105,7 +104,7 @@ async def run(
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
-    return Deed(plan, lambda report: _carry(session, plan, job, report))
+    return Deed(plan, lambda report: _carry(session, plan, job, report), ())
 
 
 def _spec(said: dict[str, Any]) -> BenchSpec:
@@ -143,7 +142,7 @@ async def _served(session: Session, port: int) -> dict[str, Any]:
 def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str, Any]) -> Job:
     slug = "".join(c if c.isalnum() else "-" for c in spec.model.rsplit("/", 1)[-1].lower())[:40]
     return Job(
-        id=f"bench-{slug}-{secrets.token_hex(4)}",
+        id=session.fleet.fresh.name(f"bench-{slug}"),
         node=session.fleet.head,
         kind=JobKind.BENCH,
         argv=bench_argv(spec),

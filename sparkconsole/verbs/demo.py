@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
 
 
-@verb("demo fault")
+@verb("demo fault", ahead=True)
 async def fault(session: Here, node: str, kind: str) -> Answer:
     """Breaks something on a pretend machine; `demo faults` lists what.
 
@@ -29,11 +29,13 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
     machines = _pretend(session).machines
     if node not in machines:
         raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    if session.options.dry_run:
+        return Answer({"node": node, "fault": kind}, (f"would break {node}: {KINDS.get(kind, kind)}",))
     inject(machines[node], kind)
     return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"mended by: demo clear {node}"))
 
 
-@verb("demo clear")
+@verb("demo clear", ahead=True)
 async def mend(session: Here, node: str) -> Answer:
     """Mends a pretend machine, and switches it on.
 
@@ -45,6 +47,10 @@ async def mend(session: Here, node: str) -> Answer:
     machines = _pretend(session).machines
     if node not in machines:
         raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    if session.options.dry_run:
+        return Answer(
+            {"node": node}, (f"would mend {node}: {', '.join(machines[node].faults) or 'nothing'}",)
+        )
     mended = clear(machines[node])
     if {"lost", "key"}.intersection(mended) and node in session.fleet.names:
         session.fleet.lost(node)  # so that it is asked again

@@ -24,7 +24,7 @@ from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here, Session
 
 
-@verb("exec")
+@verb("exec", ahead=True)
 async def execute(
     session: Here,
     *command: Annotated[str, Parameter(show=True)],

@@ -25,7 +25,7 @@ MOST_LINES = 12
 _BUSY = "something runs on the GPU of {}: a rate is what that leaves over, and slows it for as long"
 
 
-@verb("fabric test")
+@verb("fabric test", ahead=True)
 async def fabric_test(
     session: Here,
     *,

@@ -13,12 +13,14 @@ from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet import building, copy_steps, copying, delivering
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import Effect
 from sparkconsole.model.image import BuildSpec, host_list, image_tag, key_values
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.text import hours
 from sparkconsole.model.tier import Tier
+from sparkconsole.remote import transfer
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -143,6 +145,7 @@ async def _build_deed(
     fleet = session.fleet
     receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
     folder = building.recipe_folder(spec.recipe)
+    seen: building.BuildSite | None = None
     running = await building.running_build(fleet, session.journal, node, spec.tag)
     if running is not None:
         job, plan = (
@@ -156,7 +159,7 @@ async def _build_deed(
         job = building.build_job(fleet, spec, seen, full_log=full_log)
         plan = building.build_plan(spec, seen, job, folder)
     found = await copying.survey(fleet, spec.tag, None, receivers, node)
-    ways = tuple(copy_steps.with_job(d, spec.tag, node, None) for d in found)
+    ways = tuple(copy_steps.with_job(d, spec.tag, node, None, fleet.fresh) for d in found)
     after = ("build",) if running is None else ()
     copies = tuple(step for d in ways for step in copy_steps.delivery_steps(d, after))
     shown = replace(
@@ -171,7 +174,9 @@ async def _build_deed(
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
 
-    return Deed(shown, carry)
+    site = seen.site if seen else await transfer.site(await fleet.shell(node))
+    images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
+    return Deed(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 
 
 async def _copy_built(
@@ -189,7 +194,7 @@ async def _copy_built(
     now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
     if any(d.sends_whole for d in now):
         await copying.require_room_to_save(fleet, node, image)
-    fresh = {d.node.name: copy_steps.with_job(d, tag, node, image) for d in now}
+    fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
     _write_down(session, tuple(d.job for d in todo if d.job))
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
@@ -282,9 +287,10 @@ async def _copy_deed(
         return delivering.answer_of([delivering.untouched(d) for d in found])
     if any(d.sends_whole for d in found):
         await copying.require_room_to_save(fleet, sender, image)
+    effects = copy_steps.arrivals(found, image, fleet.fresh)
     if through_console:
-        return _relay_deed(session, tag, sender, found, parallel)
-    ways = tuple(copy_steps.with_job(d, tag, sender, image) for d in found)
+        return _relay_deed(session, tag, sender, found, parallel, effects)
+    ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
 
     async def carry(report: Report) -> Answer:
         began = fleet.clock.monotonic()
@@ -292,18 +298,23 @@ async def _copy_deed(
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.copy_plan(ways, image, sender), carry)
+    return Deed(copy_steps.copy_plan(ways, image, sender), carry, effects)
 
 
 def _relay_deed(
-    session: Session, tag: str, sender: str, found: Sequence[copying.Delivery], parallel: bool
+    session: Session,
+    tag: str,
+    sender: str,
+    found: Sequence[copying.Delivery],
+    parallel: bool,
+    effects: Sequence[Effect],
 ) -> Deed:
     async def carry(report: Report) -> Answer:
         began = session.fleet.clock.monotonic()
         results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.relay_plan(found, tag, sender), carry)
+    return Deed(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
 
 
 @follower(JobKind.BUILD)

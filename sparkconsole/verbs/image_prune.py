@@ -14,6 +14,7 @@ from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.docker import DiskUsage
+from sparkconsole.model.effect import BuildCacheGone, Effect, ImageGone
 from sparkconsole.model.image_matrix import UNKNOWN, matrix, usage_cells
 from sparkconsole.model.image_prune import Cut, Decision, Held, Wish, cache_age, cuts, decide
 from sparkconsole.model.plan import Plan, StepOutcome
@@ -73,7 +74,13 @@ async def prune(
     steps = tuple(cut.step for cut in todo)
     title = f"Prune {wish.tag} on {', '.join(dict.fromkeys(s.node for s in steps))}"
     plan = Plan(title, steps, Tier.COSTLY, WORD, _notes(seen), _matrix(session, seen))
-    return Deed(plan, lambda report: _carry(session, wish, todo, report))
+    return Deed(plan, lambda report: _carry(session, wish, todo, report), tuple(map(_effect, todo)))
+
+
+def _effect(cut: Cut) -> Effect:
+    if cut.image is None:
+        return BuildCacheGone(cut.step.node)
+    return ImageGone(cut.step.node, cut.image.tag, cut.image.id)
 
 
 async def _look(session: Session, wish: Wish, nodes: Sequence[str]) -> Seen:

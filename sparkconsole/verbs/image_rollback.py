@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.effect import ImageNamed
 from sparkconsole.model.image import full_name, image_tag
 from sparkconsole.model.image_history import build_before, build_date, builds, under
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
@@ -47,7 +49,8 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
         data = {"tag": name, "build": build_date(name, wanted.tag), "other": []}
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
     plan = Plan(f"Let {name} mean {wanted.tag} again", steps, Tier.RECOVERABLE)
-    return Deed(plan, lambda report: _carry(session, plan, name, wanted, report))
+    effects = tuple(e for n, images in moving.items() for e in _effects(n, name, wanted, images, every))
+    return Deed(plan, lambda report: _carry(session, plan, name, wanted, report), effects)
 
 
 def image_name(tag: str) -> str:
@@ -109,6 +112,19 @@ def _steps(node: str, name: str, wanted: ImageIdentity, images: Images, every: I
         if image is not None and (dated := _date_lacking(name, image, images, every))
     ]
     return *kept, _step(node, name, there, now, tuple(step.id for step in kept))
+
+
+def _effects(
+    node: str, name: str, wanted: ImageIdentity, images: Images, every: Images
+) -> tuple[ImageNamed, ...]:
+    """As the steps say it."""
+    there, now = _there(node, wanted, images), under(name, images)
+    kept = [
+        ImageNamed(node, replace(image, tag=dated))
+        for image in (there, now)
+        if image is not None and (dated := _date_lacking(name, image, images, every))
+    ]
+    return *kept, ImageNamed(node, replace(there, tag=full_name(name)))
 
 
 def _date_lacking(name: str, image: ImageIdentity, images: Images, every: Images) -> str:

@@ -18,6 +18,7 @@ from sparkconsole.fleet.settling import settle
 from sparkconsole.fleet.stopping import stop_nodes
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.launch import Backend, LaunchSpec, recalled, without_secret_values
+from sparkconsole.model.launch_effects import start_effects
 from sparkconsole.model.launch_plan import Condition, start_plan, stop_plan
 from sparkconsole.model.launching import LaunchState
 from sparkconsole.model.plan import Plan
@@ -254,7 +255,7 @@ def _deed(
             await _follow(session, ground, plan, report)
         return _started(ground, nodes)
 
-    return Deed(plan, carry)
+    return Deed(plan, carry, start_effects(spec, ground.seats, ground.images, nodes, ground.sites))
 
 
 ROOM = 0.5

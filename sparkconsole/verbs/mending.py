@@ -10,6 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.effect import Anything
 from sparkconsole.model.plan import Plan, Step, Verification
 from sparkconsole.model.progress import Report
 from sparkconsole.model.tier import Tier
@@ -69,7 +70,9 @@ async def mend(session: Session, findings: Sequence[Finding], again: Again) -> D
             await _copied(copy, done, report)
         return _mended(tried, done, *await again())
 
-    return Deed(plan, carry)
+    known = tuple(e for c in planned if c.deed for e in c.deed.effects)
+    commands = (Anything("what the remedies change is looked at when they are done"),) if single else ()
+    return Deed(plan, carry, (*commands, *known))
 
 
 def _step(number: int, finding: Finding) -> Step:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets as random
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from sparkconsole.fleet.delivering import Result, answer_of
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.fleet.jobs import forget_job, job_state
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import ModelThere
 from sparkconsole.model.image import host_list, slug
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.model_files import Holding
@@ -92,7 +92,8 @@ async def copy(
         results = await moving.send_all(fleet, found, report, parallel=parallel)
         return _named(results, fleet.clock.monotonic() - began)
 
-    return Deed(moving.copy_plan(found, name, sender, source), carry)
+    effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
+    return Deed(moving.copy_plan(found, name, sender, source), carry, effects)
 
 
 def _named(results: Sequence[Result], seconds: float) -> Answer:
@@ -183,6 +184,7 @@ async def download(
     streams
         Files at the same time.
     """
+    fleet = session.fleet
     name, node, hub = (
         _name(model),
         _sender(session, on) or session.fleet.head,
@@ -202,7 +204,7 @@ async def download(
             node=node,
         )
     job = Job(
-        id=f"download-{slug(name)}-{random.token_hex(4)}",
+        id=fleet.fresh.name(f"download-{slug(name)}"),
         node=node,
         kind=JobKind.DOWNLOAD,
         argv=download_argv(name, revision, hub, max(1, min(16, streams))),
@@ -216,7 +218,8 @@ async def download(
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
         return await follow_download(session, _run(session), job, report)
 
-    return Deed(plan, carry)
+    files = Holding(files={fleet.fresh.unknown(f"files of {name}"): 0})
+    return Deed(plan, carry, (ModelThere(node, name, files),))
 
 
 def _download_plan(name: str, node: str, hub: str, job: Job, held: Holding) -> Plan:

@@ -22,6 +22,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Node
+from sparkconsole.model.effect import Anything, ClusterChanged
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepEnded
 from sparkconsole.model.tier import Tier
@@ -142,10 +143,11 @@ async def exec_(
     names = chosen(session, node)
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)
-    return Deed(plan, partial(_executed, session, command, names, timeout))
+    unknown = Anything(f"what {command[0]} changes on {', '.join(names)} is not known before")
+    return Deed(plan, partial(_executed, session, command, names, timeout), (unknown,))
 
 
-@verb("node shell")
+@verb("node shell", ahead=True)
 async def shell(session: Here, name: str, /) -> Deed:
     """Opens an interactive shell on a machine with the system's own ssh; a read-only session has none.
 
@@ -161,7 +163,9 @@ async def shell(session: Here, name: str, /) -> Deed:
         raise Refused("what is typed in a shell can change the cluster, and this session is read-only")
     argv = ssh_argv(node)
     step = Step(node.name, CONSOLE, f"open a shell on {node.name}", argv)
-    return Deed(Plan(f"Shell on {node.name}", (step,), Tier.LOOK), partial(_become, session, argv))
+    unknown = Anything(f"what is typed on {node.name} is not known before")
+    plan = Plan(f"Shell on {node.name}", (step,), Tier.LOOK)
+    return Deed(plan, partial(_become, session, argv), (unknown,))
 
 
 def ssh_argv(node: Node) -> tuple[str, ...]:
@@ -232,7 +236,7 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
-    return Deed(Plan(title, (step,), Tier.LOOK), carry)
+    return Deed(Plan(title, (step,), Tier.LOOK), carry, (ClusterChanged(text),))
 
 
 async def _read_back(session: Session, cluster: str) -> list[str]:

@@ -10,6 +10,7 @@ from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import PageCacheDropped
 from sparkconsole.model.page_cache import MemoryStanding, brought, drop_argv, require_way, way_sentence
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Report
@@ -52,7 +53,8 @@ async def drop_caches(
         require_way(node, standing.way, image)
     steps = tuple(_step(node, standing, image) for node, standing in before.items())
     plan = Plan(f"Drop the page cache of {', '.join(nodes)}", steps, Tier.RECOVERABLE, notes=_NOTES)
-    return Deed(plan, lambda report: _carry(session, plan, before, report))
+    effects = tuple(PageCacheDropped(node) for node in nodes)
+    return Deed(plan, lambda report: _carry(session, plan, before, report), effects)
 
 
 def _step(node: str, standing: MemoryStanding, image: str) -> Step:

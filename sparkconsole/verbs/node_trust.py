@@ -13,6 +13,7 @@ from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Node
+from sparkconsole.model.effect import KeysTrusted
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Report, StepEnded
 from sparkconsole.model.tier import Tier
@@ -66,7 +67,8 @@ async def trust(session: Here, *names: str) -> Answer | Deed:
     steps = tuple(s.step() for s in new)
     notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
     plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
-    return Deed(plan, partial(_store, session, new, known, lost))
+    effects = (KeysTrusted(tuple(s.node.name for s in new)),)
+    return Deed(plan, partial(_store, session, new, known, lost), effects)
 
 
 def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | Deed:
@@ -86,7 +88,8 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
             report(StepEnded(StepOutcome(step, ok=True)))
         return _trusted(list(keys), known, {})
 
-    return Deed(Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE), carry)
+    plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
+    return Deed(plan, carry, (KeysTrusted(tuple(keys)),))
 
 
 def meant(session: Session, name: str) -> Node:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from sparkconsole.model.checks import Pace
-from sparkconsole.model.engine import LiveRank
+from sparkconsole.model.engine import LiveRank, vllm_words
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.verbs.preflight import node_model
 from sparkconsole.verbs.session import Session
@@ -35,7 +35,7 @@ def recorded(session: Session) -> Recorded:
     served = [job for run in runs for job in _leading(run)]
     words: dict[str, tuple[str, ...]] = {}
     for job in served:
-        found = _from_vllm(job.argv)
+        found = vllm_words(job.argv)
         words.setdefault(LiveRank(job.node, 0, found).model, found)
     model = node_model(str(served[0].details.get("model", ""))) if served else ""
     return Recorded(model, words, tuple(p for run in runs if (p := _pace(run)) is not None))
@@ -44,11 +44,6 @@ def recorded(session: Session) -> Recorded:
 def _leading(run: Run) -> Iterator[Job]:
     """The job that answers requests, of a run that served."""
     yield from (j for j in run.jobs if j.kind is JobKind.SERVE and not j.details.get("rank", 0))
-
-
-def _from_vllm(argv: Sequence[str]) -> tuple[str, ...]:
-    at = next((i for i, word in enumerate(argv) if word.rpartition("/")[2] == "vllm"), 0)
-    return ("vllm", *argv[at + 1 :])
 
 
 def _pace(run: Run) -> Pace | None:

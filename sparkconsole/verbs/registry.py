@@ -102,6 +102,8 @@ class Verb:
     """It is what its first word alone does (`serve MODEL`)."""
     local: bool = False
     """It asks nothing of a cluster: no inventory is read for it, and it may be called without a session."""
+    ahead: bool = False
+    """In a dry run it says what it would do, on the state that earlier lines of a script would leave."""
 
     @property
     def summary(self) -> str:
@@ -120,17 +122,23 @@ FOLLOWERS: dict[JobKind, Follower] = {}
 
 
 def verb(
-    words: str, *, tier: Tier = Tier.LOOK, default: bool = False, local: bool = False
+    words: str,
+    *,
+    tier: Tier = Tier.LOOK,
+    default: bool = False,
+    local: bool = False,
+    ahead: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
     `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
-    `local`: the session is never looked at.
+    `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         key = tuple(words.split())
-        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local)
+        plans = ahead or tier > Tier.LOOK
+        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans)
         return function
 
     return register

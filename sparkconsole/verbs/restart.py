@@ -9,7 +9,9 @@ from cyclopts import Parameter
 from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.ground import Ground, check_images, survey
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import Rebooted
 from sparkconsole.model.launch import Backend, recalled
+from sparkconsole.model.launch_effects import start_effects
 from sparkconsole.model.launch_plan import start_plan, with_dependents
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Remark, Report, StepBegan, StepEnded
@@ -60,7 +62,8 @@ async def restart(
         data = {"restarted": list(nodes), "ready": True, "backend": ground.spec.backend.value}
         return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
 
-    return Deed(plan, carry)
+    effects = start_effects(ground.spec, ground.seats, ground.images, nodes, ground.sites)
+    return Deed(plan, carry, effects)
 
 
 async def _ground(session: Session, container: str) -> Ground:
@@ -115,7 +118,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
         data = {"node": node, "rebooted": True, "seconds": round(elapsed, 1)}
         return Answer(data, (f"{node} is back after {elapsed:.0f} s; next: sparkconsole launch --repair",))
 
-    return Deed(plan, carry)
+    return Deed(plan, carry, (Rebooted(node),))
 
 
 async def _back(session: Session, node: str, before: str, deadline: float, report: Report) -> None:

@@ -13,6 +13,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.diagnosis import told
+from sparkconsole.model.effect import Anything, Effect, JobEnded, ServerGone
 from sparkconsole.model.export import export_script, verb_line
 from sparkconsole.model.job import Job, JobKind, JobState, Run, RunState
 from sparkconsole.model.plan import Plan, Step, StepOutcome
@@ -94,7 +95,7 @@ async def export(session: Here, *run_ids: str) -> Answer:
     return Answer({"runs": [run.id for run in runs], "script": text}, (text.rstrip("\n"),))
 
 
-@verb("runs attach")
+@verb("runs attach", ahead=True)
 async def attach(session: Here, run_id: str, /) -> Answer | Deed:
     """Follows what a run left running to its end, or finds how it ended, and writes that down.
 
@@ -115,7 +116,8 @@ async def attach(session: Here, run_id: str, /) -> Answer | Deed:
     _must_know_nodes(session, run)
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
-    return Deed(plan, lambda report: _attached(session, run, report))
+    unknown = Anything(f"how {run.id} ends is not known before")
+    return Deed(plan, lambda report: _attached(session, run, report), (unknown,))
 
 
 @verb("runs stop", tier=Tier.RECOVERABLE)
@@ -143,7 +145,16 @@ async def stop(session: Here, run_id: str, /) -> Answer | Deed:
     notes = tuple(f"cannot be asked, and may go on: {error}" for error in lost.values())
     tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
-    return Deed(plan, lambda report: _stopped(session, run, running, list(lost.values()), report))
+    effects = tuple(e for job in running for e in _ends(job))
+    return Deed(plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects)
+
+
+def _ends(job: Job) -> tuple[Effect, ...]:
+    """A server's port is free again, too."""
+    ended = JobEnded(job.node, job.id)
+    if job.kind is not JobKind.SERVE:
+        return (ended,)
+    return (ended, ServerGone((job.node,), job.container, int(job.details.get("port", 0))))
 
 
 async def _attached(session: Session, run: Run, report: Report) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -13,10 +12,12 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet import guarding, serving
 from sparkconsole.fleet import serve_stopping as stopping
 from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.serve_standing import Standing, serve_standing
-from sparkconsole.fleet.serving import Stage, Up
+from sparkconsole.fleet.serving import Stage, Up, server_up
 from sparkconsole.fleet.settling import settle
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import ServerGone
 from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.launch import Backend
@@ -140,7 +141,8 @@ async def serve(
     room = await find_room(session.fleet, spec, stage, looks, force=force)
     spec = room.spec
     ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, room.meeting)
-    jobs = tuple(_job(spec, rank, stage.launch.backend, container) for rank in ranks)
+    fresh = session.fleet.fresh
+    jobs = tuple(_job(spec, rank, stage.launch.backend, container, fresh) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
     watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
     steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
@@ -152,7 +154,7 @@ async def serve(
         require_room(settled.values(), force=force)
         return await _carry(session, plan, jobs, watchers, report)
 
-    return Deed(plan, carry)
+    return Deed(plan, carry, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")
@@ -216,7 +218,7 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
             session.run = session.journal.add_jobs(session.run, jobs)
         return await _follow(session, jobs, report)
 
-    return Deed(plan, carry)
+    return Deed(plan, carry, ())
 
 
 async def _require_model(session: Session, spec: ServeSpec, stage: Stage) -> None:
@@ -235,10 +237,10 @@ async def _require_model(session: Session, spec: ServeSpec, stage: Stage) -> Non
             )
 
 
-def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str) -> Job:
+def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: Fresh) -> Job:
     slug = "".join(c if c.isalnum() else "-" for c in spec.name.rsplit("/", 1)[-1].lower())[:40]
     return Job(
-        id=f"serve-{slug}-{secrets.token_hex(4)}",
+        id=fresh.name(f"serve-{slug}"),
         node=rank.node,
         kind=JobKind.SERVE,
         argv=rank.argv,
@@ -369,7 +371,8 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     known = {j.id: j for j in _jobs(session, port) if j.container == container}
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
-    return Deed(plan, lambda report: _carry_stop(session, plan, scene, jobs, report))
+    effects = (ServerGone(tuple(scene.sites), container, port),)
+    return Deed(plan, lambda report: _carry_stop(session, plan, scene, jobs, report), effects)
 
 
 async def _carry_stop(

@@ -9,6 +9,7 @@ from itertools import islice
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.serve_standing import Standing, State, serve_standing
 from sparkconsole.model.answer import Answer
+from sparkconsole.model.effect import Anything
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.keeping import Keeping
 from sparkconsole.model.plan import Plan
@@ -66,7 +67,8 @@ async def keep(
     patience = Keeping(misses, restarts, within * 3600, grace * 60, began_s=session.fleet.clock.monotonic())
     kept = _Kept(session, run, port, name or session.cluster.container, every, patience)
     plan = Plan(f"keep serving on port {port}", (), Tier.RECOVERABLE, notes=kept.notes())
-    return Deed(plan, kept.carry)
+    why = "it looks after the server until somebody stops it: what is there then is not known before"
+    return Deed(plan, kept.carry, (Anything(why),))
 
 
 def _served(session: Session, port: int) -> Run:

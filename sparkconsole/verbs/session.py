@@ -14,6 +14,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.effect import Effect
 from sparkconsole.model.job import Run
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Report
@@ -49,5 +50,7 @@ class Deed:
 
     plan: Plan
     carry: Callable[[Report], Awaitable[Answer]]
+    effects: tuple[Effect, ...]
+    """What will have changed once it is carried out: the next line of a script is planned on that."""
     words: tuple[str, ...] = ()
     """What the journal keeps as said, where that is not what was said (`runs again`)."""

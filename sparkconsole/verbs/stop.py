@@ -9,6 +9,7 @@ from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
 from sparkconsole.fleet.stopping import Stop, Stopped, stop_nodes
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.effect import ContainerGone
 from sparkconsole.model.job import Job, JobKind, Run, RunState
 from sparkconsole.model.launch import LaunchSpec, recalled
 from sparkconsole.model.launch_plan import stop_plan
@@ -50,7 +51,8 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | Deed:
         await _forget(session, runs, stops, report)
         return outcome(container, (*stops, *_unknown(lost)))
 
-    return Deed(plan, carry)
+    ports = frozenset(_ports(sites))
+    return Deed(plan, carry, tuple(ContainerGone(node, container, ports) for node in found))
 
 
 def outcome(container: str, stops: tuple[Stop, ...]) -> Answer:

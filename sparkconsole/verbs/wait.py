@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -28,11 +28,18 @@ from sparkconsole.verbs.session import Here, Session
 
 PAUSE_S = 2.0
 TOKEN_S = 20.0
+WAITED = {
+    "nodes": "all answer",
+    "ray": "all are members, with a GPU each",
+    "server": "it completed a token",
+    "image": "all have it, the same one",
+}
+"""What each condition is."""
 Missing = tuple[str, ...]
 """What a condition still lacks, a sentence each; nothing: it holds."""
 
 
-@verb("wait-for")
+@verb("wait-for", ahead=True)
 async def wait_for(
     session: Here,
     condition: str,
@@ -63,7 +70,7 @@ async def wait_for(
         session, condition, port, tag or session.cluster.image, name or session.cluster.container
     )
     if session.options.dry_run:
-        return Answer({"condition": condition, "waits": False}, (f"would wait for {condition}",))
+        return await _ahead(session, condition, timeout, look)
     clock = session.fleet.clock
     began = clock.monotonic()
     while missing := await look():
@@ -75,6 +82,19 @@ async def wait_for(
         await clock.sleep(min(PAUSE_S, timeout))
     waited = round(clock.monotonic() - began, 1)
     return Answer({"condition": condition, "holds": True, "waited_s": waited}, (f"{condition}: so",))
+
+
+async def _ahead(
+    session: Session, condition: str, timeout: float, look: Callable[[], Awaitable[Missing]]
+) -> Answer:
+    """What would be waited for, and, in a script, whether the lines before it lead there."""
+    data: dict[str, Any] = {"condition": condition, "waits": False, "timeout_s": timeout}
+    said = f"would wait for {condition} ({WAITED[condition]}), {timeout:g} s at most"
+    if not session.fleet.forecast.effects:
+        return Answer(data, (said,))
+    missing = await look()
+    then = f"not so after the lines before: {'; '.join(missing)}" if missing else "so after the lines before"
+    return Answer({**data, "missing": list(missing)}, (f"{said}: {then}",))
 
 
 def _condition(

@@ -275,7 +275,7 @@ def test_a_dry_run_shows_plans_and_runs_nothing(console: Console) -> None:
     assert "docker build -t vllm-node" in console.out
     assert "would wait for ray" in console.out
     for line in read_script(FIRST_RUN.read_text(), {}):
-        assert f"[{line.number}]" in console.err
+        assert f"[{line.number}]" in console.out
     assert console.run("--json", "runs", "list") == 0
     assert console.documents() == [{"runs": [], "unreadable": []}]
 

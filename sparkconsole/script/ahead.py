@@ -1,0 +1,105 @@
+"""A script planned and not run: every line on the state that the lines before it would leave."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparkconsole.config.inventory import choose, parse
+from sparkconsole.fleet.fresh import FreshThen
+from sparkconsole.fleet.journal_ahead import JournalAhead
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.effect import Anything, ClusterChanged
+from sparkconsole.model.forecast import Forecast
+from sparkconsole.model.job import Run, RunState
+from sparkconsole.model.plan import Plan
+from sparkconsole.script.lines import ScriptLine
+from sparkconsole.script.report import Printer
+from sparkconsole.verbs.dispatch import Request, begin
+from sparkconsole.verbs.opening import inventory_path
+from sparkconsole.verbs.session import Deed, Session
+
+
+@dataclass(slots=True)
+class Ahead:
+    """One script on one session, whose looks answer as they would then."""
+
+    journal: JournalAhead
+    forecast: Forecast = field(default_factory=Forecast)
+    changed: int = 0
+    """The last line so far that changes something; 0: none does."""
+
+    @classmethod
+    def of(cls, session: Session) -> Ahead:
+        """From now on the session's journal is not written."""
+        session.journal = journal = JournalAhead(session.journal)
+        return cls(journal)
+
+    async def line(self, session: Session, line: ScriptLine, request: Request, printer: Printer) -> int:
+        """Plans one line and says so; its exit code. SparkError when it cannot be planned."""
+        session.fleet.forecast, session.fleet.fresh = self.forecast, FreshThen(line.number)
+        verb = request.verb
+        if self.changed and not (verb.ahead or verb.local):
+            return self._look(line, request, printer)
+        result = await begin(session, request)
+        if isinstance(result, Deed):
+            return await self._deed(session, line, request, result, printer)
+        if isinstance(result, Answer):
+            printer.ahead(line, answer=result)
+            return result.exit_code
+        await _closed(result)
+        return self._look(line, request, printer)
+
+    def _look(self, line: ScriptLine, request: Request, printer: Printer) -> int:
+        """What is there by then cannot be shown now, and what is there now would be no answer."""
+        what = f"at what line {self.changed} leaves" if self.changed else "as it goes on"
+        printer.ahead(line, look=f"looks {what}: {request.verb.summary}")
+        return 0
+
+    async def _deed(
+        self, session: Session, line: ScriptLine, request: Request, deed: Deed, printer: Printer
+    ) -> int:
+        printer.ahead(line, plan=deed.plan)
+        for effect in deed.effects:
+            if isinstance(effect, Anything):
+                printer.remark(f"  note: {effect.why}; later lines are planned as if nothing were changed")
+            if isinstance(effect, ClusterChanged):
+                await _regroup(session, effect.text)
+        self.forecast = self.forecast.after(deed.effects)
+        if deed.effects:
+            self.changed = line.number
+        self.journal.expect(_run(session, deed.words or request.words, deed.plan))
+        return 0
+
+
+async def _regroup(session: Session, text: str) -> None:
+    """The lines after it are about the cluster that the file will tell of."""
+    options = session.options
+    session.inventory = parse(text, inventory_path(options))
+    known = session.cluster.name in session.inventory.clusters
+    name = session.cluster.name if known else None
+    session.cluster = choose(session.inventory, cluster=name, nodes=options.nodes, user=options.user)
+    await session.fleet.regroup(session.cluster)
+
+
+def _run(session: Session, words: Sequence[str], plan: Plan) -> Run:
+    """The journal's record of the line, as it would be found by the next."""
+    now = session.fleet.clock.now()
+    return Run(
+        id=session.fleet.fresh.unknown("run"),
+        words=tuple(words),
+        cluster=session.cluster.name,
+        started=now,
+        ended=now,
+        state=RunState.DONE,
+        exit_code=0,
+        plan=plan.as_data(),
+        jobs=tuple(step.job for step in plan.steps if step.job),
+    )
+
+
+async def _closed(rows: AsyncIterator[Any]) -> None:
+    close = getattr(rows, "aclose", None)
+    if close is not None:
+        await close()
