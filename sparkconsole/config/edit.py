@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 
-def with_node(path: Path, cluster: str, node: Node, *, head: bool = False) -> str:
+def with_node(path: Path, cluster: str, node: Node, *, head: bool = False, planned: str | None = None) -> str:
     """The file's new text, with `node` last in (or as head of) `cluster`, which is made when missing.
 
-    The first cluster of a file becomes its default.
+    The first cluster of a file becomes its default. `planned`: what the file will say by then.
     """
-    text = read_text(path)
+    text = read_text(path) if planned is None else planned
     before = parse(text, path)
     old = before.clusters.get(cluster, Cluster(name=cluster))
     for what in ("name", "address"):
@@ -39,9 +39,9 @@ def with_node(path: Path, cluster: str, node: Node, *, head: bool = False) -> st
     return _checked(document, path, _changed(before, old, nodes))
 
 
-def without_node(path: Path, cluster: str, name: str) -> str:
+def without_node(path: Path, cluster: str, name: str, *, planned: str | None = None) -> str:
     """The file's new text, without that node; WrongUsage with the nearest name when it is not there."""
-    text = read_text(path)
+    text = read_text(path) if planned is None else planned
     before = parse(text, path)
     old = before.clusters.get(cluster, Cluster(name=cluster))
     names = [n.name for n in old.nodes]

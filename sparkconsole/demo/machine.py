@@ -172,7 +172,8 @@ class Machine:
         """Servers that answer: their job, model, port and served name."""
         now = self.clock.monotonic()
         found = [j for n in list(self.jobs) if (j := self.look(n)) and j.status is None and j.story.ready_s]
-        return [(j, *served_of(j.argv)) for j in found if now - j.began >= (j.story.ready_s or 0)]
+        ready = (j for j in found if now - j.began >= (j.story.ready_s or 0) and "--headless" not in j.argv)
+        return [(j, *served_of(j.argv)) for j in ready]
 
     def serving(self) -> bool:
         """A server runs here, or one that spans this machine."""

@@ -17,6 +17,7 @@ from sparkconsole.model.job import Job
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.progress import Advance, Output, Remark, Report
 from sparkconsole.model.serve import ORDER, Failure, Phase, ServeProgress, ServeSpec, advance
+from sparkconsole.model.serve_ranks import split_of
 from sparkconsole.model.settling import USUAL_SHARE
 from sparkconsole.model.site import Site
 from sparkconsole.parse.vllm_serve import first_cause, read_line
@@ -84,11 +85,11 @@ async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int
 
 
 def server_up(fresh: Fresh, spec: ServeSpec, jobs: Sequence[Job], nodes: Sequence[str]) -> ServerUp:
-    """What runs once these jobs came up; their process groups are the run's to know."""
+    """What runs on `nodes` once these jobs came up; their process groups are the run's to know."""
     lead = next(j for j in jobs if not j.details.get("rank", 0))
     ranks = tuple(LiveRank(j.node, _group(fresh, spec, j), vllm_words(j.argv), j.id) for j in jobs)
-    share = USUAL_SHARE if spec.gpu_memory_utilization is None else spec.gpu_memory_utilization
-    shares = dict.fromkeys(nodes, share)
+    count = split_of(spec, len(nodes)).ranks
+    shares = dict.fromkeys(nodes[:count], spec.utilization or USUAL_SHARE)
     return ServerUp(lead.node, lead.container, spec.port, spec.name, spec.model, ranks, shares)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.effect import (
     BuildCacheGone,
+    ClusterChanged,
     ContainerGone,
     ContainerStarted,
     Effect,
@@ -25,7 +26,7 @@ from sparkconsole.model.effect import (
     ServerUp,
 )
 from sparkconsole.model.engine import LiveRank
-from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.facts import Memory, NodeFacts
 from sparkconsole.model.image import full_name
 from sparkconsole.model.model_files import Holding
 from sparkconsole.model.ray import RayMember
@@ -45,6 +46,11 @@ class Forecast:
     def after(self, more: Iterable[Effect]) -> Forecast:
         """With another plan carried out."""
         return Forecast((*self.effects, *more))
+
+    @property
+    def inventory(self) -> str | None:
+        """What cluster.toml says; None: what it says now."""
+        return next((e.text for e in reversed(self.effects) if isinstance(e, ClusterChanged)), None)
 
     def on(self, node: str) -> NodeForecast:
         """Of one node."""
@@ -193,10 +199,8 @@ class NodeForecast:
             match effect:
                 case RayFormed(node=self.node) if effect.port == port:
                     found = effect.members
-                case ContainerStarted(node=self.node) | ContainerGone(node=self.node):
-                    found = None
-                case Rebooted(node=self.node):
-                    found = None
+                case ContainerStarted(node=node) | ContainerGone(node=node) | Rebooted(node=node):
+                    found = None if node == self.node else _without_member(found, node)
         return found
 
     def site(self, container: str, now: Site, held: Iterable[int], total: int) -> Site:
@@ -210,9 +214,7 @@ class NodeForecast:
 
     def facts(self, now: NodeFacts) -> NodeFacts:
         """What a machine says of itself: its memory, who computes, what is free."""
-        memory = now.memory
-        if memory is not None and self.memory_changed:
-            memory = replace(memory, available=self.available(memory.available, memory.total))
+        memory = self.memory(now.memory) if now.memory else None
         free = {what: count for what, count in now.free.items() if what != "docker"}
         return replace(
             now,
@@ -232,6 +234,10 @@ class NodeForecast:
     def freed(self) -> bool:
         """The servers of now have ended, and their memory is back."""
         return self._ended or any(isinstance(e, ServerGone) and self.node in e.nodes for e in self.effects)
+
+    def memory(self, now: Memory) -> Memory:
+        """All of it stays; of what is available as `available` says."""
+        return replace(now, available=self.available(now.available, now.total))
 
     def available(self, now: int, total: int) -> int:
         """Bytes: all of it where servers have ended, less what later ones take."""
@@ -261,6 +267,15 @@ class NodeForecast:
     def ended(self, job: str) -> bool:
         """The job runs no more then."""
         return self.rebooted or any(isinstance(e, JobEnded) and e.job == job for e in self.effects)
+
+
+def _without_member(
+    members: tuple[RayMember, ...] | bool | None, node: str
+) -> tuple[RayMember, ...] | bool | None:
+    """Members that are to come are called by their nodes; who is one of now, its container tells."""
+    if not isinstance(members, tuple):
+        return members
+    return tuple(m for m in members if m.id != node)
 
 
 def _is(image: ImageIdentity, tag: str, id_: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 
 from sparkconsole.model.docker import ImageIdentity, settings
 from sparkconsole.model.effect import ContainerGone, ContainerStarted, Effect, RayFormed
-from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat, container_environment, labels_of
+from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat, container_argv, labels_of
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.site import Found, Site
 
@@ -35,14 +36,15 @@ def start_effects(
 
 
 def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> ContainerStarted:
-    environment = (f"{name}={value}" for name, value in container_environment(spec, seat).items())
+    words = container_argv(spec, seat)
+    said = settings(after for word, after in pairwise(words) if word in ("-e", "--env"))
     found = Found(
         running=True,
         exit_code=0,
         image=spec.image,
         image_id=image.id if image else "",
         labels=labels_of(spec, seat),
-        settings=settings(environment),
+        settings={**(image.settings if image else {}), **said},
     )
     ports = frozenset(spec.ports()) if seat.role is Role.HEAD and spec.backend is Backend.RAY else frozenset()
     return ContainerStarted(seat.node, spec.container, found, ports)

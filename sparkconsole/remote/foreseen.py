@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.forecast import NodeForecast
-from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe, Shell
 
 
 class NotBefore(SparkError):
@@ -30,10 +30,11 @@ class ForeseenShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
     ) -> Completed:
         """As the node answers now; NotBefore for what is in a container that is not there yet."""
         self._require_there(argv)
-        return await self.now.run(argv, stdin=stdin, timeout=timeout, secrets=secrets)
+        return await self.now.run(argv, stdin=stdin, timeout=timeout, secrets=secrets, budget=budget)
 
     def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """As the node answers now."""
@@ -64,6 +65,11 @@ class ForeseenShell:
                 hint="run the lines before this one, then plan it again",
                 node=self.node,
             )
+
+
+def now_on(shell: Shell) -> Shell:
+    """The shell itself, for what is asked of now although something will have changed."""
+    return shell.now if isinstance(shell, ForeseenShell) else shell
 
 
 def then_on(shell: Shell) -> NodeForecast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -37,4 +38,5 @@ async def checkpoint(shell: Shell, model: str) -> Checkpoint:
             hint="who owns the cache? sparkconsole check",
             node=shell.node,
         )
-    return found
+    memory = then_on(shell).memory(found.memory) if found.memory else None
+    return replace(found, memory=memory)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import RayMember
 from sparkconsole.parse.ray_nodes import parse_groups, parse_nodes
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen import now_on, then_on
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell
 
@@ -22,7 +22,7 @@ async def members(shell: Shell, port: int = 8265, *, timeout_s: float = 5.0) -> 
     if not isinstance(then, bool):
         return then
     return parse_nodes(
-        await get_json(shell, f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
+        await get_json(now_on(shell), f"127.0.0.1:{port}", "/api/v0/nodes?limit=10000", timeout=timeout_s)
     )
 
 

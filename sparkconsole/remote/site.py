@@ -41,13 +41,12 @@ async def _then(shell: Shell, now: Site, container: str) -> Site:
 async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
     """The ports on which the servers in today's containers listen."""
     from sparkconsole.parse.vllm_processes import parse_ranks
-    from sparkconsole.remote.foreseen import ForeseenShell
+    from sparkconsole.remote.foreseen import now_on
     from sparkconsole.remote.vllm_processes import look_argv
 
     held = set[int]()
-    today = shell.now if isinstance(shell, ForeseenShell) else shell
     for name in {container, *then.renewed}:
-        done = await today.run(look_argv(name), timeout=20)
+        done = await now_on(shell).run(look_argv(name), timeout=20)
         if done.ok:
             held |= {rank.port for rank in parse_ranks(done.text, shell.node)}
     return held

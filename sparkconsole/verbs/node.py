@@ -101,7 +101,8 @@ async def add(
     node = _node(name=name, address=address, fabric_address=fabric, **given)
     target = to or session.cluster.name
     _refuse_in_demo(session)
-    text = edit.with_node(inventory_path(session.options), target, node, head=head)
+    path, planned = inventory_path(session.options), session.fleet.forecast.inventory
+    text = edit.with_node(path, target, node, head=head, planned=planned)
     return _edited(session, f"Add {name} ({address}) to cluster {target}", target, text)
 
 
@@ -115,7 +116,8 @@ async def remove(session: Here, name: str, /) -> Deed:
         The node's name.
     """
     _refuse_in_demo(session)
-    text = edit.without_node(inventory_path(session.options), session.cluster.name, name)
+    path, planned = inventory_path(session.options), session.fleet.forecast.inventory
+    text = edit.without_node(path, session.cluster.name, name, planned=planned)
     title = f"Remove {name} from cluster {session.cluster.name}"
     return _edited(session, title, session.cluster.name, text)
 

@@ -30,7 +30,7 @@ from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings, serve_looks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
-from sparkconsole.verbs.serve_room import find_room, taking_part
+from sparkconsole.verbs.serve_room import find_room, taking_part, yet_to_be_known
 from sparkconsole.verbs.session import Deed, Here, Session
 
 Flag = Parameter(negative="")
@@ -142,6 +142,7 @@ async def serve(
     spec = room.spec
     ranks = serve_ranks(spec, stage.launch.backend, stage.nodes, stage.addresses, room.meeting)
     fresh = session.fleet.fresh
+    ranks = yet_to_be_known(session.fleet, room, ranks)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container, fresh) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
     watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()

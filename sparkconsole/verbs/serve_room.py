@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError
@@ -19,7 +19,7 @@ from sparkconsole.model.fit import gib, judge
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.progress import nobody
 from sparkconsole.model.serve import ServeSpec
-from sparkconsole.model.serve_ranks import Meeting, free_meeting, split_of
+from sparkconsole.model.serve_ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.settling import WINDOW_S, Return
 from sparkconsole.model.weights import Checkpoint, Split
 from sparkconsole.remote.page_cache import memory_standing
@@ -35,6 +35,17 @@ class Room:
     spec: ServeSpec
     meeting: Meeting
     notes: tuple[str, ...] = ()
+    rest: bool = False
+    """Its share of the memory is what other servers leave of it."""
+
+
+def yet_to_be_known(fleet: Fleet, room: Room, ranks: Sequence[Rank]) -> tuple[Rank, ...]:
+    """Planned ahead, the share of the memory that others leave is a blank: how much it is shows then."""
+    if not room.rest or not fleet.forecast.effects:
+        return tuple(ranks)
+    share = fleet.fresh.unknown(f"share of the memory that is left for {room.spec.name}")
+    said = str(room.spec.gpu_memory_utilization)
+    return tuple(replace(r, argv=tuple(share if w == said else w for w in r.argv)) for r in ranks)
 
 
 async def find_room(
@@ -45,7 +56,7 @@ async def find_room(
     others = tuple(r for r in running if r.port != spec.port)
     nodes = taking_part(spec, stage)
     split, read = split_of(spec, len(stage.nodes)), _checkpoints(looks)
-    notes: list[str] = []
+    notes, asked = list[str](), spec.utilization
     try:
         await _require_settled(fleet, stage, others)
         spec, shared = await _beside(fleet, spec, stage, others, read)
@@ -58,7 +69,8 @@ async def find_room(
             raise
         notes.append(f"forced past: {no.cause}")
     listening = stage.sites[stage.head].listening
-    return Room(spec, free_meeting(stage.launch.master_port, others, listening), tuple(notes))
+    meeting = free_meeting(stage.launch.master_port, others, listening)
+    return Room(spec, meeting, tuple(notes), rest=spec.utilization != asked)
 
 
 def taking_part(spec: ServeSpec, stage: Stage) -> tuple[str, ...]:
@@ -137,6 +149,8 @@ async def _require_fit(
     unknown = "whether it fits in the memory is not known: {}".format
     if flag := serve_room.unjudged(spec):
         return (unknown(f"{flag} changes how much it takes"),)
+    if any(fleet.forecast.on(node).has_model(spec.model) for node in fleet.names):
+        return (unknown("its files come before it is started, and can be read then"),)
     if not any(c.there for c in own.values()):
         return (unknown("no node has its files yet; vLLM loads them from the hub, on every node"),)
     try:
