@@ -73,7 +73,8 @@ async def test_it_says_what_it_changes(session: Session, words: str) -> None:
     ahead = Ahead.of(session)
     for number, text in enumerate(CASES[words], 1):
         line = ScriptLine(number, tuple(text.split()))
-        assert await ahead.line(line, understand(line.words), Printer(as_json=True)) == 0
+        assert await ahead.line(session, line, understand(line.words), Printer(as_json=True)) == 0
+    session.fleet.forecast = ahead.forecast
     deed = await begin(session, understand(LAST.get(words, words).split()))
     assert isinstance(deed, Deed)
     assert deed.effects
@@ -105,7 +106,7 @@ async def test_a_cluster_that_a_line_changes_is_the_next_lines_cluster(
         ahead = Ahead.of(opened)
         for number, text in enumerate(("node add b 10.0.0.2", "node remove a"), 1):
             line = ScriptLine(number, tuple(text.split()))
-            assert await ahead.line(line, understand(line.words), Printer()) == 0
+            assert await ahead.line(opened, line, understand(line.words), Printer()) == 0
         assert opened.fleet.names == ("b",)
     assert path.read_text() == before
     assert "node remove a" in capsys.readouterr().out
