@@ -60,7 +60,11 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
 def write(path: Path, text: str) -> None:
     """Writes the inventory; WrongConfig, and the old file stays, when the text is no valid inventory."""
     parse(text, path)
-    write_private(path, text)
+    try:
+        write_private(path, text)
+    except OSError as error:
+        hint = "let your login write it, or name another file with --config"
+        raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def _document(text: str) -> TOMLDocument:

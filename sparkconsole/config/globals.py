@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -54,12 +53,9 @@ class Options:
 
     def script_text(self) -> str:
         """The script's text; WrongUsage when it cannot be read."""
-        if self.script == "-":
-            return sys.stdin.read()
-        try:
-            return Path(self.script or "").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongUsage(f"the script {self.script} cannot be read: {error}") from error
+        from sparkconsole.config.reading import script_text
+
+        return script_text(self.script or "")
 
     def values(self) -> Mapping[str, str]:
         """What `${NAME}` stands for: `--set` first, then the environment."""

@@ -58,7 +58,7 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
 def _whole(chunk: str) -> bool:
     try:
         tomllib.loads(chunk)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return False
     return True
 
@@ -67,7 +67,7 @@ def _keys(header: str) -> list[str]:
     """The keys of a table's header; empty when it is no header (a list that looks like one)."""
     try:
         data: Any = tomllib.loads(f"{header} = 0")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return []
     keys: list[str] = []
     while isinstance(data, dict):

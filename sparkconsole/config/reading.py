@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.places import Place, dotted, line_of, places
-from sparkconsole.errors import WrongConfig
+from sparkconsole.errors import WrongConfig, WrongUsage
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {
@@ -40,21 +42,44 @@ _WORDS = {
 def read_text(path: Path) -> str:
     """The file's text; empty when there is no such file; WrongConfig when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return bounded_bytes(path).decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise WrongConfig(f"{path}, line {line}: not UTF-8 text", hint="save the file as UTF-8") from error
-    except OSError as error:
-        hint = "it must be a file that you may read"
-        raise WrongConfig(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+    except (OSError, ValueError) as error:
+        hint = "it must be a text file that you may read"
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WrongConfig(f"{path} cannot be read: {why}", hint=hint) from error
+
+
+def script_text(name: str) -> str:
+    """The text of a script file, of standard input for `-`; WrongUsage when it cannot be read as text."""
+    try:
+        data = sys.stdin.buffer.read(WRITTEN_BYTES + 1) if name == "-" else bounded_bytes(Path(name))
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        hint = "save it as UTF-8"
+        raise WrongUsage(f"the script {name}, line {line}: not UTF-8 text", hint=hint) from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        hint = "a script is a text file of verb lines"
+        raise WrongUsage(f"the script {name} cannot be read: {why}", hint=hint) from error
+    if "\0" in text or len(data) > WRITTEN_BYTES:
+        why = "has NUL bytes" if "\0" in text else f"is larger than {WRITTEN_BYTES // 1024} KiB"
+        raise WrongUsage(f"the script {name} {why}", hint="a script is a text file of verb lines")
+    return text.replace("\r\n", "\n")
 
 
 def read_toml(text: str, path: Path) -> dict[str, Any]:
     """The TOML as data; WrongConfig with file, line and column when it is no TOML."""
     try:
         return tomllib.loads(text)
+    except RecursionError as error:
+        hint = f"{path.name} needs no more than three levels"
+        raise WrongConfig(f"{path}: its tables or lists are nested too deeply", hint=hint) from error
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         at = re.search(r"\(at line (\d+), column (\d+)\)", message)

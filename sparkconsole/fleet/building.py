@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sparkconsole
+from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
@@ -62,7 +63,7 @@ def recipe_folder(recipe: str) -> Path:
     """The folder of a shipped recipe, or the person's own; WrongUsage when it has no Dockerfile."""
     package = Path(sparkconsole.__file__).parent
     places = [package / "dockerfiles" / recipe, package.parent / "dockerfiles" / recipe]
-    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else Path(recipe).expanduser()
+    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else expanded(recipe)
     if folder is None or not (folder / "Dockerfile").is_file():
         raise WrongUsage(
             f"no recipe {recipe!r}: neither one of {', '.join(RECIPES)} nor a folder with a Dockerfile",

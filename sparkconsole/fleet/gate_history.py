@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import fields
@@ -45,9 +46,10 @@ class GateHistory:
         return tuple(r for r in found if cluster in (None, r.cluster))
 
     def add(self, new: Iterable[Rate]) -> None:
-        """Keeps them."""
+        """Keeps them; where they cannot be written, the next look has nothing to be held against."""
         kept = (*self.rates(), *new)[-KEPT:]
-        write_private(self.path, "".join(f"{json.dumps(r.as_data())}\n" for r in kept))
+        with contextlib.suppress(OSError):
+            write_private(self.path, "".join(f"{json.dumps(r.as_data())}\n" for r in kept))
 
 
 def _rate(line: str) -> Rate | None:

@@ -5,8 +5,10 @@ Files are whole or absent, mode 600, and hold no secret. A run whose console is 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
+import json
 import os
 import re
 import secrets
@@ -16,8 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from sparkconsole.config.bounded import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
@@ -26,6 +27,8 @@ from sparkconsole.model.redact import redact, redact_data, redact_words, secret_
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """What is kept of one run's output; a build prints about one megabyte."""
+LARGEST_LINE_BYTES = 16 * 1024 * 1024
+LARGEST_RUN_BYTES = 64 * 1024 * 1024
 _SECOND = len("20261231-235959")
 
 
@@ -37,6 +40,21 @@ class Journal:
         self._known = secret_values(os.environ)
         self.unreadable: tuple[Path, ...] = ()
         """Files that the last look found torn or foreign; they are left alone."""
+        self._held: dict[str, Run] = {}
+        self._fault: OSError | None = None
+        self._told = ""
+
+    def fault(self) -> str:
+        """Why something was not written down; empty when all of it was, or when that was told already.
+
+        A record is never a precondition: what cannot be kept is held for as long as this program runs.
+        """
+        fault, self._fault = self._fault, None
+        if fault is None:
+            return ""
+        why = f"the journal cannot be written: {fault.filename or self.folder}: {fault.strerror or fault}"
+        told, self._told = self._told, why
+        return "" if told == why else why
 
     def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
         """Writes a new run down before it does anything."""
@@ -64,8 +82,10 @@ class Journal:
 
     def discard(self, run: Run) -> None:
         """Forgets a run that only looked (an attachment to another run)."""
+        self._held.pop(run.id, None)
         for ending in ("json", "log"):
-            (self.folder / f"{run.id}.{ending}").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.folder / f"{run.id}.{ending}").unlink(missing_ok=True)
 
     def end(
         self,
@@ -102,29 +122,54 @@ class Journal:
         """As `runs`, read only as far as it is asked for: a journal of years costs what is looked at."""
         self.unreadable = ()
         # Names begin with the second of their run; within one only what is inside tells the order.
-        names = sorted((path.name for path in self.folder.glob("*.json")), reverse=True)
+        names = sorted(self.names(), reverse=True)
         for _, within in itertools.groupby(names, key=lambda name: name[:_SECOND]):
-            found = [run for name in within if (run := self._readable(self.folder / name)) is not None]
+            found = [run for name in within if (run := self._readable(name)) is not None]
             yield from sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
     def count(self) -> int:
         """How many runs are kept, readable or not."""
-        return sum(1 for _ in self.folder.glob("*.json"))
+        return len(self.names())
 
-    def _readable(self, path: Path) -> Run | None:
+    def names(self) -> set[str]:
+        """The ids of all runs that are kept or held, in no order; a folder that cannot be read has none."""
         try:
-            return self.standing(_read(path))
+            kept = {name[:-5] for name in os.listdir(self.folder) if name.endswith(".json")}
+        except FileNotFoundError:
+            kept = set()
+        except OSError as error:
+            kept, self._fault = set(), error
+        return kept | set(self._held)
+
+    def require_folder(self) -> None:
+        """SparkError when what is kept cannot be looked at: that is not the same as nothing kept."""
+        try:
+            os.listdir(self.folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            hint = "it must be a folder of your own; XDG_STATE_HOME names another place"
+            raise SparkError(f"{self.folder} cannot be read: {error.strerror}", hint=hint) from error
+
+    def read(self, name: str) -> Run:
+        """The run of that id as it stands; OSError or ValueError when it is torn, foreign or no file."""
+        return self.standing(self._held.get(name) or _read(self.folder / f"{name}.json"))
+
+    def _readable(self, name: str) -> Run | None:
+        try:
+            return self.read(name)
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError):
-            self.unreadable = (*self.unreadable, path)
+        except (OSError, ValueError):
+            self.unreadable = (*self.unreadable, self.folder / f"{name}.json")
             return None
 
     def find(self, id_prefix: str) -> Run:
         """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""
         if not id_prefix:
             raise WrongUsage("an empty id names no run", hint="list them: sparkconsole runs list")
-        by_id = sorted((path.stem for path in self.folder.glob("*.json")), reverse=True)
+        self.require_folder()
+        by_id = sorted(self.names(), reverse=True)
         hits = (
             [i for i in by_id if i == id_prefix]
             or [i for i in by_id if i.startswith(id_prefix)]
@@ -143,24 +188,28 @@ class Journal:
     def _found(self, name: str) -> Run:
         path = self.folder / f"{name}.json"
         try:
-            return self.standing(_read(path))
-        except (OSError, ValidationError) as error:
+            return self.read(name)
+        except (OSError, ValueError) as error:
             raise WrongUsage(f"{path} cannot be read", hint="it is torn, or of another version") from error
 
     def append_output(self, run: Run, line: str) -> None:
         """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
-        handle = os.open(self._log(run), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "ab") as file:
-            if file.tell() < OUTPUT_LIMIT_BYTES:
-                file.write(f"{redact(line, self._known)}\n".encode(errors="replace"))
-                if file.tell() >= OUTPUT_LIMIT_BYTES:
-                    file.write("… the rest of the output was not kept\n".encode())
+        try:
+            handle = os.open(self._log(run), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+            with os.fdopen(handle, "ab") as file:
+                if file.tell() < OUTPUT_LIMIT_BYTES:
+                    file.write(f"{redact(line, self._known)}\n".encode(errors="replace"))
+                    if file.tell() >= OUTPUT_LIMIT_BYTES:
+                        file.write("… the rest of the output was not kept\n".encode())
+        except OSError as error:
+            self._fault = error
 
     def output(self, run: Run) -> str:
         """What the run printed; empty when it printed nothing."""
         try:
-            return self._log(run).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+            path = self.folder / f"{run.id}.log"
+            return bounded_bytes(path, OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES, regular=True).decode("utf-8", "replace")
+        except OSError:
             return ""
 
     def standing(self, run: Run) -> Run:
@@ -174,27 +223,49 @@ class Journal:
         return self.folder / f"{run.id}.log"
 
     def _reserve(self, name: str) -> bool:
-        private_folder(self.folder)
+        if name in self._held:
+            return False
         try:
+            private_folder(self.folder)
             os.close(os.open(self.folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            return False
+            return not self.folder.is_dir()  # it may be the folder itself that is a file
+        except OSError as error:
+            self._fault = error
         return True
 
     def _stored(self, run: Run) -> Run:
         """What the disk says of the run, so that what another hand added is never lost; else `run` itself."""
         try:
-            return _read(self.folder / f"{run.id}.json")
-        except (OSError, ValidationError):
+            return self._held.get(run.id) or _read(self.folder / f"{run.id}.json")
+        except (OSError, ValueError):
             return run
 
     def _write(self, run: Run) -> Run:
-        write_private(self.folder / f"{run.id}.json", run.model_dump_json(indent=1) + "\n")
+        try:
+            write_private(self.folder / f"{run.id}.json", _json(run))
+        except OSError as error:
+            self._fault, self._held[run.id] = error, run
+        else:
+            self._held.pop(run.id, None)
         return run
 
 
+def _json(run: Run) -> str:
+    """A machine's JSON may say half of a surrogate pair, which no file of text can hold."""
+    try:
+        return run.model_dump_json(indent=1) + "\n"
+    except ValueError:
+        text = json.dumps(run.model_dump(mode="python"), default=str, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode() + "\n"
+
+
 def _read(path: Path) -> Run:
-    return Run.model_validate_json(path.read_bytes())
+    """A run lies under its own id: a file of another name is foreign, and would lead to another's output."""
+    run = Run.model_validate_json(bounded_bytes(path, LARGEST_RUN_BYTES, regular=True))
+    if run.id != path.name.removesuffix(".json"):
+        raise ValueError(f"{path.name} holds the run {run.id}")
+    return run
 
 
 def _slug(words: Sequence[str]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.job import Run
 from sparkconsole.model.run_line import RunLine, run_line
@@ -26,17 +24,17 @@ class RunList:
 
     def look(self, most: int) -> tuple[RunLine, ...]:
         """The newest `most` runs, newest first. Ids begin with the time of their run, in UTC."""
-        names = sorted((p.stem for p in self._journal.folder.glob("*.json")), reverse=True)
+        names = sorted(self._journal.names(), reverse=True)
         self.total = len(names)
         torn = []
         for name in names[:most]:
             if (known := self._lines.get(name)) is None or not known.over:
                 path = self._journal.folder / f"{name}.json"
                 try:
-                    self._lines[name] = run_line(self._journal.standing(_read(path)))
+                    self._lines[name] = run_line(self._journal.read(name))
                 except FileNotFoundError:
                     continue
-                except (OSError, ValidationError):
+                except (OSError, ValueError):
                     torn.append(path)
         self.unreadable = tuple(torn)
         found = [self._lines[name] for name in names[:most] if name in self._lines]
@@ -45,8 +43,8 @@ class RunList:
     def run(self, name: str) -> Run | None:
         """All that is kept of a run; None when it is not there or cannot be read."""
         try:
-            return self._journal.standing(_read(self._journal.folder / f"{name}.json"))
-        except (OSError, ValidationError):
+            return self._journal.read(name)
+        except (OSError, ValueError):
             return None
 
     def output(self, name: str) -> list[str]:
@@ -59,7 +57,3 @@ class RunList:
         except OSError:
             return []
         return lines if size <= TAIL_BYTES else ["… earlier output is in the journal", *lines[1:]]
-
-
-def _read(path: Path) -> Run:
-    return Run.model_validate_json(path.read_bytes())

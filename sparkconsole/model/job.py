@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
 
 
 class JobKind(StrEnum):
@@ -38,6 +37,13 @@ class Job(BaseModel):
     """Folder on the node in which the command runs; empty: the job's own folder."""
     details: dict[str, Any] = {}
     """What its follower needs to bring it to its end: image tag, model, port, …"""
+
+    @field_validator("details")
+    @classmethod
+    def _details(cls, details: dict[str, Any]) -> dict[str, Any]:
+        if not all(isinstance(details.get(key, 0), int) for key in ("rank", "port")):
+            raise ValueError("its rank and port are numbers")
+        return details
 
 
 class JobState(BaseModel):
@@ -80,8 +86,8 @@ class Run(BaseModel):
     id: str
     words: tuple[str, ...]
     cluster: str = ""
-    started: datetime
-    ended: datetime | None = None
+    started: AwareDatetime
+    ended: AwareDatetime | None = None
     state: RunState = RunState.RUNNING
     exit_code: int | None = None
     plan: dict[str, Any] = {}
@@ -90,3 +96,29 @@ class Run(BaseModel):
     error: dict[str, Any] = {}
     console: Console = Console()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
+
+    @field_validator("plan")
+    @classmethod
+    def _a_plan(cls, plan: dict[str, Any]) -> dict[str, Any]:
+        """Readers take the shape for granted: an entry that has another is foreign."""
+        steps = plan.get("steps", [])
+        if not isinstance(steps, list) or not all(map(_is_step, steps)):
+            raise ValueError("its plan has no list of steps")
+        if not isinstance(plan.get("notes", []), list) or not isinstance(plan.get("title", ""), str):
+            raise ValueError("its plan has no title and notes")
+        return plan
+
+    @field_validator("outcome")
+    @classmethod
+    def _an_outcome(cls, outcome: dict[str, Any]) -> dict[str, Any]:
+        if not all(isinstance(outcome.get(key) or {}, dict) for key in ("spec", "server")):
+            raise ValueError("its outcome is no result of ours")
+        return outcome
+
+
+def _is_step(step: object) -> bool:
+    return (
+        isinstance(step, dict)
+        and all(isinstance(step.get(key, ""), str) for key in ("node", "sentence"))
+        and isinstance(step.get("argv", []), list)
+    )

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import asyncssh
 
+from sparkconsole.config.bounded import expanded, is_file
 from sparkconsole.errors import WrongConfig
 from sparkconsole.model.cluster import Node
 
@@ -55,8 +56,8 @@ class Place:
     @property
     def tried_keys(self) -> tuple[Path, ...]:
         """The private keys that are there."""
-        usual = (Path("~/.ssh").expanduser() / name for name in DEFAULT_KEYS)
-        return tuple(path for path in (self.keys or usual) if path.is_file())
+        usual = (expanded("~/.ssh") / name for name in DEFAULT_KEYS)
+        return tuple(path for path in (self.keys or usual) if is_file(path))
 
 
 def known_name(host: str, port: int) -> str:
@@ -127,4 +128,4 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 def _paths(value: object) -> tuple[Path, ...]:
-    return tuple(Path(word).expanduser() for word in _words(value) if word.lower() != "none")
+    return tuple(expanded(word) for word in _words(value) if word.lower() != "none")

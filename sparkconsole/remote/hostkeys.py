@@ -129,7 +129,12 @@ def _quoted(name: str) -> str:
 def _append(path: Path, lines: str) -> None:
     if not lines:
         return
-    text = path.read_bytes()
-    gap = b"" if not text or text.endswith(b"\n") else b"\n"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
-        file.write(gap + lines.encode())
+    try:
+        text = path.read_bytes()
+        gap = b"" if not text or text.endswith(b"\n") else b"\n"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+            file.write(gap + lines.encode())
+    except OSError as error:
+        raise SparkError(
+            f"{path} cannot be written: {error.strerror}", hint="nothing is trusted now"
+        ) from error

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import asyncssh
 
+from sparkconsole.config.bounded import bounded_bytes, expanded, is_file
+from sparkconsole.errors import SparkError
 from sparkconsole.remote.client_config import Place
 
 _EVERYBODYS = Path("/etc/ssh/ssh_known_hosts")
+LARGEST_BYTES = 32 * 1024 * 1024
+_HINT = "it must be a text file that you may read and write: it says which host keys are trusted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,17 @@ class Known:
 
 def known_hosts_file(given: Path | None = None) -> Path:
     """The person's known_hosts, made (mode 600, folder 700) when it is not there yet."""
-    path = given or Path("~/.ssh/known_hosts").expanduser()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
+    path = given or _own()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise SparkError(f"{path} cannot be written: {error.strerror}", hint=_HINT) from error
     return path
+
+
+def _own() -> Path:
+    return expanded("~/.ssh/known_hosts")
 
 
 def known_of(there: Place, known_hosts: Path | None = None) -> Known:
@@ -43,18 +54,29 @@ def known_of(there: Place, known_hosts: Path | None = None) -> Known:
 
 
 def _entries(there: Place, known_hosts: Path | None) -> str:
-    own = known_hosts_file(known_hosts)
+    own = known_hosts or _own()
     others = () if known_hosts else (*there.known_hosts, _EVERYBODYS)
-    # A set of files, each once: an entry read twice would be harmless, a file that is a device would not.
-    files = dict.fromkeys((own, *(path for path in others if path.is_file())))
-    return "\n".join(line for path in files for line in _readable(path))
+    # Each file once: what it says twice would be harmless, but costs its reading.
+    files = dict.fromkeys((own, *(path for path in others if is_file(path))))
+    return "\n".join(line for path in files for line in _readable(path, own=path == own))
 
 
-def _readable(path: Path) -> Iterable[str]:
-    """The lines of a file that are entries: like OpenSSH, one bad line does not cost the others."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+def _readable(path: Path, *, own: bool) -> Iterable[str]:
+    """The lines of a file that are entries: like OpenSSH, one bad line does not cost the others.
+
+    The person's own file must be readable where it exists: else every host would look unknown.
+    """
+    try:
+        text = bounded_bytes(path, LARGEST_BYTES, regular=True).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if own:
+            raise SparkError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
+        return
+    for line in text.splitlines():
         try:
             asyncssh.import_known_hosts(line)
-        except ValueError:
+        except (ValueError, LookupError, TypeError):
             continue
         yield line

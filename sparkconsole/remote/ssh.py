@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncssh
 
+from sparkconsole.config.bounded import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import place_of
@@ -52,7 +53,7 @@ async def connect_ssh(
     node: Node, *, known_hosts: Path | None = None, connect_timeout: float = 10.0
 ) -> SshShell:
     """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey, each with what to do next."""
-    if node.identity_file and not Path(node.identity_file).expanduser().is_file():  # noqa: ASYNC240
+    if node.identity_file and not is_file(expanded(node.identity_file)):
         raise Unreachable(
             f"its identity file {node.identity_file} is not there", hint="see cluster.toml", node=node.name
         )

@@ -187,11 +187,17 @@ async def _follow(session: Session, job: Job, report: Report) -> Answer:
 
 
 def _keep(session: Session, job: Job, raw: Mapping[str, Any]) -> str:
-    """vLLM's own result goes into a file beside the journal, as it came; where it is."""
+    """vLLM's own result goes into a file beside the journal, as it came; where it is, empty for nowhere.
+
+    What it says is in the answer all the same: a full disk costs the file alone.
+    """
     if not raw:
         return ""
     path = session.journal.folder.parent / "bench" / f"{job.id}.json"
-    write_private(path, json.dumps(raw, indent=1) + "\n")
+    try:
+        write_private(path, json.dumps(raw, indent=1) + "\n")
+    except OSError:
+        return ""
     return str(path)
 
 

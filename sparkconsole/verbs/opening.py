@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -79,7 +80,11 @@ def inventory_path(options: Options) -> Path:
 
 
 def _demo_state(stack: ExitStack) -> Path:
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")))
+    """A folder for as long as the demo runs; without room for one its journal is held in memory."""
+    try:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")))
+    except OSError:
+        return Path(os.devnull) / "sparkconsole-demo"
 
 
 async def _connect(node: Node) -> Shell:

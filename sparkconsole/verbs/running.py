@@ -19,6 +19,7 @@ async def carry(session: Session, words: Sequence[str], deed: Deed, report: Repo
     """
     said = deed.words or words
     session.run = began = session.journal.begin(said, session.cluster.name, deed.plan.as_data())
+    _tell_fault(session, report)
     keep = _keeping(session, report)
     try:
         answer = await deed.carry(keep)
@@ -30,7 +31,14 @@ async def carry(session: Session, words: Sequence[str], deed: Deed, report: Repo
         raise
     state = RunState.DONE if answer.exit_code == 0 else RunState.FAILED
     session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
+    _tell_fault(session, report)
     return answer
+
+
+def _tell_fault(session: Session, report: Report) -> None:
+    """What cannot be written down is done and said all the same: the record is never in the way."""
+    if why := session.journal.fault():
+        report(Remark(f"{why}; this goes on without a record", level="warning"))
 
 
 def _keeping(session: Session, report: Report) -> Report:
@@ -61,6 +69,7 @@ def _failed(session: Session, run: Run, error: SparkError, report: Report) -> No
         report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
         return
     session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+    _tell_fault(session, report)
 
 
 def _left(session: Session, run: Run, report: Report) -> None:
@@ -69,3 +78,4 @@ def _left(session: Session, run: Run, report: Report) -> None:
         report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
         return
     session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
+    _tell_fault(session, report)

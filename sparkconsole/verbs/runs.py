@@ -37,6 +37,7 @@ async def list_(session: Here, *, limit: int = 20) -> Answer:
     limit:
         How many runs to show; 0 shows all.
     """
+    session.journal.require_folder()
     shown = list(islice(session.journal.newest(), limit if limit > 0 else None))
     columns = ("run", "took", "state", "what")
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(run) for run in shown])] if shown else ["no runs yet"]
@@ -62,7 +63,7 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] 
     data: dict[str, Any] = run.model_dump(mode="json")
     parts: list[Sheet | str] = [_portrait(run)]
     if steps := run.plan.get("steps"):
-        parts.append(Sheet.of(("node", "step"), [(s["node"], s["sentence"]) for s in steps], title="plan"))
+        parts.append(Sheet.of(("node", "step"), [(s.get("node"), s.get("sentence")) for s in steps], title="plan"))
     if run.jobs:
         rows = [(job.node, job.kind, job.id) for job in run.jobs]
         parts.append(Sheet.of(("node", "kind", "job"), rows, title="jobs"))

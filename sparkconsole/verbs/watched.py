@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.series import Observed, observed
 from sparkconsole.model.answer import Row
@@ -47,7 +48,7 @@ def _file(path: Path | None) -> Iterator[int | None]:
         yield None
         return
     try:
-        fd = os.open(path.expanduser(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OURS)
+        fd = os.open(expanded(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OURS)
     except OSError as error:
         raise WrongUsage(
             f"--series {path}: {error.strerror}", hint="name a file that can be written"

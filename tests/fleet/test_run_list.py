@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.fleet import run_list
+from sparkconsole.fleet import journal as journals
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.run_list import RunList
@@ -38,13 +38,13 @@ def test_the_newest_are_read_first_and_no_more_than_asked(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    usual = run_list._read
+    usual = journals._read
 
     def counted(path: Path) -> Run:
         read.append(path)
         return usual(path)
 
-    monkeypatch.setattr(run_list, "_read", counted)
+    monkeypatch.setattr(journals, "_read", counted)
     runs = RunList(journal)
     assert [line.id[-4:] for line in runs.look(3)] == ["0009", "0008", "0007"]
     assert (runs.total, len(read)) == (10, 3)

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from sparkconsole.config.bounded import expanded
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
 from sparkconsole.model.cluster import Cluster
@@ -325,7 +326,7 @@ class ClusterView(NodeDeeds, View):
 
 def from_home(path: Path) -> str:
     """`~/.config/…`, where it is so."""
-    home = Path.home()
+    home = expanded("~")
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 

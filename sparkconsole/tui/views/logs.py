@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from sparkconsole.config import paths
+from sparkconsole.config.bounded import expanded
 from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.log_sources import CommandLog, ContainerLog, JobLog, Source
@@ -344,7 +345,11 @@ class LogsView(View):
     def action_logs_save(self) -> None:
         """`ctrl+s`"""
         path = paths.state_folder() / "logs" / f"{self.console.clock.now():%Y%m%d-%H%M%S}-{self.source}.log"
-        paths.write_private(path, self.log_view.all_text() + "\n")
+        try:
+            paths.write_private(path, self.log_view.all_text() + "\n")
+        except OSError as error:
+            self.notify(f"not saved: {path}: {error.strerror}", severity="warning", timeout=10, markup=False)
+            return
         self.notify(f"saved: {_from_home(path)}", timeout=10, markup=False)
 
     def action_logs_end(self) -> None:
@@ -382,5 +387,5 @@ def _speaks_of_nccl(line: LogLine) -> bool:
 
 
 def _from_home(path: Path) -> str:
-    home = Path.home()
+    home = expanded("~")
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
