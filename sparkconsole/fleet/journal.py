@@ -208,7 +208,9 @@ class Journal:
         """What the run printed; empty when it printed nothing."""
         try:
             path = self.folder / f"{run.id}.log"
-            return bounded_bytes(path, OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES, regular=True).decode("utf-8", "replace")
+            return bounded_bytes(path, OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES, regular=True).decode(
+                "utf-8", "replace"
+            )
         except OSError:
             return ""
 

@@ -63,7 +63,9 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] 
     data: dict[str, Any] = run.model_dump(mode="json")
     parts: list[Sheet | str] = [_portrait(run)]
     if steps := run.plan.get("steps"):
-        parts.append(Sheet.of(("node", "step"), [(s.get("node"), s.get("sentence")) for s in steps], title="plan"))
+        parts.append(
+            Sheet.of(("node", "step"), [(s.get("node"), s.get("sentence")) for s in steps], title="plan")
+        )
     if run.jobs:
         rows = [(job.node, job.kind, job.id) for job in run.jobs]
         parts.append(Sheet.of(("node", "kind", "job"), rows, title="jobs"))

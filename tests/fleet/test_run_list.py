@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.fleet import journal as journals
+from sparkconsole.fleet import run_list
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.run_list import RunList
