@@ -197,12 +197,23 @@ def _at_a_terminal() -> bool:
 
 def _console(given: Options) -> int:
     """The full-screen face; what ended it is raised, so that it is told like any other error."""
+    from io import StringIO
+
+    from rich.console import Console as Paper
+
+    from sparkconsole import streams
     from sparkconsole.config.paths import settings_file
     from sparkconsole.config.settings import load_settings
+    from sparkconsole.defect import defect
     from sparkconsole.tui.app import Console
 
     console = Console(given, load_settings(settings_file()))
+    streams.keep_cells()
+    # Textual would print tracebacks, with the values of all variables, over the terminal that it gives back.
+    console.error_console = Paper(file=(crashed := StringIO()), width=160)
     error = console.run()
     if error is not None:
         raise error
+    if text := crashed.getvalue().strip():
+        raise defect(text.splitlines()[-1], text)
     return console.return_code or 0
