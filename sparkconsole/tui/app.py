@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -11,22 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.app import App
 from textual.command import Provider
+from textual.events import Event as Happening
+from textual.events import Key as KeyPress
+from textual.events import Paste
 
 from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
+from sparkconsole.tui.above import Above
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
+from sparkconsole.tui.keystrokes import Keystrokes
 from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
@@ -47,7 +50,7 @@ def palette() -> type[Provider]:
     return Palette
 
 
-class Console(App[SparkError | None]):
+class Console(Above):
     """`sparkconsole` without a verb.
 
     `time`: the pretend cluster's. `still`: samples only when told to, for tests and pictures.
@@ -81,6 +84,8 @@ class Console(App[SparkError | None]):
         """Command lines, oldest first; what is said to a pretend cluster is not kept."""
         self.opened = asyncio.Event()
         self._leaving = asyncio.Event()
+        self._later = deque()
+        self._keystrokes = Keystrokes(self, super().on_event)
         self._life: asyncio.Task[None] | None = None
 
     # --- life
@@ -101,8 +106,16 @@ class Console(App[SparkError | None]):
             self.set_interval(SAMPLE_S, self._sample)
             self.set_interval(LOGS_S, self._sample_logs)
 
+    async def on_event(self, event: Happening) -> None:
+        """What is typed waits until everything typed before it had its effect."""
+        if isinstance(event, (KeyPress, Paste)) and not event.is_forwarded:
+            self._keystrokes.take(event)
+        else:
+            await super().on_event(event)
+
     def _begin(self) -> None:
         """Connecting loads libraries that the first frame does not need."""
+        self._keystrokes.open()
         self._life = asyncio.create_task(self._live(), name="session")
         self._life.add_done_callback(self._life_ended)
 
@@ -149,11 +162,6 @@ class Console(App[SparkError | None]):
             await self._life
 
     # --- drawing
-
-    @property
-    def view(self) -> View:
-        """The view under whatever dialog is open."""
-        return next(s for s in reversed(self.screen_stack) if isinstance(s, View))
 
     def local_time(self) -> datetime:
         """The wall clock as the person reads it."""
@@ -274,40 +282,6 @@ class Console(App[SparkError | None]):
 
     # --- the face of work
 
-    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
-        """Shows the plan and asks."""
-        from sparkconsole.tui.dialogs.confirm import Confirm
-
-        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def tell(agreed: bool | None) -> None:
-            if not said.done():
-                said.set_result(bool(agreed))
-
-        self.push_screen(Confirm(words, plan, dry_run=dry_run or self.options.dry_run), tell)
-        return said
-
-    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
-        """In a sheet above the view."""
-        from sparkconsole.tui.dialogs.answer import AnswerSheet
-
-        self.push_screen(AnswerSheet(" ".join(words), answer))
-
-    def show_task(self, task: Task) -> None:
-        """Its steps and output, above the view."""
-        from sparkconsole.tui.dialogs.task import TaskScreen
-
-        self.push_screen(TaskScreen(task))
-
-    def show_error(self, error: SparkError) -> None:
-        """What went wrong and what to do next, for a while on the screen and for good under the events."""
-        where = f"{error.node}: " if error.node else ""
-        self.store.tell(
-            Event(self.clock.now(), "error", error.node or "console", f"{error.cause} {error.hint}".strip())
-        )
-        text = printable(f"{where}{error.cause}" + (f"\n→ {error.hint}" if error.hint else ""))
-        self.notify(text, severity="error", timeout=12, markup=False)
-
     async def ended(self, task: Task) -> None:
         """Says how a piece of work ended; the cluster may be another one now."""
         if self._leaving.is_set() or self.session is None or self.watching is None:
@@ -334,11 +308,11 @@ class Console(App[SparkError | None]):
 
     def action_command(self) -> None:
         """`:`"""
-        self.view.query_one(prompt.Prompt).open(filtering=False)
+        self.open_line(filtering=False)
 
     def action_filter(self) -> None:
         """`/`"""
-        self.view.query_one(prompt.Prompt).open(filtering=True)
+        self.open_line(filtering=True)
 
     async def action_back(self) -> None:
         """`esc`: the open line, the zoom, the view's own layer, then the page before."""
@@ -383,10 +357,6 @@ class Console(App[SparkError | None]):
             self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
         else:
             self.exit()
-
-    def type(self, line: str) -> None:
-        """Opens the command line with something typed."""
-        self.view.query_one(prompt.Prompt).open(filtering=False, text=line)
 
 
 def _verdict(task: Task) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.events import Blur
+from textual.events import Blur, Key, Paste
 from textual.message import Message
+from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
@@ -18,6 +19,10 @@ from sparkconsole.model.text import printable
 
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
+
+
+READ_S = 0.5
+"""What is typed sooner behind a refused line was typed without having read the refusal."""
 
 
 class CommandSuggester(Suggester):
@@ -71,6 +76,18 @@ class CommandInput(Input):
         """Closes the line."""
         self.post_message(self.Left())
 
+    def on_key(self, event: Key) -> None:
+        """A `:` begins a line, also behind one that was refused before anybody can have read why."""
+        if event.character == ":" and self._prompt.starts_anew(event.time):
+            event.prevent_default().stop()
+            self._prompt.open(filtering=False)
+
+    def on_paste(self, event: Paste) -> None:
+        """Nothing that is pasted runs by itself: a line is looked at before enter."""
+        if (lines := len(event.text.splitlines())) > 1:
+            told = f"1 of {lines} pasted lines was taken and none was run; --script runs a file of them"
+            self.notify(told, severity="warning", timeout=8, markup=False)
+
     def on_blur(self, _: Blur) -> None:
         """A line that lost the focus is closed."""
         self.post_message(self.Left())
@@ -100,7 +117,9 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
-        self._before = self.screen.focused
+        self._refused = ("", 0.0)
+        if not self.is_open:
+            self._before = self.screen.focused
         self.note("")
         self.add_class("-open")
         line = self.query_one(CommandInput)
@@ -111,6 +130,11 @@ class Prompt(Vertical):
         line.value = text
         line.cursor_position = len(text)
         line.focus()
+
+    @property
+    def is_open(self) -> bool:
+        """Something is typed into it."""
+        return self.has_class("-open")
 
     def note(self, text: str, *, wrong: bool = True) -> None:
         """A sentence above the line, what was wrong or what can be said; empty takes it away."""
@@ -133,6 +157,11 @@ class Prompt(Vertical):
         """The console's own words and the nodes, as things stand."""
         return self.console.command_words(), self.console.node_names()
 
+    def starts_anew(self, now: float) -> bool:
+        """Whether a `:` typed at `now` begins the next line: this one was refused just now."""
+        refused, when = self._refused
+        return bool(refused) and self.query_one(CommandInput).value == refused and now < when + READ_S
+
     def walk(self, step: int) -> None:
         """Through the history."""
         said = self.console.said
@@ -150,18 +179,19 @@ class Prompt(Vertical):
 
     def close(self) -> None:
         """Gives the focus back."""
-        if not self.has_class("-open"):
+        if not self.is_open:
             return
         self.remove_class("-open")
         line = self.query_one(CommandInput)
         if line.has_focus:
             self.screen.set_focus(self._before)
         line.disabled = True
+        self.console.line_closed()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A filter works while it is typed."""
         event.stop()
-        if self.filtering and self.has_class("-open"):
+        if self.filtering and self.is_open:
             self.console.view.apply_filter(event.value)
         elif self.has_class("-open"):
             self.suggest(event.value)
@@ -175,6 +205,7 @@ class Prompt(Vertical):
         wrong = self.console.command(event.value)
         if wrong:
             self.note(wrong)
+            self._refused = event.value, event.time
             return
         self.close()
 
@@ -182,6 +213,24 @@ class Prompt(Vertical):
     def console(self) -> Console:
         """The app, as what it is."""
         return cast("Console", self.app)
+
+
+class PromptAbove(ModalScreen[None]):
+    """The line above a question, which stays as it is."""
+
+    DEFAULT_CSS = "PromptAbove { background: $background 0%; } PromptAbove Prompt { dock: bottom; }"
+
+    def __init__(self, *, filtering: bool) -> None:
+        super().__init__()
+        self._filtering = filtering
+
+    def compose(self) -> ComposeResult:
+        """The line alone."""
+        yield Prompt()
+
+    def on_mount(self) -> None:
+        """It takes the focus."""
+        self.query_one(Prompt).open(filtering=self._filtering)
 
 
 def split(line: str) -> list[str]:

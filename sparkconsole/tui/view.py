@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.events import Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -99,6 +100,12 @@ class View(Screen[None]):
         key = next((k for k in self.keys_here() if k.id == key_id), None)
         if key is not None:
             await self.run_action(key.action)
+
+    def on_paste(self, event: Paste) -> None:
+        """What is pasted onto a view is no row of keys; one that begins with `:` or `/` is a line."""
+        line = next(iter(event.text.splitlines()), "")
+        if line[:1] in {":", "/"}:
+            self.query_one(Prompt).open(filtering=line[0] == "/", text=line[1:])
 
     def on_mount(self) -> None:
         """Draws at once what is known."""

@@ -32,7 +32,7 @@ class AnswerSheet(Dialog[None]):
 
     def on_mount(self) -> None:
         """The keys scroll."""
-        self.query_one(VerticalScroll).focus()
+        self.begin_at("VerticalScroll")
 
     def text(self) -> str:
         """All of it."""

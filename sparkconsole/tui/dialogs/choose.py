@@ -44,7 +44,7 @@ class Choose(Dialog[int]):
     def on_mount(self) -> None:
         """Typing works at once; the arrows move in the list."""
         self._show("")
-        self.query_one(Input).focus()
+        self.begin_at("Input")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Only rows with that text."""

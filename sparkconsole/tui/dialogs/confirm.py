@@ -24,6 +24,7 @@ MOST, FRAME = 110, 6
 class Confirm(Dialog[bool]):
     """Answers True only when the person agreed."""
 
+    LOOKS = False
     BINDINGS = [  # noqa: RUF012
         Binding("e", "whole", "scripts", id="dialog.whole"),
         Binding("left,up", "app.focus_previous", show=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import Binding
+from textual.events import Key, Paste
 from textual.screen import ModalScreen
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ class Dialog(ModalScreen[T]):
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss_it", "close", id="dialog.close"),
         Binding("y", "copy", "copy", id="dialog.copy"),
+        Binding("colon", "line(False)", show=False),
+        Binding("slash", "line(True)", show=False),
     ]
+    LOOKS: ClassVar[bool] = True
+    """It only shows something: the next takes its place, `:` closes it. A question waits for its answer."""
 
     @property
     def console(self) -> Console:
@@ -29,6 +34,22 @@ class Dialog(ModalScreen[T]):
     def text(self) -> str:
         """What `y` copies."""
         return ""
+
+    def takes(self, typed: Key | Paste) -> bool:
+        """Whether what was typed may reach it."""
+        return True
+
+    def begin_at(self, selector: str) -> None:
+        """Gives the focus to that widget; a dialog that closes before it was shown has none."""
+        for widget in self.query(selector):
+            widget.focus()
+            return
+
+    def action_line(self, filtering: bool) -> None:
+        """`:` and `/` are those of the view: what is typed behind them belongs to the line."""
+        if self.LOOKS:
+            self.dismiss(None)
+        self.console.open_line(filtering=filtering)
 
     def action_dismiss_it(self) -> None:
         """Closes it without an answer."""

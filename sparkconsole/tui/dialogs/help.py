@@ -44,7 +44,7 @@ class Help(Dialog[None]):
 
     def on_mount(self) -> None:
         """The keys scroll."""
-        self.query_one(VerticalScroll).focus()
+        self.begin_at("VerticalScroll")
         self.call_after_refresh(self._tell)
 
     def on_resize(self) -> None:

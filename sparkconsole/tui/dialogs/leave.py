@@ -16,6 +16,8 @@ from sparkconsole.tui.work import Task
 class Leave(Dialog[bool]):
     """Answers True when the person leaves all the same."""
 
+    LOOKS = False
+
     def __init__(self, tasks: Sequence[Task]) -> None:
         super().__init__()
         self._tasks = tuple(tasks)
@@ -31,7 +33,7 @@ class Leave(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Enter at once stays."""
-        self.query_one("#stay", Button).focus()
+        self.begin_at("#stay")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The answer."""

@@ -38,7 +38,7 @@ class TaskScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """The output takes the keys."""
-        self.query_one(LogView).focus()
+        self.begin_at("LogView")
         self.sample()
         self.set_interval(0.5, self.sample)
 

@@ -1,0 +1,113 @@
+"""What stands above the view: the line, answers, work, questions; nothing opens over a line being typed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.screen import Screen
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.clock import Clock
+from sparkconsole.fleet.store import Event, Store
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.plan import Plan
+from sparkconsole.model.text import printable
+from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.prompt import Prompt, PromptAbove
+from sparkconsole.tui.view import View
+from sparkconsole.verbs.session import Options
+
+if TYPE_CHECKING:
+    from sparkconsole.tui.work import Task
+
+
+class Above(App[SparkError | None]):
+    """The console's part that work and views show things with."""
+
+    options: Options
+    store: Store
+    clock: Clock
+    _later: deque[Callable[[], None]]
+    """What opens when the line that is typed now is closed."""
+
+    @property
+    def view(self) -> View:
+        """The view under whatever dialog is open."""
+        return next(s for s in reversed(self.screen_stack) if isinstance(s, View))
+
+    # --- the line
+
+    @property
+    def line(self) -> Prompt | None:
+        """The command or filter line that is being typed."""
+        screen = self.screen
+        here = screen.query(Prompt) if isinstance(screen, (View, PromptAbove)) else ()
+        return next((line for line in here if line.is_open), None)
+
+    def open_line(self, *, filtering: bool, text: str = "") -> None:
+        """In the view; above a question, which stays."""
+        if isinstance(self.screen, View):
+            self.screen.query_one(Prompt).open(filtering=filtering, text=text)
+        elif not isinstance(self.screen, PromptAbove):
+            self.push_screen(PromptAbove(filtering=filtering))
+
+    def line_closed(self) -> None:
+        """What waited for it opens now."""
+        if isinstance(self.screen, PromptAbove):
+            self.screen.dismiss(None)
+        while self._later:
+            self._later.popleft()()
+
+    def type(self, line: str) -> None:
+        """Opens the command line with something typed."""
+        self.open_line(filtering=False, text=line)
+
+    # --- dialogs
+
+    def _open(self, dialog: Screen[Any], told: Callable[[Any], None] | None = None) -> None:
+        """Above everything, but never under the fingers of a person who types a line."""
+        if self.line is not None:
+            self._later.append(partial(self._open, dialog, told))
+            return
+        if isinstance(self.screen, Dialog) and self.screen.LOOKS:
+            self.screen.dismiss(None)
+        self.push_screen(dialog, told)
+
+    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
+        """Shows the plan and asks."""
+        from sparkconsole.tui.dialogs.confirm import Confirm
+
+        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def tell(agreed: bool | None) -> None:
+            if not said.done():
+                said.set_result(bool(agreed))
+
+        self._open(Confirm(words, plan, dry_run=dry_run or self.options.dry_run), tell)
+        return said
+
+    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
+        """In a sheet above the view."""
+        from sparkconsole.tui.dialogs.answer import AnswerSheet
+
+        self._open(AnswerSheet(" ".join(words), answer))
+
+    def show_task(self, task: Task) -> None:
+        """Its steps and output, above the view."""
+        from sparkconsole.tui.dialogs.task import TaskScreen
+
+        self._open(TaskScreen(task))
+
+    def show_error(self, error: SparkError) -> None:
+        """What went wrong and what to do next, for a while on the screen and for good under the events."""
+        where = f"{error.node}: " if error.node else ""
+        self.store.tell(
+            Event(self.clock.now(), "error", error.node or "console", f"{error.cause} {error.hint}".strip())
+        )
+        text = printable(f"{where}{error.cause}" + (f"\n→ {error.hint}" if error.hint else ""))
+        self.notify(text, severity="error", timeout=12, markup=False)
