@@ -227,6 +227,7 @@ def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
 
 _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "launch-site": _site,
+    "hf-cache": lambda machine, _: (0, f"home {machine.home}\n", ""),
     "memory-standing": lambda machine, args: (0, standing(machine, args[0] if args else ""), ""),
     "still-alive": _still_alive,
     "last-lines": _log,

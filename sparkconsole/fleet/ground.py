@@ -13,10 +13,12 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.hf_cache import HfCache
 from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch_plan import Condition, broken, condition
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.site import Site
+from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")
@@ -64,7 +66,8 @@ async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | 
     networks = _networks(cluster, spec, facts)
     warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
     images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
-    seats = seats_of(names, sites, networks)
+    caches = all_of(await fleet.ask(hf_cache, names))
+    seats = seats_of(names, sites, networks, caches)
     members = await _members(fleet, spec, seats, sites, eyes)
     return Ground(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
@@ -82,13 +85,16 @@ def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
 
 
 def seats_of(
-    names: tuple[str, ...], sites: Mapping[str, Site], networks: Mapping[str, NodeNetwork]
+    names: tuple[str, ...],
+    sites: Mapping[str, Site],
+    networks: Mapping[str, NodeNetwork],
+    caches: Mapping[str, HfCache],
 ) -> tuple[Seat, ...]:
     """Each node's place, head first."""
     head = networks.get(names[0])
     address = head.address if head else "127.0.0.1"
     roles = {n: Role.WORKER if i else Role.HEAD for i, n in enumerate(names)}
-    return tuple(Seat(n, roles[n], sites[n].home, networks.get(n), address) for n in names)
+    return tuple(Seat(n, roles[n], sites[n].home, networks.get(n), address, caches.get(n)) for n in names)
 
 
 def adapted(spec: LaunchSpec, images: Mapping[str, ImageIdentity | None]) -> LaunchSpec:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.hf_cache import keep_hub_at
 from sparkconsole.remote.shell import Shell
 
 Connect = Callable[[Node], Awaitable[Shell]]
@@ -105,6 +106,7 @@ class Keeper:
         if self._shell is None:
             try:
                 self._shell = await self._connect(self.node)
+                keep_hub_at(self._shell, self.node.hf_cache)
             except Unreachable as error:
                 error.node = self.node.name
                 self._refusal = error

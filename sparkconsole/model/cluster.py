@@ -31,6 +31,8 @@ class Overrides(BaseModel):
     identity_file: str | None = None
     eth_if: str | None = None
     ib_if: tuple[str, ...] = ()
+    hf_cache: str | None = Field(default=None, pattern=r"^[/~][^:\n]*$")
+    """Folder for what comes from the hub, as HF_HOME; None: as the login's own variables say."""
 
 
 class Node(Overrides):

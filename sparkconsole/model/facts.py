@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkconsole.model.fabric import Fabric
+from sparkconsole.model.hf_cache import USUAL, HfCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Thorough:
     kernel_log: Mapping[str, int] = field(default_factory=dict)
     """How often the kernel said each of a few bad things since it booted."""
     cache_type: str = ""
-    """The file system of ~/.cache/huggingface."""
+    """The file system of the model cache."""
     compile_cache_types: Mapping[str, str] = field(default_factory=dict)
     cache_closed: str = ""
     """The first folder of the model cache that the user may not write to."""
@@ -162,14 +163,21 @@ class NodeFacts:
     docker: DockerStanding = field(default_factory=DockerStanding)
     free: dict[str, int] = field(default_factory=dict)
     """Bytes free where Docker keeps its data (`docker`) and in the home (`home`)."""
+    hf_cache: str = ""
+    """The folder of its models, as HF_HOME; empty: nobody asked."""
     cache_owner: str = ""
-    """Who owns ~/.cache/huggingface; empty: it is not there."""
+    """Who owns that folder; empty: it is not there."""
     listening: frozenset[int] = frozenset()
     """TCP ports somebody listens on."""
     unparsed: tuple[str, ...] = ()
     """What was said and not understood, with the tool that said it."""
     thorough: Thorough | None = None
     """None: it was not looked for."""
+
+    @property
+    def models_at(self) -> str:
+        """The folder of its models as a person writes it."""
+        return HfCache(self.hf_cache, "").short(self.home) if self.hf_cache else f"~/{USUAL}"
 
     @property
     def gpu_used(self) -> int:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.cluster import Name
 from sparkconsole.model.fabric import NodeNetwork, environment
+from sparkconsole.model.hf_cache import HfCache, usual_cache
 from sparkconsole.model.redact import secret_name
 
 LABEL_CLUSTER = "org.sparkconsole.cluster"
@@ -24,7 +25,6 @@ LABEL_ROLE = "org.sparkconsole.role"
 LABEL_ADDRESS = "org.sparkconsole.address"
 LABEL_LAUNCH = "org.sparkconsole.launch"
 """The launch as JSON, without what is at its default: a restart starts the very same thing."""
-HF_CACHE = ".cache/huggingface"
 NCCL_LEVELS = ("VERSION", "WARN", "INFO", "TRACE")
 _HOME = re.compile(r"\$\{HOME\}|\$HOME(?![A-Za-z0-9_])|(?<![^=,])~(?=/|$|:)")
 _ENV_FLAGS = ("-e", "--env")
@@ -126,6 +126,13 @@ class Seat:
     network: NodeNetwork | None
     """None: solo, nothing leaves the machine."""
     head_address: str
+    cache: HfCache | None = None
+    """What the containers share with the node; None: the usual one in the home."""
+
+    @property
+    def models(self) -> HfCache:
+        """Where its models are."""
+        return self.cache or usual_cache(self.home)
 
     @property
     def address(self) -> str:
@@ -141,7 +148,7 @@ def container_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
         *_each("--label", (f"{key}={value}" for key, value in labels_of(spec, seat).items())),
         *(() if spec.backend is Backend.RAY else ("--init",)),
         *("-e", "NCCL_IGNORE_CPU_AFFINITY=1"),
-        *("-v", f"{seat.home}/{HF_CACHE}:/root/{HF_CACHE}"),
+        *_each("-v", (f"{source}:{inside}" for source, inside in seat.models.mounts())),
         *_each("-v", (at_home(v, seat.home) for v in spec.volumes)),
         *(at_home(word, seat.home) for word in spec.docker_args),
         *_each("-e", (f"{name}={value}" for name, value in container_environment(spec, seat).items())),
@@ -170,11 +177,11 @@ def ray_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
     return ("ray", "start", "--block", *place, "--disable-usage-stats", *_limits(spec))
 
 
-def bind_sources(spec: LaunchSpec, home: str) -> tuple[str, ...]:
+def bind_sources(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
     """Folders of the node that the container mounts; docker would make missing ones as root."""
     mounts = (*spec.volumes, *_values(spec.docker_args, _VOLUME_FLAGS))
-    sources = (at_home(mount, home).split(":", 1)[0] for mount in mounts)
-    return (f"{home}/{HF_CACHE}", *(s for s in sources if s.startswith("/")))
+    sources = (at_home(mount, seat.home).split(":", 1)[0] for mount in mounts)
+    return (*(source for source, _ in seat.models.mounts()), *(s for s in sources if s.startswith("/")))
 
 
 def at_home(word: str, home: str) -> str:

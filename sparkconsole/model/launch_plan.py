@@ -29,7 +29,7 @@ def start_steps(spec: LaunchSpec, seat: Seat, needs: tuple[str, ...] = ()) -> tu
         id=f"{seat.node}:folders",
         node=seat.node,
         sentence="make the folders the container mounts, as the user",
-        argv=("sh", "-c", _MAKE_FOLDERS, "folders", *bind_sources(spec, seat.home)),
+        argv=("sh", "-c", _MAKE_FOLDERS, "folders", *bind_sources(spec, seat)),
         needs=needs,
     )
     start = Step(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.evidence import USUAL, Evidence
 from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.hf_cache import HfCache
 from sparkconsole.parse.facts import parse_facts
 from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.shell import Shell
 
 # Sections are told apart by a word that no tool can guess. A tool that is absent leaves its section empty.
@@ -33,7 +36,7 @@ say memory; cat /proc/meminfo
 say listen
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print a[n]}'
 for part in ntp fabric gpu docker disk cache deep cuda listeners containers kernel boot; do
-  case " $2 " in *" $part "*) "ask_$part" ;; esac
+  case " $2 " in *" $part "*) "ask_$part" "$@" ;; esac
 done
 say end
 }
@@ -81,9 +84,9 @@ ask_disk(){
 say disk; i=${i##*|}; $T df -PB1 "${i:-/var/lib/docker}" 2>/dev/null | awk 'NR > 1 {print "docker", $4}'
 $T df -PB1 "$HOME" 2>/dev/null | awk 'NR > 1 {print "home", $4}'
 }
-ask_cache(){ say cache; $T stat -c %U "$HOME/.cache/huggingface" 2>/dev/null; }
+ask_cache(){ say cache; $T stat -c %U "$3" 2>/dev/null; }
 ask_deep(){
-say thorough; u=$(id -un); h=$HOME/.cache/huggingface
+say thorough; u=$(id -un); h=$3
 echo "uid $(id -u)"; r /proc/uptime; echo "uptime ${V%% *}"
 yes ssh [ -d "$HOME/.ssh" ]; yes hotplug [ -e /etc/nvidia/cx7-hotplug-enabled ]
 yes reboot [ -e /var/run/reboot-required ]; yes updater [ -e /var/lib/dpkg/info/mlnx-fw-updater.list ]
@@ -133,8 +136,11 @@ fi
 }
 ORDERLY='Journal stopped|systemd-shutdown|[Rr]eached target.*([Rr]eboot|[Pp]ower|[Ss]hutdown|[Hh]alt)'
 ORDERLY="$ORDERLY|Shutting down|System is (rebooting|powering down)"
-look "$1" "$2" </dev/null
+look "$1" "$2" "$3" </dev/null
 """
+
+
+_OF_THE_CACHE = frozenset({Evidence.CACHE, Evidence.DEEP})
 
 
 async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> NodeFacts:
@@ -143,7 +149,8 @@ async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> Node
     All of it is one command; what only the doctor needs takes some tenths of a second more.
     """
     mark = f"section-{secrets.token_hex(8)}"
-    words = ("sh", "-s", mark, " ".join(sorted(asked)))
+    where = await hf_cache(shell) if _OF_THE_CACHE & set(asked) else HfCache("", "")
+    words = ("sh", "-s", mark, " ".join(sorted(asked)), where.home)
     done = await shell.run(words, stdin=SCRIPT.encode(), timeout=45)
     text = done.checked().text
     if f"\n{mark} end" not in text:
@@ -152,4 +159,5 @@ async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> Node
             hint=f"does its shell print or end by itself? ssh {shell.node} echo well",
             node=shell.node,
         )
-    return then_on(shell).facts(parse_facts(text, mark, shell.node))
+    facts = replace(parse_facts(text, mark, shell.node), hf_cache=where.home)
+    return then_on(shell).facts(facts)

@@ -13,6 +13,7 @@ from sparkconsole.model.model_files import Holding, Shipment
 from sparkconsole.parse.model_files import parse_holding
 from sparkconsole.parse.models import OWNER_HINT, parse_models
 from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 
@@ -50,7 +51,7 @@ async def holding(
 ) -> Holding:
     """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
     too. SparkError when it cannot say."""
-    argv = look_argv(model, revision, hashing=hashing, beside=beside)
+    argv = (await hf_cache(shell)).told(look_argv(model, revision, hashing=hashing, beside=beside))
     found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
     if found.error:
         raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
@@ -60,7 +61,7 @@ async def holding(
 async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
     """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
     the node cannot say."""
-    return parse_models(await _told(shell, LIST, LOOK_S))
+    return parse_models(await _told(shell, (await hf_cache(shell)).told(LIST), LOOK_S))
 
 
 async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:

@@ -10,6 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.weights import Checkpoint
 from sparkconsole.parse.safetensors_header import parse_checkpoint
 from sparkconsole.remote.foreseen import NotBefore, then_on
+from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.shell import Shell
 
 
@@ -28,7 +29,7 @@ async def checkpoint(shell: Shell, model: str) -> Checkpoint:
     """What the node has of the model; without a folder when it has nothing. SparkError when it cannot say."""
     if then_on(shell).has_model(model):
         raise NotBefore(f"what is in the files of {model} is known once they are there", node=shell.node)
-    done = await shell.run(headers_argv(model), stdin=program(), timeout=60)
+    done = await shell.run((await hf_cache(shell)).told(headers_argv(model)), stdin=program(), timeout=60)
     if done.status == 127:
         raise SparkError("there is no python3 to read the headers with", hint="install it", node=shell.node)
     found = parse_checkpoint(done.checked().text)

@@ -20,10 +20,14 @@ MOST_HEADER = 100_000_000
 def folder_of(model: str) -> tuple[str, str]:
     """The model's folder: a path as it is, or the snapshot of the login's Hugging Face cache."""
     home = os.path.expanduser("~")
-    path = re.sub(r"^(/root|~)(?=/\.cache/)", home, os.path.expanduser(model))
+    cache = os.environ.get("HF_HOME") or os.path.join(home, ".cache/huggingface")
+    hub = os.environ.get("HF_HUB_CACHE") or os.path.join(cache, "hub")
+    path = re.sub(r"^/root/\.cache/huggingface/hub(?=/)", hub, model)
+    path = re.sub(r"^/root/\.cache/huggingface(?=/)", cache, path)
+    path = re.sub(r"^/root(?=/\.cache/)", home, os.path.expanduser(path))
     if os.path.isdir(path):
         return path, ""
-    root = os.path.join(home, ".cache/huggingface/hub", "models--" + model.strip("/").replace("/", "--"))
+    root = os.path.join(hub, "models--" + model.strip("/").replace("/", "--"))
     snapshots = os.path.join(root, "snapshots")
     if not os.path.isdir(snapshots):
         return "", ""

@@ -16,7 +16,7 @@ from sparkconsole.verbs.session import Here
 async def list_models(session: Here) -> Answer:
     """Show which model is in which node's cache, and where it is missing or incomplete.
 
-    Looks into ~/.cache/huggingface of the login, which the containers share. Exit code 3 when a node could
+    Looks into the login's Hugging Face cache, which the containers share. Exit code 3 when a node could
     not be asked.
     """
     from sparkconsole.remote.model_files import cached_models

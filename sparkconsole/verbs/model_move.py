@@ -25,6 +25,7 @@ from sparkconsole.model.progress import Report, nobody
 from sparkconsole.model.serve import PRESETS
 from sparkconsole.model.text import hours, size
 from sparkconsole.model.tier import Tier
+from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.model_files import download_argv, holding
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
@@ -196,7 +197,8 @@ async def download(
         )
     if not hub.startswith(("https://", "http://")):
         raise WrongUsage(f"{hub} is no address of a hub", hint="https://…")
-    held = await holding(await session.fleet.shell(node), name)
+    shell = await session.fleet.shell(node)
+    held = await holding(shell, name)
     if not held.writable:
         raise Refused(
             f"{held.there} belongs to {held.owner} and {held.user} may not write there",
@@ -207,7 +209,7 @@ async def download(
         id=fleet.fresh.name(f"download-{slug(name)}"),
         node=node,
         kind=JobKind.DOWNLOAD,
-        argv=download_argv(name, revision, hub, max(1, min(16, streams))),
+        argv=(await hf_cache(shell)).told(download_argv(name, revision, hub, max(1, min(16, streams)))),
         details={"model": name, "revision": revision},
     )
     plan = _download_plan(name, node, hub, job, held)

@@ -233,7 +233,7 @@ async def _require_model(session: Session, spec: ServeSpec, stage: Stage) -> Non
         if not seen.ok:
             raise Refused(
                 f"{spec.model} has no config.json in the container",
-                hint="put it there on every node; ~/.cache/huggingface is /root/.cache/huggingface inside",
+                hint="put it there on every node; the model cache is /root/.cache/huggingface inside",
                 node=node,
             )
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.fabric import NodeNetwork
+from sparkconsole.model.hf_cache import HfCache
 from sparkconsole.model.launch import (
     Backend,
     LaunchSpec,
@@ -155,7 +156,7 @@ def test_extra_words_keep_their_order_and_the_home_is_the_nodes() -> None:
         "/home/bob/models:/models",
         "--shm-size=64g",
     )
-    assert bind_sources(spec, "/home/bob") == (
+    assert bind_sources(spec, WORKER) == (
         "/home/bob/.cache/huggingface",
         "/home/bob/x",
         "/home/bob/models",
@@ -248,3 +249,11 @@ def test_old_containers_go_before_anything_starts_and_their_log_is_kept_first() 
     assert order[:2] == ["spark2:old-log", "spark2:old-remove"]
     assert set(order[-2:]) == {"spark1:start", "spark2:start"}
     assert all(s.undo and s.verify for s in plan.steps if s.id.endswith(":start"))
+
+
+def test_models_on_another_disk_are_mounted_where_vllm_looks() -> None:
+    seat = replace(WORKER, cache=HfCache("/data/hf", "/nvme/hub", usual=False))
+    argv = " ".join(container_argv(LaunchSpec(), seat))
+    assert "-v /data/hf:/root/.cache/huggingface -v /nvme/hub:/root/.cache/huggingface/hub" in argv
+    assert "/home/bob/.cache" not in argv
+    assert bind_sources(LaunchSpec(), seat) == ("/data/hf", "/nvme/hub")

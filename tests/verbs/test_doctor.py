@@ -255,7 +255,9 @@ async def test_a_check_asks_for_what_it_needs_and_no_more(monkeypatch: pytest.Mo
     async with demo(2) as session:
         asked.clear()
         await doctor(session, "clock")
-        assert asked == ["sh -s deep ntp"] * 2, "no docker, no GPU, no pings"
+        once = ["sh -c hf-cache "] * 2
+        cache = "/home/spark/.cache/huggingface"
+        assert asked == [*once, *[f"sh -s deep ntp {cache}"] * 2], "no docker, no GPU, no pings"
         asked.clear()
         await doctor(session, "mtu-path")
         assert sorted({words.split()[-1] if "gate-look" not in words else "pings" for words in asked}) == [

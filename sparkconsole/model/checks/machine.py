@@ -158,7 +158,7 @@ def disk(_: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     """Said only of a place that is another one."""
-    places = {"cache": "where models are kept (~/.cache/huggingface)", "home": "in the home folder"}
+    places = {"cache": f"where models are kept ({look.facts.models_at})", "home": "in the home folder"}
     told = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
     for place, free in told.items():
         if free < LITTLE_DISK and not (place == "home" and told.get("cache") == free):

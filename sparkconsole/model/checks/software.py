@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
+from sparkconsole.model.hf_cache import usual_cache
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
 from sparkconsole.model.site import Found
@@ -280,11 +281,11 @@ def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
     closed = thorough.cache_closed if thorough else ""
     if owner not in ("", user) or closed:
         told = (
-            f"~/.cache/huggingface belongs to {owner}, not to {user}: downloads will fail"
+            f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
             if owner not in ("", user)
             else f"{user} may not write to {closed}: a container made it as root"
         )
-        remedy = f"sudo chown -R {user} ~/.cache/huggingface"
+        remedy = f"sudo chown -R {user} {look.facts.models_at}"
         yield Finding("cache", Severity.WARN, node, told, remedy, _give_back(examined, look))
     else:
         told = "the model cache is the user's" if owner else "no cache yet"
@@ -297,8 +298,9 @@ def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 def _give_back(examined: Examined, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
-    thorough, folder = look.facts.thorough, f"{look.facts.home}/.cache/huggingface"
-    told = f"give ~/.cache/huggingface back to {look.facts.user}"
+    thorough = look.facts.thorough
+    folder = look.facts.hf_cache or usual_cache(look.facts.home).home
+    told = f"give {look.facts.models_at} back to {look.facts.user}"
     proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
     owner = f"{thorough.uid}" if thorough and thorough.uid is not None else look.facts.user
     if look.image is None or not look.facts.docker.permitted or not owner.isdigit():

@@ -153,7 +153,7 @@ CHECKS = (
           between=True, matters_to=SERVE),
     Check("cache", "May the login write to the model cache?",
           "The container downloads and reads models in the user's cache.",
-          "who owns ~/.cache/huggingface, and on what it is",
+          "who owns the model cache, and on what it is",
           _asks(E.CACHE, E.DEEP, E.DOCKER), (each(software.cache),)),
     Check("ports", "Are the ports of Ray and vLLM free?",
           "Ray and vLLM listen on fixed ports of the head.",

@@ -20,6 +20,7 @@ import urllib.request
 from typing import Any
 
 from sparkconsole.remote.model_program.hashes import CHUNK, STOP, Counted, Incoming, Wrong, say
+from sparkconsole.remote.model_program.looking import cache_folder, hub_folder
 from sparkconsole.remote.model_program.receiving import make_link, write_text
 
 TRIES, PATIENCE_S = 5, 60
@@ -45,7 +46,7 @@ def token() -> str:
     """From the environment, else where `hf auth login` keeps it."""
     if os.environ.get("HF_TOKEN"):
         return os.environ["HF_TOKEN"].strip()
-    with contextlib.suppress(OSError), open(os.path.expanduser("~/.cache/huggingface/token")) as file:
+    with contextlib.suppress(OSError), open(os.path.join(cache_folder(), "token")) as file:
         return file.read().strip()
     return ""
 
@@ -142,7 +143,7 @@ def download(words: list[str]) -> int:
     """All files, several at once; the links and the name of the revision only when every file is there."""
     os.umask(0o022)  # the folder of a job is private, a model in the cache is not
     model, revision, endpoint, streams = words[0], words[1], words[2].rstrip("/"), int(words[3])
-    folder = os.path.expanduser("~/.cache/huggingface/hub/models--" + model.replace("/", "--"))
+    folder = os.path.join(hub_folder(), "models--" + model.replace("/", "--"))
     failed: dict[str, str] = {}
     try:
         found = patient(lambda: listing(endpoint, model, revision))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sparkconsole.remote.model_program.looking import HUB, WEIGHTS, contents
+from sparkconsole.remote.model_program.looking import WEIGHTS, contents, hub_folder
 
 PREFIX = "models--"
 
@@ -19,8 +19,8 @@ def folders(hub: str) -> list[str]:
 
 def models() -> list[dict[str, Any]]:
     """What is told of each; one that may not be looked into says so."""
-    hub = os.path.expanduser(HUB)
-    return [{"model": folder[len(PREFIX) :], **summary(hub, folder)} for folder in folders(hub)]
+    root = hub_folder()
+    return [{"model": folder[len(PREFIX) :], **summary(root, folder)} for folder in folders(root)]
 
 
 def summary(hub: str, folder: str) -> dict[str, Any]:

@@ -16,15 +16,26 @@ from sparkconsole.remote.model_program.hashes import GIT, hash_of, named_hash
 SHARD = re.compile(r"(.*-)(\d+)(-of-)(\d+)(\.(?:safetensors|bin|gguf|pth?))")
 WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 MOST_SHARDS = 10000
-HUB = "~/.cache/huggingface/hub"
+
+
+def cache_folder() -> str:
+    """The login's folder for what comes from the hub, as HF_HOME says."""
+    return os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
+
+
+def hub_folder() -> str:
+    """Where the models are in it, unless HF_HUB_CACHE says otherwise."""
+    return os.environ.get("HF_HUB_CACHE") or os.path.join(cache_folder(), "hub")
 
 
 def place(model: str) -> tuple[str, str]:
     """The root that paths are relative to, and the model's folder under it (`.`: the root itself)."""
-    path = re.sub(r"^/root(?=/\.cache/)", "~", model)
+    path = re.sub(r"^/root/\.cache/huggingface/hub(?=/)", hub_folder(), model)
+    path = re.sub(r"^/root/\.cache/huggingface(?=/)", cache_folder(), path)
+    path = re.sub(r"^/root(?=/\.cache/)", "~", path)
     if path.startswith(("/", "~")):
         return "/" + os.path.normpath(os.path.expanduser(path)).strip("/"), "."
-    return os.path.expanduser(HUB), "models--" + model.replace("/", "--")
+    return hub_folder(), "models--" + model.replace("/", "--")
 
 
 def revision_of(folder: str, wanted: str) -> str:
