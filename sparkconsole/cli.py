@@ -179,7 +179,8 @@ def _script(given: Options, printer: Printer) -> int:
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
-    lines = read_script(given.script_text(), given.values(), str(given.script))
+    name = "<stdin>" if given.script == "-" else str(given.script)
+    lines = read_script(given.script_text(), given.values(), name)
     return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
 
 

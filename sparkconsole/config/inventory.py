@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparkconsole.config.places import Place
 from sparkconsole.config.reading import nearest, read_text, read_toml, validated, wrong_at
-from sparkconsole.errors import WrongUsage
+from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 
 FIRST_CLUSTER = "default"
@@ -28,8 +28,14 @@ class Inventory(BaseModel):
     clusters: dict[str, Cluster] = {}
 
 
-def load(path: Path) -> Inventory:
-    """The inventory of that file; WrongConfig says file, line and key of what cannot be."""
+def load(path: Path, *, needed: bool = False) -> Inventory:
+    """The inventory of that file; WrongConfig says file, line and key of what cannot be.
+
+    `needed`: somebody named the file, so that it has to be there.
+    """
+    if needed and not path.exists():
+        hint = f"name one that is there, or begin it: sparkconsole --config {path} node add NAME ADDRESS"
+        raise WrongConfig(f"there is no file {path}", hint=hint)
     return parse(read_text(path), path)
 
 

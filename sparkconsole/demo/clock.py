@@ -44,6 +44,14 @@ class DemoClock:
         """Pretend seconds since the start."""
         return (time.monotonic() - self._began) * self._speed
 
+    def at(self, seconds: float) -> datetime:
+        """The wall clock at a moment of the pretend time."""
+        return self._start + timedelta(seconds=seconds)
+
+    def resume(self, start: datetime, passed: float) -> None:
+        """Goes on where an earlier clock was: when that one began, and the pretend seconds since."""
+        self._start, self._began = start, time.monotonic() - passed / self._speed
+
     async def sleep(self, seconds: float) -> None:
         """Waits that many pretend seconds."""
         await asyncio.sleep(seconds / self._speed)

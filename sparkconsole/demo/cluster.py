@@ -53,14 +53,15 @@ class Pretend:
         return next((m for m in self.machines.values() if address in m.addresses), None)
 
 
-def pretend(count: int, *, clock: Time | None = None) -> Pretend:
-    """`count` pretend Sparks, switched on and idle. WrongUsage above 64."""
+def pretend(count: int, *, clock: Time | None = None, machines: dict[str, Machine] | None = None) -> Pretend:
+    """`count` pretend Sparks, switched on and idle, or `machines` as they are. WrongUsage above 64."""
     if not 1 <= count <= MOST:
         raise WrongUsage(f"a pretend cluster has 1 to {MOST} nodes, not {count}")
     time = clock or DemoClock()
-    machines: dict[str, Machine] = {}
-    for number in range(1, count + 1):
-        name = f"spark-{number:02}"
-        machines[name] = Machine(name, number, time, machines)
+    if machines is None:
+        machines = {}
+        for number in range(1, count + 1):
+            name = f"spark-{number:02}"
+            machines[name] = Machine(name, number, time, machines)
     nodes = tuple(Node(name=m.name, address=m.addresses[2], user="spark") for m in machines.values())
     return Pretend(Cluster(name="demo", nodes=nodes), time, machines)

@@ -29,7 +29,7 @@ class PretendJob:
     story: Story
     began: float
     container: str = ""
-    ended: Callable[[], None] = lambda: None
+    ended: Callable[[], None] | None = None
     status: int | None = None
     stopped: float | None = None
     spells: tuple[Spell, ...] = ()
@@ -47,6 +47,40 @@ class PretendJob:
             spell.stop(now)
 
 
+@dataclass(frozen=True)
+class Built:
+    """What a build brings about."""
+
+    machine: Machine
+    tags: list[str]
+
+    def __call__(self) -> None:
+        self.machine.built(self.tags)
+
+
+@dataclass(frozen=True)
+class ModelArrived:
+    """What a download or a model's copy brings about."""
+
+    receiver: Machine
+    folder: str
+
+    def __call__(self) -> None:
+        self.receiver.models[self.folder] = True
+
+
+@dataclass(frozen=True)
+class ImageArrived:
+    """What an image's copy brings about."""
+
+    sender: Machine
+    receiver: Machine
+    tag: str
+
+    def __call__(self) -> None:
+        self.receiver.take(self.tag, self.sender.images[self.tag])
+
+
 def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     """What such a command does here, from now on."""
     if argv[:2] == ("docker", "exec"):
@@ -62,7 +96,7 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if "build" in argv:
         tags = [b for a, b in pairwise(argv) if a == "-t"]
         busy = (machine.busy("build", stories.BUILD_S),)
-        return PretendJob(argv, build_story(), now, ended=lambda: machine.built(tags), spells=busy)
+        return PretendJob(argv, build_story(), now, ended=Built(machine, tags), spells=busy)
     return _copy(machine, argv)
 
 
@@ -76,12 +110,11 @@ def _moved(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
         why = "No space left on device" if full else "connection lost: Connection timed out"
         return PretendJob(argv, stories.broken_model_story(why), now)
     spells = [receiver.busy("receive", lasts)] + ([] if comes else [machine.busy("send", lasts)])
-    arrives = lambda: receiver.models.update({folder_of(model): True})  # noqa: E731
     return PretendJob(
         argv,
         stories.model_story(bytes_of(model)),
         now,
-        ended=arrives,
+        ended=ModelArrived(receiver, folder_of(model)),
         spells=tuple(spells),
         needs=(receiver.name,),
         dies_with='{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n',
@@ -102,12 +135,11 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if why:
         return PretendJob(argv, stories.broken_copy_story(why), now)
     busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
-    arrives = lambda: receiver.take(tag, machine.images[tag])  # noqa: E731
     return PretendJob(
         argv,
         copy_story(total) if argv[5] == "ssh" else layers_story(layers),
         now,
-        ended=arrives,
+        ended=ImageArrived(machine, receiver, tag),
         spells=busy,
         needs=(receiver.name,),
         dies_with=stories.CUT_COPY,

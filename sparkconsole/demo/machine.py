@@ -154,7 +154,8 @@ class Machine:
         ends = job.story.ends_s
         if ends is not None and self.clock.monotonic() - job.began >= ends:
             job.status = job.story.status
-            job.ended()
+            if job.ended is not None:
+                job.ended()
         return job
 
     def log(self, job: PretendJob) -> bytes:

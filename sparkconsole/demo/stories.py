@@ -42,6 +42,16 @@ class Story:
         return "".join(f"{line}\n" for line in said).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a server prints every BEAT_S seconds."""
+
+    began: datetime
+
+    def __call__(self, beat: int) -> str:
+        return _statistics(beat, self.began)
+
+
 def _recorded(name: str) -> list[str]:
     return (files("sparkconsole.demo") / "captures" / name).read_text(encoding="utf-8").splitlines()
 
@@ -172,7 +182,7 @@ def serve_story(
     at = next((i for i, line in enumerate(text) if "Starting to load model" in line), len(text) // 3)
     nccl = [line for address in addresses if len(addresses) > 1 for line in _nccl(address, len(addresses))]
     lines = _spread([*text[:at], *nccl, *text[at:]], SERVE_S)
-    return Story(lines, None, ready_s=SERVE_S, goes_on=lambda beat: _statistics(beat, now))
+    return Story(lines, None, ready_s=SERVE_S, goes_on=Statistics(now))
 
 
 def _nccl(address: str, ranks: int) -> list[str]:

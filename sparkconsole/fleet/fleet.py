@@ -84,7 +84,7 @@ class Fleet:
     async def shell(self, node: str) -> Shell:
         """The node's one connection, made at first use; Unreachable when there is none to be had."""
         if node not in self._keepers:
-            raise WrongUsage(f"no node is called {node!r}", hint=f"known: {', '.join(self.names) or 'none'}")
+            node = self.cluster.member(node).name
         shell = await self._keepers[node].shell()
         return ForeseenShell(shell, self.forecast.on(node)) if self.forecast.effects else shell
 

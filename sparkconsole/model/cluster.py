@@ -7,6 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sparkconsole.errors import WrongUsage
+from sparkconsole.model.nearest import did_you_mean
+
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
@@ -81,3 +84,11 @@ class Cluster(Overrides):
     def node(self, name: str) -> Node | None:
         """The node of that name or address, if it is one of ours."""
         return next((n for n in self.nodes if name in (n.name, n.address, n.fabric_address)), None)
+
+    def member(self, word: str) -> Node:
+        """The node of that name or address; WrongUsage names the nearest, and all that there are."""
+        if (found := self.node(word)) is not None:
+            return found
+        names = [n.name for n in self.nodes]
+        hint = f"nodes: {', '.join(names)}" if names else "add it: sparkconsole node add NAME ADDRESS"
+        raise WrongUsage(f"no node is called {word!r}{did_you_mean(word, names)}", hint=hint)

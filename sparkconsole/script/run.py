@@ -17,16 +17,21 @@ from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
-from sparkconsole.verbs.opening import line_session, open_session
+from sparkconsole.verbs.node_words import require_nodes
+from sparkconsole.verbs.opening import beside, line_session, open_session
 from sparkconsole.verbs.running import carry
 from sparkconsole.verbs.session import Deed, Options, Session
+
+_INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
+"""Verbs after which other nodes may be known."""
 
 
 async def run_request(request: Request, options: Options, printer: Printer) -> int:
     """One verb from the command line; its exit code."""
     try:
         _say_demo(options, printer)
-        async with open_session(options) as session:
+        async with open_session(options, beginning=_begins(request)) as session:
+            _say_remarks(session, printer)
             return await perform(session, request, printer)
     except SparkError as error:
         printer.error(error)
@@ -41,13 +46,15 @@ async def run_script(
     Every line is understood before the first one runs: a typo anywhere means that nothing happens.
     """
     requests, wrong = _understood(lines)
-    for error in wrong:
-        printer.error(error)
     if wrong:
-        return wrong[0].exit_code
+        return _told(wrong, printer)
     worst = 0
     _say_demo(options, printer)
-    async with open_session(options) as session:
+    beginning = any(_begins(request) for _, request in requests)
+    async with open_session(options, beginning=beginning) as session:
+        _say_remarks(session, printer)
+        if wrong := _strangers(session, requests):
+            return _told(wrong, printer)
         ahead = Ahead.of(session) if options.dry_run else None
         for line, request in requests:
             code = await _script_line(session, line, request, printer, ahead)
@@ -66,13 +73,49 @@ def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Req
         try:
             requests.append((line, understand(line.words, Place.SCRIPT)))
         except WrongUsage as error:
-            wrong.append(WrongUsage(f"{line.where}: {error.cause}", hint=error.hint))
+            wrong.append(_at(line, error))
     return requests, wrong
 
 
+def _strangers(session: Session, requests: Sequence[tuple[ScriptLine, Request]]) -> list[SparkError]:
+    """Words that name no node, as far as the inventory decides that before a line changes it."""
+    wrong: list[SparkError] = []
+    for line, request in requests:
+        if request.verb.words in _INVENTORY:
+            break
+        try:
+            own = beside(session, request.given)
+            require_nodes(request, own.cluster, pretend=session.pretend is not None)
+        except WrongUsage as error:
+            wrong.append(_at(line, error))
+    return wrong
+
+
+def _at(line: ScriptLine, error: WrongUsage) -> WrongUsage:
+    return WrongUsage(f"{line.where}: {error.cause}", hint=error.hint)
+
+
+def _told(wrong: Sequence[SparkError], printer: Printer) -> int:
+    for error in wrong:
+        printer.error(error)
+    return wrong[0].exit_code
+
+
+def _begins(request: Request) -> bool:
+    """It writes the inventory's first node where there is none yet."""
+    return request.verb.words == ("node", "add")
+
+
 def _say_demo(options: Options, printer: Printer) -> None:
-    if options.demo:
+    if options.demo_name:
+        printer.remark(f"DEMO: the pretend cluster {options.demo_name}, which lasts; nothing real is touched")
+    elif options.demo:
         printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
+
+
+def _say_remarks(session: Session, printer: Printer) -> None:
+    for remark in session.remarks:
+        printer.remark(f"! {remark}")
 
 
 async def _script_line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparkconsole.demo.faults import KINDS, clear, inject
-from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.errors import Refused
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here, Session
@@ -27,8 +27,7 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
         image-differs, hang, freeze, memory.
     """
     machines = _pretend(session).machines
-    if node not in machines:
-        raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    node = _pretend(session).cluster.member(node).name
     if session.options.dry_run:
         return Answer({"node": node, "fault": kind}, (f"would break {node}: {KINDS.get(kind, kind)}",))
     inject(machines[node], kind)
@@ -45,8 +44,7 @@ async def mend(session: Here, node: str) -> Answer:
         Which machine.
     """
     machines = _pretend(session).machines
-    if node not in machines:
-        raise WrongUsage(f"no pretend machine is called {node!r}", hint=f"there are {', '.join(machines)}")
+    node = _pretend(session).cluster.member(node).name
     if session.options.dry_run:
         return Answer(
             {"node": node}, (f"would mend {node}: {', '.join(machines[node].faults) or 'nothing'}",)

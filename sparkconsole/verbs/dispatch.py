@@ -12,6 +12,7 @@ from cyclopts import CycloptsError
 from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, first_words, read_said
 from sparkconsole.errors import Refused
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.node_words import require_nodes
 from sparkconsole.verbs.registry import GROUPS, Result, Verb, application, load
 from sparkconsole.verbs.wrong_words import refuse_no_value, verb_words, wrong_arguments
 
@@ -80,9 +81,13 @@ def _topic(ours: Sequence[str]) -> tuple[str, ...]:
 
 
 async def begin(session: Session, request: Request) -> Result:
-    """Calls the verb. A verb that changes machines only plans here; read-only sessions refuse it."""
+    """Calls the verb. A verb that changes machines only plans here; read-only sessions refuse it.
+
+    A word that names no node is refused before the verb sees it.
+    """
     if request.verb.changes and session.options.read_only:
         raise Refused(f"{' '.join(request.verb.words)} changes the cluster, and this session is read-only")
+    require_nodes(request, session.cluster, pretend=session.pretend is not None)
     result = request.verb.function(session, *request.args, **request.kwargs)
     if inspect.isawaitable(result):
         answer: Result = await result

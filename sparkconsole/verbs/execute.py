@@ -68,10 +68,7 @@ async def execute(
 def _member(session: Session, node: str | None) -> str:
     if node is None:
         return session.fleet.head
-    found = session.cluster.node(node)
-    if found is None:
-        raise WrongUsage(f"no node is called {node!r}", hint=f"known: {', '.join(session.fleet.names)}")
-    return found.name
+    return session.cluster.member(node).name
 
 
 def _piped() -> bool:

@@ -124,12 +124,7 @@ def _spec(words: Mapping[str, Any]) -> BuildSpec:
 def _node(session: Session, name: str | None) -> str:
     if name is None:
         return session.fleet.head
-    found = session.cluster.node(name)
-    if found is None:
-        raise WrongUsage(
-            f"no node is called {name!r}", hint=f"known: {', '.join(session.fleet.names) or 'none'}"
-        )
-    return found.name
+    return session.cluster.member(name).name
 
 
 async def _build_deed(

@@ -284,12 +284,7 @@ def _name(model: str) -> str:
 
 
 def _sender(session: Session, name: str | None) -> str | None:
-    found = session.cluster.node(name) if name else None
-    if name and found is None:
-        raise WrongUsage(
-            f"no node is called {name!r}", hint=f"known: {', '.join(session.fleet.names) or 'none'}"
-        )
-    return found.name if found else None
+    return session.cluster.member(name).name if name else None
 
 
 def _run(session: Session) -> Run:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import choose, load
-from sparkconsole.config.reading import nearest, read_text, said
+from sparkconsole.config.reading import read_text, said
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.answer import Answer, Sheet
@@ -263,12 +263,7 @@ def chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
         return session.fleet.names
     names = set()
     for word in words:
-        node = session.cluster.node(word)
-        if node is None:
-            near = nearest(word, session.fleet.names)
-            hint = f"did you mean {near!r}?" if near else f"nodes: {', '.join(session.fleet.names)}"
-            raise WrongUsage(f"no node is called {word!r}", hint=hint)
-        names.add(node.name)
+        names.add(session.cluster.member(word).name)
     return tuple(n for n in session.fleet.names if n in names)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,57 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
+from sparkconsole.verbs.node_words import require_host
 from sparkconsole.verbs.session import Options, Session
 
 
 @asynccontextmanager
-async def open_session(options: Options, *, time: Time | None = None) -> AsyncIterator[Session]:
+async def open_session(
+    options: Options, *, time: Time | None = None, beginning: bool = False
+) -> AsyncIterator[Session]:
     """One session for a whole program run. No machine is talked to until a verb asks one.
 
-    `time`: the pretend cluster's, where it is not to be as quick as for a script.
+    `time`: the pretend cluster's, where it is not to be as quick as for a script. `beginning`: something will
+    write the inventory, so that the file of `--config` need not be there yet.
     """
-    with ExitStack() as stack:
-        if options.demo <= 0:
-            inventory = load(inventory_path(options))
-            cluster = _chosen(options, inventory)
-            journal = Journal(paths.state_folder(), RealClock())
-            async with Fleet(cluster, _connect, RealClock()) as fleet:
-                yield Session(options, inventory, cluster, fleet, journal)
-            return
-        from sparkconsole.demo.cluster import pretend
+    if options.demo > 0:
+        async with _pretended(options, time) as session:
+            yield session
+        return
+    inventory = load(inventory_path(options), needed=options.config is not None and not beginning)
+    cluster = _chosen(options, inventory)
+    journal = Journal(paths.state_folder(), RealClock())
+    async with Fleet(cluster, _connect, RealClock()) as fleet:
+        yield Session(options, inventory, cluster, fleet, journal)
 
-        demo = pretend(options.demo, clock=time)
+
+@asynccontextmanager
+async def _pretended(options: Options, time: Time | None) -> AsyncIterator[Session]:
+    """`--demo`: with a name it lasts under the state folder, without one it is gone at the end."""
+    from sparkconsole.demo.clock import DemoClock
+    from sparkconsole.demo.cluster import pretend
+
+    async with AsyncExitStack() as stack:
+        if options.demo_name:
+            from sparkconsole.demo.lasting import lasting
+
+            clock = time if isinstance(time, DemoClock) else DemoClock()
+            folder = demo_folder(options.demo_name)
+            count = options.demo if options.demo_sized else None
+            kept = await stack.enter_async_context(lasting(folder, count, clock))
+            demo, remarks = kept.pretend, (kept.remark,) if kept.remark else ()
+        else:
+            folder = _demo_state(stack)
+            demo, remarks = pretend(options.demo, clock=time), ()
         inventory = Inventory(default=demo.cluster.name, clusters={demo.cluster.name: demo.cluster})
-        cluster, journal = choose(inventory, nodes=options.nodes), Journal(_demo_state(stack), demo.clock)
-        async with Fleet(cluster, demo.connect, demo.clock) as fleet:
-            yield Session(options, inventory, cluster, fleet, journal, demo)
+        cluster, journal = _chosen(options, inventory), Journal(folder, demo.clock)
+        fleet = await stack.enter_async_context(Fleet(cluster, demo.connect, demo.clock))
+        yield Session(options, inventory, cluster, fleet, journal, demo, remarks)
+
+
+def demo_folder(name: str) -> Path:
+    """Where the pretend cluster of that name lasts."""
+    return paths.state_folder() / "demo" / name
 
 
 @asynccontextmanager
@@ -71,7 +98,11 @@ def beside(session: Session, given: Mapping[str, Any]) -> Session:
 
 
 def _chosen(options: Options, inventory: Inventory) -> Cluster:
-    return choose(inventory, cluster=options.cluster, nodes=options.nodes, user=options.user)
+    chosen = choose(inventory, cluster=options.cluster, nodes=options.nodes, user=options.user)
+    every = tuple(node for cluster in inventory.clusters.values() for node in cluster.nodes)
+    for word in (w for text in options.nodes for w in text.split()):
+        require_host(word, Cluster.model_construct(nodes=every), pretend=bool(options.demo))
+    return chosen
 
 
 def inventory_path(options: Options) -> Path:
@@ -79,7 +110,7 @@ def inventory_path(options: Options) -> Path:
     return options.config or paths.cluster_file()
 
 
-def _demo_state(stack: ExitStack) -> Path:
+def _demo_state(stack: AsyncExitStack) -> Path:
     """A folder for as long as the demo runs; without room for one its journal is held in memory."""
     try:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sparkconsole-demo-")))

@@ -82,10 +82,7 @@ async def _ground(session: Session, container: str) -> Ground:
 
 
 def _known(session: Session, name: str) -> str:
-    node = session.cluster.node(name)
-    if node is None:
-        raise WrongUsage(f"no node is called {name!r}", hint=f"known: {', '.join(session.fleet.names)}")
-    return node.name
+    return session.cluster.member(name).name
 
 
 @verb("node reboot", tier=Tier.COSTLY)

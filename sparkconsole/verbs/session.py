@@ -34,6 +34,8 @@ class Session:
     journal: Journal
     pretend: Pretend | None = None
     """The pretend cluster behind `--demo`; None for a real one."""
+    remarks: tuple[str, ...] = ()
+    """What has to be said when it was opened."""
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
 
