@@ -6,6 +6,7 @@ What a verb would say next (no image, nothing runs) stays unsaid; nothing is run
 from __future__ import annotations
 
 import inspect
+import io
 from pathlib import Path
 
 import pytest
@@ -148,9 +149,7 @@ def test_every_wrong_line_is_named_at_once(tmp_path: Path, capsys: pytest.Captur
 def test_a_line_of_standard_input_is_named_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import io
-
-    monkeypatch.setattr("sys.stdin", io.StringIO("status\nlanch\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"status\nlanch\n")))
     assert run(["--demo", "--script", "-"]) == 2
     assert "<stdin>:2: there is no verb lanch; did you mean launch?" in capsys.readouterr().err
 
