@@ -34,6 +34,7 @@ class Apis:
         self._targets: dict[str, str] = {}
         """What each socket of ours leads to."""
         self._lock = asyncio.Lock()
+        self._starts: list[asyncio.Future[None]] = []
         self._runner: web.AppRunner | None = None
 
     async def socket(self, target: str) -> str:
@@ -45,11 +46,14 @@ class Apis:
             if not path:
                 path = str(self._folder / f"{len(self._targets)}.sock")
                 self._targets[path] = target
-                await web.UnixSite(self._runner, path).start()
+                # Whoever asked may go away meanwhile; a socket half made would stay open for good.
+                self._starts.append(asyncio.ensure_future(web.UnixSite(self._runner, path).start()))
+                await asyncio.shield(self._starts[-1])
             return path
 
     async def aclose(self) -> None:
         """Stops listening."""
+        await asyncio.gather(*self._starts, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -26,7 +26,7 @@ class Pretend:
     async def connect(self, node: Node) -> Shell:
         """As SSH does; a machine without power is not there."""
         machine = self.machines.get(node.name) or self._at(node.address)
-        if machine is None or not machine.on:
+        if machine is None or not machine.on or "cut" in machine.faults:
             raise Unreachable(
                 f"{node.address}: no route to host",
                 hint="is it switched on, and its cable in?",

@@ -13,6 +13,7 @@ from sparkconsole.errors import WrongUsage
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "lost": "a power cut: the connection breaks and nobody answers",
+        "cut": "the cable it is managed over is out: nobody reaches it, and all that runs on it goes on",
         "link-down": "the cable of the fast link is out of its first half",
         "flap": "that link comes and goes every five seconds",
         "mtu": "its fast interface has an MTU of 1500",
@@ -79,8 +80,8 @@ def _ray_ends(machine: Machine) -> None:
 
 
 def _drop(machine: Machine) -> None:
-    """The connection breaks; the next one meets the other key."""
-    machine.boots += 1
+    """The connection breaks; what the next one meets is the fault's."""
+    machine.drops += 1
 
 
 def _differ(machine: Machine) -> None:
@@ -95,6 +96,7 @@ def _differ(machine: Machine) -> None:
 _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
     {
         "lost": Machine.fall_silent,
+        "cut": _drop,
         "oom": _out_of_memory,
         "ray-dead": _ray_ends,
         "hot": lambda machine: machine.busy("hot"),

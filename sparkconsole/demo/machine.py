@@ -56,6 +56,8 @@ class Machine:
     """How many containers were."""
     boots: int = 0
     """How often it was switched on again."""
+    drops: int = 0
+    """How often its connections broke while it went on."""
     booted: float = -1_000_000.0
     """When that was last; while it boots that lies ahead."""
     dropped: float = -1_000_000.0

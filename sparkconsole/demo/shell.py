@@ -24,7 +24,7 @@ class PretendShell:
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.node = machine, machine.name
-        self._boots = machine.boots
+        self._boots, self._drops = machine.boots, machine.drops
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._apis: Apis | None = None
         self._lock = asyncio.Lock()
@@ -74,7 +74,7 @@ class PretendShell:
     @property
     def closed(self) -> bool:
         """The connection is gone."""
-        return not self.machine.on or self._boots != self.machine.boots
+        return not self.machine.on or (self._boots, self._drops) != (self.machine.boots, self.machine.drops)
 
     async def thaw(self) -> None:
         """Waits as long as nothing comes from it; Unreachable when the connection breaks meanwhile."""

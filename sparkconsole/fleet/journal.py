@@ -127,6 +127,13 @@ class Journal:
             found = [run for name in within if (run := self._readable(name)) is not None]
             yield from sorted(found, key=lambda run: (run.started, run.id), reverse=True)
 
+    def changed(self) -> int:
+        """Another number whenever a run was written down, by whatever console; 0 without any run."""
+        try:
+            return self.folder.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def count(self) -> int:
         """How many runs are kept, readable or not."""
         return len(self.names())

@@ -51,8 +51,9 @@ async def followed(shell: Shell, argv: tuple[str, ...]) -> AsyncIterator[str]:
         while chunk := await pipe.read():
             for line in reader.feed(chunk):
                 yield line
+        ended = await pipe.wait()  # a lost connection is said here: what it tore is no line
         for line in reader.feed(b"", final=True):
             yield line
-        (await pipe.wait()).checked()
+        ended.checked()
     finally:
         await pipe.kill()

@@ -304,7 +304,7 @@ async def _follow(session: Session, ground: Ground, plan: Plan, report: Report) 
 
     nodes, spec = plan.nodes(), ground.spec
     try:
-        async for row in container_rows(session, nodes, spec.container, follow=True):
+        async for row in container_rows(session, nodes, spec.container):
             report(Output(row.node, row.text))
     except asyncio.CancelledError:
         stops = await stop_nodes(

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.log_sources import Source, Stamped
+from sparkconsole.fleet.logs.sources import Source, Stamped
 from sparkconsole.tui.views.logs import LogsView
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, screen_text, seen, soon
 from tests.tui.stores import filled, over
@@ -29,7 +29,7 @@ class Fixed:
     name = "serve"
 
     def __init__(self, node: str) -> None:
-        self.node = node
+        self.node, self.key, self.ends = node, f"serve {node}", True
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         for line in LINES:

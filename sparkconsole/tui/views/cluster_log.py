@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from itertools import islice
 
-from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.fleet.log_sources import ContainerLog, JobLog, Source
-from sparkconsole.model.job import JobKind
+from sparkconsole.fleet.logs.feed import Feed
+from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.verbs.log_choice import kept_current, log_sources
 from sparkconsole.verbs.session import Session
 
 NAME_WIDTH, TAIL = 3, 200
 MANY = 8
 """With more nodes only the head's container is read here; the Logs view reads all."""
-RUNS = 20
 
 
 class ClusterLog(LogView):
@@ -45,7 +43,7 @@ class ClusterLog(LogView):
         self._of = of
         names = session.fleet.names
         self.names = dict(zip(names, short_names(names, NAME_WIDTH), strict=True))
-        feed = Feed(session.fleet, sources(session), ring=self.ring, tail=TAIL)
+        feed = Feed(session.fleet, kept_current(session, lambda: sources(session)), ring=self.ring, tail=TAIL)
         self._reading = asyncio.create_task(feed.run(), name="cluster log")
 
     async def rest(self) -> None:
@@ -61,16 +59,7 @@ class ClusterLog(LogView):
         await self.rest()
 
 
-def sources(session: Session) -> tuple[Source, ...]:
-    """The containers, and the newest start of a server that this journal knows."""
+def sources(session: Session) -> list[Source]:
+    """The containers and the servers of all nodes; of many, the head's."""
     names = session.fleet.names if len(session.fleet.names) <= MANY else session.fleet.names[:1]
-    jobs = next(
-        (
-            r.jobs
-            for r in islice(session.journal.newest(), RUNS)
-            if any(j.kind is JobKind.SERVE for j in r.jobs)
-        ),
-        (),
-    )
-    served = tuple(JobLog(job) for job in jobs if job.kind is JobKind.SERVE and job.node in names)
-    return (*(ContainerLog(name, session.cluster.container) for name in names), *served)
+    return log_sources(session, "all", names)

@@ -7,7 +7,6 @@ import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from textual import on
@@ -16,12 +15,11 @@ from textual.widgets import Static
 
 from sparkconsole.config import paths
 from sparkconsole.config.bounded import expanded
-from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.fleet.log_sources import CommandLog, ContainerLog, JobLog, Source
+from sparkconsole.fleet.logs.feed import Feed
+from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.diagnosis import Diagnosis, Weight, ranked, told
-from sparkconsole.model.job import JobKind, RunState
 from sparkconsole.model.log_line import Level, LogLine
 from sparkconsole.parse.explain import explain_line, read
 from sparkconsole.tui.keys import Key
@@ -29,8 +27,8 @@ from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.logs import Standing, head_text, tail_text
 from sparkconsole.tui.view import View
 from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.verbs.log_choice import KINDS, kept_current, log_sources, speaks_of_nccl
 
-SOURCES = ("all", "serve", "container", "ray", "nccl", "kernel")
 NAME_WIDTH = 8
 RATE_OVER = 20
 """Samples, two seconds, over which lines a second are counted."""
@@ -133,8 +131,8 @@ class LogsView(View):
         if session is None or self._reading is not None or self.console.screen is not self:
             return
         if self._feed is None:
-            keep = _speaks_of_nccl if self.source == "nccl" else _anything
-            self._feed = Feed(session.fleet, self._sources(), ring=self._ring, keep=keep)
+            keep = speaks_of_nccl if self.source == "nccl" else None
+            self._feed = Feed(session.fleet, kept_current(session, self._sources), ring=self._ring, keep=keep)
         self._reading = asyncio.create_task(self._feed.run(), name="logs")
 
     def _sources(self) -> list[Source]:
@@ -142,24 +140,7 @@ class LogsView(View):
         if session is None:
             return []
         nodes = [n for n in session.fleet.names if not self.nodes or n in self.nodes]
-        container = session.cluster.container
-        found: list[Source] = []
-        if self.source in ("all", "container", "nccl"):
-            found += [ContainerLog(node, container) for node in nodes]
-        if self.source in ("ray", "kernel"):
-            found += [CommandLog(node, self.source, container) for node in nodes]
-        if self.source in ("all", "serve", "nccl"):
-            found += self._servers(nodes)
-        return found
-
-    def _servers(self, nodes: Sequence[str]) -> list[Source]:
-        """The servers' own logs, of every start that this journal knows to be open."""
-        session = self.console.session
-        runs = session.journal.newest() if session else iter(())
-        wanted = (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE)
-        live = islice((r for r in runs if r.state in wanted), 20)
-        newest = next((r.jobs for r in live if any(j.kind is JobKind.SERVE for j in r.jobs)), ())
-        return [JobLog(job) for job in newest if job.node in nodes]
+        return log_sources(session, self.source, nodes)
 
     async def _again(self) -> None:
         """Another source: a new log in the same place."""
@@ -282,7 +263,7 @@ class LogsView(View):
 
     async def action_logs_source(self, step: int = 1) -> None:
         """`]`"""
-        self.source = SOURCES[(SOURCES.index(self.source) + step) % len(SOURCES)]
+        self.source = KINDS[(KINDS.index(self.source) + step) % len(KINDS)]
         await self._again()
 
     async def action_logs_source_previous(self) -> None:
@@ -364,10 +345,6 @@ class LogsView(View):
         self.sample()
 
 
-def _anything(_: LogLine) -> bool:
-    return True
-
-
 def finding_in(line: LogLine) -> Diagnosis | None:
     """What the line says is wrong; good to know is no finding."""
     one = explain_line(line.bare)
@@ -380,10 +357,6 @@ def explained(lines: Iterable[LogLine]) -> tuple[Diagnosis, ...]:
     for line in lines:
         logs[line.node].append(line.bare)
     return ranked(one for node, said in logs.items() for one in read(said, node))
-
-
-def _speaks_of_nccl(line: LogLine) -> bool:
-    return "NCCL" in line.text
 
 
 def _from_home(path: Path) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.fleet.log_sources import JobLog
-from sparkconsole.model.job import Job, JobKind
+from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.model.log_line import LogLine
+from sparkconsole.verbs.log_choice import server_sources
 from sparkconsole.verbs.session import Session
 
 BY_HAND = "log · started by hand or by another console; it is not kept here"
@@ -20,9 +19,8 @@ class ServerLog:
     def __init__(self, session: Session | None) -> None:
         self.ring: LineRing[LogLine] = LineRing()
         self._reading: asyncio.Task[None] | None = None
-        jobs = newest_server(session) if session else ()
-        self.title = "log of the server" if jobs else BY_HAND
-        sources = [JobLog(job) for job in jobs]
+        sources = server_sources(session, session.fleet.names) if session else []
+        self.title = "log of the server" if sources else BY_HAND
         self._feed = Feed(session.fleet, sources, ring=self.ring) if session and sources else None
 
     def begin(self) -> None:
@@ -35,12 +33,3 @@ class ServerLog:
         if self._reading is not None:
             self._reading.cancel()
         self._reading = None
-
-
-def newest_server(session: Session) -> tuple[Job, ...]:
-    """The ranks of the newest start that this journal knows; none when somebody started it by hand."""
-    for run in session.journal.newest():
-        jobs = tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.node in session.fleet.names)
-        if jobs:
-            return jobs
-    return ()

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet import feed as feed_module
-from sparkconsole.fleet.feed import Feed
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.log_sources import CommandLog, JobLog, Stamped, stamped
+from sparkconsole.fleet.logs import merge as merging
+from sparkconsole.fleet.logs.feed import Feed
+from sparkconsole.fleet.logs.sources import CommandLog, ContainerLog, JobLog, Stamped, stamped
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.remote.local import LocalShell
@@ -29,6 +29,11 @@ class Told:
     said: list[list[Stamped] | SparkError]
     name: str = "serve"
     asked: int = field(default=0)
+    ends = True
+
+    @property
+    def key(self) -> str:
+        return f"{self.node} {self.name}"
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         self.asked += 1
@@ -41,8 +46,8 @@ class Told:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed_module, "AGAIN_S", 0.01)
-    monkeypatch.setattr(feed_module, "WINDOW_S", 0.05)
+    monkeypatch.setattr(merging, "AGAIN_S", 0.01)
+    monkeypatch.setattr(merging, "WINDOW_S", 0.05)
 
 
 def fleet() -> Fleet:
@@ -74,7 +79,7 @@ async def test_a_lost_node_is_said_once_and_goes_on_when_it_is_back() -> None:
     gone = Unreachable("no route", node="one")
     source = Told("one", [gone, gone, gone, [("2026-01-31T12:00:01Z", "back")]])
     lines = await told(source)
-    assert sorted(lines) == ["one back", "one ✖ serve: no route; it goes on when the node is back"]
+    assert sorted(lines) == ["one back", "one ✖ serve: no route; resumes when the node returns"]
     assert source.asked == 4
 
 
@@ -92,7 +97,7 @@ async def test_a_flood_is_bounded_and_ends() -> None:
 
 
 async def test_only_what_is_kept_comes_in() -> None:
-    feed = Feed(fleet(), [Told("one", [[("", "NCCL INFO x"), ("", "y")]])], keep=lambda li: "NCCL" in li.text)
+    feed = Feed(fleet(), [Told("one", [[("", "NCCL INFO x"), ("", "y")]])], keep=lambda text: "NCCL" in text)
     await asyncio.wait_for(feed.run(), 10)
     assert [line.text for line in feed.ring] == ["NCCL INFO x"]
 
@@ -247,3 +252,35 @@ async def test_a_command_that_is_asked_again_repeats_nothing(monkeypatch: pytest
     printed += ["2026-01-31T12:00:03 c", "  behind c"]
     again = [text async for _, text in source.lines(machines, follow=True, tail=9)]
     assert again == ["c", "  behind c"]
+
+
+@dataclass
+class _Found:
+    id: str
+
+
+async def test_a_container_is_taken_up_within_one_moment_and_a_new_one_at_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lines of one nanosecond are counted; a new container on a node whose clock was set back is read whole."""
+    state = {"id": "a", "lines": [("T1", "x"), ("T2", "y")]}
+
+    async def find(shell: Shell, name: str) -> _Found:
+        return _Found(str(state["id"]))
+
+    async def printed(shell: Shell, name: str, **_: object) -> AsyncIterator[Stamped]:
+        for time, text in list(state["lines"]):
+            yield str(time), str(text)
+
+    monkeypatch.setattr("sparkconsole.remote.docker.container", find)
+    monkeypatch.setattr("sparkconsole.remote.docker.container_log", printed)
+    source, machines = ContainerLog("one", "c"), fleet()
+
+    async def read() -> list[str]:
+        return [text async for _, text in source.lines(machines, follow=True, tail=None)]
+
+    assert await read() == ["x", "y"]
+    state["lines"] = [("T2", "y"), ("T2", "z"), ("T3", "w")]
+    assert await read() == ["z", "w"]
+    state.update(id="b", lines=[("T0", "new")])
+    assert await read() == ["new"]

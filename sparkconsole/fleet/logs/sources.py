@@ -19,6 +19,8 @@ Stamped = tuple[str, str]
 """The time of a line in ISO 8601, empty where it has none, and its text."""
 LINE_BYTES, LEAST_READ = 512, 65536
 """How far before its end a job's output is read for its last lines: that much for each, and at least."""
+AGAIN_LINES = 10_000
+"""Lines before now that are looked through for what came while a command's log could not be read."""
 _FILE = re.compile(r"^==> (.+) <==$")
 _DATED = re.compile(r"^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\]?\s?")
 
@@ -33,6 +35,14 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """What it is: container, serve, ray, kernel."""
+
+    @property
+    def key(self) -> str:
+        """Another one is another log; the same one is the same log, wherever it was left."""
+
+    @property
+    def ends(self) -> bool:
+        """Nothing follows its end: a job's output, but not a container's, which may start anew."""
 
     def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """Its lines from where it was left; SparkError when there is no such log now."""
@@ -49,6 +59,16 @@ class ContainerLog:
     """Only what came after this time was asked for."""
     left: str = ""
     """The time of the newest line that was told."""
+    _told: int = 0
+    """How many lines of that very time were told."""
+    _of: str = ""
+    """The id of the container that told it."""
+    ends = False
+
+    @property
+    def key(self) -> str:
+        """See `Source`."""
+        return f"container {self.node} {self.container}"
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """See `Source`; the engine stamps every line."""
@@ -56,20 +76,30 @@ class ContainerLog:
         from sparkconsole.remote.docker import container_log
 
         shell = await fleet.shell(self.node)
-        if await find(shell, self.container) is None:
+        found = await find(shell, self.container)
+        if found is None:
             raise SparkError(
                 f"no container {self.container} here",
                 hint="logs of earlier ones: sparkconsole runs list",
                 node=self.node,
             )
-        left = self.left
-        async for time, line in container_log(
-            shell, self.container, follow=follow, since=left or self.newer, tail=None if left else tail
-        ):
-            if left and time <= left:
-                continue
-            yield time, line
-            self.left = time
+        if found.id != self._of:
+            # A new container of the same name begins at its beginning, whatever its node's clock says.
+            self.newer, tail = (self.newer, tail) if not self._of else (None, None)
+            self.left, self._told, self._of = "", 0, found.id
+        left, known = self.left, self._told
+        since, least = left or self.newer, None if left else tail
+        printed = container_log(shell, self.container, follow=follow, since=since, tail=least)
+        async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
+            async for time, line in lines:
+                if left and time < left:
+                    continue
+                if left and time == left and known:
+                    known -= 1
+                    continue
+                yield time, line
+                self._told = self._told + 1 if time == self.left else 1
+                self.left = time
 
 
 @dataclass
@@ -83,6 +113,12 @@ class JobLog:
     _waiting: deque[str] = field(default_factory=deque)
     _torn: bool = False
     """Reading began within a line, whose rest is no line."""
+    ends = True
+
+    @property
+    def key(self) -> str:
+        """See `Source`."""
+        return f"job {self.job.id}"
 
     @property
     def node(self) -> str:
@@ -109,7 +145,13 @@ class JobLog:
 
         standing = await jobs.state(shell, self.job)
         if not standing.known:
-            raise SparkError(f"{self.job.id}: the node keeps no output of it", node=self.node)
+            if self.offset is not None:
+                return  # ended and removed since it was left
+            raise SparkError(
+                f"{self.job.id}: the node keeps no output of it",
+                hint="what was kept of it: sparkconsole runs show --output",
+                node=self.node,
+            )
         size, running = standing.log_bytes, True
         kept = self._begin(size, tail)
         while running and (follow or self._at < size):
@@ -155,29 +197,53 @@ class CommandLog:
     node: str
     name: str
     container: str = ""
-    since: str = field(default="")
-    """The time of the newest line that was told."""
+    _left: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By file: the time of the newest line that was told, and how many lines of that very time were."""
+    ends = False
+
+    @property
+    def key(self) -> str:
+        """See `Source`."""
+        return f"{self.name} {self.node} {self.container}"
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """See `Source`; what was told is known by its time, and what follows it."""
         from sparkconsole.remote.follow import followed, kernel_argv, ray_argv
 
-        asked = 1000 if tail is None else tail
+        left = dict(self._left)
+        asked = AGAIN_LINES if left else 1000 if tail is None else tail
         if self.name == "ray":
             argv = ray_argv(self.container, follow=follow, tail=asked)
         else:
             argv = kernel_argv(follow=follow, tail=asked)
-        left, file, known = self.since, "", False
-        async for line in followed(await fleet.shell(self.node), argv):
-            if header := _FILE.match(line):
-                file = f"{header[1]}: "
-                continue
-            time, text = stamped(line)
-            known = time <= left if time else known
-            if left and known:
-                continue
-            yield time, file + text
-            self.since = max(self.since, time)
+        file, known = "", bool(left)
+        printed = followed(await fleet.shell(self.node), argv)
+        async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
+            async for line in lines:
+                if header := _FILE.match(line):
+                    file, known = f"{header[1]}: ", f"{header[1]}: " in left
+                    continue
+                time, text = stamped(line)
+                known = self._known(left, file, time) if time else known
+                if known:
+                    continue
+                yield time, file + text
+                self._note(file, time)
+
+    def _known(self, left: dict[str, tuple[str, int]], file: str, time: str) -> bool:
+        """It was told before; `left` is how things stood, less the lines that were met again."""
+        newest, count = left.get(file, ("", 0))
+        if time == newest and count:
+            left[file] = newest, count - 1
+            return True
+        return time < newest
+
+    def _note(self, file: str, time: str) -> None:
+        newest, count = self._left.get(file, ("", 0))
+        if time == newest:
+            self._left[file] = newest, count + bool(time)
+        elif time > newest:
+            self._left[file] = time, 1
 
 
 def stamped(line: str) -> Stamped:

@@ -1,0 +1,1 @@
+"""Logs of many nodes: where they come from, and how they become one."""

@@ -1,0 +1,53 @@
+"""Merged logs kept in a ring for a view, read for as long as somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.line_ring import LineRing
+from sparkconsole.fleet.logs.merge import Entry, LogMerge, Sources
+from sparkconsole.model.log_line import Level, LogLine, log_line
+
+TAIL, FEWEST = 1000, 50
+
+
+class Feed:
+    """`run` follows the sources until it is cancelled; run again, they go on where they were left."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        sources: Sources,
+        *,
+        ring: LineRing[LogLine] | None = None,
+        keep: Callable[[str], bool] | None = None,
+        tail: int = TAIL,
+    ) -> None:
+        self.ring: LineRing[LogLine] = LineRing() if ring is None else ring
+        count = len(sources() if callable(sources) else sources)
+        share = min(tail, max(FEWEST, self.ring.capacity // max(count, 1)))
+        self._merge = LogMerge(fleet, sources, tail=share, keep=keep)
+
+    async def run(self) -> None:
+        """Follows until cancelled; ends by itself only when every source of a fixed list ended."""
+        try:
+            async with contextlib.aclosing(self._merge.followed()) as coming:
+                async for entries in coming:
+                    self._take(entries)
+        finally:
+            self._take(self._merge.rest())
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.ring.append(as_line(entry))
+
+
+def as_line(entry: Entry) -> LogLine:
+    """As the views show it; what is said about a source warns."""
+    source = entry.source
+    if entry.told:
+        text = log_line(f"{'✖' if entry.error else '·'} {entry.text}").text
+        return LogLine(text, source.node, source.name, entry.at, Level.WARNING)
+    return log_line(entry.text, node=source.node, source=source.name, time=entry.time)
