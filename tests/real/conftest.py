@@ -10,7 +10,7 @@ import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -93,11 +93,11 @@ class Operator:
         """`sparkconsole WORDS` to its end."""
         return self.bed.operator((_program(), *words), self.environment, timeout=timeout, stdin=stdin)
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """`sparkconsole WORDS`, left running."""
+    def start(self, *words: str, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+        """`sparkconsole WORDS`, left running; what it prints goes to `output`."""
         return subprocess.Popen(
             self.bed.operator_argv(_program(), *words), env=self.environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=output or subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
     def ask(self, *words: str, timeout: float = 120) -> dict[str, Any]:
@@ -106,6 +106,10 @@ class Operator:
         assert done.stdout.strip(), done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
+
+    def ask_rows(self, *words: str, timeout: float = 120) -> list[dict[str, Any]]:
+        """The rows of `sparkconsole --json WORDS`."""
+        return [json.loads(line) for line in self.run("--json", *words, timeout=timeout).stdout.splitlines()]
 
     def script(self, text: str, *, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
         """A script from standard input, agreed to beforehand."""

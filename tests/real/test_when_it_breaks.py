@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +80,53 @@ def test_a_worker_that_loses_power_while_serving(bed: Testbed, operator: Operato
     assert stopped.returncode == 3
     assert "unreachable" in stopped.stdout
     assert bed.containers(1) == []
+
+
+def test_logs_go_on_past_a_cut_link_and_a_new_start(bed: Testbed, operator: Operator, tmp_path: Path) -> None:
+    """`serve`, then `logs`: the server's own lines; -f past a cut management link and a second start."""
+    done = operator.script(f"launch\n{SERVE}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    for words in (("logs",), ("logs", "serve")):
+        assert "Application startup complete" in operator.run(*words).stdout, words
+    assert operator.run("logs", "nccl").returncode == 0
+    printed = tmp_path / "followed"
+
+    def rows() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in printed.read_text().split("\n")[:-1]]
+
+    def said(key: str, words: str) -> bool:
+        return any(words in row.get(key, "") for row in rows())
+
+    with printed.open("wb") as output:
+        following = operator.start("--json", "logs", "-f", output=output)
+        try:
+            until(lambda: bool(_served(rows())), "the server's lines are followed", 60)
+            bed.cut(1, "mgmt")
+            until(lambda: said("error", "resumes when"), "what is awaited is said", 60)
+            until(lambda: said("note", "still waiting"), "and again", 60)
+            bed.heal(1, "mgmt")
+            until(lambda: said("note", "resumed after"), "it is back", 90)
+            first = {row["job"] for row in rows() if row["source"] == "serve"}
+            done = operator.script(f"serve stop\n{SERVE}")
+            assert done.returncode == 0, done.stderr[-2000:]
+            until(
+                lambda: any("startup complete" in text for text in _served(rows(), without=first)),
+                "the new server's lines are followed",
+                60,
+            )
+        finally:
+            following.kill()
+            following.wait()
+    fresh = _served(rows(), without=first)
+    assert fresh == _served(operator.ask_rows("logs", "serve"))[: len(fresh)], "every line once, in order"
+    done = operator.script("serve stop\nstop")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_nothing_left(bed)
+
+
+def _served(rows: list[dict[str, Any]], *, without: Collection[str] = ()) -> list[str]:
+    """What servers of other starts than these said."""
+    return [r["text"] for r in rows if r.get("job") and r["job"] not in without and "text" in r]
 
 
 def test_a_console_killed_while_building(bed: Testbed, operator: Operator, build_words: str) -> None:

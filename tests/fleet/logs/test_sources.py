@@ -262,7 +262,7 @@ class _Found:
 async def test_a_container_is_taken_up_within_one_moment_and_a_new_one_at_its_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Lines of one nanosecond are counted; a new container on a node whose clock was set back is read whole."""
+    """Lines of one nanosecond are counted; a new container is read whole, whatever the clock says."""
     state = {"id": "a", "lines": [("T1", "x"), ("T2", "y")]}
 
     async def find(shell: Shell, name: str) -> _Found:
