@@ -142,6 +142,34 @@ class BenchResult:
         return {**named, "latencies": dict(self.latencies), "distributions": spread}
 
 
+_NUMBERS = (
+    "failed",
+    "duration_s",
+    "requests_per_s",
+    "output_tokens_per_s",
+    "total_tokens_per_s",
+    "input_tokens",
+    "output_tokens",
+)
+
+
+def kept_result(data: object) -> dict[str, Any] | None:
+    """A result as `as_data` gave it, whole: what is missing is None; None for what is no result."""
+    if not isinstance(data, Mapping) or not _is_number(data.get("completed")):
+        return None
+    latencies = data.get("latencies") or {}
+    numbers = {name: data.get(name) for name in _NUMBERS}
+    if not isinstance(latencies, Mapping):
+        return None
+    if not all(value is None or _is_number(value) for value in (*numbers.values(), *latencies.values())):
+        return None
+    return {**data, **numbers, "latencies": dict(latencies)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One number of two results."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.bench import Comparison, compare
+from sparkconsole.model.bench import Comparison, compare, kept_result
 from sparkconsole.model.job import JobKind
 from sparkconsole.verbs.bench import result_sheet, written
 from sparkconsole.verbs.registry import verb
@@ -47,13 +47,14 @@ def _kept(session: Session) -> list[_Kept]:
             run.id,
             f"{run.started:%Y-%m-%d %H:%M}",
             str(run.outcome.get("model", "")),
-            run.outcome["result"],
+            result,
             run.outcome.get("spec", {}),
             run.outcome.get("server", {}),
             str(run.outcome.get("file", "")),
         )
         for run in session.journal.runs()
-        if any(j.kind is JobKind.BENCH for j in run.jobs) and run.outcome.get("result")
+        if any(j.kind is JobKind.BENCH for j in run.jobs)
+        and (result := kept_result(run.outcome.get("result")))
     ]
 
 
@@ -139,7 +140,7 @@ def _settings_sheet(first: _Kept, second: _Kept, found: Comparison) -> Sheet:
 
 
 def _said(value: Any) -> str:
-    return "–" if value is None else " ".join(value) if isinstance(value, list) else str(value)
+    return "–" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _numbers_sheet(found: Comparison) -> Sheet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from sparkconsole.model.bench import kept_result
 from sparkconsole.model.checks import Pace
 from sparkconsole.model.engine import LiveRank, vllm_words
 from sparkconsole.model.job import Job, JobKind, Run
@@ -48,8 +49,8 @@ def _leading(run: Run) -> Iterator[Job]:
 
 def _pace(run: Run) -> Pace | None:
     """Of a benchmark in which every request was answered."""
-    result: dict[str, Any] = run.outcome.get("result") or {}
-    token_ms = (result.get("latencies") or {}).get("median_tpot")
+    result: dict[str, Any] = kept_result(run.outcome.get("result")) or {"latencies": {}}
+    token_ms = result["latencies"].get("median_tpot")
     if not any(j.kind is JobKind.BENCH for j in run.jobs) or not token_ms or result.get("failed"):
         return None
     asked = {"spec": run.outcome.get("spec"), "server": run.outcome.get("server")}
