@@ -36,7 +36,7 @@ def write_private(path: Path, text: str) -> None:
 
     A symbolic link stays one: what it points at is replaced.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # links in a circle are the system's to refuse
     private_folder(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:

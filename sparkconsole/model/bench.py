@@ -142,7 +142,7 @@ class BenchResult:
         return {**named, "latencies": dict(self.latencies), "distributions": spread}
 
 
-_NUMBERS = (
+_OPTIONAL = (
     "failed",
     "duration_s",
     "requests_per_s",
@@ -158,7 +158,7 @@ def kept_result(data: object) -> dict[str, Any] | None:
     if not isinstance(data, Mapping) or not _is_number(data.get("completed")):
         return None
     latencies = data.get("latencies") or {}
-    numbers = {name: data.get(name) for name in _NUMBERS}
+    numbers = {name: data.get(name) for name in _OPTIONAL}
     if not isinstance(latencies, Mapping):
         return None
     if not all(value is None or _is_number(value) for value in (*numbers.values(), *latencies.values())):
