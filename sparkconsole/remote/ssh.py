@@ -225,7 +225,7 @@ class SshShell:
 
     async def _forward(self, target: str) -> Endpoint:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="sparkconsole-")
+            self._folder = self._sockets_folder()
         path = str(Path(self._folder.name) / f"{len(self._sockets)}.sock")
         try:
             if target.startswith("/"):
@@ -236,6 +236,16 @@ class SshShell:
         except (OSError, asyncssh.Error) as error:
             raise self._lost() from error
         return Endpoint(path=path)
+
+    def _sockets_folder(self) -> tempfile.TemporaryDirectory[str]:
+        try:
+            return tempfile.TemporaryDirectory(prefix="sparkconsole-")
+        except OSError as error:
+            raise SparkError(
+                f"no room for its sockets on this computer: {error.strerror}",
+                hint="free some space in the folder for temporary files; TMPDIR names another",
+                node=self.node,
+            ) from error
 
     def _lost(self) -> Unreachable:
         return Unreachable("the connection was lost", hint="what ran detached goes on there", node=self.node)
