@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """It says by itself what is wrong."""
     END = "end"
     """Something ended or was thrown, and nobody knows that line: the first of them is the best guess."""
+    UNKNOWN = "unknown"
+    """A program calls it bad, and nobody knows the line."""
     CONSEQUENCE = "consequence"
     """It follows from something else, on this node or on another."""
     FACT = "fact"
@@ -95,16 +97,20 @@ def _over_new_year(found: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
 
 
 def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
-    follows = one.kind in (Kind.CONSEQUENCE, Kind.END) and one.severity is Weight.ERROR
-    if root is None or one is root or not follows:
+    if root is None or one is root:
         return one
-    return replace(one, severity=Weight.INFO, kind=Kind.CONSEQUENCE)
+    if one.kind is Kind.UNKNOWN:
+        return replace(one, severity=Weight.INFO)
+    follows = one.kind in (Kind.CONSEQUENCE, Kind.END) and one.severity is Weight.ERROR
+    return replace(one, severity=Weight.INFO, kind=Kind.CONSEQUENCE) if follows else one
 
 
 def _order(one: Diagnosis) -> tuple[int, int, float, int]:
     # What stands before a log's first time was said before it.
     when = -1.0 if one.at is None else one.at
-    return (_WEIGHTS.index(one.severity), _KINDS.index(one.kind), when, one.number)
+    # Among warnings what is known says more than what is not.
+    last = one.kind is Kind.UNKNOWN and one.severity is not Weight.ERROR
+    return (_WEIGHTS.index(one.severity), len(_KINDS) if last else _KINDS.index(one.kind), when, one.number)
 
 
 def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
@@ -112,18 +118,66 @@ def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
     return next((d for d in ranked(found) if d.severity is Weight.ERROR), None)
 
 
+_TOLD = 3
+"""Unknown lines that are told beside what is known."""
 _GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!", Weight.INFO: "·"}
 
 
-def told(found: tuple[Diagnosis, ...]) -> Iterator[str]:
-    """For people: the worst first, each with its line; what only follows is told in one sentence."""
-    follows = [d for d in found if d.kind is Kind.CONSEQUENCE and d.severity is Weight.INFO]
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a log ends: only what shows that it works may call it healthy."""
+
+    node: str = ""
+    alive: bool = False
+    """It says so itself: ready, requests answered, an image exported, exit 0."""
+    stage: str = ""
+    """What was going on at its end, `loading weights`; empty: not known."""
+    last: str = ""
+    """Its last line, made safe to show; empty: it has none."""
+
+    def as_data(self) -> dict[str, object]:
+        """As `--json` gives it."""
+        return {"node": self.node, "alive": self.alive, "stage": self.stage, "last": self.last}
+
+    @property
+    def words(self) -> str:
+        """What its end says where nothing was found."""
+        whose = f"{self.node}: " if self.node else ""
+        if self.alive:
+            return f"✔ {whose}no known problem found"
+        if not self.last:
+            return f"· {whose}nothing known: the log is empty"
+        where = f"the log ends while {self.stage}" if self.stage else "the log ends in"
+        return f"· {whose}nothing known in it, and no sign of life: {where}: {self.last}"
+
+
+def verdict(found: Iterable[Diagnosis], endings: Iterable[Ending]) -> str:
+    """`wrong`, `warning`, `healthy`, or `unknown`: nothing known, and nothing that shows that it works."""
+    weights = {d.severity for d in found}
+    if weights & {Weight.ERROR, Weight.WARNING}:
+        return "wrong" if Weight.ERROR in weights else "warning"
+    every = tuple(endings)
+    return "healthy" if every and all(s.alive for s in every) else "unknown"
+
+
+def told(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterator[str]:
+    """For people: the worst first, each with its line; what only follows is told in one sentence.
+
+    `endings`: how each log ends, told where nothing is wrong.
+    """
+    follows = [d for d in found if d.kind in (Kind.CONSEQUENCE, Kind.UNKNOWN) and d.severity is Weight.INFO]
     for one in (d for d in found if d not in follows):
         yield _paragraph(one)
-    if follows:
-        yield "What follows from it: " + "; ".join(dict.fromkeys(_where(d) + d.text for d in follows))
-    if not found:
-        yield "✔ nothing in it says that something is wrong"
+    known = [d for d in follows if d.kind is Kind.CONSEQUENCE]
+    if known:
+        yield "What follows from it: " + "; ".join(dict.fromkeys(_where(d) + d.text for d in known))
+    unknown = [d for d in follows if d.kind is Kind.UNKNOWN]
+    for one in unknown[:_TOLD]:
+        yield f"· {_where(one)}{one.text}: {one.line}"
+    if len(unknown) > _TOLD:
+        yield f"· and {len(unknown) - _TOLD} more lines that are not known: --json has them"
+    if all(d.severity is Weight.INFO for d in found):
+        yield from tuple(s.words for s in endings) or ("· nothing known to be wrong in it",)
 
 
 def _paragraph(one: Diagnosis) -> str:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+
+from sparkconsole.model.log_level import Level
+from sparkconsole.model.severity import label_level, letter_level, spelled
+
+__all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "moment", "normalised"]
 
 LONGEST = 4000
 """Characters of a line that are kept; what is longer says how much more there was."""
-
-
-class Level(IntEnum):
-    """How bad a line is."""
-
-    DEBUG = 0
-    INFO = 1
-    WARNING = 2
-    ERROR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +52,7 @@ _LEVELS = (
     (Level.WARNING, ("WARN", "Warning: "), re.compile(r"\bWARN(?:ING)?\b|\w?Warning: ")),
     (Level.DEBUG, ("DEBUG", "TRACE"), re.compile(r"\b(?:DEBUG|TRACE)\b")),
 )
-_GLOG = re.compile(r"([EWDF])\d{4} ")
-_GLOG_LEVELS = {"E": Level.ERROR, "F": Level.ERROR, "W": Level.WARNING, "D": Level.DEBUG}
+_INFORMS = re.compile(r"\b(?:INFO|NOTICE)\b|level=info")
 
 
 def log_line(raw: str, *, node: str = "", source: str = "", time: str = "") -> LogLine:
@@ -86,8 +80,11 @@ def level_of(text: str) -> Level:
         for word in words:
             if word in head and pattern.search(head):
                 return level
-    found = _GLOG.match(head)
-    return _GLOG_LEVELS[found[1]] if found else Level.INFO
+    said = letter_level(head)
+    said = label_level(head) if said is None else said
+    if said is not None or _INFORMS.search(head):
+        return said if said is not None else Level.INFO
+    return Level.ERROR if spelled(head) is Level.ERROR else Level.INFO
 
 
 def moment(text: str) -> datetime | None:

@@ -1,52 +1,59 @@
-"""Any log of vLLM, NCCL, Ray, Docker, the hub or the kernel, and what it says went wrong.
+"""Any log of vLLM, NCCL, Ray, Docker, the hub, a build or the kernel, and what it says went wrong.
 
-Lines are read once and forgotten; what is kept is one diagnosis a cause, node and rank.
+Lines are read once and forgotten; what is kept is one diagnosis a cause, node and rank, and how the log ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight, ranked
-from sparkconsole.parse.known import KNOWN, Known
+from sparkconsole.model.diagnosis import Diagnosis, Ending, Kind, Weight, ranked
+from sparkconsole.model.log_level import Level
+from sparkconsole.model.severity import sounds
+from sparkconsole.parse.diagnose import (
+    THROWN_BY_ANY_NAME,
+    TRACEBACK,
+    as_unknown,
+    diagnose,
+    ended,
+    outright,
+    unknown,
+)
 from sparkconsole.parse.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.nccl_verdict import NcclVerdict
+from sparkconsole.parse.signs_of_life import Move, move
+from sparkconsole.parse.stall import Stall
 
-SHOWN = 600
-"""Characters of a line that a diagnosis keeps."""
+SHOWN = 300
+"""Characters of a log's last line that are told."""
 MOST = 200
 """Diagnoses that are kept; a log that says more than that says nothing new."""
-
-_SUSPECT = re.compile(
-    r"rror|Traceback|FATAL|ERR|[Ww]arning|WARN|ail|xception|illed|Kill|NVRM|mlx5|pcie|AER|oom|OOM|[Mm]emory|[Pp]reempt|died|"
-    r"dead|DEAD|"
-    r"[Tt]imed? ?out|[Tt]imeout|[Rr]efused|[Dd]enied|[Mm]ismatch|[Mm]ismatched|[Nn]o |[Nn]ot |[Cc]annot|"
-    r"[Cc]an't|[Uu]nable|"
-    r"[Cc]onflict|NCCL|NET/|specs=|PENDING|placement group|closed|[Ll]ost|[Ll]ink|free\(|malloc|ault|"
-    r"[Aa]bort|"
-    r"template|larger|divisible|greater|[Ii]llegal|SIG|too |corrupt|EXT4|nvme|throttl|modify_qp|Subnet-aware|"
-    r"async event|"
-    r"HeaderTooLarge|incomplete|full|[Ii]nvalid|EOF|restricted|unexpectedly|manifest|exited|is needed|GID|"
-    r"capabilit|"
-    r"trust_remote|encrypted|container name|Duplicate|[Rr]equires?|Cli|rate limit|HOST|Bus|[Rr]emaining|"
-    r"CmpltTO|docker|"
-    r"UnsupportedPtx|no_exist|Xid|retry|event 0x|/RoCE|\"failed\""
-)
-"""Words of which a line that says anything has at least one; most lines have none, and cost one search."""
-_THROWN = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)")
-"""The last line of a traceback."""
-_TRACEBACK = "Traceback (most recent call last):"
-_THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w{0,60}: ")
-"""The same where a traceback stands above it: not every name ends in Error."""
+PIECES = 16
+"""Of a line that is longer than a pattern may see, so many pieces are looked at."""
+OVERLAP = 200
 _FRAMES = 400
 """Lines behind a traceback's head in which it ends."""
-_PLAIN_ERROR = re.compile(r"^(?:fatal|Fatal|FATAL|error|Error|ERROR): ")
-_ERROR_LEVELS = ("ERROR", "ERR", "CRITICAL")
-_QUOTED = re.compile(r"^(?:raise |File \"|# source:)")
-"""Code that a traceback quotes, which may name what it throws; and where a capture came from."""
+_SUSPECT = re.compile(
+    r"specs=|PENDING|placement group|free\(|malloc|template|larger|divisible|greater|llegal|too |EXT4|nvme|"
+    r"throttl|"
+    r"modify_qp|Subnet-aware|async event|HeaderTooLarge|incomplete|full|nvalid|restricted|unexpectedly|"
+    r"manifest|"
+    r"is needed|GID|capabilit|trust_remote|encrypted|container name|Duplicate|equires?|rate limit|HOST|Bus|"
+    r"emaining|"
+    r"CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|OOM|reempt|dead|DEAD|imeout|"
+    r"onflict|"
+    r"NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a log says, as it stands in it, and how it ends."""
+
+    found: tuple[Diagnosis, ...]
+    ending: Ending
 
 
 def explain(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
@@ -56,121 +63,132 @@ def explain(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
 
 def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
     """The same as it stands in the log; `ranked` puts those of several logs together."""
-    found: dict[tuple[str, str, int | None], Diagnosis] = {}
-    verdict, last_at, frames = NcclVerdict(), None, 0
+    return examine(lines, node).found
+
+
+def examine(lines: Iterable[str], node: str = "") -> Examined:
+    """What one log says, and whether it shows that things work."""
+    reader = _Reader(node)
     for number, raw in enumerate(lines, 1):
         for part in raw.rstrip("\r\n").split("\r"):
-            if not frames and not _SUSPECT.search(part, 0, LONGEST):
-                continue
-            line = framed(part)
-            last_at = line.at if line.at is not None else last_at
-            verdict.feed(line)
-            one = diagnose(line) or (_ended(line) if frames else _unknown(line))
-            frames = _frames_left(line, frames)
-            if one is not None and len(found) < MOST:
-                _keep(found, replace(one, number=number, at=last_at, node=one.node or node))
-    return (*found.values(), *(replace(d, node=d.node or node) for d in verdict.diagnoses()))
+            for piece in _pieces(part):
+                reader.feed(number, piece)
+    return reader.end()
 
 
 def explain_line(text: str) -> Diagnosis | None:
     """What one line says by itself; None for most, and then cheaply. It may follow from what others say."""
-    return diagnose(framed(text)) if _SUSPECT.search(text, 0, LONGEST) else None
+    head = text[:LONGEST]
+    return diagnose(framed(head)) if _speaks(head) else None
 
 
-def _keep(found: dict[tuple[str, str, int | None], Diagnosis], one: Diagnosis) -> None:
-    """The first line of its kind stands for the others."""
-    key = (one.id, one.node, one.rank)
-    before = found.get(key)
-    found[key] = one if before is None else replace(before, count=before.count + one.count)
+def _speaks(text: str) -> bool:
+    """Whether a line may say anything at all: most do not, and cost a few searches."""
+    return sounds(text) or bool(_SUSPECT.search(text))
 
 
-def diagnose(line: Framed) -> Diagnosis | None:
-    """What one line says; None: nothing, or nothing bad."""
-    if _QUOTED.match(line.text):
-        return None
-    known, match = _known(line.text)
-    if known is None or match is None:
-        return _thrown(line)
-    calm = line.level in ("DEBUG", "INFO") and known.severity is Weight.ERROR
-    return None if calm or known.kind is Kind.HARMLESS else _named(line, known, match)
+def _pieces(part: str) -> Iterator[str]:
+    if len(part) <= LONGEST:
+        yield part
+        return
+    step = LONGEST - OVERLAP
+    for begin in range(0, min(len(part), PIECES * step), step):
+        yield part[begin : begin + LONGEST]
 
 
-def _named(line: Framed, known: Known, match: re.Match[str]) -> Diagnosis:
-    """What the logger itself only warns of ends nothing."""
-    said = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
-    text, why, remedy = (_filled(form, said) for form in (known.text, known.why, known.remedy))
-    one = Diagnosis(
-        known.id,
-        known.severity,
-        text,
-        why,
-        remedy,
-        line.text[:SHOWN],
-        said.get("node") or line.node,
-        int(said["rank"]) if said["rank"].isdigit() else line.rank,
-        known.kind,
-        count=line.times,
-    )
-    mild = line.level.startswith("WARN") and one.severity is Weight.ERROR
-    return replace(one, severity=Weight.WARNING, kind=Kind.FACT) if mild else one
+class _Reader:
+    """One log: fed with its lines, asked once at its end."""
 
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._found: dict[tuple[str, Kind, str, int | None, bool], Diagnosis] = {}
+        self._nccl, self._stall = NcclVerdict(), Stall()
+        self._frames, self._at, self._traceback = 0, None, (0, "")
+        self._alive, self._stage, self._last = False, "", ""
 
-def _filled(form: str, said: Mapping[str, str]) -> str:
-    """A sentence with what the line said in it; where it said nothing the sentence ends before."""
-    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(said)))
+    _at: float | None
 
+    def feed(self, number: int, part: str) -> None:
+        line = framed(part)
+        if not line.text:
+            return
+        self._at = line.at if line.at is not None else self._at
+        self._nccl.feed(line)
+        one = self._said(line)
+        self._follow_traceback(number, line)
+        self._last = line.text[:SHOWN]
+        if one is not None:
+            one = self._milder(one)
+            self._keep(replace(one, number=number, at=self._at, node=one.node or self._node), outright(line))
+        self._step(line, one)
 
-def _known(text: str) -> tuple[Known | None, re.Match[str] | None]:
-    for known in KNOWN:
-        if match := known.pattern.search(text):
-            return known, match
-    return None, None
+    def _said(self, line: Framed) -> Diagnosis | None:
+        loud = bool(line.level) or _speaks(line.text)
+        one = diagnose(line) if loud else None
+        if one is None and self._frames:
+            return ended(line)
+        return unknown(line) if one is None and loud else one
 
+    def _follow_traceback(self, number: int, line: Framed) -> None:
+        """How many lines more may belong to it."""
+        if TRACEBACK in line.text:
+            self._frames, self._traceback = _FRAMES, (number, line.text)
+        elif THROWN_BY_ANY_NAME.match(line.text):
+            self._frames = 0
+        else:
+            self._frames = max(0, self._frames - 1)
 
-def _frames_left(line: Framed, frames: int) -> int:
-    """How many lines more may belong to a traceback."""
-    if _TRACEBACK in line.text:
-        return _FRAMES
-    return 0 if _THROWN_BY_ANY_NAME.match(line.text) else max(0, frames - 1)
+    def _milder(self, one: Diagnosis) -> Diagnosis:
+        """A warning that nobody knows weighs little in a log that showed already that it works."""
+        return replace(one, severity=Weight.INFO) if self._alive and one.id == "warning-unknown" else one
 
+    def _keep(self, one: Diagnosis, said: bool) -> None:
+        """The first line of its kind stands for the others, unless a later one weighs more."""
+        key = (one.id, one.kind, one.node, one.rank, said or one.kind is not Kind.UNKNOWN)
+        before = self._found.get(key)
+        if before is None:
+            if len(self._found) < MOST:
+                self._found[key] = one
+            return
+        heavier = before.severity is Weight.INFO and one.severity is not Weight.INFO
+        self._found[key] = replace(one if heavier else before, count=before.count + one.count)
 
-def _unknown(line: Framed) -> Diagnosis | None:
-    """A line that calls itself an error, and that nobody knows: better than to call the log healthy."""
-    said = line.level in _ERROR_LEVELS or _PLAIN_ERROR.match(line.text)
-    if not said or _TRACEBACK in line.text or _QUOTED.match(line.text) or _known(line.text)[0] is not None:
-        return None
-    return Diagnosis(
-        "error-unknown",
-        Weight.ERROR,
-        "a program calls this an error",
-        "nobody taught sparkconsole this one",
-        "read the lines around it",
-        line.text[:SHOWN],
-        line.node,
-        line.rank,
-        Kind.CONSEQUENCE,  # an exception says more, whichever stands first
-        count=line.times,
-    )
+    def _step(self, line: Framed, one: Diagnosis | None) -> None:
+        quiet = one is None or one.severity is Weight.INFO
+        moved = move(line.text) if quiet else None
+        if self._stall.feed(line, moved, quiet=quiet):
+            self._went_on(moved)
+        if moved is not None:
+            self._stage = "" if moved.alive else moved.stage
+        if one is not None and one.severity is Weight.ERROR:
+            self._alive = False
+        elif moved is not None:
+            self._alive = self._alive or moved.alive
 
+    def _went_on(self, moved: Move | None) -> None:
+        """What was only muttered about, and did not stop anything, weighs no more than that."""
+        if moved is None:
+            return
+        for key, one in tuple(self._found.items()):
+            if one.kind is not Kind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
+                continue
+            if one.id == "warning-unknown" and moved.alive:
+                del self._found[key]
+            elif one.id == "warning-unknown" or (moved.alive and not key[-1]):
+                self._found[key] = replace(one, severity=Weight.INFO)
 
-def _thrown(line: Framed) -> Diagnosis | None:
-    """An exception that nobody knows is the best guess when nothing else says more."""
-    return _ended(line, _THROWN)
+    def end(self) -> Examined:
+        found = [
+            *self._found.values(),
+            *(replace(d, node=d.node or self._node) for d in self._nccl.diagnoses()),
+        ]
+        if self._frames and not any(d.severity is Weight.ERROR for d in found):
+            found.append(self._cut_traceback())
+        found = self._stall.told(found, self._node)
+        return Examined(tuple(found), Ending(self._node, self._alive, self._stage, self._last))
 
-
-def _ended(line: Framed, name_of: re.Pattern[str] = _THROWN_BY_ANY_NAME) -> Diagnosis | None:
-    if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
-        return None
-    name = line.text.partition(":")[0].rpartition(".")[2]
-    return Diagnosis(
-        "exception",
-        Weight.ERROR,
-        f"a program ended with {name}",
-        "nobody taught sparkconsole this one; the lines above it say where it was thrown",
-        "read the line; a newer or older image may do",
-        line.text[:SHOWN],
-        line.node,
-        line.rank,
-        Kind.END,
-        count=line.times,
-    )
+    def _cut_traceback(self) -> Diagnosis:
+        """A traceback whose end is not in the log; nothing but its head may be a quotation."""
+        number, text = self._traceback
+        one = replace(as_unknown(Framed(text), Level.ERROR), number=number, node=self._node)
+        return one if self._frames < _FRAMES else replace(one, severity=Weight.INFO)

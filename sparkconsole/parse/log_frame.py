@@ -14,27 +14,50 @@ _STAMP = (
     r"(?:(?P<year>\d{4})-)?(?P<month>\d\d)-(?P<day>\d\d)[T ]"
     r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:[.,]\d+)?)"
 )
+_LEVEL = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL)"
 _HEADS = tuple(
     re.compile(pattern)
     for pattern in (
+        r"\[(?:\d{1,3};?){1,4}m",  # a colour that lost its escape character
         r"(?P<tag>\((?P<role>[A-Za-z_][\w-]*)(?P<inside>(?: [^()]*)?)\)) *",
-        rf"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) {_STAMP} (?:\[[^\]]*\] ?)?",
-        rf"{_STAMP}(?:Z|[+-]\d\d:?\d\d)? *[\t ]*"
-        r"(?:(?P<level>DEBUG|INFO|WARN(?:ING)?|ERR(?:OR)?|CRITICAL) +\S+:\d+ -- )?",
-        rf"\[{_STAMP} [A-Z] \d+ \d+\] (?:\((?:raylet|gcs_server)\) )?",
+        rf"{_LEVEL} {_STAMP} (?:\[[^\]]*\] ?)?",
+        rf"{_STAMP}(?:Z|[+-]\d\d:?\d\d)? *[\t ]*(?:\[?{_LEVEL}\]? +(?:\S+:\d+ -- )?)?",
+        rf"\[{_STAMP} (?P<letter>[A-Z]) \d+ \d+\] (?:\((?:raylet|gcs_server)\) )?",
         rf"\[{_STAMP}\] ?",
-        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<host>[\w.-]+) (?:kernel|\S+\[\d+\]): ",
+        r"\[?(?P<letter>[EWFCID])(?P<month>\d\d)(?P<day>\d\d) "
+        r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)"
+        r" +(?:\d+ )?\S+:\d+\] ",
+        r"\[(?P<letter>[EWFCID]) [\w.]+:\d+\] ",
+        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<host>[\w.-]+) (?:kernel|[\w.@-]+(?:\[\d+\])?): ",
+        r"(?P<host>[\w.-]{1,120}) (?:kernel|[\w.@-]{1,80}\[\d+\]): ",
         r"\[ *\d+\.\d{6}\] ?",
-        r"(?:<\d>)?\[rank(?P<rank>\d+)\]:? ?",
-        r"(?P<nccl_host>[\w.<>:-]+?):\d+:\d+ (?:\[\d+\] )?(?=(?:\S+\.cc:\d+ )?NCCL )",
+        r"(?:<\d>)?\[(?:default\d+\]:\[)?[Rr]ank ?(?P<rank>\d+)\]:? ?",
+        r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +",
+        r"(?:stdout|stderr) [FP] ",
+        r"[\w.-]{1,60} +\| (?=\S)",
+        rf"(?:- |\| |\[)(?:[\w.]{{1,60}} (?:- |\| ))?{_LEVEL} *(?: - | \| |\] "
+        rf"?)(?:[\w.<>]{{1,60}}(?::[\w.<>]{{1,60}}:\d+)? - )?",
+        r"time=\"[^\"]*\" level=(?P<word>\w+) (?:msg=)?\"?",
+        r"level=(?P<word>\w+) (?:ts=\S+ )?(?:msg=)?\"?",
+        r"(?P<word>INFO|DEBUG): +",
+        r"#\d+ (?:\d+\.\d+ )?(?!\[)(?=\S)|\d+\.\d{2,3} +(?=\S)",
+        r"(?P<nccl_host>[\w.<>:-]{1,120}?):\d{1,9}:\d{1,9} (?:\[\d+\] )?(?=(?:\S+\.cc:\d+ )?NCCL )",
+        r"[\w/]{1,80}\.(?:cc|cpp|h):\d+: ",
     )
 )
+_WORDS = {
+    **dict.fromkeys(("E", "F", "C", "ERR", "FATAL", "PANIC"), "ERROR"),
+    **dict.fromkeys(("W", "WARN"), "WARNING"),
+    **dict.fromkeys(("I", "NOTICE"), "INFO"),
+    **dict.fromkeys(("D", "TRACE"), "DEBUG"),
+}
+_DOCKER_JSON = re.compile(r"^\{\"log\":\"(?P<said>(?:[^\"\\]|\\.)*)\"")
 _RANK = re.compile(r"(?:TP|PP|rank[=_ ]?|Worker-|Worker_)(?P<rank>\d+)")
 _IP = re.compile(r"\bip=(?P<ip>[0-9A-Fa-f.:]+)")
 _REPEATED = re.compile(r"\s*\[repeated (?P<times>\d+)x across cluster\].*$")
 _CLOCK = ("month", "day", "hour", "minute", "second")
-LONGEST = 16_000
-"""Characters of a line that are looked at."""
+LONGEST = 4000
+"""Characters of a line that are looked at: no pattern ever sees more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +71,18 @@ class Framed:
     """Seconds, comparable with other lines of the same year."""
     times: int = 1
     level: str = ""
-    """As vLLM's or Ray's logger said it: DEBUG, INFO, WARNING, ERROR."""
+    """As the logger said it, in whatever spelling: DEBUG, INFO, WARNING, ERROR, CRITICAL."""
+    native: bool = False
+    """By one letter, as native code has it (glog, c10d): Python's loggers warn in every good start."""
 
 
 def framed(raw: str) -> Framed:
     """The message of one line and who said it when."""
-    text = printable(raw[:LONGEST]).strip()
+    text = printable(_unpacked(raw[:LONGEST])).strip()
     times = 1
     if repeated := _REPEATED.search(text):
         times, text = int(repeated["times"]), text[: repeated.start()]
-    node, rank, at, level = "", None, None, ""
+    node, rank, at, level, native = "", None, None, "", False
     while match := _head(text):
         groups = match.groupdict()
         inside = f"{groups.get('role') or ''} {groups.get('inside') or ''}"
@@ -65,9 +90,25 @@ def framed(raw: str) -> Framed:
         node = node or (found["ip"] if found else groups.get("host") or _host(groups.get("nccl_host")))
         rank = rank if rank is not None else _rank(groups, inside)
         at = at if at is not None else _seconds(groups)
-        level = groups.get("level") or level
+        native = native if not _level(groups) else bool(groups.get("letter"))
+        level = _level(groups) or level
         text = text[match.end() :]
-    return Framed(text.strip(), node, rank, at, times, level)
+    return Framed(text.strip(), node, rank, at, times, level, native)
+
+
+def _unpacked(text: str) -> str:
+    """The line that Docker's json-file driver keeps in an object."""
+    found = _DOCKER_JSON.match(text)
+    if found is None:
+        return text
+    return (
+        found["said"].replace("\\n", "").replace('\\"', '"').replace("\\t", "\t").replace("\\u001b", "\x1b")
+    )
+
+
+def _level(groups: dict[str, str | None]) -> str:
+    said = (groups.get("level") or groups.get("letter") or groups.get("word") or "").upper()
+    return _WORDS.get(said, said)
 
 
 def _head(text: str) -> re.Match[str] | None:

@@ -15,8 +15,8 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.diagnosis import Diagnosis, Weight, ranked, told
-from sparkconsole.parse.explain import read
+from sparkconsole.model.diagnosis import Weight, ranked, told, verdict
+from sparkconsole.parse.explain import Examined, examine
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
 
@@ -36,8 +36,8 @@ _WIDE = (
 async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> Answer:
     """Read logs and say what went wrong: the root cause, where, why, and what to do.
 
-    Any log of vLLM, NCCL, Ray, Docker, the model hub or the kernel, of one node or of several.
-    Exit code 0 when nothing is wrong, 1 when something is.
+    Any log of vLLM, NCCL, Ray, Docker, a build, the model hub or the kernel, of one node or of several.
+    Errors that are not known are shown as such. Exit code 1 when something is wrong, 0 otherwise.
 
     Parameters
     ----------
@@ -46,21 +46,26 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     """
     if not file:
         raise WrongUsage("no log to read", hint="sparkconsole explain FILE… or - for standard input")
-    found = ranked([d for name in file for d in await asyncio.to_thread(_read, name, len(file) > 1)])
+    logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
+    found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
     return Answer(
-        {"findings": [d.as_data() for d in found]},
-        tuple(told(found)),
+        {
+            "verdict": verdict(found, ends),
+            "findings": [d.as_data() for d in found],
+            "logs": [end.as_data() for end in ends],
+        },
+        tuple(told(found, ends)),
         int(any(d.severity is Weight.ERROR for d in found)),
     )
 
 
-def _read(name: str, several: bool) -> tuple[Diagnosis, ...]:
+def _read(name: str, several: bool) -> Examined:
     """`several`: a file that nobody named a node for is told by its own name."""
     node, equals, path = name.partition("=")
     if not equals or "/" in node or Path(name).exists():
         node, path = "", name
     with _opened(path) as stream:
-        return read(_lines(stream, path), node or (Path(path).stem if several else ""))
+        return examine(_lines(stream, path), node or (Path(path).stem if several else ""))
 
 
 def _opened(path: str) -> IO[bytes]:

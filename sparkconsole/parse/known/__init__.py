@@ -6,17 +6,24 @@ Each entry has its own example, and a test holds that the example is found by it
 from __future__ import annotations
 
 from sparkconsole.model.diagnosis import Kind
+from sparkconsole.parse.known.build import BUILD
+from sparkconsole.parse.known.docker import DOCKER
 from sparkconsole.parse.known.engine import ENGINE
 from sparkconsole.parse.known.fabric import FABRIC
+from sparkconsole.parse.known.harmless import HARMLESS
 from sparkconsole.parse.known.hub import HUB
-from sparkconsole.parse.known.known import Known
+from sparkconsole.parse.known.known import During, Known, Meaning
 from sparkconsole.parse.known.machine import MACHINE
+from sparkconsole.parse.known.model_files import MODEL_FILES
+from sparkconsole.parse.known.process import PROCESS
+from sparkconsole.parse.known.ranks import RANKS
+from sparkconsole.parse.known.ray import RAY
 
-_EVERY = (*MACHINE, *FABRIC, *HUB, *ENGINE)
+_EVERY = (*MACHINE, *RAY, *DOCKER, *BUILD, *FABRIC, *MODEL_FILES, *HUB, *PROCESS, *ENGINE, *RANKS, *HARMLESS)
 
 KNOWN: tuple[Known, ...] = tuple(
     sorted(_EVERY, key=lambda k: (k.kind is not Kind.HARMLESS, k.kind in (Kind.CONSEQUENCE, Kind.END)))
 )
 """What is harmless is looked for first, causes before what only follows from them."""
 
-__all__ = ["KNOWN", "Known"]
+__all__ = ["KNOWN", "During", "Known", "Meaning"]

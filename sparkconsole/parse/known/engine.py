@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
+from sparkconsole.parse.known.known import Known, cause, end, harmless, warning
 
 ENGINE: tuple[Known, ...] = (
     cause(
         "argument-unknown",
-        r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.*)|error: unrecognized arguments: "
-        r"(?P<args>.*)",
+        r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.{0,400})|error: unrecognized arguments: "
+        r"(?P<args>.{0,400})",
         "vLLM does not take that argument: {said}{args}",
         "flags come and go between versions",
         "see vllm serve --help in the container; some flags of older examples are gone",
@@ -16,7 +16,8 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "port-taken",
-        r"(?:\[Errno 98\]|error while attempting to bind|EADDRINUSE|DistNetworkError).*[Aa]ddress already in "
+        r"(?:\[Errno 98\]|error while attempting to bind|EADDRINUSE|DistNetworkError).{0,400}[Aa]ddress "
+        r"already in "
         r"use|"
         r"[Aa]ddress already in use|port is already allocated|bind: address already in use",
         "something else listens on that port",
@@ -27,7 +28,7 @@ ENGINE: tuple[Known, ...] = (
     cause(
         "length-over-model",
         r"max_model_len \(?(?P<asked>\d+)\)? is greater than the (?:derived|maximum)|"
-        r"--max-model-len.*(?:exceeds|larger than) the model's",
+        r"--max-model-len.{0,400}(?:exceeds|larger than) the model's",
         "the model's own limit is shorter than the {asked} tokens that were asked for",
         "its config.json says how long it may be",
         "lower --max-model-len to what the line names",
@@ -46,7 +47,7 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "no-cache-blocks",
-        r"No available memory for the cache blocks|num_gpu_blocks.*must be (?:greater|larger)|"
+        r"No available memory for the cache blocks|num_gpu_blocks.{0,400}must be (?:greater|larger)|"
         r"Available KV cache memory: -",
         "the weights left nothing for the KV cache",
         "the share of the memory that vLLM may use is too small for this model",
@@ -79,8 +80,7 @@ ENGINE: tuple[Known, ...] = (
     cause(
         "no-kernel-for-gpu",
         r"no kernel image is available for execution|not compatible with the current PyTorch installation|"
-        r"sm_12\d[a-f]?.*(?:not (?:supported|compatible|defined)|is not a recognized)|ptxas.*(?:sm_12\d|"
-        r"unsupported)|"
+        r"sm_12\d[a-f]?.{0,400}(?:not (?:supported|compatible|defined)|is not a recognized)|"
         r"Unsupported (?:gpu architecture|SM|CUDA arch)|cudaErrorNoKernelImageForDevice",
         "the image was not built for this GPU (sm_121)",
         "GB10 needs kernels that most images do not have",
@@ -101,10 +101,10 @@ ENGINE: tuple[Known, ...] = (
         "no-quantised-kernel",
         r"Failed to find a kernel that can implement|No (?:valid |supported )?(?:\w+ )?backend(?:s)? "
         r"(?:found|available) for|"
-        r"is not supported for quantization method|quantization method .* is not supported|"
+        r"is not supported for quantization method|quantization method .{0,400} is not supported|"
         r"cutlass_gemm_caller|"
-        r"Error Internal\b|(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).*(?:not supported|does not "
-        r"support)(?!.*fall)",
+        r"Error Internal\b|(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).{0,400}(?:not supported|does not "
+        r"support)(?!.{0,400}fall)",
         "this quantisation has no kernel for this GPU",
         "GB10 lacks some of the data-centre Blackwell's instructions",
         "another backend (VLLM_USE_FLASHINFER_MOE_FP4=0, --quantization …), or another quantisation of the "
@@ -132,7 +132,7 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "quantisation-wrong",
-        r"Unknown quantization method|Quantization method specified in .* does not match|"
+        r"Unknown quantization method|Quantization method specified in .{0,400} does not match|"
         r"quantization method must be one of",
         "the quantisation that was asked for is not the model's, or unknown",
         "the model's own config says how it is quantised",
@@ -157,24 +157,6 @@ ENGINE: tuple[Known, ...] = (
         "NotImplementedError: Could not run '_C::foo' with arguments from the 'CUDA' backend",
     ),
     cause(
-        "ranks-over-gpus",
-        r"[Ww]orld size \(\d+\) is larger than the number of available GPUs",
-        "there are more ranks than GPUs",
-        "without Ray vLLM looks only at this node",
-        "-tp times -pp must be the number of nodes; launch with --backend ray",
-        "ValueError: World size (2) is larger than the number of available GPUs (1) in this node.",
-    ),
-    cause(
-        "ranks-apart",
-        r"client socket has (?:timed out|failed)|TCPStore.*(?:timed? ?out|timeout)|DistStoreError|"
-        r"connectFullMesh failed|Timed out initializing process group",
-        "the ranks did not find each other",
-        "the address or port of rank 0 is not reached from the others, or one of them never started",
-        "sparkconsole status, then fabric test; the same --nodes on every one",
-        "torch.distributed.DistNetworkError: The client socket has timed out after 600000ms while trying to "
-        "connect",
-    ),
-    cause(
         "host-out-of-memory",
         r"^MemoryError\b|std::bad_alloc|Cannot allocate memory|DefaultCPUAllocator: (?:can't|not enough) ",
         "the machine has no memory left",
@@ -187,7 +169,7 @@ ENGINE: tuple[Known, ...] = (
         r"Too many open files|can't start new thread|pthread_create failed|Resource temporarily unavailable",
         "a limit of the system was reached: open files or processes",
         "the container's ulimit or pids limit is too small",
-        "start it with --ulimit nofile=1048576, as sparkconsole launch does",
+        "start it with --ulimit nofile=1048576: launch -- --ulimit nofile=1048576",
         "OSError: [Errno 24] Too many open files",
     ),
     cause(
@@ -201,7 +183,7 @@ ENGINE: tuple[Known, ...] = (
     cause(
         "heads-not-divisible",
         r"must be divisible by tensor parallel size|is not divisible by (?:tp|tensor)|"
-        r"Total number of attention heads|\d+ is not divisible by \d+",
+        r"Total number of attention heads|\b\d{1,9} is not divisible by \d",
         "the model cannot be spread over that many GPUs",
         "its heads, or the width of a layer, do not divide by it",
         "choose a -tp that divides them, or -pp",
@@ -209,7 +191,7 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "multimodal-budget",
-        r"max_tokens_per_mm_item \((?P<item>\d+)\) is larger than|At most \d+ .* may be provided|"
+        r"max_tokens_per_mm_item \((?P<item>\d+)\) is larger than|At most \d+ .{0,400} may be provided|"
         r"larger than max_num_batched_tokens",
         "one picture has more tokens than a batch may have",
         "chunking is off for this model",
@@ -219,17 +201,29 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "option-wrong",
-        r"^Value error, (?P<said>.*)|[Ii]nvalid (?:tool|reasoning)[ _](?:call )?parser|"
-        r"KeyError: .*(?:[Tt]ool|[Rr]easoning)[_ ]parser",
+        r"^Value error, (?P<said>.{0,400})|[Ii]nvalid (?:tool|reasoning)[ _](?:call )?parser|"
+        r"KeyError: .{0,400}(?:[Tt]ool|[Rr]easoning)[_ ]parser",
         "vLLM does not take an option's value: {said}",
         "it does not fit the model, the machine or another option",
         "change that option",
         "Value error, block_size must be a multiple of 16",
     ),
     cause(
+        "libraries-differ",
+        r"(?<![\w.+-])(?P<file>[\w.+-]{1,120}\.so[\w.]{0,20}): undefined symbol: (?P<symbol>\w{1,120})|"
+        r"version `(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found|undefined symbol: "
+        r"(?P<other>_Z\w{1,120})",
+        "a native library was built for other versions of its neighbours: {file} {version}",
+        "PyTorch, CUDA or vLLM was replaced after it was built: {symbol}{other}",
+        "build the image anew: sparkconsole image build --rebuild-vllm; do not mix wheels of different "
+        "builds",
+        "ImportError: /opt/vllm/_C.abi3.so: undefined symbol: "
+        "_ZN3c1013MessageLoggerC1ENS_14SourceLocationEib",
+    ),
+    cause(
         "image-lacks-package",
         r"(?:ModuleNotFoundError|ImportError): (?:No module named|cannot import name) '?(?P<module>[\w.]+)|"
-        r"ImportError: (?P<library>lib[\w.+-]+|\S+\.so\S*): (?:cannot open shared object|undefined symbol)|"
+        r"ImportError: (?P<library>lib[\w.+-]+|\S{1,200}\.so\S{0,20}): cannot open shared object|"
         r"ImportError: Please install|requires the `?(?P<need>\w+)`? (?:library|package)",
         "the image lacks a Python package or a library: {module}{library}{need}",
         "a load format, parser or backend needs it",
@@ -240,7 +234,7 @@ ENGINE: tuple[Known, ...] = (
         "no-compiler",
         r"InvalidCxxCompiler|No working C\+\+ compiler|Failed to find C compiler|"
         r"(?:Cannot|Could not) find (?:nvcc|a working triton)|"
-        r"RuntimeError: .*ninja.*(?:required|not found)|Python\.h: No such file",
+        r"RuntimeError: .{0,400}ninja.{0,400}(?:required|not found)|Python\.h: No such file",
         "something is compiled at run time, and the image has no compiler for it",
         "torch.compile, Triton and FlashInfer build kernels when they are first used",
         "an image with g++ and Python's headers; or --enforce-eager and TORCHDYNAMO_DISABLE=1",
@@ -248,8 +242,9 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "no-ray-in-build",
-        r"current platform \w+ does not support ray|Ray is not installed|ray.*(?:is|are) not (?:installed|"
-        r"available).*distributed",
+        r"current platform \w+ does not support ray|Ray is not installed|ray.{0,400}(?:is|are) not "
+        r"(?:installed|"
+        r"available).{0,400}distributed",
         "this image's vLLM cannot use Ray",
         "official and NGC images come without it",
         "launch without Ray: --backend none; or an image with ray[default]",
@@ -257,7 +252,8 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "chat-template",
-        r"default chat template is no longer allowed|chat template.*(?:not found|does not exist|invalid)|"
+        r"default chat template is no longer allowed|chat template.{0,400}(?:not found|does not exist|"
+        r"invalid)|"
         r"TemplateSyntaxError|cannot use chat template",
         "the model has no chat template that can be used",
         "a base model, or its tokenizer's template is broken",
@@ -266,7 +262,7 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "server-not-reached",
-        r"Cannot connect to host (?P<host>\S+)|ConnectionRefusedError: .*(?P<port>\('[\d.]+', \d+\))|"
+        r"Cannot connect to host (?P<host>\S+)|ConnectionRefusedError: .{0,400}(?P<port>\('[\d.]+', \d+\))|"
         r"All requests failed\. This is likely|Initial test run failed|Endpoint never became ready",
         "no server answers: {host}{port}",
         "it is not up yet, it ended, or listens on another port",
@@ -275,45 +271,17 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "bench-all-failed",
-        r"\"completed\": 0\b.*?\"failed\": (?P<count>[1-9]\d*)",
+        r"\"completed\": 0\b.{0,400}?\"failed\": (?P<count>[1-9]\d*)",
         "all {count} requests of the benchmark failed",
         "the server was down, or refused every one of them",
         "sparkconsole serve status",
         '{"num_prompts": 24, "completed": 0, "failed": 24}',
     ),
-    cause(
-        "worker-illegal-instruction",
-        r"died unexpectedly \(exit code: -4\)|SIGILL|[Ii]llegal instruction",
-        "a worker was ended by an illegal instruction",
-        "a library in the image was built for another processor",
-        "an image for this machine; on a pretend node leave out what needs AVX-512",
-        "Worker proc VllmWorker-0 died unexpectedly (exit code: -4), shutting down executor.",
-    ),
-    cause(
-        "worker-killed",
-        r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b|signal 9|"
-        r"SIGKILL|^Killed$|\b\d+ Killed\b|\bOOMKilled\b",
-        "a process was killed from outside",
-        "the kernel does so when the memory is used up; Docker when a container is over its limit",
-        "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
-        "Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.",
-    ),
-    cause(
-        "native-crash",
-        r"died unexpectedly \(exit code: -(?:6|7|8|11)\)|^(?:double free or corruption|free\(\): |"
-        r"malloc\(\): |"
-        r"corrupted size|munmap_chunk|Segmentation fault|Bus error|Aborted)|Segfault encountered|SIGSEGV|"
-        r"SIGBUS|SIGABRT|"
-        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing",
-        "native code crashed: {said}",
-        "the driver, NCCL or a kernel, not the model; a bus error is a full /dev/shm",
-        "see what it did last: sparkconsole logs; try --enforce-eager, or another image",
-        "(RayWorkerProc pid=2158, ip=10.0.0.2) double free or corruption (fasttop)",
-    ),
     warning(
         "placement-waiting",
-        r"Waiting for creating a placement group.* for (?P<seconds>\d+) seconds|No available node types can "
-        r"fulfill",
+        r"Waiting for creating a placement group.{0,400} for (?P<seconds>\d+) seconds|No available node "
+        r"types can "
+        r"fulfill|No current placement group found.{0,40}waiting",
         "Ray has not given the GPUs for {seconds} s",
         "fewer GPUs in Ray than ranks, or Ray knows the nodes by other addresses than VLLM_HOST_IP",
         "sparkconsole status shows the members; every node must be in Ray by the address it serves with",
@@ -337,37 +305,6 @@ ENGINE: tuple[Known, ...] = (
         "change that option",
         "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
     ),
-    end(
-        "rank-died",
-        r"RayWorkerProc rank=\[?(?P<rank>\d+)\]? died|Worker proc (?P<worker>\S+) died unexpectedly|"
-        r"ActorDiedError|"
-        r"ActorUnavailableError|NodeDiedError|The actor (?:died|is dead)",
-        "a rank died: {worker}",
-        "its node is gone, or something ended the process",
-        "look at that node: sparkconsole status, logs",
-        "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
-    ),
-    end(
-        "rank-silent",
-        r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ seconds|"
-        r"TimeoutError: .*(?:sample_tokens|execute_model)|sample_tokens.*timed out",
-        "a rank no longer answers",
-        "its node is lost, or it hangs in a collective",
-        "sparkconsole serve status and status name the node that is silent",
-        "TimeoutError: RPC call to sample_tokens timed out.",
-    ),
-    consequence(
-        "engine-ended",
-        r"Engine core initialization failed|EngineDeadError|EngineCore (?:encountered|failed|died)|Engine "
-        r"process failed|"
-        r"Failed core proc|WorkerProc (?:initialization failed|failed to start|hit an exception)|Executor "
-        r"failed|"
-        r"AsyncLLM output_handler failed|Engine loop has died|AsyncEngineDead|RuntimeError: cancelled|"
-        r"Worker failed with error|BackgroundLoopHasDied|Exception in worker|Error executing method",
-        "the engine ended",
-        "vLLM's main process says this when a worker ended",
-        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
-    ),
     harmless(
         "tp-over-gpus",
         r"Tensor parallel size \(\d+\) exceeds available GPUs|is bigger than a reserved number of GPUs",
@@ -387,8 +324,9 @@ ENGINE: tuple[Known, ...] = (
         r"(?:shared_memory|semaphore)"
         r"|experimental and could change|does not have native support for FP4|Checkpoint does not provide a|"
         r"Unknown vLLM environment variable|is deprecated|FutureWarning|"
-        r"^Initializing an? .*engine|^non-default args|Namespace\(|TORCH_USE_CUDA_DSA|CUDA_LAUNCH_BLOCKING|"
-        r"Dumping (?:input data|scheduler)|Failed to (?:import|get) .*(?:optional|fall(?:ing)? back)|"
+        r"^Initializing an? .{0,400}engine|^non-default args|Namespace\(|TORCH_USE_CUDA_DSA|"
+        r"CUDA_LAUNCH_BLOCKING|"
+        r"Dumping (?:input data|scheduler)|Failed to (?:import|get) .{0,400}(?:optional|fall(?:ing)? back)|"
         r"[Ff]alling back",
         "vLLM says this in every start, or before it goes on",
         "WARNING [system_utils.py:255] Found ulimit of 20000 and failed to automatically increase",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, consequence, harmless, warning
+from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
+from sparkconsole.parse.known.nccl_results import NCCL_RESULTS
+from sparkconsole.parse.known.rdma_status import VENDOR, WC_STATUS
 
 FABRIC: tuple[Known, ...] = (
     cause(
         "nccl-unreachable-gid",
-        r"ibv_modify_qp failed with 110\b(?:.*?on dev (?P<device>[\w.]+))?"
-        r"(?:.*?local GID (?P<local>[0-9a-f.]*:[0-9a-f:.]+))?(?:.*?remote GID (?P<remote>[0-9a-f:.]+))?",
+        r"ibv_modify_qp failed with 110\b(?:.{0,400}?on dev (?P<device>[\w.]+))?"
+        r"(?:.{0,400}?local GID (?P<local>[0-9a-f.]*:[0-9a-f:.]+))?(?:.{0,400}?remote GID "
+        r"(?P<remote>[0-9a-f:.]+))?",
         "the RDMA device {device} cannot reach its peer: {local} to {remote}",
         "the two ports are not on one cable or subnet: an unpinned device picked a port that is cabled "
         "elsewhere",
@@ -20,7 +23,8 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-empty-gid",
-        r"ibv_modify_qp failed with 61\b(?:.*?on dev (?P<device>[\w.]+))?(?:.*?GID index (?P<index>\d+))?",
+        r"ibv_modify_qp failed with 61\b(?:.{0,400}?on dev (?P<device>[\w.]+))?(?:.{0,400}?GID index "
+        r"(?P<index>\d+))?",
         "the slot {index} of {device}'s GID table is empty",
         "NCCL_IB_GID_INDEX is pinned while that half has no address there, or the index moved when the peer "
         "rebooted",
@@ -30,7 +34,7 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-gid-kinds",
-        r"ibv_modify_qp failed with 22\b(?:.*?on dev (?P<device>[\w.]+))?",
+        r"ibv_modify_qp failed with 22\b(?:.{0,400}?on dev (?P<device>[\w.]+))?",
         "the GIDs of the two ends of {device} are of different kinds",
         "one node's half has an IPv4 address (NetworkManager gave it 169.254), the other's only fe80",
         "give both halves static addresses on every node, or none: ipv4.method disabled, ipv6 link-local",
@@ -48,28 +52,68 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-qp-error",
-        r"NET/IB.*Got completion from peer .*?(?:status=|with status )(?P<status>\d+)|"
-        r"IBV_WC_(?:RETRY_EXC|RNR_RETRY_EXC|WR_FLUSH)_ERR|transport retry counter exceeded|"
-        r"NCCL WARN NET/IB ?: Got completion .*error",
-        "an RDMA transfer failed: the other end no longer answers",
-        "the cable, the port or the node at the other end went away while it was used",
+        r"(?:Got completion from peer \S{1,80} with (?:status[= ]?|error )|IBV_WC_|wc[_.]status[ =:]{1,3}|"
+        r"completion (?:with )?(?:status|error)[ =:]{1,2})"
+        r"(?P<status>\d+|[A-Z_]{4,30})(?:.{0,80}?vendor[ _]err(?:or)? (?P<vendor>\d+))?|"
+        r"transport retry counter exceeded|Got completion .{0,80}error",
+        "an RDMA transfer failed: {status_means}",
+        "the cable, the port or the process at the other end went away while it was used",
         "sparkconsole status and fabric test; look at the other node's kernel log for mlx5 lines",
         "NCCL WARN NET/IB : Got completion from peer 10.0.0.2<51234> with status=12 opcode=0 len=0 vendor "
         "err 129",
+        numbers={"status": WC_STATUS, "vendor": VENDOR},
+    ),
+    cause(
+        "nccl-memory-not-registered",
+        r"Call to ibv_reg_(?:dmabuf_)?mr\w{0,20} failed|ibv_reg_(?:dmabuf_)?mr\w{0,20}.{0,80}(?:Cannot "
+        r"allocate memory|error 12\b|ENOMEM)|"
+        r"Couldn't allocate MR",
+        "RDMA could not register memory",
+        "either the container's memlock limit is too small (8192 kB is Docker's own; --privileged has "
+        "none), or the kernel's "
+        "KHO keeps the memory that can be moved: kernels 7.0.0-1019-nvidia and 7.0.0-31 (HWE)",
+        "memlock: --ulimit memlock=-1 --cap-add=IPC_LOCK; KHO: boot with kho=off, or kernel 6.17; which of "
+        "them: uname -r, "
+        "and ulimit -l in the container",
+        "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory",
+    ),
+    cause(
+        "nccl-socket-mismatch",
+        r"socketFinalizeAccept: wrong (?:type|magic) (?P<said>.{0,60})|wrong magic number|unexpected "
+        r"(?:magic|handshake)",
+        "something connected to NCCL's socket that does not belong to it: {said}",
+        "a rank of an earlier start, another version of NCCL, or ranks that chose different networks (RDMA "
+        "here, sockets there)",
+        "end what is left of earlier starts; one image on all nodes; the same NCCL_IB_HCA and "
+        "NCCL_SOCKET_IFNAME: fabric test",
+        "misc/socket.cc:441 NCCL WARN socketFinalizeAccept: wrong type 4 != 3",
+    ),
+    cause(
+        "nccl-no-peer-address",
+        r"connecting to address .{0,60}with family (?P<family>\d+) is neither|family 0 is neither|"
+        r"invalid (?:peer )?address .{0,40}NCCL",
+        "NCCL got no address of a peer",
+        "the peer's interface has no address of the kind that is looked for, or the ranks chose different "
+        "networks",
+        "the same NCCL_SOCKET_IFNAME and NCCL_SOCKET_FAMILY on every node, an address on that interface: "
+        "fabric test",
+        "misc/socket.cc:880 NCCL WARN ncclSocketInit: connecting to address with family 0 is neither "
+        "AF_INET(2) nor "
+        "AF_INET6(10)",
     ),
     cause(
         "nccl-memlock",
-        r"Call to ibv_reg_mr\w* failed|ibv_create_(?:qp|cq) failed|Couldn't allocate MR|"
-        r"Cannot allocate memory.*ibv_|ibv_\w+.*Cannot allocate memory",
-        "RDMA may not lock memory",
+        r"ibv_create_(?:qp|cq)\w{0,10} failed|Cannot allocate memory.{0,80}ibv_|ibv_\w{1,40}.{0,80}Cannot "
+        r"allocate memory",
+        "RDMA could not make its queues: it may not lock memory",
         "the container's memlock limit is too small (8192 kB is Docker's own)",
-        "start it with --ulimit memlock=-1 --cap-add=IPC_LOCK, as sparkconsole launch does",
-        "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory",
+        "start it with --privileged, or --ulimit memlock=-1 --cap-add=IPC_LOCK",
+        "NCCL WARN Call to ibv_create_qp failed with error Cannot allocate memory",
     ),
     cause(
         "nccl-no-interface",
         r"Bootstrap ?: no socket interface found|No interface found in the same subnet as|"
-        r"NET/Socket ?: No usable .*interface|Failed to find .*NCCL_SOCKET_IFNAME",
+        r"NET/Socket ?: No usable .{0,400}interface|Failed to find .{0,400}NCCL_SOCKET_IFNAME",
         "NCCL finds no network interface of the name it was given",
         "NCCL_SOCKET_IFNAME names an interface that this node lacks, or that has no address there",
         "sparkconsole check shows each node's interface; cables may be in different cages on the nodes",
@@ -78,7 +122,8 @@ FABRIC: tuple[Known, ...] = (
     cause(
         "gloo-no-address",
         r"Unable to find address for: (?P<interface>\S+)|"
-        r"makeDeviceFor(?:Interface|Hostname)\(\).*unsupported|Unable to find interface for: ?(?P<other>\S*)",
+        r"makeDeviceFor(?:Interface|Hostname)\(\).{0,400}unsupported|Unable to find interface for: "
+        r"?(?P<other>\S*)",
         "the interface {interface} has no address on this node",
         "GLOO_SOCKET_IFNAME names it, but its cable is in another cage or its address is gone",
         "sparkconsole check shows each node's own; addresses that were added by hand are gone after a reboot",
@@ -86,7 +131,7 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-versions-differ",
-        r"Mismatched NCCL version detected ?: ?(?P<versions>.*)",
+        r"Mismatched NCCL version detected ?: ?(?P<versions>.{0,400})",
         "the nodes run different builds of NCCL: {versions}",
         "their images differ",
         "copy one image to all: sparkconsole image copy",
@@ -102,7 +147,7 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-async-fatal",
-        r"NET/IB.*(?:async fatal event|Got async event ?: ?(?:port error|device fatal))|"
+        r"NET/IB.{0,400}(?:async fatal event|Got async event ?: ?(?:port error|device fatal))|"
         r"IBV_EVENT_(?:PORT_ERR|DEVICE_FATAL)",
         "an RDMA port went down while NCCL used it",
         "the cable moved, the switch or the peer went away",
@@ -120,7 +165,7 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-duplicate-gpu",
-        r"Duplicate GPU detected ?: ?(?P<ranks>.*)",
+        r"Duplicate GPU detected ?: ?(?P<ranks>.{0,400})",
         "two ranks use one GPU: {ranks}",
         "a Spark has one GPU, so each rank needs a node of its own",
         "-tp times -pp must be the number of nodes: sparkconsole status shows Ray's members",
@@ -128,9 +173,11 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-no-route",
-        r"NCCL WARN .*(?:[Cc]onnect to|socketStartConnect|ncclSocket\w*).*?(?P<peer>\d+\.\d+\.\d+\.\d+)?.*"
-        r"(?:failed|returned) ?:? ?.*(?:No route to host|Connection timed out|Network is unreachable)|"
-        r"NCCL WARN .*exceeded timeout .*trying to connect to (?P<other>[\d.]+)",
+        r"NCCL WARN .{0,80}(?:[Cc]onnect to|socketStartConnect: Connect to) (?P<peer>[\d.]+)?.{0,80}"
+        r"(?:failed|returned).{0,40}(?:No route to host|Connection timed out|Network is unreachable)|"
+        r"socketPollConnect:? .{0,80}(?:No route to host|Connection timed out|Network is unreachable)|"
+        r"socketPollConnect:? .{0,80}refused.{0,40}(?:exceeded|giving up|too many)|"
+        r"NCCL WARN .{0,120}exceeded timeout .{0,60}trying to connect to (?P<other>[\d.]+)",
         "NCCL cannot reach {peer}{other} over TCP",
         "that address is not reachable from here: another subnet, a firewall, or a cable that is out",
         "sparkconsole fabric test",
@@ -138,11 +185,11 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-shm-small",
-        r"NCCL WARN .*(?:posix_fallocate|shmOpen|/dev/shm/nccl).*(?:No space left|failed)|"
+        r"NCCL WARN .{0,400}(?:posix_fallocate|shmOpen|/dev/shm/nccl).{0,400}(?:No space left|failed)|"
         r"Error while creating shared memory segment",
         "the container's shared memory is full",
         "Docker gives 64 MB unless told otherwise",
-        "start it with --shm-size 10.24g or --ipc host, as sparkconsole launch does",
+        "start it with --ipc host, or --shm-size 10g",
         "misc/shmutils.cc:72 NCCL WARN Error: failed to extend /dev/shm/nccl-Gs3D to 9637892 bytes, No space "
         "left on device",
     ),
@@ -156,25 +203,36 @@ FABRIC: tuple[Known, ...] = (
     ),
     warning(
         "nccl-address-changed",
-        r"NET/IB.*(?:GID table change|Got non-fatal async event)",
+        r"NET/IB.{0,400}(?:GID table change|Got non-fatal async event)",
         "an RDMA port's addresses changed, or its link flapped, while NCCL used it",
         "NetworkManager renewed an address, or the link went down for a moment",
         "static addresses in netplan; sparkconsole doctor address",
         "NCCL WARN NET/IB : rocep1s0f1:1 Got non-fatal async event: GID table change",
+    ),
+    end(
+        "nccl-proxy-failed",
+        r"Error encountered progressing operation=(?P<operation>\w+), res=(?P<result>\d+)",
+        "NCCL could not go on with {operation} to a peer: {result_means}",
+        "its service thread closed the connection; a line before it, here or at the peer, may say more",
+        "sparkconsole fabric test; NCCL_DEBUG=INFO on every node: serve with nccl log",
+        "proxy.cc:1716 NCCL WARN [Service thread] Error encountered progressing operation=Connect, res=3, "
+        "closing connection",
+        numbers={"result": NCCL_RESULTS},
     ),
     consequence(
         "nccl-peer-gone",
         r"(?:Connection (?:reset|closed|refused|aborted) by (?:remote )?peer|socketProgress: Connection "
         r"closed|"
         r"Broken pipe|ncclRemoteError|remote process exited or there was a network error|"
-        r"NCCL WARN .*(?:[Cc]onnection closed by|Connection refused))",
+        r"NCCL WARN .{0,400}(?:[Cc]onnection closed by|Connection refused))",
         "the connection to another rank broke",
         "a rank that is well says this when another one is gone",
         "RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection reset by peer",
     ),
     consequence(
         "nccl-watchdog",
-        r"[Ww]atchdog caught collective operation timeout|ProcessGroupNCCL.*(?:HeartbeatMonitor|heartbeat)|"
+        r"[Ww]atchdog caught collective operation timeout|ProcessGroupNCCL.{0,400}(?:HeartbeatMonitor|"
+        r"heartbeat)|"
         r"Heartbeat monitor timed out|ran for \d+ milliseconds before timing out|"
         r"Failed to check the \"should dump\" flag on TCPStore|recvValue failed|sendBytes failed",
         "a collective did not end in time",
@@ -199,7 +257,7 @@ FABRIC: tuple[Known, ...] = (
     ),
     harmless(
         "dlvsym",
-        r"dlvsym failed on|dlopen.*libmlx5dv|undefined symbol: mlx5dv",
+        r"dlvsym failed on|dlopen.{0,400}libmlx5dv|undefined symbol: mlx5dv",
         "an older libmlx5 lacks calls that a Spark does not use",
         "NCCL INFO dlvsym failed on mlx5dv_reg_dmabuf_mr - undefined symbol: mlx5dv_reg_dmabuf_mr",
     ),

@@ -8,7 +8,7 @@ HUB: tuple[Known, ...] = (
     warning(
         "cache-not-written",
         r"(?:Ignored error while writing|[Ww]ill ignore error and continue|Could not cache non-existence)"
-        r".*(?P<why>Permission denied|Read-only file system|No space left)",
+        r".{0,400}(?P<why>Permission denied|Read-only file system|No space left)",
         "the model cache cannot be written: {why}",
         "it belongs to another user (root, from a container), or is mounted read-only; loading goes on",
         "sudo chown -R $USER ~/.cache/huggingface on the node: sparkconsole doctor cache",
@@ -26,7 +26,7 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "hub-unauthorised",
-        r"401 Client Error|403 Client Error|Invalid (?:user )?(?:token|credentials)|"
+        r"40[13] Client Error|Client error '40[13] |Invalid (?:user )?(?:token|credentials)|"
         r"Invalid username or password|HTTP(?:Status)?Error: (?:401|403)|Unauthorized for url: "
         r"https://huggingface",
         "the hub refused the request",
@@ -36,7 +36,8 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "hub-no-such-model",
-        r"RepositoryNotFoundError|404 Client Error|EntryNotFoundError: 404|RevisionNotFoundError|"
+        r"RepositoryNotFoundError|404 Client Error|Client error '404 |EntryNotFoundError: 404|"
+        r"RevisionNotFoundError|"
         r"is not a valid model identifier listed on",
         "the hub knows no such model, or no such revision or file of it",
         "a typo, or a private model without a token",
@@ -77,7 +78,7 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "model-shard-missing",
-        r"FileNotFoundError: .*?(?P<file>[\w.-]+\.(?:safetensors|bin|json|model|gguf)\b)|"
+        r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|bin|json|model|gguf)\b)|"
         r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
         "a file of the model is missing: {file}",
         "a shard or its link is gone: rsync copies links and says that all is well",
@@ -88,7 +89,7 @@ HUB: tuple[Known, ...] = (
     cause(
         "weights-not-initialised",
         r"[Ww]eights were not initialized from checkpoint|"
-        r"size mismatch for|Attempted to load weight \(torch\.Size.*into parameter|"
+        r"size mismatch for|Attempted to load weight \(torch\.Size.{0,400}into parameter|"
         r"KeyError: '(?:model|lm_head|language_model|layers)[\w.]*\.(?:weight|scale|bias)\w*'",
         "the files are not this model's, or not all of it",
         "an incomplete download, or this vLLM knows the architecture otherwise",
@@ -107,8 +108,8 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "model-type-unknown",
-        r"does not recognize this architecture|model type `?(?P<type>[\w-]+)`?.*not recogni[sz]e|"
-        r"Model architectures? \[?.*\]? (?:are|is) not supported|Unrecognized model in|"
+        r"does not recognize this architecture|model type `?(?P<type>[\w-]+)`?.{0,400}not recogni[sz]e|"
+        r"Model architectures? \[?.{0,400}\]? (?:are|is) not supported|Unrecognized model in|"
         r"has no vLLM implementation|KeyError: '(?P<kind>[a-z]+\d?[\w]*_moe|qwen\w*|glm\w*|gemma\w*|"
         r"deepseek\w*)'$",
         "this vLLM, or its transformers, is too old for the model",
@@ -136,7 +137,8 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "cache-not-writable",
-        r"(?:PermissionError|OSError|Permission denied|Read-only file system).*(?:huggingface|/\.cache/|"
+        r"(?:PermissionError|OSError|Permission denied|Read-only file system).{0,400}(?:huggingface|"
+        r"/\.cache/|"
         r"/hub/|\.locks|vllm/torch_compile)"
         r"|There was a problem when trying to write in your cache folder",
         "the model cache cannot be written",
@@ -155,7 +157,7 @@ HUB: tuple[Known, ...] = (
     cause(
         "hub-down",
         r"(?:50[0234] Server Error|Service (?:Temporarily )?Unavailable|Bad Gateway|Gateway "
-        r"Time-?out).*huggingface",
+        r"Time-?out).{0,400}huggingface",
         "the hub does not answer as it should",
         "it is down, or overloaded",
         "wait, or serve what is in the cache: --offline",
@@ -164,7 +166,7 @@ HUB: tuple[Known, ...] = (
     ),
     warning(
         "hub-slow",
-        r"429 Client Error|Too Many Requests for url: https://huggingface|rate limit.*huggingface",
+        r"429 Client Error|Too Many Requests for url: https://huggingface|rate limit.{0,400}huggingface",
         "the hub limits how fast it is asked",
         "many requests without a token",
         "set HF_TOKEN; download once and copy: sparkconsole model copy",
@@ -172,7 +174,8 @@ HUB: tuple[Known, ...] = (
     ),
     harmless(
         "hub-unauthenticated",
-        r"sending unauthenticated requests to the HF Hub|HF_TOKEN.*higher rate limits|Xet Storage is enabled|"
+        r"sending unauthenticated requests to the HF Hub|HF_TOKEN.{0,400}higher rate limits|Xet Storage is "
+        r"enabled|"
         r"`resume_download` is deprecated|Error retrieving file list",
         "public models need no token",
         "Warning: You are sending unauthenticated requests to the HF Hub. Please set a HF_TOKEN",

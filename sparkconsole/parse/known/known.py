@@ -1,11 +1,41 @@
-"""One thing that logs are known to say."""
+"""One thing that programs are known to say: the entry of the catalogue that all faces read."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sparkconsole.model.diagnosis import Kind, Weight
+
+
+class During(StrEnum):
+    """What was being done: a remedy may be another one then."""
+
+    BUILD = "build"
+    COPY = "copy"
+    LAUNCH = "launch"
+    SERVE = "serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a number means that a line gives."""
+
+    name: str
+    words: str
+    victim: bool = False
+    """It follows from something else."""
+    remedy: str = ""
+    """Empty: the entry's own."""
+    id: str = ""
+    """A finding of its own; empty: the entry's."""
+
+    @property
+    def told(self) -> str:
+        """`RETRY_EXC_ERR: the other end did not acknowledge`."""
+        return f"{self.name}: {self.words}" if self.words else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +50,48 @@ class Known:
     example: str
     kind: Kind = Kind.CAUSE
     severity: Weight = Weight.ERROR
+    calm: bool = False
+    """It means what it says even where its logger only informs."""
+    numbers: Mapping[str, Mapping[str, Meaning]] = field(default_factory=dict)
+    """Tables by the group whose number they read: `{status_means}` tells what `status` means."""
+    remedies: Mapping[During, str] = field(default_factory=dict)
+    """Where another remedy fits better than `remedy`."""
 
 
-def cause(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
+def cause(
+    id: str,  # noqa: A002
+    pattern: str,
+    text: str,
+    why: str,
+    remedy: str,
+    example: str,
+    *,
+    calm: bool = False,
+    numbers: Mapping[str, Mapping[str, Meaning]] | None = None,
+    remedies: Mapping[During, str] | None = None,
+) -> Known:
     """A line that says by itself what is wrong."""
-    return Known(id, re.compile(pattern), text, why, remedy, example)
+    return Known(
+        id,
+        re.compile(pattern),
+        text,
+        why,
+        remedy,
+        example,
+        calm=calm,
+        numbers=numbers or {},
+        remedies=remedies or {},
+    )
 
 
-def warning(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
+def warning(
+    id: str,  # noqa: A002
+    pattern: str,
+    text: str,
+    why: str,
+    remedy: str,
+    example: str,
+) -> Known:
     """It works, and costs speed, time or safety."""
     return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.WARNING)
 
@@ -37,9 +101,21 @@ def fact(id: str, pattern: str, text: str, why: str, remedy: str, example: str) 
     return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.INFO)
 
 
-def end(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
+def end(
+    id: str,  # noqa: A002
+    pattern: str,
+    text: str,
+    why: str,
+    remedy: str,
+    example: str,
+    *,
+    calm: bool = False,
+    numbers: Mapping[str, Mapping[str, Meaning]] | None = None,
+) -> Known:
     """Something ended: what was said before it says more."""
-    return Known(id, re.compile(pattern), text, why, remedy, example, Kind.END)
+    return Known(
+        id, re.compile(pattern), text, why, remedy, example, Kind.END, calm=calm, numbers=numbers or {}
+    )
 
 
 def consequence(id: str, pattern: str, text: str, why: str, example: str) -> Known:  # noqa: A002

@@ -19,9 +19,9 @@ from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.diagnosis import Diagnosis, Weight, ranked, told
+from sparkconsole.model.diagnosis import Diagnosis, Ending, Weight, ranked, told
 from sparkconsole.model.log_line import Level, LogLine
-from sparkconsole.parse.explain import explain_line, read
+from sparkconsole.parse.explain import examine, explain_line
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.logs import Standing, head_text, tail_text
@@ -296,8 +296,8 @@ class LogsView(View):
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
         chosen = self.log_view.chosen
-        found = (chosen,) if chosen else await asyncio.to_thread(explained, self.log_view.shown())
-        self.console.show_answer(("why",), Answer({}, tuple(told(found))))
+        found, ends = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown())
+        self.console.show_answer(("why",), Answer({}, tuple(told(found, ends))))
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:
@@ -351,12 +351,13 @@ def finding_in(line: LogLine) -> Diagnosis | None:
     return None if one is None or one.severity is Weight.INFO else replace(one, node=one.node or line.node)
 
 
-def explained(lines: Iterable[LogLine]) -> tuple[Diagnosis, ...]:
-    """What the logs of several nodes say went wrong, the root cause first."""
+def explained(lines: Iterable[LogLine]) -> tuple[tuple[Diagnosis, ...], tuple[Ending, ...]]:
+    """What the logs of several nodes say went wrong, the root cause first, and how each of them ends."""
     logs: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         logs[line.node].append(line.bare)
-    return ranked(one for node, said in logs.items() for one in read(said, node))
+    read = [examine(said, node) for node, said in logs.items()]
+    return ranked(one for log in read for one in log.found), tuple(log.ending for log in read)
 
 
 def _from_home(path: Path) -> str:

@@ -1,0 +1,155 @@
+"""What Docker 20 to 29 says of images, containers and archives, and the registry it asks."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import During, Known, cause, fact, warning
+
+DOCKER: tuple[Known, ...] = (
+    cause(
+        "docker-not-permitted",
+        r"permission denied while trying to connect to the Docker|[Gg]ot permission "
+        r"denied.{0,400}docker\.sock|"
+        r"dial unix /var/run/docker\.sock: connect: permission denied",
+        "the user may not use Docker",
+        "only the group docker may",
+        "sudo usermod -aG docker $USER on the node, then log in again",
+        "permission denied while trying to connect to the Docker daemon socket at "
+        "unix:///var/run/docker.sock",
+    ),
+    cause(
+        "docker-down",
+        r"Cannot connect to the Docker daemon|[Ii]s the docker daemon running|failed to start daemon",
+        "Docker does not run",
+        "the engine is stopped, or failed to start",
+        "sudo systemctl start docker on the node; journalctl -u docker says why not",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    ),
+    cause(
+        "docker-name-taken",
+        r"container name \"?/?(?P<name>[^\"\s]+)\"? is already in use",
+        "a container of that name is there already: {name}",
+        "left over from before",
+        "sparkconsole stop removes it after keeping its logs",
+        'Conflict. The container name "/vllm_node" is already in use by container "ab12"',
+    ),
+    cause(
+        "docker-no-image",
+        r"No such image:? ?(?P<image>\S*)|pull access denied for "
+        r"(?P<other>[^\s,]+?)[,.]?(?:\s|,|$)|"
+        r"(?<!matching )manifest (?:for (?!linux/)\S+ |unknown)|repository \S+ not found|repository does "
+        r"not exist or may require",
+        "the image is not on this node: {image}{other}",
+        "it was not copied here",
+        "sparkconsole image copy",
+        "Error response from daemon: No such image: vllm-node:latest",
+        remedies={
+            During.BUILD: "the base image is not there: name one with --build-arg BASE_IMAGE=…",
+            During.LAUNCH: "copy it there: sparkconsole image copy -t {image}{other}",
+        },
+    ),
+    fact(
+        "docker-pulls",
+        r"Unable to find image '(?P<image>[^']+)' locally",
+        "Docker looks for the image elsewhere: {image}",
+        "it is not on this node",
+        "sparkconsole image copy, where it should have been here",
+        "Unable to find image 'vllm-node:latest' locally",
+    ),
+    cause(
+        "docker-no-container",
+        r"No such container: ?(?P<name>\S*)|[Cc]ontainer \S+ is not running",
+        "the container is not there: {name}",
+        "it was removed, or has ended",
+        "sparkconsole status; launch starts it",
+        "Error response from daemon: No such container: vllm_node",
+    ),
+    cause(
+        "no-such-command",
+        r"\"(?P<name>[^\"]+)\": executable file not found in \$PATH|\b(?P<other>vllm|ray|docker|python3?|"
+        r"nvidia-smi|hf): command not found",
+        "there is no such program: {name}{other}",
+        "the image, or the machine, does not have it",
+        "another image, or its full path",
+        'exec failed: unable to start container process: exec: "vllm": executable file not found in $PATH',
+    ),
+    cause(
+        "registry-refused",
+        r"toomanyrequests|pull rate limit|x509: certificate|no basic auth credentials|denied: requested "
+        r"access",
+        "the registry did not give the image",
+        "too many pulls, a certificate that is not trusted, or no login",
+        "docker login; or build it: sparkconsole image build",
+        "Error response from daemon: toomanyrequests: You have reached your pull rate limit.",
+    ),
+    cause(
+        "docker-other-platform",
+        r"exec format error|no matching "
+        r"manifest for (?P<wants>\S+)",
+        "the image is for another processor: {wants}",
+        "a Spark is linux/arm64",
+        "build it on a Spark: sparkconsole image build",
+        "exec /usr/bin/bash: exec format error",
+    ),
+    cause(
+        "docker-no-gpu",
+        r"could not select device driver \"?\"? ?with capabilities|nvidia-container-cli|unknown (?:or "
+        r"invalid )?runtime name: nvidia|"
+        r"failed to discover GPU vendor|unresolvable CDI devices",
+        "Docker cannot give the GPU to a container",
+        "NVIDIA's container toolkit is missing, or its driver is down",
+        "nvidia-smi must work on the node; sudo nvidia-ctk runtime configure --runtime=docker, then restart "
+        "docker",
+        'docker: Error response from daemon: could not select device driver "" with capabilities: [[gpu]].',
+    ),
+    cause(
+        "path-with-tilde",
+        r"(?:l?stat|change_dir|open|access|chdir|mkdir|cannot (?:stat|access|open|"
+        r"create))\b[^:]{0,160}?(?P<path>/[^\s:]{0,160}/~[^\s:'\"]{0,80})"
+        r"['\"]?(?: failed)?: [Nn]o such file|No such file or directory: "
+        r"['\"](?P<other>[^'\"]{0,160}/~[^'\"]{0,80})['\"]",
+        "a ~ was taken as a folder of that name: {path}{other}",
+        "only a shell knows what ~ stands for, and not behind quotes or another folder",
+        "give the whole path",
+        "lstat /home/u/~: no such file or directory",
+    ),
+    cause(
+        "docker-blob-missing",
+        r"docker-import-\S{0,200}: no such file|docker-import-\S{0,100}blobs/sha256|"
+        r"blobs/sha256/\S{1,100}: no such file or directory|"
+        r"content digest \S{1,100}: not found|failed to (?:read|resolve) .{0,200}blob|"
+        r"invalid (?:tar|archive) (?:header|format)|open .{0,100}/manifest\.json: no such file",
+        "an image archive is not whole",
+        "docker save of a multi-platform image from a containerd store leaves blobs out, or the stream broke",
+        "docker save --platform linux/arm64; sparkconsole image copy does so and proves what arrived",
+        "open /var/lib/docker/tmp/docker-import-1/blobs/sha256/ab: no such file or directory",
+    ),
+    cause(
+        "archive-cut-short",
+        r"\bunexpected EOF\b(?!, expected)|Untar .{0,60}error|archive/tar: (?:invalid|truncated)|"
+        r"[Uu]nexpected end of (?:file|archive|stream|data)|"
+        r"gzip: .{0,80}(?:invalid|unexpected|corrupt)|unpigz: .{0,80}(?:corrupt|ended)|zstd: "
+        r".{0,80}(?:premature|corrupt|truncated)|"
+        r"tar: Unexpected EOF|short read: expected \d+ bytes|EOFError: Compressed file ended",
+        "what was read ended too early: an archive or a stream was cut short",
+        "the sender died, the connection broke, or the disk of either side was full",
+        "copy it again: sparkconsole image copy compares what arrived; look at free disk on both nodes",
+        "Untar re-exec error: exit status 1: output: unexpected EOF",
+        remedies={During.COPY: "copy it again; look at free disk on both nodes"},
+    ),
+    warning(
+        "platform-differs",
+        r"requested image's platform \((?P<has>[^)]+)\) does not match",
+        "the image is for another processor: {has}",
+        "it runs only where the kernel can translate it, and slowly",
+        "build it on a Spark: sparkconsole image build",
+        "WARNING: The requested image's platform (linux/amd64) does not match the detected host platform",
+    ),
+    warning(
+        "image-differs",
+        r"Docker image mismatch on (?:worker )?node \(?(?P<node>[^)\s:]+)",
+        "the image of {node} seems to be another one",
+        "ids differ between Docker's two image stores for the same image: only the layers tell",
+        "sparkconsole image list compares the content",
+        "Error: Docker image mismatch on worker node (10.0.0.2):",
+    ),
+)

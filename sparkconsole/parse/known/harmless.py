@@ -1,0 +1,44 @@
+"""What looks bad and is not: said by starts and tools that work."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, harmless
+
+HARMLESS: tuple[Known, ...] = (
+    harmless(
+        "start-noise",
+        r"Triton not available|Model Runner V2 requires Triton|Default vLLM sampling parameters have been "
+        r"overridden|"
+        r"Not enough SMs to use max_autotune|Attempted to load weight .{1,120} with dtype|Add \d+ padding "
+        r"layers|"
+        r"hostname of the client socket cannot be retrieved|won't work with speculative decoding|"
+        r"Address family not supported by protocol|Forcing --disable_|Setting OMP_NUM_THREADS|^\*{20,}$|"
+        r"Process manager: force killing remaining processes|(?:ModuleNotFoundError|ImportError)\(\"No "
+        r"module named|Unsupported (?:param|property).{0,80}ignor",
+        "vLLM and PyTorch say this in starts that work",
+        "WARNING 11-24 07:00:00 [importing.py:1] Triton not available, find_triton_kernels = []",
+    ),
+    harmless(
+        "advice-of-pytorch",
+        r"^Set TORCHDYNAMO_VERBOSE=|^Set TORCH_LOGS=|CUDA kernel errors might be asynchronously reported|"
+        r"^For debugging consider passing|Compile with `?TORCH_USE_CUDA_DSA|Search for `\w+' in https://docs\.nvidia",
+        "PyTorch's advice below an error",
+        "ERROR 11-24 07:00:00 [core.py:1] Set TORCHDYNAMO_VERBOSE=1 for the internal stack trace",
+    ),
+    harmless(
+        "measuring-tools",
+        r"BW peak won't be measured|could not find environment variable|"
+        r"\b(?:ip|ss|ethtool|rdma|ibdev2netdev|show_gids|ibv_devinfo|lspci|fwupdmgr|numactl): (?:command "
+        r")?not found$",
+        "a tool that only looks is not there, or measures less",
+        "WARNING: BW peak won't be measured in this run.",
+    ),
+    harmless(
+        "package-managers",
+        r"apt does not have a stable CLI interface|debconf: |Running pip as the 'root' user|"
+        r"A new release of pip|DEPRECATION: |update-alternatives: |invoke-rc\.d: |LegacyKeyValueFormat|"
+        r"JSONArgsRecommended|FromAsCasing|UndefinedVar|dpkg-preconfigure|Failed to hardlink files",
+        "said in builds that work",
+        "debconf: delaying package configuration, since apt-utils is not installed",
+    ),
+)

@@ -1,0 +1,87 @@
+"""How vLLM's ranks fail to meet, fall silent or die, and what the engine says of it."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, cause, consequence, end
+
+RANKS: tuple[Known, ...] = (
+    cause(
+        "ranks-over-gpus",
+        r"[Ww]orld size \(\d+\) is larger than the number of available GPUs",
+        "there are more ranks than GPUs",
+        "without Ray vLLM looks only at this node",
+        "-tp times -pp must be the number of nodes; launch with --backend ray",
+        "ValueError: World size (2) is larger than the number of available GPUs (1) in this node.",
+    ),
+    cause(
+        "ranks-apart",
+        r"client socket has (?:timed out|failed)|TCPStore.{0,400}(?:timed? ?out|timeout)|DistStoreError|"
+        r"connectFullMesh failed|Timed out initializing process group",
+        "the ranks did not find each other",
+        "the address or port of rank 0 is not reached from the others, or one of them never started",
+        "sparkconsole status, then fabric test; the same --nodes on every one",
+        "torch.distributed.DistNetworkError: The client socket has timed out after 600000ms while trying to "
+        "connect",
+    ),
+    cause(
+        "worker-illegal-instruction",
+        r"died unexpectedly \(exit code: -4\)|SIGILL|[Ii]llegal instruction",
+        "a worker was ended by an illegal instruction",
+        "a library in the image was built for another processor",
+        "an image for this machine; on a pretend node leave out what needs AVX-512",
+        "Worker proc VllmWorker-0 died unexpectedly (exit code: -4), shutting down executor.",
+    ),
+    cause(
+        "worker-killed",
+        r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b|signal 9|"
+        r"SIGKILL|^Killed$|\b\d+ Killed\b|\bOOMKilled\b",
+        "a process was killed from outside",
+        "the kernel does so when the memory is used up; Docker when a container is over its limit",
+        "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
+        "Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.",
+    ),
+    cause(
+        "native-crash",
+        r"died unexpectedly \(exit code: -(?:6|7|8|11)\)|^(?:double free or corruption|free\(\): |"
+        r"malloc\(\): |"
+        r"corrupted size|munmap_chunk|Segmentation fault|Bus error|Aborted)|Segfault encountered|SIGSEGV|"
+        r"SIGBUS|SIGABRT|"
+        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing",
+        "native code crashed: {said}",
+        "the driver, NCCL or a kernel, not the model; a bus error is a full /dev/shm",
+        "see what it did last: sparkconsole logs; try --enforce-eager, or another image",
+        "(RayWorkerProc pid=2158, ip=10.0.0.2) double free or corruption (fasttop)",
+    ),
+    end(
+        "rank-died",
+        r"RayWorkerProc rank=\[?(?P<rank>\d+)\]? died|Worker proc (?P<worker>\S+) died unexpectedly|"
+        r"ActorDiedError|"
+        r"ActorUnavailableError|NodeDiedError|The actor (?:died|is dead)",
+        "a rank died: {worker}",
+        "its node is gone, or something ended the process",
+        "look at that node: sparkconsole status, logs",
+        "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
+    ),
+    end(
+        "rank-silent",
+        r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ seconds|"
+        r"TimeoutError: .{0,400}(?:sample_tokens|execute_model)|sample_tokens.{0,400}timed out",
+        "a rank no longer answers",
+        "its node is lost, or it hangs in a collective",
+        "sparkconsole serve status and status name the node that is silent",
+        "TimeoutError: RPC call to sample_tokens timed out.",
+        calm=True,
+    ),
+    consequence(
+        "engine-ended",
+        r"Engine core initialization failed|EngineDeadError|EngineCore (?:encountered|failed|died)|Engine "
+        r"process failed|"
+        r"Failed core proc|WorkerProc (?:initialization failed|failed to start|hit an exception)|Executor "
+        r"failed|"
+        r"AsyncLLM output_handler failed|Engine loop has died|AsyncEngineDead|RuntimeError: cancelled|"
+        r"Worker failed with error|BackgroundLoopHasDied|Exception in worker|Error executing method",
+        "the engine ended",
+        "vLLM's main process says this when a worker ended",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    ),
+)

@@ -1,0 +1,154 @@
+"""What Ray says of nodes, workers and what it waits for. Ray 2.40 to 2.60."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, cause, end, warning
+
+RAY: tuple[Known, ...] = (
+    cause(
+        "ray-node-dead",
+        r"node name: (?P<node>\S+) has been marked dead|\"state\": ?\"DEAD\".{0,2000}?\"state_message\": "
+        r"?\"(?P<said>[^\"]*)|"
+        r"[Nn]ode (?P<id>[0-9a-f]{8,}) (?:is|was) (?:marked )?dead|missing too many heartbeats|"
+        r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|This node has (?:been|beem) marked "
+        r"as dead|"
+        r"Raylet terminated",
+        "Ray lost a node: {said}",
+        "the machine, its raylet, or the link between is gone",
+        "sparkconsole status; bring it back with node restart",
+        "The node with node id: 6ced and address: 10.0.0.2 and node name: 10.0.0.2 has been marked dead",
+        calm=True,
+    ),
+    cause(
+        "ray-oom",
+        r"killed due to the node running low on memory(?:.{0,400}?IP: (?P<address>[\d.]+))?|OOM kill reason|"
+        r"Killing \d+ worker\(s\)|"
+        r"ray\.exceptions\.OutOfMemoryError|^OutOfMemoryError$|exceeds the memory usage threshold",
+        "Ray killed a worker to save memory: {address}",
+        "Ray's memory monitor counts unified memory as the node's own",
+        "RAY_memory_monitor_refresh_ms=0 (sparkconsole launch sets it), and a lower --gpu-memory-utilization",
+        "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.2, "
+        "ID: ab)",
+        calm=True,
+    ),
+    cause(
+        "ray-versions-differ",
+        r"Version mismatch: |(?:Ray|Python) version.{0,400}(?:does not match|mismatch)|[Mm]ismatched? (?:Ray|"
+        r"Python) version",
+        "the node's Ray or Python is not the cluster's",
+        "their images differ",
+        "copy one image to all: sparkconsole image copy",
+        "RuntimeError: Version mismatch: The cluster was started with:",
+    ),
+    cause(
+        "ray-head-not-reached",
+        r"Failed to connect to GCS|Failed to get cluster ID from GCS|Timed out while waiting for GCS|"
+        r"Unable to connect to (?:the )?GCS|GCS (?:is|server) (?:not|un)(?: ?reachable|available)|Could not "
+        r"(?:find|connect to) (?:any running|the) Ray",
+        "Ray's head does not answer",
+        "it is not up, its port is blocked, or the address is of another interface",
+        "sparkconsole status; fabric test shows whether the address is reached",
+        "rpc_client.h:153: Failed to connect to GCS at address 10.0.0.1:6379 within 5 seconds.",
+        calm=True,
+    ),
+    cause(
+        "ray-not-a-member",
+        r"No node info found matching attributes|node (?:ip )?(?:address )?[\d.]+ (?:is )?not (?:found|"
+        r"part of|registered)|"
+        r"This node is not (?:in|part of) the (?:Ray )?cluster|Can't find a node_ip_address",
+        "this node is not a member of the Ray cluster that it asked",
+        "no raylet runs on it, or it joined by another address than the one that is looked for",
+        "sparkconsole status shows the members; node restart joins it again; VLLM_HOST_IP must be Ray's "
+        "own address",
+        "Exception: No node info found matching attributes",
+    ),
+    cause(
+        "ray-node-address",
+        r"No available node types can fulfill resource request \{[^}]{0,80}'node:(?P<address>[\d.]+)'",
+        "Ray has no node of the address {address}",
+        "vLLM asks for its own node by an address that Ray does not know it by: another interface's",
+        "VLLM_HOST_IP must be the address that the node joined Ray with: sparkconsole status",
+        "Error: No available node types can fulfill resource request {'node:10.0.9.5': 0.001, 'GPU': 1.0}.",
+    ),
+    cause(
+        "ray-worker-not-registered",
+        r"(?:Failed|Unable) to register worker|Failed to register with raylet|worker .{0,60}failed to "
+        r"register|"
+        r"The core worker process .{0,60}failed to register",
+        "a Ray worker could not register with the raylet of its node",
+        "the raylet ended, its session under /tmp/ray is gone, or the machine is out of processes or memory",
+        "sparkconsole node restart; logs ray",
+        "Failed to register worker 01000000ffff to Raylet. IOError: [RayletClient] Unable to register "
+        "worker with raylet.",
+    ),
+    cause(
+        "ray-shared-memory",
+        r"object store size .{0,400} exceeds /dev/shm",
+        "Ray's object store does not fit into the container's shared memory",
+        "Docker gives 64 MB unless told otherwise",
+        "start it with --ipc host or --shm-size",
+        "ValueError: The configured object store size (30.0GB) exceeds /dev/shm size (10.0GB).",
+    ),
+    cause(
+        "ray-no-session",
+        r"ray\.init could not find|/tmp/ray/session_\S+.{0,400}(?:No such file|not found)|No such file "
+        r".{0,400}/tmp/ray/session_",
+        "Ray's session on this node is gone",
+        "it was stopped, or its folder was removed while it ran",
+        "sparkconsole node restart",
+        "ConnectionError: ray.init could not find session_2026: No such file or directory "
+        "'/tmp/ray/session_2026/x'",
+    ),
+    cause(
+        "ray-port-clash",
+        r"Ray component \w+ is trying to use a port number (?P<port>\d+)",
+        "Ray's port {port} is wanted twice",
+        "a port of the head lies in the workers' range (10002–19999)",
+        "choose another: launch --ray-port",
+        "ValueError: Ray component worker_ports is trying to use a port number 16479 that is used by other "
+        "components.",
+    ),
+    cause(
+        "ray-too-few-gpus",
+        r"Cannot provide a placement group|placement group.{0,400}(?:infeasible|cannot be (?:created|"
+        r"scheduled))|"
+        r"(?:The number of )?required GPUs exceeds the total number of available GPUs|demands? "
+        r".{0,400}cannot be "
+        r"(?:satisfied|scheduled)",
+        "Ray has fewer GPUs than there are ranks",
+        "a node is not in the cluster, or Ray knows it by another address than VLLM_HOST_IP",
+        "sparkconsole status shows the members; node restart brings one back",
+        "ValueError: Cannot provide a placement group requiring 2 GPUs within 1800 seconds.",
+    ),
+    warning(
+        "ray-placement-pending",
+        r"specs=\[.{0,400}'node:(?P<address>[\d.]+)'.{0,400}\(PACK\)|\"state\": "
+        r"?\"PENDING\".{0,400}placement_group|"
+        r"placement_group.{0,400}\"state\": ?\"PENDING\"|"
+        r"\b[1-9]\d{0,6}\+ pending placement groups",
+        "Ray waits for GPUs that it does not have: {address}",
+        "it knows the nodes by other addresses than vLLM does, or one of them is missing",
+        "VLLM_HOST_IP must be Ray's own address of each node: sparkconsole launch sets both",
+        "specs=[{'GPU': 1.0, 'node:192.168.50.192': 0.001}, {'GPU': 1.0}] (PACK)",
+    ),
+    end(
+        "raylet-ended",
+        r"raylet.{0,400}(?:exited|died|terminated|fatal)|END raylet\.out tail \(exit code|Some Ray "
+        r"subprocesses "
+        r"exited unexpectedly|"
+        r"Remaining processes will be killed",
+        "Ray's process on this node ended",
+        "it lost the head, or was killed",
+        "sparkconsole node restart; logs ray",
+        "Some Ray subprocesses exited unexpectedly:",
+    ),
+    end(
+        "ray-worker-ended",
+        r"A worker died or was killed while executing|Worker unexpectedly exits with a connection error|"
+        r"[Tt]he worker died unexpectedly|Worker exit type: (?P<type>SYSTEM_ERROR)|WorkerCrashedError",
+        "a Ray worker ended without a word",
+        "Ray saw its connection close and does not know why; the list of causes below it is a guess",
+        "the worker's own log, and the kernel's on its node: sparkconsole logs kernel",
+        "(raylet) A worker died or was killed while executing a task by an unexpected system error.",
+    ),
+)

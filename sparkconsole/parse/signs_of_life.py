@@ -1,0 +1,73 @@
+"""What a log says when things go on, or go well: how far it came, and whether it ended as it should."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A line that says that something moved."""
+
+    stage: str
+    """What goes on from here: `loading weights`."""
+    alive: bool = False
+    """It is a proof: a server that answers, a request that ended, an image that is there, an exit with 0."""
+
+
+_ALIVE = re.compile(
+    r"Application startup complete|Uvicorn running on|Avg (?:prompt|generation) throughput"
+    r"|\"(?:GET|POST|HEAD) [^\"]{1,200}\" 2\d\d\b|^Successful requests: +[1-9]|\"completed\": [1-9]"
+    r"|naming to \S{1,200} (?:\S{1,40} )?done|[Ss]uccessfully (?:built|tagged|installed|loaded|copied|"
+    r"pulled|pushed)\b"
+    r"|writing image sha256:\S{64} (?:\S{1,40} )?done|exporting manifest list \S{1,90} (?:\S{1,40} )?done"
+    r"|^Loaded image|^Status: (?:Downloaded newer image|Image is up to date)|Ray runtime started|^Active:$|"
+    r"\"state\": ?\"ALIVE\""
+    r"|\"rayletState\": ?\"ALIVE\"|# Out of bounds values : 0 OK|# Avg bus bandwidth|\bInit COMPLETE\b|"
+    r"\bInit START\b.{0,40}Done"
+    r"|status=0/SUCCESS|Deactivated successfully|\bexit(?:ed)?(?: with)?(?: exit)? ?(?:code|status):? 0\b|"
+    r"\brc=0\b"
+    r"|^Build complete|^Finished .{1,120}\.$|\bcopy ended: save=0 stream=0 load=0|\"object\": ?\"(?:list|"
+    r"chat\.completion|text_completion)"
+    r"|^Server (?:ready|started)|\bserver is ready\b|\bis healthy\b|\bhealthy: true\b|^\"?success\"?$|"
+    r"^(?:OK|ok|done)\.?$"
+    r"|\b0% packet loss|Graceful shutdown|Finished server process|Application shutdown complete"
+)
+_STAGES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (stage, re.compile(pattern))
+    for stage, pattern in (
+        ("starting the API server", r"Starting vLLM (?:API )?server|Started server process|Waiting for "
+        r"application startup"),
+        ("capturing CUDA graphs", r"Capturing (?:CUDA )?[Gg]raph|Graph capturing|Capturing CUDA graph"),
+        ("making the KV cache", r"KV cache size|Available KV cache memory|Maximum concurrency for|init "
+        r"engine \("),
+        ("compiling", r"torch\.compile tak|torch\.compile took|Compiling a graph|Dynamo bytecode transform|"
+        r"Using cache directory"),
+        (
+            "loading weights",
+            r"Starting to load model|Loading .{1,60} checkpoint shards|Loading weights took|Model loading "
+            r"took|% Completed \|"
+            r"|Time spent downloading weights|Multi-thread loading|Loading model weights",
+        ),
+        ("downloading", r"Fetching \d+ files|Downloading |: Pulling fs layer|: Download(?:ing| complete)|: "
+        r"Extracting|: Pull complete"),
+        ("waiting for a placement group", r"placement group"),
+        ("joining Ray", r"Connecting to existing Ray|Connected to Ray|Local node IP|Started a local Ray"),
+        ("connecting NCCL", r"NCCL INFO|world_size=\d+ rank=|ProcessGroup|\bnccl==\d"),
+        ("starting the engine", r"Initializing an? .{0,20}engine|non-default args|Resolved architecture|"
+        r"version \d+\.\d+"),
+        ("building the image", r"^#\d+ (?:\[|DONE|CACHED|sha256|transferring|resolve|extracting)|^#\d+ |^ "
+        r"=> |^Step \d+/\d+ :|^\[\d+/\d+\] "),
+        ("compiling", r"^\[ *\d+%\] |^\[\d+/\d+\] (?:Building|Linking)|^(?:gcc|g\+\+|nvcc|cc) "),
+        ("installing packages", r"^Collecting |^Using Python |^Resolved \d+ packages|^Prepared \d+|"
+        r"^Installed \d+|^Get:\d+ |^Unpacking |^Setting up "),
+    )
+)  # fmt: skip
+
+
+def move(text: str) -> Move | None:
+    """What the message of one line says of a step forward; None: nothing."""
+    if _ALIVE.search(text):
+        return Move("working", alive=True)
+    return next((Move(stage) for stage, pattern in _STAGES if pattern.search(text)), None)
