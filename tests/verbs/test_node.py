@@ -271,7 +271,7 @@ def test_global_options_before_the_command_are_heard_and_those_in_it_are_not() -
 
 @asynccontextmanager
 async def sshd(*keys: asyncssh.SSHKey, port: int = 0) -> AsyncIterator[int]:
-    server = await asyncssh.listen("127.0.0.1", port, server_host_keys=list(keys))
+    server = await asyncssh.listen("127.0.0.1", port, server_host_keys=list(keys), reuse_address=True)
     try:
         yield server.get_port()
     finally:
