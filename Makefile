@@ -3,20 +3,32 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+HOME_BIN ?= $(HOME)/.local/bin
+INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
+FAST := -m "not real and not pilot and not shots and not field"
+TIMED := $(PYTHON) tools/timed.py
 
-.PHONY: demo test lint fast pilot real bench bench-copy bench-model testbed clean
+.PHONY: demo install uninstall test lint fast pilot field far real bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
-$(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+$(READY): pyproject.toml tools/environment.py
+	@$(PYTHON) tools/environment.py $(VENV) --editable '.[dev]'
+	@touch $@
 
 demo: $(READY)  ## the console on a pretend cluster; without a terminal the main job as a script
 	if [ -t 0 ] && [ -t 1 ]; then $(BIN)/sparkconsole --demo=$(or $(N),2); \
 	else $(BIN)/sparkconsole --demo --yes --script examples/first-run.spark; fi
 
+install:  ## for this user alone: an environment of its own, and `sparkconsole` in ~/.local/bin
+	@$(PYTHON) tools/environment.py "$(INSTALLED)" --force-reinstall .
+	@mkdir -p "$(HOME_BIN)"
+	@ln -sf "$(INSTALLED)/bin/sparkconsole" "$(HOME_BIN)/sparkconsole"
+	@"$(HOME_BIN)/sparkconsole" --version
+	@case ":$$PATH:" in *":$(HOME_BIN):"*) ;; *) echo '$(HOME_BIN) is not on your PATH: log in again, or export PATH="$(HOME_BIN):$$PATH"';; esac
+
+uninstall:  ## what `make install` made; configuration and journal stay
+	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole"
 bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
 	$(BIN)/python -m tests.bench.first_frame
 	$(BIN)/python -m tests.bench.sixty_four
@@ -30,7 +42,7 @@ bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker sa
 bench-model: $(READY)  ## a model of eight shards to another node: ours beside rsync and scp (root, rsync, ten minutes)
 	$(BIN)/python -m tests.bench.model_copy
 
-test: lint fast pilot $(if $(REAL),real)  ## the fast tier, the console and its pictures; REAL=1: the real nodes too (root, Docker, about half an hour)
+test: lint fast pilot field $(if $(REAL),far real)  ## the fast tier, the console and its pictures, other Pythons; REAL=1: real nodes and fresh Debian roots too (root, Docker, an hour)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,14 +50,21 @@ lint: $(READY)
 	$(BIN)/mypy
 
 fast: $(READY)
-	$(BIN)/pytest -m "not real and not pilot and not shots" --numprocesses auto
+	$(TIMED) $(BIN)/pytest $(FAST) --numprocesses auto
 
 pilot: $(READY)
-	$(BIN)/pytest -m "pilot or shots" --numprocesses logical
+	$(TIMED) $(BIN)/pytest -m "pilot or shots" --numprocesses logical
+
+field: $(READY)  ## the installed program in a terminal, on every Python that is found here
+	$(TIMED) $(BIN)/pytest -m "field and not roots" --numprocesses logical --dist loadgroup
+
+far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the newest of both, and in fresh Debian roots (root, debootstrap)
+	$(TIMED) $(BIN)/python -m tests.field oldest $(FAST) --numprocesses auto
+	$(TIMED) $(BIN)/python -m tests.field newest $(FAST) --numprocesses auto
+	$(TIMED) $(BIN)/pytest -m roots
 
 real: $(READY)
-	SPARKCONSOLE_REQUIRE_TESTBED=1 $(BIN)/pytest -m real --maxfail 3
-
+	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3
 testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
 	$(BIN)/python -m tests.testbed up $(or $(N),2)
 
