@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HOME_BIN ?= $(HOME)/.local/bin
 INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
-FAST := -m "not real and not pilot and not shots and not field"
+FAST := -m "not real and not pilot and not shots"
 TIMED := $(PYTHON) tools/timed.py
 
 .PHONY: demo install uninstall test lint fast pilot field far real bench bench-copy bench-model testbed clean
@@ -29,6 +29,7 @@ install:  ## for this user alone: an environment of its own, and `sparkconsole` 
 
 uninstall:  ## what `make install` made; configuration and journal stay
 	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole"
+
 bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
 	$(BIN)/python -m tests.bench.first_frame
 	$(BIN)/python -m tests.bench.sixty_four
@@ -65,6 +66,7 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 
 real: $(READY)
 	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3
+
 testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
 	$(BIN)/python -m tests.testbed up $(or $(N),2)
 

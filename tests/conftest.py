@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,16 @@ def pytest_configure() -> None:
     """sshd started by root wants the empty folder that its service makes at boot."""
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The field tier looks for Pythons while it is collected: only when somebody asks for it."""
+    if collection_path != ROOT / "tests" / "field":
+        return None
+    asked = any("tests/field" in word for word in config.args) or re.search(
+        r"(?<!not )\b(field|roots)\b", config.option.markexpr
+    )
+    return None if asked else True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

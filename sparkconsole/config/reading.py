@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
+from sparkconsole.config.examples import script_path
 from sparkconsole.config.places import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
 
@@ -57,7 +58,7 @@ def read_text(path: Path) -> str:
 def script_text(name: str) -> str:
     """The text of a script file, of standard input for `-`; WrongUsage when it cannot be read as text."""
     try:
-        data = sys.stdin.buffer.read(WRITTEN_BYTES + 1) if name == "-" else bounded_bytes(Path(name))
+        data = sys.stdin.buffer.read(WRITTEN_BYTES + 1) if name == "-" else bounded_bytes(script_path(name))
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -65,7 +66,7 @@ def script_text(name: str) -> str:
         raise WrongUsage(f"the script {name}, line {line}: not UTF-8 text", hint=hint) from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        hint = "a script is a text file of verb lines"
+        hint = "a script is a text file of verb lines; sparkconsole examples lists those that come with it"
         raise WrongUsage(f"the script {name} cannot be read: {why}", hint=hint) from error
     if "\0" in text or len(data) > WRITTEN_BYTES:
         why = "has NUL bytes" if "\0" in text else f"is larger than {WRITTEN_BYTES // 1024} KiB"

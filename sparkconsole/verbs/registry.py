@@ -38,6 +38,7 @@ GROUPS = {
     "runs": "The journal: what was done, and doing it again.",
     "config": "Where configuration is and what it says.",
     "demo": "The pretend cluster: break something, mend it.",
+    "examples": "Scripts to begin with: list them, show one.",
 }
 ALONE = {
     "check": "Look at every node and say what would hinder a launch; nothing is changed.",
@@ -73,6 +74,7 @@ MODULES = {
     "wait-for": ("wait",),
     "config": ("config",),
     "demo": ("demo",),
+    "examples": ("examples",),
     "web": ("web",),
     "help": ("help",),
     "version": ("help",),
@@ -84,7 +86,7 @@ TASKS = {
     "Run": ("launch", "serve", "exec", "wait-for", "stop"),
     "Look": ("status", "logs", "explain", "bench"),
     "Again": ("runs",),
-    "This program": ("demo", "web", "help", "version"),
+    "This program": ("demo", "examples", "web", "help", "version"),
 }
 """The first words by what a person wants to do, in the order of a day's work."""
 
