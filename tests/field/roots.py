@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.field.places import CACHE, ENVIRONMENT, INSIDE, checkout
 from tests.field.seen import Seen
+from tools.environment import index_url
 
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 """Debian 12 and 13, each with its Python."""
@@ -24,7 +25,6 @@ mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && root=$1 && shift 
 exec chroot --userspec={NUMBER}:{NUMBER} "$root" /usr/bin/env -i "$@"
 """
 CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
-PIP_FILES = ("/etc/pip.conf", "/etc/xdg/pip/pip.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,9 @@ def fresh(suite: str, folder: Path) -> Root:
     """A copy of the kept root, with the checkout in it as a clone has it."""
     root = folder / suite
     subprocess.run(("cp", "-a", "--reflink=auto", made(suite), root), check=True)
-    for name in ("/etc/resolv.conf", "/etc/hosts", *PIP_FILES, *_certificates()):
+    for name in ("/etc/resolv.conf", "/etc/hosts", *_certificates()):
         _copied(Path(name), root)
+    (root / "etc/pip.conf").write_text(f"[global]\nindex-url = {index_url()}\n")
     subprocess.run(("chroot", root, "useradd", "-m", "-u", str(NUMBER), STRANGER), check=True)
     place = root / INSIDE_FOLDER.lstrip("/")
     for path in checkout():
