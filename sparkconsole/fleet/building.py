@@ -40,7 +40,9 @@ from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Advance, Output, Remark, Report
 from sparkconsole.model.text import hours, printable, size
 from sparkconsole.parse.buildkit import BuildLog, BuildStep, StepState
+from sparkconsole.parse.cause import cause_of
 from sparkconsole.parse.dockerfile import said_labels
+from sparkconsole.parse.known import During
 from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.shell import Shell
 
@@ -263,20 +265,6 @@ class _Watch:
             self.report(Advance(node, step.name[:60], *step.progress))
 
 
-_REMEDIES = (
-    ("no space left on device", "make room: docker builder prune, docker image prune; then build again"),
-    ("buildx component is missing", "install it on the node: apt install docker-buildx-plugin"),
-    ("Cannot connect to the Docker daemon", "start it on the node: systemctl start docker"),
-    ("permission denied while trying to connect", "usermod -aG docker USER on the node, then log in again"),
-    ("Temporary failure in name resolution", "the build has no name service: try --network host"),
-    ("Could not resolve", "the build has no name service: try --network host"),
-    ("cc1plus: fatal error: Killed", "the compiler ran out of memory: fewer --build-jobs"),
-    ("signal: killed", "it ran out of memory: fewer --build-jobs"),
-    ("exit code: 137", "it ran out of memory: fewer --build-jobs"),
-    ("pull access denied", "the base image is not there: name one with --build-arg BASE_IMAGE=…"),
-)
-
-
 def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkError:
     """The failing step and why, after its last lines were told."""
     last = log.last_lines()
@@ -286,9 +274,8 @@ def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkEr
         cause = "the build was ended before its end (stopped, killed, or the node restarted)"
         return SparkError(cause, hint="its finished steps are cached: build again", node=job.node)
     text = "\n".join((*last, log.fatal))
-    hint = next(
-        (advice for sign, advice in _REMEDIES if sign in text), "the whole output: sparkconsole runs show"
-    )
+    known = cause_of(text, During.BUILD)
+    hint = known.remedy if known else "the whole output: sparkconsole runs show"
     return SparkError(
         f"the build of {job.details.get('tag')} failed: {_why(log, last)}", hint=hint, node=job.node
     )

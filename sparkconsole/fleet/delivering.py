@@ -25,7 +25,9 @@ from sparkconsole.model.job import Job
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, Remark, Report
 from sparkconsole.model.text import hours, printable, size
+from sparkconsole.parse.cause import cause_of
 from sparkconsole.parse.copy_log import ByteProgress, CopyLog
+from sparkconsole.parse.known import During
 from sparkconsole.remote.transfer import relay, usable
 
 COPIED, SAME, FAILED, UNKNOWN = "copied", "already there", "failed", "unknown"
@@ -191,7 +193,8 @@ def _advice(job: Job, log: CopyLog) -> str:
         return " → " + authorise_hint(receiver, job.node)
     if log.key_refused():
         return f" → another machine answers at {address}, or its key changed: look at {receiver.name}"
-    return ""
+    known = cause_of(log.cause(), During.COPY)
+    return f" → {known.remedy}" if known else ""
 
 
 def _measured(log: CopyLog) -> tuple[int, float]:

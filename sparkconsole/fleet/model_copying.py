@@ -22,6 +22,8 @@ from sparkconsole.model.model_files import MARGIN_BYTES, Holding, Shipment, ship
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Advance, Remark, Report
 from sparkconsole.model.text import hours, printable, size
+from sparkconsole.parse.cause import cause_of
+from sparkconsole.parse.known import During
 from sparkconsole.parse.model_files import MoveLog
 from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.model_files import FOLDER, SEND, holding, manifest
@@ -323,17 +325,21 @@ def _advice(job: Job, why: str) -> str:
     host, target = str(job.details["host"]), str(job.details["target"])
     login, _, address = target.rpartition("@")
     receiver = Receiver(host, address, login, int(job.details["port"]))
-    known = {
-        "Permission denied (": authorise_hint(receiver, job.node).partition(";")[0],
-        "Host key verification failed": f"another machine answers at {address}, or its key changed: "
-        f"look at {host}; its address on the fast link is set by node add --fabric",
+    known = cause_of(why, During.COPY)
+    ours = {
+        "ssh-refused": authorise_hint(receiver, job.node).partition(";")[0],
+        "ssh-host-key": f"another machine answers at {address}, or its key changed: look at {host}; "
+        "its address on the fast link is set by node add --fabric",
+        "disk-full": f"make room on {host}: sparkconsole model list; then copy again",
+    }
+    words = {
         "is damaged": _again(str(job.details["model"])),
-        "No space left": f"make room on {host}: sparkconsole model list; then copy again",
         "is somebody else's": f"on {host}: remove it, or give it to {login or 'the login'} by chown",
         "connection lost": "copy again: it goes on where it was",
         "is under way": "wait for the other copy: sparkconsole runs list",
     }
-    return next((advice for words, advice in known.items() if words in why), "")
+    said = next((advice for sign, advice in words.items() if sign in why), "")
+    return said or (ours.get(known.id, known.remedy) if known else "")
 
 
 async def _proved(fleet: Fleet, job: Job, log: MoveLog) -> Result:

@@ -11,6 +11,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
+from sparkconsole.model import kho
 from sparkconsole.model.effect import ServerUp
 from sparkconsole.model.engine import LiveRank, vllm_words
 from sparkconsole.model.job import Job
@@ -228,7 +229,19 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
             f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
         )
     node, first = min(causes.items(), key=lambda item: not item[1].known)
-    return ServeFailed(cause_text(first), hint=first.remedy, node=node)
+    return ServeFailed(cause_text(first), hint=await _remedy_on(fleet, node, first), node=node)
+
+
+async def _remedy_on(fleet: Fleet, node: str, cause: Failure) -> str:
+    """What to do on that node: a remedy that depends on its kernel is checked there."""
+    if cause.id != kho.ID:
+        return cause.remedy
+    with contextlib.suppress(SparkError):
+        shell = await fleet.shell(node)
+        kernel, said = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
+        if told := kho.why_and_remedy(kernel.text.strip(), said.text.strip()):
+            return told[1]
+    return cause.remedy
 
 
 def cause_text(failure: Failure) -> str:

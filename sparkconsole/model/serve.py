@@ -239,3 +239,5 @@ class Failure:
     """Its place in the log, from 1."""
     known: bool = True
     """It is a cause with a name; else the first exception, or that a process died."""
+    id: str = ""
+    """The catalogue's own name for it."""

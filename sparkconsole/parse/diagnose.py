@@ -10,7 +10,7 @@ from dataclasses import replace
 from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight
 from sparkconsole.model.log_level import Level
 from sparkconsole.model.severity import label_level, spelled
-from sparkconsole.parse.known import KNOWN, Known, Meaning
+from sparkconsole.parse.known import KNOWN, During, Known, Meaning
 from sparkconsole.parse.log_frame import Framed
 
 SHOWN = 600
@@ -40,8 +40,8 @@ _EARLIER = re.compile(
 """The line itself says that something earlier is the cause."""
 
 
-def diagnose(line: Framed) -> Diagnosis | None:
-    """What one line says; None: nothing, or nothing bad, that is known."""
+def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
+    """What one line says; None: nothing, or nothing bad, that is known. `during`: for its remedy."""
     if _QUOTED.match(line.text):
         return None
     known, match = lookup(facts_of(line.text))
@@ -49,7 +49,7 @@ def diagnose(line: Framed) -> Diagnosis | None:
         return _thrown(line)
     if known.kind is Kind.HARMLESS:
         return None
-    one = named(line, known, match)
+    one = named(line, known, match, during)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
     if not calm:
         return one
@@ -70,12 +70,12 @@ def lookup(text: str) -> tuple[Known | None, re.Match[str] | None]:
     return None, None
 
 
-def named(line: Framed, known: Known, match: re.Match[str]) -> Diagnosis:
+def named(line: Framed, known: Known, match: re.Match[str], during: During | None = None) -> Diagnosis:
     """What the logger itself only warns of ends nothing."""
     said = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
     meanings = [m for group, table in known.numbers.items() if (m := _meaning(said, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
-    text, why, remedy = (filled(form, said) for form in (known.text, known.why, known.remedy))
+    text, why, remedy = (filled(form, said) for form in (known.text, known.why, _remedy(known, during)))
     one = Diagnosis(
         (meaning and meaning.id) or known.id,
         known.severity,
@@ -93,6 +93,10 @@ def named(line: Framed, known: Known, match: re.Match[str]) -> Diagnosis:
         return replace(one, kind=Kind.CONSEQUENCE, why=why)
     mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
     return replace(one, severity=Weight.WARNING, kind=Kind.FACT) if mild else one
+
+
+def _remedy(known: Known, during: During | None) -> str:
+    return known.remedies.get(during, known.remedy) if during is not None else known.remedy
 
 
 def _meaning(said: dict[str, str], group: str, table: Mapping[str, Meaning]) -> Meaning | None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 from sparkconsole.model.launching import Why
+from sparkconsole.parse.cause import cause_of
+from sparkconsole.parse.known import During
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
 _MISMATCH = re.compile(
@@ -15,33 +17,8 @@ _MISMATCH = re.compile(
 )
 _RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)
 """The end of a Python traceback."""
-_KNOWN: tuple[tuple[str, str, str, bool], ...] = (
-    (
-        r"is trying to use a port number (\d+) that is used",
-        "port {0} is in use, or in the range Ray gives its workers",
-        "stop what listens there, or choose another: --ray-port",
-        False,
-    ),
-    (
-        r"(?:already in use|Address already in use)[^\n]*|but is already running at (\S+)",
-        "a port that Ray needs is in use",
-        "another Ray may run here: ss -ltnp shows who listens",
-        False,
-    ),
-    (
-        r"Failed to connect to GCS|GCS to become available|[Tt]he node with address .* cannot connect",
-        "it could not reach Ray on the head",
-        "can this node reach the head's fast-link address and port? sparkconsole check",
-        True,
-    ),
-    (r"(?:ray: (?:command )?not found|No module named '?ray)", "the image has no Ray",
-     "build an image with ray[default], or launch without it: --backend none", False),
-    (r"No such option:? (\S+)|unrecognized arguments: (\S+)", "this version of Ray does not know {0}",
-     "see `ray start --help` in the image", False),
-    (r"No space left on device", "the disk is full", "see what docker holds: docker system df", False),
-    (r"Cannot include dashboard with missing packages", "the image's Ray has no dashboard",
-     "build the image with ray[default]", False),
-)  # fmt: skip
+_FOLLOWS = ("ray-head-not-reached",)
+"""Causes that lie on another node."""
 
 
 def why_ended(lines: Iterable[str], exit_code: int | None) -> Why:
@@ -50,10 +27,8 @@ def why_ended(lines: Iterable[str], exit_code: int | None) -> Why:
     mismatch = _MISMATCH.search(text)
     if mismatch:
         return _mismatch(*mismatch.groups())
-    for pattern, cause, hint, follows in _KNOWN:
-        found = re.search(pattern, text)
-        if found:
-            return Why(cause.format(*(g for g in found.groups() if g)), hint, follows)
+    if known := cause_of(text, During.LAUNCH):
+        return Why(known.text, known.remedy, known.id in _FOLLOWS)
     raised = _RAISED.findall(text)
     if raised:
         return Why(raised[-1])

@@ -86,4 +86,4 @@ def first_cause(lines: Iterable[str]) -> Failure | None:
     one = first_error(read(lines))
     if one is None or one.kind is Kind.CONSEQUENCE:
         return None
-    return Failure(one.line[:400], one.text, one.remedy, one.number, known=one.kind is Kind.CAUSE)
+    return Failure(one.line[:400], one.text, one.remedy, one.number, known=one.kind is Kind.CAUSE, id=one.id)

@@ -10,19 +10,21 @@ DOCKER: tuple[Known, ...] = (
         r"permission denied while trying to connect to the Docker|[Gg]ot permission "
         r"denied.{0,400}docker\.sock|"
         r"dial unix /var/run/docker\.sock: connect: permission denied",
-        "the user may not use Docker",
+        "docker may not be used by this user",
         "only the group docker may",
         "sudo usermod -aG docker $USER on the node, then log in again",
         "permission denied while trying to connect to the Docker daemon socket at "
         "unix:///var/run/docker.sock",
+        remedies={During.LAUNCH: "on that node: sudo usermod -aG docker $USER, then log in again"},
     ),
     cause(
         "docker-down",
         r"Cannot connect to the Docker daemon|[Ii]s the docker daemon running|failed to start daemon",
-        "Docker does not run",
+        "the docker engine does not run",
         "the engine is stopped, or failed to start",
         "sudo systemctl start docker on the node; journalctl -u docker says why not",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        remedies={During.LAUNCH: "on that node: sudo systemctl start docker"},
     ),
     cause(
         "docker-name-taken",
@@ -38,7 +40,7 @@ DOCKER: tuple[Known, ...] = (
         r"(?P<other>[^\s,]+?)[,.]?(?:\s|,|$)|"
         r"(?<!matching )manifest (?:for (?!linux/)\S+ |unknown)|repository \S+ not found|repository does "
         r"not exist or may require",
-        "the image is not on this node: {image}{other}",
+        "the image {image}{other} is not on this node",
         "it was not copied here",
         "sparkconsole image copy",
         "Error response from daemon: No such image: vllm-node:latest",
@@ -64,6 +66,15 @@ DOCKER: tuple[Known, ...] = (
         "Error response from daemon: No such container: vllm_node",
     ),
     cause(
+        "image-without-ray",
+        r"exec: \"?ray\"?:? .{0,120}(?:not found|no such file)|\bray: (?:command )?not found|"
+        r"No module named '?ray\b",
+        "the image has no `ray`",
+        "vLLM's own image and NVIDIA's come without it",
+        "build an image with ray[default], or launch without Ray: --backend none",
+        'exec failed: unable to start container process: exec: "ray": executable file not found in $PATH',
+    ),
+    cause(
         "no-such-command",
         r"\"(?P<name>[^\"]+)\": executable file not found in \$PATH|\b(?P<other>vllm|ray|docker|python3?|"
         r"nvidia-smi|hf): command not found",
@@ -71,6 +82,7 @@ DOCKER: tuple[Known, ...] = (
         "the image, or the machine, does not have it",
         "another image, or its full path",
         'exec failed: unable to start container process: exec: "vllm": executable file not found in $PATH',
+        remedies={During.LAUNCH: "is it the right image? sparkconsole image list"},
     ),
     cause(
         "registry-refused",
@@ -95,11 +107,14 @@ DOCKER: tuple[Known, ...] = (
         r"could not select device driver \"?\"? ?with capabilities|nvidia-container-cli|unknown (?:or "
         r"invalid )?runtime name: nvidia|"
         r"failed to discover GPU vendor|unresolvable CDI devices",
-        "Docker cannot give the GPU to a container",
+        "docker has no NVIDIA runtime here",
         "NVIDIA's container toolkit is missing, or its driver is down",
         "nvidia-smi must work on the node; sudo nvidia-ctk runtime configure --runtime=docker, then restart "
         "docker",
         'docker: Error response from daemon: could not select device driver "" with capabilities: [[gpu]].',
+        remedies={
+            During.LAUNCH: "install nvidia-container-toolkit and restart docker, or try without: --no-gpus"
+        },
     ),
     cause(
         "path-with-tilde",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end, harmless, warning
+from sparkconsole.parse.known.known import During, Known, cause, end, harmless, warning
 
 ENGINE: tuple[Known, ...] = (
     cause(
@@ -24,6 +24,7 @@ ENGINE: tuple[Known, ...] = (
         "another server, or one that is still ending",
         "sparkconsole serve stop, or another port: serve --port; ss -ltnp shows who it is",
         "OSError: [Errno 98] Address already in use",
+        remedies={During.LAUNCH: "see who listens: ss -ltnp"},
     ),
     cause(
         "length-over-model",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, harmless, warning
+from sparkconsole.parse.known.known import During, Known, cause, harmless, warning
 
 HUB: tuple[Known, ...] = (
     warning(
@@ -153,6 +153,11 @@ HUB: tuple[Known, ...] = (
         "images, build cache and models share it",
         "sparkconsole image prune; docker system df on the node",
         "OSError: [Errno 28] No space left on device",
+        remedies={
+            During.BUILD: "make room: docker builder prune, docker image prune; then build again",
+            During.COPY: "make room there: sparkconsole model list, image prune; then copy again",
+            During.LAUNCH: "see what docker holds: docker system df",
+        },
     ),
     cause(
         "hub-down",

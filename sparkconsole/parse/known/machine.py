@@ -172,9 +172,16 @@ MACHINE: tuple[Known, ...] = (
         "CPU3: Package temperature above threshold, cpu clock throttled (total events = 1)",
     ),
     cause(
+        "ssh-host-key",
+        r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the machine that answers has another host key than is trusted",
+        "it was installed anew, or it is another machine",
+        "compare the key on the machine itself, then sparkconsole node trust",
+        "Host key verification failed.",
+    ),
+    cause(
         "ssh-refused",
-        r"Permission denied \((?:publickey|password|keyboard)|Host key verification failed|REMOTE HOST "
-        r"IDENTIFICATION HAS CHANGED|"
+        r"Permission denied \((?:publickey|password|keyboard)|"
         r"Too many authentication failures",
         "SSH does not let you in",
         "the key is not known there, or the machine's own key changed",

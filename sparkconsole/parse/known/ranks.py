@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, consequence, end
+from sparkconsole.parse.known.known import During, Known, cause, consequence, end
 
 RANKS: tuple[Known, ...] = (
     cause(
@@ -39,6 +39,7 @@ RANKS: tuple[Known, ...] = (
         "the kernel does so when the memory is used up; Docker when a container is over its limit",
         "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
         "Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.",
+        remedies={During.BUILD: "it ran out of memory: fewer --build-jobs"},
     ),
     cause(
         "native-crash",

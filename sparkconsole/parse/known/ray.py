@@ -45,7 +45,7 @@ RAY: tuple[Known, ...] = (
         r"Failed to connect to GCS|Failed to get cluster ID from GCS|Timed out while waiting for GCS|"
         r"Unable to connect to (?:the )?GCS|GCS (?:is|server) (?:not|un)(?: ?reachable|available)|Could not "
         r"(?:find|connect to) (?:any running|the) Ray",
-        "Ray's head does not answer",
+        "the node could not reach Ray on the head",
         "it is not up, its port is blocked, or the address is of another interface",
         "sparkconsole status; fabric test shows whether the address is reached",
         "rpc_client.h:153: Failed to connect to GCS at address 10.0.0.1:6379 within 5 seconds.",
@@ -100,11 +100,35 @@ RAY: tuple[Known, ...] = (
         "'/tmp/ray/session_2026/x'",
     ),
     cause(
+        "ray-no-dashboard",
+        r"Cannot include dashboard with missing packages",
+        "the image's Ray has no dashboard",
+        "Ray was installed without its extra `default`",
+        "build the image with ray[default]",
+        "Exception: Cannot include dashboard with missing packages: No module named 'aiohttp'",
+    ),
+    cause(
+        "ray-option-unknown",
+        r"No such option:? (?P<option>--\S{1,60})",
+        "this version of Ray does not know {option}",
+        "flags come and go between versions",
+        "see `ray start --help` in the image",
+        "Error: No such option: --no-such-flag",
+    ),
+    cause(
+        "ray-runs-already",
+        r"Ray is trying to start at .{0,80}but is already running at (?P<address>\S{1,80})",
+        "a Ray runs here already: {address}",
+        "it was started by somebody else, or left over",
+        "sparkconsole stop; ss -ltnp shows who listens",
+        "ConnectionError: Ray is trying to start at 10.0.0.1:6379, but is already running at 10.0.0.1:6379.",
+    ),
+    cause(
         "ray-port-clash",
         r"Ray component \w+ is trying to use a port number (?P<port>\d+)",
-        "Ray's port {port} is wanted twice",
-        "a port of the head lies in the workers' range (10002–19999)",
-        "choose another: launch --ray-port",
+        "Ray's port {port} is in use, or in the range that Ray gives its workers",
+        "a port of the head lies in the workers' range (10002–19999), or something listens there",
+        "stop what listens there, or choose another: launch --ray-port",
         "ValueError: Ray component worker_ports is trying to use a port number 16479 that is used by other "
         "components.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.diagnosis import Diagnosis, Ending, Weight, ranked, told
+from sparkconsole.model.kho import on_kernel
 from sparkconsole.model.log_line import Level, LogLine
 from sparkconsole.parse.explain import examine, explain_line
 from sparkconsole.tui.keys import Key
@@ -296,8 +297,17 @@ class LogsView(View):
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
         chosen = self.log_view.chosen
-        found, ends = ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown())
+        found, ends = (
+            ((chosen,), ())
+            if chosen
+            else await asyncio.to_thread(explained, self.log_view.shown(), self._kernels())
+        )
         self.console.show_answer(("why",), Answer({}, tuple(told(found, ends))))
+
+    def _kernels(self) -> dict[str, str]:
+        """Of every node that told."""
+        nodes = self.console.store.nodes
+        return {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:
@@ -351,13 +361,19 @@ def finding_in(line: LogLine) -> Diagnosis | None:
     return None if one is None or one.severity is Weight.INFO else replace(one, node=one.node or line.node)
 
 
-def explained(lines: Iterable[LogLine]) -> tuple[tuple[Diagnosis, ...], tuple[Ending, ...]]:
-    """What the logs of several nodes say went wrong, the root cause first, and how each of them ends."""
+def explained(
+    lines: Iterable[LogLine], kernels: Mapping[str, str]
+) -> tuple[tuple[Diagnosis, ...], tuple[Ending, ...]]:
+    """What the logs of several nodes say went wrong, the root cause first, and how each of them ends.
+
+    `kernels`: by node, where they are known.
+    """
     logs: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         logs[line.node].append(line.bare)
     read = [examine(said, node) for node, said in logs.items()]
-    return ranked(one for log in read for one in log.found), tuple(log.ending for log in read)
+    found = (on_kernel(one, kernels.get(one.node, "")) for log in read for one in log.found)
+    return ranked(found), tuple(log.ending for log in read)
 
 
 def _from_home(path: Path) -> str:
