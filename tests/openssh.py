@@ -18,7 +18,14 @@ from tests.ssh_server import write_client_key
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
 
-NEEDS_SSHD = [pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")]
+
+
+def missing() -> str:
+    """Why no sshd can be started here; empty when one can."""
+    return "" if SSHD else "there is no sshd on this machine"
+
+
+NEEDS_SSHD = pytest.mark.skipif(bool(missing()), reason=missing())
 _ENTRY = """
 cd "$(cat {folder}/home)" || exit 99
 [ ! -e {folder}/first ] || . {folder}/first

@@ -13,6 +13,7 @@ from sparkconsole.config.places import Place
 from sparkconsole.config.reading import nearest, read_text, read_toml, validated, wrong_at
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.login_words import login_words
 
 FIRST_CLUSTER = "default"
 """The name of the cluster that the first `node add` makes when none was said."""
@@ -152,11 +153,12 @@ def _lookup(inventory: Inventory, cluster: Cluster, word: str) -> Node:
 
 
 def ad_hoc_node(word: str) -> Node:
-    """A node that no file knows, from `[USER@]ADDRESS`, named by its address."""
-    user, _, address = word.rpartition("@")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", address).strip("-._")
+    """A node that no file knows, from `[USER@]ADDRESS[:PORT]`, named by its address and port."""
+    user, address, port = login_words(word)
+    named = address if port is None else f"{address}-{port}"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", named).strip("-._")
     try:
-        return Node(name=name, address=address, user=user or None)
+        return Node(name=name, address=address, user=user or None, port=port)
     except ValidationError as error:
         hint = "a node's name of cluster.toml, a host name, or an IP address"
         raise WrongUsage(f"{word!r} names no node and cannot be an address", hint=hint) from error

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.nearest import did_you_mean
+from sparkconsole.model.login_words import address as _address
+from sparkconsole.model.login_words import login as _login
 
 
 def _name(value: str) -> str:
@@ -28,7 +30,7 @@ class Overrides(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    user: str | None = None
+    user: Annotated[str, AfterValidator(_login)] | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""
     port: int | None = Field(default=None, ge=1, le=65535)
     identity_file: str | None = None
@@ -42,10 +44,13 @@ class Node(Overrides):
     """One machine."""
 
     name: Name
-    address: str = Field(min_length=1)
+    address: Annotated[str, Field(min_length=1), AfterValidator(_address)]
     """Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config."""
-    fabric_address: str | None = None
+    fabric_address: Annotated[str, Field(min_length=1), AfterValidator(_address)] | None = None
     """Its address on the fast link; None: detected."""
+    local: bool = False
+    """It is the machine the console runs on: nothing is asked over SSH. Without it only a literal address of
+    this machine's own says so; where a name leads is for others to decide."""
 
 
 class Cluster(Overrides):

@@ -8,30 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import asyncssh
 
-from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
+from sparkconsole.errors import ChangedHostKey, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.client_config import Place, known_name, place_of
+from sparkconsole.remote.client_config import place_of
 from sparkconsole.remote.known_hosts import known_hosts_file, known_of
 from sparkconsole.remote.login import through_jumps
-
-_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
-
-
-@dataclass(frozen=True, slots=True)
-class HostKey:
-    """One key that a node showed."""
-
-    kind: str
-    fingerprint: str
-    """`SHA256:…`, as ssh-keygen -l prints it."""
-    line: str
-    """The public key as known_hosts has it: kind and base64."""
+from sparkconsole.remote.place import known_name
+from sparkconsole.remote.shown_keys import HostKey, host_key, shown_by
 
 
 def address_of(node: Node) -> tuple[str, int]:
@@ -55,17 +43,14 @@ async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...
 
     Through its jump hosts where it has some: those are verified and logged in to.
     """
-    there = place_of(node)
+    there = await asyncio.to_thread(place_of, node)
     try:
         async with asyncio.timeout(timeout), through_jumps(there, node.name) as tunnel:
-            found = await asyncio.gather(
-                *(_shown(there, kind, tunnel) for kind in _KINDS), return_exceptions=True
-            )
+            keys, error = await shown_by(there, tunnel)
     except TimeoutError:
-        found = []
-    if keys := tuple(key for key in found if isinstance(key, HostKey)):
+        keys, error = (), None
+    if keys:
         return keys
-    error = next((e for e in found if isinstance(e, SparkError | OSError)), None)
     raise Unreachable(
         f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
         hint="is it on, and does sshd run there?",
@@ -73,25 +58,14 @@ async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...
     )
 
 
-async def _shown(there: Place, kind: str, tunnel: asyncssh.SSHClientConnection | None) -> HostKey | None:
-    given: dict[str, Any] = {"port": there.port, "tunnel": tunnel}
-    key = await asyncssh.get_server_host_key(there.address, server_host_key_algs=[kind], **given)
-    return _host_key(key) if key is not None else None
-
-
-def _host_key(key: asyncssh.SSHKey) -> HostKey:
-    kind, data, *_ = key.export_public_key("openssh").decode().split()
-    return HostKey(kind, key.get_fingerprint(), f"{kind} {data}")
-
-
 def standing(
     node: Node, key: HostKey, known_hosts: Path | None = None
 ) -> Literal["trusted", "unknown", "changed"]:
     """How the key stands to what is known: another key of the same kind, or a revoked one, has changed."""
     known = known_of(place_of(node), known_hosts)
-    if any(_host_key(k).line == key.line for k in known.revoked):
+    if any(host_key(k).line == key.line for k in known.revoked):
         return "changed"
-    trusted = [_host_key(k) for k in known.trusted]
+    trusted = [host_key(k) for k in known.trusted]
     if any(k.line == key.line for k in trusted):
         return "trusted"
     return "changed" if any(k.kind == key.kind for k in trusted) else "unknown"

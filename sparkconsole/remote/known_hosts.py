@@ -9,8 +9,8 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded import bounded_bytes, expanded, is_file
-from sparkconsole.errors import SparkError
-from sparkconsole.remote.client_config import Place
+from sparkconsole.errors import SparkError, WrongConfig
+from sparkconsole.remote.place import Place
 
 _EVERYBODYS = Path("/etc/ssh/ssh_known_hosts")
 LARGEST_BYTES = 32 * 1024 * 1024
@@ -50,7 +50,20 @@ def known_of(there: Place, known_hosts: Path | None = None) -> Known:
     known = asyncssh.import_known_hosts(_entries(there, known_hosts))
     own = known.match(there.entry_name, "", None)
     host = known.match(there.alias or there.host, "", None)
-    return Known(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2]))
+    never = tuple(key for path in there.revoked for key in _revoked(path))
+    return Known(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2], *never))
+
+
+def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:
+    """The keys of a RevokedHostKeys file; WrongConfig when they cannot be known: nobody is trusted then."""
+    try:
+        lines = bounded_bytes(path, LARGEST_BYTES, regular=True).decode("utf-8", "replace").splitlines()
+        return [asyncssh.import_public_key(line) for line in lines if line.strip() and line[0] != "#"]
+    except (OSError, ValueError) as error:
+        raise WrongConfig(
+            f"RevokedHostKeys {path} cannot be read: {error}",
+            hint="a list of public keys, one a line, is understood",
+        ) from error
 
 
 def _entries(there: Place, known_hosts: Path | None) -> str:

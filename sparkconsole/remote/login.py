@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.mac import get_mac_algs
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
-from sparkconsole.remote.client_config import Place, hop_of
-from sparkconsole.remote.known_hosts import known_of
+from sparkconsole.model.login_words import with_port
+from sparkconsole.remote.client_config import hop_of, place
+from sparkconsole.remote.known_hosts import Known, known_of
+from sparkconsole.remote.login_keys import agent_keys, holds, keys_for, locked
+from sparkconsole.remote.place import Place
+from sparkconsole.remote.route import both, route
+from sparkconsole.remote.shown_keys import host_key, shown_by
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
 CIPHERS = (
@@ -52,7 +59,8 @@ async def log_in(
     """
     async with through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
         connection = await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
-        connection.set_tunnel(tunnel)
+        if tunnel is not None:  # a ProxyCommand is one, too
+            connection.set_tunnel(tunnel)
     return connection
 
 
@@ -71,7 +79,7 @@ async def through_jumps(
     """
     last: asyncssh.SSHClientConnection | None = None
     try:
-        for hop in _hops(there, node, seen):
+        for hop in await asyncio.to_thread(_hops, there, node, seen):
             last = await _hop(hop, node, known_hosts, last, (*seen, there.address))
         yield last
     except BaseException:
@@ -118,35 +126,55 @@ async def _connection(
     jump: bool,
 ) -> asyncssh.SSHClientConnection:
     client = _Client()
+    known = _known(there, node, known_hosts)
     try:
-        connection, _ = await asyncssh.create_connection(
-            lambda: client, there.address, **_options(there, known_hosts, tunnel)
-        )
+        async with keys_for(there) as keys:
+            connection, _ = await asyncssh.create_connection(
+                lambda: client, there.host, client_keys=keys or None, **_options(there, known, tunnel)
+            )
     except TimeoutError:
         raise
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-        raise _key_error(there, node, client.shown, known_hosts, error, jump=jump) from error
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise _key_error(there, node, client.shown, known, error, jump=jump) from error
     except asyncssh.PermissionDenied as error:
         raise await _refused(there, node) from error
     except (OSError, ValueError, asyncssh.Error) as error:
+        # A server that has no key of the kinds we ask for hangs up, or says so in words of its own.
+        hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionError)
+        if hung_up and known.trusted and (other := await _other_kinds(there, node, known, tunnel, jump)):
+            raise other from error
+        if isinstance(error, asyncssh.KeyExchangeFailed):
+            raise _no_way_to_talk(there, node, error, jump=jump) from error
         raise _unreachable(there, node, error, tunnelled=tunnel is not None) from error
     return connection
 
 
-def _options(
-    there: Place, known_hosts: Path | None, tunnel: asyncssh.SSHClientConnection | None
-) -> dict[str, Any]:
-    known = known_of(there, known_hosts)
+def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
+    """What is known of the server; WrongConfig when a login cannot be begun at all."""
+    if not there.key_login:
+        raise WrongConfig(
+            f"ssh's configuration says PubkeyAuthentication no for {there.address}",
+            hint="a key is the only login that never asks: set it to yes there",
+            node=node,
+        )
+    try:
+        return known_of(there, known_hosts)
+    except WrongConfig as error:
+        error.node = node
+        raise
+
+
+def _options(there: Place, known: Known, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
+    ciphers = both(there.ciphers, get_encryption_algs())
     return {
+        **route(there, tunnel),
+        **_host_key_kinds(there, known),
+        "encryption_algs": [c for c in CIPHERS if not ciphers or c in ciphers] or ciphers,
+        "mac_algs": both(there.macs, get_mac_algs()) or (),
         "username": there.user,
-        "port": there.port,
-        "tunnel": tunnel,
-        # The usual keys when none is left of those that were named: an absent file is no error to OpenSSH.
-        "client_keys": [str(path) for path in there.keys if path.is_file()],
-        # An encrypted key is the agent's: nobody is ever asked for its passphrase.
-        "ignore_encrypted": True,
+        # The keys that are given are all: the agent was asked for them, too.
+        "agent_path": None,
         "known_hosts": (list(known.trusted), list(known.authorities), list(known.revoked)),
-        "encryption_algs": CIPHERS,
         "keepalive_interval": KEEPALIVE_S,
         "keepalive_count_max": KEEPALIVES_MISSED,
         "password": None,
@@ -157,90 +185,97 @@ def _options(
     }
 
 
+def _host_key_kinds(there: Place, known: Known) -> dict[str, Any]:
+    """HostKeyAlgorithms of the kinds that are trusted: like ssh, so that a known key is the one shown."""
+    trusted = {name for key in known.trusted for name in (key.algorithm, *key.all_sig_algorithms)}
+    wanted = [name for name in there.host_key_algorithms if name.encode() in trusted]
+    if not wanted or known.authorities:
+        return {}
+    return {"server_host_key_algs": wanted}
+
+
+def _whose(there: Place, *, jump: bool) -> str:
+    return f"its jump host {there.address}" if jump else "it"
+
+
+def _no_way_to_talk(there: Place, node: str, error: Exception, *, jump: bool) -> Unreachable:
+    return Unreachable(
+        f"{_whose(there, jump=jump)} and this console share no way to talk: {error}",
+        hint="is its sshd very old, or restricted?",
+        node=node,
+    )
+
+
+async def _other_kinds(
+    there: Place, node: str, known: Known, tunnel: asyncssh.SSHClientConnection | None, jump: bool
+) -> ChangedHostKey | None:
+    """The server shows keys, and none of the kinds that are trusted; None when that is not why it hung up."""
+    shown, _ = await shown_by(there, tunnel)
+    trusted = {host_key(key).kind for key in known.trusted}
+    if not shown or trusted & {key.kind for key in shown}:
+        return None
+    keys = ", ".join(f"{key.kind} {key.fingerprint}" for key in shown)
+    return ChangedHostKey(
+        f"{_whose(there, jump=jump)} shows none of the kinds of host key that are trusted: "
+        f"{', '.join(sorted(trusted))} is trusted, it shows {keys}",
+        hint="compare the fingerprint with the machine's; if it is right, remove the old key with "
+        f"{_remove(there)}, then: sparkconsole node trust {_trust_name(there) if jump else node}",
+        node=node,
+    )
+
+
+def _remove(there: Place) -> str:
+    return f"ssh-keygen -R '{there.entry_name}'"
+
+
+def _trust_name(there: Place) -> str:
+    """What `node trust` must be given to come to this very server."""
+    usual = place(there.address).port
+    return there.address if usual == there.port else with_port(there.address, there.port)
+
+
 def _key_error(
-    there: Place,
-    node: str,
-    key: asyncssh.SSHKey | None,
-    known_hosts: Path | None,
-    error: Exception,
-    *,
-    jump: bool,
+    there: Place, node: str, key: asyncssh.SSHKey | None, known: Known, error: Exception, *, jump: bool
 ) -> Unreachable:
-    whose = f"its jump host {there.address}" if jump else "it"
-    known = known_of(there, known_hosts)
-    if isinstance(error, asyncssh.KeyExchangeFailed) and not (known.trusted and "host key" in str(error)):
-        return Unreachable(
-            f"{whose} and this console share no way to talk: {error}",
-            hint="is its sshd very old, or restricted?",
-            node=node,
-        )
-    remove = f"ssh-keygen -R '{there.entry_name}'"
-    if key is None and not isinstance(error, asyncssh.KeyExchangeFailed):
+    whose = _whose(there, jump=jump)
+    if key is None:
         return ChangedHostKey(
             f"{whose} shows a host key that must not be trusted: {error}",
             hint="known_hosts says so: look for @revoked and @cert-authority there",
             node=node,
         )
-    if known.trusted or key is None:
-        shown = f": {key.get_fingerprint()}" if key else ": none of the kinds that are trusted"
+    if known.trusted:
         return ChangedHostKey(
-            f"{whose} shows another host key than the trusted one{shown}",
-            hint=f"if the machine was set up again, remove the old key with {remove} "
+            f"{whose} shows another host key than the trusted one: {key.get_fingerprint()}",
+            hint=f"if the machine was set up again, remove the old key with {_remove(there)} "
             "and trust the new one; if not, somebody may be in between",
             node=node,
         )
-    name = there.address if jump else node
-    whose = f"{whose}'s" if jump else "its"
     return UnknownHostKey(
-        f"{whose} host key is not trusted yet: {key.get_fingerprint()}",
+        f"{whose + chr(39) + 's' if jump else 'its'} host key is not trusted yet: {key.get_fingerprint()}",
         fingerprint=key.get_fingerprint(),
-        hint=f"compare it with the machine's, then: sparkconsole node trust {name}",
+        hint="compare it with the machine's, then: sparkconsole node trust "
+        f"{_trust_name(there) if jump else node}",
         node=node,
     )
 
 
 async def _refused(there: Place, node: str) -> Unreachable:
     """Which keys were offered, and which could not be: a person otherwise guesses for an hour."""
-    held = await _agent_keys(there.agent)
-    locked = [path for path in there.tried_keys if _locked(path) and not _holds(held, path)]
-    tried = [str(path) for path in there.tried_keys if not _locked(path)]
+    held = await agent_keys(there.agent)
+    closed = [path for path in there.tried_keys if locked(path) and not holds(held, path)]
+    tried = [str(path) for path in there.tried_keys if not locked(path)]
     tried += [f"{len(held)} of the agent"] if held else []
     cause = f"{there.who} refused every key ({', '.join(tried) or 'there was none to try'})"
-    if locked:
+    if closed:
         return Unreachable(
-            f"{cause}; {', '.join(map(str, locked))} is encrypted and not in the agent",
-            hint=f"ssh-add {locked[0]}",
+            f"{cause}; {', '.join(map(str, closed))} is encrypted and not in the agent",
+            hint=f"ssh-add {closed[0]}",
             node=node,
         )
     make = "" if tried else "ssh-keygen -t ed25519, then: "
     hint = f"try: ssh {there.ssh_words}; put a key there: {make}ssh-copy-id {there.ssh_words}"
     return Unreachable(cause, hint=hint, node=node)
-
-
-async def _agent_keys(path: str) -> frozenset[bytes]:
-    """The public keys that the agent holds; none when there is no agent, or it does not answer."""
-    try:
-        async with asyncio.timeout(2), asyncssh.connect_agent(*([path] if path else [])) as agent:
-            return frozenset(pair.public_data for pair in await agent.get_keys())
-    except (OSError, ValueError, asyncssh.Error):
-        return frozenset()
-
-
-def _locked(path: Path) -> bool:
-    try:
-        asyncssh.read_private_key(path)
-    except asyncssh.KeyImportError as error:
-        return "assphrase" in str(error)
-    except (OSError, ValueError):
-        return False
-    return False
-
-
-def _holds(held: frozenset[bytes], path: Path) -> bool:
-    try:
-        return asyncssh.read_public_key(f"{path}.pub").public_data in held
-    except (OSError, ValueError, asyncssh.KeyImportError):
-        return False
 
 
 def _unreachable(there: Place, node: str, error: Exception, *, tunnelled: bool) -> Unreachable:
@@ -267,13 +302,22 @@ def _unreachable(there: Place, node: str, error: Exception, *, tunnelled: bool) 
         case _ if number == errno.ETIMEDOUT:
             said = (f"no answer from {asked}", "is it on, and is the address right?")
         case asyncssh.DisconnectError() | ConnectionError():
-            said = (
-                f"{asked} ended the talk before the login: {error}",
-                "is it an SSH server, and are there not too many logins at once (MaxStartups)?",
-            )
+            said = _ended_early(there, error)
         case _:
             said = (f"no connection to {asked}: {error}", f"try: ssh {there.ssh_words}")
     return Unreachable(said[0], hint=said[1], node=node)
+
+
+def _ended_early(there: Place, error: Exception) -> tuple[str, str]:
+    if there.proxy:
+        return (
+            f"its ProxyCommand leads to no SSH server: {there.proxy[:200]}",
+            f"try it by hand: ssh {there.ssh_words}",
+        )
+    return (
+        f"{there.host} port {there.port} ended the talk before the login: {error}",
+        "is it an SSH server, and are there not too many logins at once (MaxStartups)?",
+    )
 
 
 def _number(error: Exception) -> int:

@@ -57,7 +57,8 @@ async def connect_ssh(
         raise Unreachable(
             f"its identity file {node.identity_file} is not there", hint="see cluster.toml", node=node.name
         )
-    there = place_of(node)
+    there = await asyncio.to_thread(place_of, node)
+    connect_timeout = there.connect_timeout_s or connect_timeout
     try:
         async with asyncio.timeout(connect_timeout):
             connection = await log_in(there, node.name, known_hosts=known_hosts)

@@ -74,6 +74,7 @@ async def add(
     fabric: str | None = None,
     identity_file: str | None = None,
     head: Annotated[bool, _FLAG] = False,
+    local: Annotated[bool, _FLAG] = False,
     to: str | None = None,
 ) -> Deed:
     """Writes a machine into cluster.toml.
@@ -94,10 +95,13 @@ async def add(
         The private key for it.
     head:
         Make it the first node, the head.
+    local:
+        It is this very machine: nothing is asked over SSH.
     to:
         The cluster that gets it, made when missing; without it the chosen cluster.
     """
     given = {"user": user or session.options.user, "port": port, "identity_file": identity_file}
+    given |= {"local": local} if local else {}
     node = _node(name=name, address=address, fabric_address=fabric, **given)
     target = to or session.cluster.name
     _refuse_in_demo(session)

@@ -22,7 +22,7 @@ from sparkconsole.verbs.session import Deed, Here, Session
 
 if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
-    from sparkconsole.remote.hostkeys import HostKey
+    from sparkconsole.remote.shown_keys import HostKey
 
 CONSOLE = "console"
 """Where steps that only touch this machine's files are said to happen."""
@@ -54,7 +54,7 @@ async def trust(session: Here, *names: str) -> Answer | Deed:
     Parameters
     ----------
     names:
-        Nodes or addresses; without any, every node of the cluster.
+        Nodes, or addresses with or without a port (HOST:PORT, [V6]:PORT); none: every node of the cluster.
     """
     nodes = _asked(session, names)
     if session.pretend is not None:
@@ -111,7 +111,7 @@ async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]]
     from sparkconsole.remote.local import is_local
 
     async def ask(node: Node) -> Sequence[HostKey] | SparkError:
-        if node.port in (None, 22) and is_local(node.address):
+        if is_local(node):
             return ()
         try:
             return await shown_keys(node)

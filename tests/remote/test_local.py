@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.errors import CommandFailed, TimedOut
+from sparkconsole.errors import CommandFailed, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.connect import connect
-from sparkconsole.remote.local import LocalShell, is_local
+from sparkconsole.remote.local import LocalShell, is_local, is_own_address
 from sparkconsole.remote.shell import Endpoint
 
 WORDS = ("a b", '{"x": "$y"}', "ü", "it's", "new\nline", "", "$(id)", "*")
@@ -98,12 +98,41 @@ async def test_a_socket_of_this_machine_is_itself(shell: LocalShell) -> None:
 
 
 async def test_who_is_this_machine() -> None:
-    assert is_local("127.0.0.1")
-    assert is_local("localhost")
-    assert not is_local("192.0.2.1")
-    assert not is_local("name.invalid")
+    own = ("127.0.0.1", "127.9.9.9", "::1")
+    others = ("192.0.2.1", "2001:db8::1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "name.invalid", "")
+    assert all(map(is_own_address, own))
+    assert not any(map(is_own_address, others))
     here = await connect(Node(name="me", address="127.0.0.1"))
     assert isinstance(here, LocalShell)
+    behind = Node(name="me", address="127.0.0.1", port=2222)
+    assert not is_local(behind), "a port forward of this machine is somebody else"
+
+
+@pytest.mark.parametrize("leads_to", ["127.0.0.1", "::1", "own"])
+async def test_a_name_is_never_this_machine_wherever_it_leads(
+    monkeypatch: pytest.MonkeyPatch, leads_to: str
+) -> None:
+    """Spoofed DNS would have the operator's own machine stopped."""
+    own = next((a for a in await _addresses() if a not in ("127.0.0.1", "::1")), "127.0.0.1")
+    target = own if leads_to == "own" else leads_to
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    places = [(family, socket.SOCK_DGRAM, 17, "", (target, 9))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    for name in ("spark1", "localhost", socket.gethostname()):
+        node = Node(name="spark1", address=name)
+        assert not is_local(node)
+        assert is_local(node.model_copy(update={"local": True})), "a person said so"
+    # The configuration decides where it goes; here nobody listens.
+    (Path.home() / ".ssh").mkdir()
+    (Path.home() / ".ssh/config").write_text("Host spark1\n  HostName 127.0.0.1\n  Port 9\n")
+    with pytest.raises(Unreachable) as caught:
+        await connect(Node(name="spark1", address="spark1"))
+    assert "local = true" in caught.value.hint
+
+
+async def _addresses() -> list[str]:
+    seen = await LocalShell("here").run(("sh", "-c", "hostname -I || true"))
+    return seen.text.split()
 
 
 async def test_what_ignores_a_polite_end_is_ended(shell: LocalShell) -> None:
@@ -112,11 +141,3 @@ async def test_what_ignores_a_polite_end_is_ended(shell: LocalShell) -> None:
     async with asyncio.timeout(20):
         await pipe.kill()
     assert not _running(pid)
-
-
-async def test_addresses_that_are_nobodys_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not any(map(is_local, ("0.0.0.0", "224.0.0.1", "255.255.255.255")))
-    places = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", 9))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
-    assert not is_local("tunnel.example"), "a name that leads to loopback is a tunnel to somebody else"
-    assert is_local("localhost")

@@ -9,13 +9,15 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
+from sparkconsole.config.inventory import ad_hoc_node
+from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote import hostkeys
 from sparkconsole.remote.client_config import hop_of
 from sparkconsole.remote.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
+from tests import openssh
 from tests.ssh_server import SshServer, write_client_key
 
 
@@ -77,7 +79,7 @@ async def test_another_sshd_behind_the_same_address_is_another_machine(server: S
 
 async def test_only_other_kinds_of_keys_are_trusted(server: SshServer, node: Node) -> None:
     known(server.known_hosts_line(asyncssh.generate_private_key("ecdsa-sha2-nistp256")))
-    with pytest.raises(ChangedHostKey, match="none of the kinds that are trusted"):
+    with pytest.raises(ChangedHostKey, match="none of the kinds of host key that are trusted"):
         await connect_ssh(node)
 
 
@@ -281,3 +283,68 @@ def test_a_jump_host_as_it_may_be_written(word: str, user: str | None, host: str
     hop = hop_of(word)
     assert (hop.host, hop.port) == (host, port)
     assert user is None or hop.user == user
+
+
+async def test_a_jump_host_on_another_port_can_be_trusted(server: SshServer, jump: SshServer) -> None:
+    """As the hint says it, word for word."""
+    configured(
+        *("Host far", "  HostName 127.0.0.1", f"  Port {server.port}", "  User ann"),
+        f"  ProxyJump jim@127.0.0.1:{jump.port}",
+    )
+    far = Node(name="spark1", address="far")
+    known(server.known_hosts_line())
+    with pytest.raises(UnknownHostKey) as caught:
+        await connect_ssh(far)
+    word = caught.value.hint.rpartition("node trust ")[2]
+    assert word == f"127.0.0.1:{jump.port}"
+    meant = ad_hoc_node(word)
+    hostkeys.trust(meant, await hostkeys.shown_keys(meant))
+    assert await gets_in(far)
+
+
+@pytest.mark.parametrize(
+    ("word", "address", "port", "user"),
+    [
+        ("hop:2222", "hop", 2222, None),
+        ("jim@hop:2222", "hop", 2222, "jim"),
+        ("[fe80::1]:2222", "fe80::1", 2222, None),
+        ("[fe80::1%eth0]:2222", "fe80::1%eth0", 2222, None),
+        ("fe80::1", "fe80::1", None, None),
+        ("hop", "hop", None, None),
+        ("ssh://jim@hop:2222/", "hop", 2222, "jim"),
+    ],
+)
+def test_a_machine_with_its_port_in_one_word(
+    word: str, address: str, port: int | None, user: str | None
+) -> None:
+    node = ad_hoc_node(word)
+    assert (node.address, node.port, node.user) == (address, port, user)
+
+
+@pytest.mark.parametrize("word", ["-oProxyCommand=id", "hop:99999", "*", "a\nb", "jim;x@hop", "-l@hop", ""])
+def test_what_can_be_no_machine_is_refused(word: str) -> None:
+    with pytest.raises(WrongUsage, match="names no node"):
+        ad_hoc_node(word)
+
+
+@pytest.mark.parametrize("kinds", [("ecdsa-sha2-nistp256",), ("ssh-rsa", "ecdsa-sha2-nistp521")])
+async def test_a_real_sshd_that_has_no_key_of_a_trusted_kind(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    """OpenSSH's server hangs up then; that is no matter of MaxStartups."""
+    if openssh.missing():
+        pytest.skip(openssh.missing())
+    with openssh.listening(tmp_path) as sshd:
+        node = sshd.enter("/bin/sh", tmp_path)
+        assert await gets_in(node)
+        (shown,) = await hostkeys.shown_keys(node)
+        keys = [asyncssh.generate_private_key(kind) for kind in kinds]
+        known(*(f"[127.0.0.1]:{sshd.port} {line_of(key)}" for key in keys))
+        with pytest.raises(ChangedHostKey) as caught:
+            await connect_ssh(node)
+        for word in (*kinds, "ssh-ed25519", shown.fingerprint):
+            assert word in caught.value.cause
+        assert f"ssh-keygen -R '[127.0.0.1]:{sshd.port}'" in caught.value.hint
+        assert "node trust spark1" in caught.value.hint
+        # One of the right kind beside them is enough.
+        lines = [line_of(key) for key in keys] + [shown.line]
+        known(*(f"[127.0.0.1]:{sshd.port} {line}" for line in lines))
+        assert await gets_in(node)

@@ -1,0 +1,96 @@
+"""Where a login goes, as whom, with which keys and through which machines, as the configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkconsole.config.bounded import expanded, is_file
+
+SSH_PORT = 22
+DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
+"""Where OpenSSH's client looks in ~/.ssh when nobody named a key, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One SSH server, as the configuration leads to it."""
+
+    address: str
+    """The name that was given; the configuration may lead it elsewhere."""
+    host: str
+    """HostName."""
+    port: int
+    user: str
+    alias: str = ""
+    """HostKeyAlias."""
+    jumps: tuple[str, ...] = ()
+    """ProxyJump: `[user@]host[:port]`, the nearest first."""
+    proxy: str = ""
+    """ProxyCommand, ready for a shell."""
+    keys: tuple[Path, ...] = ()
+    """Private keys, in the order in which they are offered; those that are not there are passed over."""
+    certificates: tuple[Path, ...] = ()
+    agent: str = ""
+    """The agent's socket; empty for none."""
+    named_keys_only: bool = False
+    """IdentitiesOnly: of the agent's keys only those that `keys` name."""
+    key_login: bool = True
+    """PubkeyAuthentication."""
+    known_hosts: tuple[Path, ...] = ()
+    """Files of trusted host keys that the configuration names."""
+    revoked: tuple[Path, ...] = ()
+    """RevokedHostKeys."""
+    family: str = ""
+    """`inet` or `inet6` alone."""
+    bind: str = ""
+    """BindAddress."""
+    host_key_algorithms: tuple[str, ...] = ()
+    ciphers: tuple[str, ...] = ()
+    key_exchanges: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    """What may be agreed on; empty for the library's own choice."""
+    connect_timeout_s: float | None = None
+
+    @property
+    def who(self) -> str:
+        """As a person would give it to ssh."""
+        return f"{self.user}@{self.address}"
+
+    @property
+    def ssh_words(self) -> str:
+        """What follows `ssh` or `ssh-copy-id` to reach it."""
+        return f"-p {self.port} {self.who}" if self.port != SSH_PORT else self.who
+
+    @property
+    def entry_name(self) -> str:
+        """The name under which known_hosts has it: `host`, `[host]:port`, or the alias, which has no port."""
+        return self.alias or known_name(self.host, self.port)
+
+    @property
+    def tried_keys(self) -> tuple[Path, ...]:
+        """The private keys that are there."""
+        return tuple(path for path in self.keys if is_file(path))
+
+
+def known_name(host: str, port: int) -> str:
+    """A host as known_hosts names it."""
+    return host if port == SSH_PORT else f"[{host}]:{port}"
+
+
+def usual_keys(home: Path) -> tuple[Path, ...]:
+    """The keys of a person who named none."""
+    return tuple(home / ".ssh" / name for name in DEFAULT_KEYS)
+
+
+def hops(words: str) -> tuple[str, ...]:
+    """The machines of a ProxyJump; none for `none`."""
+    if words.lower() == "none":
+        return ()
+    return tuple(hop for hop in (part.strip() for part in words.split(",")) if hop)
+
+
+def paths(words: Sequence[str]) -> tuple[Path, ...]:
+    """Files that a configuration names; none for `none`."""
+    return tuple(expanded(word) for word in words if word.lower() != "none")
