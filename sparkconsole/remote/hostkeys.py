@@ -13,7 +13,7 @@ from typing import Literal
 
 import asyncssh
 
-from sparkconsole.errors import ChangedHostKey, Unreachable
+from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import place_of
 from sparkconsole.remote.known_hosts import known_hosts_file, known_of

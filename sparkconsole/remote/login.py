@@ -21,7 +21,8 @@ from sparkconsole.remote.client_config import hop_of, place
 from sparkconsole.remote.known_hosts import Known, known_of
 from sparkconsole.remote.login_keys import agent_keys, holds, keys_for, locked
 from sparkconsole.remote.place import Place
-from sparkconsole.remote.route import both, route
+from sparkconsole.remote.proxy_command import ProxyCommand
+from sparkconsole.remote.route import both, proxy_of, route
 from sparkconsole.remote.shown_keys import host_key, shown_by
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
@@ -44,6 +45,14 @@ class _Client(asyncssh.SSHClient):
 
     shown: asyncssh.SSHKey | None = None
 
+    def __init__(self, proxy: ProxyCommand | None) -> None:
+        self.proxy = proxy
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end of the connection is that of its ProxyCommand."""
+        if self.proxy is not None:
+            self.proxy.end()
+
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         # Also asked when a *different* key is trusted; yes would connect.
         self.shown = key
@@ -59,8 +68,7 @@ async def log_in(
     """
     async with through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
         connection = await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
-        if tunnel is not None:  # a ProxyCommand is one, too
-            connection.set_tunnel(tunnel)
+        connection.set_tunnel(tunnel)
     return connection
 
 
@@ -125,12 +133,12 @@ async def _connection(
     *,
     jump: bool,
 ) -> asyncssh.SSHClientConnection:
-    client = _Client()
-    known = _known(there, node, known_hosts)
+    known, proxy = _known(there, node, known_hosts), proxy_of(there, tunnel)
+    client = _Client(proxy)
     try:
         async with keys_for(there) as keys:
             connection, _ = await asyncssh.create_connection(
-                lambda: client, there.host, client_keys=keys or None, **_options(there, known, tunnel)
+                lambda: client, there.host, client_keys=keys or None, **_options(there, known, tunnel, proxy)
             )
     except TimeoutError:
         raise
@@ -145,7 +153,7 @@ async def _connection(
             raise other from error
         if isinstance(error, asyncssh.KeyExchangeFailed):
             raise _no_way_to_talk(there, node, error, jump=jump) from error
-        raise _unreachable(there, node, error, tunnelled=tunnel is not None) from error
+        raise _unreachable(there, node, error, tunnelled=tunnel is not None, proxy=proxy) from error
     return connection
 
 
@@ -164,10 +172,15 @@ def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
         raise
 
 
-def _options(there: Place, known: Known, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
+def _options(
+    there: Place,
+    known: Known,
+    tunnel: asyncssh.SSHClientConnection | None,
+    proxy: ProxyCommand | None,
+) -> dict[str, Any]:
     ciphers = both(there.ciphers, get_encryption_algs())
     return {
-        **route(there, tunnel),
+        **route(there, tunnel, proxy),
         **_host_key_kinds(there, known),
         "encryption_algs": [c for c in CIPHERS if not ciphers or c in ciphers] or ciphers,
         "mac_algs": both(there.macs, get_mac_algs()) or (),
@@ -278,7 +291,9 @@ async def _refused(there: Place, node: str) -> Unreachable:
     return Unreachable(cause, hint=hint, node=node)
 
 
-def _unreachable(there: Place, node: str, error: Exception, *, tunnelled: bool) -> Unreachable:
+def _unreachable(
+    there: Place, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
+) -> Unreachable:
     """A sentence for each way in which there is no connection."""
     asked = f"{there.host} port {there.port}"
     number = error.errno if isinstance(error, OSError) and error.errno else _number(error)
@@ -302,16 +317,18 @@ def _unreachable(there: Place, node: str, error: Exception, *, tunnelled: bool) 
         case _ if number == errno.ETIMEDOUT:
             said = (f"no answer from {asked}", "is it on, and is the address right?")
         case asyncssh.DisconnectError() | ConnectionError():
-            said = _ended_early(there, error)
+            said = _ended_early(there, error, proxy)
         case _:
             said = (f"no connection to {asked}: {error}", f"try: ssh {there.ssh_words}")
     return Unreachable(said[0], hint=said[1], node=node)
 
 
-def _ended_early(there: Place, error: Exception) -> tuple[str, str]:
-    if there.proxy:
+def _ended_early(there: Place, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+    if proxy is not None:
+        proxy.end()
+        words = f", and it said {proxy.last_words!r}" if proxy.last_words else ""
         return (
-            f"its ProxyCommand leads to no SSH server: {there.proxy[:200]}",
+            f"its ProxyCommand `{there.proxy[:200]}` leads to no SSH server{words}",
             f"try it by hand: ssh {there.ssh_words}",
         )
     return (

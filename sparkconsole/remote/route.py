@@ -10,20 +10,26 @@ import asyncssh
 from asyncssh.kex import get_kex_algs
 
 from sparkconsole.remote.place import Place
+from sparkconsole.remote.proxy_command import ProxyCommand
 
 
-def route(there: Place, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
+def proxy_of(there: Place, tunnel: asyncssh.SSHClientConnection | None) -> ProxyCommand | None:
+    """The ProxyCommand, started, where the way begins with one."""
+    return ProxyCommand(there.proxy) if there.proxy and tunnel is None else None
+
+
+def route(
+    there: Place, tunnel: asyncssh.SSHClientConnection | None, proxy: ProxyCommand | None
+) -> dict[str, Any]:
     """Port, tunnel, proxy, family, own address and key exchange, as options of asyncssh."""
     ways: dict[str, Any] = {"port": there.port, "config": None}
     if tunnel is not None:
         ways["tunnel"] = tunnel
-    elif there.proxy:
-        # The library would take what the command says to a person for the server's, and an end of that output
-        # for the end of the connection: it stays open, and nothing is written to it.
-        ways["proxy_command"] = ["/bin/sh", "-c", f"exec 9>&2 2>/dev/null; exec {there.proxy}"]
-    if family := {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(there.family):
+    elif proxy is not None:
+        ways["sock"] = proxy.socket
+    elif family := {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(there.family):
         ways["family"] = family
-    if there.bind:
+    if there.bind and tunnel is None and proxy is None:
         ways["local_addr"] = (there.bind, 0)
     if exchanges := both(there.key_exchanges, get_kex_algs()):
         ways["kex_algs"] = exchanges

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from sparkconsole.remote.place import Place
-from sparkconsole.remote.route import route
+from sparkconsole.remote.route import proxy_of, route
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
 """Each is asked for by itself; at once, below what MaxStartups lets wait."""
@@ -36,7 +36,13 @@ async def shown_by(
 
 
 async def _shown(there: Place, kind: str, tunnel: asyncssh.SSHClientConnection | None) -> HostKey | None:
-    key = await asyncssh.get_server_host_key(there.host, server_host_key_algs=[kind], **route(there, tunnel))
+    proxy = proxy_of(there, tunnel)
+    try:
+        ways = route(there, tunnel, proxy)
+        key = await asyncssh.get_server_host_key(there.host, server_host_key_algs=[kind], **ways)
+    finally:
+        if proxy is not None:
+            proxy.end()
     return host_key(key) if key is not None else None
 
 

@@ -418,7 +418,8 @@ REFUSED = (
     ("ProxyUseFdpass yes\n  ProxyCommand nc %h %p", "ProxyUseFdpass"),
     ("PubkeyAuthentication no", "PubkeyAuthentication no"),
     ("RevokedHostKeys <HOME>/gone", "RevokedHostKeys"),
-    ("ProxyCommand false", "ProxyCommand leads to no SSH server"),
+    ("ProxyCommand false", "ProxyCommand `false` leads to no SSH server"),
+    ("ProxyCommand echo gone >&2", "and it said 'gone'"),
 )
 
 
