@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.nearest import did_you_mean
 from sparkconsole.model.login_words import address as _address
 from sparkconsole.model.login_words import login as _login
+from sparkconsole.model.nearest import did_you_mean
 
 
 def _name(value: str) -> str:
