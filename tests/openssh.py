@@ -19,7 +19,6 @@ from tests.ssh_server import write_client_key
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
 
 
-
 def missing() -> str:
     """Why no sshd can be started here; empty when one can."""
     return "" if SSHD else "there is no sshd on this machine"
