@@ -1,5 +1,7 @@
-"""`python -m tests.field oldest|newest PYTEST-OPTIONS…`: the tests with the oldest Python and the lowest
-versions, or with the newest of both; pytest's exit code."""
+"""`python -m tests.field oldest|newest|beyond PYTEST-OPTIONS…`: tests on other Pythons; pytest's exit code.
+
+`oldest` has the lowest versions, `newest` the newest; `beyond` is newest, unless a fresh root has that one.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,16 @@ import sys
 from tests.conftest import ROOT
 from tests.field import environments, interpreters
 from tests.field.places import CACHE, ENVIRONMENT
+from tests.field.roots import SUITES
 
 
 def main(which: str, options: list[str]) -> int:
     """Makes the environment anew and runs pytest in it."""
     there = interpreters.found()
     version = min(there, key=numbers) if which == "oldest" else max(there, key=numbers)
+    if which == "beyond" and version in SUITES.values():
+        print(f"Python {version} has its turn in a fresh root, by `make test` there", flush=True)
+        return 0
     resolution = "lowest-direct" if which == "oldest" else "highest"
     print(f"Python {version} ({there[version]}), {resolution} versions", flush=True)
     place = CACHE / f"environment-{which}"
