@@ -25,7 +25,7 @@ exec {sys.executable} -m sparkconsole --demo=readme --yes "$@"
 """
 """What the README types means the pretend cluster here; what names one itself is left as it is."""
 
-pytestmark = []
+pytestmark = pytest.mark.field
 
 
 def _typed(line: str, home: Path) -> subprocess.CompletedProcess[str]:
