@@ -49,7 +49,8 @@ def launched() -> str:
 
 def lacking(text: str, plan: str) -> list[str]:
     """Of what the text says that a launch gives: what its plan does not have."""
-    said = (m[0] for m in FLAG.finditer(text))
+    clauses = [c for c in re.split(r", or |; ", text) if CLAIM.search(c)]
+    said = (m[0] for clause in clauses for m in FLAG.finditer(clause))
     words = [w for w in said if not w.startswith(NOT_FOR_THE_CONTAINER)]
     spelled = plan.replace("=", " ")
     return [w for w in words if w.replace("=", " ") not in spelled]
