@@ -8,7 +8,7 @@ INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
 FAST := -m "not real and not pilot and not shots"
 TIMED := $(PYTHON) tools/timed.py
 
-.PHONY: demo install uninstall test lint fast pilot field far real bench bench-copy bench-model testbed clean
+.PHONY: demo reference install uninstall test lint fast pilot field far real bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -29,6 +29,10 @@ install:  ## for this user alone: an environment of its own, and `sparkconsole` 
 
 uninstall:  ## what `make install` made; configuration and journal stay
 	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole"
+
+reference: $(READY)  ## docs/reference.md and the man page, from the program's own help
+	$(BIN)/sparkconsole help --write markdown > docs/reference.md
+	$(BIN)/sparkconsole help --write man > docs/sparkconsole.1
 
 bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
 	$(BIN)/python -m tests.bench.first_frame

@@ -122,6 +122,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
+    if words[:1] == ["_complete"]:
+        return _complete(words[1:])
     from sparkconsole.config.globals import Options, read_said
 
     said = read_said(words)
@@ -146,6 +148,17 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
     from sparkconsole.script.run import run_request
 
     return asyncio.run(run_request(request, said.over(Options()), printer()))
+
+
+def _complete(words: list[str]) -> int:
+    """What a shell asks at every press of tab (`completion`): words, and never a sentence about trouble."""
+    from contextlib import suppress
+
+    from sparkconsole.verbs.completing import of_line
+
+    with suppress(Exception):
+        sys.stdout.write("".join(f"{word}\n" for word in of_line(" ".join(words))))
+    return 0
 
 
 def _refuse_two_faces(given: Options, rest: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -74,7 +75,7 @@ def _topic(ours: Sequence[str]) -> tuple[str, ...]:
     """The verb, or the group, that help was asked about; WrongUsage when there is none of that name."""
     said = [word for word in ours if not word.startswith("-")]
     if said[:1] == ["help"]:
-        said = said[1:]
+        said = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
     if not said or (said[0] in GROUPS and len(said) == 1):
         return tuple(said)
     return verb_words(said)

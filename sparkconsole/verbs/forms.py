@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from cyclopts import App
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.registry import application, load
+from sparkconsole.verbs.registry import MODULES, application, load
 
 
 class Kind(StrEnum):
@@ -77,9 +77,9 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _command(verb: tuple[str, ...]) -> App:
-    if verb not in load():
+    if not verb or verb[0] not in MODULES or verb not in load(verb[0]):
         raise WrongUsage(f"there is no verb {' '.join(verb)}")
-    app = application()[verb[0]]
+    app = application(verb[0])[verb[0]]
     return app if len(verb) == 1 else app[verb[1]]
 
 

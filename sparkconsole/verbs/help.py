@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Literal
 
 from sparkconsole import __version__
 from sparkconsole.model.answer import Answer
@@ -11,7 +12,14 @@ from sparkconsole.verbs.session import Here
 
 
 @verb("help", local=True)
-async def explain_words(session: Here, word: str | None = None, second: str | None = None, /) -> Answer:
+async def explain_words(
+    session: Here,
+    word: str | None = None,
+    second: str | None = None,
+    /,
+    *,
+    write: Literal["markdown", "man"] | None = None,
+) -> Answer:
     """Explain a word: help, help launch, help image build.
 
     The same as WORD --help.
@@ -22,7 +30,14 @@ async def explain_words(session: Here, word: str | None = None, second: str | No
         A verb, or a group of them; without it, an overview of all.
     second
         The second word of a verb: build of image build.
+    write
+        Everything as one text: markdown for docs/reference.md, man for the manual page.
     """
+    if write is not None:
+        from sparkconsole.verbs import reference
+
+        text = reference.man() if write == "man" else reference.markdown()
+        return Answer({"format": write, "text": text}, (text.rstrip("\n"),))
     from sparkconsole.verbs.help_page import NARROW, WIDEST, topic_text
 
     words = tuple(w for w in (word, second) if w)

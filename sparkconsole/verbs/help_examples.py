@@ -130,6 +130,10 @@ EXAMPLES: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
     ("demo", "clear"): (("--demo=lab demo clear spark-02", "Plug it in again."),),
     ("demo", "faults"): (("--demo demo faults", "Everything that can be broken."),),
     ("web",): (("web --port 8000", "Prints an address that only this machine can open."),),
+    ("completion",): (
+        ("completion bash", "For ~/.bashrc: eval the output there."),
+        ("completion fish", "For ~/.config/fish/completions/sparkconsole.fish."),
+    ),
     ("help",): (("help image build", "One verb."), ("help serve", "A group of verbs.")),
     ("version",): (("version", "The same as --version."),),
 }

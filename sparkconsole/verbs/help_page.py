@@ -16,14 +16,14 @@ from sparkconsole.verbs.registry import ALONE, GROUPS, PURPOSE, TASKS, load
 
 NARROW, WIDEST = 40, 100
 """Columns that help is never narrower or wider than."""
-_EXITS = (
+EXITS = (
     "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a node could not be reached, 4 refused, "
     "5 unknown: done or not could not be seen, 130 cancelled. exec passes its command's own on."
 )
 FOOT = (
     "sparkconsole help WORD explains one. A word means the same on the command line, after : in the console, "
     "and in a script.",
-    _EXITS,
+    EXITS,
 )
 OPENS = "sparkconsole alone opens the console; with --demo, on a pretend cluster."
 

@@ -51,6 +51,7 @@ ALONE = {
     "logs": "Print the logs of all nodes, merged by time; -f follows them.",
     "wait-for": "Wait until nodes, ray, server or image is ready; exit code 1 when it is not in time.",
     "web": "Open the console to a browser on this machine; it prints an address with a token.",
+    "completion": "Print what makes a shell complete verbs, options and names of nodes, images and models.",
     "help": "Explain a word: help, help launch, help image build.",
     "version": "Say which version this is.",
 }
@@ -76,6 +77,7 @@ MODULES = {
     "demo": ("demo",),
     "examples": ("examples",),
     "web": ("web",),
+    "completion": ("completion",),
     "help": ("help",),
     "version": ("help",),
 }
@@ -86,7 +88,7 @@ TASKS = {
     "Run": ("launch", "serve", "exec", "wait-for", "stop"),
     "Look": ("status", "logs", "explain", "bench"),
     "Again": ("runs",),
-    "This program": ("demo", "examples", "web", "help", "version"),
+    "This program": ("demo", "examples", "web", "completion", "help", "version"),
 }
 """The first words by what a person wants to do, in the order of a day's work."""
 

@@ -39,9 +39,9 @@ async def keep(
 ) -> Deed:
     """Look after the served model while this console runs, and serve it again when it ended or hangs.
 
-    It is started with the words of its last start, each time after a longer pause, and no more often than
-    was said: then this ends with 1. It ends with 0 when somebody stops the server with this console's words.
-    A node that cannot be reached is waited for: what it does is unknown.
+    It is started with the words of its last start, each time after a longer pause. When the restarts allowed
+    are used up, serve keep exits with status 1; it exits with 0 when somebody stops the server with this
+    console's words. A node that cannot be reached is waited for: what it does is unknown.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ async def keep(
     misses
         Looks after each other that have to find it not serving.
     restarts
-        Starts that are allowed
+        Restarts allowed within the hours of --within.
     within
-        in so many hours.
+        Length, in hours, of the window in which restarts are counted.
     grace
         Minutes that it may load.
     """
