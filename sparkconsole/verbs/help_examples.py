@@ -129,6 +129,9 @@ EXAMPLES: dict[tuple[str, ...], tuple[tuple[str, str], ...]] = {
     ),
     ("demo", "clear"): (("--demo=lab demo clear spark-02", "Plug it in again."),),
     ("demo", "faults"): (("--demo demo faults", "Everything that can be broken."),),
+    ("examples",): (("examples", "The scripts that come with this program."),),
+    ("examples", "list"): (("examples list --json", "The same, as JSON."),),
+    ("examples", "show"): (("examples show first-run", "One of them, to begin your own with."),),
     ("web",): (("web --port 8000", "Prints an address that only this machine can open."),),
     ("completion",): (
         ("completion bash", "For ~/.bashrc: eval the output there."),
