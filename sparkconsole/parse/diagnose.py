@@ -16,8 +16,11 @@ from sparkconsole.parse.log_frame import Framed
 SHOWN = 600
 """Characters of a line that a diagnosis keeps."""
 TRACEBACK = "Traceback (most recent call last)"
-_THROWN = re.compile(r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)")
-"""The last line of a traceback."""
+_THROWN = re.compile(
+    r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: "
+)
+"""The last line of a traceback: by its name, or a class with its modules."""
 THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
 """The same where a traceback stands above it: not every name ends in Error."""
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")

@@ -17,6 +17,7 @@ class Move:
 
 
 _ALIVE = re.compile(
+    r"Daemon has completed initialization|Fetching \d+ files: 100%|^Download complete: +100%|"
     r"Application startup complete|Uvicorn running on|Avg (?:prompt|generation) throughput"
     r"|\"(?:GET|POST|HEAD) [^\"]{1,200}\" 2\d\d\b|^Successful requests: +[1-9]|\"completed\": [1-9]"
     r"|naming to \S{1,200} (?:\S{1,40} )?done|[Ss]uccessfully (?:built|tagged|installed|loaded|copied|"

@@ -104,7 +104,7 @@ DOCKER: tuple[Known, ...] = (
     ),
     cause(
         "docker-no-gpu",
-        r"could not select device driver \"?\"? ?with capabilities|nvidia-container-cli|unknown (?:or "
+        r"could not select device driver .{0,40}with capabilities|nvidia-container-cli|unknown (?:or "
         r"invalid )?runtime name: nvidia|"
         r"failed to discover GPU vendor|unresolvable CDI devices",
         "docker has no NVIDIA runtime here",

@@ -186,7 +186,7 @@ FABRIC: tuple[Known, ...] = (
     cause(
         "nccl-shm-small",
         r"NCCL WARN .{0,400}(?:posix_fallocate|shmOpen|/dev/shm/nccl).{0,400}(?:No space left|failed)|"
-        r"Error while creating shared memory segment",
+        r"Error while creating shared memory segment|out of shared memory",
         "the container's shared memory is full",
         "Docker gives 64 MB unless told otherwise",
         "start it with --ipc host, or --shm-size 10g",
@@ -231,7 +231,8 @@ FABRIC: tuple[Known, ...] = (
     ),
     consequence(
         "nccl-watchdog",
-        r"[Ww]atchdog caught collective operation timeout|ProcessGroupNCCL.{0,400}(?:HeartbeatMonitor|"
+        r"[Ww]atchdog caught collective operation timeout|terminate called .{0,40}DistBackendError|"
+        r"ProcessGroupNCCL.{0,400}(?:HeartbeatMonitor|"
         r"heartbeat)|"
         r"Heartbeat monitor timed out|ran for \d+ milliseconds before timing out|"
         r"Failed to check the \"should dump\" flag on TCPStore|recvValue failed|sendBytes failed",

@@ -169,6 +169,17 @@ HUB: tuple[Known, ...] = (
         "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: "
         "https://huggingface.co/x",
     ),
+    cause(
+        "hub-not-reached",
+        r"(?:ConnectTimeout|ReadTimeout|ConnectionError|ConnectError|MaxRetryError|Max "
+        r"retries).{0,300}(?:huggingface\.co|hf\.co)",
+        "the hub cannot be reached",
+        "the node has no way to the internet, a proxy is in between, or the hub is slow",
+        "try curl -I https://huggingface.co on the node; or copy the model from a node that has it: model "
+        "copy",
+        "requests.exceptions.ConnectTimeout: HTTPSConnectionPool(host='huggingface.co', port=443): Max "
+        "retries",
+    ),
     warning(
         "hub-slow",
         r"429 Client Error|Too Many Requests for url: https://huggingface|rate limit.{0,400}huggingface",

@@ -47,7 +47,7 @@ RANKS: tuple[Known, ...] = (
         r"malloc\(\): |"
         r"corrupted size|munmap_chunk|Segmentation fault|Bus error|Aborted)|Segfault encountered|SIGSEGV|"
         r"SIGBUS|SIGABRT|"
-        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing",
+        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing(?!.{0,30}DistBackendError)",
         "native code crashed: {said}",
         "the driver, NCCL or a kernel, not the model; a bus error is a full /dev/shm",
         "see what it did last: sparkconsole logs; try --enforce-eager, or another image",

@@ -134,7 +134,8 @@ RAY: tuple[Known, ...] = (
     ),
     cause(
         "ray-too-few-gpus",
-        r"Cannot provide a placement group|placement group.{0,400}(?:infeasible|cannot be (?:created|"
+        r"Cannot provide a placement group|Ray does not allocate any GPUs on the driver node|placement "
+        r"group.{0,400}(?:infeasible|cannot be (?:created|"
         r"scheduled))|"
         r"(?:The number of )?required GPUs exceeds the total number of available GPUs|demands? "
         r".{0,400}cannot be "
