@@ -30,7 +30,7 @@ from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings, serve_looks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
-from sparkconsole.verbs.serve_room import find_room, taking_part, yet_to_be_known
+from sparkconsole.verbs.serve_room import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.session import Deed, Here, Session
 
 Flag = Parameter(negative="")
@@ -132,7 +132,7 @@ async def serve(
     stage = await serving.find_stage(session.fleet, container)
     if (there := await _there_already(session, spec, stage)) is not None:
         return there
-    await _require_model(session, spec, stage)
+    unread = await require_model(session.fleet, spec, stage)
     wanted = node_model(spec.model)
     looks = await serve_looks(session.fleet, stage, wanted)
     own = {node: looks[node] for node in taking_part(spec, stage)}
@@ -147,7 +147,9 @@ async def serve(
     guarded = session.cluster.guard if guard is None else guard
     watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
     steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
-    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *forced, *room.notes))
+    plan = Plan(
+        f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
+    )
 
     async def carry(report: Report) -> Answer:
         share = spec.utilization or USUAL_SHARE
@@ -220,22 +222,6 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
         return await _follow(session, jobs, report)
 
     return Deed(plan, carry, ())
-
-
-async def _require_model(session: Session, spec: ServeSpec, stage: Stage) -> None:
-    """A path has to be in the container of every node that loads it."""
-    if not spec.model.startswith("/"):
-        return
-    container = stage.launch.container
-    for node in stage.nodes:
-        shell = await session.fleet.shell(node)
-        seen = await shell.run(("docker", "exec", container, "test", "-e", f"{spec.model}/config.json"))
-        if not seen.ok:
-            raise Refused(
-                f"{spec.model} has no config.json in the container",
-                hint="put it there on every node; the model cache is /root/.cache/huggingface inside",
-                node=node,
-            )
 
 
 def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: Fresh) -> Job:

@@ -22,6 +22,7 @@ from sparkconsole.model.serve import ServeSpec
 from sparkconsole.model.serve_ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.settling import WINDOW_S, Return
 from sparkconsole.model.weights import Checkpoint, Split
+from sparkconsole.remote.foreseen import NotBefore
 from sparkconsole.remote.page_cache import memory_standing
 
 LEAST_SHARE = 0.05
@@ -37,6 +38,23 @@ class Room:
     notes: tuple[str, ...] = ()
     rest: bool = False
     """Its share of the memory is what other servers leave of it."""
+
+
+async def require_model(fleet: Fleet, spec: ServeSpec, stage: Stage) -> tuple[str, ...]:
+    """A path has to be in the container of every node that loads it; a note where that one is yet to come."""
+    for node in stage.nodes if spec.model.startswith("/") else ():
+        look = ("docker", "exec", stage.launch.container, "test", "-e", f"{spec.model}/config.json")
+        try:
+            seen = await (await fleet.shell(node)).run(look)
+        except NotBefore:
+            return (f"whether {spec.model} is in the container is known once that runs",)
+        if not seen.ok:
+            raise Refused(
+                f"{spec.model} has no config.json in the container",
+                hint="put it there on every node; the model cache is /root/.cache/huggingface inside",
+                node=node,
+            )
+    return ()
 
 
 def yet_to_be_known(fleet: Fleet, room: Room, ranks: Sequence[Rank]) -> tuple[Rank, ...]:

@@ -115,6 +115,17 @@ class Operator:
         """A script from standard input, agreed to beforehand."""
         return self.run("--yes", "--script", "-", stdin=text, timeout=timeout)
 
+    def planned(self, text: str) -> list[dict[str, Any]]:
+        """What a dry run of a script says of each line; nothing is done."""
+        done = self.run("--dry-run", "--json", "--script", "-", stdin=text, timeout=300)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def newest_runs(self, count: int) -> list[dict[str, Any]]:
+        """The journal's last `count` runs with their plans, the oldest first."""
+        newest = self.ask("runs", "list")["runs"][:count]
+        return [self.ask("runs", "show", run["id"]) for run in reversed(newest)]
+
     def runs(self, first_words: str) -> list[dict[str, Any]]:
         """The journal's runs that begin with these words, newest first."""
         wanted = first_words.split()

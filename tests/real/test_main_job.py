@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.planned import differences
 from tests.real.conftest import SERVE, Operator, assert_nothing_left
 from tests.testbed.testbed import Testbed
 
@@ -28,8 +29,11 @@ stop
 def test_one_script_from_bare_nodes_to_a_measured_model(
     bed: Testbed, operator: Operator, build_words: str
 ) -> None:
+    text = f"check\n{build_words}\nimage copy --to all\nlaunch\nwait-for ray\n{USE}"
+    shown = operator.planned(text)
+    assert "vllm-node" not in bed.exec(1, "docker", "images", "--format", "{{.Repository}}"), "only planned"
     before = [len(_operator_logins(bed, i)) for i in (1, 2)]
-    done = operator.script(f"check\n{build_words}\nimage copy --to all\nlaunch\nwait-for ray\n{USE}")
+    done = operator.script(text)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "COMPLETION length" in done.stdout
     assert "24 completed, 0 failed" in done.stdout
@@ -38,14 +42,28 @@ def test_one_script_from_bare_nodes_to_a_measured_model(
     assert_nothing_left(bed)
     logins = [len(_operator_logins(bed, i)) - b for i, b in zip((1, 2), before, strict=True)]
     assert logins == [1, 1], "one login per node for the whole script"
+    plans = [line for line in shown if "plan" in line]
+    assert [line["words"][0] for line in plans] == [
+        "image",
+        "image",
+        "launch",
+        "serve",
+        "bench",
+        "serve",
+        "stop",
+    ]
+    assert differences(shown, operator.newest_runs(len(plans))) == [], "as it was shown, its blanks filled in"
     identities = operator.ask("image", "list", "vllm-node")
     assert "same" in json.dumps(identities)
 
 
 @pytest.mark.usefixtures("image")
 def test_the_same_without_ray(bed: Testbed, operator: Operator) -> None:
+    shown = operator.planned(f"launch --backend none\n{USE}")
     done = operator.script(f"launch --backend none\n{USE}")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    plans = [line for line in shown if "plan" in line]
+    assert differences(shown, operator.newest_runs(len(plans))) == [], "a rank a node, as it was shown"
     assert "COMPLETION length" in done.stdout
     assert "24 completed, 0 failed" in done.stdout
     assert_nothing_left(bed)
