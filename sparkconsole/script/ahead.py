@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparkconsole.config.inventory import choose, parse
@@ -60,10 +60,13 @@ class Ahead:
     async def _deed(
         self, session: Session, line: ScriptLine, request: Request, deed: Deed, printer: Printer
     ) -> int:
-        printer.ahead(line, plan=deed.plan)
+        unknown = tuple(
+            f"{e.why}; later lines are planned as if nothing were changed"
+            for e in deed.effects
+            if isinstance(e, Anything)
+        )
+        printer.ahead(line, plan=replace(deed.plan, notes=(*deed.plan.notes, *unknown)))
         for effect in deed.effects:
-            if isinstance(effect, Anything):
-                printer.remark(f"  note: {effect.why}; later lines are planned as if nothing were changed")
             if isinstance(effect, ClusterChanged):
                 await _regroup(session, effect.text)
         self.forecast = self.forecast.after(deed.effects)

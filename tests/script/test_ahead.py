@@ -92,3 +92,74 @@ def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Ahead, tex
     shown = ahead.plans(text)
     assert ahead.run(text) == 0, ahead.err
     assert differences(shown, ahead.runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "cause"),
+    [
+        ("image build -c all\nserve m", 2, "no container vllm_node runs"),
+        ("image build\nlaunch", 2, "the image vllm-node is not on spark-02"),
+        ("image build -c all\nlaunch\nserve m\nserve n", 4, "port 8888 is taken"),
+        ("image build -c all\nlaunch\nserve m\nstop\nbench run", 5, "no model answers on port 8888"),
+        (
+            "image build -c all\nlaunch\nimage build\nimage copy\nlaunch",
+            5,
+            "runs already, from another image",
+        ),
+        ("image build -c all\nlaunch\nserve m\nnode restart spark-02\nbench run", 5, "no model answers"),
+        ("image copy", 1, "there is no image vllm-node to copy"),
+        ("image build\nimage rollback", 2, "no build of vllm-node is older"),
+        ("model copy org/m", 1, "org/m is not on spark-01, spark-02"),
+        ("image build -c all\nlaunch\nnode reboot spark-01\nserve m", 4, "no container vllm_node runs"),
+        ("image build -c all\nlaunch\nnode reboot spark-02\nlaunch", 4, "the cluster is half-running"),
+    ],
+)
+def test_a_line_that_would_be_refused_then_is_an_error_with_its_place(
+    ahead: Ahead, text: str, line: int, cause: str
+) -> None:
+    assert ahead.run(text, "--dry-run") in (1, 4)
+    assert f"✖ {ahead.folder}/typed.spark:{line}: " in ahead.err
+    assert cause in ahead.err
+    assert f"stopped at line {line}" in ahead.err
+    *_, last = ahead.plans(text, code=4 if "copy" not in text.splitlines()[line - 1] else 1)
+    assert (last["line"], last["words"]) == (line, text.splitlines()[line - 1].split())
+    assert cause in last["error"]["cause"]
+
+
+def test_what_is_planned_is_what_lines_say_of_the_state_then(ahead: Ahead) -> None:
+    """A stopped cluster is stopped once; a running one is launched once; a served model is served once."""
+    lines = ("image build -c all", "launch", "launch", "serve m", "serve m", "stop", "stop", "image copy")
+    shown = ahead.plans("\n".join(lines))
+    assert [next(k for k in ("plan", "answer", "look") if k in d) for d in shown] == [
+        "plan", "plan", "answer", "plan", "answer", "plan", "answer", "answer",
+    ]  # fmt: skip
+
+
+def test_looks_are_made_while_nothing_is_changed_and_named_afterwards(ahead: Ahead) -> None:
+    shown = ahead.plans("status\nlogs\nimage build\nstatus\nruns list\nlogs -f\nwait-for image")
+    said = [next(k for k in ("plan", "answer", "look") if k in d) for d in shown]
+    assert said == ["answer", "look", "plan", "look", "look", "look", "answer"]
+    assert shown[3]["look"].startswith("looks at what line 3 leaves: ")
+    assert shown[6]["answer"]["missing"] == ["spark-02 does not have vllm-node"]
+
+
+def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Ahead) -> None:
+    text = "image build -c all\nlaunch\nwait-for ray\nwait-for server\nserve m\nwait-for server --timeout 5"
+    assert ahead.run(text, "--dry-run") == 0
+    assert "would wait for ray (all are members, with a GPU each), 300 s at most: so after" in ahead.out
+    assert "nothing answers on 127.0.0.1:8888" in ahead.out
+    assert "would wait for server (it completed a token), 5 s at most: so after the lines before" in ahead.out
+
+
+def test_what_cannot_be_known_is_a_note(ahead: Ahead) -> None:
+    (shown,) = ahead.plans("node exec -- reboot-later")
+    (note,) = shown["plan"]["notes"]
+    assert note.startswith("what reboot-later changes on spark-01, spark-02 is not known before; later lines")
+
+
+def test_a_model_that_comes_first_is_copied_then(ahead: Ahead) -> None:
+    text = "model download org/m\nmodel copy org/m --to all\nmodel copy org/m --to all"
+    download, copy, again = ahead.plans(text)
+    assert "plan" in download
+    assert [s["node"] for s in copy["plan"]["steps"]] == ["spark-01"] * len(copy["plan"]["steps"])
+    assert "answer" in again
