@@ -164,7 +164,8 @@ class NodeForecast:
     def server(self, port: int) -> ServerUp | bool | None:
         """Who answers on the port: a server that was started before, None: nobody; True: whoever does now."""
         come = next((s for s in self._servers() if (s.node, s.port) == (self.node, port)), None)
-        return come if come or self._ended or self._stopped("", port) else True
+        was = any(isinstance(e, ServerUp) and (e.node, e.port) == (self.node, port) for e in self.effects)
+        return come if come or was or self._ended or self._stopped("", port) else True
 
     @property
     def _ended(self) -> bool:
