@@ -29,6 +29,7 @@ from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.facts import Memory, NodeFacts
 from sparkconsole.model.image import full_name
 from sparkconsole.model.model_files import Holding
+from sparkconsole.model.page_cache import Way
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.site import Found, Site
 
@@ -249,6 +250,13 @@ class NodeForecast:
     def _taken(self) -> float:
         """The share of servers that were started before and run still."""
         return sum(s.shares.get(self.node, 0.0) for s in self._servers())
+
+    def way_to_root(self, now: Way, image: str) -> Way:
+        """With the image a login that is no root has a way to drop the page cache, without it none."""
+        if now not in (Way.CONTAINER, Way.NONE):
+            return now
+        here = ImageIdentity(image, "", "", (), "") if now is Way.CONTAINER else None
+        return Way.CONTAINER if self.image(image, here) is not None else Way.NONE
 
     # --- models and jobs
 

@@ -23,5 +23,6 @@ async def memory_standing(shell: Shell, image: str = "") -> MemoryStanding:
     """The memory now; with an image also by which way the cache can be dropped."""
     done = await shell.run(("sh", "-c", _LOOK, "memory-standing", image), timeout=30)
     now, then = parse_standing(done.checked().text, shell.node), then_on(shell)
-    available = then.available(now.available, now.total)
-    return replace(now, available=available) if then.memory_changed else now
+    if then.memory_changed:
+        now = replace(now, available=then.available(now.available, now.total))
+    return replace(now, way=then.way_to_root(now.way, image)) if image else now

@@ -28,7 +28,7 @@ class Ahead:
     journal: JournalAhead
     forecast: Forecast = field(default_factory=Forecast)
     changed: int = 0
-    """The last line so far that changes something; 0: none does."""
+    """The last line so far that does something, be it a run in the journal; 0: none does."""
 
     @classmethod
     def of(cls, session: Session) -> Ahead:
@@ -70,8 +70,7 @@ class Ahead:
             if isinstance(effect, ClusterChanged):
                 await _regroup(session, effect.text)
         self.forecast = self.forecast.after(deed.effects)
-        if deed.effects:
-            self.changed = line.number
+        self.changed = line.number
         self.journal.expect(_run(session, deed.words or request.words, deed.plan))
         return 0
 

@@ -53,14 +53,17 @@ async def execute(
         raise Refused("exec can change anything, and this session is read-only")
     member = _member(session, node)
     container = name or session.cluster.container
-    if session.options.dry_run:
-        argv = exec_argv(container, command, stdin=bool(interactive))
-        return Answer({"node": member, "argv": list(argv)}, (f"{member}: {shlex.join(argv)}",))
+    argv = exec_argv(container, command, stdin=bool(interactive))
+    planned = Answer({"node": member, "argv": list(argv)}, (f"{member}: {shlex.join(argv)}",))
+    if session.options.dry_run and not session.fleet.forecast.effects:
+        return planned
     shell = await session.fleet.shell(member)
     if not (await look(shell, container)).running:
         raise SparkError(
             f"no container {container} runs here", hint="start it: sparkconsole launch", node=member
         )
+    if session.options.dry_run:
+        return planned
     stdin = interactive if interactive is not None else _piped()
     return _rows(shell, member, container, command, stdin)
 

@@ -19,6 +19,7 @@ from sparkconsole.model.effect import (
 )
 from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.forecast import Forecast, NodeForecast
+from sparkconsole.model.page_cache import Way
 from sparkconsole.model.site import Found, Site
 
 GIB = 1 << 30
@@ -100,3 +101,10 @@ def test_what_nothing_touches_is_as_it_is_now() -> None:
     assert then.images([OLD]) == (OLD,)
     assert then.server(8888) is True
     assert then.members(8265) is True
+
+
+def test_an_image_that_comes_is_a_way_to_root_and_one_that_goes_is_none() -> None:
+    assert on(ImageNamed("spark1", NEW)).way_to_root(Way.NONE, "vllm-node") is Way.CONTAINER
+    assert on(ImageGone("spark1", "vllm-node", "")).way_to_root(Way.CONTAINER, "vllm-node") is Way.NONE
+    assert on(ImageGone("spark1", "vllm-node", "")).way_to_root(Way.SUDO, "vllm-node") is Way.SUDO
+    assert on().way_to_root(Way.CONTAINER, "vllm-node") is Way.CONTAINER

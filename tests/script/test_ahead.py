@@ -108,6 +108,7 @@ def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Ahead, tex
         ),
         ("image build -c all\nlaunch\nserve m\nnode restart spark-02\nbench run", 5, "no model answers"),
         ("image copy", 1, "there is no image vllm-node to copy"),
+        ("image build -c all\nlaunch\nstop\nexec -- true", 4, "no container vllm_node runs here"),
         ("image build\nimage rollback", 2, "no build of vllm-node is older"),
         ("model copy org/m", 1, "org/m is not on spark-01, spark-02"),
         ("image build -c all\nlaunch\nnode reboot spark-01\nserve m", 4, "no container vllm_node runs"),
@@ -117,11 +118,12 @@ def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Ahead, tex
 def test_a_line_that_would_be_refused_then_is_an_error_with_its_place(
     ahead: Ahead, text: str, line: int, cause: str
 ) -> None:
-    assert ahead.run(text, "--dry-run") in (1, 4)
+    code = ahead.run(text, "--dry-run")
+    assert code in (1, 4)
     assert f"✖ {ahead.folder}/typed.spark:{line}: " in ahead.err
     assert cause in ahead.err
     assert f"stopped at line {line}" in ahead.err
-    *_, last = ahead.plans(text, code=4 if "copy" not in text.splitlines()[line - 1] else 1)
+    *_, last = ahead.plans(text, code=code)
     assert (last["line"], last["words"]) == (line, text.splitlines()[line - 1].split())
     assert cause in last["error"]["cause"]
 
@@ -141,6 +143,11 @@ def test_looks_are_made_while_nothing_is_changed_and_named_afterwards(ahead: Ahe
     assert said == ["answer", "look", "plan", "look", "look", "look", "answer"]
     assert shown[3]["look"].startswith("looks at what line 3 leaves: ")
     assert shown[6]["answer"]["missing"] == ["spark-02 does not have vllm-node"]
+
+
+def test_a_benchmark_that_is_to_come_is_not_missing_from_the_kept_ones(ahead: Ahead) -> None:
+    *_, kept = ahead.plans("image build -c all\nlaunch\nserve m\nbench run\nbench list")
+    assert kept["look"].startswith("looks at what line 4 leaves: ")
 
 
 def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Ahead) -> None:
