@@ -12,7 +12,14 @@ from sparkconsole import cli
 from sparkconsole.demo import stories
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
+from sparkconsole.script.ahead import Ahead
+from sparkconsole.script.lines import ScriptLine
+from sparkconsole.script.report import Printer
+from sparkconsole.script.run import perform
 from sparkconsole.verbs import opening
+from sparkconsole.verbs.dispatch import understand
+from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.session import Options
 from tests.conftest import ROOT
 from tests.planned import differences
 
@@ -40,7 +47,7 @@ stop
 """
 
 
-class Ahead:
+class Typed:
     """Runs one script on the demo, planned or for real; its journal is kept from run to run."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,11 +72,11 @@ class Ahead:
 
 
 @pytest.fixture
-def ahead(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ahead:
+def ahead(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
     monkeypatch.setattr(opening, "_demo_state", lambda _: tmp_path / "state")
     for name in ("BUILD_S", "COPY_S", "LOAD_S", "SERVE_S", "BENCH_S"):
         monkeypatch.setattr(stories, name, 2.0)
-    return Ahead(tmp_path, capsys)
+    return Typed(tmp_path, capsys)
 
 
 SCRIPTS = [
@@ -79,7 +86,7 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_every_line_of_a_script_has_its_plan_and_nothing_is_done(ahead: Ahead, text: str) -> None:
+def test_every_line_of_a_script_has_its_plan_and_nothing_is_done(ahead: Typed, text: str) -> None:
     shown = ahead.plans(text)
     lines = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")]
     assert [document["line"] for document in shown] == lines
@@ -88,7 +95,7 @@ def test_every_line_of_a_script_has_its_plan_and_nothing_is_done(ahead: Ahead, t
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Ahead, text: str) -> None:
+def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Typed, text: str) -> None:
     shown = ahead.plans(text)
     assert ahead.run(text) == 0, ahead.err
     assert differences(shown, ahead.runs()) == []
@@ -116,7 +123,7 @@ def test_what_runs_is_what_was_shown_with_its_blanks_filled_in(ahead: Ahead, tex
     ],
 )
 def test_a_line_that_would_be_refused_then_is_an_error_with_its_place(
-    ahead: Ahead, text: str, line: int, cause: str
+    ahead: Typed, text: str, line: int, cause: str
 ) -> None:
     code = ahead.run(text, "--dry-run")
     assert code in (1, 4)
@@ -128,7 +135,7 @@ def test_a_line_that_would_be_refused_then_is_an_error_with_its_place(
     assert cause in last["error"]["cause"]
 
 
-def test_what_is_planned_is_what_lines_say_of_the_state_then(ahead: Ahead) -> None:
+def test_what_is_planned_is_what_lines_say_of_the_state_then(ahead: Typed) -> None:
     """A stopped cluster is stopped once; a running one is launched once; a served model is served once."""
     lines = ("image build -c all", "launch", "launch", "serve m", "serve m", "stop", "stop", "image copy")
     shown = ahead.plans("\n".join(lines))
@@ -137,7 +144,7 @@ def test_what_is_planned_is_what_lines_say_of_the_state_then(ahead: Ahead) -> No
     ]  # fmt: skip
 
 
-def test_looks_are_made_while_nothing_is_changed_and_named_afterwards(ahead: Ahead) -> None:
+def test_looks_are_made_while_nothing_is_changed_and_named_afterwards(ahead: Typed) -> None:
     shown = ahead.plans("status\nlogs\nimage build\nstatus\nruns list\nlogs -f\nwait-for image")
     said = [next(k for k in ("plan", "answer", "look") if k in d) for d in shown]
     assert said == ["answer", "look", "plan", "look", "look", "look", "answer"]
@@ -145,12 +152,12 @@ def test_looks_are_made_while_nothing_is_changed_and_named_afterwards(ahead: Ahe
     assert shown[6]["answer"]["missing"] == ["spark-02 does not have vllm-node"]
 
 
-def test_a_benchmark_that_is_to_come_is_not_missing_from_the_kept_ones(ahead: Ahead) -> None:
+def test_a_benchmark_that_is_to_come_is_not_missing_from_the_kept_ones(ahead: Typed) -> None:
     *_, kept = ahead.plans("image build -c all\nlaunch\nserve m\nbench run\nbench list")
     assert kept["look"].startswith("looks at what line 4 leaves: ")
 
 
-def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Ahead) -> None:
+def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Typed) -> None:
     text = "image build -c all\nlaunch\nwait-for ray\nwait-for server\nserve m\nwait-for server --timeout 5"
     assert ahead.run(text, "--dry-run") == 0
     assert "would wait for ray (all are members, with a GPU each), 300 s at most: so after" in ahead.out
@@ -158,15 +165,52 @@ def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Ahead) -> None
     assert "would wait for server (it completed a token), 5 s at most: so after the lines before" in ahead.out
 
 
-def test_what_cannot_be_known_is_a_note(ahead: Ahead) -> None:
+def test_what_cannot_be_known_is_a_note(ahead: Typed) -> None:
     (shown,) = ahead.plans("node exec -- reboot-later")
     (note,) = shown["plan"]["notes"]
     assert note.startswith("what reboot-later changes on spark-01, spark-02 is not known before; later lines")
 
 
-def test_a_model_that_comes_first_is_copied_then(ahead: Ahead) -> None:
+def test_a_model_that_comes_first_is_copied_then(ahead: Typed) -> None:
     text = "model download org/m\nmodel copy org/m --to all\nmodel copy org/m --to all"
     download, copy, again = ahead.plans(text)
     assert "plan" in download
     assert [s["node"] for s in copy["plan"]["steps"]] == ["spark-01"] * len(copy["plan"]["steps"])
     assert "answer" in again
+
+
+async def test_a_rebuild_over_a_server_that_runs_is_done_as_it_was_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there now is neither what later lines find nor in their way."""
+    for name in ("BUILD_S", "COPY_S", "LOAD_S", "SERVE_S", "BENCH_S"):
+        monkeypatch.setattr(stories, name, 2.0)
+    before = ("image build -c all", "launch", "serve org/old")
+    nightly = (
+        "image build --rebuild-vllm -t other",
+        "image copy other --to all",
+        "stop",
+        "launch -t other",
+        "serve org/new --served-model-name new",
+        "bench run --num-prompts 4",
+        "serve stop",
+        "node restart",
+        "stop",
+    )
+    async with open_session(Options(demo=2, yes="")) as session:
+        printer = Printer(as_json=True)
+        for text in before:
+            assert await perform(session, understand(text.split()), printer) == 0
+        journal, forecast, fresh = session.journal, session.fleet.forecast, session.fleet.fresh
+        ahead, done = Ahead.of(session), journal.count()
+        capsys.readouterr()
+        for number, text in enumerate(nightly, 1):
+            line = ScriptLine(number, tuple(text.split()))
+            assert await ahead.line(session, line, understand(line.words), printer) == 0
+        shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        session.journal, session.fleet.forecast, session.fleet.fresh = journal, forecast, fresh
+        for text in nightly:
+            assert await perform(session, understand(text.split()), printer) == 0
+        runs = [run.model_dump(mode="json") for run in reversed(journal.runs())]
+    assert len(shown) == len(nightly)
+    assert differences(shown, runs[done:]) == []
