@@ -16,6 +16,7 @@ from sparkconsole.model.evidence import Evidence
 from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.image_history import builds
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.image_way import Way, choose_way, missing_bytes
 from sparkconsole.model.job import Job
 from sparkconsole.model.text import size
@@ -133,7 +134,8 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
     if found is None:
         raise SparkError(
             f"there is no image {tag} to copy",
-            hint=f"see where it is: sparkconsole image list; or build it: sparkconsole image build -t {tag}",
+            hint="see where it is: sparkconsole image list; or get it: "
+            f"{how_to_get(tag, (node,), others_have_it=False)}",
             node=node,
         )
     return found

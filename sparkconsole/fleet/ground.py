@@ -14,6 +14,7 @@ from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.hf_cache import HfCache
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch_plan import Condition, broken, condition
 from sparkconsole.model.ray import RayMember
@@ -111,11 +112,9 @@ def check_images(ground: Ground) -> None:
     tag, images = ground.spec.image, ground.images
     missing = [node for node, image in images.items() if image is None]
     if missing:
-        others = len(missing) < len(images)
-        remedy = "sparkconsole image copy" if others else "sparkconsole image build"
         raise Refused(
             f"the image {tag} is not on {', '.join(missing)}; nothing was started",
-            hint=f"{remedy} -t {tag}",
+            hint=how_to_get(tag, missing, others_have_it=len(missing) < len(images)),
             node=missing[0],
         )
     first, *others_ = ((n, i) for n, i in images.items() if i is not None)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.login_words import address as _address
 from sparkconsole.model.login_words import login as _login
 from sparkconsole.model.nearest import did_you_mean
@@ -57,7 +58,7 @@ class Cluster(Overrides):
     """Nodes that serve together; the first is the head."""
 
     name: Name = "default"
-    image: str = "vllm-node"
+    image: Annotated[str, AfterValidator(image_name)] = "vllm-node"
     container: Name = "vllm_node"
     guard: bool = False
     """Every server is ended before its memory freezes a machine, as `serve --guard` asks for one."""

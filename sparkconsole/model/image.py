@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.image_reference import image_tag
 
 RECIPES = ("vllm-node", "vllm-node-wheels", "vllm-node-cpu")
 """The recipes that are shipped; anything else is a folder with a Dockerfile."""
@@ -28,15 +29,7 @@ COMMIT_FILE = "/etc/sparkconsole/vllm.commit"
 CONTEXT = "context"
 """Folder of the build's files, inside the job's folder on the node, where the build runs."""
 
-_TAG = re.compile(r"[a-z0-9][a-z0-9._/-]*(:[0-9]+/[a-z0-9._/-]+)?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-
-
-def image_tag(value: str) -> str:
-    """`value` when it can be an image's name; ValueError otherwise."""
-    if not _TAG.fullmatch(value):
-        raise ValueError(f"{value!r} is no image tag: lower-case NAME or NAME:VERSION")
-    return value
 
 
 def _word(value: str) -> str:

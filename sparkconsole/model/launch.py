@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.cluster import Name
 from sparkconsole.model.fabric import NodeNetwork, environment
 from sparkconsole.model.hf_cache import HfCache, usual_cache
+from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.redact import secret_name
 
 LABEL_CLUSTER = "org.sparkconsole.cluster"
@@ -55,7 +57,7 @@ class LaunchSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     cluster: Name = "default"
-    image: str = Field(default="vllm-node", min_length=1)
+    image: Annotated[str, AfterValidator(image_name)] = "vllm-node"
     container: Name = "vllm_node"
     backend: Backend = Backend.RAY
     nccl_debug: str | None = None

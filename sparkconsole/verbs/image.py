@@ -14,7 +14,8 @@ from sparkconsole.fleet import building, copy_steps, copying, delivering
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.effect import Effect
-from sparkconsole.model.image import BuildSpec, host_list, image_tag, key_values
+from sparkconsole.model.image import BuildSpec, host_list, key_values
+from sparkconsole.model.image_reference import image_tag
 from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report

@@ -11,8 +11,9 @@ from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.effect import ImageNamed
-from sparkconsole.model.image import full_name, image_tag
+from sparkconsole.model.image import full_name
 from sparkconsole.model.image_history import build_before, build_date, builds, under
+from sparkconsole.model.image_reference import image_tag
 from sparkconsole.model.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.progress import Report
 from sparkconsole.model.tier import Tier

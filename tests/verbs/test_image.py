@@ -249,7 +249,7 @@ async def test_a_recipe_that_needs_buildkit_is_refused_without_it(
         ({"copy_to": [" ,"]}, "--copy-to names no host"),
         ({"copy_to": ["spark2", "10.77.0.12"]}, "spark2 is named twice"),
         ({"copy_to": ["spark1"]}, "spark1 is the sender"),
-        ({"tag": "No Such"}, "--tag: .*no image tag"),
+        ({"tag": "No Such"}, "--tag: .*must be lower-case"),
         ({"build_jobs": 0}, "--build-jobs"),
         ({"recipe": "/no/such"}, "no recipe '/no/such'"),
         ({"on": "spark9"}, "no node is called 'spark9'"),
@@ -575,5 +575,5 @@ def test_serial_is_the_other_word_of_parallel() -> None:
 
 
 async def test_a_name_that_no_image_can_have_is_refused(stage: Stage) -> None:
-    with pytest.raises(WrongUsage, match="no image tag"):
+    with pytest.raises(WrongUsage, match="no image's name"):
         await copy(stage.session, "--output=/etc/passwd", to=["spark2"])

@@ -228,7 +228,7 @@ async def test_words_that_make_no_sense_are_refused(stage: Stage, session: Sessi
         await prune(session, keep=-1)
     with pytest.raises(WrongUsage, match="no duration"):
         await prune(session, cache_until="soon")
-    with pytest.raises(WrongUsage, match="no image tag"):
+    with pytest.raises(WrongUsage, match="no image's name"):
         await prune(session, "--all")
 
 

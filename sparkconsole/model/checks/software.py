@@ -8,6 +8,7 @@ from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Sev
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.hf_cache import usual_cache
+from sparkconsole.model.image_reference import how_to_get
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
 from sparkconsole.model.site import Found
@@ -92,8 +93,7 @@ def image(examined: Examined) -> Iterator[Finding]:
     missing = [n for n in asked if n not in have]
     tag = examined.image
     for node in missing:
-        verb = "copy" if have else "build"
-        remedy = f"sparkconsole image {verb} -t {tag}"
+        remedy = how_to_get(tag, (node,), others_have_it=bool(have))
         fix = copied("image", tag, next(iter(have)), node) if have else None
         yield Finding("image", Severity.WARN, node, f"the image {tag} is not there", remedy, fix)
     if not have:
