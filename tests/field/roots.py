@@ -20,9 +20,9 @@ PACKAGES = "python3,make,ca-certificates"
 STRANGER, NUMBER = "ann", 1234
 HOME = f"/home/{STRANGER}"
 INSIDE_FOLDER = f"{HOME}/sparkconsole"
-ENTER = f"""
+ENTER = """
 mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && root=$1 && shift &&
-exec chroot --userspec={NUMBER}:{NUMBER} "$root" /usr/bin/env -i "$@"
+exec chroot --userspec="$0" "$root" /usr/bin/env -i "$@"
 """
 CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 
@@ -33,13 +33,26 @@ class Root:
 
     folder: Path
 
-    def words(self, line: str, variables: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    def words(
+        self, line: str, variables: Mapping[str, str] | None = None, who: str = f"{NUMBER}:{NUMBER}"
+    ) -> tuple[str, ...]:
         """A shell line of the stranger's, in mount and process spaces of its own: nothing outlives it."""
         given = {**handed_in(), **(variables or {})}
         pairs = (f"{name}={value}" for name, value in given.items())
         shell = ("sh", "-c", f"cd {INSIDE_FOLDER} && {line}")
-        enter = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "enter")
+        enter = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, who)
         return (*enter, str(self.folder), *pairs, *shell)
+
+    def install(self, package: str) -> None:
+        """As the machine's owner would: apt's own, with what it depends on."""
+        line = f"apt-get update -qq && apt-get install -qq --no-install-recommends {package}"
+        words = self.words(
+            line, {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.defpath + ":/usr/sbin:/sbin"}, "0:0"
+        )
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def run(self, line: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """What the line says and how it ends; there is no terminal."""
