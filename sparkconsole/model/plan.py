@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkconsole.model.answer import Sheet, aligned
+from sparkconsole.model.consequences import Consequences
 from sparkconsole.model.job import Job
 from sparkconsole.model.tier import Tier
 
@@ -69,6 +70,8 @@ class Plan:
     """What the person should know first: what was chosen and why, warnings, sizes."""
     table: Sheet | None = None
     """What the plan was decided from, where that is a table."""
+    consequences: Consequences | None = None
+    """What ends with it and how long it takes; every plan that is shown has them."""
 
     def nodes(self) -> tuple[str, ...]:
         """Every node the plan touches, in order of first mention."""
@@ -84,6 +87,7 @@ class Plan:
         return {
             "title": self.title,
             "tier": self.tier.name.lower(),
+            **({"consequences": self.consequences.as_data()} if self.consequences else {}),
             "notes": list(self.notes),
             **({"table": self.table.as_data()} if self.table else {}),
             "steps": [
@@ -107,7 +111,9 @@ class Plan:
 def plan_lines(plan: Plan) -> list[str]:
     """A plan as text."""
     table = aligned(plan.table) if plan.table else []
-    lines = [plan.title, *(f"  {line}" for line in table), *(f"  note: {note}" for note in plan.notes)]
+    brought = plan.consequences.lines() if plan.consequences else ()
+    notes = (f"note: {note}" for note in plan.notes)
+    lines = [plan.title, *(f"  {line}" for line in (*brought, *table, *notes))]
     for step in plan.steps:
         lines.append(f"  {step.node}: {step.sentence}")
         lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))

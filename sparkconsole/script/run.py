@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from sparkconsole.config.globals import Place
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.plan import Plan
+from sparkconsole.model.plan_difference import difference
 from sparkconsole.model.tier import Tier
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
+from sparkconsole.verbs.agreeing import agreed_deed
 from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
 from sparkconsole.verbs.node_words import require_nodes
 from sparkconsole.verbs.opening import beside, line_session, open_session
@@ -163,7 +166,8 @@ async def _do(session: Session, request: Request, deed: Deed, printer: Printer) 
         printer.plan(deed.plan)
         return 0
     if not agreed(session.options, deed.plan):
-        await _ask(deed.plan, printer)
+        found = await agreed_deed(session, request, deed, partial(_ask, printer))
+        deed = found or deed
     answer = await carry(session, request.words, deed, printer.news)
     try:
         printer.answer(answer)
@@ -173,13 +177,18 @@ async def _do(session: Session, request: Request, deed: Deed, printer: Printer) 
     return answer.exit_code
 
 
-async def _ask(plan: Plan, printer: Printer) -> None:
+async def _ask(printer: Printer, plan: Plan, before: Plan | None) -> bool:
     """Shows the plan and asks, where somebody can answer; Refused otherwise."""
     how = how_to_agree(plan)
     if printer.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
+    if before is not None:
+        printer.remark("the cluster changed while the plan stood here; nothing was done. What differs:")
+        for line in difference(before, plan):
+            printer.remark(f"  {line}")
     printer.plan(plan)
     question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
     said = await answer_to(question)
     if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
+    return True

@@ -18,6 +18,7 @@ from sparkconsole.model.answer import Answer
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import printable
 from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
 from sparkconsole.verbs.session import Options
@@ -74,12 +75,16 @@ class Above(App[SparkError | None]):
         if self.line is not None:
             self._later.append(partial(self._open, dialog, told))
             return
+        if isinstance(self.screen, Planning):
+            self.screen.over()
         if isinstance(self.screen, Dialog) and self.screen.LOOKS:
             self.screen.dismiss(None)
         self.push_screen(dialog, told)
 
-    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
-        """Shows the plan and asks."""
+    def confirm(
+        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
+    ) -> asyncio.Future[bool]:
+        """Shows the plan and asks. `before`: the plan that was agreed to and is another one now."""
         from sparkconsole.tui.dialogs.confirm import Confirm
 
         said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -88,7 +93,7 @@ class Above(App[SparkError | None]):
             if not said.done():
                 said.set_result(bool(agreed))
 
-        self._open(Confirm(words, plan, dry_run=dry_run or self.options.dry_run), tell)
+        self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), tell)
         return said
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:

@@ -26,6 +26,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
 from sparkconsole.tui.above import Above
+from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
@@ -169,9 +170,11 @@ class Console(Above):
 
     @property
     def _drawn(self) -> View | None:
-        """The view that can be drawn right now; none below a dialog, or while the console closes."""
-        view = self.screen if self.is_running else None
-        return view if isinstance(view, View) and view.ready else None
+        """The view that can be seen right now, below a dialog too; none while the console closes."""
+        if not self.is_running:
+            return None
+        view = self.view
+        return view if view.ready and view.is_current else None
 
     def _sample(self) -> None:
         if (view := self._drawn) is not None:
@@ -264,15 +267,30 @@ class Console(Above):
 
     def say(self, words: Sequence[str], *, shown: bool = False) -> None:
         """Says words on the person's behalf: looks answer, deeds ask first and then run in the background."""
-        self._say(tuple(words), shown)
+        planning = Planning(words)
+        planning.give_up = self._say(tuple(words), shown, planning).cancel
+        if self._asks(words):
+            self._open(planning)
+
+    def _asks(self, words: Sequence[str]) -> bool:
+        """The words change something: a question comes, and keys are its own already."""
+        from sparkconsole.verbs.dispatch import understand
+
+        try:
+            return understand(words, Place.CONSOLE).verb.changes
+        except SparkError:
+            return False
 
     @work(group="words", exit_on_error=True)
-    async def _say(self, words: tuple[str, ...], shown: bool) -> None:
-        await self.opened.wait()
-        if words[:2] == ("node", "shell"):
-            await self._shell(words)
-        elif self.work is not None:
-            await self.work.say(words, shown=shown)
+    async def _say(self, words: tuple[str, ...], shown: bool, planning: Planning) -> None:
+        try:
+            await self.opened.wait()
+            if words[:2] == ("node", "shell"):
+                await self._shell(words)
+            elif self.work is not None:
+                await self.work.say(words, shown=shown)
+        finally:
+            planning.over()
 
     async def _shell(self, words: tuple[str, ...]) -> None:
         """A shell takes the whole terminal and gives it back."""

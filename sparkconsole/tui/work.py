@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from sparkconsole.config.globals import Place
@@ -25,6 +26,7 @@ from sparkconsole.model.log_line import LogLine, log_line
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Output, StepBegan, StepEnded
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.agreeing import agreed_deed
 from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
 from sparkconsole.verbs.opening import beside
 from sparkconsole.verbs.running import carry, kept
@@ -124,8 +126,13 @@ class Task:
 class Face(Protocol):
     """What work asks of the console."""
 
-    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
-        """Shows the plan and asks; what the person said. `dry_run`: it is only shown."""
+    def confirm(
+        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
+    ) -> asyncio.Future[bool]:
+        """Shows the plan and asks; what the person said. `before`: what stood there until it had to change.
+
+        `dry_run`: it is only shown.
+        """
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:
         """Shows what a looking verb found."""
@@ -221,8 +228,12 @@ class Work:
             return None
         said = "yes" in request.given and agreed(session.options, deed.plan)
         asked = deed.plan.tier is not Tier.LOOK and not said
-        if asked and not await self._face.confirm(request.words, deed.plan):
-            return None
+        if asked:
+            ask = partial(self._face.confirm, request.words)
+            found = await agreed_deed(session, request, deed, ask)
+            if found is None:
+                return None
+            deed = found
         task = self._task(deed.words or request.words, session, deed.plan)
         self._start(task, lambda t: _carry(t, session, request, deed))
         if shown:

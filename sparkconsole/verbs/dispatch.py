@@ -91,9 +91,18 @@ async def begin(session: Session, request: Request) -> Result:
     require_nodes(request, session.cluster, pretend=session.pretend is not None)
     result = request.verb.function(session, *request.args, **request.kwargs)
     if inspect.isawaitable(result):
-        answer: Result = await result
-        return answer
+        return await _with_consequences(session, request, await result)
     return cast("AsyncIterator[Row]", result)
+
+
+async def _with_consequences(session: Session, request: Request, result: Result) -> Result:
+    from sparkconsole.verbs.session import Deed
+
+    if not isinstance(result, Deed):
+        return result
+    from sparkconsole.verbs.consequences import foretold
+
+    return await foretold(session, request.verb.words, result)
 
 
 async def answer_locally(request: Request) -> Answer:

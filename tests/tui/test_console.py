@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual._styles_cache import StylesCache
+from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Button
 
@@ -126,6 +127,7 @@ async def test_leaving_while_work_is_attached_asks() -> None:
         await pilot.press("colon", *"image build", "enter")
         await soon(lambda: isinstance(app.screen, Confirm), "a question")
         await soon(lambda: app.focused is not None and app.focused.id == "cancel", "Cancel has the focus")
+        await soon(lambda: app.screen.takes(Key("tab", None)), "it was painted")  # type: ignore[attr-defined]
         await pilot.press("tab", "enter")
         await soon(lambda: app.work is not None and app.work.running, "the build runs")
         await soon(lambda: not isinstance(app.screen, Confirm), "the question has gone")

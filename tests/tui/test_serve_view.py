@@ -195,7 +195,7 @@ async def test_a_model_is_served_from_the_keys_alone() -> None:
         await pilot.press("5")
         await seen(pilot, lambda t: "every node's cache" in t)
         await pilot.press("tab", "down", "escape", "V")
-        text = await seen(pilot, lambda t: "Go on" in t)
+        text = await seen(pilot, lambda t: "Serve  ^j" in t)
         assert "docker exec vllm_node" in " ".join(text.split())
         await pilot.press("tab", "enter")
         await seen(pilot, lambda t: "▶ loading" in t)

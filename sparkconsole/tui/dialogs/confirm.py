@@ -8,9 +8,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key, Paste
+from textual.message import Message
 from textual.widgets import Button, Input, Label
 
 from sparkconsole.model.plan import Plan
+from sparkconsole.model.plan_difference import difference
 from sparkconsole.model.text import printable
 from sparkconsole.model.tier import Tier
 from sparkconsole.tui.dialogs.dialog import Dialog
@@ -21,22 +24,44 @@ MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
 
 
+VERBS = {
+    ("image", "rollback"): "Roll back",
+    ("node", "drop-caches"): "Free",
+    ("runs", "again"): "Run again",
+    ("bench", "run"): "Run",
+    ("doctor",): "Fix",
+    ("exec",): "Run",
+    ("serve", "stop"): "Stop",
+    ("serve", "keep"): "Keep",
+    ("serve",): "Serve",
+    ("launch",): "Launch",
+    ("stop",): "Stop",
+}
+"""Where the button says another word than the verb's last."""
+
+
 class Confirm(Dialog[bool]):
     """Answers True only when the person agreed."""
 
     LOOKS = False
     BINDINGS = [  # noqa: RUF012
         Binding("e", "whole", "scripts", id="dialog.whole"),
+        Binding("ctrl+j", "go", show=False, id="dialog.go"),
+        Binding("question_mark,f1", "help", show=False, id="dialog.help"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
     ]
 
-    def __init__(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> None:
+    def __init__(
+        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
+    ) -> None:
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
+        self._differs = difference(before, plan) if before is not None else None
         self._whole = False
+        self._painted: float | None = None
 
     def compose(self) -> ComposeResult:
         """Title, plan, the word where one is needed, and the buttons."""
@@ -53,9 +78,10 @@ class Confirm(Dialog[bool]):
                     yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
                     yield Input(id="word", compact=True)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Close  esc" if self._dry_run else "Cancel  esc", id="cancel", compact=True)
+                cancel = "Close  esc" if self._dry_run else "Cancel  esc"
+                yield Button(cancel, id="cancel", variant="primary", compact=True)
                 if not self._dry_run:
-                    yield Button("Go on", id="go", variant="warning", compact=True, disabled=self.costly)
+                    yield Button(f"{verb_of(self.words)}  ^j", id="go", compact=True, disabled=self.costly)
                 else:
                     yield Label("dry run: nothing is done", markup=False)
 
@@ -67,7 +93,30 @@ class Confirm(Dialog[bool]):
     def on_mount(self) -> None:
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
         self.action_whole()
-        self.query_one("#word" if self.costly else "#cancel").focus()
+        self.begin_at("#word" if self.costly else "#cancel")
+        self.call_after_refresh(self._was_painted)
+
+    def _was_painted(self) -> None:
+        self._painted = Message().time
+
+    def takes(self, typed: Key | Paste) -> bool:
+        """Only what was typed when the plan stood on the screen can answer it; esc is never wrong."""
+        early = self._painted is None or typed.time < self._painted
+        return not early or (isinstance(typed, Key) and typed.key == "escape")
+
+    def action_go(self) -> None:
+        """`^j` agrees; to a costly plan only behind its word."""
+        if self._dry_run:
+            return
+        if self.costly and self.query_one("#word", Input).value.strip() != self.plan.word:
+            self.notify(f"type {self.plan.word} first; esc cancels", severity="warning", markup=False)
+            return
+        self.dismiss(True)
+
+    def action_help(self) -> None:
+        """`?`"""
+        told = "^j agrees · esc cancels · tab, enter: the button · pgup pgdn scroll · e all of it · y copy"
+        self.notify(told, timeout=8, markup=False)
 
     @property
     def scripts(self) -> bool:
@@ -78,6 +127,8 @@ class Confirm(Dialog[bool]):
         """Scripts in full, or in a few words."""
         width = min(MOST, self.app.size.width * 9 // 10) - FRAME
         text = plan_text(self.plan, whole=self._whole, width=width) or Text("nothing has to be run")
+        if self._differs is not None:
+            text = Text("\n").join((_changed(self._differs), text))
         self.query_one("#plan", Told).tell(list(text.split("\n")))
         self._whole = not self._whole
 
@@ -92,11 +143,12 @@ class Confirm(Dialog[bool]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter behind the right word goes on."""
-        if event.value.strip() == self.plan.word:
-            self.dismiss(True)
+        self.action_go()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The answer."""
+        """The answer; enter on Cancel says what it did."""
+        if event.button.id == "cancel" and not self._dry_run:
+            self.app.notify("cancelled; nothing was done", timeout=4, markup=False)
         self.dismiss(event.button.id == "go")
 
     def action_dismiss_it(self) -> None:
@@ -106,3 +158,17 @@ class Confirm(Dialog[bool]):
     def text(self) -> str:
         """The commands, one per line."""
         return "\n".join(step.shown() for step in self.plan.steps)
+
+
+def verb_of(words: Sequence[str]) -> str:
+    """What the button says: the verb, as a person would say it."""
+    said = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
+    return said or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
+
+
+def _changed(lines: Sequence[str]) -> Text:
+    """What is not as it was when the person read the plan."""
+    told = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
+    for line in lines:
+        told.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
+    return told

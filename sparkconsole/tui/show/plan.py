@@ -24,6 +24,8 @@ def plan_text(
     `marks`: how each step stands, by its id; None: nothing has begun and nothing is marked.
     """
     text = Text()
+    for line in plan.consequences.lines() if plan.consequences and marks is None else ():
+        text.append(f"{printable(line)}\n", "bold $text-warning" if line in _ends(plan) else "")
     for line in sheet_lines(plan.table, width) if plan.table else ():
         text.append(f"{line}\n")
     for note in plan.notes:
@@ -32,6 +34,11 @@ def plan_text(
         _append(text, step, whole=whole, mark=MARKS[marks.get(step.id, "")] if marks is not None else "")
     text.rstrip()
     return text
+
+
+def _ends(plan: Plan) -> tuple[str, ...]:
+    told = plan.consequences
+    return told.lines()[: len(told.ends)] if told else ()
 
 
 def _append(text: Text, step: Step, *, whole: bool, mark: str) -> None:

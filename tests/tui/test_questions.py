@@ -1,0 +1,122 @@
+"""Questions: nothing typed before they stand answers them, views below them live, an old plan never runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Key
+from textual.pilot import Pilot
+
+from sparkconsole.demo.clock import StillClock
+from sparkconsole.demo.faults import inject
+from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.dialogs.planning import Planning
+from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
+from tests.tui.test_keystrokes import burst
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody's configuration, and nobody's nodes."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def test_keys_sent_with_the_key_that_asks_answer_nothing_and_reach_no_view() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        await soon(app.opened.is_set, "the session is open")
+        burst(pilot, "3")
+        await soon(lambda: app.view.NAME == "images", "the view")
+        burst(pilot, "B")
+        for key in ("tab", "enter", "ctrl+j", "4", "enter"):
+            app.post_message(Key(key, None))
+        await soon(lambda: isinstance(app.screen, Confirm), "the question stands")
+        await soon(lambda: app.screen.takes(Key("enter", None)), "it was painted")  # type: ignore[attr-defined]
+        assert app.view.NAME == "images"
+        assert app.work is not None
+        assert app.work.tasks == []
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("ctrl+j")
+        await soon(lambda: app.work is not None and len(app.work.tasks) == 1, "what is typed then counts")
+
+
+async def test_esc_while_it_is_planned_gives_the_plan_up() -> None:
+    async with scene() as (pilot, clock):
+        app = app_of(pilot)
+        burst(pilot, ":launch\n")
+        await soon(lambda: isinstance(app.screen, Planning), "the nodes are looked at")
+        burst(pilot, "\x1b")
+        await soon(lambda: app.screen is app.view, "the view has the keys again")
+        await clock.advance(30)
+        await pilot.pause()
+        assert app.screen is app.view
+
+
+async def test_enter_on_cancel_says_that_nothing_was_done() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        app.command("image build")
+        await soon(lambda: isinstance(app.screen, Confirm), "a question")
+        await soon(lambda: app.screen.takes(Key("enter", None)), "it was painted")  # type: ignore[attr-defined]
+        assert "Build  ^j" in screen_text(pilot)
+        await pilot.press("enter")
+        await seen(pilot, lambda t: "cancelled; nothing was done" in t)
+
+
+def lose(pilot: Pilot[Any]) -> None:
+    """spark-02 loses its power."""
+    session = app_of(pilot).session
+    assert session is not None
+    assert session.pretend is not None
+    inject(session.pretend.machines["spark-02"], "lost")
+
+
+def below(pilot: Pilot[Any]) -> str:
+    """What the view draws, whatever stands above it."""
+    return "\n".join(strip.text for strip in app_of(pilot).view._compositor.render_strips())
+
+
+async def asked(pilot: Pilot[Any], clock: StillClock) -> Confirm:
+    """The question, painted."""
+    app = app_of(pilot)
+    for _ in range(60):
+        await clock.advance(0.5)
+        await pilot.pause()
+        if isinstance(app.screen, Confirm) and app.screen.takes(Key("enter", None)):
+            return app.screen
+    raise AssertionError(screen_text(pilot))
+
+
+async def test_the_view_below_a_question_goes_on() -> None:
+    async with scene("launched", size=(160, 48)) as (pilot, clock):
+        app = app_of(pilot)
+        app.command("stop")
+        question = await asked(pilot, clock)
+        assert "2/2 up" in below(pilot)
+        lose(pilot)
+        for _ in range(30):
+            await clock.advance(1)
+            app._sample()
+            await pilot.pause()
+        await soon(lambda: "1/2 up" in below(pilot), "the top line below the question says so")
+        assert question in app.screen_stack
+
+
+async def test_a_plan_that_cannot_be_made_any_more_after_five_minutes_never_runs() -> None:
+    async with scene("built") as (pilot, clock):
+        app, work = app_of(pilot), app_of(pilot).work
+        assert work is not None
+        app.command("image copy --to all")
+        question = await asked(pilot, clock)
+        count = len(work.tasks)
+        lose(pilot)
+        await clock.advance(300)
+        question.action_go()
+        for _ in range(60):
+            await clock.advance(1)
+            await pilot.pause()
+        assert len(work.tasks) == count, "nothing of the old plan ran"
+        assert any("spark-02" in f"{event}" for event in app.store.events)

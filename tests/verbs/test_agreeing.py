@@ -1,0 +1,132 @@
+"""A plan that was shown for long is made anew before it runs: what runs was agreed to, and is of now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sparkconsole.errors import Refused, SparkError
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.plan_difference import difference, same_deed
+from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.agreeing import FRESH_S, agreed_deed
+from sparkconsole.verbs.dispatch import Request
+from sparkconsole.verbs.registry import Verb
+from sparkconsole.verbs.session import Deed, Session
+
+
+def plan(*nodes: str, job: str = "0a1b2c3d", free: str = "812.3") -> Plan:
+    steps = tuple(Step(f"stop-{n}", n, "stop it", ("docker", "stop", f"build-{job}")) for n in nodes)
+    return Plan("stop", steps, notes=(f"{free} GiB free",))
+
+
+async def nothing(report: object) -> Answer:
+    raise AssertionError("no deed is carried out here")
+
+
+def deed(made: Plan) -> Deed:
+    return Deed(made, nothing, ())
+
+
+@dataclass
+class Person:
+    """Looks at each plan for so long, then agrees; the last time they say `agrees`."""
+
+    looks_s: list[float]
+    agrees: bool = True
+    now: float = 1000.0
+    shown: list[tuple[Plan, Plan | None]] = field(default_factory=list)
+
+    async def ask(self, made: Plan, before: Plan | None) -> bool:
+        self.shown.append((made, before))
+        self.now += self.looks_s.pop(0)
+        return bool(self.looks_s) or self.agrees
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer) -> Deed | None:
+    """What would run; `later` is what planning anew gives each time."""
+    made = iter(later)
+
+    async def again(session: Session) -> Any:
+        now = next(made)
+        if isinstance(now, SparkError):
+            raise now
+        return deed(now) if isinstance(now, Plan) else now
+
+    session = SimpleNamespace(
+        fleet=SimpleNamespace(clock=person),
+        options=SimpleNamespace(read_only=False),
+        journal=SimpleNamespace(newest=lambda: iter(())),
+        cluster=SimpleNamespace(name="lab", container="vllm_node"),
+    )
+    request = Request(("stop",), Verb(("stop",), again, True, Tier.RECOVERABLE), (), {})
+    return await agreed_deed(cast("Session", session), request, deed(first), person.ask)
+
+
+async def test_a_plan_agreed_to_within_a_minute_runs_as_it_is() -> None:
+    first = plan("spark-01")
+    found = await agreed(Person([FRESH_S]), first)
+    assert found is not None
+    assert found.plan is first
+
+
+async def test_after_five_minutes_another_plan_is_asked_and_the_old_one_never_runs() -> None:
+    old, new = plan("spark-01", "spark-02"), plan("spark-01")
+    person = Person([300, 5])
+    found = await agreed(person, old, new)
+    assert [(p.steps, b and b.steps) for p, b in person.shown] == [(old.steps, None), (new.steps, old.steps)]
+    assert found is not None
+    assert found.plan.steps == new.steps
+
+
+async def test_the_new_plan_is_not_run_when_only_the_old_one_was_agreed_to() -> None:
+    assert (
+        await agreed(Person([300, 5], agrees=False), plan("spark-01", "spark-02"), plan("spark-01")) is None
+    )
+
+
+async def test_a_plan_that_would_do_the_same_goes_on_with_names_of_its_own() -> None:
+    again = plan("spark-01", job="ffff0000", free="790.1")
+    person = Person([300])
+    found = await agreed(person, plan("spark-01"), again)
+    assert len(person.shown) == 1, "changed back, or never changed: nobody is asked twice"
+    assert found is not None
+    assert found.plan.steps == again.steps
+
+
+async def test_a_plan_that_stands_for_long_again_is_made_anew_again() -> None:
+    plans = [plan("spark-01"), plan("spark-02"), plan("spark-03"), plan("spark-03")]
+    person = Person([300, 300, 300])
+    found = await agreed(person, *plans)
+    assert [shown.steps for shown, _ in person.shown] == [p.steps for p in plans[:3]]
+    assert found is not None
+    assert found.plan.steps == plans[3].steps
+
+
+async def test_when_it_cannot_be_planned_any_more_that_is_said_and_nothing_runs() -> None:
+    with pytest.raises(SparkError, match="is gone"):
+        await agreed(Person([300]), plan("spark-01"), SparkError("spark-01 is gone", hint="look"))
+
+
+async def test_when_nothing_is_left_to_do_nothing_runs() -> None:
+    with pytest.raises(Refused, match="nothing is left to do"):
+        await agreed(Person([300]), plan("spark-01"), Answer({}, ("it is so already",)))
+
+
+def test_the_difference_names_what_came_and_what_went() -> None:
+    told = difference(plan("spark-01", "spark-02"), plan("spark-01", "spark-03", job="ffff0000"))
+    assert any(line.startswith("- ") and "spark-02" in line for line in told)
+    assert any(line.startswith("+ ") and "spark-03" in line for line in told)
+    assert not any("spark-01" in line for line in told)
+
+
+def test_another_note_makes_another_plan_and_another_number_in_it_does_not() -> None:
+    assert same_deed(plan("a", free="1"), plan("a", free="2"))
+    assert not same_deed(plan("a"), Plan("stop", plan("a").steps, notes=("a server is running",)))
