@@ -23,7 +23,7 @@ class Consequences:
         """As people read it, what ends first."""
         ends = tuple(f"ends {what}" for what in self.ends) or ("ends no server and no work under way",)
         runs = f"{self.runs} earlier run{'s' * (self.runs != 1)}"
-        takes = "how long it takes is unknown: it was never done here"
+        takes = "how long it takes is unknown: no earlier run is kept"
         if self.seconds is not None:
             takes = f"takes about {_about(self.seconds)}, as in {runs}"
         return (*ends, takes)
