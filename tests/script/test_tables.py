@@ -31,7 +31,8 @@ UP = (
     "bench run --num-prompts 9",
 )  # fmt: skip
 LOOKS = (
-    "node list", "node scan", "check", "doctor", "status", "fabric test", "fabric history", "image list",
+    "node list", "node scan", "examples list", "completion bash",
+    "examples show first-run", "check", "doctor", "status", "fabric test", "fabric history", "image list",
     "model list",
     "model fit openai/gpt-oss-120b", "model verify openai/gpt-oss-120b", "serve status",
     "demo faults",
@@ -62,6 +63,8 @@ ELSEWHERE = {
     "runs stop": "nothing is left running",
     "serve keep": "lasts as long as the server",
     "web": "lasts as long as the browser",
+    "examples": "as examples list",
+    "man": "a page of text",
 }
 """Verbs that are not said here, and why."""
 DRAW = """
