@@ -6,10 +6,13 @@ import functools
 from collections.abc import Sequence
 from itertools import takewhile
 
+from sparkconsole.config.globals import GLOBALS
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.forms import Field, Kind, fields
 from sparkconsole.verbs.registry import load
 
+ANYWHERE = (*(option.names[0] for option in GLOBALS if not option.whole_run), "--help")
+"""Options of every verb that make sense in a line."""
 NODE_FIELDS = ("names", "name", "node", "nodes", "on", "from_", "to", "copy_to")
 """Parameters that take names of nodes."""
 
@@ -19,9 +22,12 @@ def completions(line: str, console_words: Sequence[str], nodes: Sequence[str]) -
     before, _, last = line.rpartition(" ")
     said = tuple(before.split())
     prefix = f"{before} " if before else ""
-    finished = (
-        prefix + word for word in _words(said, console_words, nodes) if word.startswith(last) and word != last
-    )
+    if said[-1:] and said[-1] in ("--nodes", "-n"):
+        words: tuple[str, ...] = tuple(nodes)
+    else:
+        words = _words(said, console_words, nodes)
+        words = (*words, *ANYWHERE) if last.startswith("-") and verb_of(said) and "--" not in said else words
+    finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
     return (*_within(line), *finished)
 
 

@@ -51,3 +51,17 @@ async def test_what_was_said_in_one_session_is_there_in_the_next() -> None:
             await pilot.press("escape")
             assert app.command(line) == ""
             await pilot.pause()
+
+
+def test_the_options_of_every_verb_are_completed_in_a_line() -> None:
+    from sparkconsole.tui.complete import completions
+
+    nodes = ("spark-01", "spark-02")
+    assert completions("stop --dry", (), nodes) == ("stop --dry-run",)
+    assert completions("status --nodes spark-01", (), nodes) == ()
+    assert completions("status --nodes s", (), nodes) == (
+        "status --nodes spark-01",
+        "status --nodes spark-02",
+    )
+    assert completions("stop --demo", (), nodes) == ()
+    assert completions("exec -- ls --dry", (), nodes) == ()
