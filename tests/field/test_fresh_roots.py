@@ -59,7 +59,7 @@ def test_uv_and_pipx_install_it_too(root: Root) -> None:
     """uv is the one of the development environment, pipx is Debian's own."""
     root.install("pipx")
     for way in (f"{INSIDE_FOLDER}/.venv/bin/uv tool install --force .", "pipx install --force ."):
-        done = root.run(f"{way} && cd / && ~/.local/bin/sparkconsole --version")
+        done = root.run(f"{way} && cd / && ~/.local/bin/sparkconsole --version", 900)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "sparkconsole 0." in done.stdout
 
