@@ -122,8 +122,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
-    if words[:1] == ["_complete"]:
-        return _complete(words[1:])
+    if words[:1] == ["_complete"] or words in (["--help"], ["-h"], ["help"]):
+        return _complete(words[1:]) if words[0] == "_complete" else _overview()
     from sparkconsole.config.globals import Options, read_said
 
     said = read_said(words)
@@ -158,6 +158,16 @@ def _complete(words: list[str]) -> int:
 
     with suppress(Exception):
         sys.stdout.write("".join(f"{word}\n" for word in of_line(" ".join(words))))
+    return 0
+
+
+def _overview() -> int:
+    """The help of everything by the shortest way: no verb, no session and no drawing is loaded for it."""
+    from sparkconsole.streams import delivering
+    from sparkconsole.verbs.help_page import terminal_width, topic_text
+
+    with delivering():
+        sys.stdout.write(f"{topic_text((), terminal_width())}\n")
     return 0
 
 

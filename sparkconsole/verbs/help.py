@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Literal
 
 from sparkconsole import __version__
@@ -38,11 +37,10 @@ async def explain_words(
 
         text = reference.man() if write == "man" else reference.markdown()
         return Answer({"format": write, "text": text}, (text.rstrip("\n"),))
-    from sparkconsole.verbs.help_page import NARROW, WIDEST, topic_text
+    from sparkconsole.verbs.help_page import terminal_width, topic_text
 
     words = tuple(w for w in (word, second) if w)
-    width = max(NARROW, min(WIDEST, shutil.get_terminal_size().columns))
-    text = topic_text(words, width)
+    text = topic_text(words, terminal_width())
     return Answer({"words": list(words), "help": text}, (text,))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,11 @@ def _sentence(field: Field) -> str:
     default = field.default.value if isinstance(field.default, Enum) else field.default
     value = f"{default:g}" if isinstance(default, float) else str(default)
     return f"{text} (default {value})".strip()
+
+
+def terminal_width() -> int:
+    """The columns that help is drawn for."""
+    return max(NARROW, min(WIDEST, shutil.get_terminal_size().columns))
 
 
 def topic_text(words: tuple[str, ...], width: int) -> str:
