@@ -153,6 +153,8 @@ class Spark:
         if name.startswith("job-") and any(w.startswith("guard-") for w in argv):
             known = f"ended 3 {len(self.guard_said)}" if self.guard_said else "unknown"
             return 0, self.guard_said if name == "job-read" else known
+        if "hf-cache" in argv:
+            return 0, "home /home/ann\n"
         if argv[0] == "ping":
             return self.pings, ""
         if argv[:2] == ("sh", "-s"):

@@ -26,7 +26,9 @@ class Person:
         self.agrees, self.plans, self.answers, self.errors = agrees, [], [], []
         self.over: list[Task] = []
 
-    def confirm(self, words: Sequence[str], plan: Plan, *, dry_run: bool = False) -> asyncio.Future[bool]:
+    def confirm(
+        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
+    ) -> asyncio.Future[bool]:
         self.plans.append(plan)
         said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         said.set_result(self.agrees)

@@ -64,7 +64,8 @@ async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer
         fleet=SimpleNamespace(clock=person),
         options=SimpleNamespace(read_only=False),
         journal=SimpleNamespace(newest=lambda: iter(())),
-        cluster=SimpleNamespace(name="lab", container="vllm_node"),
+        cluster=SimpleNamespace(name="lab", container="vllm_node", nodes=()),
+        pretend=None,
     )
     request = Request(("stop",), Verb(("stop",), again, True, Tier.RECOVERABLE), (), {})
     return await agreed_deed(cast("Session", session), request, deed(first), person.ask)

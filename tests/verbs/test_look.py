@@ -104,7 +104,7 @@ def text(answer: Answer) -> str:
 
 
 def changed(pair: PretendCluster) -> bool:
-    looks = ("launch-site",)
+    looks = ("launch-site", "hf-cache")
     return any(a[:2] != ("sh", "-s") and a[3] not in looks for n in pair.nodes.values() for a in n.ran)
 
 
