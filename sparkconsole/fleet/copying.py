@@ -328,7 +328,8 @@ async def _receiver(node: Node, theirs: Fabric, links: Fabric, seen: CopySite) -
     """How the sender reaches the node, and a warning when the way is slow."""
     address, warning = way_to(node, theirs, (links,), seen)
     keys = await _host_keys(node, seen)
-    return Receiver(node.name, address, seen.login, seen.port, keys, on_fabric=not warning), warning
+    fast, engine = not warning, seen.docker_host
+    return Receiver(node.name, address, seen.login, seen.port, keys, engine, fast), warning
 
 
 async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:

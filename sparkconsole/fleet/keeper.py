@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.docker_host import keep_docker_host_at
 from sparkconsole.remote.hf_cache import keep_hub_at
 from sparkconsole.remote.shell import Shell
 
@@ -107,6 +108,7 @@ class Keeper:
             try:
                 self._shell = await self._connect(self.node)
                 keep_hub_at(self._shell, self.node.hf_cache)
+                keep_docker_host_at(self._shell, self.node.docker_host)
             except Unreachable as error:
                 error.node = self.node.name
                 self._refusal = error

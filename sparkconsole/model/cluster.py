@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image_reference import image_name
 from sparkconsole.model.login_words import address as _address
 from sparkconsole.model.login_words import login as _login
@@ -39,6 +40,8 @@ class Overrides(BaseModel):
     ib_if: tuple[str, ...] = ()
     hf_cache: str | None = Field(default=None, pattern=r"^[/~][^:\n]*$")
     """Folder for what comes from the hub, as HF_HOME; None: as the login's own variables say."""
+    docker_host: Annotated[str, AfterValidator(usable_url)] | None = None
+    """Where its engine listens, unix:///PATH or tcp://HOST:PORT; None: as DOCKER_HOST or its context says."""
 
 
 class Node(Overrides):

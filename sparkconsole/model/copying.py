@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class Receiver:
     port: int = 22
     host_keys: tuple[str, ...] = ()
     """`KIND BASE64` of the keys that the console's own, verified connection vouches for."""
+    docker_host: str = ""
+    """Where its engine listens, if that is not its docker command's own choice."""
     on_fabric: bool = True
     """The address is on a ConnectX-7 port."""
 
@@ -40,6 +43,8 @@ class CopySite:
     """Its own address on the console's connection."""
     port: int = 22
     """Where its sshd listens."""
+    docker_host: str = ""
+    """Where its engine listens, where that is said."""
     folder: str = ""
     """Where its engine keeps images."""
     driver: str = ""
@@ -61,6 +66,12 @@ class CopySite:
 def known_hosts(receiver: Receiver) -> str:
     """The file that the sender's ssh believes, and nothing else: our keys under the receiver's name."""
     return "".join(f"{receiver.name} {key}\n" for key in receiver.host_keys)
+
+
+def docker_load(receiver: Receiver) -> tuple[str, ...]:
+    """The receiver's end as its login shell gets it, behind ssh's own words."""
+    known = f"DOCKER_HOST={shlex.quote(receiver.docker_host)}"
+    return ("env", known, "docker", "load") if receiver.docker_host else ("docker", "load")
 
 
 def ssh_argv(receiver: Receiver) -> tuple[str, ...]:

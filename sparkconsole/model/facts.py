@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.fabric import Fabric
 from sparkconsole.model.hf_cache import USUAL, HfCache
 
@@ -67,6 +68,8 @@ class DockerStanding:
     version: str = ""
     driver: str = ""
     root: str = ""
+    host: DockerHost | None = None
+    """Where somebody said that its engine listens; None: at the usual socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def copy_site(text: str) -> CopySite:
         login=one("login"),
         address=one("address"),
         port=int(one("port")) if one("port").isdigit() else 22,
+        docker_host=one("docker_host"),
         folder=one("folder"),
         driver=one("driver"),
         containerd_store="io.containerd.snapshotter" in one("status"),

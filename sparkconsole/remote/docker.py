@@ -14,12 +14,13 @@ from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
+from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.parse.docker_api import container_from, engine_from, image_from, names_from, usage_from
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.docker_host import docker_host, usable_docker_host
+from sparkconsole.remote.foreseen import now_on, then_on
 from sparkconsole.remote.log_frames import LogFrames, api_time
-from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.shell import Endpoint, Shell
 
-SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 20.0
 _LOOKS, _LOOK_PAUSE_S = 20, 0.25
 """How often it is looked whether a container is gone, and how many seconds apart."""
@@ -97,7 +98,7 @@ async def container_log(
     async with _docker(shell, timeout=None) as docker:
         shown = (await docker.containers.get(name))._container
         frames = LogFrames(raw=bool((shown.get("Config") or {}).get("Tty")))
-        url = f"http://docker/containers/{quote(name, safe='')}/logs"
+        url = f"{_base(docker)}/containers/{quote(name, safe='')}/logs"
         # aiodocker would drop broken bytes, mix both streams and take a lost connection for the end.
         async with docker.session.get(url, params=_log_words(follow, since, tail)) as response:
             if response.status != 200:
@@ -178,13 +179,13 @@ async def _or_none(question: Any, *statuses: int) -> Any:
 
 @asynccontextmanager
 async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncIterator[aiodocker.Docker]:
-    endpoint = await shell.open_socket(SOCKET)
+    endpoint = await now_on(shell).open_socket((await usable_docker_host(shell)).target)
     session = aiohttp.ClientSession(
-        connector=aiohttp.UnixConnector(endpoint.path),
+        connector=aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector(),
         timeout=aiohttp.ClientTimeout(total=timeout, connect=10),
     )
     try:
-        async with aiodocker.Docker(url=f"unix://{endpoint.path}", session=session) as docker:
+        async with aiodocker.Docker(url=_url(endpoint), session=session) as docker:
             yield docker
     except TimeoutError as error:
         raise TimedOut(
@@ -198,18 +199,33 @@ async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncItera
         raise await why_not(shell) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         # aiodocker takes what it is told for what it asked for.
+        at = await docker_host(shell)
+        look = f"--unix-socket {at.socket} http://docker" if at.socket else f"http://{at.url[6:]}"
         raise SparkError(
             "docker's socket answers something that Docker would not say",
-            hint=f"look there: curl --unix-socket {SOCKET} http://docker/version",
+            hint=f"look there: curl {look}/version",
             node=shell.node,
         ) from error
     finally:
         await session.close()
 
 
+def _url(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"unix://{endpoint.path}" if endpoint.path else f"http://{host}:{endpoint.port}"
+
+
+def _base(docker: aiodocker.Docker) -> str:
+    """Where the session's own questions go."""
+    return docker.docker_host if docker.docker_host.startswith("http") else "http://docker"
+
+
 async def why_not(shell: Shell) -> SparkError:
     """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node."""
-    said = (await shell.run(("sh", "-c", _WHY, "docker-why", SOCKET), timeout=10)).text.split()
+    at = await docker_host(shell)
+    if at.told:
+        return await _why_not_there(shell, at)
+    said = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
     user = said[-1] if said else "this user"
     if "missing" in said:
         return SparkError(
@@ -224,3 +240,20 @@ async def why_not(shell: Shell) -> SparkError:
             node=shell.node,
         )
     return SparkError("docker does not answer", hint="sudo systemctl status docker", node=shell.node)
+
+
+async def _why_not_there(shell: Shell, at: DockerHost) -> SparkError:
+    """The same of an engine that somebody named: which service it is and who may use it is theirs to know."""
+    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
+    said = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
+    if "missing" in said:
+        return SparkError(
+            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
+        )
+    if "closed" in said and "stopped" not in said:
+        return SparkError(
+            f"docker's socket {at.socket} may not be used by {said[-1]}",
+            hint=f"look there: ls -l {at.socket}",
+            node=shell.node,
+        )
+    return SparkError(f"no docker engine answers at {at.url}", hint=where_it_was_said(at), node=shell.node)

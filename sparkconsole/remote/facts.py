@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.evidence import USUAL, Evidence
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.hf_cache import HfCache
 from sparkconsole.parse.facts import parse_facts
+from sparkconsole.remote.docker_host import docker_host
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.hf_cache import hf_cache
 from sparkconsole.remote.shell import Shell
@@ -25,7 +27,9 @@ say(){ printf '\n%s %s\n' "$M" "$1"; }
 one(){ printf '%s\n' "$("$@" 2>/dev/null)"; }
 r(){ V=; { IFS= read -r V <"$1"; } 2>/dev/null; }
 yes(){ n=$1; shift; if "$@" >/dev/null 2>&1; then echo "$n yes"; else echo "$n no"; fi; }
+engine(){ [ "$k" = tcp ] || [ -w "$k" ]; }
 look(){
+k=${4:-/var/run/docker.sock}
 M=$1 s=0 i= PATH=$PATH:/usr/sbin:/sbin
 T=; command -v timeout >/dev/null && T='timeout 5'
 S=; command -v timeout >/dev/null && S='timeout 3'
@@ -75,10 +79,13 @@ say gpuapps; q=pid,process_name,used_gpu_memory
 }
 ask_docker(){
 say docker; command -v docker >/dev/null && echo installed
-[ -S /var/run/docker.sock ] && echo socket; [ -w /var/run/docker.sock ] && echo permitted
 f='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}'
-[ -w /var/run/docker.sock ] && i=$($T docker info --format "$f" 2>/dev/null)
-[ -n "$i" ] && echo "info $i"
+case $k in
+  /*) [ -S "$k" ] && echo socket; [ -w "$k" ] && echo permitted ;;
+  tcp) echo permitted ;;
+esac
+engine && i=$($T docker info --format "$f" 2>/dev/null)
+[ -n "$i" ] && { echo "info $i"; [ "$k" != tcp ] || echo socket; }
 }
 ask_disk(){
 say disk; i=${i##*|}; $T df -PB1 "${i:-/var/lib/docker}" 2>/dev/null | awk 'NR > 1 {print "docker", $4}'
@@ -118,7 +125,7 @@ say cuda; [ $s -ge 124 ] || $S nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version
 ask_listeners(){ say listeners; $S ss -Hltnp 2>/dev/null; }
 ask_containers(){
 say containers; f='{{.Names}}|{{.State}}|{{.Status}}|{{.Image}}|{{.Ports}}'
-[ ! -w /var/run/docker.sock ] || { $T docker ps -a --format "$f" 2>/dev/null && echo asked; }
+! engine || { $T docker ps -a --format "$f" 2>/dev/null && echo asked; }
 }
 ask_kernel(){
 say kernel; k='NV_ERR_NO_MEMORY|CmpltTO|CMD_SYNC timeout|slot power capability was not advertised'
@@ -136,10 +143,11 @@ fi
 }
 ORDERLY='Journal stopped|systemd-shutdown|[Rr]eached target.*([Rr]eboot|[Pp]ower|[Ss]hutdown|[Hh]alt)'
 ORDERLY="$ORDERLY|Shutting down|System is (rebooting|powering down)"
-look "$1" "$2" "$3" </dev/null
+look "$1" "$2" "$3" "$4" </dev/null
 """
 
 
+_OF_DOCKER = frozenset({Evidence.DOCKER, Evidence.CONTAINERS})
 _OF_THE_CACHE = frozenset({Evidence.CACHE, Evidence.DEEP})
 
 
@@ -150,7 +158,10 @@ async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> Node
     """
     mark = f"section-{secrets.token_hex(8)}"
     where = await hf_cache(shell) if _OF_THE_CACHE & set(asked) else HfCache("", "")
-    words = ("sh", "-s", mark, " ".join(sorted(asked)), where.home)
+    engine = await docker_host(shell) if _OF_DOCKER & set(asked) else DockerHost()
+    socket = "none" if engine.refused else engine.socket or "tcp"
+    named = (socket,) if engine.told else ()
+    words = ("sh", "-s", mark, " ".join(sorted(asked)), where.home, *named)
     done = await shell.run(words, stdin=SCRIPT.encode(), timeout=45)
     text = done.checked().text
     if f"\n{mark} end" not in text:
@@ -159,5 +170,7 @@ async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> Node
             hint=f"does its shell print or end by itself? ssh {shell.node} echo well",
             node=shell.node,
         )
-    facts = replace(parse_facts(text, mark, shell.node), hf_cache=where.home)
+    seen = parse_facts(text, mark, shell.node)
+    standing = replace(seen.docker, host=engine if engine.told else None)
+    facts = replace(seen, hf_cache=where.home, docker=standing)
     return then_on(shell).facts(facts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets as random
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
 
@@ -28,16 +28,25 @@ def new_mark() -> str:
     return f"sparkconsole-{random.token_hex(8)}"
 
 
-def framed_line(argv: Sequence[str], mark: str, *, secrets: Sequence[str] = (), merged: bool = False) -> str:
+def framed_line(
+    argv: Sequence[str],
+    mark: str,
+    *,
+    secrets: Sequence[str] = (),
+    merged: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """The one string that a login shell is given: the mark and the process number on both outputs, then argv.
 
     The command replaces every shell before it, so that number is its own and leads the session's group. The
-    values of `secrets` are read from standard input, a line each; with `merged` both outputs are one.
+    values of `secrets` are read from standard input, a line each; with `merged` both outputs are one; it and
+    what it starts have `environment` beside the login's own.
     """
     reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
+    known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
     told = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{told}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
+    script = f"{told}{known}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkconsole.model.copying import Receiver, known_hosts, ssh_argv
+from sparkconsole.model.copying import Receiver, docker_load, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name
 from sparkconsole.model.image_way import ImageWay, Way
@@ -71,12 +71,13 @@ class Layers:
             "names": [full_name(self.image.tag), *self.names],
             "root": self.root,
             "ssh": ssh_argv(receiver),
+            "docker_host": receiver.docker_host,
         }
         return {"known_hosts": known_hosts(receiver), WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""
-        words = (full_name(tag), str(self.way.shared), *ssh_argv(receiver), "docker", "load")
+        words = (full_name(tag), str(self.way.shared), *ssh_argv(receiver), *docker_load(receiver))
         return ("sh", "-c", LAYERS + STREAM, "copy", *words)
 
 
@@ -94,7 +95,7 @@ class UnbuiltLayers(Layers):
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The same command."""
-        words = (full_name(tag), self.shared, *ssh_argv(receiver), "docker", "load")
+        words = (full_name(tag), self.shared, *ssh_argv(receiver), *docker_load(receiver))
         return ("sh", "-c", LAYERS + STREAM, "copy", *words)
 
 

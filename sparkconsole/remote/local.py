@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.docker_host import before_command
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import (
     ANSWER,
@@ -169,6 +170,8 @@ class LocalShell:
 
     def __init__(self, node: str) -> None:
         self.node = node
+        self.environment: dict[str, str] = {}
+        """What every command has beside the console's own."""
 
     async def run(
         self,
@@ -180,6 +183,7 @@ class LocalShell:
         budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end."""
+        await before_command(self, argv)
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         process = await self._process(argv, tuple(secrets or ()))
         try:
@@ -218,6 +222,7 @@ class LocalShell:
 
     async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
         """Output and errors, line by line."""
+        await before_command(self, argv)
         process = await self._process(argv, (), stderr=asyncio.subprocess.STDOUT)
         reader = LineReader()
         try:
@@ -236,6 +241,7 @@ class LocalShell:
 
     async def pipe(self, argv: Sequence[str]) -> LocalPipe:
         """Starts a command with its standard input and output in our hands."""
+        await before_command(self, argv)
         return LocalPipe(self.node, argv, await self._process(argv, ()))
 
     async def open_socket(self, target: str) -> Endpoint:
@@ -258,7 +264,7 @@ class LocalShell:
             asyncio.create_subprocess_exec(
                 "sh", "-c", line if secrets else f"exec {line}",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=stderr, start_new_session=True,
+                stderr=stderr, start_new_session=True, env={**os.environ, **self.environment},
             )
         )  # fmt: skip
         try:

@@ -17,6 +17,7 @@ from sparkconsole.config.bounded import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import place_of
+from sparkconsole.remote.docker_host import before_command
 from sparkconsole.remote.framing import framed_line, new_mark
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.login import log_in
@@ -76,6 +77,8 @@ class SshShell:
 
     def __init__(self, node: str, connection: asyncssh.SSHClientConnection) -> None:
         self.node, self.connection = node, connection
+        self.environment: dict[str, str] = {}
+        """What every command has beside the login's own."""
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._sockets: dict[str, Endpoint] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -99,6 +102,7 @@ class SshShell:
         budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end."""
+        await before_command(self, argv)
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
         async with self._sessions:
             return await self._ran(argv, given, timeout, tuple(secrets or ()), budget)
@@ -113,7 +117,9 @@ class SshShell:
     ) -> Completed:
         watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
         mark = new_mark()
-        process = await self._process(framed_line(watched, mark, secrets=secrets))
+        process = await self._process(
+            framed_line(watched, mark, secrets=secrets, environment=self.environment)
+        )
         pipe = SshPipe(self, argv, process, mark, budget)
         try:
             async with asyncio.timeout(timeout):
@@ -160,8 +166,10 @@ class SshShell:
         return await self._pipe(argv)
 
     async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> SshPipe:
+        await before_command(self, argv)
         mark = new_mark()
-        process = await self._process(framed_line(checked_argv(argv), mark, merged=merged))
+        line = framed_line(checked_argv(argv), mark, merged=merged, environment=self.environment)
+        process = await self._process(line)
         return SshPipe(self, argv, process, mark)
 
     async def end(self, pid: int) -> None:

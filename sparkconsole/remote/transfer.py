@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.copying import CopySite, Receiver, known_hosts, ssh_argv
+from sparkconsole.model.copying import CopySite, Receiver, docker_load, known_hosts, ssh_argv
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image import full_name
 from sparkconsole.parse.copy_site import copy_site
@@ -94,7 +94,7 @@ class FullStream:
 
         The full name: `docker save NAME` without a version sends every version there is.
         """
-        return ("sh", "-c", STREAM, "copy", full_name(tag), *ssh_argv(receiver), "docker", "load")
+        return ("sh", "-c", STREAM, "copy", full_name(tag), *ssh_argv(receiver), *docker_load(receiver))
 
 
 FULL_STREAM: Transfer = FullStream()
@@ -103,7 +103,7 @@ FULL_STREAM: Transfer = FullStream()
 # sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys
 # come over the console's verified connection, so they are as sure as that one.
 SITE = r"""
-echo "login $(id -un)"
+echo "login $(id -un)"; echo "docker_host ${DOCKER_HOST:-}"
 set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
 told=$(timeout 10 docker info --format 'folder {{.DockerRootDir}}
 driver {{.Driver}}

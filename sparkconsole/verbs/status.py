@@ -177,7 +177,9 @@ def _node(name: str, container: str, look: Look | SparkError, ray: Ray) -> dict[
 def _container(container: str, look: Look) -> dict[str, Any]:
     """`state` is running, ended, absent, or unknown when docker could not be asked."""
     if look.site is None:
-        why = look.docker_error.cause if look.docker_error else "docker may not be used"
+        host = look.facts.docker.host
+        said = look.docker_error.cause if look.docker_error else host.refused if host else ""
+        why = said or "docker may not be used"
         return {"name": container, "state": "unknown", "error": why}
     found = look.site.found
     if found is None:

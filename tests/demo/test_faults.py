@@ -16,9 +16,10 @@ from sparkconsole.demo.printed import kernel_log
 from sparkconsole.demo.sampled import sample_line
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import Reach
+from sparkconsole.model.docker_host import DEFAULT_SOCKET
 from sparkconsole.parse.telemetry import parse_sample
 from sparkconsole.parse.vllm_serve import first_cause
-from sparkconsole.remote.docker import SOCKET, container_log, containers
+from sparkconsole.remote.docker import container_log, containers
 from sparkconsole.remote.facts import node_facts
 from sparkconsole.remote.power import life, reboot
 from sparkconsole.remote.ray import members
@@ -128,7 +129,7 @@ async def test_a_cut_connection_says_so_in_every_way_and_for_good() -> None:
     await clock.advance(1)
     inject(machine, "lost")
     await clock.advance(3)
-    for asked in (shell.run(("true",)), shell.open_socket(SOCKET), pipe.read(), containers(shell)):
+    for asked in (shell.run(("true",)), shell.open_socket(DEFAULT_SOCKET), pipe.read(), containers(shell)):
         task = asyncio.ensure_future(asked)
         await clock.advance(2)
         with pytest.raises(Unreachable):

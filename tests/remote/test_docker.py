@@ -12,7 +12,9 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.remote import docker
+from sparkconsole.remote.docker_host import _FOUND
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.log_frames import LogFrames, api_time
 
@@ -101,7 +103,7 @@ class Engine:
 @pytest.fixture
 async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
     socket = tmp_path / "docker.sock"
-    monkeypatch.setattr(docker, "SOCKET", str(socket))
+    monkeypatch.setitem(_FOUND, SHELL, DockerHost(f"unix://{socket}"))
     engine = Engine()
     engine.says("version", {"ApiVersion": "1.41", "Version": "20.10.24"})
     app = web.Application()
@@ -195,7 +197,7 @@ async def test_why_docker_cannot_be_used(
     said: str, told: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker, "_WHY", f"printf '{said}'")
-    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "absent.sock"))
+    monkeypatch.setitem(_FOUND, SHELL, DockerHost(f"unix://{tmp_path}/absent.sock"))
     with pytest.raises(SparkError, match=told) as caught:
         await docker.engine(SHELL)
     assert advice in caught.value.hint

@@ -7,6 +7,7 @@ from statistics import median
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.model.memory_guard import FREEZE_LINE
 from sparkconsole.model.text import size
 
@@ -36,6 +37,8 @@ def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     standing, user = look.facts.docker, look.facts.user or "this user"
     if not standing.installed:
         yield _no_docker(node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
+    elif standing.host is not None and not (standing.running and standing.permitted):
+        yield _no_engine(node, standing.host, user, running=standing.running)
     elif standing.running and not standing.permitted:
         yield _not_permitted(node, look, user)
     elif not standing.running:
@@ -50,6 +53,16 @@ def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 def _no_docker(node: str, sentence: str, remedy: str, fix: Fix | None = None) -> Finding:
     return Finding("docker", Severity.FAIL, node, sentence, remedy, fix)
+
+
+def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Finding:
+    """One that somebody named: how it is started and who may use it is theirs to know."""
+    if at.refused:
+        return _no_docker(node, at.refused, at.remedy)
+    if running:
+        look_there = f"look there: ls -l {at.socket}"
+        return _no_docker(node, f"docker's socket {at.socket} may not be used by {user}", look_there)
+    return _no_docker(node, f"no docker engine answers at {at.url}", where_it_was_said(at))
 
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:

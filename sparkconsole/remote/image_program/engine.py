@@ -36,11 +36,16 @@ class Engine:
 
     def __init__(self, path: str = "") -> None:
         told = os.environ.get("DOCKER_HOST", "")
+        self.port = "" if path or not told.startswith("tcp://") else told[6:]
         self.path = path or (told[7:] if told.startswith("unix://") else "/var/run/docker.sock")
+
+    def link(self) -> http.client.HTTPConnection:
+        """A connection to it."""
+        return http.client.HTTPConnection(self.port, timeout=LONG_S) if self.port else Local(self.path)
 
     def ask(self, method: str, path: str, words: Any = None) -> Any:
         """Its answer; Wrong with what it says when it does not do that."""
-        link = Local(self.path)
+        link = self.link()
         try:
             body = None if words is None else json.dumps(words)
             link.request(method, path, body, {"Content-Type": "application/json"} if body else {})

@@ -13,7 +13,7 @@ import json
 import threading
 from typing import Any
 
-from sparkconsole.remote.image_program.engine import LONG_S, Engine, Local
+from sparkconsole.remote.image_program.engine import LONG_S, Engine
 from sparkconsole.remote.image_program.said import Wrong
 from sparkconsole.remote.image_program.telling import Told
 from sparkconsole.remote.image_program.tunnel import Tunnel
@@ -83,7 +83,7 @@ class Part:
 
     def __init__(self, engine: Engine, size: int, before: Part | None) -> None:
         self.engine, self.before, self.ended = engine, before, False
-        self.link, self.over = Local(engine.path), threading.Event()
+        self.link, self.over = engine.link(), threading.Event()
         self.wrong: Wrong | None = None
         self.link.putrequest("POST", "/images/load?quiet=0")
         self.link.putheader("Content-Type", "application/x-tar")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 from typing import Any
 
-from sparkconsole.remote.image_program.engine import Engine, Local
+from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.loading import shared_layers
 from sparkconsole.remote.image_program.said import Wrong
 from sparkconsole.remote.image_program.telling import Told
@@ -55,7 +55,7 @@ class Pull:
         self.engine.remove(self.here)
 
     def _fetch(self) -> None:
-        link = Local(self.engine.path)
+        link = self.engine.link()
         try:
             link.request("POST", f"/images/create?fromImage={self.repository}&tag=latest")
             for news in self.engine.told(link.getresponse()):

@@ -36,14 +36,18 @@ class Flow:
             say(sent=self.sent, seconds=round(self.last - self.began, 2))
 
 
-def save(names: list[str], ssh: list[str], known: set[str]) -> int:
+def save(names: list[str], ssh: list[str], known: set[str], before: str = "") -> int:
     """Bytes that were sent; Wrong when either end failed. `known`: names of blobs that stay here."""
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as heard:
         source = subprocess.Popen(
             ["docker", "save", *names], stdout=subprocess.PIPE, stderr=said, start_new_session=True
         )
         sink = subprocess.Popen(
-            [*ssh, "docker load"], stdin=subprocess.PIPE, stdout=heard, stderr=heard, start_new_session=True
+            [*ssh, before + "docker load"],
+            stdin=subprocess.PIPE,
+            stdout=heard,
+            stderr=heard,
+            start_new_session=True,
         )
         flow = Flow(cast(BinaryIO, sink.stdin))
         try:

@@ -110,7 +110,7 @@ class Far:
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as it runs
         asked = {key: words[key] for key in ("way", "platform", "layers", "names")}
         self.run = subprocess.Popen(
-            far_argv(words["ssh"], self.port, folder, {**asked, "port": self.port}),
+            far_argv(words["ssh"], self.port, folder, {**asked, "port": self.port}, far_environment(words)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.said,
@@ -184,11 +184,17 @@ class Far:
             self.run.wait()
 
 
-def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any]) -> list[str]:
+def far_environment(words: dict[str, Any]) -> str:
+    """What a command of the receiver has to be told so that it means the engine that the console means."""
+    host = words.get("docker_host") or ""
+    return f"env DOCKER_HOST={quoted(host)} " if host else ""
+
+
+def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any], before: str = "") -> list[str]:
     """The layers' socket becomes a port of the receiver's loopback; without that there is no copy."""
     forward = ["-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"]
     program = ["python3", "-u", "-c", quoted(BOOT), "receive", quoted(json.dumps(words))]
-    return [ssh[0], *forward, *ssh[1:], " ".join(program)]
+    return [ssh[0], *forward, *ssh[1:], before + " ".join(program)]
 
 
 def copy(words: dict[str, Any], folder: str) -> None:
@@ -244,7 +250,7 @@ def save_instead(words: dict[str, Any], why: Wrong) -> int:
     if words["way"] != "load" or not words["known"]:
         return FALL_BACK
     try:
-        say(end=True, sent=save(words["names"], words["ssh"], set(words["known"])))
+        say(end=True, sent=save(words["names"], words["ssh"], set(words["known"]), far_environment(words)))
     except Stopped:
         return STOPPED
     except Wrong as error:
