@@ -37,7 +37,8 @@ f='{{.Name}} {{.Endpoints.docker.Host}} {{len .TLSMaterial}}'
 if told=$(timeout 5 docker context inspect --format "$f" 2>&1 </dev/null); then
   printf 'context %s\n' "$told"
 else
-  case $told in *ontext*'not found'*|*'no such'*context*) printf 'lost %s\n' "$(printf %s "$told" | tr '\n' ' ')";; esac
+  told=$(printf %s "$told" | tr '\n' ' ')
+  case $told in *ontext*'not found'*|*'no such'*context*) printf 'lost %s\n' "$told";; esac
 fi
 r=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/docker.sock
 [ -S /var/run/docker.sock ] || [ ! -S "$r" ] || printf 'rootless %s\n' "$r"
