@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.hang_look import why_no_token
 from sparkconsole.fleet.jobs import job_state
@@ -74,7 +74,7 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
     if fleet.head not in sites or not sites[fleet.head].running:
         return Standing(State.ABSENT, f"no container {container} runs", nodes=nodes)
     found = await _server(fleet, port, jobs, container, {n: sites[n] for n in needed if sites[n].running})
-    return Standing(found.state, found.detail, found.model, found.node, found.remedy, nodes=nodes)
+    return replace(found, nodes=nodes)
 
 
 def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tuple[str, ...]:
@@ -109,6 +109,8 @@ async def _server(
             return Standing(State.UNPROVED, no.cause, remedy=no.hint)
         except TimedOut:
             return await _wedged(fleet, port, container, sites)
+        except Unreachable as error:
+            return Standing(State.LOST, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
         except SparkError as error:
             return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
     return await _unanswered(fleet, port, jobs, container, tuple(sites))

@@ -45,8 +45,8 @@ class Step:
     secrets: tuple[str, ...] = ()
     """Names of environment variables whose values go to the command over standard input, never in argv."""
     job: Job | None = None
-    """Set: `argv` runs detached as this job, outliving the connection and the console; the step is done
-    when it started."""
+    """Set: `argv` runs detached as this job, outliving the connection and the console; the step ends
+    when it is seen running: what comes of it is read back by who follows it."""
 
     def shown(self) -> str:
         """The command as a person could type it on the node."""
@@ -135,6 +135,11 @@ class StepOutcome:
     detail: str = ""
     duration_s: float = 0.0
     undone: bool = False
+
+    @property
+    def word(self) -> str:
+        """`failed`; `started` for a job, which runs on; `done` for what has ended."""
+        return "failed" if not self.ok else "done" if self.step.job is None else "started"
 
 
 @dataclass(frozen=True, slots=True)

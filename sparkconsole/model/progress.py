@@ -75,6 +75,11 @@ def nobody(_: News) -> None:
     """A report that nobody reads."""
 
 
+def advance_word(news: Advance) -> str:
+    """The same for one line: a share of one phase names the phase, `weights 100 %`."""
+    return f"{news.what} {advance_text(news)}" if news.unit == "%" else advance_text(news)
+
+
 def advance_text(news: Advance) -> str:
     """`3/7`, `1.2 GB of 3.4 GB, 310.0 MB/s, 00:00:07 left`, or what is known of it."""
     if news.unit == "%":

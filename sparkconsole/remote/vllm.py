@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.effect import ServerUp
 from sparkconsole.model.engine import EngineLoad
 from sparkconsole.parse.vllm_metrics import parse_metrics
@@ -51,13 +51,15 @@ async def models(shell: Shell, port: int, *, timeout: float = 5.0) -> tuple[str,
 
 
 async def healthy(shell: Shell, port: int, *, timeout: float = 5.0) -> bool:
-    """`/health` is 200: the API process lives. That is all it means."""
+    """`/health` is 200: the API process lives. That is all it means. Unreachable when the node is."""
     try:
         async with (
             http(shell, f"127.0.0.1:{port}", timeout=timeout) as session,
             session.get("/health") as answer,
         ):
             return answer.status == 200
+    except Unreachable:
+        raise  # a node that is not reached says nothing about its server
     except SparkError:
         return False
 

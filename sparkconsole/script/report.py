@@ -33,7 +33,8 @@ from sparkconsole.streams import Undelivered, delivering, errors_stream
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "red"), "done": ("✔", "green")}
+_MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "red"), "done": ("✔", "green"),
+          "started": ("▶", "cyan")}  # fmt: skip
 
 
 _LONGEST = 4000
@@ -167,8 +168,8 @@ class Printer:
             case StepBegan(node, sentence) if self.verbose:
                 self._line("info", node, sentence)
             case StepEnded(outcome):
-                level = "done" if outcome.ok else "error"
-                detail = "" if outcome.ok else f": {outcome.detail}"
+                level = outcome.word if outcome.ok else "error"
+                detail = {"done": "", "started": ": started", "error": f": {outcome.detail}"}[level]
                 self._line(level, outcome.step.node, outcome.step.sentence + detail)
             case Output(node, line, quiet) if not quiet:
                 self._line("info", node, line)

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sparkconsole.fleet.store import Store
-from sparkconsole.model.progress import advance_text
+from sparkconsole.model.progress import advance_word
 from sparkconsole.model.text import printable
 from sparkconsole.tui.keys import VIEWS, Key
 
@@ -78,7 +78,7 @@ def _work(console: Console) -> tuple[str, ...]:
     task = running[-1]
     latest = task.latest()
     more = f" +{len(running) - 1}" if len(running) > 1 else ""
-    progress = f" {advance_text(latest)}" if latest else ""
+    progress = f" {advance_word(latest)}" if latest else ""
     return (f"▶ {task.words[0]}{progress}{more}",)
 
 

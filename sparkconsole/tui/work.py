@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +24,7 @@ from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.log_line import LogLine, log_line
 from sparkconsole.model.plan import Plan
-from sparkconsole.model.progress import Advance, News, Output, StepBegan, StepEnded
+from sparkconsole.model.progress import Advance, News, Output, Remark, StepBegan, StepEnded
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.agreeing import agreed_deed
 from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
@@ -61,7 +61,9 @@ class Task:
     ended_s: float | None = None
     state: TaskState = TaskState.RUNNING
     steps: dict[str, str] = field(default_factory=dict)
-    """By step id: running, done or failed; a step that is not there has not begun."""
+    """By step id: running, started, done or failed; started is a job that runs on.
+
+    A step that is not there has not begun."""
     advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
     """By node and what is advancing; the newest one each."""
     news: deque[News] = field(default_factory=lambda: deque(maxlen=NEWS))
@@ -73,6 +75,7 @@ class Task:
     cluster: Cluster | None = None
     """The one it began with."""
     handle: asyncio.Task[None] | None = None
+    _newest: Advance | None = None
     version: int = 0
     """Grows with every change."""
 
@@ -103,10 +106,12 @@ class Task:
             case StepBegan(node, sentence):
                 self._mark(node, sentence, "running")
             case StepEnded(outcome):
-                self.steps[outcome.step.id] = "done" if outcome.ok else "failed"
+                self.steps[outcome.step.id] = outcome.word
             case Advance():
-                self.advances[news.node, news.what] = news
+                self.advances[news.node, news.what] = self._newest = news
                 return
+            case Remark(_, node) if self._newest and (self._newest.node, self._newest.unit) == (node, "%"):
+                self._newest = None  # the per cent of a phase are not those of the next one
         if not isinstance(news, Output):
             self.news.append(news)
         if line := kept(news):
@@ -119,8 +124,8 @@ class Task:
                 return
 
     def latest(self) -> Advance | None:
-        """The newest advance."""
-        return next(reversed(self.advances.values()), None)
+        """The newest advance, of the phase that is under way."""
+        return self._newest
 
 
 class Face(Protocol):
@@ -266,6 +271,8 @@ class Work:
             task.state, task.error = TaskState.FAILED, _bug(error)
         finally:
             task.ended_s = task.clock.monotonic()
+            if task.state is TaskState.DONE:
+                task.steps = job_ends(task.steps, done=True)
             task.version += 1
             with suppress(asyncio.CancelledError):
                 await self._settle(task)
@@ -275,6 +282,11 @@ class Work:
         if task.session is not None and task.session.cluster is not task.cluster:
             self.session.cluster, self.session.inventory = task.session.cluster, task.session.inventory
         await self._face.ended(task)
+
+
+def job_ends(steps: Mapping[str, str], *, done: bool) -> dict[str, str]:
+    """How steps stand once their run has ended: what had only started is done when the run is."""
+    return {step: "done" if done and mark == "started" else mark for step, mark in steps.items()}
 
 
 def _as_asked(answer: Answer, request: Request) -> Answer:

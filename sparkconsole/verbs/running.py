@@ -58,7 +58,7 @@ def kept(news: News) -> str:
         case Output(node, line) | Remark(line, node):
             return f"{node} {line}".strip()
         case StepEnded(outcome):
-            mark = "done" if outcome.ok else f"failed: {outcome.detail}"
+            mark = outcome.word if outcome.ok else f"failed: {outcome.detail}"
             return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
     return ""
 

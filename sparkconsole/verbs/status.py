@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.hang_look import look_for_hang
 from sparkconsole.fleet.jobs import job_state
@@ -33,7 +33,8 @@ Looks = dict[str, Look | SparkError]
 class Ray:
     """What Ray's head told; `members` None: it did not answer, or is not there."""
 
-    expected: bool
+    expected: bool | None
+    """None: whether Ray runs could not be seen."""
     members: tuple[RayMember, ...] | None = None
 
     @property
@@ -84,14 +85,15 @@ async def status(
     looks = await look_at(fleet, container, session.cluster.image)
     ray = await _ray(fleet, looks.get(head))
     models = await _models(fleet, looks.get(head), port)
-    hang = await look_for_hang(fleet, container, port, _sites(looks)) if models is not None else None
+    served = isinstance(models, list)
+    hang = await look_for_hang(fleet, container, port, _sites(looks)) if served else None
     nodes = [_node(n, container, look, ray) for n, look in looks.items()]
     jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
     data = {
         "cluster": session.cluster.name,
         "nodes": nodes,
         "ray": _ray_data(ray, len(fleet.names)),
-        "server": {"port": port, "models": models, **_standing(models, hang)},
+        "server": {"port": port, "models": models if served else None, **_standing(models, hang)},
         "jobs": jobs,
     }
     lost = any(isinstance(look, Unreachable) for look in looks.values())
@@ -110,8 +112,10 @@ def _sites(looks: Looks) -> dict[str, Site | SparkError]:
     }
 
 
-def _standing(models: list[str] | None, hang: Hang | None) -> dict[str, Any]:
+def _standing(models: list[str] | SparkError | None, hang: Hang | None) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
+    if isinstance(models, SparkError):
+        return {"state": "unknown", "suspect": "", "detail": models.cause, "look_at": models.hint}
     if hang is None:
         return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
     told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
@@ -126,25 +130,31 @@ def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
 async def _ray(fleet: Fleet, head: Look | SparkError | None) -> Ray:
     """Asked only where the head's container runs and Ray is in it, as far as its labels tell."""
     site, spec = _site(head), _launched(head)
-    if site is None or not site.running or (spec and spec.backend is not Backend.RAY):
+    if site is None:
+        return Ray(expected=None)
+    if not site.running or (spec and spec.backend is not Backend.RAY):
         return Ray(expected=False)
     from sparkconsole.remote.ray import members
 
     try:
         port = spec.dashboard_port if spec else 8265
         return Ray(True, await members(await fleet.shell(fleet.head), port))
+    except Unreachable:
+        return Ray(expected=None)
     except SparkError:
         return Ray(expected=True)
 
 
-async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> list[str] | None:
-    """The models that answer on the head; None when nobody does, or nobody could be asked."""
+async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> list[str] | SparkError | None:
+    """The models that answer on the head; None when no server does, an error when it could not be seen."""
     if not isinstance(head, Look):
-        return None
+        return head
     from sparkconsole.remote.vllm import models
 
     try:
         return list(await models(await fleet.shell(fleet.head), port))
+    except (Unreachable, TimedOut) as error:
+        return error
     except SparkError:
         return None
 
@@ -200,7 +210,8 @@ def _ray_alive(look: Look, ray: Ray) -> bool | None:
 
 def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
     if ray.members is None:
-        return {"state": "does not answer" if ray.expected else "not running", "expected": nodes}
+        states = {None: "unknown", True: "does not answer", False: "not running"}
+        return {"state": states[ray.expected], "expected": nodes}
     return {
         "state": "answers",
         "alive": len(ray.alive),
@@ -236,7 +247,8 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     else:
         parts.append(f"Ray: {ray['state']}")
     names = server["models"]
-    answers = "nobody answers" if names is None else ", ".join(names) or "no model"
+    silent = f"unknown: {server['detail']}" if server["state"] == "unknown" else "no server answers"
+    answers = silent if names is None else ", ".join(names) or "no model"
     parts.append(f"server on port {server['port']}: {answers}")
     if server["state"] == "wedged":
         parts.append(f"✖ wedged: {server['detail']} ({server['signs'][0]})")

@@ -47,6 +47,11 @@ def bar_text(share: float | None, width: int, *, warm: float = WARM, hot: float 
     return text
 
 
+def work_bar(share: float | None, width: int) -> Text:
+    """How far work is. Its end is no alarm: it has one colour, however full it is."""
+    return bar_text(share, width, warm=math.inf, hot=math.inf)
+
+
 def bar_style(share: float | None, warm: float = WARM, hot: float = HOT) -> str:
     """The variable for a bar that full."""
     share = known(share) or 0.0

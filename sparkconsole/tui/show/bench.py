@@ -12,7 +12,7 @@ from rich.text import Text
 from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text import printable
 from sparkconsole.tui.show.area import SCALE, area
-from sparkconsole.tui.show.bars import UNKNOWN, bar_text
+from sparkconsole.tui.show.bars import UNKNOWN, work_bar
 from sparkconsole.tui.show.serve import lasted
 
 SPREAD = {"ttft": "time to first token", "tpot": "time per output token"}
@@ -24,7 +24,7 @@ def progress_text(
     """`▕████▌   ▏ 46/64  01:12  ~ 00:28 left`; the time left is what the mean so far says, so it has a ~."""
     share = done / total if done is not None and total else None
     text = Text(no_wrap=True, end="")
-    text.append_text(bar_text(share if state != "done" else 1.0, max(0, min(40, width - 34)), warm=2, hot=2))
+    text.append_text(work_bar(share if state != "done" else 1.0, max(0, min(40, width - 34))))
     counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request has ended yet"
     text.append(f" {counted}", "bold")
     text.append(f"  {lasted(elapsed_s)}")

@@ -19,7 +19,7 @@ from sparkconsole.model.image import BuildSpec, build_argv, dated_tag, key_value
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance, News, Remark
 from sparkconsole.model.text import hours
-from sparkconsole.tui.show.bars import UNKNOWN, bar_text, binary_size, rate
+from sparkconsole.tui.show.bars import UNKNOWN, binary_size, rate, work_bar
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.frame import filled, fitting, joined, plain, said
 from sparkconsole.tui.show.images import Cell, ImageRow
@@ -258,7 +258,7 @@ def _travelling(advance: Advance, room: int) -> Text:
     if room >= 70:
         told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
     wide = min(max(room - len(told) - 1, 0), 40)
-    return joined([bar_text(share, wide) if wide >= 6 else "", told], " ")
+    return joined([work_bar(share, wide) if wide >= 6 else "", told], " ")
 
 
 def _all(head: Sequence[Text], rest: Text, room: int) -> Text:
@@ -274,7 +274,7 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
         share = advance.done / advance.total if advance.total else None
         took = f"  {hours(advance.elapsed_s)}" if advance.elapsed_s is not None else ""
         told = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
-        lines.append(filled(joined([bar_text(share, max(8, min(width - len(told), 40))), told], ""), width))
+        lines.append(filled(joined([work_bar(share, max(8, min(width - len(told), 40))), told], ""), width))
     for advance in found[::-1]:
         if advance in whole or advance.what.startswith("copy ") or not advance.total:
             continue

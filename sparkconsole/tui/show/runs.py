@@ -14,7 +14,7 @@ from sparkconsole.model.answer import Sheet
 from sparkconsole.model.export import verb_line
 from sparkconsole.model.job import Run, RunState
 from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import advance_text
+from sparkconsole.model.progress import advance_word
 from sparkconsole.model.run_difference import leaves
 from sparkconsole.model.run_line import RunLine, gist
 from sparkconsole.tui.complete import verb_of
@@ -122,7 +122,7 @@ def of_task(task: Task, number: int, now: datetime) -> RunLine:
     """This session's work, which the journal may not have (a stream)."""
     ended = now if task.ended_s is None else now - timedelta(seconds=task.clock.monotonic() - task.ended_s)
     latest = task.latest()
-    progress = advance_text(latest) if latest else ""
+    progress = advance_word(latest) if latest else ""
     return RunLine(
         id=task.run_id or f"task-{number}",
         words=task.words,
@@ -227,10 +227,8 @@ def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
     for line in output:
         for begin, step in said.items():
             if line.startswith(begin):
-                end = line[len(begin) :]
-                found |= (
-                    {step: "done"} if end == "done" else {step: "failed"} if end.startswith("failed") else {}
-                )
+                word = line[len(begin) :].partition(":")[0]
+                found |= {step: word} if word in ("started", "done", "failed") else {}
     return found
 
 

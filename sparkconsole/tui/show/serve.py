@@ -16,7 +16,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve import Phase
 from sparkconsole.model.text import printable
-from sparkconsole.tui.show.bars import UNKNOWN, bar_text, fitted, percent, tokens
+from sparkconsole.tui.show.bars import UNKNOWN, bar_text, fitted, percent, tokens, work_bar
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.spark import spark_text
 
@@ -189,7 +189,7 @@ def loading_lines(now: Standing, width: int) -> list[Text]:
     """The model, the way, and what the log last told of the stage, with a bar where there is a percentage."""
     second = Text(no_wrap=True, end="")
     if now.percent is not None:
-        second.append_text(bar_text(now.percent / 100, min(30, width // 3), warm=2, hot=2))
+        second.append_text(work_bar(now.percent / 100, min(30, width // 3)))
         second.append(f" {percent(now.percent / 100)}  ")
     room = width - cell_len(second.plain)
     second.append(_cut(now.detail, room), "$muted")

@@ -10,7 +10,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.text import hours
 from sparkconsole.tui.show.area import area
-from sparkconsole.tui.show.bars import UNKNOWN, age, bar_text, percent, tokens
+from sparkconsole.tui.show.bars import UNKNOWN, age, bar_text, percent, tokens, work_bar
 from sparkconsole.tui.show.frame import fitting, folded, joined, plain, said
 from sparkconsole.tui.show.spark import spark_text
 
@@ -127,7 +127,7 @@ def _counts(server: ServerState) -> list[Text]:
 def _loading(server: ServerState, width: int, height: int) -> list[Text]:
     share = server.percent / 100 if server.percent is not None else None
     stage = said(server.stage or "starting", "$node-warn")
-    bar = bar_text(share, min(30, max(8, width // 3))) if share is not None else Text()
+    bar = work_bar(share, min(30, max(8, width // 3))) if share is not None else Text()
     number = Text(percent(share)) if share is not None else Text()
     first = fitting((stage, bar, number, said(server.detail, "$muted")), width)
     return [first, _stages(server, width)][: max(height, 0)]

@@ -26,7 +26,7 @@ from sparkconsole.tui.views.run_deeds import RUN_KEYS, RunDeeds
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.told import Told
-from sparkconsole.tui.work import Task
+from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."
 
@@ -121,6 +121,7 @@ class RunView(RunDeeds, View):
         task, run = self._deed, self._run
         plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
         marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
+        marks = job_ends(marks, done=line.state is RunState.DONE)
         parts = task.answer.parts if task and task.answer else ()
         outcome = run.outcome if run else {}
         width = max(20, panel.size.width - 2)
