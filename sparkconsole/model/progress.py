@@ -76,8 +76,8 @@ def nobody(_: News) -> None:
 
 
 def advance_word(news: Advance) -> str:
-    """The same for one line: a share of one phase names the phase, `weights 100 %`."""
-    return f"{news.what} {advance_text(news)}" if news.unit == "%" else advance_text(news)
+    """The same for one line: a share of one phase names the phase, `100 % of weights`."""
+    return f"{advance_text(news)} of {news.what}" if news.unit == "%" else advance_text(news)
 
 
 def advance_text(news: Advance) -> str:

@@ -1,0 +1,56 @@
+"""How far work is, as bars: their colours say nothing, for work that nears its end is no alarm."""
+
+from __future__ import annotations
+
+import pytest
+from rich.text import Text
+
+from sparkconsole.fleet.store import ServerPhase, ServerState
+from sparkconsole.model.progress import Advance
+from sparkconsole.tui.show import image_work as work
+from sparkconsole.tui.show.bars import bar_text
+from sparkconsole.tui.show.bench import progress_text
+from sparkconsole.tui.show.serve import Standing, loading_lines
+from sparkconsole.tui.show.server import serve_lines
+
+ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")
+SHARES = (10, 80, 95, 99.5, 100)
+
+
+def colours(lines: list[Text]) -> str:
+    return " ".join(str(span.style) for line in lines for span in line.spans)
+
+
+def build(done: float) -> list[Text]:
+    steps = Advance("a", "steps of vllm-node", done, 100)
+    return work.build_text({("a", "steps of vllm-node"): steps}, 60)
+
+
+def copy(done: float) -> list[Text]:
+    sent = Advance("b", "copy vllm-node", done, 100, "B", 1e9, 9.0, 4.0)
+    return work.copy_text([work.CopyLine("b", "running", advance=sent)], 70)
+
+
+def start(done: float) -> list[Text]:
+    server = ServerState(ServerPhase.LOADING, model="m", stage="weights", percent=done)
+    return [
+        *serve_lines(server, [], [], 76, 4),
+        *loading_lines(Standing(ServerPhase.LOADING, "m", "weights", done), 76),
+    ]
+
+
+def bench(done: float) -> list[Text]:
+    return [progress_text(done, 100, 60, 76)]
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("drawn", [build, copy, start, bench], ids=lambda f: f.__name__)
+def test_work_that_nears_its_end_is_no_alarm(drawn: object, share: float) -> None:
+    assert callable(drawn)
+    told = colours(drawn(share))
+    assert "$bar on" in told, "there is a bar"
+    assert not [alarm for alarm in ALARMS if alarm in told]
+
+
+def test_what_is_full_still_warns() -> None:
+    assert "$bar-hot" in colours([bar_text(0.97, 20)])
