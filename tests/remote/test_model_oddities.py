@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -102,11 +103,22 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_no_half_file(homes: tuple[Pat
     assert content(b / BLOBS / "..") == FILES
 
 
-def test_a_login_that_prints_is_named(homes: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("shell", ["bash", "zsh", "dash", "fish", "tcsh"])
+def test_what_a_login_prints_is_no_answer_whatever_its_shell(homes: tuple[Path, Path], shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
     a, b = homes
     hub_cache(a, MODEL, FILES)
-    log = copy(a, b, ("sh", "-c", 'echo Welcome!; exec sh -c "$0"'))
-    assert "its login prints 'Welcome!'" in log.why
+    log = copy(a, b, ("sh", "-c", f'echo Welcome!; printf "no line"; echo; exec {shell} -c "$0"'))
+    assert log.failed == {}
+    assert not look(b, hashing=True).why_incomplete
+
+
+@pytest.mark.parametrize("greeting", ["exit 0", "yes welcome"])
+def test_a_login_that_never_comes_to_the_command_is_an_end(homes: tuple[Path, Path], greeting: str) -> None:
+    a, b = homes
+    hub_cache(a, MODEL, FILES)
+    assert copy(a, b, ("sh", "-c", greeting)).failed
 
 
 @pytest.mark.parametrize("layouts", [("blobs", "shared"), ("shared", "blobs"), ("plain", "blobs")])

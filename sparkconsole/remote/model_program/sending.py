@@ -28,6 +28,8 @@ from sparkconsole.remote.model_program.hashes import (
 from sparkconsole.remote.model_program.receiving import DROP, END
 
 BOOT = "import sys;i=sys.stdin.buffer;n=int(i.readline());exec(compile(i.read(n),'model','exec'))"
+MARK, MOST_GREETING = "sparkconsole-receives", 1 << 20
+"""What the far end says first; what its login prints before is no answer, and more than that no login."""
 GRACE_S = 5
 """A stopped job has ten seconds until it is killed."""
 
@@ -36,7 +38,8 @@ class Stream:
     """One connection to the receiver."""
 
     def __init__(self, ssh: list[str], root: str, among: list[Stream]) -> None:
-        words = [*ssh, "python3 -u -c " + quoted(BOOT) + " model receive " + quoted(root)]
+        program = "python3 -u -c " + quoted(BOOT) + " model receive " + quoted(root)
+        words = [*ssh, for_any_shell("echo " + MARK + "; exec " + program)]
         # A group of its own: a cancelled job ends us, and we end this in good order.
         self.far = subprocess.Popen(
             words,
@@ -50,8 +53,9 @@ class Stream:
         self.got = io.BufferedReader(cast(io.FileIO, self.far.stdout))
         self.said = cast(BinaryIO, self.far.stderr)
         among.append(self)
-        program: bytes = globals()["PROGRAM"]
-        self.write(b"%d\n" % len(program) + program)
+        self.greeted = False
+        parts: bytes = globals()["PROGRAM"]
+        self.write(b"%d\n" % len(parts) + parts)
 
     def write(self, data: bytes | memoryview) -> None:
         """Sends, or says why the far end does not take it."""
@@ -68,18 +72,31 @@ class Stream:
 
     def answer(self) -> dict[str, Any]:
         """The next line; Wrong when it is an error or there is none."""
-        line = self.got.readline()
+        line = self.got.readline() if self.greeted else self.past_greeting()
         if not line:
             said = self.said.read().decode(errors="replace").strip().splitlines()
             raise Wrong("connection lost: " + (said[-1] if said else "the receiver said nothing"))
         try:
             told: dict[str, Any] = json.loads(line)
         except ValueError:
-            # A login whose shell talks: what it says is in the way of every such program.
-            raise Wrong("its login prints " + repr(line.decode(errors="replace").strip()[:60])) from None
+            raise Wrong(
+                "the receiver said what is no answer: " + repr(line.decode(errors="replace").strip()[:60])
+            ) from None
         if "error" in told:
             raise Wrong(told["error"])
         return told
+
+    def past_greeting(self) -> bytes:
+        """The first line behind what the login's startup files print; none where they never end."""
+        left = MOST_GREETING
+        while left > 0 and (line := self.got.readline(left)):
+            left -= len(line)
+            if line.endswith(MARK.encode() + b"\n"):
+                self.greeted = True
+                return self.got.readline()
+        if left <= 0:
+            raise Wrong("its login prints and prints, and comes to no command")
+        return b""
 
     def ask(self, **words: Any) -> dict[str, Any]:
         """A line of JSON, and the answer."""
@@ -170,8 +187,15 @@ class Stream:
             self.far.kill()
 
 
+def for_any_shell(script: str) -> str:
+    """A script of sh as bash, zsh, dash, fish and tcsh all hand it on; remote.framing says why it is so."""
+    plain = set(range(0x20, 0x7F)) - set(b"'\\!")
+    word = "".join(chr(n) if n in plain else "\\0%03o" % n for n in os.fsencode(script))  # noqa: UP031
+    return 'exec /bin/sh -c \'eval "$(printf %b "$1")"\' sparkconsole \'' + word + "'"
+
+
 def quoted(word: str) -> str:
-    """For the far end's shell."""
+    """For the far end's sh."""
     return "'" + word.replace("'", "'\\''") + "'"
 
 
