@@ -15,6 +15,7 @@ import pytest
 from sparkconsole.model.image import COMMIT_FILE, COMMIT_LABEL, RECIPES
 from sparkconsole.parse.git_refs import commit_named
 from tests.conftest import ROOT
+from tests.programs import need
 
 RECIPES_FOLDER = ROOT / "dockerfiles"
 SEED = {
@@ -258,6 +259,7 @@ class Repository:
     """A git repository to be checked out, in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        need("git")
         self.folder = folder
         folder.mkdir()
         self.git("init", "-q", "-b", "main")

@@ -18,6 +18,7 @@ from sparkconsole.remote.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
 from tests import openssh
+from tests.programs import need
 from tests.ssh_server import SshServer, write_client_key
 
 
@@ -100,6 +101,7 @@ async def test_lines_that_are_no_entries_cost_nothing(server: SshServer, node: N
 
 
 async def test_hashed_entries_are_understood(server: SshServer, node: Node) -> None:
+    need("ssh-keygen")
     known(server.known_hosts_line())
     hashing = ("ssh-keygen", "-q", "-H", "-f", str(known_hosts_file()))
     assert (await LocalShell("here").run(hashing)).ok
@@ -156,6 +158,7 @@ async def test_an_encrypted_key_is_the_agents(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    need("ssh-agent")
     known(server.known_hosts_line())
     plain = Path.home() / ".ssh/id_ed25519"
     aside = plain.rename(tmp_path / "plain")

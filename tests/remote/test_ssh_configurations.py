@@ -27,6 +27,7 @@ from sparkconsole.remote import openssh_config
 from sparkconsole.remote.client_config import place
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
+from tests.programs import need
 
 HERE = LocalShell("here")
 SSH, UNSHARE = shutil.which("ssh"), shutil.which("unshare")
@@ -129,6 +130,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    need("ssh-agent")
     home = Path.home()
     ssh = home / ".ssh"
     ssh.mkdir(mode=0o700)
