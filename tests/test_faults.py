@@ -1,4 +1,4 @@
-"""field/faults.md keeps its word: every fault that is called gone has tests, and every test it names exists."""
+"""field/faults.md keeps its word: every fault called gone has tests, and every test it names exists."""
 
 from __future__ import annotations
 
