@@ -46,7 +46,7 @@ class KeyLine(Static):
 
     def sample(self, view: View) -> None:
         """Draws it again when other keys work."""
-        text = keys_text(view.keys_here(), self.size.width or 80)
+        text = keys_text(view.keys_offered(), self.size.width or 80)
         if text != getattr(self, "_said", None):
             self._said = text
             self.update(text)

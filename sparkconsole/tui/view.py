@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import on
 from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.events import Paste
+from textual.events import DescendantBlur, DescendantFocus, Paste
 from textual.screen import Screen
 from textual.widgets import Static
 
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
+from sparkconsole.tui.focus import FIELD, LINE, offered
 from sparkconsole.tui.keys import GLOBAL, Key, bindings
 from sparkconsole.tui.prompt import Prompt
 
@@ -95,10 +97,25 @@ class View(Screen[None]):
             return False
         return super().check_action(action, parameters)
 
+    def keys_offered(self) -> tuple[Key, ...]:
+        """What the footer offers: of `keys_here` what the focused field leaves, and the field's own."""
+        return offered(self, self.keys_here())
+
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def _offer(self) -> None:
+        """Other keys work now."""
+        if self.ready and self.is_mounted:
+            self.query_one(KeyLine).sample(self)
+
     async def action_press(self, key_id: str) -> None:
         """A click on a key in the footer is that key."""
-        key = next((k for k in self.keys_here() if k.id == key_id), None)
-        if key is not None:
+        key = next((k for k in self.keys_offered() if k.id == key_id), None)
+        if key is None:
+            return
+        if key in FIELD or key in LINE:
+            self.app.simulate_key(key.keys)
+        else:
             await self.run_action(key.action)
 
     def on_paste(self, event: Paste) -> None:

@@ -124,7 +124,7 @@ def test_the_chosen_row_is_said_in_words() -> None:
     (row,) = show.image_rows(nodes)
     assert show.legend(row).plain == "≠ another content on c  ○ missing on b  C copies it there"
     (row,) = show.image_rows([node("a", image())])
-    assert show.legend(row).plain == "✔ on a  4 launches it"
+    assert show.legend(row).plain == "✔ on a  4 ^j launches it"
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def legend(row: ImageRow, *, advice: bool = True) -> Text:
         told = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
         parts = [Text(f"{Cell.SAME.value} {told}", _STYLES[Cell.SAME])]
     if advice and not row.nodes(Cell.UNKNOWN):
-        parts.append(Text("C copies it there" if lacks else "4 launches it", "$key"))
+        parts.append(Text("C copies it there" if lacks else "4 ^j launches it", "$key"))
     return Text("  ", no_wrap=True, end="").join(parts)
 
 
@@ -222,7 +222,7 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
     lost = [n for n in nodes if n.reach is Reach.LOST]
     asked = [n for n in nodes if n.reach is Reach.UP and n.images is not None]
     if not nodes:
-        return "No nodes yet. Add one:  : node add ADDRESS"
+        return "No nodes yet. Add one:  : node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
         return "Asking the nodes for their images …"
     if not asked:

@@ -84,7 +84,7 @@ def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
         case State.NOTHING:
             return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
         case State.UNKNOWN if not count:
-            return [said("No nodes yet. Add one:  : node add ADDRESS", "$node-warn")]
+            return [said("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
         case State.UNKNOWN if now.wrong:
             names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
             return [said(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]

@@ -21,7 +21,7 @@ from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.told import Told
 
-NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add ADDRESS")
+NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
 
 
 class DoctorView(View):

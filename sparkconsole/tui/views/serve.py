@@ -15,14 +15,14 @@ from textual.widgets import Input
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.store import ServerPhase
-from sparkconsole.model.serve import PRESETS, SEED_PORT
+from sparkconsole.model.serve import PRESETS
 from sparkconsole.model.text import printable
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import serve as show
 from sparkconsole.tui.show.folding import folded
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views import serve_form as filling
+from sparkconsole.tui.views.serve_deeds import ServeDeeds
 from sparkconsole.tui.views.serve_log import ServerLog
 from sparkconsole.tui.views.serve_rates import Rates
 from sparkconsole.tui.views.serve_start import newest_start, start_of
@@ -37,12 +37,14 @@ AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
 
-class ServeView(View):
+class ServeView(ServeDeeds):
     """While something is served, a short screen shows that instead of the form; `e` brings the form back."""
 
     NAME = "serve"
     AUTO_FOCUS = ""
     KEYS = (
+        Key("model.next", "down", "model", "Choose the next model; up: the one before.", display="↑↓"),
+        Key("model.previous", "up", "model", "Choose the model before.", shown=False, display="↑"),
         Key(
             "form.next",
             "tab",
@@ -132,20 +134,10 @@ class ServeView(View):
         self._log.rest()
 
     @property
-    def form(self) -> Form:
-        """What is filled in."""
-        return self.query_one(Form)
-
-    @property
     def container(self) -> str:
         """Where the model is served."""
         session = self.console.session
         return session.cluster.container if session else "vllm_node"
-
-    @property
-    def address(self) -> str:
-        """Where clients reach the head."""
-        return next((n.address for n in self.console.store.nodes.values() if n.head), "")
 
     # --- what is known
 
@@ -298,14 +290,11 @@ class ServeView(View):
         if self.console.work is None:
             return
         try:
-            answer = await self.console.work.answer(("serve", "status", "--port", str(self._port())))
+            answer = await self.console.work.answer(("serve", "status", "--port", str(self.port)))
         except SparkError:
             return
         self._remedy = (detail, str(answer.data.get("remedy", "")))
         self._drawn = ()
-
-    def _port(self) -> int:
-        return self.console.store.server.port
 
     # --- doing
 
@@ -333,51 +322,16 @@ class ServeView(View):
         try:
             words = self.form.words()
         except WrongUsage as error:
-            told = f"{printable(error.cause)}: ↑ ↓ walk through what is there"
-            self.notify(told, severity="warning", markup=False)
-            self.query_one("FormLine Input").focus()
+            self.notify(f"{printable(error.cause)}: ↑ ↓ choose", severity="warning", markup=False)
+            self.add_class("-editing")
             return
         self.remove_class("-editing")
         self.set_focus(None)
         self.console.say(words)
 
-    def action_serve_stop(self) -> None:
-        """`X`"""
-        port = self._port()
-        more = () if port == SEED_PORT else ("--port", str(port))
-        self.console.say(("serve", "stop", *more))
-
     def action_serve_form(self) -> None:
         """`e`"""
         self.toggle_class("-editing")
-
-    def action_serve_copy(self) -> None:
-        """`y`"""
-        preview = self.preview()
-        if preview.wrong:
-            self.notify(printable(preview.wrong), severity="warning", markup=False)
-            return
-        self._copy(preview.text(), "the command")
-
-    def action_serve_curl(self) -> None:
-        """`c`"""
-        server = self.console.store.server
-        if server.phase is not ServerPhase.READY:
-            self.notify("nothing answers yet that curl could ask", severity="warning", markup=False)
-            return
-        self._copy(show.curl(self.address, server), "the curl example")
-
-    def _copy(self, text: str, what: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notify(f"copied {what}", timeout=3, markup=False)
-
-    async def action_serve_logs(self) -> None:
-        """`l`"""
-        from sparkconsole.tui.views.logs import LogsView
-
-        await self.app.switch_mode("logs")
-        if isinstance(self.app.screen, LogsView):
-            await self.app.screen.show_nodes((), "serve")
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_serve_pick(self) -> None:

@@ -208,13 +208,13 @@ def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> 
 def how(store: Store, container: str, *, read_only: bool) -> str:
     """The empty state says what to press."""
     if not store.nodes:
-        return "There are no nodes yet. Type  :node add ADDRESS  or  :node scan"
+        return "There are no nodes yet. Type  :node add NAME ADDRESS  or  :node scan"
     head = next(iter(store.nodes.values()))
     if head.containers is not None and not any(c.name == container and c.running for c in head.containers):
-        return f"No container {container} runs on {head.name} that could serve a model: 4 launches them."
+        return f"No container {container} runs on {head.name} to serve a model: 4 ^j launches it."
     if read_only:
         return "This console is read-only: it shows what is served, and starts nothing."
-    return "tab goes to the model, ↑ ↓ walk through what is there, V serves it. o: presets and recent starts."
+    return "↑ ↓ choose a model, V serves it. tab: the fields. o: presets and recent starts."
 
 
 def _names(nodes: Sequence[str]) -> str:

@@ -90,6 +90,12 @@ class Form(VerticalScroll, can_focus=False):
             if line.field.name == name:
                 line.offer(choices)
 
+    def walk(self, name: str, step: int) -> None:
+        """The value to choose that comes `step` further, wherever the focus is."""
+        for line in self.query(FormLine):
+            if line.field.name == name:
+                line.walk(step)
+
     def words(self, **more: Any) -> tuple[str, ...]:
         """What `:` would say; WrongUsage names what is missing or cannot be. `more`: fields not shown."""
         return words(self.verb, {**self.values, **more})
@@ -175,6 +181,11 @@ class FormLine(Horizontal):
         """Other values to choose from."""
         if isinstance(self._widget, SuggestedInput):
             self._widget.offer(choices)
+
+    def walk(self, step: int) -> None:
+        """See the form."""
+        if isinstance(self._widget, SuggestedInput) and self._widget.choices:
+            self._widget.action_walk(step)
 
     @property
     def _widget(self) -> Widget:

@@ -1,0 +1,69 @@
+"""Keys that arrive together, in a real terminal: tmux writes each burst in one piece."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.field.places import REQUIRED
+
+pytestmark = pytest.mark.field
+
+
+class Tmux:
+    """A terminal of 80x24 with the console in it."""
+
+    def __init__(self, home: Path) -> None:
+        self._at = ["tmux", "-S", str(home / "tmux"), "-f", "/dev/null"]
+        program = f"{Path(sys.executable).parent / 'sparkconsole'} --demo"
+        env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        subprocess.run([*self._at, "new-session", "-d", "-x", "80", "-y", "24", program], check=True, env=env)
+
+    def send(self, *keys: str) -> None:
+        """In one burst."""
+        subprocess.run([*self._at, "send-keys", *keys], check=True)
+
+    def screen(self) -> str:
+        told = subprocess.run([*self._at, "capture-pane", "-p"], capture_output=True, text=True, check=False)
+        return told.stdout
+
+    def shows(self, text: str) -> None:
+        for _ in range(500):
+            if text in (screen := self.screen()):
+                return
+            time.sleep(0.03)
+        pytest.fail(f"{text!r} never came:\n{screen}")
+
+    def end(self) -> None:
+        subprocess.run([*self._at, "kill-server"], check=False)
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    if shutil.which("tmux") is None:
+        assert "tmux" not in REQUIRED, "SPARKCONSOLE_REQUIRE_FIELD wants tmux"
+        pytest.skip("tmux is not installed")
+    terminal = Tmux(tmp_path)
+    try:
+        terminal.shows("spark-02")
+        yield terminal
+    finally:
+        terminal.end()
+
+
+def test_a_hundred_lines_and_a_hundred_filters_arrive_whole_in_a_real_terminal(tmux: Tmux) -> None:
+    """Not shown: an esc that other keys follow within 0.1 s; a terminal writes alt in the same way."""
+    for number in range(100):
+        tmux.send(str(number % 8 + 1), f":Line {number} of LUDRBCVX", "Enter")
+        tmux.shows(f"\n Line {number} of LUDRBCVX\n")
+        tmux.send("Escape")
+    for number in range(100):
+        tmux.send(str(number % 8 + 1), f"/Filter {number} LUDRBCVX")
+        tmux.shows(f"\n Filter {number} LUDRBCVX\n")
+        tmux.send("Enter")
