@@ -55,6 +55,10 @@ class ChangedHostKey(Unreachable):
     """The node shows another key than the trusted one; it is never talked to."""
 
 
+class Absent(SparkError):
+    """What is not there, and may well not be: nobody asked for it. A fact, no failure."""
+
+
 class Refused(SparkError):
     """Nothing was done: read-only, not confirmed, or a check said no."""
 

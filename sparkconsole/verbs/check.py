@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.looking import look_at
+from sparkconsole.model.alike import whose
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks, sayings
 from sparkconsole.model.fabric import NodeNetwork, environment
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
@@ -117,30 +119,34 @@ def _env_sheet(node: dict[str, Any]) -> Sheet:
 
 def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     """A line for each thing said, with the nodes of which it is said: the worst first, what is right last."""
-    said: dict[tuple[Severity, str, str, str], list[str]] = {}
-    for f in findings:
-        said.setdefault((f.severity, f.check, f.sentence, f.remedy), []).append(f.node)
     every = len({f.node for f in findings if f.check == "reachable"})
-    order = sorted(said, key=lambda key: _BADNESS.index(key[0]))
+    order = sorted(sayings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
     rows = [
-        (bad, check, _where(said[bad, check, told, remedy], every), told, remedy)
-        for bad, check, told, remedy in order
+        (f.severity, f.check, _where(each.nodes, every), f.sentence, f.remedy)
+        for each in order
+        for f in (each.finding,)
     ]
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
 
 
 _BADNESS = (Severity.FAIL, Severity.WARN, Severity.OK)
+NAMED = 8
+"""So many nodes are named; more are counted."""
 
 
-def _where(nodes: list[str], every: int) -> str:
+def _where(nodes: Sequence[str], every: int) -> str:
     """All of them is `all`; a few are named."""
-    return "all" if not nodes[0] or 1 < every == len(nodes) else ", ".join(nodes)
+    if not nodes or 1 < every == len(nodes):
+        return "all"
+    return ", ".join(nodes) if len(nodes) <= NAMED else whose(nodes, every)
 
 
 def verdict(findings: tuple[Finding, ...]) -> str:
-    """How many of each, in a line."""
-    counts = {s: sum(f.severity is s for f in findings) for s in Severity}
-    return f"{counts[Severity.FAIL]} failed, {counts[Severity.WARN]} warnings, {counts[Severity.OK]} ok"
+    """How many of each in a line: a thing that is said of many nodes counts once."""
+    told = [each.finding.severity for each in sayings(findings)]
+    warned = told.count(Severity.WARN)
+    words = (f"{told.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
+    return f"{', '.join(words)}, {told.count(Severity.OK)} ok"
 
 
 def exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:

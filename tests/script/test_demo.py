@@ -117,7 +117,7 @@ def test_a_look_is_one_json_document(console: Console, line: str) -> None:
 
 def test_check_changes_nothing_and_names_what_is_missing(console: Console) -> None:
     assert console.run("check") == 0
-    assert "the image vllm-node is not there" in console.out
+    assert "image missing (vllm-node)" in console.out
     assert console.run("image", "list") == 0
     assert "vllm-node:" not in console.out
 

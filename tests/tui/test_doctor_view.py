@@ -95,7 +95,7 @@ async def test_it_asks_by_itself_and_again_when_told_to() -> None:
     async with scene(nodes=3) as (pilot, _):
         app = app_of(pilot)
         await pilot.press("7")
-        await seen(pilot, lambda t: "all: the image vllm-node is not there" in t)
+        await seen(pilot, lambda t: "all: image missing (vllm-node)" in t)
         assert app.session is not None
         assert app.session.pretend is not None
         inject(app.session.pretend.machines["spark-03"], "gpu-gone")
@@ -108,7 +108,7 @@ async def test_a_capital_plans_what_can_be_mended() -> None:
     async with scene(nodes=2) as (pilot, _):
         app = app_of(pilot)
         await pilot.press("7")
-        await seen(pilot, lambda t: "the image vllm-node is not there" in t)
+        await seen(pilot, lambda t: "image missing (vllm-node)" in t)
         assert app.session is not None
         assert app.session.pretend is not None
         inject(app.session.pretend.machines["spark-02"], "mtu")

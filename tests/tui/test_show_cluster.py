@@ -9,6 +9,7 @@ import pytest
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.tui.show import cluster as show
 from sparkconsole.tui.show.events import event_lines
+from sparkconsole.tui.show.problems import problem_line, problems
 from sparkconsole.tui.show.server import serve_lines, serve_title
 from tests.tui import stores
 from tests.tui.stores import scene
@@ -58,19 +59,19 @@ def test_problems_begin_with_the_lost_ones_and_say_when_they_are_tried_again() -
     store.update("spark-01", reading=replace(reading, temperature_c=95.0, gpus=()))
     stores.lose(store, "spark-03")
     store.serve(phase=ServerPhase.FAILED, detail="EngineCore died")
-    found = show.problems(store, scene(store))
-    assert [p.node for p in found[:3]] == ["spark-03", "", "spark-01"]
+    found = problems(store, scene(store))
+    assert [p.nodes for p in found[:3]] == [("spark-03",), (), ("spark-01",)]
     assert "lost 48s ago" in found[0].sentence
     assert "tried again in 5s" in found[0].sentence
     assert "EngineCore died" in found[1].sentence
-    line = show.problem_line(found, 80)
+    line = problem_line(found, 80)
     assert line.cell_len <= 80
     assert "n: next of" in line.plain
 
 
 def test_no_problem_is_said_too() -> None:
-    assert "no problem" in show.problem_line((), 80).plain
-    assert "connecting to 3 nodes" in show.problem_line((), 80, connecting=3).plain
+    assert "no problem" in problem_line((), 80).plain
+    assert "connecting to 3 nodes" in problem_line((), 80, connecting=3).plain
 
 
 def test_heat_has_a_cell_a_node_and_marks_the_lost() -> None:

@@ -13,7 +13,7 @@ from sparkconsole.model.docker import Container
 from sparkconsole.model.launch import LABEL_LAUNCH, Backend, LaunchSpec
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import News, Remark, StepBegan, StepEnded
-from sparkconsole.tui.show import join
+from sparkconsole.tui.show import join, launch_checks
 from sparkconsole.tui.show import launch as show
 from sparkconsole.tui.show.launch import State
 
@@ -202,18 +202,18 @@ def test_what_is_wrong_comes_first_with_what_to_do() -> None:
         finding("mtu", "warn", "", "MTU differs: a 9000, b 1500", "set the same MTU"),
         finding("ports", "fail", "a", "port 6379 is in use [/x]", "ss -ltnp"),
     ]
-    lines = plain(show.check_lines(findings, 76))
+    lines = plain(launch_checks.check_lines(findings, 76))
     assert lines[0] == "✖ a: port 6379 is in use [/x]"
     assert lines[1].strip() == "→ ss -ltnp"
     assert lines[2] == "! MTU differs: a 9000, b 1500"
     assert lines[-1].strip() == "✔ docker: docker 29 (a, b)"
-    assert show.checks_title(findings) == "checks · 1 failed · 1 warning · 2 ok"
-    assert show.checks_title(None) == "checks"
+    assert launch_checks.checks_title(findings) == "checks · 1 failed · 1 warning · 1 ok"
+    assert launch_checks.checks_title(None) == "checks"
 
 
 def test_network_doubts_are_counted_when_there_is_no_room() -> None:
-    findings = [finding("fabric", "warn", f"n{i}", "only one of its port is up") for i in range(9)]
-    lines = plain(show.network_doubts(findings, 60, 4))
+    findings = [finding("fabric", "warn", f"n{i}", f"rail{i} is down") for i in range(9)]
+    lines = plain(launch_checks.network_doubts(findings, 60, 4))
     assert len(lines) == 4
     assert lines[-1].strip() == "… and 6 more lines"
 

@@ -11,7 +11,6 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reach, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.telemetry import Bus, Flow
-from sparkconsole.tui.show import cluster as show
 from sparkconsole.tui.show import node as of
 from sparkconsole.tui.show import table
 from sparkconsole.tui.show.area import area, rounded_up
@@ -20,6 +19,7 @@ from sparkconsole.tui.show.events import event_lines
 from sparkconsole.tui.show.frame import fitting, folded, framed
 from sparkconsole.tui.show.meaning import Meaning
 from sparkconsole.tui.show.node_page import page
+from sparkconsole.tui.show.problems import problem_line, problems
 from sparkconsole.tui.show.server import serve_lines
 from sparkconsole.tui.widgets.lines import style_of
 from tests.tui import stores
@@ -170,7 +170,7 @@ def test_what_the_checks_found_is_a_warning_of_that_node() -> None:
     look = store.nodes["spark-02"].look
     assert look is not None
     store.update("spark-02", look=replace(look, image=None))
-    assert any("is not there" in told for told in scene(store).warnings["spark-02"])
+    assert any("image missing" in told for told in scene(store).warnings["spark-02"])
     assert "spark-01" not in scene(store).warnings
 
 
@@ -306,7 +306,7 @@ def test_text_from_machines_is_only_text(size: tuple[int, int]) -> None:
         state = store.nodes["spark-01"]
         lines = [*card(state, now, *size), *page(state, now, max(size[0], 60), size[1])]
         assert all(_is_clean(line) for line in lines)
-    told = [*event_lines(store.events, 9), show.problem_line(show.problems(store, now), size[0])]
+    told = [*event_lines(store.events, 9), problem_line(problems(store, now), size[0])]
     told += serve_lines(store.server, (), (), size[0], size[1])
     assert all(_is_clean(line) for line in told)
     assert any("[/x]" in line.plain for line in told), "it is shown, not swallowed"

@@ -157,6 +157,18 @@ async def test_a_server_that_is_served_again_is_followed(demo: Operated) -> None
     assert fresh == texts(await demo.said("serve"))[: len(fresh)], "its lines, and only the newest start's"
 
 
+@pytest.mark.parametrize("wait", [False, True], ids=["printed", "followed"])
+async def test_a_cluster_that_nobody_launched_raises_no_alarm(demo: Operated, wait: bool) -> None:
+    if wait:
+        async with demo.following() as rows:
+            await demo.clock.advance(10)
+    else:
+        rows = await demo.said()
+    assert {r.node for r in rows} == {"spark-01", "spark-02"}
+    assert all("no container vllm_node here: nothing is launched" in r.text for r in rows)
+    assert not [r for r in rows if "✖" in r.text or "error" in r.data]
+
+
 async def test_containers_that_are_started_anew_are_followed(demo: Operated) -> None:
     await demo.does(*UP[:3])
     async with demo.following() as rows:

@@ -45,9 +45,10 @@ class Feed:
 
 
 def as_line(entry: Entry) -> LogLine:
-    """As the views show it; what is said about a source warns."""
+    """As the views show it; what keeps a source from being read warns."""
     source = entry.source
     if entry.told:
         text = log_line(f"{'✖' if entry.error else '·'} {entry.text}").text
-        return LogLine(text, source.node, source.name, entry.at, Level.WARNING)
+        level = Level.WARNING if entry.error else Level.INFO
+        return LogLine(text, source.node, source.name, entry.at, level)
     return log_line(entry.text, node=source.node, source=source.name, time=entry.time)

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
+from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
 from sparkconsole.model.log_line import moment
@@ -300,4 +300,7 @@ class LogMerge:
 def _silence(source: Source, error: SparkError, now: datetime, *, again: bool = False) -> Entry:
     """What keeps a source from telling, as a sentence in its place."""
     wait = "; resumes when the node returns" if again and isinstance(error, Unreachable) else ""
-    return Entry(source, now, f"{source.name}: {error.cause}{wait}", told=True, error=error)
+    text = f"{source.name}: {error.cause}{wait}"
+    if isinstance(error, Absent):
+        return Entry(source, now, f"{text} — {error.hint}" if error.hint else text, told=True)
+    return Entry(source, now, text, told=True, error=error)

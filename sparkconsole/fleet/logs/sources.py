@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import Absent, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.job import Job
 from sparkconsole.remote.lines import LineReader
@@ -78,8 +78,8 @@ class ContainerLog:
         shell = await fleet.shell(self.node)
         found = await find(shell, self.container)
         if found is None:
-            raise SparkError(
-                f"no container {self.container} here",
+            raise Absent(
+                f"no container {self.container} here: nothing is launched",
                 hint="logs of earlier ones: sparkconsole runs list",
                 node=self.node,
             )

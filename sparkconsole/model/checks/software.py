@@ -93,9 +93,9 @@ def image(examined: Examined) -> Iterator[Finding]:
     missing = [n for n in asked if n not in have]
     tag = examined.image
     for node in missing:
-        remedy = how_to_get(tag, (node,), others_have_it=bool(have))
+        remedy = how_to_get(tag, missing, others_have_it=bool(have))
         fix = copied("image", tag, next(iter(have)), node) if have else None
-        yield Finding("image", Severity.WARN, node, f"the image {tag} is not there", remedy, fix)
+        yield Finding("image", Severity.WARN, node, f"image missing ({tag})", remedy, fix)
     if not have:
         return
     first, *others = have

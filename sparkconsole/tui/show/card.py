@@ -111,7 +111,8 @@ def _values(state: NodeState, scene: Scene, width: int, height: int) -> list[Tex
         return []
     if height <= 2:
         return [compact_load(state, scene, width), compact_links(state, scene, width)][:height]
-    lines = [row(state, scene, width) for row in chosen_rows(height)]
+    wrong = bool(_wrong_here(state, scene))
+    lines = [row(state, scene, width) for row in chosen_rows(height, wrong=wrong)]
     lines += rail_rows(state, scene, width)[: height - len(lines)]
     return [*lines, *charts(state, scene, width, height - len(lines))]
 
@@ -133,12 +134,13 @@ def charts(state: NodeState, scene: Scene, width: int, height: int) -> list[Text
     return lines
 
 
-def chosen_rows(height: int) -> Sequence[Line]:
-    """Which lines a card of so many lines has, in their order."""
+def chosen_rows(height: int, *, wrong: bool = False) -> Sequence[Line]:
+    """Which lines a card of so many lines has, in their order; what is wrong has one of its own."""
     if height == 3:
         return (gpu_row, memory_row, compact_links)
-    first = [gpu_row, memory_row, ethernet_row, rdma_row, ray_row, nccl_row, container_row, host_row]
-    order = [gpu_row, memory_row, rdma_row, ray_row, ethernet_row, nccl_row, container_row, host_row]
+    last = [nccl_row, container_row, host_row]
+    first = [gpu_row, memory_row, ethernet_row, rdma_row, ray_row, warn_row, *last]
+    order = [gpu_row, memory_row, rdma_row, *([warn_row] if wrong else []), ray_row, ethernet_row, *last]
     kept = set(order[:height])
     return tuple(row for row in first if row in kept)
 
@@ -268,15 +270,30 @@ def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
 
 
 def nccl_row(state: NodeState, scene: Scene, width: int) -> Text:
-    """`nccl NET/IB ×2  ! what is wrong`; where there is no room for both, what is wrong."""
-    wrong = of.troubles(state, scene)
+    """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
+    wrong = [t for t in of.troubles(state, scene) if _of_nccl(t)]
     slow = state.nccl.startswith("NET/Socket")
     transport = said(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
-    if not wrong:
-        return _labelled("nccl", joined((transport, Text("no warning", "$muted"))))
-    last = said(f"! {wrong[0]}", "$node-warn")
+    last = said(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
     both = joined((transport, last))
-    return _labelled("nccl", both) if both.cell_len <= width - LABEL else _labelled("warn", last)
+    return _labelled("nccl", both if both.cell_len <= width - LABEL or not wrong else last)
+
+
+def warn_row(state: NodeState, scene: Scene, width: int) -> Text:
+    """`warn ! the worst of what is wrong, and how much more there is`."""
+    wrong = _wrong_here(state, scene)
+    more = f" +{len(wrong) - 1}" if len(wrong) > 1 else ""
+    line = said(f"! {wrong[0]}" if wrong else "", "$node-warn")
+    line.truncate(max(width - LABEL - len(more), 1), overflow="ellipsis")
+    return _labelled("warn", line, Text(more, "$muted"))
+
+
+def _wrong_here(state: NodeState, scene: Scene) -> list[str]:
+    return [t for t in of.troubles(state, scene) if not _of_nccl(t)]
+
+
+def _of_nccl(trouble: str) -> bool:
+    return "NCCL" in trouble
 
 
 def container_row(state: NodeState, scene: Scene, width: int) -> Text:

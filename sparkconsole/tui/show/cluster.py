@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, Store
+from sparkconsole.fleet.store import NodeState, Reach, Store
 from sparkconsole.tui.show import node as of
-from sparkconsole.tui.show.bars import age
-from sparkconsole.tui.show.frame import joined_cells, plain, said
+from sparkconsole.tui.show.frame import plain
 from sparkconsole.tui.show.heat import heat_grid, heat_strip
 from sparkconsole.tui.show.node import Scene
 
@@ -175,59 +174,6 @@ def next_step(store: Store, scene: Scene) -> str:
     if boxes and not any(box and box.running for box in boxes):
         return "no container runs: U brings the cluster up (4 shows each step)"
     return "5 chooses a model and starts it"
-
-
-# --- what is wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong. `node`: empty for what concerns the served model."""
-
-    node: str
-    glyph: str
-    sentence: str
-
-
-def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
-    """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
-    nodes = tuple(store.nodes.values())
-    lost = [Problem(n.name, "✖", _lost(n, scene)) for n in nodes if n.reach is Reach.LOST]
-    served = list(_served(store))
-    rest = [Problem(n.name, "!", told[0]) for n in nodes if (told := of.troubles(n, scene))]
-    return (*lost, *served, *rest)
-
-
-def _lost(state: NodeState, scene: Scene) -> str:
-    if state.fingerprint:
-        return f"host key {plain(state.fingerprint)} is not trusted yet: T"
-    again = f", {told}" if (told := of.again_word(state, scene)) else ""
-    gone = of.since_s(state, scene)
-    ago = "" if gone is None else f" {age(gone)} ago"
-    return f"lost{ago}: {plain(state.reason) or 'it does not answer'}{again}"
-
-
-def _served(store: Store) -> Iterable[Problem]:
-    if store.server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED):
-        yield Problem(
-            "", "✖", f"{plain(store.server.model)} {store.server.phase.value}: {plain(store.server.detail)}"
-        )
-
-
-def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> Text:
-    """The first of them and how many there are."""
-    if not found:
-        waiting = (
-            f"connecting to {connecting} node{'s' * (connecting != 1)} …" if connecting else "✔ no problem"
-        )
-        return Text(f" {waiting}", "$muted")
-    first = found[0]
-    style = "$node-lost" if first.glyph == "✖" else "$node-warn"
-    count = Text(f"n: next of {len(found)} problems" if len(found) > 1 else "n: show", "$muted")
-    line = said(f"{first.glyph} {first.node} {first.sentence}", style)
-    line.truncate(max(width - count.cell_len - 4, 1), overflow="ellipsis")
-    gap = max(2, width - 2 - line.cell_len - count.cell_len)
-    return joined_cells((Text(" "), line, Text(" " * gap), count), 0)
 
 
 # --- heat

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity
+from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, sayings
 from sparkconsole.tui.show.bars import short_names
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.findings import CheckRow, Mark
@@ -110,26 +110,16 @@ def _together(row: CheckRow, width: int) -> Text:
 
 def found(row: CheckRow) -> Text:
     """The worst in a line; of what is right, what was seen."""
-    told = _together_said(row.problems or row.findings)
+    told = sayings(row.problems or row.findings)
     if not told:
         return Text()
-    shared = next((f for f in told if not f[1]), None)
-    finding, nodes = told[0] if row.problems else (shared or told[0])
-    where = _where(nodes, row.marks) if row.problems or len(told) > 1 else ""
+    shared = next((each for each in told if not each.nodes), None)
+    first = told[0] if row.problems else (shared or told[0])
+    where = _where(first.nodes, row.marks) if row.problems or len(told) > 1 else ""
     more = f"  +{len(told) - 1} more" if row.problems and len(told) > 1 else ""
-    line = f"{where}{plain(finding.sentence)}{more}"
+    line = f"{where}{plain(first.finding.sentence)}{more}"
     style = "" if row.pressing else "$muted"
     return Text(f"ignored: {line}" if row.ignored else line, style, no_wrap=True, end="")
-
-
-def _together_said(findings: Sequence[Finding]) -> list[tuple[Finding, tuple[str, ...]]]:
-    """Each thing said, with the nodes of which it is said; none: of all of them together."""
-    told: dict[tuple[str, ...], tuple[Finding, tuple[str, ...]]] = {}
-    for f in findings:
-        key = (f.severity, f.sentence, f.remedy)
-        first, nodes = told.get(key, (f, ()))
-        told[key] = (first, (*nodes, *((f.node,) if f.node else ())))
-    return list(told.values())
 
 
 def _where(nodes: Sequence[str], every: Mapping[str, Mark]) -> str:
@@ -150,15 +140,15 @@ def heads(nodes: tuple[str, ...]) -> dict[str, str]:
 def evidence(row: CheckRow, width: int) -> list[Text]:
     """What is wrong and what to do about it, what could not be asked, what is right."""
     lines: list[Text] = []
-    for finding, nodes in _together_said(row.problems):
+    for finding, nodes in ((each.finding, each.nodes) for each in sayings(row.problems)):
         sign = GLYPHS[finding.severity]
         lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
         lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
-    for finding, nodes in _together_said(_fine(row)):
-        lines += _hung("✔", "$node-up", _said(finding, nodes), width)
+    for each in sayings(_fine(row)):
+        lines += _hung("✔", "$node-up", _said(each.finding, each.nodes), width)
     return lines
 
 

@@ -19,9 +19,9 @@ from sparkconsole.tui.show.bars import UNKNOWN, gib
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.frame import filled, plain, said
+from sparkconsole.tui.show.launch_checks import few
 
 PAGES = ("nodes", "network", "container", "review")
-SEVERITIES = {"fail": ("✖", "$node-lost"), "warn": ("!", "$node-warn"), "ok": ("✔", "$node-up")}
 
 
 # --- what stands now
@@ -182,7 +182,7 @@ def lost_lines(nodes: Iterable[NodeState], width: int) -> list[Text]:
     """Each lost node with its reason and what to do: a launch needs all of them."""
     lost = [n for n in nodes if n.reach is Reach.LOST]
     told = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
-    return _few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
+    return few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
 
 
 def subset_lines(names: Sequence[str], width: int) -> list[Text]:
@@ -226,12 +226,6 @@ def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
         str(n["gid_index"] if n["gid_index"] is not None else UNKNOWN),
         str(n["mtu"] or UNKNOWN),
     )
-
-
-def network_doubts(findings: Iterable[Mapping[str, str]], width: int, height: int) -> list[Text]:
-    """What `check` has against the network."""
-    ours = [f for f in findings if f["check"] in ("fabric", "subnet", "mtu") and f["severity"] != "ok"]
-    return _few([line for f in ours for line in _finding(f, width)], height, width)
 
 
 def interfaces(nodes: Iterable[NodeState]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -301,72 +295,6 @@ def _key_for(error: SparkError) -> str:
     if "image copy" in error.hint or "image build" in error.hint:
         return "3 goes to the images"
     return ""
-
-
-# --- the checks
-
-
-def checks_title(findings: Sequence[Mapping[str, str]] | None) -> str:
-    """`checks · 1 failed · 2 warnings · 12 ok`."""
-    if findings is None:
-        return "checks"
-    counts = {s: sum(f["severity"] == s for f in findings) for s in SEVERITIES}
-    told = [f"{counts['fail']} failed"] if counts["fail"] else []
-    told += [f"{counts['warn']} warning{'s' * (counts['warn'] != 1)}"] if counts["warn"] else []
-    return " · ".join(("checks", *told, f"{counts['ok']} ok"))
-
-
-def check_lines(findings: Sequence[Mapping[str, str]], width: int) -> list[Text]:
-    """What is wrong first, each with what to do; what is right in short, side by side."""
-    order = {"fail": 0, "warn": 1}
-    wrong = sorted((f for f in findings if f["severity"] in order), key=lambda f: order[f["severity"]])
-    lines = [line for f in wrong for line in _finding(f, width)]
-    return [*lines, *_side_by_side(_right(findings), width)]
-
-
-def _finding(finding: Mapping[str, str], width: int) -> list[Text]:
-    mark, style = SEVERITIES[finding["severity"]]
-    where = f"{finding['node']}: " if finding["node"] else ""
-    lines = [Text(line, style) for line in folded(f"{mark} {where}{finding['sentence']}", width)]
-    if finding["remedy"]:
-        lines += [Text(f"  {line}", "$muted") for line in folded(f"→ {finding['remedy']}", width - 2)]
-    return lines
-
-
-def _right(findings: Iterable[Mapping[str, str]]) -> list[str]:
-    """What is right, once for all the nodes of which it is said."""
-    nodes: dict[str, list[str]] = {}
-    told: dict[str, set[str]] = {}
-    for f in (f for f in findings if f["severity"] == "ok"):
-        nodes.setdefault(f["check"], []).append(f["node"])
-        told.setdefault(f["check"], set()).add(f["sentence"])
-    return [f"✔ {check}: {_once(told[check], nodes[check])}" for check in nodes]
-
-
-def _once(sentences: set[str], nodes: Sequence[str]) -> str:
-    named = [plain(n) for n in nodes if n]
-    if len(sentences) == 1:
-        sentence = plain(next(iter(sentences)))
-        return sentence if not named else f"{sentence} ({', '.join(named) if len(named) < 3 else len(named)})"
-    return f"ok on {', '.join(named)}" if len(named) < 3 else f"ok on {len(named)} nodes"
-
-
-def _side_by_side(words: Sequence[str], width: int) -> list[Text]:
-    """As many columns as there is room for."""
-    if not words:
-        return []
-    count = max(1, width // 36)
-    wide = width // count
-    cells = [filled(Text(w, "$node-up"), wide - 1) for w in words]
-    rows = [cells[i : i + count] for i in range(0, len(cells), count)]
-    return [Text(" ", no_wrap=True, end="").join(row) for row in rows]
-
-
-def _few(lines: list[Text], height: int, width: int) -> list[Text]:
-    if len(lines) <= height:
-        return lines
-    more = len(lines) - height + 1
-    return [*lines[: height - 1], filled(Text(f"… and {more} more lines", "$muted"), width)]
 
 
 # --- small things of the pages

@@ -22,6 +22,7 @@ from sparkconsole.tui.show.events import event_lines
 from sparkconsole.tui.show.frame import framed, joined, said
 from sparkconsole.tui.show.meaning import Meaning
 from sparkconsole.tui.show.node import Scene
+from sparkconsole.tui.show.problems import problem_line, problems
 from sparkconsole.tui.show.server import serve_lines, serve_title
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.cluster_board import Board
@@ -185,8 +186,8 @@ class ClusterView(NodeDeeds, View):
         marks = Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark")
         told = joined((marks, said(shown, "$match")))
         waiting = sum(n.reach is Reach.CONNECTING for n in store.nodes.values())
-        found = show.problems(store, scene)
-        line = show.problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
+        found = problems(store, scene)
+        line = problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
         self._pane("problem").show([joined((told, line), " ")])
 
     def _draw_heat(self, scene: Scene) -> None:
@@ -315,7 +316,7 @@ class ClusterView(NodeDeeds, View):
     def action_problem_next(self) -> None:
         """`n`: the next node in trouble after the cursor, round and round."""
         board = self.query_one(Board)
-        wrong = {p.node for p in show.problems(self.console.store, self.scene()) if p.node}
+        wrong = {name for p in problems(self.console.store, self.scene()) for name in p.nodes}
         names = [s.name for s in board.states]
         if not wrong.intersection(names):
             self.notify("no node has a problem", timeout=2)

@@ -21,6 +21,7 @@ from sparkconsole.model.plan import Plan
 from sparkconsole.model.text import hours
 from sparkconsole.tui.show import join as board
 from sparkconsole.tui.show import launch as show
+from sparkconsole.tui.show import launch_checks
 from sparkconsole.tui.show.columns import Row
 from sparkconsole.tui.show.gate import network_note
 from sparkconsole.tui.show.image_work import ending
@@ -139,7 +140,7 @@ class NetworkPage(Page):
             note.tell(show.refused_lines(error, width))
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
-            doubts = show.network_doubts(looked["findings"], width, 5)
+            doubts = launch_checks.network_doubts(looked["findings"], width, 5)
             note.tell(network_note(doubts, tried, now))
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
@@ -205,9 +206,9 @@ class ReviewPage(Page):
         """What `check` says."""
         pane = self.query_one("#review-checks")
         width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
-        pane.border_title = show.checks_title(looked["findings"] if looked else None)
+        pane.border_title = launch_checks.checks_title(looked["findings"] if looked else None)
         if looked is not None:
-            lines = show.check_lines(looked["findings"], width)
+            lines = launch_checks.check_lines(looked["findings"], width)
         else:
             lines = show.refused_lines(error, width) if error else [Text("asking the nodes …", "$muted")]
         pane.query_one(Told).tell(lines)

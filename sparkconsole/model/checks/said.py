@@ -1,0 +1,32 @@
+"""Findings as a person reads them: what is said of many nodes is one line, whatever numbers differ in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sparkconsole.model.alike import form, groups, together
+from sparkconsole.model.checks.examined import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One thing that was found, and the nodes of which it is said; none: of all of them together."""
+
+    finding: Finding
+    nodes: tuple[str, ...]
+
+
+def sayings(findings: Iterable[Finding]) -> list[Saying]:
+    """Each thing said once, in the order in which it was said first."""
+    alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
+    return [_saying(found) for found in alike]
+
+
+def _saying(found: list[Finding]) -> Saying:
+    said = replace(
+        found[0],
+        sentence=together([f.sentence for f in found]),
+        remedy=together([f.remedy for f in found]),
+    )
+    return Saying(said, tuple(f.node for f in found if f.node))
