@@ -73,7 +73,7 @@ async def done(pilot: Pilot[Any], count: int) -> str:
 
 
 async def test_the_readmes_tour_by_keys_alone_does_what_it_says() -> None:
-    said = []
+    said: list[str] = []
     async with console() as pilot:
         await soon(app_of(pilot).opened.is_set, "the session is open")
         for key in tour():
