@@ -100,9 +100,13 @@ class Confirm(Dialog[bool]):
         self._painted = Message().time
 
     def takes(self, typed: Key | Paste) -> bool:
-        """Only what was typed when the plan stood on the screen can answer it; esc is never wrong."""
+        """Only what was typed when the plan stood on the screen can answer it; esc is never wrong.
+
+        Nor is `:`, which opens the line above the question: what comes behind it is the line's.
+        """
         early = self._painted is None or typed.time < self._painted
-        return not early or (isinstance(typed, Key) and typed.key == "escape")
+        harmless = ("escape",) if self.costly else ("escape", "colon")
+        return not early or (isinstance(typed, Key) and typed.key in harmless)
 
     def action_go(self) -> None:
         """`^j` agrees; to a costly plan only behind its word."""
