@@ -89,6 +89,7 @@ def test_the_number_of_machines_is_kept_and_another_one_refused(typed: Typed) ->
         ('{"shape": "of another time"}', "another version of sparkconsole wrote it"),
         (None, "it is damaged"),
     ],
+    ids=["empty", "no state", "too deep", "another version", "cut off"],
 )
 def test_a_file_that_cannot_be_taken_is_a_sentence_and_a_new_cluster(
     typed: Typed, text: str | None, why: str
