@@ -338,8 +338,11 @@ def _advice(job: Job, why: str) -> str:
         "connection lost": "copy again: it goes on where it was",
         "is under way": "wait for the other copy: sparkconsole runs list",
     }
+    # A cause first: a key that is refused ends as a lost connection too, and trying again mends nothing.
+    if known and known.id in ours:
+        return ours[known.id]
     said = next((advice for sign, advice in words.items() if sign in why), "")
-    return said or (ours.get(known.id, known.remedy) if known else "")
+    return said or (known.remedy if known else "")
 
 
 async def _proved(fleet: Fleet, job: Job, log: MoveLog) -> Result:

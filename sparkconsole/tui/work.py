@@ -28,7 +28,7 @@ from sparkconsole.model.progress import Advance, News, Output, Remark, StepBegan
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.agreeing import agreed_deed
 from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
-from sparkconsole.verbs.opening import beside
+from sparkconsole.verbs.opening import beside, take_over
 from sparkconsole.verbs.running import carry, kept
 from sparkconsole.verbs.session import Deed, Session
 
@@ -280,7 +280,7 @@ class Work:
     async def _settle(self, task: Task) -> None:
         """`node add` and the like made another cluster of it: from now on everybody works with that one."""
         if task.session is not None and task.session.cluster is not task.cluster:
-            self.session.cluster, self.session.inventory = task.session.cluster, task.session.inventory
+            await take_over(self.session, task.session)
         await self._face.ended(task)
 
 

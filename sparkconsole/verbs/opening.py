@@ -78,10 +78,21 @@ async def line_session(session: Session, given: Mapping[str, Any]) -> AsyncItera
     try:
         yield own
     finally:
-        if own.fleet is session.fleet:
-            session.cluster, session.inventory = own.cluster, own.inventory
-        else:
+        await take_over(session, own)
+        if own.fleet is not session.fleet:
             await own.fleet.__aexit__(None, None, None)
+
+
+async def take_over(session: Session, own: Session) -> None:
+    """What a line changed of the inventory holds for the session too, as its own options choose from it."""
+    if own.fleet is session.fleet:
+        session.cluster, session.inventory = own.cluster, own.inventory
+    elif own.inventory is not session.inventory:
+        known, options = own.inventory.clusters, session.options
+        same = session.cluster.name if session.cluster.name in known else own.cluster.name
+        session.inventory = own.inventory
+        session.cluster = choose(own.inventory, cluster=same, nodes=options.nodes, user=options.user)
+        await session.fleet.regroup(session.cluster)
 
 
 def beside(session: Session, given: Mapping[str, Any]) -> Session:

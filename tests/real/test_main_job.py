@@ -30,8 +30,10 @@ def test_one_script_from_bare_nodes_to_a_measured_model(
     bed: Testbed, operator: Operator, build_words: str
 ) -> None:
     text = f"check\n{build_words}\nimage copy --to all\nlaunch\nwait-for ray\n{USE}"
+    images = ("docker", "images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    before = bed.exec(1, *images)
     shown = operator.planned(text)
-    assert "vllm-node" not in bed.exec(1, "docker", "images", "--format", "{{.Repository}}"), "only planned"
+    assert bed.exec(1, *images) == before, "only planned"
     before = [len(_operator_logins(bed, i)) for i in (1, 2)]
     done = operator.script(text)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,24 @@ import pytest
 
 from sparkconsole import cli
 from sparkconsole.tui.web import COOKIE, TokenServer, command
+from tests.testbed.waiting import until
+
+# textual-serve leaves the pipes of the program it started to the collector: here, and not in some later test.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def free_port() -> int:
@@ -93,7 +112,12 @@ def test_the_command_prints_an_address_that_works(tmp_path: Path) -> None:
     words = (sys.executable, "-m", "sparkconsole", "--demo", "web", "--port", str(port))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as program:
         assert program.stdout is not None
-        address = program.stdout.readline().strip()
-        program.send_signal(signal.SIGINT)
-        program.wait(20)
+        try:
+            address = program.stdout.readline().strip()
+            # Before it answers nobody hears a signal that a background job's parents had switched off.
+            until(lambda: answers(port), "it answers")
+            program.send_signal(signal.SIGINT)
+            program.wait(20)
+        finally:
+            program.kill()
     assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=[\w-]{{30,}}", address)
