@@ -27,9 +27,9 @@ say(){ printf '\n%s %s\n' "$M" "$1"; }
 one(){ printf '%s\n' "$("$@" 2>/dev/null)"; }
 r(){ V=; { IFS= read -r V <"$1"; } 2>/dev/null; }
 yes(){ n=$1; shift; if "$@" >/dev/null 2>&1; then echo "$n yes"; else echo "$n no"; fi; }
-engine(){ [ "$k" = tcp ] || [ -w "$k" ]; }
+engine(){ [ "$K" = tcp ] || [ -w "$K" ]; }
 look(){
-k=${4:-/var/run/docker.sock}
+K=${4:-/var/run/docker.sock}
 M=$1 s=0 i= PATH=$PATH:/usr/sbin:/sbin
 T=; command -v timeout >/dev/null && T='timeout 5'
 S=; command -v timeout >/dev/null && S='timeout 3'
@@ -80,12 +80,12 @@ say gpuapps; q=pid,process_name,used_gpu_memory
 ask_docker(){
 say docker; command -v docker >/dev/null && echo installed
 f='{{.ServerVersion}}|{{.Driver}}|{{.DockerRootDir}}'
-case $k in
-  /*) [ -S "$k" ] && echo socket; [ -w "$k" ] && echo permitted ;;
+case $K in
+  /*) [ -S "$K" ] && echo socket; [ -w "$K" ] && echo permitted ;;
   tcp) echo permitted ;;
 esac
 engine && i=$($T docker info --format "$f" 2>/dev/null)
-[ -n "$i" ] && { echo "info $i"; [ "$k" != tcp ] || echo socket; }
+[ -n "$i" ] && { echo "info $i"; [ "$K" != tcp ] || echo socket; }
 }
 ask_disk(){
 say disk; i=${i##*|}; $T df -PB1 "${i:-/var/lib/docker}" 2>/dev/null | awk 'NR > 1 {print "docker", $4}'
