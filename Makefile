@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HOME_BIN ?= $(HOME)/.local/bin
 INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
-FAST := -m "not real and not pilot and not shots"
+FAST := -m "not real and not pilot and not shots and not programs"
 TIMED := $(PYTHON) tools/timed.py
 
-.PHONY: demo reference install uninstall test lint fast pilot field far real bench bench-copy bench-model testbed clean
+# Hundreds of processes are started by the tests: each reads what the first of them compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo reference install uninstall test lint fast programs pilot field far real bench bench-copy bench-model testbed clean
 .DEFAULT_GOAL := demo
 
 # A plain file as the mark of a finished environment: a half-made one is made again.
@@ -47,7 +50,7 @@ bench-copy: $(READY)  ## an image to one and three nodes: ours beside `docker sa
 bench-model: $(READY)  ## a model of eight shards to another node: ours beside rsync and scp (root, rsync, ten minutes)
 	$(BIN)/python -m tests.bench.model_copy
 
-test: lint fast pilot field $(if $(REAL),far real)  ## the fast tier, the console and its pictures, other Pythons; REAL=1: real nodes and fresh Debian roots too (root, Docker, an hour)
+test: lint fast programs pilot field $(if $(REAL),far real)  ## the fast tier, the console and its pictures, other Pythons; REAL=1: real nodes and fresh Debian roots too (root, Docker, an hour)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -56,6 +59,9 @@ lint: $(READY)
 
 fast: $(READY)
 	$(TIMED) $(BIN)/pytest $(FAST) --numprocesses auto
+
+programs: $(READY)  ## login shells, sshd and the console as a process
+	$(TIMED) $(BIN)/pytest -m programs --numprocesses auto
 
 pilot: $(READY)
 	$(TIMED) $(BIN)/pytest -m "pilot or shots" --numprocesses logical

@@ -54,9 +54,12 @@ class SshServer:
         try:
             yield self
         finally:
+            ending = self.connections[:]
             self.cut()
             server.close()
             await server.wait_closed()
+            for connection in ending:
+                await connection.wait_closed()
             await self._end_children()
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:

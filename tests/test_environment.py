@@ -17,6 +17,8 @@ import pytest
 from tests.conftest import ROOT
 from tools import environment
 
+pytestmark = pytest.mark.programs
+
 PIP = """import sys
 assert sys.argv[1] == "install", sys.argv
 print("pip was asked for", sys.argv[-1].rsplit("/")[-1])

@@ -15,6 +15,8 @@ from sparkconsole.config.inventory import parse
 from sparkconsole.verbs.dispatch import understand
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.programs
+
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
 LINES = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -16,7 +17,7 @@ from sparkconsole.model.nearest import did_you_mean, nearest
 from sparkconsole.verbs.registry import GROUPS, MODULES, load
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, ArgumentCollection
 
 _SURE = 0.75
 """So alike that a word behind `serve` is taken for a slip of the pen, not for a model."""
@@ -92,17 +93,15 @@ def _refuse_slip(first: str, second: str, verbs: Iterable[tuple[str, ...]]) -> N
 
 def flags_of(words: tuple[str, ...]) -> set[str]:
     """Every option of that verb, as it is typed."""
-    entry = load(words[0]).get(words)
-    return (
-        {
-            name
-            for a in command_of(words).assemble_argument_collection()
-            for name in a.names
-            if name.startswith("-")
-        }
-        if entry
-        else set()
-    )
+    if words not in load(words[0]):
+        return set()
+    return {name for a in _arguments_of(words) for name in a.names if name.startswith("-")}
+
+
+@functools.cache
+def _arguments_of(words: tuple[str, ...]) -> ArgumentCollection:
+    """What the verb takes. Kept: putting it together costs ten milliseconds, for every line of a script."""
+    return command_of(words).assemble_argument_collection()
 
 
 def command_of(words: tuple[str, ...]) -> App:
@@ -117,7 +116,7 @@ def command_of(words: tuple[str, ...]) -> App:
 
 def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
     """WrongUsage for an option whose value is missing where the parser would take that for an empty one."""
-    lists = {n for a in command_of(words).assemble_argument_collection() if _several(a) for n in a.names}
+    lists = {n for a in _arguments_of(words) if _several(a) for n in a.names}
     for index, word in enumerate(tokens):
         name, equals, value = word.partition("=")
         if word == "--":

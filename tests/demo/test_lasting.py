@@ -20,6 +20,8 @@ from sparkconsole.errors import Refused
 from sparkconsole.verbs.opening import demo_folder, open_session
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.programs
+
 
 class Typed:
     """Types lines; the home is this test's own."""

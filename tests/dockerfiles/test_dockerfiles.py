@@ -17,6 +17,8 @@ from sparkconsole.parse.git_refs import commit_named
 from tests.conftest import ROOT
 from tests.programs import need
 
+pytestmark = pytest.mark.programs
+
 RECIPES_FOLDER = ROOT / "dockerfiles"
 SEED = {
     "CACHEBUST_DEPS": "1",

@@ -20,6 +20,8 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.remote.local import LocalPipe, LocalShell
 
+pytestmark = pytest.mark.programs
+
 
 class FragilePipe(LocalPipe):
     """Breaks after some bytes, and hands out few at a time."""

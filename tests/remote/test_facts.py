@@ -15,6 +15,8 @@ from sparkconsole.model.facts import Listener, NodeFacts
 from sparkconsole.remote import facts
 from sparkconsole.remote.local import LocalShell
 
+pytestmark = pytest.mark.programs
+
 ZERO = "0000:0000:0000:0000:0000:0000:0000:0000"
 MAPPED = "0000:0000:0000:0000:0000:ffff:c0a8:b10b"
 PORTS = {

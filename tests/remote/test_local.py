@@ -16,6 +16,8 @@ from sparkconsole.remote.connect import connect
 from sparkconsole.remote.local import LocalShell, is_local, is_own_address
 from sparkconsole.remote.shell import Endpoint
 
+pytestmark = pytest.mark.programs
+
 WORDS = ("a b", '{"x": "$y"}', "ü", "it's", "new\nline", "", "$(id)", "*")
 
 

@@ -21,6 +21,8 @@ from tests import openssh
 from tests.programs import need
 from tests.ssh_server import SshServer, write_client_key
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture
 def client_key() -> asyncssh.SSHKey:

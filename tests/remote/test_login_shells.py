@@ -23,7 +23,7 @@ from sparkconsole.remote.ssh import SshShell, connect_ssh
 from tests.openssh import NEEDS_SSHD, OpenSshd, listening
 from tests.remote.test_sshd import QUIET, gone
 
-pytestmark = NEEDS_SSHD
+pytestmark = [pytest.mark.programs, NEEDS_SSHD]
 
 STARTUP = {
     "bash": ".bashrc",

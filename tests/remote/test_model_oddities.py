@@ -19,6 +19,8 @@ from tests.model_caches import COMMIT, blob_name, hub_cache, plain_cache, shards
 from tests.model_ends import MODEL, content, copy, environment, halves, homes, job, look
 from tests.testbed.waiting import until
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["homes"]
 FILES = shards(3, 300_000)
 FIRST, SECOND = (next(n for n in FILES if n.startswith(f"model-0000{k}")) for k in (1, 2))

@@ -25,6 +25,8 @@ from sparkconsole.remote.model_files import FOLDER, SEND, download_argv
 from tests.model_caches import COMMIT, blob_name, hub_cache, plain_cache, shards
 from tests.model_ends import MODEL, content, copy, environment, homes, job, look
 
+pytestmark = pytest.mark.programs
+
 __all__ = ["homes"]
 
 FILES = shards(3, 300_000)

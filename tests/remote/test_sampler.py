@@ -24,6 +24,8 @@ from sparkconsole.remote.shell import Pipe
 from sparkconsole.remote.ssh import connect_ssh
 from tests.ssh_server import SshServer, write_client_key
 
+pytestmark = pytest.mark.programs
+
 PERIOD_S = 0.02
 
 

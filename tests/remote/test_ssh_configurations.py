@@ -29,6 +29,8 @@ from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
 from tests.programs import need
 
+pytestmark = pytest.mark.programs
+
 HERE = LocalShell("here")
 SSH, UNSHARE = shutil.which("ssh"), shutil.which("unshare")
 RELAY = """
@@ -51,14 +53,22 @@ class Witness:
     key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     allowed: dict[bytes, str] = field(default_factory=dict)
     seen: list[tuple[object, ...]] = field(default_factory=list)
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
 
     async def listen(self, stack: AsyncExitStack) -> None:
+        stack.push_async_callback(self.hang_up)
         server = await asyncssh.create_server(
             lambda: _Seeing(self), "127.0.0.1", 0, server_host_keys=[self.key], process_factory=_ends
         )
         self.port = server.sockets[0].getsockname()[1]
         stack.push_async_callback(server.wait_closed)
         stack.callback(server.close)
+
+    async def hang_up(self) -> None:
+        """Every connection has ended when this returns: a socket left to the collector fails another test."""
+        for connection in self.connections:
+            connection.abort()
+            await connection.wait_closed()
 
 
 def _ends(process: Any) -> None:
@@ -75,6 +85,7 @@ class _Seeing(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.conn = conn
+        self.witness.connections.append(conn)
 
     def begin_auth(self, username: str) -> bool:
         return True

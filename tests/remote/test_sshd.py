@@ -23,7 +23,10 @@ from tests.ssh_server import write_client_key
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
 HERE = LocalShell("here")
 
-pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine"),
+]
 
 
 async def _started(folder: Path, port: int) -> Pipe:

@@ -15,6 +15,8 @@ from sparkconsole.remote.building import builder, vllm_commit
 from sparkconsole.remote.transfer import FULL_STREAM, relay, site, usable
 from tests.pretend_docker import PretendNode, PretendWorld
 
+pytestmark = pytest.mark.programs
+
 RECEIVER = Receiver("spark2", "10.0.0.2", "nvidia", 22, ("ssh-ed25519 AAAA",))
 CONTENT = "one layer\n" * 200_000
 

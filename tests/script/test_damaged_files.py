@@ -22,6 +22,8 @@ from sparkconsole.model.bench import kept_result
 from sparkconsole.model.job import RunState
 from sparkconsole.verbs import opening
 
+pytestmark = pytest.mark.programs
+
 HERE = '[clusters.a]\nnodes = [{ name = "here", address = "127.0.0.1", user = "nobody-asks" }]\n'
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from sparkconsole.model.signs import plain, plain_sign
 
+pytestmark = pytest.mark.programs
+
 US = f"{sys.executable} -m sparkconsole"
 
 

@@ -26,6 +26,8 @@ from sparkconsole.script.report import Printer
 from sparkconsole.verbs import opening
 from sparkconsole.verbs.registry import load
 
+pytestmark = pytest.mark.programs
+
 UP = (
     "image build", "image copy --to all", "launch", "serve Qwen/Qwen3-0.6B", "bench run --num-prompts 8",
     "bench run --num-prompts 9",

@@ -15,6 +15,8 @@ import pytest
 from sparkconsole.verbs.completing import of_line
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.programs
+
 LAB = """
 [clusters.lab]
 image = "vllm-lab"

@@ -12,6 +12,8 @@ import pytest
 from sparkconsole.config.examples import examples, script_path
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.programs
+
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The program, from that folder."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.programs
+
 BROKEN = "(EngineCore pid=1) ERROR 11-23 07:00:00 [x.py:1] CUDA out of memory\n"
 KEYS = {"id", "severity", "node", "rank", "line", "text", "why", "remedy"}
 
