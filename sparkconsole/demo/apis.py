@@ -69,12 +69,12 @@ class Apis:
             await self.machine.clock.sleep(SLOW_S)
         while self._stands_still(request) and not self._closed():
             await self.machine.clock.sleep(_POLL_S)
-        if self._closed():
+        where = request.transport.get_extra_info("sockname") if request.transport else ""
+        target = self._targets.get(where, "")
+        if self._closed() or (target.startswith("/") and "docker-silent" in self.machine.faults):
             return _cut(request)
         if "garbage" in self.machine.faults:
             return web.Response(text=GARBAGE)
-        where = request.transport.get_extra_info("sockname") if request.transport else ""
-        target = self._targets.get(where, "")
         if target.startswith("/"):
             return await self._docker(re.sub(r"^/v1\.\d+/", "/", request.path), request)
         port = int(target.rpartition(":")[2] or 0)
@@ -151,7 +151,7 @@ class Apis:
         await response.write(text.encode())
         while request.query.get("follow") == "1" and container.running:
             await self.machine.clock.sleep(_POLL_S)
-            if self._closed():
+            if self._closed() or "docker-silent" in self.machine.faults:
                 return _cut(request)
             new, seen = len(container.printed) - seen, len(container.printed)
             await response.write(container_log(container, tail=new).encode())

@@ -22,6 +22,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "hot": "it gets hot, and the GPU is held back",
         "disk-full": "hardly any space is left",
         "gpu-gone": "the GPU has fallen off the bus",
+        "gpu-silent": "the GPU's driver answers nobody",
+        "docker-silent": "its Docker engine answers nobody; the containers run on",
         "garbage": "its tools print rubbish",
         "slow": "every answer takes seconds",
         "key": "its host key is another, unknown one",

@@ -17,6 +17,10 @@ _HELD_BY_HEAT, _HOT_C = 0x20, 88.0
 """NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
 _BUS = (32.0, 4, 32.0, 4)
 """Each half of the card has four lanes of the fifth generation."""
+_GPU_TROUBLE = {
+    "gpu-gone": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error",
+    "gpu-silent": "the GPU's driver does not answer",
+}
 _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
 
 
@@ -28,7 +32,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
-    dead = "gpu-gone" in machine.faults
+    trouble = next((said for kind, said in _GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
             "v": 1,
@@ -48,13 +52,11 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "counts": counts(machine),
             "pcie": dict.fromkeys(rails(machine), _BUS),
             "nets": nets(machine),
-            "gpus": [] if dead else [gpu(machine, heat)],
+            "gpus": [] if trouble else [gpu(machine, heat)],
             "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
-            if loaded > 0.05
+            if loaded > 0.05 and not trouble
             else [],
-            "gpu_error": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error"
-            if dead
-            else "",
+            "gpu_error": trouble,
             "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
         },
         separators=(",", ":"),

@@ -12,7 +12,7 @@ from sparkconsole.demo.apis import SLOW_S, Apis
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import kernel_log, ray_log
 from sparkconsole.demo.sampled import sample_line
-from sparkconsole.demo.tools import answer, spoken
+from sparkconsole.demo.tools import answer, spoken, waits_for_docker
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
 
@@ -43,10 +43,11 @@ class PretendShell:
             await self.machine.clock.sleep(min(SLOW_S, timeout))
         await asyncio.sleep(0)
         self.require_life()
-        if self.machine.frozen:
+        if self.machine.frozen or waits_for_docker(self.machine, tuple(argv)):
             await self.machine.clock.sleep(timeout)
             self.require_life()
-            raise TimedOut(f"no answer within {timeout:.0f} s", hint="is it frozen?", node=self.node)
+            hint = "is it frozen?" if self.machine.frozen else "is its docker? sudo systemctl status docker"
+            raise TimedOut(f"no answer within {timeout:.0f} s", hint=hint, node=self.node)
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 

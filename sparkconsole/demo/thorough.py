@@ -18,6 +18,7 @@ _CONTENTS = {
 
 def thorough_sections(machine: Machine) -> dict[str, str]:
     """By name, as remote.facts' script prints them."""
+    silent = "docker-silent" in machine.faults
     devices = ("rocep1s0f0", "rocep1s0f1", "roceP2p1s0f0", "roceP2p1s0f1")
     lines = [
         *("uid 1000", "ssh yes", "hotplug yes", "reboot no", "updater no", "linger no"),
@@ -31,9 +32,9 @@ def thorough_sections(machine: Machine) -> dict[str, str]:
     return {
         "thorough": "".join(f"{line}\n" for line in lines),
         "listeners": "".join(_listener(machine, port) for port in sorted(machine.listening())),
-        "containers": "".join(f"{line}\n" for line in (*containers, "asked")),
+        "containers": "" if silent else "".join(f"{line}\n" for line in (*containers, "asked")),
         "kernel": "",
-        "cuda": "cuda 13.0\n",
+        "cuda": "" if "gpu-silent" in machine.faults else "cuda 13.0\n",
         "boot": "ended orderly\n",
     }
 

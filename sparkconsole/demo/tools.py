@@ -18,6 +18,8 @@ from sparkconsole.demo.thorough import as_root, contents, proved, thorough_secti
 
 Said = tuple[int | None, str, str]
 OK: Said = (0, "", "")
+_THROUGH_DOCKER = ("last-lines", "log", "remove", "builder")
+"""Scripts that do nothing but ask the engine."""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMODEMO"
 
 
@@ -36,9 +38,16 @@ def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
     return _OTHER.get(argv[0], _no_such)(machine, argv)
 
 
+def waits_for_docker(machine: Machine, argv: tuple[str, ...]) -> bool:
+    """The command asks an engine that answers nobody."""
+    asks = argv[0] == "docker" or (len(argv) > 3 and argv[3] in _THROUGH_DOCKER)
+    return asks and "docker-silent" in machine.faults
+
+
 def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
     """The sections of one look at a machine (remote.facts), as far as it was asked."""
-    free = _free(machine)
+    free, silent = _free(machine), "gpu-silent" in machine.faults
+    engine = "" if "docker-silent" in machine.faults else "info 29.2.1|overlay2|/var/lib/docker\n"
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
@@ -47,9 +56,9 @@ def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
         "rdma": _rdma(machine),
         "ip": json.dumps(_interfaces(machine)),
         "gpu": _nvidia_smi(machine),
-        "gpuapps": "4242, VLLM::Worker_TP0, 89093\n" if machine.serving() else "",
+        "gpuapps": "4242, VLLM::Worker_TP0, 89093\n" if machine.serving() and not silent else "",
         "memory": meminfo(machine),
-        "docker": "installed\nsocket\npermitted\ninfo 29.2.1|overlay2|/var/lib/docker\n",
+        "docker": f"installed\nsocket\npermitted\n{engine}",
         "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
@@ -71,6 +80,8 @@ def _free(machine: Machine) -> int:
 
 def _nvidia_smi(machine: Machine) -> str:
     """Its query as CSV, and its exit status."""
+    if "gpu-silent" in machine.faults:
+        return "status 124\n"
     if "gpu-gone" in machine.faults:
         return "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error\nstatus 9\n"
     seen = gpu(machine, life.heat_c(machine.number, machine.spells, machine.clock.monotonic()))
@@ -124,6 +135,8 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
     lines = [f"home {machine.home}", f"available {machine.available()}"]
     lines += [f"listen {port:04X}" for port in sorted(machine.listening())]
     found = machine.containers.get(args[0])
+    if "docker-silent" in machine.faults:
+        return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
     told = (
         f"docker 0\n{site_json(machine, args[0])}"
@@ -330,4 +343,4 @@ _DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
 }
 
 
-__all__ = ["KEY", "answer", "facts", "spoken"]
+__all__ = ["KEY", "answer", "facts", "spoken", "waits_for_docker"]

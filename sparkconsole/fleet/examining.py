@@ -58,14 +58,14 @@ async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -
     looks = await look_at(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
-    others, (members, placements), versions, ranks = await asyncio.gather(
+    others, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
         _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
         _ray(fleet, seen, asked),
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
     )
     return Examined(
-        cluster, asked.image, asked.container, looks, chosen, versions, members,
+        cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,
         model=asked.model, rules=asked.rules, others=others,
         ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
     )  # fmt: skip
@@ -81,15 +81,18 @@ async def _paths(
     return judge_paths(await look_at_paths(fleet, chosen, fabrics))
 
 
-Answered = tuple[tuple[RayMember, ...] | None, int | None]
+Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]
 
 
 async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answered:
-    """Members, and how many placement groups; asked of the head alone, and only while its container runs."""
+    """Whether it was asked, its members, and how many placement groups.
+
+    It is asked of the head alone, and only while its container runs.
+    """
     look = seen.get(fleet.head)
     spec = look.launched if look else None
     if spec is None or not asked.wants(Evidence.RAY):
-        return None, None
+        return False, None, None
     from sparkconsole.remote import ray
 
     members, placements = None, None
@@ -97,7 +100,7 @@ async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answe
         shell = await fleet.shell(fleet.head)
         members = await ray.members(shell, spec.dashboard_port)
         placements = await ray.placement_groups(shell, spec.dashboard_port)
-    return members, placements
+    return True, members, placements
 
 
 async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dict[str, tuple[LiveRank, ...]]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.fit import Ask, Fit, best, judge, splits
@@ -121,11 +121,17 @@ def _teller(found: Mapping[str, Checkpoint], model: str, errors: Mapping[str, Sp
     """The node that has most of the model."""
     there = {name: c for name, c in found.items() if c.there and c.config}
     if not there:
-        raise _nowhere(model, found) if found else next(iter(errors.values()))
+        raise _nowhere(model, found, errors) if found else next(iter(errors.values()))
     return min(there, key=lambda name: (len(there[name].broken), not there[name].files))
 
 
-def _nowhere(model: str, found: Mapping[str, Checkpoint]) -> SparkError:
+def _nowhere(model: str, found: Mapping[str, Checkpoint], errors: Mapping[str, SparkError]) -> SparkError:
+    """Where a node could not be asked, that one may have it."""
+    if errors:
+        node, error = next(iter(errors.items()))
+        kind = Unreachable if isinstance(error, Unreachable) else SparkError
+        said = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
+        return kind(said, hint=error.hint, node=node)
     if any(c.there for c in found.values()):
         return SparkError(
             f"{model} has no config.json in the nodes' caches", hint=f"sparkconsole model download {model}"

@@ -34,6 +34,7 @@ class State(StrEnum):
     WEDGED = "wedged"
     FAILED = "failed"
     LOST = "lost"
+    UNKNOWN = "unknown"
     ABSENT = "not running"
 
 
@@ -57,16 +58,21 @@ class Standing:
 
 
 async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> Standing:
-    """Looks at every node, then at the server. A node that cannot be asked means lost, never stopped."""
+    """Looks at every node, then at the server. A node that cannot be asked is unknown, never stopped."""
     answers = await fleet.ask(lambda shell: look(shell, container))
     sites, wrong = told(answers), failed(answers)
-    nodes = {n: _said(sites[n]) if n in sites else f"unreachable: {wrong[n].cause}" for n in fleet.names}
+    nodes = {n: _said(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
     needed = _needed(fleet, sites, jobs)
     for node in needed:
         if node in wrong:
             error = wrong[node]
             return Standing(
-                State.LOST, error.cause, node=node, remedy=error.hint, unreachable=True, nodes=nodes
+                State.UNKNOWN,
+                error.cause,
+                node=node,
+                remedy=error.hint,
+                nodes=nodes,
+                unreachable=isinstance(error, Unreachable),
             )
         if not sites[node].running and any(s.running for s in sites.values()):
             return Standing(State.LOST, f"its container {container} is gone", node=node,
@@ -87,6 +93,11 @@ def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tup
     if jobs and launch is not None and launch.backend is Backend.NONE:
         return tuple(n for n in fleet.names if n in ranked)
     return fleet.names
+
+
+def _unknown(error: SparkError) -> str:
+    """A node that nobody reaches, or one whose docker did not say."""
+    return f"{'unreachable' if isinstance(error, Unreachable) else 'unknown'}: {error.cause}"
 
 
 def _said(site: Site) -> str:
@@ -110,7 +121,7 @@ async def _server(
         except TimedOut:
             return await _wedged(fleet, port, container, sites)
         except Unreachable as error:
-            return Standing(State.LOST, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
+            return Standing(State.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
         except SparkError as error:
             return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
     return await _unanswered(fleet, port, jobs, container, tuple(sites))

@@ -65,6 +65,8 @@ class DockerStanding:
     installed: bool = False
     running: bool = False
     permitted: bool = False
+    socket: bool = False
+    """Its socket is there; that somebody answers at it is another matter."""
     version: str = ""
     driver: str = ""
     root: str = ""
@@ -183,6 +185,13 @@ class NodeFacts:
         return HfCache(self.hf_cache, "").short(self.home) if self.hf_cache else f"~/{USUAL}"
 
     @property
-    def gpu_used(self) -> int:
-        """Bytes that compute processes hold, summed."""
+    def gpu_silent(self) -> bool:
+        """Its tool gave no answer at all: what GPU there is, and what runs on it, is unknown."""
+        return bool(self.gpu_error) and not self.gpus and "did not answer" in self.gpu_error
+
+    @property
+    def gpu_used(self) -> int | None:
+        """Bytes that compute processes hold, summed; None: nobody said."""
+        if self.gpu_silent:
+            return None
         return sum(p.used or 0 for p in self.gpu_processes)

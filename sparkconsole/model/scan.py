@@ -48,5 +48,6 @@ class Candidate:
 
     address: str
     reason: str
-    accepted: bool = False
+    accepted: bool | None = False
+    """It is a Spark that could be a node; None: nobody could look."""
     name: str = ""

@@ -140,8 +140,15 @@ class Reading:
     uptime_s: float | None = None
 
     @property
-    def gpu_used(self) -> int:
-        """Bytes that compute processes hold, summed."""
+    def gpu_known(self) -> bool:
+        """Somebody said which GPUs there are, if any, and what runs on them."""
+        return bool(self.gpus) or not self.gpu_error or "lists no GPU" in self.gpu_error
+
+    @property
+    def gpu_used(self) -> int | None:
+        """Bytes that compute processes hold, summed; None: nobody said."""
+        if not self.gpu_known:
+            return None
         return sum(p.used or 0 for p in self.gpu_processes)
 
 
@@ -220,8 +227,10 @@ def is_stuck(gpu: Gpu) -> bool:
 def as_data(now: Reading) -> dict[str, Any]:
     """All of it under the names it has here, for `--json` and files."""
     memory = now.memory
+    unsaid = {} if now.gpu_known else {"gpus": None, "gpu_processes": None}
     return {
         **asdict(now),
+        **unsaid,
         "memory": {**asdict(memory), "used": memory.used, "cached": now.cached} if memory else None,
         "kernel": list(now.kernel) if now.kernel is not None else None,
         "gpu_used": now.gpu_used,

@@ -94,6 +94,7 @@ def _docker(text: str) -> DockerStanding:
         installed="installed" in words,
         running="socket" in words and (bool(version) or "permitted" not in words),
         permitted="permitted" in words,
+        socket="socket" in words,
         version=version,
         driver=driver,
         root=root,

@@ -87,11 +87,12 @@ def node_data(examined: Examined, name: str) -> dict[str, Any]:
         "reachable": isinstance(look, Look),
         "eth_if": known.eth_if if known else None,
         "address": known.address if known else None,
-        "hcas": list(known.hcas) if known else [],
+        "hcas": list(known.hcas) if known else None,
         "gid_index": known.gid_index if known else None,
         "mtu": known.mtu if known else None,
-        "environment": environment(known) if known else {},
+        "environment": environment(known) if known else None,
         "image": look.image.short if isinstance(look, Look) and look.image else None,
+        "image_unknown": not isinstance(look, Look) or look.site is None,
     }
 
 
@@ -100,13 +101,19 @@ def _node_sheet(nodes: list[dict[str, Any]]) -> Sheet:
     rows = [
         (
             n["node"],
-            n["role"] if n["reachable"] else f"{n['role']}, unreachable",
+            f"{n['role']}, unreachable",
+            *["unknown"] * 6,
+        )
+        if not n["reachable"]
+        else (
+            n["node"],
+            n["role"],
             n["eth_if"],
             n["address"],
-            ",".join(n["hcas"]) or None,
+            ",".join(n["hcas"] or ()) or None,
             n["gid_index"],
             n["mtu"],
-            n["image"],
+            "unknown" if n["image_unknown"] else n["image"],
         )
         for n in nodes
     ]
@@ -119,10 +126,12 @@ def _env_sheet(node: dict[str, Any]) -> Sheet:
 
 def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     """A line for each thing said, with the nodes of which it is said: the worst first, what is right last."""
-    every = len({f.node for f in findings if f.check == "reachable"})
+    asked = {f.node: f.severity for f in findings if f.check == "reachable"}
+    every = len(asked)
+    whole = "all" if Severity.FAIL not in asked.values() else "all that answered"
     order = sorted(sayings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
     rows = [
-        (f.severity, f.check, _where(each.nodes, every), f.sentence, f.remedy)
+        (f.severity, f.check, _where(each.nodes, every, whole), f.sentence, f.remedy)
         for each in order
         for f in (each.finding,)
     ]
@@ -134,9 +143,11 @@ NAMED = 8
 """So many nodes are named; more are counted."""
 
 
-def _where(nodes: Sequence[str], every: int) -> str:
-    """All of them is `all`; a few are named."""
-    if not nodes or 1 < every == len(nodes):
+def _where(nodes: Sequence[str], every: int, whole: str) -> str:
+    """What is said of no node in particular is said of the `whole`; a few are named."""
+    if not nodes:
+        return whole
+    if 1 < every == len(nodes):
         return "all"
     return ", ".join(nodes) if len(nodes) <= NAMED else whose(nodes, every)
 

@@ -127,13 +127,14 @@ async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]
 
 def _answer(session: Session, done: Gate, notes: tuple[str, ...]) -> Answer:
     lines, findings = done.lines(), done.findings
-    verdict = worst(findings)
+    verdict, unknown = worst(findings), _unseen(done)
     data = {
         "cluster": session.cluster.name,
-        "pairs": [line.as_data() for line in lines],
+        "pairs": [line.as_data() for line in lines] if lines or not unknown else None,
         "findings": [f.as_data() for f in findings],
         "notes": list(notes),
-        "verdict": verdict.value,
+        "verdict": "unknown" if unknown else verdict.value,
+        "unknown": unknown,
     }
     wrong = _wrong(findings)
     told = _worth_telling(lines)
@@ -141,7 +142,11 @@ def _answer(session: Session, done: Gate, notes: tuple[str, ...]) -> Answer:
     if len(told) < len(lines):
         parts.append(f"{len(lines) - len(told)} more, between nodes that are no neighbours, are ok")
     parts += [wrong] if wrong.rows else []
-    return Answer(data, (*parts, *notes, _summary(done, verdict)), _exit_code(done, verdict))
+    return Answer(
+        data,
+        (*parts, *notes, _unknown(unknown) if unknown else _summary(done, verdict)),
+        _exit_code(done, verdict),
+    )
 
 
 def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
@@ -184,6 +189,18 @@ def _wrong(findings: tuple[Finding, ...]) -> Sheet:
     )
     rows = [(f.severity, f.check, f.node or "all", f.sentence, f.remedy) for f in wrong]
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
+
+
+def _unseen(done: Gate) -> dict[str, str]:
+    """The nodes that could not be reached, and why; none where something is wrong with those that were."""
+    if any(f.severity is Severity.FAIL and f.check != "reachable" for f in done.findings):
+        return {}
+    errors = {**done.networks, **done.paths.errors}
+    return {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
+
+
+def _unknown(unseen: dict[str, str]) -> str:
+    return f"what the fabric would carry is unknown: {', '.join(unseen)} could not be reached"
 
 
 def _summary(done: Gate, verdict: Severity) -> str:

@@ -42,13 +42,17 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     usages = {node: usage for node, usage in counted.items() if node in have}
     tags = sorted({name for found in have.values() for name in found})
     data = {
-        "images": {t: {n: found[t].as_data() for n, found in have.items() if t in found} for t in tags},
-        "verdicts": {name: _verdict(name, have, errors) for name in tags},
-        "usage": {node: usage.as_data() for node, usage in told(usages).items()},
+        "images": {t: {n: found[t].as_data() for n, found in have.items() if t in found} for t in tags}
+        if have
+        else None,
+        "verdicts": {name: _verdict(name, have, errors) for name in tags} if have else None,
+        "usage": {node: usage.as_data() for node, usage in told(usages).items()} if have else None,
         "unknown": {node: error.as_data() for node, error in errors.items()},
     }
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
     lines += [f"{node}: docker's disk is unknown: {e.cause}" for node, e in failed(usages).items()]
+    if not have:
+        lines.insert(0, "which images there are is unknown: no node could be asked")
     sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), _disk(session, told(usages)))
     return Answer(data, (*sheets, *lines), max((e.exit_code for e in errors.values()), default=0))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import WrongUsage
+from sparkconsole.errors import Unreachable, WrongUsage
 from sparkconsole.fleet.logs.merge import Entry, LogMerge
 from sparkconsole.fleet.logs.sources import JobLog, Source
 from sparkconsole.model.answer import Row
@@ -76,7 +76,7 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
     if not follow:
         for entry in await merge.printed():
             if least is None or entry.at >= least or entry.told:
-                yield row(entry)
+                yield row(entry, once=True)
         return
     async with aclosing(merge.followed()) as coming:
         async for entries in coming:
@@ -85,8 +85,11 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
                     yield row(entry)
 
 
-def row(entry: Entry) -> Row:
-    """An entry as the command line prints it: containers' lines behind their node alone."""
+def row(entry: Entry, *, once: bool = False) -> Row:
+    """An entry as the command line prints it: containers' lines behind their node alone.
+
+    `once`: nobody waits for a node that is not reached, and the exit code says so.
+    """
     source = entry.source
     data: dict[str, Any] = {"node": source.node, "time": entry.time, "source": source.name}
     if isinstance(source, JobLog):
@@ -95,6 +98,8 @@ def row(entry: Entry) -> Row:
         hint = f" — {entry.error.hint}" if entry.error and entry.error.hint else ""
         key = "error" if entry.error else "note"
         mark = "✖" if entry.error else "·"
+        if once and isinstance(entry.error, Unreachable):
+            data["exit"] = entry.error.exit_code
         return Row({**data, key: entry.text + hint}, f"{source.node} {mark} {entry.text}{hint}", source.node)
     where = source.node if source.name == "container" else f"{source.node} {source.name}"
     return Row({**data, "text": entry.text}, f"{where} │ {entry.text}", source.node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.fleet.fleet import failed, told
@@ -25,7 +26,7 @@ async def list_models(session: Here) -> Answer:
     found, errors = told(asked), failed(asked)
     every = presences(found)
     data = {
-        "models": [_data(p) for p in every],
+        "models": [_data(p, bool(errors)) for p in every] if found else None,
         "asked": list(found),
         "unknown": {node: error.as_data() for node, error in errors.items()},
     }
@@ -33,11 +34,16 @@ async def list_models(session: Here) -> Answer:
         (p.name, _size(p), f"{len(p.complete)}/{len(session.fleet.names)}", _standing(p, bool(errors)))
         for p in every
     ]
-    sheet: Sheet | str = (
-        Sheet.of(("model", "size", "nodes", ""), rows) if rows else "no model is in any node's cache"
-    )
+    sheet: Sheet | str = Sheet.of(("model", "size", "nodes", ""), rows) if rows else _nothing(found, errors)
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
     return Answer(data, (sheet, *lines), max((e.exit_code for e in errors.values()), default=0))
+
+
+def _nothing(found: Mapping[str, object], errors: Mapping[str, object]) -> str:
+    """No model was seen, as far as anybody looked."""
+    if not found:
+        return "which models there are is unknown: no node could be asked"
+    return f"no model is in the cache of {', '.join(found)}" if errors else "no model is in any node's cache"
 
 
 def _standing(presence: ModelPresence, partial: bool) -> str:
@@ -48,11 +54,12 @@ def _size(presence: ModelPresence) -> str | None:
     return None if presence.size_bytes is None else size(presence.size_bytes)
 
 
-def _data(presence: ModelPresence) -> dict[str, Any]:
+def _data(presence: ModelPresence, partial: bool) -> dict[str, Any]:
+    """Where not every node answered, that all of them have it is not known; that one lacks it is."""
     return {
         "name": presence.name,
         "size_bytes": presence.size_bytes,
-        "everywhere": presence.everywhere,
+        "everywhere": None if partial and presence.everywhere else presence.everywhere,
         "complete": list(presence.complete),
         "incomplete": dict(presence.incomplete),
         "missing": list(presence.missing),

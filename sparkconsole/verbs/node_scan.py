@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
-from sparkconsole.fleet.fleet import told
+from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.scan import Answering, Candidate
@@ -112,12 +112,14 @@ def _refuse_too_many(session: Session, subnets: Sequence[Subnet]) -> None:
 async def _fabric(session: Session) -> tuple[Subnet, ...]:
     """The subnets of the RDMA interfaces of every node that answers, else of this machine."""
     asked = session.fleet.names or (_this_machine(session),)
-    answers = told(await session.fleet.ask(_fabric_of, asked))
+    found = await session.fleet.ask(_fabric_of, asked)
+    answers = told(found)
+    if not answers:
+        raise next(iter(failed(found).values()))
     subnets = tuple(dict.fromkeys(net for nets in answers.values() for net in nets))
     if not subnets:
-        who = ", ".join(answers) or "no node answered, and this machine"
         hint = "say which subnet: node scan 192.168.177.0/24"
-        raise SparkError(f"no fabric interface with an address was found ({who})", hint=hint)
+        raise SparkError(f"no fabric interface with an address was found ({', '.join(answers)})", hint=hint)
     return subnets
 
 
@@ -175,9 +177,9 @@ async def _candidate(session: Session, one: Answering, port: int) -> Candidate:
     try:
         return await _looked_at(session, one.address, port)
     except UnknownHostKey as error:
-        return Candidate(one.address, f"answers SSH, not checked: untrusted key {error.fingerprint}")
+        return Candidate(one.address, f"answers SSH, not checked: untrusted key {error.fingerprint}", None)
     except SparkError as error:
-        return Candidate(one.address, f"answers SSH, not checked: {error.cause}")
+        return Candidate(one.address, f"answers SSH, not checked: {error.cause}", None)
 
 
 async def _looked_at(session: Session, address: str, port: int) -> Candidate:
@@ -197,9 +199,12 @@ async def _looked_at(session: Session, address: str, port: int) -> Candidate:
     return Candidate(address, f"no DGX Spark: {what}", name=name)
 
 
+_SPARK = {True: "yes", False: "no", None: "unknown"}
+
+
 def _answer(session: Session, subnets: Sequence[Subnet], where: str, found: Sequence[Candidate]) -> Answer:
     names = ", ".join(map(str, subnets))
-    rows = [(c.address, c.name or None, "yes" if c.accepted else "no", c.reason) for c in found]
+    rows = [(c.address, c.name or None, _SPARK[c.accepted], c.reason) for c in found]
     nobody = f"nobody answers in {names}"
     parts: list[Sheet | str] = [Sheet.of(("address", "name", "Spark", "what"), rows) if rows else nobody]
     adds = [shlex.join(("sparkconsole", "node", "add", c.name, c.address)) for c in found if c.accepted]

@@ -82,7 +82,7 @@ async def serve_findings(
     }
     examined = Examined(
         cluster, stage.launch.image, stage.launch.container, looks, chosen,
-        members=await _members(fleet, stage), model=model,
+        members=await _members(fleet, stage), ray_asked=True, model=model,
     )  # fmt: skip
     return (*judge(examined, ("ray", "model")), *await _tight(fleet, stage))
 

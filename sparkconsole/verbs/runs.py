@@ -114,8 +114,10 @@ async def attach(session: Here, run_id: str, /) -> Answer | Deed:
         hint = f"look at it: sparkconsole runs show {run.id} --output"
         raise Refused(f"another console minds {run.id} (process {run.console.pid})", hint=hint)
     if not run.jobs:
-        hint = "sparkconsole status shows what is there now"
-        raise SparkError(f"{run.id} died with its console, and started nothing that outlives it", hint=hint)
+        hint = "sparkconsole status looks at what is there now"
+        raise SparkError(
+            f"{run.id} has no job to follow: what it left when its console ended is unknown", hint=hint
+        )
     _must_know_nodes(session, run)
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)

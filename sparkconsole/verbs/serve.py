@@ -301,9 +301,11 @@ async def follow_serve(session: Session, run: Run, job: Job, report: Report) -> 
 
 @verb("serve status")
 async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
-    """Say how the served model stands: ready, unproved, loading, wedged, failed, lost or not running.
+    """Say how the served model stands.
 
-    Ready means that a completion came back just now. Exit code 0 when ready, 3 when a node is lost, else 1.
+    That is ready, unproved, loading, wedged, failed, lost, unknown or not running. Ready means that a
+    completion came back just now; unknown, that a node it needs could not be asked. Exit code 0 when ready,
+    3 when a node is unreachable, else 1.
 
     Parameters
     ----------

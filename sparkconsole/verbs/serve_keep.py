@@ -133,13 +133,13 @@ class _Kept:
             found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
         except SparkError as error:
             # It changed while it was looked at: the next look says how it stands.
-            found = Standing(State.LOST, error.cause, node=error.node, unreachable=True)
+            found = Standing(State.UNKNOWN, error.cause, node=error.node, unreachable=True)
         if found.state is not self.last:
             said = ": ".join(part for part in (found.state.value, found.detail) if part)
             level = "info" if found.state in (State.READY, State.LOADING) else "warning"
             report(Remark(said, found.node, level))
         self.last = found.state
-        if not found.unreachable:
+        if found.state is not State.UNKNOWN:
             serves = found.state in (State.READY, State.UNPROVED)
             now = self.session.fleet.clock.monotonic()
             self.patience = self.patience.seen(now, serves=serves, loads=found.state is State.LOADING)

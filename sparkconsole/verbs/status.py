@@ -240,10 +240,12 @@ async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
 def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     columns = ("node", "state", "memory", "GPU", "fabric", "container", "image", "Ray")
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(n) for n in data["nodes"]])]
-    parts += [f"{n['node']}: {n['error']['cause']}" for n in data["nodes"] if n["state"] == "unknown"]
+    parts += [line for node in data["nodes"] for line in _unknown(node)]
     ray, server = data["ray"], data["server"]
     if ray["state"] == "answers":
-        parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs")
+        unseen = [n["node"] for n in data["nodes"] if n["state"] == "unknown"]
+        beside = f", as its head says; {', '.join(unseen)} unknown" if unseen else ""
+        parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs{beside}")
     else:
         parts.append(f"Ray: {ray['state']}")
     names = server["models"]
@@ -259,20 +261,34 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     return tuple(parts)
 
 
+def _unknown(node: dict[str, Any]) -> list[str]:
+    """Why something of a node is unknown."""
+    if node["state"] == "unknown":
+        return [f"{node['node']}: {node['error']['cause']}"]
+    box = node["container"]
+    docker = [f"{node['node']}: containers unknown: {box['error']}"] if box["state"] == "unknown" else []
+    return [*docker, *([f"{node['node']}: GPU unknown: {node['gpu_error']}"] if node["gpu_error"] else [])]
+
+
 def _row(node: dict[str, Any]) -> tuple[object, ...]:
     if node["state"] == "unknown":
-        return (node["node"], "unknown", *[None] * 6)
+        return (node["node"], *["unknown"] * 7)
     memory, container = node["memory"], node["container"]
     return (
         node["node"],
         "reachable",
         f"{size(memory['used'])} / {size(memory['total'])}" if memory else None,
-        _gpu(node["gpu"]),
+        _gpu(node["gpu"]) or ("unknown" if node["gpu_error"] else None),
         f"{node['fabric']['up']}/{node['fabric']['ports']} up",
         f"{container['name']} {container['state']}",
-        container.get("image"),
-        {True: "alive", False: "not a member", None: None}[node["ray_alive"]],
+        container.get("image", "unknown" if container["state"] == "unknown" else None),
+        {True: "alive", False: "not a member", None: _unasked(container)}[node["ray_alive"]],
     )
+
+
+def _unasked(container: dict[str, Any]) -> str | None:
+    """Ray in a container of which nothing is known may well run; without a container there is none."""
+    return None if container["state"] in ("absent", "ended") else "unknown"
 
 
 def _gpu(gpu: dict[str, Any] | None) -> str | None:

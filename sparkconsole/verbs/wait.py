@@ -76,7 +76,7 @@ async def wait_for(
     while missing := await look():
         if clock.monotonic() - began >= timeout:
             raise TimedOut(
-                f"{condition}: not so within {timeout:g} s: {'; '.join(missing)}",
+                f"{condition}: not seen within {timeout:g} s: {'; '.join(missing)}",
                 hint="sparkconsole check and sparkconsole status show more",
             )
         await clock.sleep(min(PAUSE_S, timeout))

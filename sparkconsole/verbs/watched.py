@@ -76,7 +76,8 @@ def _row(found: Observed) -> Row:
     if found.reading is None:
         why = found.error or SparkError("nobody said")
         told = f"{why.cause} — {why.hint}" if why.hint else why.cause
-        return Row({**head, "state": "unknown", "error": why.as_data()}, f"{when} ✖ {told}", found.node)
+        unknown = {**head, "state": "unknown", "error": why.as_data(), "exit": why.exit_code}
+        return Row(unknown, f"{when} ✖ {told}", found.node)
     data = {**head, "state": "reachable", **as_data(found.reading)}
     return Row(data, f"{when} {'  '.join(_told(found.reading))}", found.node)
 

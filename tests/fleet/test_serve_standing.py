@@ -35,12 +35,12 @@ def says(pretend: PretendCluster, state: str, log: str = "") -> None:
 
 
 @pytest.mark.parametrize("lost", ["a", "b"])
-async def test_a_node_that_cannot_be_asked_means_lost_and_is_named(lost: str) -> None:
+async def test_a_node_that_cannot_be_asked_leaves_it_unknown_and_is_named(lost: str) -> None:
     pretend = pair()
     pretend.nodes[lost].lost = True
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.node, found.exit_code) == (State.LOST, lost, 3)
+    assert (found.state, found.node, found.exit_code) == (State.UNKNOWN, lost, 3)
     assert found.nodes[lost] == "unreachable: no route to it"
 
 

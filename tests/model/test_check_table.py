@@ -209,7 +209,10 @@ CASES = {
         {"members": MEMBERS[:1]},
     ),
     "Ray is silent": Case(
-        "ray warn spark1: does not answer", look(1, **RUNS), look(2, **RUNS), {"members": None}
+        "ray warn spark1: does not answer",
+        look(1, **RUNS),
+        look(2, **RUNS),
+        {"members": None, "ray_asked": True},
     ),
     "model on one node": Case(
         "model fail spark2: o/m is not there",

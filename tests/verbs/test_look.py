@@ -245,7 +245,7 @@ async def test_giving_up_says_what_is_missing(
     session: Session, pair: PretendCluster, clock: QuickClock
 ) -> None:
     pair.nodes["spark2"].lost = True
-    with pytest.raises(TimedOut, match="nodes: not so within 10 s: spark2: no route") as caught:
+    with pytest.raises(TimedOut, match="nodes: not seen within 10 s: spark2: no route") as caught:
         await wait_for(session, "nodes", timeout=10)
     assert caught.value.exit_code == 1
     assert clock.seconds == 10

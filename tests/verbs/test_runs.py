@@ -219,7 +219,7 @@ async def test_what_cannot_be_attached_says_why(tmp_path: Path) -> None:
     session = session_with(tmp_path, Machine("spark1"))
     ended = session.journal.end(session.journal.begin(("stop",), "", {}), RunState.DONE, 0)
     assert isinstance(await runs.attach(session, ended.id), Answer)
-    with pytest.raises(SparkError, match="nothing that outlives"):
+    with pytest.raises(SparkError, match="what it left when its console ended is unknown"):
         await runs.attach(session, left_behind(session).id)
     with pytest.raises(Refused, match="another console minds"):
         await runs.attach(session, session.journal.begin(("launch",), "", {}).id)

@@ -126,7 +126,7 @@ async def test_a_node_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.M
         try:
             await until(told, "ready")
             inject(session.pretend.machines["spark-02"], "lost")
-            await until(told, "lost")
+            await until(told, "unknown")
             looks.clear()
             while len(looks) < 6:  # noqa: ASYNC110 - twice as many as would be enough
                 await asyncio.sleep(0.02)

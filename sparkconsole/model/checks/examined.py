@@ -119,7 +119,9 @@ class Examined:
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What is in each image, by its `short` name: vllm, ray, torch, nccl, python, cuda."""
     members: tuple[RayMember, ...] | None = None
-    """Ray's own list; None: it does not run, or did not say."""
+    """Ray's own list; None: it was not asked, or did not say."""
+    ray_asked: bool = False
+    """Its head was asked for that list."""
     model: str = ""
     """The model that every node should have."""
     ranks: Mapping[str, tuple[LiveRank, ...]] = field(default_factory=dict)

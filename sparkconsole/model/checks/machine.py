@@ -41,6 +41,9 @@ def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
         yield _no_engine(node, standing.host, user, running=standing.running)
     elif standing.running and not standing.permitted:
         yield _not_permitted(node, look, user)
+    elif not standing.running and standing.permitted and standing.socket:
+        at = look.docker_error
+        yield _no_docker(node, "docker does not answer", at.hint if at else "sudo systemctl status docker")
     elif not standing.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))
@@ -84,6 +87,12 @@ def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
         bad = Severity.FAIL if trouble else Severity.OK
         remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
         yield Finding("gpu", bad, node, told, remedy)
+        return
+    if look.facts.gpu_silent and not look.for_cpu:
+        told = f"its GPU is unknown: {look.facts.gpu_error}"
+        yield Finding(
+            "gpu", Severity.FAIL, node, told, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+        )
         return
     yield Finding(
         "gpu",

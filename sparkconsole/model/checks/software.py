@@ -221,6 +221,8 @@ def ray(examined: Examined) -> Iterator[Finding]:
     if not any(spec.backend is Backend.RAY for spec in specs):
         return
     members = examined.members
+    if members is None and not examined.ray_asked:
+        return
     if members is None:
         told = "its container runs, and Ray's dashboard does not answer"
         yield Finding("ray", Severity.WARN, examined.head, told, "sparkconsole launch --repair")
@@ -315,12 +317,17 @@ def ports(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
         return
     taken = sorted(look.facts.listening & {*HEAD_PORTS, *LATER_PORTS})
     for port in taken:
+        holder = _holder(look, port)
+        if not holder and look.site is None:
+            told = f"port {port} is in use; by what is unknown, for docker did not say what runs"
+            yield Finding("ports", Severity.WARN, node, told, "see who listens there: ss -ltnp")
+            continue
         needed = port in HEAD_PORTS and examined.joined
         yield Finding(
             "ports",
             Severity.FAIL if needed else Severity.WARN,
             node,
-            f"port {port} is in use by {_holder(look, port) or 'something else'}",
+            f"port {port} is in use by {holder or 'something else'}",
             f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}",
         )
     if not taken:

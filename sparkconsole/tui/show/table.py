@@ -77,9 +77,15 @@ def _image(state: NodeState, scene: Scene, width: int) -> Text:
     return Text(found, "$node-warn" if found == "none" else "")
 
 
+def _held(state: NodeState, scene: Scene) -> int:
+    """Unknown sorts below nothing."""
+    held = state.reading.gpu_used if state.reading else None
+    return -1 if held is None else held
+
+
 def _serve(state: NodeState, scene: Scene, width: int) -> Text:
-    held = state.reading.gpu_used if state.reading else 0
-    return Text(f"{gib(held)}", "") if held else Text(UNKNOWN, "$muted")
+    held = _held(state, scene)
+    return Text(f"{gib(held)}", "") if held > 0 else Text(UNKNOWN, "$muted")
 
 
 def _seen(state: NodeState, scene: Scene, width: int) -> Text:
@@ -129,9 +135,7 @@ COLUMNS = (
     Column("IMAGE", 6, _image, need=2, order=of.image_word),
     Column("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
     Column("NCCL", 10, lambda s, c, w: said(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
-    Column(
-        "HOLDS", 5, _serve, need=3, order=lambda s, c: s.reading.gpu_used if s.reading else -1, right=True
-    ),
+    Column("HOLDS", 5, _serve, need=3, order=_held, right=True),
     Column("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""

@@ -1,0 +1,79 @@
+"""A session on pretend machines whose time moves only when told to: words in, answers out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.config.globals import Options
+from sparkconsole.demo.clock import StillClock
+from sparkconsole.demo.cluster import Pretend
+from sparkconsole.errors import SparkError
+from sparkconsole.model.answer import Answer, Row, Sheet
+from sparkconsole.model.progress import News
+from sparkconsole.verbs import opening
+from sparkconsole.verbs.dispatch import begin, understand
+from sparkconsole.verbs.running import carry
+from sparkconsole.verbs.session import Deed, Session
+
+MODEL = "Qwen/Qwen3-0.6B"
+
+
+class Operated:
+    """What a person says to a cluster, line by line."""
+
+    def __init__(self, session: Session, clock: StillClock) -> None:
+        self.session, self.clock, self.news = session, clock, list[News]()
+
+    @property
+    def pretend(self) -> Pretend:
+        """The machines themselves."""
+        assert self.session.pretend is not None
+        return self.session.pretend
+
+    async def says(self, line: str) -> Answer:
+        """The answer, however much of the pretend time it takes."""
+        task = asyncio.ensure_future(self._says(line))
+        while not task.done():
+            await self.clock.advance(1)
+        return task.result()
+
+    async def answer_or_error(self, line: str) -> Answer:
+        """The same, where an error is an answer too."""
+        try:
+            return await self.says(line)
+        except SparkError as error:
+            return Answer({"error": error.as_data()}, (str(error),), error.exit_code)
+
+    async def _says(self, line: str) -> Answer:
+        result = await begin(self.session, understand(line.split()))
+        if isinstance(result, Deed):
+            return await carry(self.session, line.split(), result, self.news.append)
+        if isinstance(result, Answer):
+            return result
+        rows: list[Row] = [row async for row in result]
+        code = next((int(r.data["exit"]) for r in reversed(rows) if "exit" in r.data), 0)
+        return Answer({"rows": [dict(row.data) for row in rows]}, tuple(row.text for row in rows), code)
+
+
+@asynccontextmanager
+async def operated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int = 2
+) -> AsyncIterator[Operated]:
+    """`count` pretend machines, and a journal of their own."""
+    monkeypatch.setattr(opening, "_demo_state", lambda *_: tmp_path / "state")
+    clock = StillClock()
+    async with opening.open_session(Options(demo=count, yes=True), time=clock) as session:
+        yield Operated(session, clock)
+
+
+def lines(answer: Answer) -> list[str]:
+    """What a person reads of it, a row a line."""
+    found: list[str] = []
+    for part in answer.parts:
+        found += [" ".join(row) for row in part.rows] if isinstance(part, Sheet) else part.splitlines()
+    return found
