@@ -35,22 +35,32 @@ def read_script(text: str, values: Mapping[str, str], name: str = "script") -> t
 
 
 def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    pending, began = "", 0
+    pending, began, opened = "", 0, ""
     for number, line in enumerate(text.split("\n"), 1):
         began = began if pending else number
         pending += line
         if pending.endswith("\\"):
             pending = pending[:-1] + " "
             continue
-        try:
-            words = shlex.split(pending, comments=True)
-        except ValueError:
+        opened = opened if opened and opened not in line else _left_open(pending)
+        if opened:
             pending += "\n"
             continue
-        pending = ""
+        words, pending = shlex.split(pending, comments=True), ""
         yield began, words
     if pending.strip():
         raise WrongUsage(f"{name}:{began}: a quote is opened and never closed")
+
+
+def _left_open(text: str) -> str:
+    """The quote, or the backslash, that `text` ends within: only a line that has it too can end that."""
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split = True
+    try:
+        list(lexer)
+    except ValueError:
+        return str(lexer.state)
+    return ""
 
 
 def _fill(word: str, values: Mapping[str, str], where: str) -> str:

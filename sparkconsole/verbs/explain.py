@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,12 +72,22 @@ def _read(name: str, several: bool) -> Examined:
 
 def _opened(path: str) -> IO[bytes]:
     if path == "-":
+        _refuse_device(sys.stdin.buffer, "standard input")
         return sys.stdin.buffer
     try:
         packed = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}", hint="give the path of a log") from error
+    _refuse_device(packed, path)
     return gzip.open(packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed  # type: ignore[return-value]
+
+
+def _refuse_device(stream: IO[bytes], name: str) -> None:
+    """A disk, or /dev/zero, which never ends; a terminal and /dev/null are read."""
+    its = os.fstat(stream.fileno())
+    device = stat.S_ISBLK(its.st_mode) or stat.S_ISCHR(its.st_mode)
+    if device and not stream.isatty() and its.st_rdev != Path(os.devnull).stat().st_rdev:
+        raise WrongUsage(f"{name} is a device", hint="give a log: sparkconsole logs prints one")
 
 
 def _lines(stream: IO[bytes], path: str) -> Iterator[str]:

@@ -41,3 +41,16 @@ def test_an_unknown_name_is_refused_with_its_line() -> None:
 def test_an_open_quote_is_refused_with_the_line_it_opens_on() -> None:
     with pytest.raises(WrongUsage, match="script:2"):
         words("check\nexec -- echo 'a\nstop")
+
+
+def test_a_quote_left_open_is_looked_for_once_however_long_the_script() -> None:
+    """Fifty thousand lines behind it: reading each of them from the quote on again would take half an hour."""
+    with pytest.raises(WrongUsage, match="script:1"):
+        words('exec -- echo "a\n' + "stop\n" * 50_000)
+
+
+def test_the_other_quote_within_a_quote_ends_nothing() -> None:
+    assert words("exec -- echo \"it's\nthe 'same' word\" b\nstop") == [
+        ("exec", "--", "echo", "it's\nthe 'same' word", "b"),
+        ("stop",),
+    ]

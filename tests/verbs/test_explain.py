@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,14 @@ def test_what_is_no_log_is_refused(tmp_path: Path, kind: str) -> None:
     done = explained(*words)
     assert done.returncode == 2
     assert done.stderr
+
+
+@pytest.mark.parametrize("words", ["explain /dev/zero", "explain - < /dev/zero", "explain /dev/full"])
+def test_a_device_is_no_log(words: str) -> None:
+    line = f"{shlex.quote(sys.executable)} -m sparkconsole {words}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "is a device" in done.stderr
 
 
 def test_a_line_of_ten_megabytes_is_read_in_pieces(tmp_path: Path) -> None:
