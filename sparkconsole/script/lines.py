@@ -59,7 +59,7 @@ def _left_open(text: str) -> str:
     try:
         list(lexer)
     except ValueError:
-        return str(lexer.state)
+        return str(vars(lexer)["state"])  # which quote it was in; typeshed leaves it out
     return ""
 
 

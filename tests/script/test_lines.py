@@ -44,7 +44,7 @@ def test_an_open_quote_is_refused_with_the_line_it_opens_on() -> None:
 
 
 def test_a_quote_left_open_is_looked_for_once_however_long_the_script() -> None:
-    """Fifty thousand lines behind it: reading each of them from the quote on again would take half an hour."""
+    """Fifty thousand lines behind it: read again from the quote on for each, they take half an hour."""
     with pytest.raises(WrongUsage, match="script:1"):
         words('exec -- echo "a\n' + "stop\n" * 50_000)
 
