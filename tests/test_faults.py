@@ -17,7 +17,7 @@ EVERY = [
     *(f"C{n}" for n in range(1, 18)),
     *(f"D{n}" for n in range(1, 8)),
 ]
-OPEN: tuple[str, ...] = ("C6",)
+OPEN: tuple[str, ...] = ()
 """Rows whose fault is not gone yet: said here, and nowhere called done."""
 
 

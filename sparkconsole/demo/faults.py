@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "key": "its host key is another, unknown one",
         "image-differs": "its image has the same name and other layers",
         "hang": "its rank of the served model stands still: no token comes, /health stays 200",
+        "engine-dead": "the served model's rank ends: its log says so, /health stays 200",
         "freeze": "the machine stands still: its connections stand, and nothing comes",
         "memory": "the served model wants ever more memory here, until the machine freezes",
     }
@@ -106,6 +107,7 @@ _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
         "image-differs": _differ,
         "hang": hanging.stand_still,
         "freeze": hanging.stand_still,
+        "engine-dead": hanging.engine_dies,
     }
 )
 _SAID: Mapping[str, str] = MappingProxyType(

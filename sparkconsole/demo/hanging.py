@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from sparkconsole.demo.jobs import PretendJob
 from sparkconsole.demo.life import HUNG
@@ -21,9 +22,22 @@ def go_on(machine: Machine) -> None:
         _turn(machine, HUNG, lambda _: "serve")
 
 
+def engine_dies(machine: Machine) -> None:
+    """The rank that is here ends; the server's API process answers on, as it does for minutes."""
+    stand_still(machine)
+    for owner in machine.cluster.values():
+        for job in (j for j in owner.jobs.values() if j in _spanning(machine)):
+            said = owner.log(job).decode().splitlines()
+            last = machine.clock.monotonic() - job.began
+            lines = (*((0.0, line) for line in said), *((last, line) for line in job.dies_with.splitlines()))
+            job.story, job.dead = replace(job.story, lines=lines, goes_on=None), True
+
+
 def _turn(machine: Machine, kinds: Iterable[str], into: Callable[[Machine], str]) -> None:
     now = machine.clock.monotonic()
     for job in _spanning(machine):
+        if job.dead:
+            continue
         for rank in (machine.cluster[name] for name in job.needs):
             stopped = [s for s in rank.spells if s.kind in kinds and s.runs(now)]
             for spell in stopped:

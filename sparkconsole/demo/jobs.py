@@ -39,6 +39,8 @@ class PretendJob:
     dies_with: str = ""
     """What it prints when it fails for one of them."""
     last_words: str = ""
+    dead: bool = False
+    """Its engine died: what answers gives no token any more."""
 
     def end(self, status: int, now: float, last_words: str = "") -> None:
         """It ends before its story does."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
+from sparkconsole.fleet.engine_death import death_findings
 from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.fleet.gating import look_at_paths
 from sparkconsole.fleet.looking import look_at
@@ -58,15 +59,16 @@ async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -
     looks = await look_at(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
-    others, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
+    paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
         _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
+        _deaths(fleet, seen, asked),
         _ray(fleet, seen, asked),
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
     )
     return Examined(
         cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,
-        model=asked.model, rules=asked.rules, others=others,
+        model=asked.model, rules=asked.rules, others=(*paths, *deaths),
         ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
     )  # fmt: skip
 
@@ -79,6 +81,10 @@ async def _paths(
         return ()
     fabrics = {n: look.facts.fabric for n, look in seen.items()}
     return judge_paths(await look_at_paths(fleet, chosen, fabrics))
+
+
+async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> tuple[Finding, ...]:
+    return await death_findings(fleet, asked.container, seen) if asked.wants(Evidence.RANKS) else ()
 
 
 Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
+from sparkconsole.fleet.engine_death import REMEDY, find_death
 from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.fleet.hang_look import why_no_token
 from sparkconsole.fleet.jobs import job_state
@@ -109,22 +110,33 @@ def _said(site: Site) -> str:
 async def _server(
     fleet: Fleet, port: int, jobs: Sequence[Job], container: str, sites: Mapping[str, Site]
 ) -> Standing:
-    from sparkconsole.remote.vllm import Declined, complete_one_token, healthy
+    from sparkconsole.remote.vllm import healthy
 
     shell = await fleet.shell(fleet.head)
-    if await healthy(shell, port):
-        try:
-            name = await complete_one_token(shell, port, timeout=TOKEN_S)
-            return Standing(State.READY, ", ".join((f"port {port}", *await _load(shell, port))), name)
-        except Declined as no:
-            return Standing(State.UNPROVED, no.cause, remedy=no.hint)
-        except TimedOut:
-            return await _wedged(fleet, port, container, sites)
-        except Unreachable as error:
-            return Standing(State.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
-        except SparkError as error:
-            return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
-    return await _unanswered(fleet, port, jobs, container, tuple(sites))
+    if not await healthy(shell, port):
+        return await _unanswered(fleet, port, jobs, container, tuple(sites))
+    if death := await find_death(fleet, container, tuple(sites), port):
+        return Standing(State.FAILED, death.why, death.name, death.node, REMEDY)
+    return await _proved(fleet, port, container, sites, shell)
+
+
+async def _proved(
+    fleet: Fleet, port: int, container: str, sites: Mapping[str, Site], shell: Shell
+) -> Standing:
+    """A token is what shows that it serves."""
+    from sparkconsole.remote.vllm import Declined, complete_one_token
+
+    try:
+        name = await complete_one_token(shell, port, timeout=TOKEN_S)
+        return Standing(State.READY, ", ".join((f"port {port}", *await _load(shell, port))), name)
+    except Declined as no:
+        return Standing(State.UNPROVED, no.cause, remedy=no.hint)
+    except TimedOut:
+        return await _wedged(fleet, port, container, sites)
+    except Unreachable as error:
+        return Standing(State.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
+    except SparkError as error:
+        return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
 
 
 async def _wedged(fleet: Fleet, port: int, container: str, sites: Mapping[str, Site]) -> Standing:

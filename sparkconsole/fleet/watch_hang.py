@@ -6,7 +6,7 @@ Where it does not come, every node's signs are taken once more, closely, and mod
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -22,6 +22,7 @@ from sparkconsole.model.hang import (
     Hang,
     NodeSign,
     ServerSign,
+    Trouble,
     judge,
     troubles,
 )
@@ -31,6 +32,8 @@ from sparkconsole.remote.shell import Shell
 
 AGAIN_S = 30.0
 """Between tokens that are asked of a server that is doubted."""
+SOON_S = 2.0
+"""A token that is asked for comes by then, or the server is no longer called ready meanwhile."""
 RECENT = 10
 """Readings, a second apart, over which a node's GPU and rails are averaged."""
 
@@ -43,6 +46,8 @@ class Roll:
         self._serving: set[str] = set()
         self._links: dict[str, set[str]] = {}
         self._ranks: dict[str, int] = {}
+        self._lives: dict[str, tuple[str, str]] = {}
+        """The containers that it began in: one that was started again has its rank no more."""
         self.members: tuple[RayMember, ...] = ()
         """As Ray told them last."""
         self.joined: set[str] = set()
@@ -56,10 +61,21 @@ class Roll:
         for name in self._partners():
             self._serving.add(name)
             self._links.setdefault(name, set()).update(self._up(name))
+            self._lives.setdefault(name, self._life(name))
+
+    def proved(self) -> None:
+        """A token came: whatever was started again since, it serves as it stands."""
+        self._lives = {name: self._life(name) for name in self._partners()}
+
+    @property
+    def serving(self) -> int:
+        """How many nodes it is made of."""
+        return len(self._serving)
 
     def forget(self) -> None:
         """No server any more."""
-        self._serving, self._links, self._ranks, self.token_at_s = set(), {}, {}, None
+        self._serving, self._links, self._ranks, self._lives = set(), {}, {}, {}
+        self.token_at_s = None
 
     def signs(self) -> tuple[NodeSign, ...]:
         """What the nodes that serve show, as the store knows it; head first."""
@@ -128,12 +144,19 @@ class Roll:
     def _container(self, state: NodeState) -> str:
         """What became of it; empty: it runs, or nobody knows."""
         name = self._scope.container
-        if state.containers is None or self._scope.container_on(state.name):
+        if state.containers is None:
             return ""
+        if self._scope.container_on(state.name):
+            had = self._lives.get(state.name)
+            return f"{name} was started again" if had not in (None, self._life(state.name)) else ""
         found = self._any_container(state.name)
         if found is None:
             return f"{name} is gone"
         return f"{name} ended with {found.exit_code}{', out of memory' if found.oom_killed else ''}"
+
+    def _life(self, name: str) -> tuple[str, str]:
+        container = self._scope.container_on(name)
+        return (container.id, container.started_at) if container else ("", "")
 
     def _last_words(self, name: str) -> str:
         addresses = sorted(self._scope.addresses(name))
@@ -169,9 +192,12 @@ class HangWatch:
 
     async def look(
         self, shell: Shell, port: int, load: EngineLoad, *, moved: bool, ranks: Sequence[LiveRank] = (),
-        log_silent_s: float | None = None,
+        log_silent_s: float | None = None, doubted: Callable[[Trouble], object] = lambda _: None,
     ) -> Hang | None:  # fmt: skip
-        """The verdict as it stands now; a token is asked for at most once in AGAIN_S."""
+        """The verdict as it stands now; a token is asked for at most once in AGAIN_S.
+
+        `doubted` is called when a node is in trouble and the token does not come at once.
+        """
         now, signs = self._now, self._roll.signs()
         doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
         if moved or not (load.running or doubtful or self._hang):
@@ -180,9 +206,10 @@ class HangWatch:
         frozen_s = now - self._moved_at if load.running else None
         if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
             return self._hang
-        late_s = await late(shell, port, LATE_S)
+        late_s = await self._asked(shell, port, doubted)
         self._ask_at = self._now + AGAIN_S
         if late_s == 0.0:
+            self._roll.proved()
             self._well(ranks, token=True)
             return None
         frozen_s = self._now - self._moved_at if load.running else None
@@ -190,6 +217,18 @@ class HangWatch:
         sign = ServerSign(load.running, frozen_s, late_s, log_silent_s)
         self._hang = judge(sign, signs) or self._hang
         return self._hang
+
+    async def _asked(self, shell: Shell, port: int, doubted: Callable[[Trouble], object]) -> float | None:
+        asked = asyncio.create_task(late(shell, port, LATE_S))
+        try:
+            done, _ = await asyncio.wait({asked}, timeout=SOON_S)
+            first = next((t for t in troubles(self._roll.signs()) if t.id in DOUBTFUL), None)
+            if not done and first is not None:
+                doubted(first)
+            return await asked
+        finally:
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
 
     def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
         self._hang, self._moved_at = None, self._now

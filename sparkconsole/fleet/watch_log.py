@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 
 from sparkconsole.errors import SparkError
@@ -16,15 +17,18 @@ from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight
 from sparkconsole.model.job import Job, JobState
 from sparkconsole.model.serve import Failure, ServeProgress, advance
 from sparkconsole.model.text import printable
+from sparkconsole.parse.engine_death import message, tells_of_death, tells_of_start
 from sparkconsole.parse.explain import explain_line
 from sparkconsole.parse.nccl import speaks_of_nccl, spoken_on, transport
-from sparkconsole.parse.vllm_serve import bare, first_cause, read_line, tells_of_death
+from sparkconsole.parse.vllm_serve import first_cause, read_line
 
 LONG = 2 << 20
 HEAD, TAIL = 512 << 10, 256 << 10
 """Bytes: from where on a log is long, and what is read of such a one."""
 KEPT_FIRST, KEPT_LAST, KEPT_NCCL = 2000, 2000, 200
 """Lines."""
+SHOWN = 300
+"""Characters of the line that ended it."""
 _NEWS = (Kind.CAUSE, Kind.FACT)
 """What is told while a log grows: the first cause of what follows or ends is known only once it ended."""
 
@@ -32,8 +36,11 @@ _NEWS = (Kind.CAUSE, Kind.FACT)
 class ServeLog:
     """`start` follows; `progress`, `cause` and `ended` tell what it said so far."""
 
-    def __init__(self, scope: Scope, job: Job) -> None:
-        self.job, self._scope = job, scope
+    def __init__(self, scope: Scope, job: Job, dies: Callable[[], object] = lambda: None) -> None:
+        """`dies` is called at the line that says so, whatever the watch is waiting for."""
+        self.job, self._scope, self._dies = job, scope, dies
+        self.death = ""
+        """The first line that says that the engine or a rank died; empty: none does since it started."""
         self.progress = ServeProgress()
         self.heard_at_s: float | None = None
         """When it last said something, by the clock of the watch."""
@@ -61,11 +68,11 @@ class ServeLog:
 
     def cause(self) -> Failure | None:
         """The first real cause in it."""
-        return first_cause([*self._first, *self._last])
+        return first_cause(self.lines())
 
-    def death(self) -> str:
-        """The first line that says that the engine died; empty: none does."""
-        return next((bare(line) for line in (*self._first, *self._last) if tells_of_death(line)), "")
+    def lines(self) -> list[str]:
+        """What is kept of it: its beginning and its end."""
+        return [*self._first, *self._last]
 
     async def end(self) -> JobState:
         """How the job stands on its node."""
@@ -81,9 +88,12 @@ class ServeLog:
             await self._read(begin, None)
 
     async def _read(self, offset: int, most: int | None) -> None:
-        read = 0
+        read, torn = 0, offset > 0
         async with aclosing(follow_job(self._scope.fleet, self.job, offset=offset)) as lines:  # type: ignore[type-var]
             async for line in lines:
+                if torn:
+                    torn = False  # its beginning is not here: what it quotes could look like its own
+                    continue
                 self._take(line)
                 read += len(line) + 1
                 if most is not None and read > most:
@@ -96,10 +106,18 @@ class ServeLog:
         else:
             self._last.append(line)
         self.progress = advance(self.progress, read_line(line))
+        self._judge(line)
         if speaks_of_nccl(line):
             self._heard(line)
         if (found := explain_line(line)) and found.kind in _NEWS and found.severity is not Weight.INFO:
             self._tell(found)
+
+    def _judge(self, line: str) -> None:
+        if self.death and tells_of_start(line):
+            self.death = ""
+        elif not self.death and tells_of_death(line):
+            self.death = message(line)[:SHOWN]
+            self._dies()
 
     def _tell(self, found: Diagnosis) -> None:
         """A finding is an event of its node, once; an error stands on the node's card too."""

@@ -139,6 +139,8 @@ class NodeWatch:
     def _reach(self, reach: Reach, **changes: object) -> None:
         since = {} if self._state.reach is reach else {"since_s": self._now}
         self._scope.store.update(self.name, reach=reach, **since, **changes)
+        if since:
+            self._scope.serving.ring()
 
     # --- while it is up
 
@@ -296,6 +298,7 @@ class NodeWatch:
         scope.store.update(self.name, containers=found)
         if change is not None:
             scope.tell(change[0], self.name, change[1])
+            scope.serving.ring()
 
 
 def reading_of(facts: NodeFacts) -> Reading:

@@ -17,6 +17,33 @@ CALM_NODES = 8
 """More nodes than that are asked more rarely, each."""
 
 
+class Bell:
+    """A pause that somebody may end."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Who rests goes on now; who does not, will not rest next time."""
+        self._rung.set()
+
+    async def rung(self) -> None:
+        """Waits until it rings."""
+        await self._rung.wait()
+        self._rung.clear()
+
+    async def rest(self, clock: Clock, seconds: float) -> None:
+        """Waits that long, or until it rings."""
+        waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._rung.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+            self._rung.clear()
+
+
 @dataclass(slots=True)
 class Scope:
     """Shared by every task of one watch."""
@@ -26,6 +53,8 @@ class Scope:
     container: str
     image: str
     connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
+    serving: Bell = field(default_factory=Bell)
+    """Rings when something changed that a server may stand on: it is looked at then."""
 
     @property
     def clock(self) -> Clock:
@@ -65,30 +94,3 @@ class Scope:
             netdevs = state.look.facts.fabric.netdevs
             found.update(a.partition("/")[0] for n in netdevs for a in n.addresses)
         return found - {""}
-
-
-class Bell:
-    """A pause that somebody may end."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Who rests goes on now; who does not, will not rest next time."""
-        self._rung.set()
-
-    async def rung(self) -> None:
-        """Waits until it rings."""
-        await self._rung.wait()
-        self._rung.clear()
-
-    async def rest(self, clock: Clock, seconds: float) -> None:
-        """Waits that long, or until it rings."""
-        waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._rung.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-            self._rung.clear()

@@ -11,9 +11,10 @@ from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet import guarding
 from sparkconsole.fleet.serving import cause_text
 from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
+from sparkconsole.fleet.watch_death import Deaths
 from sparkconsole.fleet.watch_hang import HangWatch, Roll
 from sparkconsole.fleet.watch_log import ServeLog
-from sparkconsole.fleet.watch_scope import Bell, Scope
+from sparkconsole.fleet.watch_scope import Scope
 from sparkconsole.model.engine import EngineLoad, LiveRank
 from sparkconsole.model.hang import Trouble, troubles
 from sparkconsole.model.job import JobState
@@ -37,9 +38,9 @@ class ServerWatch:
 
     def __init__(self, scope: Scope, port: int, roll: Roll) -> None:
         self._scope, self._port, self._roll = scope, port, roll
-        self._hangs = HangWatch(scope, roll)
+        self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
-        self._bell = Bell()
+        self._bell = scope.serving
         self._logs: dict[str, ServeLog] = {}
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
@@ -118,12 +119,16 @@ class ServerWatch:
         if state.phase not in _SERVES or self._lead is None:
             await self._recognise(shell)
         prompt, generated = self._rates(load)
+        if await self._dead(moved=bool(generated)):
+            return
         self._scope.store.prompted.append(prompt)
         self._scope.store.generated.append(generated)
         hang = await self._hangs.look(
             shell, self._port, load, moved=bool(prompt or generated), ranks=self._ranked,
-            log_silent_s=self._log_silent_s(),
+            log_silent_s=self._log_silent_s(), doubted=self._doubted,
         )  # fmt: skip
+        if self._dies():
+            return
         self._become(
             ServerPhase.WEDGED if hang else ServerPhase.READY,
             stage="" if hang else Phase.READY.value,
@@ -137,6 +142,32 @@ class ServerWatch:
             generated_per_s=generated,
             seen_at_s=self._now,
         )
+
+    async def _dead(self, *, moved: bool = False) -> bool:
+        """Its API process outlives its engine by minutes: what its logs and nodes show comes first."""
+        why = self._deaths.line(self._logs) or await self._deaths.ended_rank(self._logs)
+        gone = self._deaths.rank_gone(self._scope.store.server.ranks)
+        if not why and gone is None:
+            return False
+        if self._deaths.proved_wrong(self._logs.values(), moved=moved):
+            return False
+        phase = ServerPhase.FAILED if why else ServerPhase.WEDGED
+        self._fails(phase, why or "no token can come since", **_NOTHING)
+        return True
+
+    def _dies(self) -> bool:
+        """At the line that says it, also while a token is waited for."""
+        why = self._deaths.line(self._logs)
+        if not why:
+            return False
+        if self._scope.store.server.phase in (*_SERVES, ServerPhase.UNKNOWN):
+            self._fails(ServerPhase.FAILED, why, **_NOTHING)
+        self._bell.ring()
+        return True
+
+    def _doubted(self, trouble: Trouble) -> None:
+        why = f"{trouble.node}: {trouble.cause}; a token was asked for and has not come yet"
+        self._become(ServerPhase.UNKNOWN, detail=why, suspect=trouble.node, look_at=trouble.look_at)
 
     def _log_silent_s(self) -> float | None:
         log = self._logs.get(self._lead.job) if self._lead is not None else None
@@ -173,13 +204,16 @@ class ServerWatch:
         self._load = None
         was_ready = self._scope.store.server.phase in _SERVES
         self._misses += 1
-        if was_ready and self._misses < MISSES:
+        if was_ready and (await self._dead() or self._misses < MISSES):
             return None
         if self._looked_at is not None and self._now - self._looked_at < LOOK_S:
             return None
-        ranks = await self._ranks(shell)
-        if not ranks:
+        if not await self._ranks(shell):
             return await self._gone()
+        return None if await self._dead() else self._still_there(why, was_ready=was_ready)
+
+    def _still_there(self, why: str, *, was_ready: bool) -> None:
+        """Its processes run, and nobody says that it died."""
         log = self._logs.get(self._lead.job) if self._lead is not None else None
         if log is not None and log.progress.phase is Phase.SERVER and (cause := log.cause()):
             return self._fails(ServerPhase.FAILED, cause_text(cause))
@@ -266,13 +300,16 @@ class ServerWatch:
         self._lead = lead
         for rank in ranks:
             if rank.job:
-                log = self._logs.setdefault(rank.job, ServeLog(scope, rank.as_job(scope.container)))
+                log = self._logs.setdefault(
+                    rank.job, ServeLog(scope, rank.as_job(scope.container), self._dies)
+                )
                 log.start()
 
     async def _forget_logs(self) -> None:
         logs, self._logs, self._lead = self._logs, {}, None
         self._ranked = ()
         self._hangs.forget()
+        self._deaths.forget()
         for log in logs.values():
             await log.aclose()
 
@@ -303,7 +340,7 @@ class ServerWatch:
         match phase:
             case ServerPhase.READY:
                 after = f" after {_spoken(seconds)}" if loaded and seconds is not None else ""
-                again = " again" if before is ServerPhase.WEDGED else ""
+                again = " again" if before in (ServerPhase.WEDGED, ServerPhase.FAILED) else ""
                 self._say("done", f"{model} is ready{again}{after}")
             case ServerPhase.LOADING:
                 self._say("info", f"{model} starts")
@@ -326,7 +363,7 @@ def _verdict(state: JobState, log: ServeLog) -> str:
     if state.status in STOPPED:
         return ""
     if state.status == 0 and not (cause and cause.known):
-        return f"its engine died: “{death}”" if (death := log.death()) else ""
+        return f"its engine died: “{log.death}”" if log.death else ""
     return cause_text(cause) if cause else f"it ended with status {state.status}"
 
 

@@ -139,6 +139,8 @@ class _Rule:
     dead: bool = False
 
 
+GONE = "container-ended"
+"""The trouble of a node whose container ended, or is another one than a rank began in."""
 _AGAIN = "then sparkconsole serve stop, and serve again"
 _RULES = (
     _Rule(
@@ -149,7 +151,7 @@ _RULES = (
         dead=True,
     ),
     _Rule(
-        "container-ended",
+        GONE,
         lambda n: n.container,
         lambda n: f"its container {n.container}",
         "sparkconsole logs {node}; sparkconsole launch --repair, then serve again",

@@ -43,14 +43,6 @@ _STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
 )
 
 
-_DIES = re.compile(r"died unexpectedly|EngineDeadError|EngineCore (?:encountered|died)|Engine core proc")
-
-
-def tells_of_death(line: str) -> bool:
-    """It says that the engine or a worker died: no cause, and yet no peaceful end."""
-    return bool(_DIES.search(line))
-
-
 def bare(line: str) -> str:
     """The message of a line, without tags, colours, the logger's head and Ray's repetition count."""
     text = _REPEATED.sub("", printable(line)).strip()

@@ -92,7 +92,7 @@ rm -rf "$d"; j=${d%/*}; rmdir "$j" "${j%/*}" 2>/dev/null; :
 PUT = _PRELUDE + 'umask 077; mkdir -p "$d" && cat >"$d/$2"\n'
 # Modes of a context enter the image: the folder above is private, what is in it keeps the modes it came with.
 UNPACK = _PRELUDE + 'umask 077; mkdir -p "$d/$2" && umask 022 && exec tar -xzp -C "$d/$2"\n'
-READ = _PRELUDE + 'exec cat "$d/$2"\n'
+READ = _PRELUDE + '[ -z "$3" ] || exec tail -c "$3" "$d/$2"\nexec cat "$d/$2"\n'
 
 # sh stays as the group's leader, so that the group can be found by the file and the file goes with it.
 INSIDE = 'f=/tmp/sparkconsole-$1.pid; shift; echo $$ >"$f"; "$@"; rc=$?; rm -f "$f"; exit $rc'
@@ -181,6 +181,7 @@ async def forget(shell: Shell, job: Job) -> None:
     (await shell.run(script(FORGET, "job-forget", job.id))).checked("the job still runs: cancel it first")
 
 
-async def read(shell: Shell, job: Job, name: str) -> bytes:
-    """A file that the job left in its folder."""
-    return (await shell.run(script(READ, "job-read", job.id, name))).checked().stdout
+async def read(shell: Shell, job: Job, name: str, last: int | None = None) -> bytes:
+    """A file that the job left in its folder, or that many bytes of its end."""
+    most = () if last is None else (str(last),)
+    return (await shell.run(script(READ, "job-read", job.id, name, *most))).checked().stdout

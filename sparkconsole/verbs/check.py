@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.engine_death import death_findings
 from sparkconsole.fleet.looking import look_at
 from sparkconsole.model.alike import whose
 from sparkconsole.model.answer import Answer, Sheet
@@ -52,7 +53,8 @@ async def check(
     looks = await look_at(session.fleet, container, image)
     devices = tuple((ib_if or "").replace(",", " ").split())
     chosen = networks(cluster, looks, eth_if=eth_if, ib_if=devices)
-    examined = Examined(cluster, image, container, looks, chosen)
+    dead = await death_findings(session.fleet, container, looks)
+    examined = Examined(cluster, image, container, looks, chosen, others=dead)
     return _answer(examined, judge(examined), env=env)
 
 

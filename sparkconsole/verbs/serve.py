@@ -12,6 +12,7 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet import guarding, serving
 from sparkconsole.fleet import serve_stopping as stopping
 from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.engine_death import find_death
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.serve_standing import Standing, serve_standing
 from sparkconsole.fleet.serving import Stage, Up, server_up
@@ -194,6 +195,9 @@ async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Ans
         with contextlib.suppress(SparkError):
             names = await models(await session.fleet.shell(stage.head), spec.port)
     if spec.name in names:
+        if death := await find_death(session.fleet, stage.launch.container, stage.nodes, spec.port):
+            why = f"{spec.name} answers on port {spec.port}, and gives no token any more: {death.why}"
+            raise Refused(why, hint="sparkconsole serve stop, then serve again", node=death.node)
         return _ready(session, spec.port, Up(spec.name), "it was served already; nothing was started")
     jobs = jobs_of(ranks, stage.launch.container)
     if not names and any(r.name == spec.name for r in ranks) and any(j.details["rank"] == 0 for j in jobs):

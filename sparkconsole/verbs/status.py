@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.fleet.engine_death import REMEDY, Death, find_death
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.hang_look import look_for_hang
 from sparkconsole.fleet.jobs import job_state
@@ -86,23 +87,28 @@ async def status(
     ray = await _ray(fleet, looks.get(head))
     models = await _models(fleet, looks.get(head), port)
     served = isinstance(models, list)
-    hang = await look_for_hang(fleet, container, port, _sites(looks)) if served else None
+    death = await find_death(fleet, container, _running(looks), port) if served else None
+    hang = await look_for_hang(fleet, container, port, _sites(looks)) if served and not death else None
     nodes = [_node(n, container, look, ray) for n, look in looks.items()]
     jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
     data = {
         "cluster": session.cluster.name,
         "nodes": nodes,
         "ray": _ray_data(ray, len(fleet.names)),
-        "server": {"port": port, "models": models if served else None, **_standing(models, hang)},
+        "server": {"port": port, "models": models if served else None, **_standing(models, hang, death)},
         "jobs": jobs,
     }
     lost = any(isinstance(look, Unreachable) for look in looks.values())
-    failed = hang is not None or any(isinstance(look, SparkError) for look in looks.values())
+    failed = (hang or death) is not None or any(isinstance(look, SparkError) for look in looks.values())
     return Answer(data, _parts(data), 3 if lost else int(failed))
 
 
 def _site(look: Look | SparkError | None) -> Site | None:
     return look.site if isinstance(look, Look) else None
+
+
+def _running(looks: Looks) -> tuple[str, ...]:
+    return tuple(n for n, look in looks.items() if (site := _site(look)) is not None and site.running)
 
 
 def _sites(looks: Looks) -> dict[str, Site | SparkError]:
@@ -112,10 +118,14 @@ def _sites(looks: Looks) -> dict[str, Site | SparkError]:
     }
 
 
-def _standing(models: list[str] | SparkError | None, hang: Hang | None) -> dict[str, Any]:
+def _standing(
+    models: list[str] | SparkError | None, hang: Hang | None, death: Death | None
+) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
     if isinstance(models, SparkError):
         return {"state": "unknown", "suspect": "", "detail": models.cause, "look_at": models.hint}
+    if death is not None:
+        return {"state": "failed", "suspect": death.node, "detail": death.why, "look_at": REMEDY}
     if hang is None:
         return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
     told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
@@ -252,8 +262,9 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     silent = f"unknown: {server['detail']}" if server["state"] == "unknown" else "no server answers"
     answers = silent if names is None else ", ".join(names) or "no model"
     parts.append(f"server on port {server['port']}: {answers}")
-    if server["state"] == "wedged":
-        parts.append(f"✖ wedged: {server['detail']} ({server['signs'][0]})")
+    if server["state"] in ("wedged", "failed"):
+        sign = f" ({server['signs'][0]})" if server.get("signs") else ""
+        parts.append(f"✖ {server['state']}: {server['detail']}{sign}")
         parts.append(f"→ {server['look_at']}")
     if data["jobs"]:
         rows = [(j["run"], j["kind"], j["node"], j["state"]) for j in data["jobs"]]

@@ -66,6 +66,24 @@ async def test_a_machine_that_freezes_is_named() -> None:
         await comes(pilot, clock, lambda s: s.server.phase is ServerPhase.READY)
 
 
+@pytest.mark.parametrize("kind", ["engine-dead", "oom", "ray-dead"])
+async def test_five_seconds_after_a_rank_ended_nothing_calls_the_server_ready(kind: str) -> None:
+    async with scene("serving") as (pilot, clock):
+        await comes(pilot, clock, lambda s: s.server.generated_per_s)
+        assert app_of(pilot).command(f"demo fault spark-02 {kind}") == ""
+        await clock.advance(5)
+        store = app_of(pilot).store
+        assert store.server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED)
+        assert "died" in store.server.detail or "spark-02" in store.server.detail
+        if app_of(pilot).screen is not app_of(pilot).view:
+            app_of(pilot).pop_screen()
+        screen = await seen(pilot)
+        assert "● ready" not in screen
+        assert "no problem" not in screen
+        await clock.advance(30)
+        assert store.server.phase is not ServerPhase.READY
+
+
 async def test_memory_that_runs_out_is_told_before_the_machine_freezes() -> None:
     async with scene("serving") as (pilot, clock):
         await fault(pilot, clock, "demo fault spark-02 memory")

@@ -23,13 +23,15 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def served(folder: Path, backend: Backend = Backend.RAY) -> AsyncIterator[tuple[Watched, Spark, Spark]]:
+async def served(
+    folder: Path, backend: Backend = Backend.RAY, words: tuple[str, ...] = WORDS
+) -> AsyncIterator[tuple[Watched, Spark, Spark]]:
     """Two nodes serve, and have given tokens."""
     async with watched(folder, "spark1", "spark2", engines=True) as seen:
         head, worker = seen.sparks.values()
         for spark in seen.sparks.values():
             spark.launch(LaunchSpec(backend=backend))
-        head.serve(*WORDS)
+        head.serve(*words)
         if backend is Backend.NONE:
             worker.serve(*WORDS, "--node-rank", "1", "--headless", job="serve-m-2")
         else:
@@ -183,6 +185,106 @@ async def test_an_engine_that_died_is_a_failure_though_the_server_ended_with_zer
         await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
         assert seen.store.server.suspect == "spark1"
         assert "its engine died" in seen.store.server.detail
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(EngineCore pid=9) ERROR 11-23 10:00:00 [core.py:1] ray.exceptions.ActorDiedError: The actor died",
+        "(APIServer pid=1) ERROR 11-23 10:00:00 [async_llm.py:1] vllm.v1.engine.EngineDeadError: x",
+        "(EngineCore pid=9) torch.AcceleratorError: CUDA error: an illegal memory access was encountered",
+    ],
+)
+async def test_a_fatal_line_takes_ready_back_though_the_server_answers(tmp_path: Path, line: str) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.log += line.encode() + b"\n"
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert seen.store.server.detail.startswith("its engine died: ")
+        assert seen.store.server.suspect == "spark1"
+        assert seen.events("serve")[-1].text.startswith("tiny failed: its engine died: ")
+        await seen.fleet.clock.sleep(60)
+        assert seen.store.server.phase is ServerPhase.FAILED, "that it answers does not bring it back"
+
+
+async def test_a_fatal_line_is_told_while_a_token_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_hang, "LATE_S", 60.0)
+    async with served(tmp_path) as (seen, head, _):
+        head.stuck, head.running = True, 1
+        await seen.until(lambda: head.asked)
+        head.log += (
+            b"(EngineCore pid=9) ERROR 11-23 10:00:00 [core.py:1] EngineCore encountered a fatal error\n"
+        )
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+
+
+async def test_what_a_user_asks_about_a_death_is_none(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.log += b"(APIServer pid=1) INFO 11-23 10:00:00 [x.py:1] Received request: 'EngineDeadError'\n"
+        await seen.fleet.clock.sleep(30)
+        assert seen.store.server.phase is ServerPhase.READY
+
+
+async def test_what_stands_before_this_start_in_its_log_is_anothers(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.log += b"ray.exceptions.ActorDiedError: The actor died\n"
+        head.log += b"(APIServer pid=1) INFO 11-23 10:00:00 [api.py:1] vLLM API server version 0.13.0\n"
+        head.log += b"(APIServer pid=1) INFO:     Application startup complete.\n"
+        await seen.fleet.clock.sleep(30)
+        assert seen.store.server.phase is ServerPhase.READY
+
+
+async def test_tokens_that_go_on_coming_are_stronger_than_a_line(tmp_path: Path) -> None:
+    async with served(tmp_path) as (seen, head, _):
+        head.log += b"ray.exceptions.ActorDiedError: The actor died\n"
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        for _ in range(600):
+            head.tokens += 5
+            await seen.fleet.clock.sleep(1)
+            if seen.store.server.phase is ServerPhase.READY:
+                break
+        assert seen.said("serve")[-1] == "tiny is ready again"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["ended", "started again"])
+async def test_a_rank_without_its_container_takes_ready_back(tmp_path: Path, again: bool) -> None:
+    async with served(tmp_path) as (seen, _, worker):
+        state = worker.containers["vllm_node"]["State"]
+        state |= {"StartedAt": "2 seconds later"} if again else {"Status": "exited", "ExitCode": 1}
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.WEDGED)
+        assert seen.store.server.suspect == "spark2"
+        told = "was started again" if again else "ended with 1"
+        assert seen.store.server.detail.startswith(f"spark2: its container vllm_node {told}; ")
+
+
+async def test_a_container_that_is_no_part_of_the_server_may_be_started_again(tmp_path: Path) -> None:
+    async with served(tmp_path, words=("m", "--served-model-name", "tiny", "--port", "8888")) as (seen, _, w):
+        w.containers["vllm_node"]["State"] |= {"StartedAt": "2 seconds later"}
+        await seen.until(lambda: any("was started again" in t for t in seen.said("spark2")))
+        await seen.fleet.clock.sleep(30)
+        assert seen.store.server.phase is ServerPhase.READY
+
+
+async def test_without_ray_a_rank_whose_job_ended_takes_ready_back(tmp_path: Path) -> None:
+    async with served(tmp_path, Backend.NONE) as (seen, _, worker):
+        worker.job_status = 137
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.FAILED)
+        assert seen.store.server.detail == "its rank 1 on spark2 ended with status 137"
+
+
+async def test_while_a_token_does_not_come_a_server_in_doubt_is_not_called_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_hang, "LATE_S", 60.0)
+    monkeypatch.setattr(watch_hang, "SOON_S", 0.05)
+    async with served(tmp_path) as (seen, head, worker):
+        head.stuck, worker.oom = True, 1
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.UNKNOWN)
+        assert seen.store.server.suspect == "spark2"
+        assert "the kernel killed a process there for want of memory" in seen.store.server.detail
+        head.stuck = False
+        await seen.until(lambda: seen.store.server.phase is ServerPhase.READY)
 
 
 async def test_a_server_that_ended_in_peace_has_not_failed(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ class Spark:
     job_status: int | None = None
     answers: bool = False
     stuck: bool = False
+    asked: int = 0
+    """Completions that were asked for."""
     running: int = 0
     tokens: int = 0
     oom: int = 0
@@ -127,7 +129,8 @@ class Spark:
             return web.json_response([] if found else {"message": "none"}, status=200 if found else 404)
         if path == "/containers/json":
             rows = [
-                {**c, "Names": [c["Name"]], "State": c["State"]["Status"]} for c in self.containers.values()
+                {**c, "Names": [c["Name"]], "State": c["State"]["Status"], "Status": c["State"]["StartedAt"]}
+                for c in self.containers.values()
             ]
             return web.json_response(rows)
         if path.startswith("/containers/"):
@@ -143,6 +146,7 @@ class Spark:
         if path == "/metrics":
             text = f"vllm:num_requests_running {self.running}\nvllm:generation_tokens_total {self.tokens}\n"
             return web.Response(text=f"{text}vllm:prompt_tokens_total 0\n")
+        self.asked += path == "/v1/completions"
         while path == "/v1/completions" and self.stuck:  # noqa: ASYNC110 - a test sets it, nobody tells
             await asyncio.sleep(0.01)
         return web.json_response({"data": [{"id": "tiny"}], "choices": [{"text": " 1"}]})

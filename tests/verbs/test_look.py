@@ -104,8 +104,8 @@ def text(answer: Answer) -> str:
 
 
 def changed(pair: PretendCluster) -> bool:
-    looks = ("launch-site", "hf-cache")
-    return any(a[:2] != ("sh", "-s") and a[3] not in looks for n in pair.nodes.values() for a in n.ran)
+    looks = {"launch-site", "hf-cache", "serve-look"}
+    return any(a[:2] != ("sh", "-s") and not looks & set(a) for n in pair.nodes.values() for a in n.ran)
 
 
 async def test_check_shows_what_each_node_would_use(session: Session, pair: PretendCluster) -> None:
