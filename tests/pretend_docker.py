@@ -46,10 +46,14 @@ create)
   [ -e "$(file "$last")" ] || exit 1; : >"$ENGINE/containers/c1"; echo c1;;
 history) echo 10;;
 run) echo 'exec: "python3": executable file not found in $PATH' >&2; exit 127;;  # no image here has one
-rmi|image)  # a name, or the id of what has none
+image)
+  [ "$2" = inspect ] || { shift; exec "$0" rmi-image "$@"; }
+  for word; do :; done; f=$(file "$word"); [ -e "$f" ] || { echo "No such image: $word" >&2; exit 1; }
+  echo "sha256:$(sha256sum <"$f" | cut -d' ' -f1)";;
+rmi|rmi-image)  # a name, or the id of what has none
   for word; do :; done
   for f in "$ENGINE"/images/*; do case $1,$f in
-    rmi,"$(file "$word")") found=$f;; image,*/nameless-*)
+    rmi,"$(file "$word")") found=$f;; rmi-image,*/nameless-*)
       [ "sha256:$(sha256sum <"$f" | cut -d' ' -f1)" = "$word" ] && found=$f;; esac; done
   [ -n "$found" ] || { echo "Error response from daemon: No such image: $word" >&2; exit 1; }
   grep -qsxF "${found##*/}" "$ENGINE"/containers/* &&

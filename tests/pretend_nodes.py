@@ -85,6 +85,10 @@ class PretendNode:
         if name == "folders":
             self.folders.update(args)
             return 0, "", ""
+        if name == "made":
+            return (0 if self.folders.issuperset(args) else 1), "", ""
+        if name == "gone":
+            return (1, "", "still there") if args[0] in self.containers else (0, "", "")
         if name == "remove":
             self.containers.pop(args[0], None)
             return 0, "", ""

@@ -62,6 +62,10 @@ class Machine:
     """When that was last; while it boots that lies ahead."""
     dropped: float = -1_000_000.0
     """When its page cache was dropped."""
+    folders: set[str] = field(default_factory=set)
+    """Those that a launch made sure of."""
+    received: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What came into a job's folder, by job and name: the hash of a text, the number of a folder's files."""
     kernel: list[tuple[datetime, str]] = field(default_factory=list)
     """What its kernel said, and when."""
 

@@ -11,6 +11,7 @@ from sparkconsole.demo import fabric
 from sparkconsole.demo.apis import SLOW_S, Apis
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.printed import kernel_log, ray_log
+from sparkconsole.demo.received import take_in
 from sparkconsole.demo.sampled import sample_line
 from sparkconsole.demo.tools import answer, spoken, waits_for_docker
 from sparkconsole.errors import TimedOut, Unreachable
@@ -48,6 +49,7 @@ class PretendShell:
             self.require_life()
             hint = "is it frozen?" if self.machine.frozen else "is its docker? sudo systemctl status docker"
             raise TimedOut(f"no answer within {timeout:.0f} s", hint=hint, node=self.node)
+        take_in(self.machine, tuple(argv), stdin)
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
 

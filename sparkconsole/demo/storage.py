@@ -37,6 +37,14 @@ def tag(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, "", ""
 
 
+def image(machine: Machine, argv: tuple[str, ...]) -> Said:
+    """`docker image rm ID`, `docker image inspect -f {{.Id}} NAME`"""
+    if argv[2] != "inspect":
+        return remove_image(machine, argv)
+    found = machine.image(argv[-1])
+    return (0, f"{found['Id']}\n", "") if found else (1, "", f"Error: No such image: {argv[-1]}")
+
+
 def remove_image(machine: Machine, argv: tuple[str, ...]) -> Said:
     """`docker rmi NAME`, `docker image rm ID`: the last name of what a container uses stays."""
     word = argv[-1]

@@ -18,7 +18,7 @@ from sparkconsole.demo.thorough import as_root, contents, proved, thorough_secti
 
 Said = tuple[int | None, str, str]
 OK: Said = (0, "", "")
-_THROUGH_DOCKER = ("last-lines", "log", "remove", "builder")
+_THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
 """Scripts that do nothing but ask the engine."""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMODEMO"
 
@@ -161,6 +161,23 @@ def _log(machine: Machine, args: tuple[str, ...]) -> Said:
     return (0, container_log(found), "") if found else (1, "", "No such container")
 
 
+def _made(machine: Machine, args: tuple[str, ...]) -> Said:
+    return OK if machine.folders.issuperset(args) else (1, "", "there is no such folder")
+
+
+def _folders(machine: Machine, args: tuple[str, ...]) -> Said:
+    machine.folders.update(args)
+    return OK
+
+
+def _gone(machine: Machine, args: tuple[str, ...]) -> Said:
+    return (1, "", "it is still there") if args[0] in machine.containers else OK
+
+
+def _received(machine: Machine, args: tuple[str, ...]) -> Said:
+    return 0, f"{machine.received.get((args[0], args[1]), '')}\n", ""
+
+
 def _job_start(machine: Machine, args: tuple[str, ...]) -> Said:
     started = machine.start(args[0], args[2:])
     return OK if started else (17, "", "a job of that name is there already")
@@ -245,8 +262,12 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "still-alive": _still_alive,
     "last-lines": _log,
     "log": _log,
-    "folders": _says(""),
+    "folders": _folders,
+    "made": _made,
     "remove": _removed,
+    "gone": _gone,
+    "job-holds": _received,
+    "job-unpacked": _received,
     "job-start": _job_start,
     "job-state": _job_state,
     "job-cancel": _job_cancel,
@@ -307,10 +328,20 @@ def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
     inside = argv[argv.index(container) + 1 :]
     if "serve-look" in inside:
         return 0, _servers(machine, container), ""
+    if "serve-gone" in inside:
+        return _serve_gone(machine, container, inside[inside.index("serve-gone") + 1 :])
     if "serve-stop" in inside:
         for name in [n for n, j in machine.jobs.items() if j.container == container]:
             machine.cancel(name)
     return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
+
+
+def _serve_gone(machine: Machine, container: str, args: tuple[str, ...]) -> Said:
+    """`all`, or `these` and process groups."""
+    lines = (line.split() for line in _servers(machine, container).splitlines())
+    left = {words[1] for words in lines if words[0] == "process"}
+    wrong = left if args[0] == "all" else left.intersection(args[1:])
+    return (1, "", "a process of it is left") if wrong else OK
 
 
 def _servers(machine: Machine, container: str) -> str:
@@ -338,7 +369,7 @@ _DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "rm": lambda machine, argv: _removed(machine, argv[-1:]),
     "tag": storage.tag,
     "rmi": storage.remove_image,
-    "image": storage.remove_image,
+    "image": storage.image,
     "builder": storage.prune_cache,
 }
 

@@ -11,6 +11,7 @@ import sparkconsole
 from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.job_files import folder_step
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Sheet
@@ -43,7 +44,6 @@ from sparkconsole.parse.buildkit import BuildLog, BuildStep, StepState
 from sparkconsole.parse.cause import cause_of
 from sparkconsole.parse.dockerfile import said_labels
 from sparkconsole.parse.known import During
-from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.shell import Shell
 
 
@@ -135,13 +135,8 @@ def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool 
 
 def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
     """The context goes into the job's folder, then the build runs there."""
-    upload = Step(
-        id="context",
-        node=job.node,
-        sentence=f"send the recipe {folder.name} to the job's folder",
-        argv=remote_jobs.script(remote_jobs.UNPACK, "job-unpack", job.id, CONTEXT),
-        folder=str(folder),
-        undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
+    upload = folder_step(
+        "context", job, CONTEXT, folder, f"send the recipe {folder.name} to the job's folder"
     )
     build = Step(
         id="build",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sparkconsole.fleet.copying import Delivery
 from sparkconsole.fleet.fresh import Fresh
+from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.model.answer import Sheet
 from sparkconsole.model.copying import loading_needs
 from sparkconsole.model.docker import ImageIdentity
@@ -15,7 +16,6 @@ from sparkconsole.model.image import full_name, slug
 from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.text import size
-from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.image_layers import Layers
 from sparkconsole.remote.transfer import PROGRAMS
 
@@ -72,15 +72,7 @@ def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Ste
     host = delivery.receiver.name
     said = {"known_hosts": f"give the sender the verified host keys of {host}"}
     files = tuple(
-        Step(
-            id=f"{name}-{host}",
-            node=job.node,
-            sentence=said.get(name, f"say what goes to {host}"),
-            argv=remote_jobs.script(remote_jobs.PUT, "job-put", job.id, name),
-            stdin=text,
-            needs=needs,
-            undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
-        )
+        text_step(f"{name}-{host}", job, name, text, said.get(name, f"say what goes to {host}"), needs)
         for name, text in delivery.transfer.files(delivery.receiver).items()
     )
     files += _program_steps(delivery, job, needs)
@@ -104,16 +96,9 @@ def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Ste
 def _program_steps(delivery: Delivery, job: Job, needs: tuple[str, ...]) -> tuple[Step, ...]:
     if not delivery.transfer.folder:
         return ()
-    step = Step(
-        id=f"programs-{delivery.receiver.name}",
-        node=job.node,
-        sentence="send the program that moves layers (python3, standard library only)",
-        argv=remote_jobs.script(remote_jobs.UNPACK, "job-unpack", job.id, PROGRAMS),
-        folder=delivery.transfer.folder,
-        needs=needs,
-        undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
-    )
-    return (step,)
+    said = "send the program that moves layers (python3, standard library only)"
+    name, folder = f"programs-{delivery.receiver.name}", delivery.transfer.folder
+    return (folder_step(name, job, PROGRAMS, folder, said, needs),)
 
 
 def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:

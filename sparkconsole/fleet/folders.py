@@ -28,11 +28,18 @@ def tar_of(folder: Path) -> bytes:
         )
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as tar:
-        for path in sorted(
-            p for p in folder.rglob("*") if not _IGNORED.intersection(p.relative_to(folder).parts)
-        ):
+        for path in _meant(folder):
             tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_plain)
     return gzip.compress(plain.getvalue(), mtime=0)
+
+
+def files_of(folder: Path) -> tuple[Path, ...]:
+    """The regular files that go with it."""
+    return tuple(path for path in _meant(folder) if path.is_file() and not path.is_symlink())
+
+
+def _meant(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if not _IGNORED.intersection(p.relative_to(folder).parts))
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

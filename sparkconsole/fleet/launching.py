@@ -168,7 +168,7 @@ class _Drive:
     async def _run(self, shell: Shell, step: Step) -> None:
         secrets = {name: os.environ[name] for name in step.secrets if name in os.environ}
         done = await shell.run(step.argv, timeout=step.timeout_s, secrets=secrets)
-        if step.id.endswith("-log"):
+        if step.reads:
             for line in done.text.splitlines():
                 self.report(Output(step.node, line))
         if done.status is None:

@@ -13,6 +13,7 @@ from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.delivering import COPIED, FAILED, SAME, UNKNOWN, Result
 from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.fleet.fresh import Fresh
+from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.copying import Receiver, authorise_hint, known_hosts
@@ -25,7 +26,6 @@ from sparkconsole.model.text import hours, printable, size
 from sparkconsole.parse.cause import cause_of
 from sparkconsole.parse.known import During
 from sparkconsole.parse.model_files import MoveLog
-from sparkconsole.remote import jobs as remote_jobs
 from sparkconsole.remote.model_files import FOLDER, SEND, holding, manifest
 
 STREAMS = 4
@@ -203,23 +203,12 @@ def steps_of(delivery: ModelDelivery) -> tuple[Step, ...]:
     job, receiver, host = delivery.job, delivery.receiver, delivery.node.name
     if job is None or receiver is None:
         return ()
-    forget = remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id)
     texts = {"known_hosts": known_hosts(receiver), "manifest": delivery.manifest}
     said = {
         "known_hosts": f"give the sender the verified host keys of {host}",
         "manifest": f"say what goes to {host}",
     }
-    puts = tuple(
-        Step(
-            id=f"{name}-{host}",
-            node=job.node,
-            sentence=said[name],
-            argv=remote_jobs.script(remote_jobs.PUT, "job-put", job.id, name),
-            stdin=text,
-            undo=forget,
-        )
-        for name, text in texts.items()
-    )
+    puts = tuple(text_step(f"{name}-{host}", job, name, text, said[name]) for name, text in texts.items())
     copy = Step(
         id=f"copy-{host}",
         node=job.node,
@@ -233,14 +222,8 @@ def steps_of(delivery: ModelDelivery) -> tuple[Step, ...]:
 
 def programs_step(job: Job, step: str) -> Step:
     """The program that the job runs."""
-    return Step(
-        id=step,
-        node=job.node,
-        sentence="send the program that moves models (python3, standard library only)",
-        argv=remote_jobs.script(remote_jobs.UNPACK, "job-unpack", job.id, "programs"),
-        folder=str(FOLDER),
-        undo=remote_jobs.script(remote_jobs.FORGET, "job-forget", job.id),
-    )
+    said = "send the program that moves models (python3, standard library only)"
+    return folder_step(step, job, "programs", FOLDER, said)
 
 
 def copy_plan(deliveries: Sequence[ModelDelivery], model: str, sender: str, source: Holding) -> Plan:

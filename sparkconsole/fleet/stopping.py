@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.carry import verify
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.plan import Plan, Step, StepOutcome
 from sparkconsole.model.progress import Output, Report, StepBegan, StepEnded
@@ -74,16 +75,31 @@ async def _carry(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
     done = await shell.run(step.argv, timeout=step.timeout_s)
-    keeps_log = step.id.endswith("-log")
+    keeps_log = step.reads
     if keeps_log:
         for line in done.text.splitlines():
             report(Output(step.node, line, quiet=True))
-    detail = "" if done.ok else done.error_text.strip() or done.text.strip()
-    report(StepEnded(StepOutcome(step, done.ok, detail, fleet.clock.monotonic() - began)))
     if done.status is None:
         raise Unreachable("the connection was lost", node=step.node)
+    detail = "" if done.ok else done.error_text.strip() or done.text.strip()
+    error = await _unproved(shell, step) if done.ok else None
+    ok, detail = done.ok and error is None, detail or (error.cause if error else "")
+    report(StepEnded(StepOutcome(step, ok, detail, fleet.clock.monotonic() - began)))
+    if error is not None:
+        raise error
     if not keeps_log:  # a log that cannot be read is no reason to leave the container
         done.checked()
+
+
+async def _unproved(shell: Shell, step: Step) -> SparkError | None:
+    """Why the step's effect cannot be said to be so; None when it was seen."""
+    try:
+        await verify(shell, step)
+    except Unreachable:
+        raise
+    except SparkError as error:
+        return error
+    return None
 
 
 async def _read_back(

@@ -60,13 +60,22 @@ class JobState(BaseModel):
 
 
 class RunState(StrEnum):
-    """How a run stands. UNKNOWN: its console is gone and its nodes have not been asked yet."""
+    """How a run stands.
 
-    RUNNING = "running"
+    DONE: what it was for was read back. UNKNOWN: its console is gone and its nodes have not been asked yet,
+    or a node of it could not be asked.
+    """
+
+    RUNNING = "started"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> RunState | None:
+        """As journals of older versions have it."""
+        return cls.RUNNING if value == "running" else None
 
 
 class Console(BaseModel):

@@ -14,10 +14,16 @@ from sparkconsole.model.tier import Tier
 LOG_TAIL = 400
 """Lines of a container's log that are kept before it is removed."""
 _MAKE_FOLDERS = 'for d do [ -e "$d" ] || mkdir -p -- "$d" || exit 1; done'
+_MADE = 'for d do [ -e "$d" ] || { echo "there is no $d" >&2; exit 1; }; done'
+# An engine that does not answer has no container either: only its own word that there is none counts.
+_GONE = (
+    'said=$(docker container inspect -f "{{.Id}}" -- "$1" 2>&1) && { echo "still there" >&2; exit 1; }; '
+    'case $said in *"No such container"*|*"No such object"*) ;; *) echo "$said" >&2; exit 2;; esac'
+)
 # A container that is gone already is what was wanted.
 _REMOVE = (
     '[ "$2" = 0 ] || docker stop -t "$2" -- "$1" >/dev/null 2>&1; '
-    'docker rm -f -- "$1" >/dev/null 2>&1; ! docker container inspect -- "$1" >/dev/null 2>&1'
+    f'docker rm -f -- "$1" >/dev/null 2>&1; {_GONE}'
 )
 GRACE_S = 10
 """What a running container is given to end by itself, as `docker stop` does."""
@@ -25,12 +31,14 @@ GRACE_S = 10
 
 def start_steps(spec: LaunchSpec, seat: Seat, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """The steps that bring one node's container up."""
+    sources = bind_sources(spec, seat)
     folders = Step(
         id=f"{seat.node}:folders",
         node=seat.node,
         sentence="make the folders the container mounts, as the user",
-        argv=("sh", "-c", _MAKE_FOLDERS, "folders", *bind_sources(spec, seat)),
+        argv=("sh", "-c", _MAKE_FOLDERS, "folders", *sources),
         needs=needs,
+        verify=Verification("they are there", ("sh", "-c", _MADE, "made", *sources)),
     )
     start = Step(
         id=f"{seat.node}:start",
@@ -55,6 +63,11 @@ def removal_argv(container: str, grace_s: int = 0) -> tuple[str, ...]:
     return ("sh", "-c", _REMOVE, "remove", container, str(grace_s))
 
 
+def gone(container: str) -> Verification:
+    """The engine itself says that it has no such container; one that says nothing proves nothing."""
+    return Verification(f"{container} is gone", ("sh", "-c", _GONE, "gone", container))
+
+
 def removal_steps(
     node: str, container: str, *, needs: tuple[str, ...] = (), mark: str = "old", grace_s: int = 0
 ) -> tuple[Step, Step]:
@@ -73,6 +86,7 @@ def removal_steps(
         ),
         needs=needs,
         timeout_s=30.0,
+        reads=True,
     )
     remove = Step(
         id=f"{node}:{mark}-remove",
@@ -80,6 +94,7 @@ def removal_steps(
         sentence=f"remove {container}",
         argv=removal_argv(container, grace_s),
         needs=(log.id,),
+        verify=gone(container),
         timeout_s=60.0 + grace_s,
     )
     return log, remove

@@ -44,6 +44,8 @@ class Step:
     """A folder of this machine, fed to the command as a gzipped tar instead of text."""
     secrets: tuple[str, ...] = ()
     """Names of environment variables whose values go to the command over standard input, never in argv."""
+    reads: bool = False
+    """What it prints, or that it ran to its end, is all that it is for: nothing is left to be read back."""
     job: Job | None = None
     """Set: `argv` runs detached as this job, outliving the connection and the console; the step ends
     when it is seen running: what comes of it is read back by who follows it."""
@@ -135,11 +137,17 @@ class StepOutcome:
     detail: str = ""
     duration_s: float = 0.0
     undone: bool = False
+    seen: bool = False
+    """Its effect was read back in some other way than the step's own verification."""
 
     @property
     def word(self) -> str:
-        """`failed`; `started` for a job, which runs on; `done` for what has ended."""
-        return "failed" if not self.ok else "done" if self.step.job is None else "started"
+        """`failed`; `started`: a job, which runs on; `done`: it was read back; `sent`: what is left."""
+        if not self.ok:
+            return "failed"
+        if self.step.job is not None:
+            return "started"
+        return "done" if self.seen or self.step.reads or self.step.verify is not None else "sent"
 
 
 @dataclass(frozen=True, slots=True)

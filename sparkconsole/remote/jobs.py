@@ -92,6 +92,10 @@ rm -rf "$d"; j=${d%/*}; rmdir "$j" "${j%/*}" 2>/dev/null; :
 PUT = _PRELUDE + 'umask 077; mkdir -p "$d" && cat >"$d/$2"\n'
 # Modes of a context enter the image: the folder above is private, what is in it keeps the modes it came with.
 UNPACK = _PRELUDE + 'umask 077; mkdir -p "$d/$2" && umask 022 && exec tar -xzp -C "$d/$2"\n'
+HOLDS = _PRELUDE + 'sha256sum <"$d/$2" | cut -d" " -f1\n'
+"""What PUT wrote, as its SHA-256."""
+UNPACKED = _PRELUDE + 'find "$d/$2" -type f | wc -l\n'
+"""How many files UNPACK made."""
 READ = _PRELUDE + '[ -z "$3" ] || exec tail -c "$3" "$d/$2"\nexec cat "$d/$2"\n'
 
 # sh stays as the group's leader, so that the group can be found by the file and the file goes with it.

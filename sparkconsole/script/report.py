@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _MARKS = {"info": ("·", "dim"), "warning": ("!", "yellow"), "error": ("✖", "red"), "done": ("✔", "green"),
-          "started": ("▶", "cyan")}  # fmt: skip
+          "started": ("▶", "cyan"), "sent": ("▶", "cyan")}  # fmt: skip
 
 
 _LONGEST = 4000
@@ -169,7 +169,7 @@ class Printer:
                 self._line("info", node, sentence)
             case StepEnded(outcome):
                 level = outcome.word if outcome.ok else "error"
-                detail = {"done": "", "started": ": started", "error": f": {outcome.detail}"}[level]
+                detail = {"done": "", "error": f": {outcome.detail}"}.get(level, f": {level}")
                 self._line(level, outcome.step.node, outcome.step.sentence + detail)
             case Output(node, line, quiet) if not quiet:
                 self._line("info", node, line)

@@ -29,7 +29,7 @@ from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.agreeing import agreed_deed
 from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
 from sparkconsole.verbs.opening import beside, take_over
-from sparkconsole.verbs.running import carry, kept
+from sparkconsole.verbs.running import carry, ended_as, kept
 from sparkconsole.verbs.session import Deed, Session
 
 NEWS = 2000
@@ -46,6 +46,8 @@ class TaskState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """A node of it could not be asked: done or not was not seen."""
     CANCELLED = "cancelled"
 
 
@@ -61,7 +63,7 @@ class Task:
     ended_s: float | None = None
     state: TaskState = TaskState.RUNNING
     steps: dict[str, str] = field(default_factory=dict)
-    """By step id: running, started, done or failed; started is a job that runs on.
+    """By step id: running, started, sent, done or failed; started is a job that runs on.
 
     A step that is not there has not begun."""
     advances: dict[tuple[str, str], Advance] = field(default_factory=dict)
@@ -260,8 +262,7 @@ class Work:
     async def _live(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> None:
         try:
             await run(task)
-            failed = task.answer is not None and task.answer.exit_code != 0
-            task.state = TaskState.FAILED if failed else TaskState.DONE
+            task.state = TaskState(ended_as(task.answer.exit_code if task.answer else 0).value)
         except asyncio.CancelledError:
             task.state, task.error = TaskState.CANCELLED, Cancelled("let go of")
             raise
@@ -285,8 +286,11 @@ class Work:
 
 
 def job_ends(steps: Mapping[str, str], *, done: bool) -> dict[str, str]:
-    """How steps stand once their run has ended: what had only started is done when the run is."""
-    return {step: "done" if done and mark == "started" else mark for step, mark in steps.items()}
+    """How steps stand once their run has ended: what had started or was sent is done when the run is.
+
+    A run is done when what it was for was read back.
+    """
+    return {step: "done" if done and mark in ("started", "sent") else mark for step, mark in steps.items()}
 
 
 def _as_asked(answer: Answer, request: Request) -> Answer:

@@ -179,12 +179,24 @@ class _End:
             return cls(cut, UNKNOWN, error.cause)
         refused = outcome.detail if outcome is not None and not outcome.ok else ""
         if cut.image is None:
-            return cls(cut, "stays", refused) if refused else cls(cut, "gone")
+            return cls._of_the_cache(cut, before, after, refused)
         if not cut.left(after.nodes[node]):
             return cls(cut, "gone")
         if outcome is not None:
             return cls(cut, "stays", refused or "docker removed it, it says, and it is still there")
         return cls(cut, "stays", after.decision.why(node, cut.image) or "it has a name by now")
+
+    @classmethod
+    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _End:
+        """What is counted afterwards decides; the builder keeps of it what younger steps are built on."""
+        node = cut.step.node
+        was, left = before.decision.cache.get(node, 0), after.decision.cache.get(node, 0)
+        if refused:
+            return cls(cut, "stays", refused)
+        if after.nodes[node].usage is None:
+            return cls(cut, UNKNOWN, after.nodes[node].why_no_usage)
+        kept = f"docker pruned it, it says, and all {size(left)} are still there"
+        return cls(cut, "stays", kept) if left and left >= was else cls(cut, "gone")
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from sparkconsole.model.effect import ImageNamed
 from sparkconsole.model.image import full_name
 from sparkconsole.model.image_history import build_before, build_date, builds, under
 from sparkconsole.model.image_reference import image_tag
-from sparkconsole.model.plan import Plan, PlanOutcome, Step
+from sparkconsole.model.plan import Plan, PlanOutcome, Step, Verification
 from sparkconsole.model.progress import Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs.registry import verb
@@ -107,7 +107,11 @@ def _steps(node: str, name: str, wanted: ImageIdentity, images: Images, every: I
     there, now = _there(node, wanted, images), under(name, images)
     kept = [
         Step(
-            f"keep-{node}-{dated}", node, f"{image.short} keeps its date", ("docker", "tag", image.id, dated)
+            f"keep-{node}-{dated}",
+            node,
+            f"{image.short} keeps its date",
+            ("docker", "tag", image.id, dated),
+            verify=_means_now(dated, image.id),
         )
         for image in (there, now)
         if image is not None and (dated := _date_lacking(name, image, images, every))
@@ -148,6 +152,14 @@ def _step(
         argv=("docker", "tag", there.tag or there.id, full),
         needs=needs,
         undo=("docker", "tag", now.id, full) if now else (),
+        verify=_means_now(full, there.id),
+    )
+
+
+def _means_now(name: str, image_id: str) -> Verification:
+    """Ids are compared on one node, where they mean one thing."""
+    return Verification(
+        f"{name} is that image", ("docker", "image", "inspect", "-f", "{{.Id}}", name), image_id
     )
 
 

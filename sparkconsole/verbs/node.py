@@ -147,7 +147,7 @@ async def exec_(
     if not command:
         raise WrongUsage("no command was given", hint="sparkconsole node exec -- uptime")
     names = chosen(session, node)
-    steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout) for n in names)
+    steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout, reads=True) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)
     unknown = Anything(f"what {command[0]} changes on {', '.join(names)} is not known before")
     return Deed(plan, partial(_executed, session, command, names, timeout), (unknown,))
@@ -237,8 +237,11 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
         if read_text(path) != before:
             raise Refused(f"{path} was changed by somebody else meanwhile", hint="do it again")
         edit.write(path, text)
+        if read_text(path) != text:
+            hint = "somebody else may have written it: look at it, then do it again"
+            raise SparkError(f"{path} is not what was written", hint=hint)
         nodes = await _read_back(session, cluster)
-        report(StepEnded(StepOutcome(step, ok=True)))
+        report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 

@@ -85,7 +85,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
         for step in steps:
             pretend.trust(step.id)
             session.fleet.lost(step.id)
-            report(StepEnded(StepOutcome(step, ok=True)))
+            report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         return _trusted(list(keys), known, {})
 
     plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
@@ -156,7 +156,7 @@ async def _store(
             raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=one.node.name)
         if one.node.name in session.fleet.names:
             session.fleet.lost(one.node.name)
-        report(StepEnded(StepOutcome(one.step(), ok=True)))
+        report(StepEnded(StepOutcome(one.step(), ok=True, seen=True)))
     return _trusted([one.node.name for one in new], known, lost)
 
 

@@ -11,6 +11,14 @@ from sparkconsole.verbs.help_page import EXITS, OPENS, Page, page
 from sparkconsole.verbs.registry import ALONE, GROUPS, PURPOSE, TASKS, load
 
 Pair = tuple[str, str]
+JSON = (
+    "With --json a verb that changes something says `state`: done (what it was for was read back), failed, "
+    "cancelled, started (it goes on) or unknown (a node could not be asked); a run of `runs` has the same "
+    "words. `serve` says ready or unproved there, `serve keep` how the server stands. `steps` has each step "
+    "of the plan: done, started (a job, which runs on), sent (nothing could be read back) or failed. What "
+    "nobody could look at is null or the word unknown, never false, 0 or an empty list; `unknown` names the "
+    "nodes and why."
+)
 
 
 def _pages(first: str) -> list[Page]:
@@ -36,7 +44,7 @@ def markdown() -> str:
         "",
         OPENS,
     ]
-    parts += ["", "## Options of every verb", "", *_table(_globals()), "", EXITS]
+    parts += ["", "## Options of every verb", "", *_table(_globals()), "", EXITS, "", JSON]
     for task, firsts in TASKS.items():
         parts += ["", f"## {task}"]
         for first in firsts:
@@ -81,7 +89,7 @@ def man() -> str:
         parts.append(f".SH {_roff(task.upper())}")
         for told in (told for first in firsts for told in _pages(first)):
             parts += _man_page(told)
-    parts += [".SH EXIT STATUS", _roff(EXITS)]
+    parts += [".SH EXIT STATUS", _roff(EXITS), ".SH JSON", _roff(JSON)]
     return "\n".join(parts) + "\n"
 
 

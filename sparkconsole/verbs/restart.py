@@ -111,7 +111,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
         session.fleet.lost(node, shell)
         await _back(session, node, before, began + timeout, report)
         elapsed = session.fleet.clock.monotonic() - began
-        report(StepEnded(StepOutcome(step, True, "", elapsed)))
+        report(StepEnded(StepOutcome(step, True, "", elapsed, seen=True)))
         data = {"node": node, "rebooted": True, "seconds": round(elapsed, 1)}
         return Answer(data, (f"{node} is back after {elapsed:.0f} s; next: sparkconsole launch --repair",))
 

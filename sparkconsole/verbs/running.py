@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sparkconsole.errors import Cancelled, SparkError, Unreachable
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.job import Run, RunState
+from sparkconsole.model.job import JobKind, Run, RunState
+from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import News, Output, Remark, Report, StepEnded
 from sparkconsole.verbs.session import Deed, Session
+
+UNSEEN = 5
+"""The exit code of what was done or not: nobody could see which."""
 
 
 async def carry(session: Session, words: Sequence[str], deed: Deed, report: Report) -> Answer:
@@ -20,7 +25,8 @@ async def carry(session: Session, words: Sequence[str], deed: Deed, report: Repo
     said = deed.words or words
     session.run = began = session.journal.begin(said, session.cluster.name, deed.plan.as_data())
     _tell_fault(session, report)
-    keep = _keeping(session, report)
+    steps: dict[str, str] = {}
+    keep = _keeping(session, report, steps)
     try:
         answer = await deed.carry(keep)
     except asyncio.CancelledError:
@@ -29,10 +35,31 @@ async def carry(session: Session, words: Sequence[str], deed: Deed, report: Repo
     except SparkError as error:
         _failed(session, session.run or began, error, report)
         raise
-    state = RunState.DONE if answer.exit_code == 0 else RunState.FAILED
+    state = ended_as(answer.exit_code)
+    told = replace(
+        answer, data={"state": state.value, "steps": _stand(deed.plan, steps, state), **answer.data}
+    )
     session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
     _tell_fault(session, report)
-    return answer
+    return told
+
+
+def _stand(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
+    """What a run that is done had started or sent is done with it; a server and its guards run on."""
+    jobs = {step.id: step.job.kind for step in plan.steps if step.job}
+    lasting = {step for step, kind in jobs.items() if kind in (JobKind.SERVE, JobKind.GUARD)}
+    over = state is RunState.DONE
+    return {
+        step: "done" if over and word in ("started", "sent") and step not in lasting else word
+        for step, word in steps.items()
+    }
+
+
+def ended_as(exit_code: int) -> RunState:
+    """What an answer's exit code says of its run: a node that could not be asked leaves it unknown."""
+    if exit_code in (Unreachable.exit_code, UNSEEN):
+        return RunState.UNKNOWN
+    return RunState.DONE if exit_code == 0 else RunState.FAILED
 
 
 def _tell_fault(session: Session, report: Report) -> None:
@@ -41,10 +68,12 @@ def _tell_fault(session: Session, report: Report) -> None:
         report(Remark(f"{why}; this goes on without a record", level="warning"))
 
 
-def _keeping(session: Session, report: Report) -> Report:
-    """Everything that is shown is kept, but for the progress bars."""
+def _keeping(session: Session, report: Report, steps: dict[str, str]) -> Report:
+    """Everything that is shown is kept, but for the progress bars; `steps` gets how each stands."""
 
     def keep(news: News) -> None:
+        if isinstance(news, StepEnded):
+            steps[news.outcome.step.id] = news.outcome.word
         if session.run is not None and (line := kept(news)):
             session.journal.append_output(session.run, line)
         report(news)

@@ -202,7 +202,7 @@ async def _stopped(
         step = _cancelling(job)[-1]
         report(StepBegan(job.node, step.sentence))
         await jobs.cancel_job(session.fleet, job)
-        report(StepEnded(StepOutcome(step, ok=True)))
+        report(StepEnded(StepOutcome(step, ok=True, seen=True)))
     if lost:
         raise lost[0]
     if run.state is RunState.UNKNOWN:
@@ -250,7 +250,7 @@ def _repeatable(run: Run) -> bool:
 
 
 def _state(run: Run) -> str:
-    if run.state is RunState.UNKNOWN:
+    if run.state is RunState.UNKNOWN and run.exit_code is None:
         return "console gone: attach" if run.jobs else "console gone"
     code = f" ({run.exit_code})" if run.exit_code else ""
     return f"{run.state}{code}"

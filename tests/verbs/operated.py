@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,13 +15,14 @@ from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend
 from sparkconsole.errors import SparkError
 from sparkconsole.model.answer import Answer, Row, Sheet
-from sparkconsole.model.progress import News
+from sparkconsole.model.progress import News, Report
 from sparkconsole.verbs import opening
 from sparkconsole.verbs.dispatch import begin, understand
 from sparkconsole.verbs.running import carry
 from sparkconsole.verbs.session import Deed, Session
 
 MODEL = "Qwen/Qwen3-0.6B"
+Result = TypeVar("Result")
 
 
 class Operated:
@@ -37,10 +39,7 @@ class Operated:
 
     async def says(self, line: str) -> Answer:
         """The answer, however much of the pretend time it takes."""
-        task = asyncio.ensure_future(self._says(line))
-        while not task.done():
-            await self.clock.advance(1)
-        return task.result()
+        return await self._until(self._says(line))
 
     async def answer_or_error(self, line: str) -> Answer:
         """The same, where an error is an answer too."""
@@ -48,6 +47,22 @@ class Operated:
             return await self.says(line)
         except SparkError as error:
             return Answer({"error": error.as_data()}, (str(error),), error.exit_code)
+
+    async def planned(self, line: str) -> Deed:
+        """What a line would do."""
+        deed = await self._until(begin(self.session, understand(line.split())))
+        assert isinstance(deed, Deed)
+        return deed
+
+    async def carries(self, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+        """Does it, in the pretend time that it takes."""
+        return await self._until(carry(self.session, words, deed, report))
+
+    async def _until(self, work: Coroutine[Any, Any, Result]) -> Result:
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            await self.clock.advance(1)
+        return task.result()
 
     async def _says(self, line: str) -> Answer:
         result = await begin(self.session, understand(line.split()))

@@ -107,7 +107,7 @@ async def test_the_list_says_when_a_console_is_gone(tmp_path: Path) -> None:
     (session.journal.folder / "torn.json").write_text("{")
     answer = await runs.list_(session)
     states = {row[-1]: row[2] for row in answer.parts[0].rows}  # type: ignore[union-attr]
-    assert states == {"image build": "console gone: attach", "launch": "failed (3)", "serve m": "running"}
+    assert states == {"image build": "console gone: attach", "launch": "failed (3)", "serve m": "started"}
     assert "torn.json" in str(answer.parts[-1])
     assert len((await runs.list_(session, limit=1)).data["runs"]) == 1
 

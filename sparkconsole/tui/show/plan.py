@@ -11,7 +11,7 @@ from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.text import printable
 from sparkconsole.tui.show.sheet import sheet_lines
 
-MARKS = {"running": "▶", "started": "▶", "done": "✔", "failed": "✖", "": "○"}
+MARKS = {"running": "▶", "started": "▶", "sent": "▶", "done": "✔", "failed": "✖", "": "○"}
 SHORT = 3
 """Lines of a script that are shown without being asked for."""
 

@@ -75,6 +75,8 @@ def result(line: RunLine) -> str:
         case RunState.DONE:
             return line.gist or "done"
         case RunState.UNKNOWN:
+            if line.exit_code is not None:
+                return f"unknown ({line.exit_code})"
             return "gone: a follows" if line.jobs else "console gone"
         case RunState.CANCELLED:
             return "cancelled"
@@ -165,7 +167,8 @@ def brief(line: RunLine, width: int) -> list[Text]:
     if line.hint:
         lines += _hung("→ ", "$muted", line.hint, width, "bold")
     if line.state is RunState.UNKNOWN:
-        told = "its console is gone" + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
+        gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
+        told = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
         lines += _hung("? ", "$node-warn", told, width)
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
@@ -228,7 +231,7 @@ def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
         for begin, step in said.items():
             if line.startswith(begin):
                 word = line[len(begin) :].partition(":")[0]
-                found |= {step: word} if word in ("started", "done", "failed") else {}
+                found |= {step: word} if word in ("started", "sent", "done", "failed") else {}
     return found
 
 
