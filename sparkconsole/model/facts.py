@@ -65,13 +65,13 @@ class DockerStanding:
     installed: bool = False
     running: bool = False
     permitted: bool = False
-    socket: bool = False
-    """Its socket is there; that somebody answers at it is another matter."""
     version: str = ""
     driver: str = ""
     root: str = ""
     host: DockerHost | None = None
     """Where somebody said that its engine listens; None: at the usual socket."""
+    socket: bool = False
+    """Its socket is there; that somebody answers at it is another matter."""
 
 
 @dataclass(frozen=True, slots=True)
