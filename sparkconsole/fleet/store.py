@@ -60,6 +60,8 @@ class NodeState:
     looked_at_s: float | None = None
     containers: tuple[Container, ...] | None = None
     images: tuple[ImageIdentity, ...] | None = None
+    docker_error: str = ""
+    """Why its containers and images are unknown, while it is up; empty: they are known, or not asked yet."""
     ray_alive: bool | None = None
     """A living member of Ray, as the head tells; None: nobody said."""
     nccl: str = ""

@@ -285,11 +285,13 @@ class NodeWatch:
             if outline[1] != before[1]:
                 self._scope.store.update(self.name, images=await docker.images(shell))
             self._outline = outline
+            if self._state.docker_error:
+                self._scope.store.update(self.name, docker_error="")
         except Unreachable:
             raise
-        except SparkError:
+        except SparkError as error:
             self._outline = None
-            self._scope.store.update(self.name, containers=None, images=None)
+            self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:

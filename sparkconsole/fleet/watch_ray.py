@@ -12,7 +12,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reach, ServerPhase
 from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_scope import Scope
-from sparkconsole.model.hang import Trouble, troubles
+from sparkconsole.model.hang import UNSEEN, Trouble, troubles
 from sparkconsole.model.launch import Backend, LaunchSpec
 from sparkconsole.model.ray import RayMember, last_words, living
 
@@ -29,6 +29,8 @@ class RayWatch:
         """As it was told last."""
         self._dead: set[str] = set()
         """Whose death was told."""
+        self._doubted: set[str] = set()
+        """Of whose rank it was told that nobody knows."""
 
     async def run(self) -> None:
         """Asks over and over."""
@@ -85,14 +87,25 @@ class RayWatch:
         """Only while a server needs its workers: without one, what happened to the container says all."""
         if self._scope.store.server.phase not in _NEEDED:
             self._dead.clear()
+            self._doubted.clear()
             return
         found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
         for name in found.keys() - self._dead:
-            self._scope.tell("error", name, self._sentence(found[name]))
-        self._dead = set(found)
+            level = "warning" if found[name].id in UNSEEN else "error"
+            self._scope.tell(level, name, self._sentence(found[name]))
+        for name in self._doubted - found.keys():
+            if self._scope.store.server.phase is ServerPhase.READY:
+                self._scope.tell("done", name, f"{self._model} has its rank here still")
+        self._dead, self._doubted = set(found), {n for n, t in found.items() if t.id in UNSEEN}
+
+    @property
+    def _model(self) -> str:
+        return self._scope.store.server.model or "the server"
 
     def _sentence(self, death: Trouble) -> str:
-        model = self._scope.store.server.model or "the server"
+        model = self._model
+        if death.id in UNSEEN:
+            return f"{death.cause}; whether {model} has its rank here still is unknown"
         state = self._scope.store.nodes.get(death.node)
         late = ", which Ray has not noticed yet" if state is not None and state.ray_alive else ""
         return f"{model} lost its rank here: {death.cause}{late}"

@@ -81,7 +81,7 @@ class ServerWatch:
         if head is None:
             return self._become(ServerPhase.NONE)
         if head.reach is not Reach.UP or head.containers is None:
-            return self._become(ServerPhase.UNKNOWN, detail=head.reason)
+            return self._become(ServerPhase.UNKNOWN, detail=head.reason or _docker_words(head))
         if self._scope.container_on(head.name) is None:
             return await self._without_container(head)
         self._bare = 0
@@ -386,3 +386,7 @@ def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
 def _spoken(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _docker_words(head: NodeState) -> str:
+    return f"{head.name}: {head.docker_error}" if head.docker_error else ""

@@ -209,6 +209,8 @@ _RULES = (
         dead=True,
     ),
 )
+UNSEEN = frozenset({"node-lost", "gpu-gone"})
+"""Nobody could look: whether a rank is there still is unknown."""
 DOUBTFUL = frozenset(rule.id for rule in _RULES) - {"memory-line", "machine-silent"}
 """Any of these is a reason to ask for a token at once, also while no request runs."""
 

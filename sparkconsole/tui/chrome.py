@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.widgets import Static
 
-from sparkconsole.fleet.store import Store
+from sparkconsole.fleet.store import Reach, Store
 from sparkconsole.model.progress import advance_word
 from sparkconsole.model.text import printable
 from sparkconsole.tui.keys import VIEWS, Key
@@ -86,9 +86,11 @@ def _standing(store: Store) -> tuple[str, ...]:
     if not store.nodes:
         return ("no nodes",)
     told = [f"{len(store.up())}/{len(store.nodes)} up"]
-    members = [n.ray_alive for n in store.nodes.values() if n.ray_alive is not None]
-    if members:
-        told.append(f"ray {sum(members)}/{len(store.nodes)}")
+    asked = [n for n in store.nodes.values() if n.ray_alive is not None]
+    if asked:
+        unseen = sum(n.reach is Reach.LOST for n in asked)
+        members = sum(bool(n.ray_alive) and n.reach is not Reach.LOST for n in asked)
+        told.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
     return tuple(told)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.model.telemetry import Flow
+from sparkconsole.model.telemetry import Flow, Reading
 from sparkconsole.tui.show import node as of
 from sparkconsole.tui.show.area import area
 from sparkconsole.tui.show.bars import (
@@ -70,6 +70,8 @@ def card_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[
     """What stands in it. A lost node says why, and keeps its last values, dimmed."""
     if state.reach is Reach.LOST:
         told = lost_lines(state, scene, width, height)
+        if state.reading and height - len(told) > 2:
+            told.append(Text(f"last seen {age(of.age_s(state, scene))} ago:", "$muted"))
         values = _values(state, scene, width, height - len(told)) if state.reading else []
         return [*told, *map(_dimmed, values)][:height]
     if state.reading is None:
@@ -157,14 +159,22 @@ def gpu_row(state: NodeState, scene: Scene, width: int) -> Text:
     """`gpu  ▕█████████▉   ▏  71 %  48 W  71 °C  ▂▃▅▆`"""
     gpu = of.gpu(state)
     if gpu is None:
-        trouble = state.reading.gpu_error if state.reading else ""
-        return _labelled("gpu", said(f"none: {trouble}" if trouble else "none", "$muted"))
+        return _labelled("gpu", _no_gpu(state.reading))
     share, power = of.share(state), of.number("{:.0f} W", gpu.power_w)
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
     return _with_spark(
         _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values), scene, state, "gpu", width
     )
+
+
+def _no_gpu(now: Reading | None) -> Text:
+    """That there is none is known only where somebody said so."""
+    if now is None:
+        return Text(UNKNOWN, "$muted")
+    if now.gpu_known:
+        return said(f"none: {now.gpu_error}" if now.gpu_error else "none", "$muted")
+    return said(f"unknown: {now.gpu_error}", "$muted")
 
 
 def _hot(heat: float | None) -> Text:

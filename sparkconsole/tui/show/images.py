@@ -238,11 +238,11 @@ def _of(asked: Sequence[NodeState]) -> str:
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
     """Who could not be asked, and why."""
-    lost = [n for n in nodes if n.reach is Reach.LOST]
+    lost = [n for n in nodes if n.reach is Reach.LOST or n.docker_error]
     if not lost:
         return None
-    names = _listed([n.name for n in lost])
-    return Text(f"✖ {names} unknown: {plain(lost[0].reason or 'lost')}", "$node-lost", no_wrap=True, end="")
+    names, why = _listed([n.name for n in lost]), lost[0].reason or lost[0].docker_error or "lost"
+    return Text(f"✖ {names} unknown: {plain(why)}", "$node-lost", no_wrap=True, end="")
 
 
 def details(row: ImageRow, now: datetime) -> Answer:

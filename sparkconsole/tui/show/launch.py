@@ -33,6 +33,8 @@ class State(StrEnum):
     NOTHING = "nothing runs"
     COMPLETE = "runs"
     HALF = "half-running"
+    UNSURE = "runs where it was seen"
+    """All is well on the nodes that answer; of the others nothing is known."""
     UNKNOWN = "unknown"
 
 
@@ -53,16 +55,20 @@ def standing(nodes: Iterable[NodeState], container: str) -> Standing:
     """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
     every = tuple(nodes)
     own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
-    running = tuple(name for name, c in own.items() if c is not None and c.running)
-    told = (recalled(c.labels) for c in own.values() if c is not None)
-    spec = next((s for s in told if s is not None), None)
+    known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
+    seen = {n.name for n in known}
+    running = tuple(name for name, c in own.items() if name in seen and c is not None and c.running)
+    labels = (recalled(c.labels) for c in own.values() if c is not None)
+    spec = next((s for s in labels if s is not None), None)
     solo = spec is not None and spec.backend is Backend.SOLO
     expected = every[:1] if solo else every
     ray = spec is None or spec.backend is Backend.RAY
-    wrong = [w for n in expected if (w := _wrong(n, own[n.name] is not None, n.name in running, ray=ray))]
-    known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
-    if any(c is not None for c in own.values()):
-        return Standing(State.HALF if wrong else State.COMPLETE, container, running, tuple(wrong), spec)
+    told = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
+    wrong = tuple(filter(None, told.values()))
+    if any(own[name] is not None for name in seen):
+        unsure = State.UNSURE if wrong else State.COMPLETE
+        half = any(told.get(name) for name in seen)
+        return Standing(State.HALF if half else unsure, container, running, wrong, spec)
     if len(known) == len(every) and every:
         return Standing(State.NOTHING, container)
     return Standing(State.UNKNOWN, container, wrong=tuple(n.name for n in every if n.reach is Reach.LOST))
@@ -72,7 +78,8 @@ def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
     if node.reach is not Reach.UP:
         return f"{node.name} is unknown: {node.reason or 'not reached'}"
     if node.containers is None:
-        return f"{node.name} has not said yet"
+        why = node.docker_error
+        return f"{node.name} is unknown: {why}" if why else f"{node.name} has not said yet"
     if not runs:
         return f"{node.name}: {'its container ended' if there else 'no container'}"
     return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
@@ -93,8 +100,10 @@ def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
         case State.COMPLETE:
             told = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
             return [_fitting(told, "R restart…  D stop…  5: serve a model", width, "$node-up")]
-    told = f"! {now.container} is half-running, on {_of(now, count)}{_how(now)}"
-    first = _fitting(told, "F repair…  R restart…  D stop…", width, "$node-warn")
+    told, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+    if now.state is State.UNSURE:
+        told, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+    first = _fitting(told + _how(now), keys, width, "$node-warn")
     return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -168,7 +168,10 @@ def role(state: NodeState, scene: Scene) -> str:
 
 def gpu(state: NodeState) -> Gpu | None:
     """Its first GPU, as the newest reading or else the look has it."""
-    told = (state.reading.gpus if state.reading else ()) or (state.look.facts.gpus if state.look else ())
+    now = state.reading
+    if now is not None and now.gpu_error and not now.gpus:
+        return None  # what an earlier look saw is not how it is now
+    told = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
     return told[0] if told else None
 
 
@@ -272,11 +275,13 @@ def container_word(state: NodeState, scene: Scene) -> Text:
     """`▶ vllm_node 41m`, `✖ vllm_node exited 137`, `○ no container`, `–` when Docker was not asked yet."""
     found = own_container(state, scene)
     if found is None:
-        return Text("–", "$muted") if state.containers is None else Text("○ no container", "$node-none")
+        unasked = "unknown" if state.docker_error else "–"
+        return Text(unasked, "$muted") if state.containers is None else Text("○ no container", "$node-none")
     if found.running:
-        return Text("▶ ", "$node-up") + said(
-            f"{found.name} {age(seconds_since(found.started_at, scene.wall))}"
-        )
+        # What nobody sees does not grow older.
+        unseen = timedelta(seconds=age_s(state, scene) or 0.0 if state.reach is Reach.LOST else 0.0)
+        lasted = seconds_since(found.started_at, scene.wall - unseen)
+        return Text("▶ ", "$node-up") + said(f"{found.name} {age(lasted)}")
     why = "out of memory" if found.oom_killed else "" if found.exit_code is None else str(found.exit_code)
     return Text("✖ ", "$node-lost") + said(f"{found.name} {found.state} {why}")
 
@@ -303,8 +308,8 @@ def built_age(image: ImageIdentity, scene: Scene) -> str:
 
 
 def ray_word(state: NodeState) -> Text:
-    """`alive`, `gone`, `–`."""
-    if state.ray_alive is None:
+    """`alive`, `gone`, `–`: of a node that is not reached Ray says nothing, for its list lags."""
+    if state.ray_alive is None or state.reach is Reach.LOST:
         return Text("–", "$muted")
     return Text("alive", "$node-up") if state.ray_alive else Text("gone", "$node-lost")
 

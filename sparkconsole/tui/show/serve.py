@@ -66,7 +66,8 @@ class Standing:
 def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> Standing:
     """The two put together. A start under way here says more than the store, a server that answers wins."""
     since = None if server.since_s is None else max(0.0, now_s - server.since_s)
-    if server.phase is not ServerPhase.READY and start is not None and start.proved:
+    unseen = server.phase is ServerPhase.UNKNOWN and bool(server.detail)
+    if server.phase is not ServerPhase.READY and not unseen and start is not None and start.proved:
         return Standing(ServerPhase.READY, start.model)
     if server.phase is ServerPhase.READY or start is None or not (start.running or start.cause):
         return _stored(server, since, remedy)
@@ -166,7 +167,7 @@ TITLES = {
     ServerPhase.READY: "● ready",
     ServerPhase.WEDGED: "✖ wedged",
     ServerPhase.FAILED: "✖ failed",
-    ServerPhase.UNKNOWN: "– not known yet",
+    ServerPhase.UNKNOWN: "– unknown",
 }
 
 
@@ -199,7 +200,10 @@ def loading_lines(now: Standing, width: int) -> list[Text]:
 
 def wrong_lines(now: Standing, width: int) -> list[Text]:
     """What is wrong and what to do, folded; the way with the stage at which it stopped."""
-    lines = [way_text(now, width)] if now.stage else []
+    unseen = now.phase is ServerPhase.UNKNOWN
+    lines = [way_text(now, width)] if now.stage and not unseen else []
+    if unseen and now.model:
+        lines.append(Text(_cut(f"last known: {now.model}", width), "$muted", no_wrap=True, end=""))
     cause = now.cause or _USUAL.get(now.phase, "")
     lines += _folded(f"{TITLES[now.phase][0]} ", "$node-lost", cause, width) if cause else []
     remedy = now.remedy or _NEXT.get(now.phase, "")

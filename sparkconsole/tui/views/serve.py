@@ -84,8 +84,6 @@ class ServeView(ServeDeeds):
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._drawn: tuple[Any, ...] = ()
-        self._ended_task: Task | None = None
-        self._ended_s = 0.0
         self._logged: object = ()
         self._log = ServerLog(None)
 
@@ -169,9 +167,7 @@ class ServeView(ServeDeeds):
 
     def _fresh(self, task: Task) -> bool:
         """It ended so short a time ago that the watch may not have looked since."""
-        if task is not self._ended_task and not task.running:
-            self._ended_task, self._ended_s = task, self.console.clock.monotonic()
-        return not task.running and self.console.clock.monotonic() - self._ended_s < FRESH_S
+        return task.ended_s is not None and task.clock.monotonic() - task.ended_s < FRESH_S
 
     def _start(self) -> Task | None:
         return newest_start(self.console.work.tasks) if self.console.work else None
@@ -274,6 +270,8 @@ class ServeView(ServeDeeds):
             self._log.begin()
             log.show_ring(self._log.ring)
             log.border_title = self._log.title
+        elif now.phase is ServerPhase.UNKNOWN:
+            log.border_title = "log · whether a server writes one is unknown"
         elif task is None:
             log.border_title = "log · nothing was started here yet"
 
