@@ -58,8 +58,6 @@ def test_all_running_and_joined_is_complete() -> None:
         (node("b"), "b: no container"),
         (node("b", container("exited")), "b: its container ended"),
         (node("b", container(), ray_alive=False), "b: Ray does not have it"),
-        (node("b", reach=Reach.LOST, reason="no route"), "b is unknown: no route"),
-        (NodeState("b", reach=Reach.UP), "b has not said yet"),
     ],
 )
 def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeState, told: str) -> None:
@@ -69,6 +67,36 @@ def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeStat
     first, why = show.standing_lines(now, 2, 78)
     assert "F repair…" in first.plain
     assert told in why.plain
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (node("b", container(), reach=Reach.LOST, reason="no route"), "b is unknown: no route"),
+        (NodeState("b", reach=Reach.UP), "b has not said yet"),
+        (
+            NodeState("b", reach=Reach.UP, docker_error="docker did not answer"),
+            "b is unknown: docker did not answer",
+        ),
+    ],
+)
+def test_what_is_not_seen_is_neither_half_nor_whole_and_is_not_repaired(second: NodeState, told: str) -> None:
+    now = show.standing([node("a", container(), ray_alive=True), second], "vllm_node")
+    assert (now.state, now.running, now.wrong) == (State.UNSURE, ("a",), (told,))
+    first, why = show.standing_lines(now, 2, 78)
+    assert first.plain.startswith("? vllm_node runs on the 1 of 2 that answer (ray)")
+    assert "F repair" not in first.plain
+    assert told in why.plain
+
+
+def test_what_is_wrong_where_it_was_seen_is_half_running_whatever_the_others_do() -> None:
+    nodes = [
+        node("a", container(), ray_alive=True),
+        node("b"),
+        node("c", reach=Reach.LOST, reason="no route"),
+    ]
+    now = show.standing(nodes, "vllm_node")
+    assert (now.state, now.wrong) == (State.HALF, ("b: no container", "c is unknown: no route"))
 
 
 def test_solo_needs_the_head_only_and_another_name_is_another_cluster() -> None:
