@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sparkconsole.config.inventory import Inventory, parse
 from sparkconsole.config.paths import write_private
-from sparkconsole.config.reading import nearest, read_text
+from sparkconsole.config.reading import read_text
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.nearest import meant
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -46,8 +47,7 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     old = before.clusters.get(cluster, Cluster(name=cluster))
     names = [n.name for n in old.nodes]
     if name not in names:
-        near = nearest(name, names)
-        hint = f"did you mean {near!r}?" if near else f"its nodes: {', '.join(names) or 'none'}"
+        hint = meant(name, names, f"its nodes: {', '.join(names) or 'none'}")
         raise WrongUsage(f"{cluster} has no node {name!r}", hint=hint)
     document = _document(text)
     table = _cluster_table(document, cluster)

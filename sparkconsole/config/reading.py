@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.examples import script_path
 from sparkconsole.config.places import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
+from sparkconsole.model.nearest import meant
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {
@@ -113,19 +113,12 @@ def wrong_at(path: Path, text: str, place: Place, cause: str, hint: str) -> Wron
     )
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`; empty when none is."""
-    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.5)), "")
-
-
 def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, path: Path) -> WrongConfig:
     place = error["loc"]
     others = f" (and {more} more)" if more else ""
     if error["type"] == "extra_forbidden":
         known = _known_keys(model, place[:-1])
-        near = nearest(str(place[-1]), known)
-        allowed = f"allowed here: {', '.join(known)}"
-        hint = f"did you mean {near!r}? {allowed}" if near else allowed
+        hint = f"{meant(str(place[-1]), known)} allowed here: {', '.join(known)}".lstrip()
         return wrong_at(path, text, place, f"is not a known key{others}", hint)
     return wrong_at(path, text, place, said(error) + others, _advice(error, path))
 

@@ -9,6 +9,7 @@ from sparkconsole.demo import hanging
 from sparkconsole.demo.engine import with_other_layers
 from sparkconsole.demo.machine import Machine
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.nearest import meant
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -39,7 +40,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
 def inject(machine: Machine, kind: str) -> None:
     """Makes it so, from now on; WrongUsage for a kind that there is not."""
     if kind not in KINDS:
-        raise WrongUsage(f"there is no fault {kind!r}", hint=f"there are {', '.join(KINDS)}")
+        raise WrongUsage(
+            f"there is no fault {kind!r}", hint=meant(kind, KINDS, f"there are {', '.join(KINDS)}")
+        )
     machine.faults[kind] = machine.clock.monotonic()
     if kind in _SAID:
         machine.note(_SAID[kind])

@@ -6,7 +6,6 @@ Files are whole or absent, mode 600, and hold no secret. A run whose console is 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import itertools
 import json
 import os
@@ -23,6 +22,7 @@ from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.job import Console, Job, Run, RunState
+from sparkconsole.model.nearest import meant
 from sparkconsole.model.redact import redact, redact_data, redact_words, secret_values
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
@@ -188,8 +188,7 @@ class Journal:
             raise WrongUsage(
                 f"{id_prefix!r} could be {len(hits)} runs", hint=f"one of: {', '.join(hits[:5])}"
             )
-        near = difflib.get_close_matches(id_prefix, by_id, 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else "list them: sparkconsole runs list"
+        hint = meant(id_prefix, by_id, "list them: sparkconsole runs list")
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
 
     def _found(self, name: str) -> Run:

@@ -23,9 +23,11 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.nearest import did_you_mean, meant
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
 from sparkconsole.tui.above import Above
+from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from sparkconsole.tui.work import Task, Work
 
 SAMPLE_S, LOGS_S = 0.5, 0.1
+SLOW_S = 0.4
+"""An answer that takes longer is announced."""
 
 
 def palette() -> type[Provider]:
@@ -191,8 +195,9 @@ class Console(Above):
             self.register_theme(theme)
         wanted = self.options.theme or self.settings.theme or "spark-dark"
         if wanted not in self.available_themes:
-            known = ", ".join(sorted(t.name for t in themes))
-            wrong = (*wrong, f"there is no theme {wanted!r}; there are {known}")
+            known = sorted(t.name for t in themes)
+            told = meant(wanted, known, f"there are {', '.join(known)}")
+            wrong = (*wrong, f"there is no theme {wanted!r}; {told}")
             wanted = "spark-dark"
         self.theme = wanted
         self._complain(wrong)
@@ -260,7 +265,7 @@ class Console(Above):
 
     def _theme(self, name: str, line: str) -> str:
         if name not in self.available_themes:
-            return f"there is no theme {name}"
+            return f"there is no theme {name}{did_you_mean(name, self.available_themes)}"
         self.theme = name
         self.said = remembered(self.said, line)
         return ""
@@ -283,6 +288,7 @@ class Console(Above):
 
     @work(group="words", exit_on_error=True)
     async def _say(self, words: tuple[str, ...], shown: bool, planning: Planning) -> None:
+        asking = self.set_timer(SLOW_S, partial(self._say_asking, words))
         try:
             await self.opened.wait()
             if words[:2] == ("node", "shell"):
@@ -290,7 +296,13 @@ class Console(Above):
             elif self.work is not None:
                 await self.work.say(words, shown=shown)
         finally:
+            asking.stop()
             planning.over()
+
+    def _say_asking(self, words: Sequence[str]) -> None:
+        """A look that takes its time is seen to be under way."""
+        if not isinstance(self.screen, Dialog):
+            self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
 
     async def _shell(self, words: tuple[str, ...]) -> None:
         """A shell takes the whole terminal and gives it back."""
@@ -305,7 +317,9 @@ class Console(Above):
         if self._leaving.is_set() or self.session is None or self.watching is None:
             return
         await self._regroup()
-        level, text = _verdict(task)
+        from sparkconsole.tui.work import verdict
+
+        level, text = verdict(task)
         self.store.tell(Event(self.clock.now(), level, task.words[0], text))
         severity = "error" if level == "error" else "information"
         self.notify(printable(text), severity=severity, timeout=8, markup=False)  # type: ignore[arg-type]
@@ -342,13 +356,16 @@ class Console(Above):
 
     def action_refresh(self) -> None:
         """`r`"""
-        if self.watching is not None:
+        if self.watching is not None and self.store.nodes:
             self.watching.refresh()
+            self.notify("looking at every node again", timeout=2)
         self.view.refresh_now()
 
     def action_zoom(self) -> None:
         """`z`"""
         view = self.view
+        if view.is_idle("zoom"):
+            return
         if view.maximized is not None:
             view.minimize()
         elif view.focused is not None:
@@ -356,7 +373,7 @@ class Console(Above):
 
     def action_task(self) -> None:
         """`b`"""
-        if self.work is not None and self.work.tasks:
+        if not self.view.is_idle("task") and self.work is not None:
             self.show_task((self.work.running or self.work.tasks)[-1])
 
     def action_help(self) -> None:
@@ -375,14 +392,6 @@ class Console(Above):
             self.push_screen(Leave(self.work.running), lambda sure: self.exit() if sure else None)
         else:
             self.exit()
-
-
-def _verdict(task: Task) -> tuple[str, str]:
-    if task.error is not None:
-        return "error", f"{task.title}: {task.error}"
-    if task.answer is not None and task.answer.exit_code:
-        return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
-    return "done", f"{task.title}: done"
 
 
 __all__ = ["Console", "contexts"]

@@ -106,17 +106,21 @@ def tabs_text(current: str) -> Text:
 
 
 def keys_text(keys: tuple[Key, ...], width: int) -> Text:
-    """As many of the shown keys as there is room for; the command line and the help always."""
+    """As many of the shown keys as there is room for; the command line and the help always.
+
+    What changes the cluster has its place before what only looks.
+    """
     shown = [k for k in keys if k.shown]
     last = [k for k in shown if k.id in KeyLine.LAST]
     room = width - 2 - sum(_width(k) for k in last)
-    text = Text(" ")
-    for key in (k for k in shown if k not in last):
+    placed = set(last)
+    for key in sorted((k for k in shown if k not in placed), key=lambda k: not k.changes):
         room -= _width(key)
         if room < 0:
             break
-        _append(text, key)
-    for key in last:
+        placed.add(key)
+    text = Text(" ")
+    for key in (*(k for k in shown if k in placed and k not in last), *last):
         _append(text, key)
     return text
 

@@ -6,11 +6,12 @@ a verb of the registry (`node.restart`), or else a word that only the console ha
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+
+from sparkconsole.model.nearest import did_you_mean
 
 RESERVED = {
     "ctrl+q": "quits at once",
@@ -126,8 +127,7 @@ def keymap_of(
 
 def _refused(name: str, keys: str, known: Mapping[str, Key]) -> str:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        return f"there is no such key; the nearest is {near[0]}" if near else "there is no such key"
+        return f"there is no such key{did_you_mean(name, known)}"
     for key in _each(keys):
         if key in RESERVED and key not in _each(known[name].keys):
             return f"{key} {RESERVED[key]}"

@@ -3,7 +3,6 @@ that says which file, key and why; every colour that gets as far as Textual is o
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,6 +17,7 @@ from sparkconsole.config.paths import config_folder
 from sparkconsole.config.places import line_of, places
 from sparkconsole.config.reading import read_text, read_toml
 from sparkconsole.errors import WrongConfig
+from sparkconsole.model.nearest import did_you_mean
 
 COLOURS = (
     "primary",
@@ -112,7 +112,7 @@ def _require_free(name: str, found: Mapping[str, tuple[Theme, Path]], path: Path
 def _theme(data: Mapping[str, Any]) -> Theme:
     for key in data:
         if key not in KEYS:
-            raise _Wrong((key,), f"is no key of a theme{_nearest(key, KEYS)}")
+            raise _Wrong((key,), f"is no key of a theme{did_you_mean(key, KEYS)}")
     for key in ("name", "primary"):
         if key not in data:
             raise _Wrong((key,), "is missing")
@@ -156,7 +156,7 @@ def _variables(table: Any) -> Iterator[tuple[str, str]]:
     for name, value in table.items():
         place = ("variables", name)
         if name not in theirs and name not in OURS:
-            raise _Wrong(place, f"is no variable{_nearest(name, (*OURS, *theirs))}")
+            raise _Wrong(place, f"is no variable{did_you_mean(name, (*OURS, *theirs))}")
         yield name, _value(place, value, theirs.get(name, ""))
 
 
@@ -175,11 +175,6 @@ def _value(place: tuple[str, ...], value: Any, usual: str) -> str:
 @cache
 def _textual_variables() -> dict[str, str]:
     return Theme("plain", primary="#76b900").to_color_system().generate()
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; the nearest is {near[0]}" if near else ""
 
 
 def _derived(theme: Theme) -> dict[str, str]:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.events import DescendantBlur, DescendantFocus, Paste
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
@@ -99,7 +100,28 @@ class View(Screen[None]):
 
     def keys_offered(self) -> tuple[Key, ...]:
         """What the footer offers: of `keys_here` what the focused field leaves, and the field's own."""
-        return offered(self, self.keys_here())
+        return offered(self, (key for key in self.keys_here() if not self.idle(key.id)))
+
+    def idle(self, key_id: str) -> str:
+        """Why that key has nothing to do now, in a sentence; empty: it has something to do."""
+        if key_id == "zoom" and self.focused is None and self.maximized is None:
+            return "tab chooses a pane, then z gives it the whole screen"
+        if key_id == "form.next" and len(self._panes) < 2:
+            return "there is no other pane here"
+        if key_id == "task" and not (self.console.work and self.console.work.tasks):
+            return "no work was started in this console yet; 8 shows what was done before"
+        return ""
+
+    @property
+    def _panes(self) -> list[Widget]:
+        """What tab goes through."""
+        return [widget for widget in self.focus_chain if not isinstance(widget.parent, Prompt)]
+
+    def is_idle(self, key_id: str) -> bool:
+        """The same, said to the person who pressed it."""
+        if why := self.idle(key_id):
+            self.notify(why, timeout=4, markup=False)
+        return bool(why)
 
     @on(DescendantFocus)
     @on(DescendantBlur)
@@ -113,8 +135,8 @@ class View(Screen[None]):
         key = next((k for k in self.keys_offered() if k.id == key_id), None)
         if key is None:
             return
-        if key in FIELD or key in LINE:
-            self.app.simulate_key(key.keys)
+        if key in FIELD or key in LINE or key not in self.keys_here():
+            self.app.simulate_key(key.keys.split(",")[0])
         else:
             await self.run_action(key.action)
 

@@ -293,6 +293,15 @@ def job_ends(steps: Mapping[str, str], *, done: bool) -> dict[str, str]:
     return {step: "done" if done and mark in ("started", "sent") else mark for step, mark in steps.items()}
 
 
+def verdict(task: Task) -> tuple[str, str]:
+    """The level and the sentence with which a piece of work is told to have ended."""
+    if task.error is not None:
+        return "error", f"{task.title}: {task.error}"
+    if task.answer is not None and task.answer.exit_code:
+        return "error", f"{task.title}: ended with exit code {task.answer.exit_code}"
+    return "done", f"{task.title}: done"
+
+
 def _as_asked(answer: Answer, request: Request) -> Answer:
     """With `--json` behind it, a look shows what a program would be given."""
     if not request.given.get("json"):

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.config.reading import nearest
 from sparkconsole.config.rules import load_rules, rules_file
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.examining import Question, examine
@@ -15,6 +14,7 @@ from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, evidence, judge
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.evidence import EVERYTHING
+from sparkconsole.model.nearest import meant
 from sparkconsole.verbs.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.mending import mend, mendable
 from sparkconsole.verbs.recorded import recorded
@@ -100,8 +100,8 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
     asked = tuple(word.replace("-", " ") for word in checks)
     for check in asked:
         if check not in BY_ID:
-            near = nearest(check, BY_ID)
-            hint = f"the nearest is {near.replace(' ', '-')}" if near else f"checks: {', '.join(BY_ID)}"
+            ids = [known.replace(" ", "-") for known in BY_ID]
+            hint = meant(check, ids, f"checks: {', '.join(ids)}")
             raise WrongUsage(f"there is no check {check!r}", hint=hint)
     return asked
 

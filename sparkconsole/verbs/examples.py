@@ -7,6 +7,7 @@ from pathlib import Path
 from sparkconsole.config.examples import SUFFIX, examples
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.nearest import meant
 from sparkconsole.verbs.registry import verb
 from sparkconsole.verbs.session import Here
 
@@ -46,7 +47,9 @@ async def show_example(session: Here, name: str, /) -> Answer:
     there = examples()
     path = there.get(name.removeprefix("examples/").removesuffix(SUFFIX))
     if path is None:
-        raise WrongUsage(f"there is no example {name}", hint=f"there are {', '.join(there)}")
+        raise WrongUsage(
+            f"there is no example {name}", hint=meant(name, there, f"there are {', '.join(there)}")
+        )
     text = path.read_text(encoding="utf-8")
     return Answer({"name": path.stem, "path": str(path), "text": text}, (text.rstrip("\n"),))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -21,6 +20,7 @@ from sparkconsole.fleet.fleet import Fleet, failed, told
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.docker import ImageIdentity, difference
 from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.nearest import meant
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.registry import verb
@@ -109,8 +109,7 @@ def _condition(
         "image": lambda: _image(fleet, tag),
     }
     if word not in known:
-        near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-        hint = f"the nearest is {near[0]}" if near else f"there are {', '.join(known)}"
+        hint = meant(word, known, f"there are {', '.join(known)}")
         raise WrongUsage(f"there is no condition {word!r}", hint=hint)
     return known[word]
 

@@ -111,7 +111,7 @@ def test_removing_a_stranger_names_the_nearest(path: Path) -> None:
     put(path, TABLES)
     with pytest.raises(WrongUsage, match="no node 'sprak2'") as caught:
         edit.without_node(path, "lab", "sprak2")
-    assert "'spark2'" in caught.value.hint
+    assert "spark2?" in caught.value.hint
 
 
 def test_an_invalid_text_is_never_written(path: Path) -> None:
@@ -139,4 +139,4 @@ def test_settings_are_validated_the_same_way(path: Path) -> None:
     path.write_text('thme = "dark"\n')
     with pytest.raises(WrongConfig, match="line 1: thme is not a known key") as caught:
         load_settings(path)
-    assert "'theme'" in caught.value.hint
+    assert "theme?" in caught.value.hint

@@ -61,8 +61,8 @@ def test_own_rules_join_replace_and_silence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "hint"),
     [
-        ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { drivr = ">=1" }\n', "line 4", "did you mean 'driver'"),
-        ('[[rules]]\nid = "a"\nwhat = "b"\nwhn = { driver = ">=1" }\n', "line 4", "did you mean 'when'"),
+        ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { drivr = ">=1" }\n', "line 4", "did you mean driver?"),
+        ('[[rules]]\nid = "a"\nwhat = "b"\nwhn = { driver = ">=1" }\n', "line 4", "did you mean when?"),
         ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { driver = "new" }\n', 'must be like ">=590', ""),
         ('[[rules]]\nid = "a"\nwhat = "b"\nwhen = { }\n', "at least one thing", ""),
     ],

@@ -132,7 +132,7 @@ KNOWN = {
 @pytest.mark.parametrize(
     ("wanted", "why"),
     [
-        ({"node.restrat": "f9"}, "the nearest is node.restart"),
+        ({"node.restrat": "f9"}, "did you mean node.restart?"),
         ({"zzz": "f9"}, "there is no such key"),
         ({"a.look": "ctrl+q"}, RESERVED["ctrl+q"]),
         ({"a.look": "X"}, "a capital letter changes the cluster"),

@@ -33,7 +33,7 @@ def test_a_persons_theme_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD + 'primry = "red"\n', "line 4: primry is no key of a theme; the nearest is primary"),
+        (GOOD + 'primry = "red"\n', "line 4: primry is no key of a theme; did you mean primary?"),
         (GOOD.replace("#336699", "bluue"), "line 2: primary = 'bluue' is no colour"),
         (GOOD.replace('"#336699"', "7"), "line 2: primary = 7 is no colour"),
         ('primary = "red"\n', "line 1: name is missing"),
@@ -44,7 +44,7 @@ def test_a_persons_theme_stands_beside_the_shipped_ones(tmp_path: Path) -> None:
         (GOOD + "text_alpha = 3\n", "line 4: text_alpha = 3 must be a number from 0 to 1"),
         (GOOD + "text_alpha = nan\n", "text_alpha = nan must be a number from 0 to 1"),
         (GOOD + 'variables = "x"\n', "variables must be a table"),
-        (GOOD + '[variables]\nnode-upp = "red"\n', "variables.node-upp is no variable; the nearest is node"),
+        (GOOD + '[variables]\nnode-upp = "red"\n', "variables.node-upp is no variable; did you mean node"),
         (GOOD + '[variables]\nnode-up = "$success"\n', "line 5: variables.node-up = '$success' is no colour"),
         (GOOD + '[variables]\nnode-up = "red 50%"\n', "variables.node-up = 'red 50%' is no colour"),
         (GOOD + '[variables]\nlink-style = "blod"\n', "variables.link-style = 'blod' is no text style"),

@@ -10,12 +10,14 @@ from textual.widgets import Static
 
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.text import printable
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
 from sparkconsole.tui.show.sheet import sheet_lines
 
 
 class AnswerSheet(Dialog[None]):
     """Scrolls; `y` copies it as text."""
+
+    OFFERS = (CLOSE, COPY)
 
     def __init__(self, title: str, answer: Answer) -> None:
         super().__init__()
@@ -25,7 +27,6 @@ class AnswerSheet(Dialog[None]):
         """The parts below each other."""
         with Vertical(classes="dialog -wide-dialog") as panel:
             panel.border_title = printable(self._title).replace("[", r"\[")
-            panel.border_subtitle = "esc close · y copy"
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 for part in self.answer.parts or ("nothing to say",):
                     yield Part(part)

@@ -13,17 +13,28 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from sparkconsole.model.text import printable
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
+from sparkconsole.tui.keys import Key
 from sparkconsole.tui.widgets.told import content
+
+
+class Rows(OptionList, can_focus=False):
+    """The keys stay in the line above it."""
 
 
 class Choose(Dialog[int]):
     """Answers with the number of the row, None when nothing was chosen. A row: kind, title, detail."""
 
     BINDINGS: ClassVar = [
-        Binding("down", "move(1)", show=False),
+        Binding("down", "move(1)", show=False, id="choose.move"),
         Binding("up", "move(-1)", show=False),
+        Binding("enter", "take", show=False, id="choose.take"),
     ]
+    OFFERS = (
+        Key("choose.move", "down", "choose", display="↑↓"),
+        Key("choose.take", "enter", "take", display="enter"),
+        CLOSE,
+    )
     DEFAULT_CSS = """
     Choose OptionList { height: auto; max-height: 60vh; border: none; background: $surface; padding: 0; }
     Choose Input { margin-bottom: 1; }
@@ -37,9 +48,8 @@ class Choose(Dialog[int]):
         """A line to type in, and the rows."""
         with Vertical(classes="dialog -wide-dialog") as panel:
             panel.border_title = self._title.replace("[", r"\[")
-            panel.border_subtitle = "↑↓ choose · enter take · esc close"
             yield Input(placeholder="type to narrow", compact=True)
-            yield OptionList(markup=False)
+            yield Rows(markup=False)
 
     def on_mount(self) -> None:
         """Typing works at once; the arrows move in the list."""
@@ -69,15 +79,16 @@ class Choose(Dialog[int]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter takes the row under the cursor."""
+        self.action_take()
+
+    def action_take(self) -> None:
+        """See above."""
         self.query_one(OptionList).action_select()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """So does a click."""
         if event.option_id is not None:
             self.dismiss(int(event.option_id))
-
-    def action_copy(self) -> None:
-        """There is nothing to copy."""
 
 
 def _row(row: tuple[str, str, str]) -> Text:

@@ -8,21 +8,24 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Key, Paste
-from textual.message import Message
 from textual.widgets import Button, Input, Label
 
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.plan_difference import difference
 from sparkconsole.model.text import printable
 from sparkconsole.model.tier import Tier
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import COPY
+from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show.plan import brief, plan_text
 from sparkconsole.tui.widgets.told import Told
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
 
+
+WHOLE = Key("dialog.whole", "e", "scripts in full")
+NEXT = Key("dialog.next", "tab", "buttons")
 
 VERBS = {
     ("image", "rollback"): "Roll back",
@@ -40,18 +43,17 @@ VERBS = {
 """Where the button says another word than the verb's last."""
 
 
-class Confirm(Dialog[bool]):
+class Confirm(Question):
     """Answers True only when the person agreed."""
 
-    LOOKS = False
     BINDINGS = [  # noqa: RUF012
         Binding("e", "whole", "scripts", id="dialog.whole"),
-        Binding("ctrl+j", "go", show=False, id="dialog.go"),
         Binding("question_mark,f1", "help", show=False, id="dialog.help"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
+        Binding("tab", "app.focus_next", show=False, id="dialog.next"),
     ]
 
     def __init__(
@@ -61,7 +63,6 @@ class Confirm(Dialog[bool]):
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
         self._whole = False
-        self._painted: float | None = None
 
     def compose(self) -> ComposeResult:
         """Title, plan, the word where one is needed, and the buttons."""
@@ -70,7 +71,6 @@ class Confirm(Dialog[bool]):
         where = f" · {counted}" if nodes else ""
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
-            panel.border_subtitle = "y copy · e scripts in full" if self.scripts else "y copy"
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 yield Told(id="plan")
             if self.costly:
@@ -94,19 +94,17 @@ class Confirm(Dialog[bool]):
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
         self.action_whole()
         self.begin_at("#word" if self.costly else "#cancel")
-        self.call_after_refresh(self._was_painted)
 
-    def _was_painted(self) -> None:
-        self._painted = Message().time
+    def offers(self) -> tuple[Key, ...]:
+        """In the word's line `y` and `e` are letters: there the way out of it is offered."""
+        if isinstance(self.focused, Input):
+            return (NEXT,)
+        return (COPY, WHOLE) if self.scripts else (COPY,)
 
-    def takes(self, typed: Key | Paste) -> bool:
-        """Only what was typed when the plan stood on the screen can answer it; esc is never wrong.
-
-        Nor is `:`, which opens the line above the question: what comes behind it is the line's.
-        """
-        early = self._painted is None or typed.time < self._painted
-        harmless = ("escape",) if self.costly else ("escape", "colon")
-        return not early or (isinstance(typed, Key) and typed.key in harmless)
+    @property
+    def harmless(self) -> tuple[str, ...]:
+        """A `:` may be part of the word."""
+        return ("escape",) if self.costly else super().harmless
 
     def action_go(self) -> None:
         """`^j` agrees; to a costly plan only behind its word."""
@@ -119,8 +117,10 @@ class Confirm(Dialog[bool]):
 
     def action_help(self) -> None:
         """`?`"""
-        told = "^j agrees · esc cancels · tab, enter: the button · pgup pgdn scroll · e all of it · y copy"
-        self.notify(told, timeout=8, markup=False)
+        agrees = "" if self._dry_run else "^j agrees · "
+        ends = "esc closes" if self._dry_run else "esc cancels"
+        told = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
+        self.notify(told + (" · e shows scripts in full" if self.scripts else ""), timeout=8, markup=False)
 
     @property
     def scripts(self) -> bool:

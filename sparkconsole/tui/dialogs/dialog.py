@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual import on
 from textual.binding import Binding
-from textual.events import Key, Paste
+from textual.containers import Vertical
+from textual.events import DescendantBlur, DescendantFocus, Key, Mount, Paste
 from textual.screen import ModalScreen
+
+from sparkconsole.tui.keys import Key as Named
 
 if TYPE_CHECKING:
     from sparkconsole.tui.app import Console
 
 T = TypeVar("T")
+
+
+CLOSE = Named("dialog.close", "escape", "close", display="esc")
+COPY = Named("dialog.copy", "y", "copy")
 
 
 class Dialog(ModalScreen[T]):
@@ -23,6 +31,10 @@ class Dialog(ModalScreen[T]):
         Binding("colon", "line(False)", show=False),
         Binding("slash", "line(True)", show=False),
     ]
+    OFFERS: ClassVar[tuple[Named, ...]] = (CLOSE,)
+    """What its frame offers, as far as the focus lets it through."""
+    HANDED_ON: ClassVar[frozenset[str]] = frozenset()
+    """Ids of bindings of its widgets that come to the same."""
     LOOKS: ClassVar[bool] = True
     """It only shows something: the next takes its place, `:` closes it. A question waits for its answer."""
 
@@ -38,6 +50,21 @@ class Dialog(ModalScreen[T]):
     def takes(self, typed: Key | Paste) -> bool:
         """Whether what was typed may reach it."""
         return True
+
+    def offers(self) -> tuple[Named, ...]:
+        """What its frame offers now."""
+        return self.OFFERS
+
+    @on(Mount)
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def offer(self) -> None:
+        """Other keys work now."""
+        from sparkconsole.tui.focus import reaching
+
+        told = (f"{k.display or k.keys} {k.label}" for k in reaching(self, self.offers(), self.HANDED_ON))
+        for panel in self.query(".dialog").results(Vertical):
+            panel.border_subtitle = " · ".join(told)
 
     def begin_at(self, selector: str) -> None:
         """Gives the focus to that widget; a dialog that closes before it was shown has none."""
@@ -59,4 +86,4 @@ class Dialog(ModalScreen[T]):
         """Puts its text on the clipboard (OSC 52: through SSH too)."""
         if text := self.text():
             self.app.copy_to_clipboard(text)
-            self.notify("copied", timeout=2)
+        self.notify("copied" if text else "there is nothing to copy", timeout=2)

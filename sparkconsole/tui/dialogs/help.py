@@ -38,7 +38,6 @@ class Help(Dialog[None]):
         """One line per key."""
         with Vertical(classes="dialog -wide-dialog") as panel:
             panel.border_title = f"keys · {self._view.NAME}"
-            panel.border_subtitle = "esc close"
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 yield Static(id="keys", markup=False)
 

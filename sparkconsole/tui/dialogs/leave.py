@@ -9,14 +9,15 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from sparkconsole.model.text import printable
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import COPY
+from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.work import Task
 
 
-class Leave(Dialog[bool]):
+class Leave(Question):
     """Answers True when the person leaves all the same."""
 
-    LOOKS = False
+    OFFERS = (COPY,)
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class Leave(Dialog[bool]):
             yield Static(self.text(), markup=False, classes="part")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Stay  esc", id="stay", compact=True)
-                yield Button("Leave", id="leave", variant="warning", compact=True)
+                yield Button("Leave  ^j", id="leave", variant="warning", compact=True)
 
     def on_mount(self) -> None:
         """Enter at once stays."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
 from sparkconsole.model.text import printable
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 
 
 class Planning(Dialog[None]):
     """Stands until the question, the answer or the error does; esc gives the plan up."""
 
     LOOKS = False
+    OFFERS = (replace(CLOSE, label="cancel"),)
 
     give_up: Callable[[], None] | None = None
     """Ends the planning."""
@@ -28,7 +30,6 @@ class Planning(Dialog[None]):
         """One line."""
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(" ".join(self._words)).replace("[", r"\[")
-            panel.border_subtitle = "esc cancel"
             yield Static("planning: looking at the nodes …", markup=False)
 
     def on_mount(self) -> None:

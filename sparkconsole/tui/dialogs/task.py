@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,7 +13,8 @@ from textual.widgets import Static
 from sparkconsole.model.answer import Sheet
 from sparkconsole.model.progress import advance_text
 from sparkconsole.model.text import hours, printable
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
+from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show.plan import MARKS
 from sparkconsole.tui.show.sheet import sheet_lines
 from sparkconsole.tui.widgets.log_view import LogView
@@ -22,6 +25,11 @@ class TaskScreen(Dialog[None]):
     """Drawn twice a second while it is open."""
 
     BINDINGS = [Binding("X", "stop", "stop", id="runs.stop")]  # noqa: RUF012
+    OFFERS = (
+        replace(CLOSE, label="close, it goes on"),
+        Key("runs.stop", "X", "stop", changes=True),
+        replace(COPY, label="copy output"),
+    )
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -31,7 +39,6 @@ class TaskScreen(Dialog[None]):
         """Steps above, output below."""
         with Vertical(classes="dialog -full-dialog") as panel:
             panel.border_title = printable(" ".join(self.shown.words)).replace("[", r"\[")
-            panel.border_subtitle = "esc close, it goes on · X stop · y copy output"
             with VerticalScroll(classes="task-steps"):
                 yield Static(id="task-steps", markup=False)
             yield LogView(self.shown.output)
@@ -42,17 +49,23 @@ class TaskScreen(Dialog[None]):
         self.sample()
         self.set_interval(0.5, self.sample)
 
+    def offers(self) -> tuple[Key, ...]:
+        """Nothing goes on or can be stopped once it has ended."""
+        return self.OFFERS if self.shown.running else (CLOSE, self.OFFERS[-1])
+
     def sample(self) -> None:
         """Draws what changed."""
         if self.shown.running or self._seen != self.shown.version:
             self._seen = self.shown.version
             self.query_one("#task-steps", Static).update(task_text(self.shown))
+            self.offer()
         self.query_one(LogView).sample()
 
     def action_stop(self) -> None:
         """Asks to end what runs; a stream is just let go of."""
         work = self.console.work
         if work is None or not self.shown.running:
+            self.notify("it has ended", timeout=3)
             return
         run = self.shown.session.run if self.shown.session else None
         if run is not None and run.jobs:

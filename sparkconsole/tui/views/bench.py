@@ -296,6 +296,13 @@ class BenchView(View):
             return False
         return True
 
+    def idle(self, key_id: str) -> str:
+        """The form gives way only on a short screen, and only to something."""
+        gave_way = self.has_class("-short") and (self.has_class("-running") or self.has_class("-done"))
+        if key_id == "bench.form" and not gave_way:
+            return "the form is shown already"
+        return super().idle(key_id)
+
     def action_bench_run(self) -> None:
         """`ctrl+j`"""
         _, wrong = self._command()
@@ -335,6 +342,8 @@ class BenchView(View):
 
     def action_bench_form(self) -> None:
         """`e`"""
+        if self.is_idle("bench.form"):
+            return
         self.toggle_class("-editing")
 
     def action_bench_compare(self) -> None:

@@ -11,10 +11,14 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show.bench import history_row
 from sparkconsole.tui.widgets.told import content
 
 NOTHING = "no benchmark was kept yet; the first one is here when it ended"
+
+
+KEYS = (Key("kept.mark", "space", "mark"), Key("kept.show", "enter", "show", display="⏎"))
 
 
 class KeptBenches(OptionList):
@@ -39,6 +43,11 @@ class KeptBenches(OptionList):
         self._benches = tuple(benches)
         self.marked = tuple(m for m in self.marked if any(b["id"] == m for b in benches))
         self._draw()
+
+    @property
+    def OFFERS(self) -> tuple[Key, ...]:  # noqa: N802 - as focus.py asks for it
+        """What its keys do, where there is a row."""
+        return KEYS if self._benches else ()
 
     def on_resize(self) -> None:
         """Rows are as wide as the list."""

@@ -243,6 +243,12 @@ class ClusterView(NodeDeeds, View):
         every = super().keys_here()
         return every if self.console.store.nodes else tuple(k for k in every if k not in self.KEYS)
 
+    def idle(self, key_id: str) -> str:
+        """Cards stay in the cluster's order."""
+        if key_id.startswith("sort.") and self._plan.cards:
+            return "cards stand in the cluster's order; v shows a table, which can be sorted"
+        return super().idle(key_id)
+
     def refresh_now(self) -> None:
         """Everything anew, whatever was seen before."""
         self._at_s = -1.0
@@ -308,6 +314,8 @@ class ClusterView(NodeDeeds, View):
 
     def _sort_by(self, step: int) -> None:
         """Only columns that are shown."""
+        if self.is_idle("sort.next"):
+            return
         shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))
         at = shown.index(self._sort) if self._sort in shown else 0
         self._sort = shown[(at + step) % len(shown)]
@@ -322,7 +330,10 @@ class ClusterView(NodeDeeds, View):
             self.notify("no node has a problem", timeout=2)
             return
         at = names.index(board.cursor) + 1 if board.cursor in names else 0
-        board.go_to(next(n for n in (*names[at:], *names[:at]) if n in wrong))
+        found = next(n for n in (*names[at:], *names[:at]) if n in wrong)
+        if found == board.cursor:
+            self.notify("no other node has a problem", timeout=2)
+        board.go_to(found)
 
 
 def from_home(path: Path) -> str:

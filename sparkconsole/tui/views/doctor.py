@@ -193,7 +193,9 @@ class DoctorView(View):
         """`r`"""
         if self.console.watching is not None:
             self.console.watching.refresh()
-        if not self._asking:
+        if self._asking:
+            self.notify("the nodes are being asked", timeout=2)
+        else:
             self._ask()
             self.sample()
 
@@ -205,8 +207,11 @@ class DoctorView(View):
 
     def action_doctor_next(self) -> None:
         """`n`"""
+        before = self.table.cursor_key
         if not self._go_to_problem():
             self.notify("no problem was found" if self._rows else "nothing was asked yet", timeout=3)
+        elif self.table.cursor_key == before:
+            self.notify("there is no other problem", timeout=3)
 
     def _go_to_problem(self) -> bool:
         """From the cursor on, and round; False when there is none."""

@@ -14,14 +14,13 @@ from textual.widgets import Input
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.job import JobKind
-from sparkconsole.model.text import printable
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import image_work
 from sparkconsole.tui.show import images as show
 from sparkconsole.tui.show.columns import Column
-from sparkconsole.tui.view import View
+from sparkconsole.tui.views.images_deeds import ImageDeeds
 from sparkconsole.tui.views.images_panes import BuildPane, CopyPane, Targets, WorkPane
-from sparkconsole.tui.views.images_words import newest, prune_words, rollback_words
+from sparkconsole.tui.views.images_words import newest
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
@@ -32,7 +31,7 @@ SETTLED_S = 0.5
 """What is typed has to stand so long before the nodes are asked for a plan."""
 
 
-class ImagesView(View):
+class ImagesView(ImageDeeds):
     """Matrix on top, below it what to build and where to copy, at the bottom what that would run."""
 
     NAME = "images"
@@ -98,16 +97,6 @@ class ImagesView(View):
     def matrix(self) -> SheetTable:
         """Image by node."""
         return self.query_one("#matrix", SheetTable)
-
-    @property
-    def build(self) -> BuildPane:
-        """The left pane."""
-        return self.query_one(BuildPane)
-
-    @property
-    def copy_to(self) -> CopyPane:
-        """The right pane."""
-        return self.query_one(CopyPane)
 
     @property
     def image(self) -> str:
@@ -318,13 +307,13 @@ class ImagesView(View):
 
     def action_images_details(self) -> None:
         """`enter`"""
-        if self.row is not None:
+        if not self.is_idle("images.details") and self.row is not None:
             words = ("image", "list", self.row.tag)
             self.console.show_answer(words, show.details(self.row, self.console.clock.now()))
 
     def action_images_difference(self) -> None:
         """`d`"""
-        if self.row is not None:
+        if not self.is_idle("images.difference") and self.row is not None:
             self.console.show_answer((self.row.tag, "by", "node"), show.differences(self.row))
 
     def action_images_copy_command(self) -> None:
@@ -338,6 +327,8 @@ class ImagesView(View):
 
     def action_images_form(self) -> None:
         """`e`"""
+        if self.is_idle("images.form"):
+            return
         panes = [p for p in (self.build, self.copy_to) if p.shown]
         focused = [p for p in panes if p.has_focus_within]
         for pane in focused or panes:
@@ -346,6 +337,8 @@ class ImagesView(View):
 
     def action_images_all(self) -> None:
         """`a`"""
+        if self.is_idle("images.all"):
+            return
         self.copy_to.targets.turn_all()
 
     def action_image_build(self) -> None:
@@ -363,36 +356,3 @@ class ImagesView(View):
             self._say(self.copy_to.words(self.row.name if self.row else ""))
         except WrongUsage as error:
             self._warn(error.cause)
-
-    def action_image_prune(self) -> None:
-        """`P`"""
-        self._say(prune_words(self.row, self.image))
-
-    def action_image_rollback(self) -> None:
-        """`K`"""
-        try:
-            self._say(rollback_words(self.row))
-        except WrongUsage as error:
-            self._warn(error.cause)
-
-    def action_runs_stop(self) -> None:
-        """`X`"""
-        running = [p for p in (self.build, self.copy_to) if p.shown and p.shown.running]
-        running.sort(key=lambda p: p.has_focus_within)
-        if not running:
-            self._warn("no build and no copy of this console is under way")
-            return
-        task = running[-1].shown
-        assert task is not None  # noqa: S101 - looked at above
-        run = task.session.run if task.session else None
-        if run is not None and run.jobs:
-            self._say(("runs", "stop", run.id))
-        elif self.console.work is not None:
-            self.console.work.cancel(task)
-
-    def _say(self, words: tuple[str, ...]) -> None:
-        self.console.say(words, shown=False)
-        self.sample()
-
-    def _warn(self, text: str) -> None:
-        self.notify(printable(text), severity="warning", markup=False)

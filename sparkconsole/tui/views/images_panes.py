@@ -17,6 +17,7 @@ from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.image import RECIPES
 from sparkconsole.model.job import JobKind
 from sparkconsole.model.text import hours
+from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import image_work as show
 from sparkconsole.tui.show.columns import Column, Row
 from sparkconsole.tui.show.frame import plain
@@ -244,6 +245,9 @@ def _copies(task: Task) -> tuple[show.CopyLine, ...]:
     return show.copy_lines(task.plan, task.advances, task.news, results)
 
 
+CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
+
+
 class Targets(SheetTable):
     """Nodes to choose from, each with a box; one that cannot be reached has none."""
 
@@ -269,6 +273,11 @@ class Targets(SheetTable):
             self._of, self._chosen = of, {t.node for t in targets if t.wanted}
         self._offered = tuple(targets)
         self.show(self._line(t) for t in targets)
+
+    @property
+    def OFFERS(self) -> tuple[Key, ...]:  # noqa: N802 - as focus.py asks for it
+        """Space and enter turn a box, where there is one."""
+        return CHOOSE if self._offered else ()
 
     @property
     def chosen(self) -> tuple[str, ...]:

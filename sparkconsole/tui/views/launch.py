@@ -310,12 +310,24 @@ class LaunchView(LaunchDeeds):
         """A click on its name."""
         self.go_to(page)
 
+    def idle(self, key_id: str) -> str:
+        """The first page has none before it, the last none behind it."""
+        if key_id == "page.previous" and self.page == show.PAGES[0]:
+            return "this is the first page"
+        if key_id == "page.next" and self.page == show.PAGES[-1]:
+            return "this is the last page: ^j launches"
+        return super().idle(key_id)
+
     def action_page_next(self) -> None:
         """`]`"""
+        if self.is_idle("page.next"):
+            return
         self.go_to(show.PAGES[min(show.PAGES.index(self.page) + 1, len(show.PAGES) - 1)])
 
     def action_page_previous(self) -> None:
         """`backspace`"""
+        if self.is_idle("page.previous"):
+            return
         self.go_to(show.PAGES[max(show.PAGES.index(self.page) - 1, 0)])
 
     def on_button_pressed(self, event: Button.Pressed) -> None:

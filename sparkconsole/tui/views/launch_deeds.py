@@ -69,15 +69,28 @@ class LaunchDeeds(View):
     async def action_launch_cancel(self) -> None:
         """`X`"""
         task = self.query_one(Board).shown
-        if task is None or not task.running or self.console.work is None:
-            self._warn("no launch of this console is under way")
+        if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
         notes = ("what it started is removed again, after its log was kept",)
-        if await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes)):
+        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
+        if sure and not self.is_idle("launch.cancel"):
             self.console.work.cancel(task)
+
+    def idle(self, key_id: str) -> str:
+        """The board has no pages, and there is a board only once something was launched."""
+        task = self.query_one(Board).shown
+        if key_id == "launch.cancel" and (task is None or not task.running):
+            return "no launch of this console is under way"
+        if key_id == "launch.form" and task is None:
+            return "the pages are shown; nothing was launched here yet"
+        if key_id.startswith("page.") and self.has_class("-boarding"):
+            return "e shows the pages"
+        return super().idle(key_id)
 
     def action_launch_form(self) -> None:
         """`e`"""
+        if self.is_idle("launch.form"):
+            return
         task = self.query_one(Board).shown
         self._put_away = task if self._put_away is not task else None
         self.sample()

@@ -148,8 +148,12 @@ class RunView(RunDeeds, View):
 
     def action_run_whole(self) -> None:
         """`e`"""
+        told = self.query_one("#plan", Panel).query_one(Told)
+        before = told.lines
         self._whole = not self._whole
         self.sample()
+        if told.lines == before:
+            self.notify("there is nothing more to show", timeout=3)
 
     def action_run_output(self) -> None:
         """`o`"""

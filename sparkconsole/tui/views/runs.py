@@ -196,6 +196,12 @@ class RunsView(RunDeeds, View):
 
     # --- keys
 
+    def idle(self, key_id: str) -> str:
+        """Every key of its own is about runs."""
+        if self.line is None and any(key.id == key_id for key in self.KEYS):
+            return "there is no run here"
+        return super().idle(key_id)
+
     def chosen_runs(self) -> tuple[str, ...]:
         """Those that the journal has."""
         return tuple(name for name in self.table.selected if not name.startswith("task-"))
@@ -207,12 +213,16 @@ class RunsView(RunDeeds, View):
 
     def action_runs_show(self) -> None:
         """`enter`"""
+        if self.is_idle("runs.show"):
+            return
         task = self.chosen_task()
         if self.line is not None and self._list is not None:
             self.app.push_screen(RunView(self.line.id, self._list, task))
 
     def action_runs_mark(self) -> None:
         """`space`"""
+        if self.is_idle("runs.mark"):
+            return
         self.table.action_mark()
 
     def action_runs_compare(self) -> None:

@@ -172,6 +172,12 @@ class ServeView(ServeDeeds):
     def _start(self) -> Task | None:
         return newest_start(self.console.work.tasks) if self.console.work else None
 
+    @property
+    def starting(self) -> bool:
+        """A start of this console is under way."""
+        task = self._start()
+        return task is not None and task.running
+
     def preview(self) -> filling.Preview:
         """What V would run."""
         try:
@@ -329,6 +335,8 @@ class ServeView(ServeDeeds):
 
     def action_serve_form(self) -> None:
         """`e`"""
+        if self.is_idle("serve.form"):
+            return
         self.toggle_class("-editing")
 
     @work(group="pick", exclusive=True, exit_on_error=False)

@@ -39,6 +39,22 @@ class ServeDeeds(View):
         there = not key.id.startswith("model.") or self.query_one("#serve-spec").display
         return there and super()._works(key)
 
+    def idle(self, key_id: str) -> str:
+        """Where nothing is served there is nothing to stop or to ask."""
+        phase = self.console.store.server.phase
+        if key_id == "serve.curl" and phase is not ServerPhase.READY:
+            return "nothing answers yet that curl could ask"
+        if key_id == "serve.stop" and phase is ServerPhase.NONE and not self.starting:
+            return "no server runs that could be stopped"
+        if key_id == "serve.form" and not (self.has_class("-short") and self.has_class("-serving")):
+            return "the form is shown already"
+        return super().idle(key_id)
+
+    @property
+    def starting(self) -> bool:
+        """A start of this console is under way."""
+        raise NotImplementedError
+
     def action_model_next(self) -> None:
         """`down`, without going to the field first, so that `V` is still a key."""
         self.form.walk("model", 1)
@@ -49,6 +65,8 @@ class ServeDeeds(View):
 
     def action_serve_stop(self) -> None:
         """`X`"""
+        if self.is_idle("serve.stop"):
+            return
         port = self.port
         more = () if port == SEED_PORT else ("--port", str(port))
         self.console.say(("serve", "stop", *more))
@@ -64,8 +82,7 @@ class ServeDeeds(View):
     def action_serve_curl(self) -> None:
         """`c`"""
         server = self.console.store.server
-        if server.phase is not ServerPhase.READY:
-            self.notify("nothing answers yet that curl could ask", severity="warning", markup=False)
+        if self.is_idle("serve.curl"):
             return
         self._copy(show.curl(self.address, server), "the curl example")
 

@@ -22,6 +22,11 @@ class Told(Static):
         self._said: tuple[Text, ...] | None = None
         self._draw: Draw | None = None
 
+    @property
+    def lines(self) -> tuple[Text, ...]:
+        """What it shows."""
+        return self._said or ()
+
     def tell(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
         said = tuple(lines)

@@ -1,0 +1,26 @@
+"""One wording for a word that is not known, wherever it was said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sparkconsole.model.nearest import did_you_mean, meant, nearest
+
+SOURCES = Path(__file__).parents[2] / "sparkconsole"
+
+
+def test_the_nearest_word_is_offered_and_a_strange_one_is_not() -> None:
+    assert nearest("lanch", ("launch", "stop")) == "launch"
+    assert did_you_mean("lanch", ("launch",)) == "; did you mean launch?"
+    assert did_you_mean("xyzzy", ("launch",)) == ""
+    assert meant("lanch", ("launch",), "there are launch") == "did you mean launch?"
+    assert meant("xyzzy", ("launch",), "there is launch") == "there is launch"
+
+
+def test_nobody_looks_for_the_nearest_word_in_another_way_or_says_it_in_other_words() -> None:
+    for path in SOURCES.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "nearest.py":
+            assert "get_close_matches" not in text, path
+        assert not re.search(r'f?"[^"\n]*the nearest is', text), path

@@ -1,0 +1,170 @@
+"""Every dialog: what its frame and its buttons offer happens, wherever in it the focus is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from sparkconsole.model.answer import Answer
+from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.tier import Tier
+from sparkconsole.tui.dialogs.answer import AnswerSheet
+from sparkconsole.tui.dialogs.choose import Choose
+from sparkconsole.tui.dialogs.confirm import Confirm
+from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.help import Help
+from sparkconsole.tui.dialogs.leave import Leave
+from sparkconsole.tui.dialogs.planning import Planning
+from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.dialogs.task import TaskScreen
+from sparkconsole.tui.work import Task, TaskState
+from tests.tui.harness import app_of, console, screen_text, soon
+
+STEPS = (Step("a", "spark-01", "stop it", ("sh", "-c", "set -eu\n" + "echo one\n" * 60)),)
+PLAN = Plan("stop", STEPS)
+COSTLY = Plan("prune", STEPS, tier=Tier.COSTLY, word="prune")
+ROWS = [("preset", f"model-{n}", "") for n in range(3)]
+
+
+def task(pilot: Pilot[Any], state: TaskState) -> Task:
+    made = Task(("launch",), PLAN, state=state)
+    made.output.append(_line())
+    return made
+
+
+def _line() -> Any:
+    from sparkconsole.model.log_line import log_line
+
+    return log_line("started")
+
+
+DIALOGS: dict[str, Callable[[Pilot[Any]], Dialog[Any]]] = {
+    "answer": lambda _: AnswerSheet("status", Answer({}, ("all is well",))),
+    "empty answer": lambda _: AnswerSheet("status", Answer({}, ())),
+    "choose": lambda _: Choose("fill the form with", ROWS, "nothing yet"),
+    "question": lambda _: Confirm(("stop",), PLAN),
+    "question without scripts": lambda _: Confirm(("stop",), Plan("stop")),
+    "costly question": lambda _: Confirm(("image", "prune"), COSTLY),
+    "dry run": lambda _: Confirm(("stop",), PLAN, dry_run=True),
+    "another plan": lambda _: Confirm(("stop",), PLAN, Plan("stop")),
+    "help": lambda pilot: Help(app_of(pilot).view),
+    "leave": lambda pilot: Leave([task(pilot, TaskState.RUNNING)]),
+    "planning": lambda _: Planning(("stop",)),
+    "work": lambda pilot: TaskScreen(task(pilot, TaskState.RUNNING)),
+    "work that ended": lambda pilot: TaskScreen(task(pilot, TaskState.DONE)),
+}
+KEYS = {"esc": "escape", "^j": "ctrl+j", "↑↓": "down"}
+OFFER = re.compile(r"(esc|tab|enter|↑↓|\^j|\b[A-Za-z]\b) ([a-z][a-z ,]*)")
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody's configuration, and nobody's nodes."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_every_dialog_is_here() -> None:
+    """Those that a module of the folder has, but for what they are made of."""
+    made = {type(make) for make in ()} | set(_subclasses(Dialog)) - {Question}
+    assert {c.__name__ for c in made} == {
+        "AnswerSheet", "Choose", "Confirm", "Help", "Leave", "Planning", "TaskScreen",
+    }  # fmt: skip
+
+
+def _subclasses(of: type) -> list[type]:
+    return [c for sub in of.__subclasses__() for c in (sub, *_subclasses(sub))]
+
+
+async def shown(pilot: Pilot[Any], name: str, at: int) -> Dialog[Any]:
+    """The dialog, painted, with the focus on the widget of that number."""
+    app = app_of(pilot)
+    while app.screen is not app.view:
+        app.pop_screen()
+        await pilot.pause()
+    app.clear_notifications()
+    app.copy_to_clipboard("")
+    dialog = DIALOGS[name](pilot)
+    app.push_screen(dialog)
+    await pilot.pause()
+    if isinstance(dialog, Question):
+        await soon(lambda: dialog._painted, "it stands")
+    if dialog.focus_chain:
+        dialog.focus_chain[at].focus()
+    await pilot.pause()
+    return dialog
+
+
+def offers(dialog: Dialog[Any]) -> list[tuple[str, str]]:
+    """Keys and what the frame and the buttons say that they do."""
+    frame = str(dialog.query_one(".dialog").border_subtitle or "")
+    told = [OFFER.fullmatch(part.strip()) for part in frame.split(" · ") if part]
+    assert all(told), frame
+    buttons = [re.fullmatch(r"(.+)  (\S+)", str(b.label)) for b in dialog.query(Button) if not b.disabled]
+    assert all(buttons)
+    return [(m[1], m[2]) for m in told if m] + [(m[2], m[1]) for m in buttons if m]
+
+
+def noticed(pilot: Pilot[Any]) -> tuple[object, ...]:
+    app = app_of(pilot)
+    told = tuple(str(n.message) for n in app._notifications)
+    scrolls = tuple(w.scroll_offset for w in app.screen.query("*"))
+    return screen_text(pilot), app.screen, app.focused, app.clipboard, told, scrolls
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+@pytest.mark.parametrize("name", DIALOGS)
+async def test_what_a_dialog_offers_happens(name: str, size: tuple[int, int]) -> None:
+    async with console(size=size) as pilot:
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        count = max(1, len((await shown(pilot, name, 0)).focus_chain))
+        for at in range(count):
+            told = offers(await shown(pilot, name, at))
+            assert told or name == "costly question", "a way out is offered"
+            for key, what in told:
+                dialog = await shown(pilot, name, at)
+                field = dialog.focused.value if isinstance(dialog.focused, Input) else None
+                before = noticed(pilot)
+                await pilot.press(KEYS.get(key, key))
+                await pilot.pause()
+                assert noticed(pilot) != before, f"{key} {what} with the focus on {dialog.focused}"
+                if isinstance(dialog.focused, Input) and app_of(pilot).screen is dialog:
+                    assert dialog.focused.value == field, f"{key} was typed into the field"
+                if key == "y" and name != "empty answer":
+                    assert app_of(pilot).clipboard, "it was copied"
+                if key == "esc":
+                    assert app_of(pilot).screen is not dialog
+
+
+async def test_where_a_word_is_typed_letters_are_not_offered_and_tab_leads_to_those_that_are() -> None:
+    async with console() as pilot:
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        dialog = await shown(pilot, "costly question", 0)
+        dialog.query_one("#word", Input).focus()
+        await pilot.pause()
+        assert [key for key, _ in offers(dialog)] == ["tab", "esc"]
+        await pilot.press("y", "e", "question_mark")
+        assert dialog.query_one("#word", Input).value == "ye?"
+        await pilot.press("tab")
+        assert {"y", "e", "esc"} <= {key for key, _ in offers(dialog)}
+
+
+async def test_the_word_agrees_by_enter_and_by_ctrl_j_and_nothing_else_does() -> None:
+    async with console() as pilot:
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        for ends in ("enter", "ctrl+j"):
+            said: list[bool | None] = []
+            dialog = Confirm(("image", "prune"), COSTLY)
+            app_of(pilot).push_screen(dialog, said.append)
+            await soon(lambda dialog=dialog: dialog._painted, "it stands")  # type: ignore[misc]
+            await pilot.press(ends)
+            assert said == []
+            await pilot.press(*"prune", ends)
+            await pilot.pause()
+            assert said == [True]
