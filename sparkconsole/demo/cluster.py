@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sparkconsole.demo.clock import DemoClock, Time
 from sparkconsole.demo.machine import Machine
 from sparkconsole.demo.shell import PretendShell
-from sparkconsole.errors import UnknownHostKey, Unreachable, WrongUsage
+from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 
@@ -22,6 +22,8 @@ class Pretend:
     cluster: Cluster
     clock: Time
     machines: dict[str, Machine] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of machines that show another host key than all the others, by name."""
 
     async def connect(self, node: Node) -> Shell:
         """As SSH does; a machine without power is not there."""
@@ -35,7 +37,7 @@ class Pretend:
         if "key" in machine.faults:
             raise UnknownHostKey(
                 "its host key is not trusted yet",
-                fingerprint=KEY,
+                fingerprint=self.unknown_key(machine.name),
                 hint=f"compare it, then: sparkconsole node trust {node.name}",
                 node=node.name,
             )
@@ -43,10 +45,17 @@ class Pretend:
 
     def unknown_key(self, name: str) -> str:
         """The fingerprint that a machine shows and nobody trusts; empty: it is trusted."""
-        return KEY if name in self.machines and "key" in self.machines[name].faults else ""
+        there = name in self.machines and "key" in self.machines[name].faults
+        return self.keys.get(name, KEY) if there else ""
 
-    def trust(self, name: str) -> None:
-        """A machine's key is believed from now on."""
+    def trust(self, name: str, key: str) -> None:
+        """That key of a machine is believed from now on; ChangedHostKey when it shows another one by now."""
+        if key != (shown := self.unknown_key(name)):
+            raise ChangedHostKey(
+                f"shows another host key than the one that was agreed to: {shown}",
+                hint="compare it with what the machine itself shows, then trust it anew",
+                node=name,
+            )
         self.machines[name].faults.pop("key", None)
 
     def _at(self, address: str) -> Machine | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import termios
 import threading
 
 
-async def answer_to(question: str) -> str:
+async def answer_to(question: str, *, anew: bool = False) -> str:
     """The line that a person types; empty at the end of input, or for what is no text.
 
-    The thread that waits for it never keeps the program alive: Ctrl-C ends the question.
+    The thread that waits for it never keeps the program alive: Ctrl-C ends the question. `anew`: another
+    question than the one before; what was typed behind that answer is no answer to this one.
     """
+    if anew:
+        _forget_what_was_typed()
     loop = asyncio.get_running_loop()
     said: asyncio.Future[str] = loop.create_future()
 
@@ -29,3 +34,8 @@ async def answer_to(question: str) -> str:
 
     threading.Thread(target=read, daemon=True).start()
     return (await said).strip()
+
+
+def _forget_what_was_typed() -> None:
+    with contextlib.suppress(OSError, ValueError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -167,7 +167,9 @@ async def _do(session: Session, request: Request, deed: Deed, printer: Printer) 
         return 0
     if not agreed(session.options, deed.plan):
         found = await agreed_deed(session, request, deed, partial(_ask, printer))
-        deed = found or deed
+        if found is None:
+            raise Refused(f"{deed.plan.title}: not confirmed; nothing was done")
+        deed = found
     answer = await carry(session, request.words, deed, printer.news)
     try:
         printer.answer(answer)
@@ -188,7 +190,7 @@ async def _ask(printer: Printer, plan: Plan, before: Plan | None) -> bool:
             printer.remark(f"  {line}")
     printer.plan(plan)
     question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
-    said = await answer_to(question)
+    said = await answer_to(question, anew=before is not None)
     if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,37 @@ from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
+from sparkconsole.verbs.agreeing import FRESH_S
 from sparkconsole.verbs.session import Options
 
 if TYPE_CHECKING:
     from sparkconsole.tui.work import Task
+
+
+class Saying:
+    """Words that are being said, and what stands on the screen while the nodes are looked at for them."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self.give_up: Callable[[], None] = lambda: None
+        """Ends it."""
+        self._shown: list[Planning] = []
+
+    def planning(self) -> Planning:
+        """A dialog that stands until the next question does, or until `over`."""
+        made = Planning(self.words)
+        made.give_up = self.give_up
+        self._shown.append(made)
+        return made
+
+    def over(self) -> None:
+        """Nothing is planned any more."""
+        for planning in self._shown:
+            planning.over()
+
+
+SAYING: ContextVar[Saying | None] = ContextVar("SAYING", default=None)
+"""Of the task that says them."""
 
 
 class Above(App[SparkError | None]):
@@ -70,6 +98,11 @@ class Above(App[SparkError | None]):
 
     # --- dialogs
 
+    def _say_asking(self, words: Sequence[str]) -> None:
+        """A look that takes its time is seen to be under way."""
+        if not isinstance(self.screen, Dialog):
+            self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
+
     def _open(self, dialog: Screen[Any], told: Callable[[Any], None] | None = None) -> None:
         """Above everything, but never under the fingers of a person who types a line."""
         if self.line is not None:
@@ -88,8 +121,11 @@ class Above(App[SparkError | None]):
         from sparkconsole.tui.dialogs.confirm import Confirm
 
         said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        shown_s, saying = self.clock.monotonic(), SAYING.get()
 
         def tell(agreed: bool | None) -> None:
+            if agreed and saying is not None and self.clock.monotonic() - shown_s > FRESH_S:
+                self._open(saying.planning())  # the nodes are looked at again: no key is the view's meanwhile
             if not said.done():
                 said.set_result(bool(agreed))
 

@@ -26,9 +26,7 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.nearest import did_you_mean, meant
 from sparkconsole.model.text import printable
 from sparkconsole.tui import prompt
-from sparkconsole.tui.above import Above
-from sparkconsole.tui.dialogs.dialog import Dialog
-from sparkconsole.tui.dialogs.planning import Planning
+from sparkconsole.tui.above import SAYING, Above, Saying
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.history import load_history, remembered, save_history
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
@@ -270,12 +268,15 @@ class Console(Above):
         self.said = remembered(self.said, line)
         return ""
 
-    def say(self, words: Sequence[str], *, shown: bool = False) -> None:
-        """Says words on the person's behalf: looks answer, deeds ask first and then run in the background."""
-        planning = Planning(words)
-        planning.give_up = self._say(tuple(words), shown, planning).cancel
+    def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> None:
+        """Says words on the person's behalf: looks answer, deeds ask first and then run in the background.
+
+        `asking`: it is asked first, whatever it is.
+        """
+        saying = Saying(words)
+        saying.give_up = self._say(saying, shown, asking).cancel
         if self._asks(words):
-            self._open(planning)
+            self._open(saying.planning())
 
     def _asks(self, words: Sequence[str]) -> bool:
         """The words change something: a question comes, and keys are its own already."""
@@ -287,22 +288,19 @@ class Console(Above):
             return False
 
     @work(group="words", exit_on_error=True)
-    async def _say(self, words: tuple[str, ...], shown: bool, planning: Planning) -> None:
-        asking = self.set_timer(SLOW_S, partial(self._say_asking, words))
+    async def _say(self, saying: Saying, shown: bool, asking: bool) -> None:
+        SAYING.set(saying)
+        words = saying.words
+        slow = self.set_timer(SLOW_S, partial(self._say_asking, words))
         try:
             await self.opened.wait()
             if words[:2] == ("node", "shell"):
                 await self._shell(words)
             elif self.work is not None:
-                await self.work.say(words, shown=shown)
+                await self.work.say(words, shown=shown, asking=asking)
         finally:
-            asking.stop()
-            planning.over()
-
-    def _say_asking(self, words: Sequence[str]) -> None:
-        """A look that takes its time is seen to be under way."""
-        if not isinstance(self.screen, Dialog):
-            self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
+            slow.stop()
+            saying.over()
 
     async def _shell(self, words: tuple[str, ...]) -> None:
         """A shell takes the whole terminal and gives it back."""

@@ -162,10 +162,11 @@ class Work:
         self.tasks: list[Task] = []
         self._fleets: list[Fleet] = []
 
-    async def say(self, words: Sequence[str], *, shown: bool = False) -> Task | None:
+    async def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> Task | None:
         """Does what the words say, after asking where it changes something; the work it became, if any.
 
-        `shown`: the work's own screen is opened. Errors are shown, never raised.
+        `shown`: the work's own screen is opened. `asking`: it is asked first, whatever it is. Errors are
+        shown, never raised.
         """
         try:
             request = understand(words, Place.CONSOLE)
@@ -175,7 +176,7 @@ class Work:
                 self._face.show_answer(words, _as_asked(result, request))
                 return None
             if isinstance(result, Deed):
-                return await self._agree(session, request, result, shown=shown)
+                return await self._agree(session, request, result, shown=shown, asking=asking)
             task = self._start(self._task(words, session, None), lambda t: _stream(t, result))
         except SparkError as error:
             self._face.show_error(error)
@@ -229,12 +230,14 @@ class Work:
             self._fleets.append(own.fleet)
         return own
 
-    async def _agree(self, session: Session, request: Request, deed: Deed, *, shown: bool) -> Task | None:
+    async def _agree(
+        self, session: Session, request: Request, deed: Deed, *, shown: bool, asking: bool
+    ) -> Task | None:
         if session.options.dry_run:
             await self._face.confirm(request.words, deed.plan, dry_run=True)
             return None
         said = "yes" in request.given and agreed(session.options, deed.plan)
-        asked = deed.plan.tier is not Tier.LOOK and not said
+        asked = asking or (deed.plan.tier is not Tier.LOOK and not said)
         if asked:
             ask = partial(self._face.confirm, request.words)
             found = await agreed_deed(session, request, deed, ask)

@@ -83,7 +83,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
 
     async def carry(report: Report) -> Answer:
         for step in steps:
-            pretend.trust(step.id)
+            pretend.trust(step.id, keys[step.id])
             session.fleet.lost(step.id)
             report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         return _trusted(list(keys), known, {})

@@ -45,6 +45,9 @@ class Watched:
         self.pilot, self.clock, self.app, self.home = pilot, clock, app_of(pilot), home
         self.heard: list[str] = []
         self.left = 0
+        panes: list[Widget] = [home, *home.query(".pane")] if not home.TAB else []
+        self.classes = {pane: frozenset(pane.classes) for pane in panes}
+        """What a key turns round is turned back before the next one."""
         run = self.app.run_action
 
         async def hear(action: Any, *args: Any, **kwargs: Any) -> bool:
@@ -73,6 +76,8 @@ class Watched:
         await self.clock.advance(1)
         app.clear_notifications()
         self.home.minimize()
+        for pane, classes in self.classes.items():
+            pane.set_classes(classes)
         self.home.query_one(Prompt).close()
         self.home.set_focus(None if at is None else self.home._panes[at])
         await self.pilot.pause()

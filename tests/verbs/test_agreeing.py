@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.model.answer import Answer
+from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.consequences import Consequences
 from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.plan_difference import difference, same_deed
 from sparkconsole.model.tier import Tier
@@ -128,6 +129,61 @@ def test_the_difference_names_what_came_and_what_went() -> None:
     assert not any("spark-01" in line for line in told)
 
 
-def test_another_note_makes_another_plan_and_another_number_in_it_does_not() -> None:
-    assert same_deed(plan("a", free="1"), plan("a", free="2"))
-    assert not same_deed(plan("a"), Plan("stop", plan("a").steps, notes=("a server is running",)))
+def ends(told: str, seconds: float = 10) -> Consequences:
+    return Consequences((told,), seconds, 3, "stop")
+
+
+def copied(amount: str, free: str, notes: tuple[str, ...] = ()) -> Plan:
+    columns = ("node", "is sent", "bytes", "free there", "to")
+    return Plan("copy", table=Sheet.of(columns, [("b", "3 layers", amount, free, "b (fabric)")]), notes=notes)
+
+
+STOP = plan("a")
+SAME = {
+    "free room in a note": (plan("a", free="812.3"), plan("a", free="790.1")),
+    "free room in a table": (copied("about 19.2 GB", "812 GB"), copied("about 19.2 GB", "790 GB")),
+    "how long it may take": (
+        replace(STOP, consequences=ends("a server", 10)),
+        replace(STOP, consequences=ends("a server", 14)),
+    ),
+    "an age": (Plan("prune", notes=("unused for 71 h",)), Plan("prune", notes=("unused for 72 h",))),
+    "a job's name": (plan("a", job="0a1b2c3d"), plan("a", job="ffff0000")),
+}
+ANOTHER = {
+    "a node": (plan("a", "b"), plan("a")),
+    "a reason": (STOP, replace(STOP, notes=("a server is running",))),
+    "what ends": (
+        replace(STOP, consequences=ends("the server m on port 8000: no request running")),
+        replace(STOP, consequences=ends("the server n on port 8000: no request running")),
+    ),
+    "requests in flight": (
+        replace(STOP, consequences=ends("the server m on port 8000: no request running")),
+        replace(STOP, consequences=ends("the server m on port 8000: 3 requests running")),
+    ),
+    "more requests in flight": (
+        replace(STOP, consequences=ends("the server m on port 8000: 3 requests running")),
+        replace(STOP, consequences=ends("the server m on port 8000: 40 requests running, 2 waiting")),
+    ),
+    "bytes to copy": (copied("about 19.2 GB", "1 TB"), copied("about 0.4 GB", "1 TB")),
+    "bytes in a note": (copied("–", "–", ("2 GB in 12 files",)), copied("–", "–", ("2 GB in 13 files",))),
+    "a commit": (Plan("build", notes=("vLLM main is commit 1234567",)),
+                 Plan("build", notes=("vLLM main is commit 1234568",))),
+    "a host key": (
+        Plan("trust", (Step("a", "console", "trust a: SHA256:1abc", ("tee",), stdin="a ssh-ed25519 1abc"),)),
+        Plan("trust", (Step("a", "console", "trust a: SHA256:2abc", ("tee",), stdin="a ssh-ed25519 2abc"),)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_what_moves_by_itself_makes_no_other_plan(what: str) -> None:
+    old, new = SAME[what]
+    assert same_deed(old, new)
+    assert difference(old, new) == (), "nor is it shown as a difference"
+
+
+@pytest.mark.parametrize("what", ANOTHER)
+def test_what_a_person_agrees_to_makes_another_plan_and_is_shown(what: str) -> None:
+    old, new = ANOTHER[what]
+    assert not same_deed(old, new)
+    assert difference(old, new), "the person sees what is not as it was"

@@ -16,7 +16,6 @@ from textual.widgets import Input
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.model.text import printable
-from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.keys import Key
 from sparkconsole.tui.show import bench as show
 from sparkconsole.tui.show.bars import tokens
@@ -316,21 +315,13 @@ class BenchView(View):
             self.set_focus(None)
             self._run(self.form.words())
 
-    @work(group="run", exclusive=True, exit_on_error=False)
-    async def _run(self, words: tuple[str, ...]) -> None:
+    def _run(self, words: tuple[str, ...]) -> None:
         """Asks first when others are being served: it takes from their tokens."""
         load = self.console.store.server.load
         busy = (load.running or 0) + (load.waiting or 0) if load else 0
-        if busy and self.console.work is not None:
-            try:
-                plan = await self.console.work.plan(words)
-            except SparkError as error:
-                self.console.show_error(error)
-                return
+        if busy:
             self._warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
-            if not await self.app.push_screen_wait(Confirm(words, plan)):
-                return
-        self.console.say(words)
+        self.console.say(words, asking=bool(busy))
 
     def action_runs_stop(self) -> None:
         """`X`"""
