@@ -34,6 +34,9 @@ BURST_S = 0.01
 """Keys that are no further apart came together."""
 OPTION_DIGITS = "¡™£¢∞§¶•"
 """What Textual makes of `esc 1` to `esc 8`: a Mac's option key."""
+AGREEING = ("ctrl+j", "enter")
+ONCE_S = 0.5
+"""The same key again within this time is the same stroke: nobody read in between."""
 GLUED = re.compile(r"[1-8]?:")
 LOOK_S = 0.05
 """So often it is looked whether the one that is waited for is still there."""
@@ -47,6 +50,8 @@ class Keystrokes:
         self._waiting: deque[Typed] = deque()
         self._under_way: asyncio.Task[None] | None = None
         self._open = False
+        self._agreed: tuple[str, float, Screen[object]] | None = None
+        """The last key, when it was one that agrees, its time, and the screen that took it."""
 
     def open(self) -> None:
         """The first screen is there; what was typed until now goes to it."""
@@ -78,8 +83,21 @@ class Keystrokes:
         behind = "".join(t.character or "" for t in islice(self._waiting, 2) if isinstance(t, Key))
         return Key("escape", "\x1b") if GLUED.match(behind) else typed
 
+    def _repeated(self, typed: Typed, screen: Screen[object]) -> bool:
+        """A key that agrees, pressed twice or held down, is none for the screen that the first one opened."""
+        if not isinstance(typed, Key) or typed.key not in AGREEING:
+            self._agreed = None
+            return False
+        before, self._agreed = self._agreed, (typed.key, typed.time, screen)
+        if before is None or before[0] != typed.key or typed.time > before[1] + ONCE_S:
+            return False
+        self._agreed = typed.key, typed.time, before[2]
+        return screen is not before[2]
+
     async def _one(self, typed: Typed) -> None:
         screen = self._app.screen
+        if self._repeated(typed, screen):
+            return
         if isinstance(screen, Dialog) and not screen.takes(typed):
             return
         target = self._app.focused or screen

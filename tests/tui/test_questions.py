@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.planning import Planning
+from sparkconsole.tui.keystrokes import ONCE_S
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 from tests.tui.test_keystrokes import burst
 
@@ -53,6 +56,132 @@ async def test_esc_while_it_is_planned_gives_the_plan_up() -> None:
         await clock.advance(30)
         await pilot.pause()
         assert app.screen is app.view
+
+
+DEEDS = {
+    "build": ("idle", "3", "B", "images"),
+    "launch by its form": ("copied", "4", "ctrl+j", "launch"),
+    "launch": ("copied", "1", "U", "cluster"),
+    "stop": ("launched", "1", "D", "cluster"),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_agreeing_twice_in_one_burst_does_it_once_and_asks_nothing_more(deed: str) -> None:
+    at, view, key, name = DEEDS[deed]
+    async with scene(at) as (pilot, clock):
+        app = app_of(pilot)
+        assert app.work is not None
+        count = len(app.work.tasks)
+        await pilot.press(view, key)
+        await asked(pilot, clock)
+        await asyncio.sleep(ONCE_S + 0.1)
+        for _ in range(3):
+            app.post_message(Key("ctrl+j", None))
+        await later(clock, lambda: app.work is not None and len(app.work.tasks) > count)
+        for _ in range(20):
+            await clock.advance(0.5)
+            await pilot.pause()
+        assert name == app.view.NAME
+        assert len(app.work.tasks) == count + 1
+        assert app.screen is app.view, "nothing else is planned or asked"
+
+
+async def test_a_key_held_down_does_not_agree_to_the_question_that_it_opened() -> None:
+    async with scene("copied") as (pilot, clock):
+        app = app_of(pilot)
+        assert app.work is not None
+        count = len(app.work.tasks)
+        await pilot.press("4")
+        for _ in range(60):
+            app.post_message(Key("ctrl+j", None))
+            await clock.advance(0.5)
+            await asyncio.sleep(0.02)
+        assert isinstance(app.screen, Confirm)
+        assert len(app.work.tasks) == count
+        await asyncio.sleep(ONCE_S + 0.1)
+        await pilot.press("ctrl+j")
+        await later(clock, lambda: app.work is not None and len(app.work.tasks) > count)
+
+
+async def trusting(pilot: Pilot[Any], clock: StillClock) -> Confirm:
+    """The dialog that asks whether spark-02's key is to be trusted."""
+    show_key(pilot, "SHA256:first")
+    app_of(pilot).command("node trust")
+    return await asked(pilot, clock)
+
+
+def show_key(pilot: Pilot[Any], fingerprint: str) -> None:
+    """spark-02 shows a host key that nobody trusts yet."""
+    session = app_of(pilot).session
+    assert session is not None
+    assert session.pretend is not None
+    inject(session.pretend.machines["spark-02"], "key")
+    session.pretend.keys["spark-02"] = fingerprint
+
+
+def untrusted(pilot: Pilot[Any]) -> bool:
+    session = app_of(pilot).session
+    return bool(session and session.pretend and session.pretend.unknown_key("spark-02"))
+
+
+async def test_a_trust_dialog_of_28_minutes_trusts_the_key_that_is_still_shown() -> None:
+    async with scene() as (pilot, clock):
+        await trusting(pilot, clock)
+        await clock.advance(28 * 60)
+        await pilot.press("ctrl+j")
+        await later(clock, lambda: not untrusted(pilot))
+        assert not isinstance(app_of(pilot).screen, Confirm), "nobody is asked twice for the same"
+
+
+async def test_after_28_minutes_another_key_is_asked_for_and_no_key_reaches_the_view() -> None:
+    async with scene() as (pilot, clock):
+        app, first = app_of(pilot), await trusting(pilot, clock)
+        await clock.advance(28 * 60)
+        show_key(pilot, "SHA256:second")
+        app.post_message(Key("ctrl+j", None))
+        burst(pilot, "4Ds")
+        for _ in range(3):
+            app.post_message(Key("ctrl+j", None))
+            app.post_message(Key("enter", None))
+        await later(clock, lambda: isinstance(app.screen, Confirm) and app.screen is not first)
+        second = await asked(pilot, clock)
+        assert app.view.NAME == "cluster", "the keys were the question's, not the view's"
+        assert app.work is not None
+        assert app.work.tasks == []
+        assert untrusted(pilot)
+        assert "SHA256:second" in screen_text(pilot)
+        assert "What differs" in screen_text(pilot)
+        await asyncio.sleep(ONCE_S + 0.1)
+        await pilot.press("ctrl+j")
+        await later(clock, lambda: not untrusted(pilot))
+        assert second not in app.screen_stack
+
+
+async def test_while_it_is_planned_anew_esc_gives_it_up() -> None:
+    async with scene("copied") as (pilot, clock):
+        app = app_of(pilot)
+        app.command("launch")
+        await asked(pilot, clock)
+        count = len(app.work.tasks) if app.work else 0
+        await clock.advance(300)
+        app.post_message(Key("ctrl+j", None))
+        await soon(lambda: isinstance(app.screen, Planning), "the nodes are looked at again")
+        await pilot.press("escape")
+        await later(clock, lambda: app.screen is app.view)
+        await clock.advance(60)
+        assert app.work is not None
+        assert len(app.work.tasks) == count
+
+
+async def later(clock: StillClock, true: Callable[[], object]) -> None:
+    """Once time has gone on as far as it takes."""
+    for _ in range(300):
+        if true():
+            return
+        await clock.advance(0.5)
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
 
 
 async def test_enter_on_cancel_says_that_nothing_was_done() -> None:
