@@ -18,7 +18,6 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.log_line import log_line
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Advance
-from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.views.bench import BenchView
 from sparkconsole.tui.views.bench_kept import KeptBenches
 from sparkconsole.tui.work import Task, TaskState
@@ -177,30 +176,21 @@ async def test_two_are_marked_and_compared() -> None:
 async def test_running_says_the_verb_and_asks_first_when_others_are_answered() -> None:
     async with console(nodes=2) as pilot:
         app = app_of(pilot)
-        said: list[tuple[str, ...]] = []
+        said: list[tuple[tuple[str, ...], bool]] = []
         store = filled(2)
         view = await over(pilot, store)
-        assert app.work is not None
-        app.say = lambda words, **_: said.append(tuple(words))  # type: ignore[method-assign]
-        app.work.plan = lambda _: planned()  # type: ignore[method-assign, assignment]
+        app.say = lambda words, asking=False, **_: said.append((tuple(words), asking))  # type: ignore[method-assign]
         view.form.fill({"num_prompts": "64"})
         await pilot.press("ctrl+j")
         await pilot.pause(0.1)
-        assert isinstance(app.screen, Confirm)
-        await pilot.press("escape")
-        await pilot.pause(0.1)
-        assert said == []
+        assert said == [(WORDS, True)]
         store.server = replace(store.server, load=None)
         await pilot.press("ctrl+j")
         await pilot.pause(0.1)
-        assert said == [WORDS]
+        assert said[1:] == [(WORDS, False)]
         running(pilot)
         await pilot.press("ctrl+j")
-        assert len(said) == 1, "one at a time"
-
-
-async def planned() -> Plan:
-    return PLAN
+        assert len(said) == 2, "one at a time"
 
 
 async def test_x_stops_what_runs_and_nothing_else() -> None:

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
+from sparkconsole.tui import keystrokes
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.keystrokes import ONCE_S
@@ -87,7 +88,11 @@ async def test_agreeing_twice_in_one_burst_does_it_once_and_asks_nothing_more(de
         assert app.screen is app.view, "nothing else is planned or asked"
 
 
-async def test_a_key_held_down_does_not_agree_to_the_question_that_it_opened() -> None:
+async def test_a_key_held_down_does_not_agree_to_the_question_that_it_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However slow this machine is, no key comes later than the one before it and this."""
+    monkeypatch.setattr(keystrokes, "ONCE_S", 60.0)
     async with scene("copied") as (pilot, clock):
         app = app_of(pilot)
         assert app.work is not None
@@ -99,8 +104,7 @@ async def test_a_key_held_down_does_not_agree_to_the_question_that_it_opened() -
             await asyncio.sleep(0.02)
         assert isinstance(app.screen, Confirm)
         assert len(app.work.tasks) == count
-        await asyncio.sleep(ONCE_S + 0.1)
-        await pilot.press("ctrl+j")
+        await pilot.press("pagedown", "ctrl+j")
         await later(clock, lambda: app.work is not None and len(app.work.tasks) > count)
 
 
@@ -156,22 +160,6 @@ async def test_after_28_minutes_another_key_is_asked_for_and_no_key_reaches_the_
         await pilot.press("ctrl+j")
         await later(clock, lambda: not untrusted(pilot))
         assert second not in app.screen_stack
-
-
-async def test_while_it_is_planned_anew_esc_gives_it_up() -> None:
-    async with scene("copied") as (pilot, clock):
-        app = app_of(pilot)
-        app.command("launch")
-        await asked(pilot, clock)
-        count = len(app.work.tasks) if app.work else 0
-        await clock.advance(300)
-        app.post_message(Key("ctrl+j", None))
-        await soon(lambda: isinstance(app.screen, Planning), "the nodes are looked at again")
-        await pilot.press("escape")
-        await later(clock, lambda: app.screen is app.view)
-        await clock.advance(60)
-        assert app.work is not None
-        assert len(app.work.tasks) == count
 
 
 async def later(clock: StillClock, true: Callable[[], object]) -> None:
