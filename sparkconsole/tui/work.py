@@ -10,7 +10,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Protocol
@@ -36,6 +36,8 @@ NEWS = 2000
 """Enough for what 64 nodes tell of one launch."""
 
 
+SILENT_S = 6.0
+"""A rate that is older than that is none."""
 KEPT = 20
 """Pieces of work that are remembered after their end; the journal has all of them."""
 
@@ -78,6 +80,7 @@ class Task:
     """The one it began with."""
     handle: asyncio.Task[None] | None = None
     _newest: Advance | None = None
+    _heard_s: dict[tuple[str, str], float] = field(default_factory=dict)
     version: int = 0
     """Grows with every change."""
 
@@ -111,6 +114,7 @@ class Task:
                 self.steps[outcome.step.id] = outcome.word
             case Advance():
                 self.advances[news.node, news.what] = self._newest = news
+                self._heard_s[news.node, news.what] = self.clock.monotonic()
                 return
             case Remark(_, node) if self._newest and (self._newest.node, self._newest.unit) == (node, "%"):
                 self._newest = None  # the per cent of a phase are not those of the next one
@@ -124,6 +128,16 @@ class Task:
             if (step.node, step.sentence) == (node, sentence) and step.id not in self.steps:
                 self.steps[step.id] = mark
                 return
+
+    def current(self) -> dict[tuple[str, str], Advance]:
+        """`advances`; one that nobody spoke of for a while has no rate any more, and says since when."""
+        return {key: self._aged(key, advance) for key, advance in self.advances.items()}
+
+    def _aged(self, key: tuple[str, str], advance: Advance) -> Advance:
+        silent = self.clock.monotonic() - self._heard_s.get(key, 0.0)
+        if not self.running or silent <= SILENT_S:
+            return advance
+        return replace(advance, rate_per_s=None, eta_s=None, piece=f"no news for {silent:.0f} s")
 
     def latest(self) -> Advance | None:
         """The newest advance, of the phase that is under way."""

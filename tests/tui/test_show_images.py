@@ -266,7 +266,8 @@ def test_the_answer_has_the_last_word() -> None:
     ]
     lines = {line.host: line for line in work.copy_lines(PLAN, {}, [], results)}
     assert lines["b"].state == "done"
-    assert (lines["c"].state, lines["c"].why) == ("failed", "gone")
+    assert (lines["c"].state, lines["c"].why) == ("unknown", "gone")
+    assert work.copy_text([lines["c"]], 70)[0].plain.startswith("? c gone")
 
 
 @pytest.mark.parametrize("width", [20, 30, 44, 76, 150])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.text import Text
 
+from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.progress import Advance
 from sparkconsole.tui.show import image_work as work
@@ -12,9 +13,30 @@ from sparkconsole.tui.show.bars import bar_text
 from sparkconsole.tui.show.bench import progress_text
 from sparkconsole.tui.show.serve import Standing, loading_lines
 from sparkconsole.tui.show.server import serve_lines
+from sparkconsole.tui.work import Task
 
 ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")
 SHARES = (10, 80, 95, 99.5, 100)
+
+
+async def test_a_rate_of_which_there_is_no_news_is_not_shown_as_if_it_were_now() -> None:
+    clock = StillClock()
+    task = Task(("image", "copy"), clock=clock)
+    task.hear(Advance("b", "copy vllm-node", 5e9, 1e10, "B", 1.1e9, 5.0))
+    (now,) = task.current().values()
+    assert "1.0 GiB/s" in said(now) or "1.1 GB/s" in said(now)
+    await clock.advance(20)
+    (old,) = task.current().values()
+    assert (old.rate_per_s, old.eta_s) == (None, None)
+    assert "50 %" in said(old)
+    assert "no news for 20 s" in said(old)
+    assert "B/s" not in said(old)
+    task.hear(Advance("b", "copy vllm-node", 6e9, 1e10, "B", 1.1e9, 4.0))
+    assert "no news" not in said(*task.current().values())
+
+
+def said(advance: Advance) -> str:
+    return work.copy_text([work.CopyLine("b", "running", advance=advance)], 70)[0].plain
 
 
 def colours(lines: list[Text]) -> str:

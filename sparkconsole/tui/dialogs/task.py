@@ -87,7 +87,7 @@ def task_text(task: Task) -> Text:
         text.append(
             f"{MARKS[task.steps.get(step.id, '')]} {printable(step.node)}  {printable(step.sentence)}\n"
         )
-    for news in task.advances.values():
+    for news in task.current().values():
         text.append(f"  {printable(news.node)} {printable(news.what)}: {advance_text(news)}\n")
     if task.error is not None:
         text.append(f"✖ {printable(str(task.error))}\n")

@@ -24,11 +24,12 @@ from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.frame import filled, fitting, joined, plain, said
 from sparkconsole.tui.show.images import Cell, ImageRow
 
-MARKS = {"running": "▶", "done": "✔", "failed": "✖", "cancelled": "○", "": "○"}
+MARKS = {"running": "▶", "done": "✔", "failed": "✖", "unknown": "?", "cancelled": "○", "": "○"}
 STYLES = {
     "running": "$bar",
     "done": "$node-up",
     "failed": "$node-lost",
+    "unknown": "$node-warn",
     "cancelled": "$node-none",
     "": "$muted",
 }
@@ -186,7 +187,7 @@ def copy_lines(
             _hear(found, item)
     for result in results:
         host = str(result["host"])
-        state = {"failed": "failed", "unknown": "failed"}.get(str(result["state"]), "done")
+        state = word if (word := str(result["state"])) in ("failed", "unknown") else "done"
         known = found.get(host, CopyLine(host))
         found[host] = replace(known, state=state, why=str(result["detail"]) or known.why)
     return tuple(found.values())
@@ -208,7 +209,7 @@ def _planned(plan: Plan | None) -> Iterable[CopyLine]:
 def _hear(found: dict[str, CopyLine], remark: Remark) -> None:
     ended, sent = _COPY.match(remark.text), _SENT.match(remark.text)
     if ended and ended["host"] in found:
-        state = "done" if ended["state"] == "completed" else "failed"
+        state = "done" if ended["state"] == "completed" else ended["state"]
         found[ended["host"]] = replace(found[ended["host"]], state=state, why=ended["why"])
     elif sent and remark.node in found:
         found[remark.node] = replace(found[remark.node], state="running", why=sent["why"])
@@ -216,7 +217,7 @@ def _hear(found: dict[str, CopyLine], remark: Remark) -> None:
 
 def copy_text(lines: Sequence[CopyLine], width: int) -> list[Text]:
     """Failed ones first, as one should look at them; each with its bar, rate and time left, or the reason."""
-    order = {"failed": 0, "running": 1, "": 2, "done": 3}
+    order = {"failed": 0, "unknown": 0, "running": 1, "": 2, "done": 3}
     ranked = sorted(lines, key=lambda line: order[line.state])
     named = min(max((cell_len(plain(line.host)) for line in lines), default=0), 20, width // 3)
     return [text for line in ranked for text in _copy_lines(line, named, width)]
@@ -224,10 +225,10 @@ def copy_text(lines: Sequence[CopyLine], width: int) -> list[Text]:
 
 def _copy_lines(line: CopyLine, named: int, width: int) -> list[Text]:
     """A reason takes as many lines as it needs, three at most."""
-    if line.state != "failed" or width < 30:
+    if line.state not in ("failed", "unknown") or width < 30:
         return [_copy_line(line, named, width)]
-    first, *more = folded(line.why, width - named - 3) or ["failed"]
-    rest = [filled(Text(f"{'':{named + 3}}{told}", "$node-lost"), width) for told in more[:2]]
+    first, *more = folded(line.why, width - named - 3) or [line.state]
+    rest = [filled(Text(f"{'':{named + 3}}{told}", STYLES[line.state]), width) for told in more[:2]]
     return [_copy_line(replace(line, why=first), named, width), *rest]
 
 
@@ -236,8 +237,8 @@ def _copy_line(line: CopyLine, named: int, width: int) -> Text:
     head = [Text(f"{MARKS[line.state]} ", STYLES[line.state]), name, Text(" ")]
     room = width - named - 3
     advance = line.advance
-    if line.state == "failed":
-        return _all(head, said(line.why or "failed", "$node-lost"), room)
+    if line.state in ("failed", "unknown"):
+        return _all(head, said(line.why or line.state, STYLES[line.state]), room)
     if line.state == "done":
         return _all(head, said(f"done {line.why}".strip(), "$node-up"), room)
     if advance is None:
@@ -253,7 +254,9 @@ def _travelling(advance: Advance, room: int) -> Text:
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
     left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
     told = fitting((percent, left, rate(advance.rate_per_s)), room).plain
-    if room >= 45 and advance.piece:
+    if advance.rate_per_s is None and advance.piece.startswith("no news"):
+        told = fitting((percent, plain(advance.piece)), room).plain
+    elif room >= 45 and advance.piece:
         told += f"  {plain(advance.piece)}"
     if room >= 70:
         told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"

@@ -184,7 +184,7 @@ class BuildPane(WorkPane):
         task = self.shown
         assert task is not None  # noqa: S101 - sample looked
         copies = [line for line in _copies(task) if line.state or not task.running]
-        return [*show.build_text(task.advances, width), *show.copy_text(copies, width)]
+        return [*show.build_text(task.current(), width), *show.copy_text(copies, width)]
 
 
 class CopyPane(WorkPane):
@@ -242,7 +242,7 @@ class CopyPane(WorkPane):
 def _copies(task: Task) -> tuple[show.CopyLine, ...]:
     data: Mapping[str, Any] = task.answer.data if task.answer else {}
     results = data.get("copies", data).get("hosts", ())
-    return show.copy_lines(task.plan, task.advances, task.news, results)
+    return show.copy_lines(task.plan, task.current(), task.news, results)
 
 
 CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
