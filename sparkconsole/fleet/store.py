@@ -71,6 +71,16 @@ class NodeState:
     log_error: str = ""
     """The first cause that the server's log names of this node; empty: none since it was started."""
 
+    @property
+    def in_ray(self) -> bool | None:
+        """`ray_alive`, held against what is nearer: Ray misses a member only after 15 s and more.
+
+        None while it is not reached. Without any running container there is no Ray here.
+        """
+        if self.ray_alive is None or self.reach is Reach.LOST:
+            return None
+        return self.ray_alive and (self.containers is None or any(c.running for c in self.containers))
+
 
 class ServerPhase(StrEnum):
     """How the served model stands."""

@@ -89,7 +89,7 @@ def _standing(store: Store) -> tuple[str, ...]:
     asked = [n for n in store.nodes.values() if n.ray_alive is not None]
     if asked:
         unseen = sum(n.reach is Reach.LOST for n in asked)
-        members = sum(bool(n.ray_alive) and n.reach is not Reach.LOST for n in asked)
+        members = sum(bool(n.in_ray) for n in asked)
         told.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
     return tuple(told)
 

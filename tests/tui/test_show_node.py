@@ -57,6 +57,28 @@ def test_the_smallest_card_still_has_load_memory_links_ray_and_image() -> None:
         assert part in text
 
 
+def test_ray_is_not_alive_where_no_container_runs_and_unknown_where_nobody_looks() -> None:
+    """Its head's list lags: what is nearer counts."""
+    store = stores.filled(2)
+    store.update("spark-02", containers=())
+    assert "ray  gone" in card_text(store, "spark-02")
+    assert [state.in_ray for state in store.nodes.values()] == [True, False]
+    store.update("spark-02", containers=None)
+    assert store.nodes["spark-02"].in_ray is True, "nobody says that it does not run"
+    stores.lose(store, "spark-02")
+    assert store.nodes["spark-02"].in_ray is None
+    assert "alive" not in card_text(store, "spark-02")
+
+
+def test_the_last_values_of_a_lost_node_say_since_when_and_its_container_grows_no_older() -> None:
+    store = stores.filled(2)
+    stores.lose(store, "spark-02")
+    text = card_text(store, "spark-02", height=14)
+    assert "last seen" in text
+    assert text.index("last seen") < text.index("gpu")
+    assert "▶ vllm_node 40m" in text
+
+
 def test_each_rail_has_a_line_where_there_is_room() -> None:
     text = card_text(stores.filled(2), "spark-01", width=53, height=14)
     assert "rocep1s0f1   up    5.8/ 5.8 GB/s" in text

@@ -309,9 +309,9 @@ def built_age(image: ImageIdentity, scene: Scene) -> str:
 
 def ray_word(state: NodeState) -> Text:
     """`alive`, `gone`, `–`: of a node that is not reached Ray says nothing, for its list lags."""
-    if state.ray_alive is None or state.reach is Reach.LOST:
+    if state.in_ray is None:
         return Text("–", "$muted")
-    return Text("alive", "$node-up") if state.ray_alive else Text("gone", "$node-lost")
+    return Text("alive", "$node-up") if state.in_ray else Text("gone", "$node-lost")
 
 
 def seconds_since(stamp: str, wall: datetime) -> float | None:

@@ -131,7 +131,7 @@ COLUMNS = (
     Column("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
     Column("ETH", 4, _ethernet, need=1),
     Column("ADDRESS", 15, lambda s, c, w: said(n.address if (n := of.network(s, c)) else s.address), need=11),
-    Column("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.ray_alive is False),
+    Column("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.in_ray is False),
     Column("IMAGE", 6, _image, need=2, order=of.image_word),
     Column("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
     Column("NCCL", 10, lambda s, c, w: said(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
