@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 HOME_BIN ?= $(HOME)/.local/bin
+# `man` looks beside each folder of PATH.
+HOME_MAN := $(HOME_BIN)/../share/man/man1
 INSTALLED ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sparkconsole/python
 FAST := -m "not real and not pilot and not shots and not programs"
 TIMED := $(PYTHON) tools/timed.py
@@ -25,13 +27,14 @@ demo: $(READY)  ## the console on a pretend cluster; without a terminal the main
 
 install:  ## for this user alone: an environment of its own, and `sparkconsole` in ~/.local/bin
 	@$(PYTHON) tools/environment.py "$(INSTALLED)" --force-reinstall .
-	@mkdir -p "$(HOME_BIN)"
+	@mkdir -p "$(HOME_BIN)" "$(HOME_MAN)"
 	@ln -sf "$(INSTALLED)/bin/sparkconsole" "$(HOME_BIN)/sparkconsole"
+	@ln -sf "$(INSTALLED)/share/man/man1/sparkconsole.1" "$(HOME_MAN)/sparkconsole.1"
 	@"$(HOME_BIN)/sparkconsole" --version
 	@case ":$$PATH:" in *":$(HOME_BIN):"*) ;; *) echo '$(HOME_BIN) is not on your PATH: log in again, or export PATH="$(HOME_BIN):$$PATH"';; esac
 
 uninstall:  ## what `make install` made; configuration and journal stay
-	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole"
+	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole" "$(HOME_MAN)/sparkconsole.1"
 
 reference: $(READY)  ## docs/reference.md and the man page, from the program's own help
 	$(BIN)/sparkconsole help --write markdown > docs/reference.md

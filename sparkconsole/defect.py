@@ -162,6 +162,8 @@ def install_hooks() -> None:
             _aside(f"{type(hooked.exc_value).__name__}: {hooked.exc_value}", _formatted(hooked.exc_value))
 
     def in_thread(hooked: Any) -> None:
+        if isinstance(hooked.exc_value, OSError) and hooked.exc_value.errno == errno.EIO and _terminal_gone():
+            return  # a window was closed under the console: its writer has nowhere to write, and nobody erred
         if hooked.exc_value is not None and not isinstance(hooked.exc_value, SystemExit | BrokenPipeError):
             _aside(f"{type(hooked.exc_value).__name__}: {hooked.exc_value}", _formatted(hooked.exc_value))
 
@@ -171,6 +173,11 @@ def install_hooks() -> None:
                 sys.stderr.write(f"{told(error)}\n")
 
     sys.unraisablehook, threading.excepthook, sys.excepthook = unraisable, in_thread, uncaught
+
+
+def _terminal_gone() -> bool:
+    """A terminal that hung up is none any more."""
+    return not any(os.isatty(number) for number in range(3))
 
 
 def _formatted(error: BaseException) -> str:

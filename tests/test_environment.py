@@ -124,3 +124,21 @@ def test_without_venv_too(tmp_path: Path) -> None:
     done = make(tmp_path / "env", without(tmp_path, "ensurepip", "venv"))
     assert done.returncode == 1
     assert done.stdout.startswith("apt install python3-venv")
+
+
+def test_an_environment_of_another_python_is_made_anew(tmp_path: Path) -> None:
+    """Over it half of each would be left, and no install would ever work again."""
+    place = tmp_path / "python"
+    subprocess.run((sys.executable, "-m", "venv", "--without-pip", place), check=True)
+    assert not environment.of_another_python(str(place))
+    python = place / "bin" / "python"
+    python.unlink()
+    assert environment.of_another_python(str(place)), "its Python is not there any more"
+    python.write_text("#!/bin/sh\necho 3.12.1 /usr/local\n")
+    python.chmod(0o755)
+    assert environment.of_another_python(str(place))
+
+
+def test_a_folder_that_is_no_environment_is_never_taken_away(tmp_path: Path) -> None:
+    assert not environment.of_another_python(str(tmp_path))
+    assert not environment.of_another_python(str(tmp_path / "nowhere"))

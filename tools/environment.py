@@ -34,9 +34,25 @@ def main(folder, what):
         print(f"sparkconsole needs Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}")
         print("with another one: make PYTHON=python3.12")
         return 1
+    if of_another_python(folder):
+        shutil.rmtree(folder)
     if with_uv(folder, what) or with_pip(folder, what):
         return 0
     return 1
+
+
+def of_another_python(folder):
+    """An environment is there, and not this Python's: over it half of each would be left."""
+    if not os.path.isfile(os.path.join(folder, "pyvenv.cfg")):
+        return False
+    say = "import sys; print(sys.version, sys.base_prefix)"
+    try:
+        told = subprocess.run(
+            (inside(folder), "-c", say), capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    return told.stdout.strip() != f"{sys.version} {sys.base_prefix}"
 
 
 def with_uv(folder, what):

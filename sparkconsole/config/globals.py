@@ -12,6 +12,7 @@ from typing import Any
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.nearest import did_you_mean
+from sparkconsole.model.tier import WORDS
 
 DEMO_NODES, DEMO_MOST = 2, 64
 """A pretend cluster's machines when no number was said, and the most there can be."""
@@ -122,7 +123,7 @@ GLOBALS = (
         ("--script",),
         "Run a file of verb lines, or - for standard input.",
         "FILE",
-        whole_run="sparkconsole --script FILE runs one; a script runs no other script",
+        whole_run="a script runs no other script; on its own: sparkconsole --script FILE",
     ),
     GlobalOption(
         "keep_going",
@@ -252,6 +253,9 @@ def _checked(option: GlobalOption, name: str, value: str | None) -> str:
         return option.bare or ""
     if not option.value:
         raise WrongUsage(f"{name} takes no value, and was given {value!r}", hint=f"say {name} alone")
+    if option.field == "yes" and value not in WORDS and value:
+        words = ", ".join(f"--yes={word}" for word in WORDS)
+        raise WrongUsage(f"no plan asks for the word {value!r}", hint=f"{words}, or --yes alone")
     # An empty list of nodes stays visible as one: it is refused where it is read, never taken for "all".
     if not value and option.field != "nodes":
         raise WrongUsage(f"{name} needs a value behind its =", hint=option.shown)

@@ -66,7 +66,7 @@ def script_text(name: str) -> str:
         raise WrongUsage(f"the script {name}, line {line}: not UTF-8 text", hint=hint) from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        hint = "a script is a text file of verb lines; sparkconsole examples lists those that come with it"
+        hint = "a script is a text file of verb lines; sparkconsole examples names those that come with it"
         raise WrongUsage(f"the script {name} cannot be read: {why}", hint=hint) from error
     if "\0" in text or len(data) > WRITTEN_BYTES:
         why = "has NUL bytes" if "\0" in text else f"is larger than {WRITTEN_BYTES // 1024} KiB"

@@ -122,7 +122,7 @@ def check_images(ground: Ground) -> None:
         if not same_content(first[1], image):
             raise Refused(
                 f"the image {tag} differs between {first[0]} and {node}; nothing was started",
-                hint=f"sparkconsole image copy -t {tag}",
+                hint=f"sparkconsole image copy {tag}",
                 node=node,
             )
 

@@ -74,7 +74,7 @@ def how_to_get(tag: str, nodes: Sequence[str], *, others_have_it: bool) -> str:
     """The word that brings an image to the nodes that lack it."""
     reference = image_reference(tag)
     if others_have_it and not reference.digest:
-        return f"sparkconsole image copy -t {tag}"
+        return f"sparkconsole image copy {tag}"
     if reference.comes_from_a_registry:
         where = " ".join(f"--node {node}" for node in nodes)
         return f"sparkconsole node exec {where} -- docker pull {tag}"

@@ -14,3 +14,7 @@ class Tier(IntEnum):
     """Start, build, copy: `--yes` or a click."""
     COSTLY = 2
     """Ends requests in flight, removes images, reboots: the word has to be typed, `--yes=WORD`."""
+
+
+WORDS = ("prune", "reboot", "stop")
+"""What costly plans ask for; any other word agrees to nothing."""

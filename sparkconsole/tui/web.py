@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -11,10 +12,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server
 
-from sparkconsole.errors import Refused
+from sparkconsole.errors import Refused, WrongUsage
 
 LOOPBACK = "127.0.0.1"
 COOKIE = "sparkconsole"
+MOST_PORT = 65_535
 
 
 class TokenServer(Server):
@@ -70,15 +72,22 @@ def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK) -> int:
             f"the console is served on {LOOPBACK} only, not on {host}",
             hint=f"from elsewhere: ssh -L {port}:{LOOPBACK}:{port} THIS-MACHINE, then open the address",
         )
-    server = TokenServer(command(words), port, secrets.token_urlsafe(24))
-    sys.stdout.write(f"{server.address}\nctrl+c ends it; what runs on the cluster goes on\n")
-    sys.stdout.flush()
-    web.run_app(
-        server.application(),
-        host=LOOPBACK,
-        port=port,
-        access_log=None,
-        print=lambda *_: None,
-        handle_signals=True,
-    )
+    with _listening(port) as door:
+        server = TokenServer(command(words), door.getsockname()[1], secrets.token_urlsafe(24))
+        sys.stdout.write(f"{server.address}\nctrl+c ends it; what runs on the cluster goes on\n")
+        sys.stdout.flush()
+        web.run_app(
+            server.application(), sock=door, access_log=None, print=lambda *_: None, handle_signals=True
+        )
     return 0
+
+
+def _listening(port: int) -> socket.socket:
+    """Taken before the address is printed: what is printed can be opened. Port 0 is any that is free."""
+    if not 0 <= port <= MOST_PORT:
+        raise WrongUsage(f"--port takes 0 to {MOST_PORT}, not {port}", hint="0 is any port that is free")
+    try:
+        return socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        hint = f"another one: sparkconsole web --port {port + 1 if port < MOST_PORT else 0}"
+        raise Refused(f"port {port} cannot be listened on: {error.strerror}", hint=hint) from error

@@ -37,6 +37,8 @@ def test_the_way_to_install_works_there(root: Root) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "spark-02" in done.stdout
     assert f"{HOME}/.local/bin is not on your PATH" in done.stdout
+    page = root.run("head -3 ~/.local/share/man/man1/sparkconsole.1")
+    assert "SPARKCONSOLE" in page.stdout.upper(), "where `man` looks for what lies in ~/.local/bin"
 
 
 def test_the_commands_of_the_readme_work_there(root: Root) -> None:

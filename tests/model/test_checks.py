@@ -188,7 +188,7 @@ def test_images_missing_everywhere_somewhere_or_differing() -> None:
     assert [(f.node, f.severity, f.remedy) for f in told] == [
         (n, Severity.WARN, "sparkconsole image build -t vllm-node") for n in ("spark1", "spark2")
     ]
-    assert only(look(0), look(1, image=None)).remedy == "sparkconsole image copy -t vllm-node"
+    assert only(look(0), look(1, image=None)).remedy == "sparkconsole image copy vllm-node"
     differs = only(look(0), look(1, image=OTHER))
     assert (differs.check, differs.severity, differs.node) == ("image", Severity.WARN, "spark2")
     assert "the first 1 of them shared" in differs.sentence

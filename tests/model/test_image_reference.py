@@ -65,11 +65,11 @@ def test_what_is_no_name_is_refused_with_dockers_reason(text: str, why: str) -> 
     ("tag", "others", "hint"),
     [
         ("vllm-node", False, "sparkconsole image build -t vllm-node"),
-        ("vllm-node", True, "sparkconsole image copy -t vllm-node"),
+        ("vllm-node", True, "sparkconsole image copy vllm-node"),
         (f"x@{SHA}", False, f"sparkconsole node exec --node a --node b -- docker pull x@{SHA}"),
         (f"x@{SHA}", True, f"sparkconsole node exec --node a --node b -- docker pull x@{SHA}"),
         ("MyReg.local/x:1", False, "sparkconsole node exec --node a --node b -- docker pull MyReg.local/x:1"),
-        ("MyReg.local/x:1", True, "sparkconsole image copy -t MyReg.local/x:1"),
+        ("MyReg.local/x:1", True, "sparkconsole image copy MyReg.local/x:1"),
         (
             "vllm/vllm-openai",
             False,

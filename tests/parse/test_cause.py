@@ -32,7 +32,7 @@ SAID = {
     "Error response from daemon: No such image: vllm-node:x": (
         "docker-no-image",
         During.LAUNCH,
-        "image copy -t vllm-node:x",
+        "image copy vllm-node:x",
     ),
     "unexpected EOF": ("archive-cut-short", During.COPY, "copy it again"),
     'exec: "ray": executable file not found in $PATH': ("image-without-ray", During.LAUNCH, "--backend none"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sparkconsole.config.globals import read_globals
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.tier import WORDS
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,21 @@ def test_set_wants_a_pair() -> None:
     options, _ = read_globals(["--set", "A", "--script", "x"])
     with pytest.raises(WrongUsage, match="KEY=VALUE"):
         options.values()
+
+
+@pytest.mark.parametrize("word", ["no", "false", "0", "never", "wrong", "Prune", "stop "])
+def test_what_agrees_to_nothing_is_refused(word: str) -> None:
+    """`--yes=no` must not be a yes."""
+    with pytest.raises(WrongUsage, match="no plan asks for the word") as caught:
+        read_globals(["stop", f"--yes={word}"])
+    assert "--yes=reboot" in caught.value.hint
+
+
+def test_every_word_that_a_plan_can_ask_for_may_be_said() -> None:
+    sources = "\n".join(p.read_text() for p in sorted((ROOT / "sparkconsole" / "verbs").rglob("*.py")))
+    asked = {
+        *re.findall(r"Tier\.COSTLY, word=\"(\w+)\"", sources),
+        *re.findall(r"Tier\.COSTLY, \"(\w+)\"", sources),
+        *re.findall(r"^WORD = \"(\w+)\"", sources, re.M),
+    }
+    assert asked == set(WORDS)

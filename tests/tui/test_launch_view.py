@@ -306,7 +306,7 @@ def pretend_launch(nodes: tuple[str, ...], clock: StillClock, *, failed: bool) -
         cause = "no such image: vllm-node [/x]"
         task.hear(Remark(f"failed: {cause}", nodes[3], "error"))
         task.state, task.ended_s = TaskState.FAILED, clock.monotonic()
-        task.error = SparkError(cause, hint="sparkconsole image copy -t vllm-node", node=nodes[3])
+        task.error = SparkError(cause, hint="sparkconsole image copy vllm-node", node=nodes[3])
     return task
 
 

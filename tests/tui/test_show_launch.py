@@ -205,7 +205,7 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
         "→ sparkconsole launch --repair, or stop",
         "F repairs it, D stops it",
     ]
-    missing = Refused("the image x is not on b", hint="sparkconsole image copy -t x", node="b")
+    missing = Refused("the image x is not on b", hint="sparkconsole image copy x", node="b")
     assert plain(show.refused_lines(missing, 76))[-1] == "3 goes to the images"
 
 

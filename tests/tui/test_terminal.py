@@ -64,7 +64,10 @@ def test_a_console_that_is_ended_gives_the_terminal_back(
     assert terminal.exitstatus == 128 + sent
 
 
-def test_a_window_that_was_closed_leaves_no_console_behind(terminal: pexpect.spawn[bytes]) -> None:
+def test_a_window_that_was_closed_leaves_no_console_and_no_defect_behind(
+    terminal: pexpect.spawn[bytes], tmp_path: Path
+) -> None:
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), terminal.child_fd)  # nobody holds the other end of its terminal any more
     until(lambda: not terminal.isalive(), "the console has ended", PATIENCE_S)
+    assert list(tmp_path.rglob("defects/*")) == [], "nobody erred: it had nowhere to write any more"

@@ -130,7 +130,7 @@ async def test_check_takes_another_image_and_name_and_shows_variables(
     answer = await check(session, tag="other:1", name="two", env=True)
     assert answer.exit_code == 0, "a missing image is a warning: building comes after checking"
     assert (answer.data["container"], answer.data["image"]) == ("two", "other:1")
-    assert "image copy -t other:1" in text(answer)
+    assert "image copy other:1" in text(answer)
     assert "VLLM_HOST_IP 192.168.177.12" in text(answer)
     assert "VLLM_HOST_IP" not in text(await check(session))
 
@@ -310,7 +310,7 @@ async def test_waiting_for_the_image_is_for_the_same_one(session: Session, pair:
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("nods", "nearest is nodes"), ("happiness", "nodes, ray, server, image")]
+    ("word", "hint"), [("nods", "did you mean nodes?"), ("happiness", "nodes, ray, server, image")]
 )
 async def test_an_unknown_condition_is_answered_with_the_nearest(
     session: Session, word: str, hint: str

@@ -102,7 +102,7 @@ def image(examined: Examined) -> Iterator[Finding]:
     differing = {n: why for n in others if (why := difference(have[first], have[n]))}
     for node, why in differing.items():
         told = f"the image {tag} is another one than on {first}: {why}"
-        yield Finding("image", Severity.WARN, node, told, f"sparkconsole image copy -t {tag}")
+        yield Finding("image", Severity.WARN, node, told, f"sparkconsole image copy {tag}")
     if not missing and not differing:
         yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
 

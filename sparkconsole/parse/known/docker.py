@@ -46,7 +46,7 @@ DOCKER: tuple[Known, ...] = (
         "Error response from daemon: No such image: vllm-node:latest",
         remedies={
             During.BUILD: "the base image is not there: name one with --build-arg BASE_IMAGE=…",
-            During.LAUNCH: "copy it there: sparkconsole image copy -t {image}{other}",
+            During.LAUNCH: "copy it there: sparkconsole image copy {image}{other}",
         },
     ),
     fact(
