@@ -23,9 +23,11 @@ from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
 from sparkconsole.verbs.agreeing import FRESH_S
-from sparkconsole.verbs.session import Options
+from sparkconsole.verbs.session import Options, Session
 
 if TYPE_CHECKING:
+    from sparkconsole.model.job import Run
+    from sparkconsole.tui.complete import Here
     from sparkconsole.tui.work import Task
 
 
@@ -61,6 +63,9 @@ class Above(App[SparkError | None]):
     options: Options
     store: Store
     clock: Clock
+    session: Session | None
+    models: tuple[str, ...] = ()
+    """Those that were seen in the nodes' caches."""
     _later: deque[Callable[[], None]]
     """What opens when the line that is typed now is closed."""
 
@@ -95,6 +100,20 @@ class Above(App[SparkError | None]):
     def type(self, line: str) -> None:
         """Opens the command line with something typed."""
         self.open_line(filtering=False, text=line)
+
+    # --- names
+
+    def kept_lines(self) -> tuple[Run, ...]:
+        """The newest runs, for the names in their words."""
+        from sparkconsole.tui.names import kept_runs
+
+        return kept_runs(self.session)
+
+    def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
+        """Every name that may be said."""
+        from sparkconsole.tui.names import names_here
+
+        return names_here(self.store, self.session, self.models, kept)
 
     # --- dialogs
 

@@ -62,10 +62,12 @@ def title_text(view: View, width: int) -> Text:
         left.append(" read-only ", style="reverse")
     cluster = console.session.cluster.name if console.session else "…"
     left.append(f" · {printable(cluster)}{view.crumb()}")
-    right = " · ".join((*_work(console), *_standing(console.store), f"{console.local_time():%H:%M}"))
-    room = width - cell_len(left.plain) - 2
-    told = Text(printable(right))
-    told.truncate(max(room, 0), overflow="ellipsis")
+    right = printable(" · ".join((*_standing(console.store), f"{console.local_time():%H:%M}")))
+    room = max(width - cell_len(left.plain) - 2, 0)
+    told = Text(printable("".join(_work(console))))
+    told.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
+    told.append(" · " if told.plain else "").append(right)
+    told.truncate(room, overflow="ellipsis")
     left.append(" " * max(1, width - cell_len(left.plain) - cell_len(told.plain) - 1))
     return left.append_text(told)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.errors import WrongUsage
+from sparkconsole.verbs.completing import goes_on, names_for, place_of
 from sparkconsole.verbs.forms import Field, Kind, fields
 from sparkconsole.verbs.registry import load
 
@@ -17,15 +19,25 @@ NODE_FIELDS = ("names", "name", "node", "nodes", "on", "from_", "to", "copy_to")
 """Parameters that take names of nodes."""
 
 
-def completions(line: str, console_words: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Names that this console has seen: what `:` and a shell complete comes of one table, by these."""
+
+    nodes: Sequence[str] = ()
+    images: Sequence[str] = ()
+    models: Sequence[str] = ()
+    runs: Sequence[str] = ()
+
+
+def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     """Every line that `line` may become by finishing its last word, the likeliest first."""
     before, _, last = line.rpartition(" ")
     said = tuple(before.split())
     prefix = f"{before} " if before else ""
     if said[-1:] and said[-1] in ("--nodes", "-n"):
-        words: tuple[str, ...] = tuple(nodes)
+        words: tuple[str, ...] = tuple(known.nodes)
     else:
-        words = _words(said, console_words, nodes)
+        words = _words(said, console_words, known)
         words = (*words, *ANYWHERE) if last.startswith("-") and verb_of(said) and "--" not in said else words
     finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
     return (*_within(line), *finished)
@@ -36,14 +48,14 @@ def _within(line: str) -> tuple[str, ...]:
     return tuple(" ".join(verb) for verb in load() if len(verb) > 1 and verb[0] == line)
 
 
-def choices(line: str, console_words: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:
+def choices(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     """Only the last words of those lines: what can be said next."""
-    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, nodes))
+    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, known))
 
 
-def taken(line: str, console_words: Sequence[str], nodes: Sequence[str]) -> str:
+def taken(line: str, console_words: Sequence[str], known: Here) -> str:
     """`line` with as much more as is certain, else with the first that is possible."""
-    found = completions(line, console_words, nodes)
+    found = completions(line, console_words, known)
     if _within(line):
         return f"{line} "
     if len(found) == 1:
@@ -63,7 +75,7 @@ def meaning(line: str) -> str:
     return next((f.help for f in _fields(verb) if said[-1] in f.flags), "")
 
 
-def _words(said: tuple[str, ...], console_words: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:
+def _words(said: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     verb = verb_of(said)
     groups = {v[0] for v in load()}
     following = tuple(
@@ -73,7 +85,7 @@ def _words(said: tuple[str, ...], console_words: Sequence[str], nodes: Sequence[
         return (*following, *console_words)
     if not verb:
         return following if said[0] in groups else ()
-    return (*following, *_values(verb, said, nodes))
+    return (*following, *_values(verb, said, known))
 
 
 def verb_of(said: Sequence[str]) -> str:
@@ -84,17 +96,19 @@ def verb_of(said: Sequence[str]) -> str:
     return ""
 
 
-def _values(verb: str, said: tuple[str, ...], nodes: Sequence[str]) -> tuple[str, ...]:
-    """What may come next: the value that the last flag waits for, else nodes and flags."""
-    known = _fields(verb)
-    waiting = next((f for f in known if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+def _values(verb: str, said: tuple[str, ...], known: Here) -> tuple[str, ...]:
+    """What may come next: the value that the last flag waits for, else names and flags."""
+    every, words = _fields(verb), tuple(verb.split())
+    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
     if waiting is not None:
-        return waiting.choices or (tuple(nodes) if waiting.name in NODE_FIELDS else ())
-    placed = tuple(nodes) if any(f.positional and f.name in NODE_FIELDS for f in known) else ()
+        return names_for(words, waiting, known)
+    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
+    here = several or place_of(every, said[len(words) :])
+    placed = names_for(words, here, known) if here is not None and "--" not in said else ()
     flags = tuple(
-        f.flags[0] for f in known if f.flags and (f.kind is Kind.LIST or not set(f.flags) & set(said))
+        f.flags[0] for f in every if f.flags and (f.kind is Kind.LIST or not set(f.flags) & set(said))
     )
-    return (*(n for n in placed if n not in said), *flags)
+    return (*(name for name in placed if name not in said), *(flags if "--" not in said else ()))
 
 
 @functools.cache

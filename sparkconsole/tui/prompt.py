@@ -18,7 +18,9 @@ from textual.widgets import Input, Static
 from sparkconsole.model.text import printable
 
 if TYPE_CHECKING:
+    from sparkconsole.model.job import Run
     from sparkconsole.tui.app import Console
+    from sparkconsole.tui.complete import Here
 
 
 READ_S = 0.5
@@ -101,6 +103,8 @@ class Prompt(Vertical):
     """Hidden until `:` or `/`."""
 
     filtering: bool = False
+    _kept: tuple[Run, ...] = ()
+    """The newest runs, read when the line was opened: their words have names."""
 
     def compose(self) -> ComposeResult:
         """A line for what was wrong, and the input."""
@@ -117,6 +121,7 @@ class Prompt(Vertical):
         """Takes the focus."""
         self.filtering = filtering
         self._at: int | None = None
+        self._kept = () if filtering else self.console.kept_lines()
         self._refused = ("", 0.0)
         if not self.is_open:
             self._before = self.screen.focused
@@ -153,9 +158,9 @@ class Prompt(Vertical):
         self.note("  ".join(told), wrong=False)
 
     @property
-    def grammar(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The console's own words and the nodes, as things stand."""
-        return self.console.command_words(), self.console.node_names()
+    def grammar(self) -> tuple[tuple[str, ...], Here]:
+        """The console's own words and the names it knows, as things stand."""
+        return self.console.command_words(), self.console.names_here(self._kept)
 
     def starts_anew(self, now: float) -> bool:
         """Whether a `:` typed at `now` begins the next line: this one was refused just now."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Protocol
 
 from sparkconsole.config import paths
 from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, read_said
@@ -26,6 +27,26 @@ NEWEST = 200
 """Runs of the journal that are looked at for names."""
 _SOURCES = ("serve", "ray", "kernel", "nccl")
 _CONDITIONS = ("nodes", "ray", "server", "image")
+
+
+class Names(Protocol):
+    """What a half-typed word may become the name of."""
+
+    @property
+    def nodes(self) -> Iterable[str]:
+        """Head first."""
+
+    @property
+    def images(self) -> Iterable[str]:
+        """By name and tag."""
+
+    @property
+    def models(self) -> Iterable[str]:
+        """As the hub names them."""
+
+    @property
+    def runs(self) -> Iterable[str]:
+        """Ids, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +104,12 @@ class Known:
     @property
     def images(self) -> tuple[str, ...]:
         """The cluster's, and those that were built, copied or launched from here."""
-        said = (_after(words, ("-t", "--tag")) for words in self._words)
-        placed = (words[2] for words in self._words if words[:2] == ["image", "copy"] and _plain(words[2:3]))
-        return tuple(dict.fromkeys((self.cluster.image, *(t for t in (*said, *placed) if t))))
+        return tuple(dict.fromkeys((self.cluster.image, *images_said(self._words))))
 
     @property
     def models(self) -> tuple[str, ...]:
         """Those that were served, copied or downloaded from here."""
-        served = (words[1] for words in self._words if words[0] == "serve" and "/" in "".join(words[1:2]))
-        moved = (words[2] for words in self._words if words[0] == "model" and _plain(words[2:3]))
-        return tuple(dict.fromkeys((*served, *moved)))
+        return models_said(self._words)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -118,6 +135,22 @@ def _said(path: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [str(word) for word in words] if isinstance(words, list) else []
+
+
+def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Images that these words built, copied or launched."""
+    every = [list(words) for words in lines]
+    said = (_after(words, ("-t", "--tag")) for words in every)
+    placed = (words[2] for words in every if words[:2] == ["image", "copy"] and _plain(words[2:3]))
+    return tuple(dict.fromkeys(tag for tag in (*said, *placed) if tag))
+
+
+def models_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Models that these words served, copied or downloaded."""
+    every = [list(words) for words in lines if words]
+    served = (words[1] for words in every if words[0] == "serve" and "/" in "".join(words[1:2]))
+    moved = (words[2] for words in every if words[0] == "model" and _plain(words[2:3]))
+    return tuple(dict.fromkeys((*served, *moved)))
 
 
 def _after(words: Sequence[str], flags: Sequence[str]) -> str:
@@ -195,15 +228,15 @@ def _of_verb(said: list[str], last: str, known: Known) -> Iterable[str]:
     every = fields(" ".join(words))
     waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
     if waiting is not None:
-        return _values(words, waiting, known)
+        return names_for(words, waiting, known)
     if last.startswith("-"):
         return (*(flag for f in every for flag in (*f.flags, f.negative) if flag), *_globals())
-    several = next((f for f in every if f.kind is Kind.LIST and _goes_on(said, f)), None)
-    here = several or _place(every, said[len(words) :])
-    return (*seconds, *(_values(words, here, known) if here else ()))
+    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
+    here = several or place_of(every, said[len(words) :])
+    return (*seconds, *(names_for(words, here, known) if here else ()))
 
 
-def _place(every: Sequence[Field], said: Sequence[str]) -> Field | None:
+def place_of(every: Sequence[Field], said: Sequence[str]) -> Field | None:
     """The parameter that the next word without a flag is."""
     waits = {name for f in every if f.kind is not Kind.CHECK for name in f.flags}
     plain = [
@@ -217,13 +250,13 @@ def _place(every: Sequence[Field], said: Sequence[str]) -> Field | None:
     return placed[len(plain)] if len(plain) < len(placed) else None
 
 
-def _goes_on(said: Sequence[str], field: Field) -> bool:
+def goes_on(said: Sequence[str], field: Field) -> bool:
     """`--to a b`: the flag that takes several is the last one that was said."""
     flags = [word for word in said if word.startswith("-")]
     return bool(flags) and flags[-1] in field.flags
 
 
-def _values(words: tuple[str, ...], field: Field, known: Known) -> tuple[str, ...]:
+def names_for(words: tuple[str, ...], field: Field, known: Names) -> tuple[str, ...]:
     """What stands for that parameter, as far as this machine knows."""
     if field.choices:
         return field.choices
@@ -234,13 +267,13 @@ def _values(words: tuple[str, ...], field: Field, known: Known) -> tuple[str, ..
     return tuple(named(known)) if named else ()
 
 
-def _faults(_: Known) -> Iterable[str]:
+def _faults(_: Names) -> Iterable[str]:
     from sparkconsole.demo.faults import KINDS
 
     return KINDS
 
 
-_NAMES: dict[tuple[str, str], Callable[[Known], Iterable[str]]] = {
+_NAMES: dict[tuple[str, str], Callable[[Names], Iterable[str]]] = {
     ("", "tag"): lambda known: known.images,
     ("", "image"): lambda known: known.images,
     ("", "model"): lambda known: known.models,

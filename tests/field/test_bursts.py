@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +33,25 @@ class Tmux:
         told = subprocess.run([*self._at, "capture-pane", "-p"], capture_output=True, text=True, check=False)
         return told.stdout
 
-    def shows(self, text: str) -> None:
-        for _ in range(500):
-            if text in (screen := self.screen()):
-                return
+    def shows(self, text: str, most_s: float = 15.0) -> None:
+        self._until(lambda screen: text in screen, f"{text!r} never came", most_s)
+
+    def shows_no(self, text: str, most_s: float) -> None:
+        self._until(lambda screen: text not in screen, f"{text!r} never went", most_s)
+
+    def went(self, text: str, most_s: float) -> bool:
+        """Whether it is gone within that time."""
+        end = time.monotonic() + most_s
+        while (there := text in self.screen()) and time.monotonic() < end:
             time.sleep(0.03)
-        pytest.fail(f"{text!r} never came:\n{screen}")
+        return not there
+
+    def _until(self, so: Callable[[str], bool], otherwise: str, most_s: float) -> None:
+        end = time.monotonic() + most_s
+        while not so(screen := self.screen()):
+            if time.monotonic() > end:
+                pytest.fail(f"{otherwise}:\n{screen}")
+            time.sleep(0.03)
 
     def end(self) -> None:
         subprocess.run([*self._at, "kill-server"], check=False)

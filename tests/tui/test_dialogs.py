@@ -15,6 +15,7 @@ from textual.widgets import Button, Input
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.log_line import log_line
 from sparkconsole.model.plan import Plan, Step
+from sparkconsole.model.progress import Advance
 from sparkconsole.model.tier import Tier
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.choose import Choose
@@ -26,7 +27,7 @@ from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.dialogs.task import TaskScreen
 from sparkconsole.tui.work import Task, TaskState
-from tests.tui.harness import app_of, console, screen_text, soon
+from tests.tui.harness import app_of, console, screen_text, seen, soon
 
 STEPS = (Step("a", "spark-01", "stop it", ("sh", "-c", "set -eu\n" + "echo one\n" * 60)),)
 PLAN = Plan("stop", STEPS)
@@ -140,6 +141,16 @@ async def test_what_a_dialog_offers_happens(name: str, size: tuple[int, int]) ->
                     assert app_of(pilot).clipboard, "it was copied"
                 if key == "esc":
                     assert app_of(pilot).screen is not dialog
+
+
+async def test_the_title_keeps_how_the_cluster_stands_while_work_goes_on() -> None:
+    async with console() as pilot:
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        made = task(pilot, TaskState.RUNNING)
+        made.hear(Advance("spark-01", "copy an image with a long name", 2.9e9, 19.2e9, "B", 960e6, 17.0))
+        title = (await seen(pilot, lambda text: "▶ launch" in text)).splitlines()[0]
+        assert "2/2 up" in title
+        assert re.search(r"\d\d:\d\d$", title)
 
 
 async def test_where_a_word_is_typed_letters_are_not_offered_and_tab_leads_to_those_that_are() -> None:

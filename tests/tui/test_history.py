@@ -54,9 +54,9 @@ async def test_what_was_said_in_one_session_is_there_in_the_next() -> None:
 
 
 def test_the_options_of_every_verb_are_completed_in_a_line() -> None:
-    from sparkconsole.tui.complete import completions
+    from sparkconsole.tui.complete import Here, completions
 
-    nodes = ("spark-01", "spark-02")
+    nodes = Here(("spark-01", "spark-02"))
     assert completions("stop --dry", (), nodes) == ("stop --dry-run",)
     assert completions("status --nodes spark-01", (), nodes) == ()
     assert completions("status --nodes s", (), nodes) == (

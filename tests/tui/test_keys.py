@@ -9,14 +9,14 @@ from textual.binding import Binding
 
 from sparkconsole.config.settings import Settings
 from sparkconsole.tui.app import Console, contexts
-from sparkconsole.tui.complete import completions
+from sparkconsole.tui.complete import Here, completions
 from sparkconsole.tui.dialogs.help import help_text, summary
 from sparkconsole.tui.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of
 from sparkconsole.tui.palette import entries
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import PAGES, view_class
 from sparkconsole.verbs.registry import load
-from tests.tui.harness import app_of, console, seen, soon
+from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 
 EVERY = [(page, key) for page, keys in contexts().items() for key in keys]
 FORM_KEYS = {"ctrl+j": "changes, like a capital: it says what the form says"}
@@ -105,7 +105,7 @@ async def test_every_verb_is_in_the_palette_and_after_the_colon() -> None:
             line = " ".join(words)
             assert line in offered
             begun = line[:-1]
-            assert line in completions(begun, app.command_words(), app.node_names()), begun
+            assert line in completions(begun, app.command_words(), app.names_here()), begun
         assert "node restart spark-02" in offered
         assert "theme spark-light" in offered
         assert "logs.follow" not in offered, "it holds in another view"
@@ -114,13 +114,43 @@ async def test_every_verb_is_in_the_palette_and_after_the_colon() -> None:
 
 def test_completion_knows_flags_values_and_nodes() -> None:
     def after(line: str) -> tuple[str, ...]:
-        return completions(line, ("help",), ("spark-01", "spark-02"))
+        return completions(line, ("help",), Here(("spark-01", "spark-02")))
 
     assert "serve qwen --max-model-len" in after("serve qwen --max-m")
     assert "launch --backend solo" in after("launch --backend s")
     assert after("node restart s") == ("node restart spark-01", "node restart spark-02")
     assert after("node restart spark-01 s") == ("node restart spark-01 spark-02",)
     assert after("nonsense x") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "finished"),
+    [
+        ("serve o", "serve org/m"),
+        ("model fit o", "model fit org/m"),
+        ("image copy v", "image copy vllm-a"),
+        ("launch -t v", "launch -t vllm-a"),
+        ("image copy --to s", "image copy --to spark-01"),
+        ("runs show 2", "runs show 20260101-1-a"),
+        ("demo fault spark-01 lo", "demo fault spark-01 lost"),
+        ("logs k", "logs kernel"),
+        ("wait-for s", "wait-for server"),
+    ],
+)
+def test_the_line_completes_names_of_the_same_table_as_a_shell(line: str, finished: str) -> None:
+    known = Here(("spark-01",), ("vllm-a",), ("org/m",), ("20260101-1-a",))
+    assert finished in completions(line, (), known)
+
+
+async def test_the_line_knows_the_images_and_models_that_the_console_has_seen() -> None:
+    async with scene("serving") as (pilot, _):
+        app = app_of(pilot)
+        known = app.names_here(app.kept_lines())
+        assert "vllm-node" in " ".join(known.images)
+        assert "openai/gpt-oss-120b" in known.models
+        assert known.runs
+        await pilot.press(*":serve opena", "tab")
+        assert "serve openai/gpt-oss-120b" in screen_text(pilot)
 
 
 KNOWN = {

@@ -18,7 +18,7 @@ from sparkconsole.verbs.registry import load
 if TYPE_CHECKING:
     from sparkconsole.tui.view import View
 
-KEY_WIDTH = 8
+KEY_WIDTH, NAME_WIDTH = 8, 16
 ALSO = (
     ("↑↓ j k", "Move in a list; enter opens, tab goes to the next pane."),
     ("^p", "The palette: every verb and every word of the console, by name."),
@@ -58,12 +58,13 @@ class Help(Dialog[None]):
 def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int = 200) -> Text:
     """Lower case looks, capitals change; a verb's key has the verb's own summary."""
     text = Text()
+    broad = max(NAME_WIDTH, *(len(key.id) for key in keys))
     for title, changes in (("looks", False), ("changes the cluster, after asking", True)):
         here = [k for k in keys if k.changes is changes]
         if here:
             text.append(f"{title}\n", style="bold")
         for key in here:
-            _append(text, written(key), f" {key.id:<16} ", summary(key), width)
+            _append(text, written(key), f" {key.id:<{broad}} ", summary(key), width)
     text.append("\nalso\n", style="bold")
     for name, told in ALSO:
         _append(text, name, " ", told, width)

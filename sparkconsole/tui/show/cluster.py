@@ -169,7 +169,7 @@ def next_step(store: Store, scene: Scene) -> str:
         return f"the head, {plain(lost)}, does not answer"
     known = [n for n in nodes if n.images is not None]
     if known and not any(of.own_image(n, scene) for n in known):
-        return "no node has the image: 3 shows the images, B builds it there, C copies it to the other nodes"
+        return "no node has the image: 3, then B builds it and C copies it to the others"
     boxes = [of.own_container(n, scene) for n in nodes if n.containers is not None]
     if boxes and not any(box and box.running for box in boxes):
         return "no container runs: U brings the cluster up (4 shows each step)"

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 
 from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.run_list import RunList
-from sparkconsole.model.diagnosis import Diagnosis
+from sparkconsole.model.diagnosis import Diagnosis, Kind
 from sparkconsole.model.diagnosis import told as say
 from sparkconsole.model.job import Run, RunState
 from sparkconsole.model.log_line import log_line
@@ -99,7 +99,8 @@ class RunView(RunDeeds, View):
         self._run = await asyncio.to_thread(self._runs.run, self._run_id)
         if self._deed is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
-            self._found = await asyncio.to_thread(explain, self._lines)
+            found = await asyncio.to_thread(explain, self._lines)
+            self._found = tuple(one for one in found if one.kind is not Kind.UNKNOWN)
             for line in self._lines:
                 self._ring.append(log_line(line))
         self.refresh_now()

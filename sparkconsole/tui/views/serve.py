@@ -152,6 +152,7 @@ class ServeView(ServeDeeds):
             self._models_said = f"the caches could not be looked at: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
+        self.console.models = tuple(str(m["name"]) for m in self._models)
         whole = [m["name"] for m in self._models if m["everywhere"]]
         self._models_said = filling.models_said(self._models, tuple(answer.data["unknown"]))
         self.form.offer("model", (*whole, *PRESETS))

@@ -49,7 +49,7 @@ LABELS = {
     "extra": "extra args",
 }
 HINTS = {
-    "model": "owner/name, a path in the container, or a preset: ↑ ↓ walk through what is there",
+    "model": "owner/name, a path in the container, or a preset: ↑ ↓ choose",
     "tp": "all nodes",
     "max_model_len": "model's",
     "gpu_memory_utilization": "default",
