@@ -42,9 +42,9 @@ def test_the_readmes_tour_by_keys_alone(tmux: Tmux, tmp_path: Path) -> None:
         tmux.send(NAMED.get(key, key))
         if key.isdigit():
             tmux.shows(f"[{key} ")
-        elif key == AGREES:
-            tmux.shows("done ·", PATIENCE_S)
         elif key != "down":
             tmux.shows("Cancel  esc")
             agree(tmux)
+            if key == AGREES:
+                tmux.shows("✔ done ·", PATIENCE_S)
     tmux.shows(ENDS, PATIENCE_S)
