@@ -85,6 +85,12 @@ class TooMuch(SparkError):
     """A machine said more than an answer may have; the command was ended."""
 
 
+class Stopped(SparkError):
+    """A person ended it on purpose, with another word: no fault."""
+
+    exit_code = 130
+
+
 class Cancelled(SparkError):
     """A person stopped it."""
 

@@ -15,6 +15,7 @@ from sparkconsole.fleet.job_files import folder_step
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.consequences import Moves
 from sparkconsole.model.copying import CopySite
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.effect import ImageNamed
@@ -156,7 +157,8 @@ def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan
     if spec.recipe == SOURCE_RECIPE:
         known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
         notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
-    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes))
+    moves = Moves(f"from the network to {seen.node}, what the build lacks")
+    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes), moves=moves)
 
 
 def built(

@@ -9,6 +9,7 @@ from sparkconsole.fleet.copying import Delivery
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.model.answer import Sheet
+from sparkconsole.model.consequences import Moves
 from sparkconsole.model.copying import loading_needs
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.effect import ImageNamed
@@ -165,7 +166,17 @@ def copy_plan(deliveries: Sequence[Delivery], image: ImageIdentity, sender: str)
     """The copies by detached jobs on the sender."""
     steps = tuple(step for d in deliveries for step in delivery_steps(d))
     notes = (*copy_notes(deliveries, image.tag), *fallback_notes(deliveries, image))
-    return Plan(f"Copy {image.tag} from {sender}", steps, notes=notes, table=copy_table(deliveries))
+    title, moves = f"Copy {image.tag} from {sender}", copy_moves(deliveries)
+    return Plan(title, steps, notes=notes, table=copy_table(deliveries), moves=moves)
+
+
+def copy_moves(deliveries: Sequence[Delivery], through: str = "") -> Moves | None:
+    """How much goes to whom; None: nobody gets anything."""
+    sent = [d for d in deliveries if d.to_send]
+    known = [d.bytes_total for d in sent if d.bytes_total is not None]
+    names = ", ".join(d.receiver.name for d in sent)
+    total = sum(known) if len(known) == len(sent) else None
+    return Moves(f"of the image to {names}{through}", total) if sent else None
 
 
 def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
@@ -173,4 +184,5 @@ def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
     steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
     slow = "through this console: slower than node to node, and it ends when this console ends"
     notes = (slow, *copy_notes(deliveries, tag))
-    return Plan(f"Copy {tag} from {sender}", steps, notes=notes, table=copy_table(deliveries))
+    moves = copy_moves(deliveries, ", through this console")
+    return Plan(f"Copy {tag} from {sender}", steps, notes=notes, table=copy_table(deliveries), moves=moves)

@@ -76,6 +76,14 @@ class Journal:
         merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
         return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
 
+    def ends(self, run: Run, deed: Mapping[str, Any]) -> Run:
+        """Writes down, before it happens, which deed of ours ends what this run started."""
+        return self._write(self._stored(run).model_copy(update={"ended_by": redact_data(deed, self._known)}))
+
+    def again(self, run: Run) -> Run:
+        """The run as it is kept now, with what other consoles wrote into it."""
+        return self._stored(run)
+
     def adopt(self, run: Run) -> Run:
         """Makes this process the one that minds a run whose console is gone."""
         return self._write(self._stored(run).model_copy(update={"console": this_console()}))

@@ -16,6 +16,7 @@ from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.cluster import Node
+from sparkconsole.model.consequences import Moves
 from sparkconsole.model.copying import Receiver, authorise_hint, known_hosts
 from sparkconsole.model.image import slug
 from sparkconsole.model.job import Job, JobKind
@@ -236,7 +237,10 @@ def copy_plan(deliveries: Sequence[ModelDelivery], model: str, sender: str, sour
         "each file is hashed as it arrives and gets its name only when it is right; links come last",
     ]
     steps = tuple(step for d in deliveries for step in steps_of(d))
-    return Plan(f"Copy {model} from {sender}", steps, notes=tuple(notes))
+    sent = [d for d in deliveries if d.to_send]
+    total = sum(d.what.size_bytes - d.what.arrived for d in sent)
+    moves = Moves(f"of the model to {', '.join(d.node.name for d in sent)}", total)
+    return Plan(f"Copy {model} from {sender}", steps, notes=tuple(notes), moves=moves if sent else None)
 
 
 async def send_all(

@@ -11,10 +11,15 @@ from contextlib import suppress
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.engine_death import death_told
+from sparkconsole.fleet.serving import cause_text
 from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_log import ServeLog
 from sparkconsole.model.hang import GONE, Trouble, troubles
+from sparkconsole.model.job import JobState
+from sparkconsole.model.serve import Phase
 
+STOPPED = (130, 143)
+"""Ends of a server that somebody asked to end; one whose engine died ends with 0 too."""
 PROVED = 10
 """Looks in a row with new tokens that prove it: the first one's may have come before the end."""
 
@@ -62,3 +67,15 @@ class Deaths:
             log.death = ""
         self._roll.proved()
         return True
+
+
+def verdict(state: JobState, log: ServeLog) -> str:
+    """Why it failed; empty: it was ended. Who followed the start may have cleared the job away already."""
+    cause = log.cause()
+    if not state.known:
+        return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
+    if state.status in STOPPED:
+        return ""
+    if state.status == 0 and not (cause and cause.known):
+        return f"its engine died: “{log.death}”" if log.death else ""
+    return cause_text(cause) if cause else f"it ended with status {state.status}"

@@ -126,6 +126,9 @@ class ServeLog:
             return
         self._told.add((found.id, node))
         text = printable(found.text)
+        if own := self._scope.own_end(self.job.id):
+            self._scope.tell("info", node, f"the server's log: {text} ({own})")
+            return
         self._scope.tell(found.severity.value, node, f"the server's log: {text}")
         state = self._scope.store.nodes.get(node)
         if state is not None and found.severity is Weight.ERROR and not state.log_error:

@@ -6,6 +6,7 @@ A node that cannot be reached is lost, which is unknown; one that answers nonsen
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -22,11 +23,12 @@ from sparkconsole.errors import (
 from sparkconsole.fleet.keeper import pauses
 from sparkconsole.fleet.looking import look_through
 from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.fleet.watch_changes import Changes, container_change
+from sparkconsole.fleet.watch_changes import Change, Changes, container_change
 from sparkconsole.fleet.watch_scope import Bell, Scope
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.own_deed import Touch
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.remote.shell import Shell
 
@@ -50,6 +52,8 @@ class NodeWatch:
         self._changes = Changes()
         self._before: Sample | None = None
         self._garbled = False
+        self._ran_since: float | None = None
+        """When the cluster's container was seen to start here; None: it ran already, or none did."""
         self._troubles: dict[str, str] = {}
         self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
@@ -109,20 +113,23 @@ class NodeWatch:
         """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
         key = isinstance(error, UnknownHostKey | ChangedHostKey)
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
-        self._tell_lost(error, fingerprint)
-        said = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint}
+        deed = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, deed)
+        said = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "deed": deed}
         self._reach(Reach.LOST, retry_at_s=None if key else self._now + pause, **said)
         if key:
             await self._retry.rung()
         else:
             await self._retry.rest(self._scope.clock, pause)
 
-    def _tell_lost(self, error: Unreachable, fingerprint: str) -> None:
+    def _tell_lost(self, error: Unreachable, fingerprint: str, deed: str) -> None:
         state = self._state
         if state.reach is Reach.LOST and (state.fingerprint == fingerprint or not fingerprint):
             return
         if fingerprint:
             self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
+        elif deed:
+            self._scope.tell("info", self.name, f"goes down: {deed}")
         elif state.reach is Reach.UP:
             self._scope.tell("error", self.name, f"lost: {error.cause}")
         else:
@@ -133,7 +140,7 @@ class NodeWatch:
         if state.reach is Reach.LOST and state.since_s is not None:
             away = f" after {self._now - state.since_s:.0f} s" if state.read_at_s is not None else ""
             self._scope.tell("done", self.name, f"is back{away}" if away else "is reached")
-        self._reach(Reach.UP, reason="", hint="", fingerprint="", retry_at_s=None)
+        self._reach(Reach.UP, reason="", hint="", fingerprint="", deed="", retry_at_s=None)
         self._before, self._outline, self._garbled = None, None, False
 
     def _reach(self, reach: Reach, **changes: object) -> None:
@@ -294,12 +301,21 @@ class NodeWatch:
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
+    def _explained(self, level: str, said: str) -> Change:
+        """With the deed of ours that ended it; one that began after the deed ended by itself."""
+        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
+        runs = self._scope.container_on(self.name) is not None
+        self._ran_since = self._now if runs else self._ran_since
+        own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
+        return ("info", f"{said} ({own})") if own else (level, said)
+
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         scope = self._scope
         change = container_change(scope.container, self._state.containers, found)
         scope.store.update(self.name, containers=found)
         if change is not None:
-            scope.tell(change[0], self.name, change[1])
+            level, said = self._explained(*change)
+            scope.tell(level, self.name, said)
             scope.serving.ring()
 
 

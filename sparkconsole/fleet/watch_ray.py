@@ -14,6 +14,7 @@ from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_scope import Scope
 from sparkconsole.model.hang import UNSEEN, Trouble, troubles
 from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.model.own_deed import Touch
 from sparkconsole.model.ray import RayMember, last_words, living
 
 RAY_S = 3.0
@@ -81,7 +82,9 @@ class RayWatch:
             self._scope.tell("info", name, "joined Ray")
         elif before and not alive and name not in self._dead:
             why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
-            self._scope.tell("warning", name, f"is no longer in Ray: {why}" if why else "is no longer in Ray")
+            own = self._scope.own(Touch.CONTAINER, name)
+            said = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
+            self._scope.tell("info" if own else "warning", name, said)
 
     def _tell_deaths(self) -> None:
         """Only while a server needs its workers: without one, what happened to the container says all."""
@@ -91,8 +94,10 @@ class RayWatch:
             return
         found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
         for name in found.keys() - self._dead:
-            level = "warning" if found[name].id in UNSEEN else "error"
-            self._scope.tell(level, name, self._sentence(found[name]))
+            own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
+            level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
+            said = self._sentence(found[name])
+            self._scope.tell(level, name, f"{said} ({own})" if own else said)
         for name in self._doubted - found.keys():
             if self._scope.store.server.phase is ServerPhase.READY:
                 self._scope.tell("done", name, f"{self._model} has its rank here still")

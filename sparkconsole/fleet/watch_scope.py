@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.own_deeds import OwnDeeds
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch import LABEL_ADDRESS, LaunchSpec, recalled
+from sparkconsole.model.own_deed import Touch
 
 CONNECTING = 16
 """Logins that are under way at once."""
@@ -52,6 +55,8 @@ class Scope:
     store: Store
     container: str
     image: str
+    deeds: OwnDeeds | None = None
+    """What consoles of ours do; None: nobody keeps it."""
     connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
     serving: Bell = field(default_factory=Bell)
     """Rings when something changed that a server may stand on: it is looked at then."""
@@ -65,6 +70,17 @@ class Scope:
     def spread(self) -> float:
         """How many times rarer than usual each node is asked, so that 64 cost no more than eight."""
         return max(1.0, len(self.store.nodes) / CALM_NODES)
+
+    def own(self, what: Touch, *nodes: str, alive_s: float = math.inf) -> str:
+        """The deed of ours that ended something of these nodes just now, in words; empty: none."""
+        return self.deeds.told(what, nodes, alive_s) if self.deeds is not None else ""
+
+    def own_end(self, job: str) -> str:
+        """The same of a server; one that somebody started by hand may be on any node."""
+        if self.deeds is None:
+            return ""
+        where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
+        return self.deeds.ended(job) if job else self.deeds.told(Touch.SERVER, where)
 
     def tell(self, level: str, source: str, text: str) -> None:
         """One event."""

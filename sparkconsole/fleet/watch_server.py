@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet import guarding
 from sparkconsole.fleet.serving import cause_text
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
-from sparkconsole.fleet.watch_death import Deaths
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, ServerState
+from sparkconsole.fleet.watch_death import Deaths, verdict
 from sparkconsole.fleet.watch_hang import HangWatch, Roll
 from sparkconsole.fleet.watch_log import ServeLog
 from sparkconsole.fleet.watch_scope import Scope
 from sparkconsole.model.engine import EngineLoad, LiveRank
 from sparkconsole.model.hang import Trouble, troubles
-from sparkconsole.model.job import JobState
 from sparkconsole.model.launch import Backend
 from sparkconsole.model.serve import Phase
 from sparkconsole.model.vllm_flags import value
@@ -29,8 +28,7 @@ MISSES = 2
 """Questions without an answer until a server that was ready is believed not to answer."""
 _SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
 _NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
-STOPPED = (130, 143)
-"""Ends of a server that somebody asked to end; one whose engine died ends with 0 too."""
+_ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks": 0}
 
 
 class ServerWatch:
@@ -45,7 +43,7 @@ class ServerWatch:
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
         self._misses = self._bare = 0
-        self._told = ServerPhase.UNKNOWN
+        self._told, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
         scope.store.serve(port=port)
 
@@ -252,7 +250,7 @@ class ServerWatch:
         state = await log.end() if log is not None else None
         if state is not None and state.running:
             return
-        why = _verdict(state, log) if state is not None and log is not None else ""
+        why = verdict(state, log) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
             said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
@@ -317,6 +315,12 @@ class ServerWatch:
 
     def _become(self, phase: ServerPhase, **changes: object) -> None:
         store, before = self._scope.store, self._scope.store.server
+        if phase in (ServerPhase.FAILED, ServerPhase.WEDGED) and self._own_end(before):
+            phase, changes = ServerPhase.NONE, {**changes, **_ENDED, "detail": f"ended by {self._own}"}
+        elif phase is ServerPhase.NONE and self._own_end(before):
+            changes["detail"] = f"ended by {self._own}"
+        elif phase in (ServerPhase.READY, ServerPhase.LOADING):
+            self._own = ""
         if before.phase is not phase:
             changes["since_s"] = self._now
             if phase is ServerPhase.NONE:
@@ -327,6 +331,12 @@ class ServerWatch:
         if phase not in (ServerPhase.UNKNOWN, self._told):
             self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
             self._told = phase
+
+    def _own_end(self, before: ServerState) -> str:
+        """The deed of ours that ended it: once known it stays the reason while what is left of it ends."""
+        if not self._own and before.phase in (*_SERVES, ServerPhase.LOADING, ServerPhase.UNKNOWN):
+            self._own = self._scope.own_end(self._lead.job if self._lead is not None else "")
+        return self._own
 
     def _forgive(self) -> None:
         """A server that was ended in order leaves no blame."""
@@ -349,22 +359,10 @@ class ServerWatch:
             case ServerPhase.FAILED:
                 self._say("error", f"{model} failed: {server.detail}")
             case ServerPhase.NONE if before is not ServerPhase.UNKNOWN:
-                self._say("info", f"{model} is no longer served")
+                self._say("info", f"{model} is no longer served" + (f": {self._own}" if self._own else ""))
 
     def _say(self, level: str, text: str) -> None:
         self._scope.tell(level, "serve", text)
-
-
-def _verdict(state: JobState, log: ServeLog) -> str:
-    """Why it failed; empty: it was ended. Who followed the start may have cleared the job away already."""
-    cause = log.cause()
-    if not state.known:
-        return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
-    if state.status in STOPPED:
-        return ""
-    if state.status == 0 and not (cause and cause.known):
-        return f"its engine died: “{log.death}”" if log.death else ""
-    return cause_text(cause) if cause else f"it ended with status {state.status}"
 
 
 def _rate(before: float | None, now: float | None, seconds: float) -> float | None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.own_deeds import OwnDeeds
 from sparkconsole.fleet.store import Store
 from sparkconsole.fleet.watch_hang import Roll
 from sparkconsole.fleet.watch_node import NodeWatch
@@ -30,9 +31,10 @@ class Watch:
         container: str = "vllm_node",
         image: str = "vllm-node",
         port: int = 8888,
+        deeds: OwnDeeds | None = None,
     ) -> None:
         self.fleet, self.store = fleet, store
-        self._scope = Scope(fleet, store, container, image)
+        self._scope = Scope(fleet, store, container, image, deeds)
         roll = Roll(self._scope)
         self._server, self._ray = ServerWatch(self._scope, port, roll), RayWatch(self._scope, roll)
         self._nodes: dict[str, NodeWatch] = {}

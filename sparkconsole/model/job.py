@@ -103,6 +103,8 @@ class Run(BaseModel):
     jobs: tuple[Job, ...] = ()
     outcome: dict[str, Any] = {}
     error: dict[str, Any] = {}
+    ended_by: dict[str, Any] = {}
+    """The deed of ours that ends what it started (model.own_deed), written before it does; empty: none."""
     console: Console = Console()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
 

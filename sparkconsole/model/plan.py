@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkconsole.model.answer import Sheet, aligned
-from sparkconsole.model.consequences import Consequences
+from sparkconsole.model.consequences import Consequences, Moves
 from sparkconsole.model.job import Job
 from sparkconsole.model.tier import Tier
 
@@ -72,6 +72,8 @@ class Plan:
     """What the person should know first: what was chosen and why, warnings, sizes."""
     table: Sheet | None = None
     """What the plan was decided from, where that is a table."""
+    moves: Moves | None = None
+    """What goes over a network with it; None: nothing to speak of."""
     consequences: Consequences | None = None
     """What ends with it and how long it takes; every plan that is shown has them."""
 
@@ -87,9 +89,9 @@ class Plan:
     def as_data(self) -> dict[str, Any]:
         """The plan as JSON gives it and the journal keeps it."""
         return {
+            **({"consequences": self.consequences.as_data()} if self.consequences else {}),
             "title": self.title,
             "tier": self.tier.name.lower(),
-            **({"consequences": self.consequences.as_data()} if self.consequences else {}),
             "notes": list(self.notes),
             **({"table": self.table.as_data()} if self.table else {}),
             "steps": [
@@ -111,11 +113,11 @@ class Plan:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """A plan as text."""
+    """A plan as text: what it brings about, what it is, how it is done."""
     table = aligned(plan.table) if plan.table else []
     brought = plan.consequences.lines() if plan.consequences else ()
     notes = (f"note: {note}" for note in plan.notes)
-    lines = [plan.title, *(f"  {line}" for line in (*brought, *table, *notes))]
+    lines = [*brought, plan.title, *(f"  {line}" for line in (*table, *notes))]
     for step in plan.steps:
         lines.append(f"  {step.node}: {step.sentence}")
         lines.append(f"    $ {step.shown()}" + (" <<'EOF'" if step.stdin else ""))

@@ -124,6 +124,7 @@ class Console(Above):
 
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
+        from sparkconsole.fleet.own_deeds import OwnDeeds
         from sparkconsole.fleet.watching import Watch
         from sparkconsole.verbs.opening import open_session
 
@@ -135,6 +136,7 @@ class Console(Above):
                     self.store,
                     container=session.cluster.container,
                     image=session.cluster.image,
+                    deeds=OwnDeeds(session.journal, session.fleet.clock),
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Protocol
 
 from sparkconsole.config.globals import Place
-from sparkconsole.errors import Cancelled, SparkError, WrongUsage
+from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.line_ring import LineRing
@@ -283,6 +283,8 @@ class Work:
         except asyncio.CancelledError:
             task.state, task.error = TaskState.CANCELLED, Cancelled("let go of")
             raise
+        except Stopped as error:
+            task.state, task.error = TaskState.CANCELLED, error
         except SparkError as error:
             task.state, task.error = TaskState.FAILED, error
         except Exception as error:  # noqa: BLE001 - the edge of a job: the console goes on and says what broke
@@ -312,6 +314,8 @@ def job_ends(steps: Mapping[str, str], *, done: bool) -> dict[str, str]:
 
 def verdict(task: Task) -> tuple[str, str]:
     """The level and the sentence with which a piece of work is told to have ended."""
+    if isinstance(task.error, Stopped):
+        return "info", task.error.cause
     if task.error is not None:
         return "error", f"{task.title}: {task.error}"
     if task.answer is not None and task.answer.exit_code:

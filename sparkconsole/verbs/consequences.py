@@ -9,64 +9,88 @@ from dataclasses import replace
 from itertools import islice
 
 from sparkconsole.errors import SparkError
+from sparkconsole.fleet.journal import this_console
 from sparkconsole.fleet.serving import servers_on
 from sparkconsole.model.consequences import Consequences
-from sparkconsole.model.effect import ContainerGone, ContainerStarted, Rebooted, ServerGone
+from sparkconsole.model.effect import Anything, ContainerGone, ContainerStarted, Rebooted, ServerGone
 from sparkconsole.model.engine import EngineLoad, LiveRank
-from sparkconsole.model.job import JobKind, Run, RunState
-from sparkconsole.model.launch import Backend, recalled
+from sparkconsole.model.job import Run, RunState
+from sparkconsole.model.launch import Backend, LaunchSpec, recalled
+from sparkconsole.model.own_deed import ends_run, touched
 from sparkconsole.remote import vllm
 from sparkconsole.remote.site import look
 from sparkconsole.verbs.session import Deed, Session
 
 MOST_RUNS = 200
 """So far back the journal is read for how long it took before."""
-IN_CONTAINER = (JobKind.BENCH,)
-"""Jobs that end with the container they run in, servers and their guards aside: those are seen themselves."""
-SERVING = (JobKind.SERVE, JobKind.GUARD)
 
 
 async def foretold(session: Session, words: Sequence[str], deed: Deed) -> Deed:
     """The deed with its plan's consequences; what could not be looked at is said as unknown."""
     nodes = {e.node for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
-    down = {e.node for e in deed.effects if isinstance(e, Rebooted)}
-    servers = await _servers(session, deed, nodes)
-    under_way = _jobs(session, nodes, down)
+    empty: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    ranks: tuple[LiveRank, ...] = ()
+    try:
+        launched = await _launched(session, deed, nodes)
+        empty = tuple(sorted(nodes - set(launched)))
+        ranks = await _ranks(session, deed, nodes, launched)
+        servers = await _servers(session, ranks)
+    except SparkError as error:
+        servers = (f"perhaps a server: {error.node or 'a node'} cannot be asked: {error.cause}",)
+    serving = tuple(f"{rank.node}:{rank.port}" for rank in ranks)
     seconds = _took(session, words)
     told = Consequences(
-        ends=(*servers, *under_way),
+        ends=(*servers, *_under_way(session, touched(deed.effects, empty, serving))),
+        unknown="; ".join(e.why for e in deed.effects if isinstance(e, Anything)),
+        moves=deed.plan.moves,
         seconds=statistics.median(seconds) if seconds else None,
         runs=len(seconds),
         starts=deed.plan.title,
+        empty=empty,
+        serving=serving,
     )
     return replace(deed, plan=replace(deed.plan, consequences=told))
 
 
-async def _servers(session: Session, deed: Deed, nodes: set[str]) -> tuple[str, ...]:
-    """Each server that ends, with the requests it answers right now."""
-    port = next((e.port for e in deed.effects if isinstance(e, ServerGone)), None)
-    if not nodes and port is None:
-        return ()
+Launched = dict[str, LaunchSpec | None]
+"""Where a container of the cluster runs, and how it was launched, as far as it says."""
+
+
+def _container(session: Session, deed: Deed) -> str:
     names = [e.name for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted))]
     names += [e.container for e in deed.effects if isinstance(e, ServerGone)]
-    container = next(iter(names), session.cluster.container)
-    try:
-        ranks = await _ranks(session, container, nodes if port is None else set(session.fleet.names))
-    except SparkError as error:
-        return (f"perhaps a server: {error.cause}",)
-    by_port = {rank.port: rank for rank in reversed(ranks) if port in (None, rank.port)}
-    return tuple([await _server(session, rank) for rank in by_port.values()])
+    return next(iter(names), session.cluster.container)
 
 
-async def _ranks(session: Session, container: str, nodes: set[str]) -> tuple[LiveRank, ...]:
-    """Those on these nodes; with several nodes to a server, those on the others too."""
+async def _launched(session: Session, deed: Deed, nodes: set[str]) -> Launched:
+    """SparkError where a node that is touched cannot be asked: what runs there is unknown."""
+    if not nodes and not any(isinstance(e, ServerGone) for e in deed.effects):
+        return {}
+    container = _container(session, deed)
     answers = await session.fleet.ask(lambda shell: look(shell, container))
+    for node, answer in answers.items():
+        if node in nodes and isinstance(answer, SparkError):
+            raise answer
     running = {n: s for n, s in answers.items() if not isinstance(s, SparkError) and s.running}
-    launched = [recalled(site.found.labels) for site in running.values() if site.found]
-    alone = any(spec is not None and spec.backend is Backend.SOLO for spec in launched)
-    if not nodes.intersection(running):
+    return {n: recalled(site.found.labels) if site.found else None for n, site in running.items()}
+
+
+async def _ranks(session: Session, deed: Deed, nodes: set[str], launched: Launched) -> tuple[LiveRank, ...]:
+    """All of each server that ends: with several nodes to a server, those on the others end too."""
+    port = next((e.port for e in deed.effects if isinstance(e, ServerGone)), None)
+    alone = any(spec is not None and spec.backend is Backend.SOLO for spec in launched.values())
+    where = set(launched) if port is not None else nodes & set(launched)
+    if not where:
         return ()
-    return await servers_on(session.fleet, container, sorted(nodes & set(running) if alone else running))
+    found = await servers_on(session.fleet, _container(session, deed), sorted(where if alone else launched))
+    return tuple(rank for rank in found if port in (None, rank.port))
+
+
+async def _servers(session: Session, ranks: Sequence[LiveRank]) -> tuple[str, ...]:
+    """Each of them, with the requests it answers right now."""
+    by_port = {rank.port: rank for rank in reversed(ranks)}
+    return tuple([await _server(session, rank) for rank in by_port.values()])
 
 
 async def _server(session: Session, rank: LiveRank) -> str:
@@ -85,22 +109,17 @@ def _requests(load: EngineLoad | None) -> str:
     return f"{load.running} request{'s' * (load.running != 1)} running{waiting}"
 
 
-def _jobs(session: Session, nodes: set[str], down: set[str]) -> tuple[str, ...]:
-    """Work under way that needs these nodes: all of it where the machine goes down."""
-    if not nodes:
-        return ()
-    return tuple(dict.fromkeys(_over(r) for r in _open(session) if _needs(r, nodes, down)))
-
-
-def _needs(run: Run, nodes: set[str], down: set[str]) -> bool:
-    return any(
-        (j.node in down and j.kind not in SERVING) or (j.node in nodes and j.kind in IN_CONTAINER)
-        for j in run.jobs
-    )
+def _under_way(session: Session, touches: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Builds, copies, downloads, benchmarks and whatever else does not outlive it."""
+    return tuple(dict.fromkeys(_over(r) for r in _open(session) if ends_run(touches, r))) if touches else ()
 
 
 def _over(run: Run) -> str:
-    return f"{' '.join(run.words[:2])} under way ({run.id})"
+    title = str(run.plan.get("title") or "") or " ".join(run.words)
+    mine = run.console == this_console()
+    whose = "" if mine else f", of another console ({run.console.host}, process {run.console.pid})"
+    gone = ", whose console is gone" if run.state is RunState.UNKNOWN else whose
+    return f"{' '.join(run.words[:2])} under way: {title} ({run.id}{gone})"
 
 
 def _open(session: Session) -> Iterable[Run]:

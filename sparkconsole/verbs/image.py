@@ -13,6 +13,7 @@ from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet import building, copy_steps, copying, delivering
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.consequences import Moves
 from sparkconsole.model.effect import Effect
 from sparkconsole.model.image import BuildSpec, host_list, key_values
 from sparkconsole.model.image_reference import image_tag
@@ -158,9 +159,9 @@ async def _build_deed(
     ways = tuple(copy_steps.with_job(d, spec.tag, node, None, fleet.fresh) for d in found)
     after = ("build",) if running is None else ()
     copies = tuple(step for d in ways for step in copy_steps.delivery_steps(d, after))
-    shown = replace(
-        plan, steps=(*plan.steps, *copies), notes=(*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
-    )
+    notes = (*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
+    moves = _with_copies(plan.moves, copy_steps.copy_moves(ways))
+    shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
     async def carry(report: Report) -> Answer:
         _write_down(session, (job, *(d.job for d in ways if d.job)))
@@ -173,6 +174,12 @@ async def _build_deed(
     site = seen.site if seen else await transfer.site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
     return Deed(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
+
+
+def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
+    if build is None or copies is None:
+        return build or copies
+    return Moves(f"{build.what}; then {copies.what}")
 
 
 async def _copy_built(

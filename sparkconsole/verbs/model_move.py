@@ -16,6 +16,7 @@ from sparkconsole.fleet.delivering import Result, answer_of
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.fleet.jobs import forget_job, job_state
 from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.consequences import Moves
 from sparkconsole.model.effect import ModelThere
 from sparkconsole.model.image import host_list, slug
 from sparkconsole.model.job import Job, JobKind, Run
@@ -241,7 +242,8 @@ def _download_plan(name: str, node: str, hub: str, job: Job, held: Holding) -> P
         secrets=(TOKEN,),
         job=job,
     )
-    return Plan(f"Download {name} on {node}", (moving.programs_step(job, "programs"), step), notes=notes)
+    steps = (moving.programs_step(job, "programs"), step)
+    return Plan(f"Download {name} on {node}", steps, notes=notes, moves=Moves(f"from {hub} to {node}"))
 
 
 @follower(JobKind.DOWNLOAD)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
+from sparkconsole.fleet.own_deeds import ended_by
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.diagnosis import told
 from sparkconsole.model.effect import Anything, Effect, JobEnded, ServerGone
@@ -263,7 +264,8 @@ def _row(run: Run) -> tuple[str, ...]:
 
 def _summary(run: Run) -> dict[str, Any]:
     keep = {"id", "words", "cluster", "started", "ended", "state", "exit_code"}
-    return {**run.model_dump(mode="json", include=keep), "jobs": [job.id for job in run.jobs]}
+    told = {"jobs": [job.id for job in run.jobs], "ended_by": run.ended_by}
+    return {**run.model_dump(mode="json", include=keep), **told}
 
 
 def _portrait(run: Run) -> Sheet:
@@ -275,5 +277,7 @@ def _portrait(run: Run) -> Sheet:
         ("ended", f"{run.ended:%Y-%m-%d %H:%M:%S} UTC" if run.ended else None),
         ("state", _state(run)),
     ]
+    if by := ended_by(run):
+        rows.append(("ended by", by))
     rows += [(key, value) for key, value in run.error.items() if key in ("node", "cause", "hint") and value]
     return Sheet.of(("", ""), rows)

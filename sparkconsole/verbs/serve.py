@@ -32,6 +32,7 @@ from sparkconsole.verbs.preflight import node_model, require, require_room, serv
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.serve_room import find_room, require_model, taking_part, yet_to_be_known
+from sparkconsole.verbs.serve_starts import explained, newest_ranks, newest_start
 from sparkconsole.verbs.session import Deed, Here, Session
 
 Flag = Parameter(negative="")
@@ -318,9 +319,9 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     name
         Name of the containers; without it the cluster's.
     """
-    jobs = _jobs(session, port)
+    jobs = newest_ranks(session, port)
     found = await serve_standing(session.fleet, name or session.cluster.container, port, jobs)
-    return _standing_answer(found)
+    return _standing_answer(explained(found, newest_start(session, port)))
 
 
 def _standing_answer(found: Standing) -> Answer:
@@ -339,15 +340,6 @@ def _standing_answer(found: Standing) -> Answer:
     return Answer(data, (line, *remedy, Sheet.of(("node", "container"), rows)), found.exit_code)
 
 
-def _jobs(session: Session, port: int) -> tuple[Job, ...]:
-    """The ranks of the newest start on that port that this journal knows."""
-    for run in session.journal.newest():
-        jobs = tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
-        if jobs:
-            return jobs
-    return ()
-
-
 @verb("serve stop", tier=Tier.RECOVERABLE)
 async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> Answer | Deed:
     """End the served model on every node and read back that it is gone; the containers go on.
@@ -361,7 +353,7 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     """
     container = name or session.cluster.container
     scene = await stopping.look_for_servers(session.fleet, container, port)
-    known = {j.id: j for j in _jobs(session, port) if j.container == container}
+    known = {j.id: j for j in newest_ranks(session, port) if j.container == container}
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
     effects = (ServerGone(tuple(scene.sites), container, port),)

@@ -104,6 +104,9 @@ async def test_a_deed_shows_its_plan_with_cancel_focused() -> None:
         await pilot.press("colon", *"image build", "enter")
         await soon(lambda: isinstance(app.screen, Confirm), "a question")
         await pilot.pause()
+        assert "$ " not in screen_text(pilot), "commands are folded"
+        await pilot.press("e", "pagedown")
+        await pilot.pause()
         assert "docker build" in screen_text(pilot)
         assert app.focused is app.screen.query_one("#cancel", Button)
         await pilot.press("enter")

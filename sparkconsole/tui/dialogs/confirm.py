@@ -17,14 +17,14 @@ from sparkconsole.model.tier import Tier
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.keys import Key
-from sparkconsole.tui.show.plan import brief, plan_text
+from sparkconsole.tui.show.plan import plan_text
 from sparkconsole.tui.widgets.told import Told
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
 
 
-WHOLE = Key("dialog.whole", "e", "scripts in full")
+WHOLE = Key("dialog.whole", "e", "commands")
 NEXT = Key("dialog.next", "tab", "buttons")
 
 VERBS = {
@@ -47,7 +47,7 @@ class Confirm(Question):
     """Answers True only when the person agreed."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("e", "whole", "scripts", id="dialog.whole"),
+        Binding("e", "whole", "commands", id="dialog.whole"),
         Binding("question_mark,f1", "help", show=False, id="dialog.help"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
@@ -62,7 +62,8 @@ class Confirm(Question):
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
-        self._whole = False
+        self._shown = 0
+        """0: what the steps do; 1: the commands, too; 2: their scripts in full."""
 
     def compose(self) -> ComposeResult:
         """Title, plan, the word where one is needed, and the buttons."""
@@ -92,14 +93,14 @@ class Confirm(Question):
 
     def on_mount(self) -> None:
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
-        self.action_whole()
+        self._tell()
         self.begin_at("#word" if self.costly else "#cancel")
 
     def offers(self) -> tuple[Key, ...]:
         """In the word's line `y` and `e` are letters: there the way out of it is offered."""
         if isinstance(self.focused, Input):
             return (NEXT,)
-        return (COPY, WHOLE) if self.scripts else (COPY,)
+        return (COPY, WHOLE) if self.plan.steps else (COPY,)
 
     @property
     def harmless(self) -> tuple[str, ...]:
@@ -120,21 +121,21 @@ class Confirm(Question):
         agrees = "" if self._dry_run else "^j agrees · "
         ends = "esc closes" if self._dry_run else "esc cancels"
         told = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
-        self.notify(told + (" · e shows scripts in full" if self.scripts else ""), timeout=8, markup=False)
-
-    @property
-    def scripts(self) -> bool:
-        """Some command has a script that is shortened at first."""
-        return any(brief(step.argv) != step.shown() for step in self.plan.steps)
+        self.notify(told + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
 
     def action_whole(self) -> None:
-        """Scripts in full, or in a few words."""
+        """The commands, then their scripts in full, then only what they do again."""
+        self._shown = (self._shown + 1) % 3
+        self._tell()
+
+    def _tell(self) -> None:
         width = min(MOST, self.app.size.width * 9 // 10) - FRAME
-        text = plan_text(self.plan, whole=self._whole, width=width) or Text("nothing has to be run")
+        text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
+            "nothing has to be run"
+        )
         if self._differs is not None:
             text = Text("\n").join((_changed(self._differs), text))
         self.query_one("#plan", Told).tell(list(text.split("\n")))
-        self._whole = not self._whole
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""

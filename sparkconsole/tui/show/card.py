@@ -85,11 +85,18 @@ def lost_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[
     if state.fingerprint:
         return list(of.lost_lines(state, scene))
     most = 2 if height >= 6 else 1
-    why = [Text(x, "$node-lost") for x in folded(state.reason or "it does not answer", width, most)]
+    told, style = (state.deed, "$node-warn") if state.deed else (state.reason, "$node-lost")
+    why = [Text(x, style) for x in folded(told or "it does not answer", width, most)]
     again = Text(of.again_word(state, scene), "$muted")
     if height < 6:
-        return [*why, fitting([t for t in (again, said(state.hint, "$node-warn")) if t] or [""], width)]
-    hint = [Text(x, "$node-warn") for x in folded(state.hint, width, most)] if state.hint else []
+        return [
+            *why,
+            fitting(
+                [t for t in (again, said("" if state.deed else state.hint, "$node-warn")) if t] or [""], width
+            ),
+        ]
+    advice = "" if state.deed else state.hint
+    hint = [Text(x, "$node-warn") for x in folded(advice, width, most)] if advice else []
     return [*why, *hint, *([again] if again else [])]
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.cells import cell_len
 from rich.text import Text
 
-from sparkconsole.errors import SparkError
+from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.image import BuildSpec, build_argv, dated_tag, key_values
 from sparkconsole.model.plan import Plan
@@ -34,7 +34,7 @@ STYLES = {
     "": "$muted",
 }
 _COPY = re.compile(
-    r"copy to (?P<host>\S+) (?P<state>completed|failed|unknown)(?: in |: )?(?P<why>.*)", re.DOTALL
+    r"copy to (?P<host>\S+) (?P<state>completed|failed|stopped|unknown)(?: in |: )?(?P<why>.*)", re.DOTALL
 )
 _SENT = re.compile(r"all bytes sent; (?P<why>.*)")
 _PROBLEM = re.compile(r"cannot copy to (?P<host>\S+): (?P<why>.*)", re.DOTALL)
@@ -209,7 +209,8 @@ def _planned(plan: Plan | None) -> Iterable[CopyLine]:
 def _hear(found: dict[str, CopyLine], remark: Remark) -> None:
     ended, sent = _COPY.match(remark.text), _SENT.match(remark.text)
     if ended and ended["host"] in found:
-        state = "done" if ended["state"] == "completed" else ended["state"]
+        words = {"completed": "done", "stopped": "cancelled"}
+        state = words.get(ended["state"], ended["state"])
         found[ended["host"]] = replace(found[ended["host"]], state=state, why=ended["why"])
     elif sent and remark.node in found:
         found[remark.node] = replace(found[remark.node], state="running", why=sent["why"])
@@ -217,7 +218,7 @@ def _hear(found: dict[str, CopyLine], remark: Remark) -> None:
 
 def copy_text(lines: Sequence[CopyLine], width: int) -> list[Text]:
     """Failed ones first, as one should look at them; each with its bar, rate and time left, or the reason."""
-    order = {"failed": 0, "unknown": 0, "running": 1, "": 2, "done": 3}
+    order = {"failed": 0, "unknown": 0, "running": 1, "": 2, "cancelled": 3, "done": 4}
     ranked = sorted(lines, key=lambda line: order[line.state])
     named = min(max((cell_len(plain(line.host)) for line in lines), default=0), 20, width // 3)
     return [text for line in ranked for text in _copy_lines(line, named, width)]
@@ -299,7 +300,8 @@ def ending(
     lines = [said(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
     if error is not None:
         where = f"{error.node}: " if error.node else ""
-        lines += [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
+        sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
+        lines += [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
         lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}" if error.hint else "", width)]
     return lines
 

@@ -17,34 +17,38 @@ SHORT = 3
 
 
 def plan_text(
-    plan: Plan, *, whole: bool = False, marks: Mapping[str, str] | None = None, width: int | None = None
+    plan: Plan,
+    *,
+    whole: bool = False,
+    commands: bool = True,
+    marks: Mapping[str, str] | None = None,
+    width: int | None = None,
 ) -> Text:
-    """The plan's table, notes and steps. `whole`: scripts in full, and how each step would be taken back.
+    """What the plan brings about, its table, notes and steps. `whole`: scripts in full, and how each step
 
+    would be taken back. `commands`: not only what each step does, also by which command.
     `marks`: how each step stands, by its id; None: nothing has begun and nothing is marked.
     """
-    text = Text()
+    text, ends = Text(), plan.consequences.ending() if plan.consequences else ()
     for line in plan.consequences.lines() if plan.consequences and marks is None else ():
-        text.append(f"{printable(line)}\n", "bold $text-warning" if line in _ends(plan) else "")
+        text.append(f"{printable(line)}\n", "bold $text-warning" if line in ends else "")
     for line in sheet_lines(plan.table, width) if plan.table else ():
         text.append(f"{line}\n")
     for note in plan.notes:
         text.append(f"· {printable(note)}\n")
     for step in plan.steps:
-        _append(text, step, whole=whole, mark=MARKS[marks.get(step.id, "")] if marks is not None else "")
+        mark = MARKS[marks.get(step.id, "")] if marks is not None else ""
+        _append(text, step, whole=whole, commands=commands, mark=mark)
     text.rstrip()
     return text
 
 
-def _ends(plan: Plan) -> tuple[str, ...]:
-    told = plan.consequences
-    return told.lines()[: len(told.ends)] if told else ()
-
-
-def _append(text: Text, step: Step, *, whole: bool, mark: str) -> None:
+def _append(text: Text, step: Step, *, whole: bool, commands: bool, mark: str) -> None:
     text.append(f"{mark} " if mark else "")
     text.append(f"{printable(step.node)}  ", "bold")
     text.append(f"{printable(step.sentence)}\n")
+    if not commands:
+        return
     text.append(f"    $ {_shown(step.argv, whole=whole)}\n", "$text-muted")
     if step.folder:
         text.append(f"    < the folder {printable(step.folder)}, as a tar\n", "$text-muted")

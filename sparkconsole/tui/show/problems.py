@@ -36,7 +36,9 @@ class Problem:
 def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
     """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
     nodes = tuple(store.nodes.values())
-    lost = groups([n for n in nodes if n.reach is Reach.LOST], _cause)
+    gone = [n for n in nodes if n.reach is Reach.LOST]
+    lost = groups([n for n in gone if not n.deed], _cause)
+    meant = groups([n for n in gone if n.deed], lambda n: n.deed)
     told = [of.troubles(n, scene) for n in nodes if n.reach is not Reach.LOST]
     most = max(map(len, told), default=0)
     kept = [n for n in nodes if n.reach is not Reach.LOST]
@@ -46,6 +48,7 @@ def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
     return (
         *(some("✖", _lost(same, scene), tuple(n.name for n in same)) for same in lost),
         *_served(store),
+        *(some("!", f"down on purpose: {plain(s[0].deed)}", tuple(n.name for n in s)) for s in meant),
         *(some("!", together([t for _, t in same]), _names(same)) for same in alike),
     )
 

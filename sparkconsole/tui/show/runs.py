@@ -79,7 +79,7 @@ def result(line: RunLine) -> str:
                 return f"unknown ({line.exit_code})"
             return "gone: a follows" if line.jobs else "console gone"
         case RunState.CANCELLED:
-            return "cancelled"
+            return line.cause or "cancelled"
     code = f"failed ({line.exit_code})" if line.exit_code not in (None, 1) else "failed"
     return f"{code}: {line.cause}" if line.cause else code
 
