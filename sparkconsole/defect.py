@@ -57,7 +57,7 @@ def _of_environment(error: BaseException) -> SparkError | None:
     """What is nobody's mistake in the program; None for what is."""
     if type(error).__name__ == "CancelledError":
         return Cancelled("cancelled")
-    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+    if isinstance(error, OSError) and (error.errno in _ENVIRONMENT or _of_no_file(error)):
         return of_file(error)
     if isinstance(error, MemoryError):
         return SparkError("the memory of this machine is used up", hint="end something here, then try again")
@@ -67,10 +67,15 @@ def _of_environment(error: BaseException) -> SparkError | None:
     return None
 
 
+def _of_no_file(error: OSError) -> bool:
+    """A device, a folder or a pipe was named where a file has to be."""
+    return error.errno in (errno.EINVAL, errno.ETIMEDOUT) and error.filename is not None
+
+
 def of_file(error: OSError) -> SparkError:
     """A fault of a file of ours or of this machine: which, why, and what to do."""
     where = f"{error.filename}: " if error.filename is not None else ""
-    hint = _ENVIRONMENT.get(error.errno or 0, "")
+    hint = _ENVIRONMENT.get(error.errno or 0, "name a plain file" if _of_no_file(error) else "")
     return SparkError(f"{where}{error.strerror or error}", hint=hint)
 
 

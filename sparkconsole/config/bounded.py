@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 from pathlib import Path
 
@@ -11,15 +12,24 @@ WRITTEN_BYTES = 4 * 1024 * 1024
 """What a person wrote by hand is smaller than that by far."""
 
 
+PIPE_S = 10
+"""So long the other end of a pipe may take before its first byte."""
+
+
 def bounded_bytes(path: Path, most: int = WRITTEN_BYTES, *, regular: bool = False) -> bytes:
     """The file's bytes; OSError with its name when there are more than `most`, as for anything else.
 
-    `regular`: a pipe or a device is refused at once; without, a pipe (`<(…)`) is read to its end.
+    `regular`: a pipe or a device is refused at once; without, a pipe (`<(…)`) is read to its end, once
+    somebody has begun to write into it.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | (os.O_NONBLOCK if regular else 0))
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
-        if regular and not stat.S_ISREG(os.fstat(handle).st_mode):
+        kind = os.fstat(handle).st_mode
+        if regular and not stat.S_ISREG(kind):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if stat.S_ISFIFO(kind) and not select.select([handle], [], [], PIPE_S)[0]:
+            raise OSError(errno.ETIMEDOUT, f"a pipe, and nobody wrote into it in {PIPE_S} s", str(path))
+        os.set_blocking(handle, True)
         try:
             data = file.read(most + 1)
         except OSError as error:

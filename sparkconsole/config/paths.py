@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -34,9 +35,12 @@ def settings_file() -> Path:
 def write_private(path: Path, text: str) -> None:
     """Puts `text` into `path` whole or not at all, readable by its owner only (600, new folders 700).
 
-    A symbolic link stays one: what it points at is replaced.
+    A symbolic link stays one: what it points at is replaced. OSError for what is there and is no plain file:
+    a device, /dev/null too, would be gone for everybody.
     """
     target = Path(os.path.realpath(path))  # links in a circle are the system's to refuse
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     private_folder(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:

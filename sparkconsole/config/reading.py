@@ -44,7 +44,10 @@ def read_text(path: Path) -> str:
     """The file's text; empty when there is no such file; WrongConfig when it cannot be read."""
     try:
         return bounded_bytes(path).decode("utf-8").replace("\r\n", "\n")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            hint = "make the file that it points at, or remove the link"
+            raise WrongConfig(f"{path} is a link to a file that is not there", hint=hint) from error
         return ""
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -91,6 +94,9 @@ def read_toml(text: str, path: Path) -> dict[str, Any]:
             f"correct that line of {path.name}: text in quotes, one `key = value` a line, `[table]` headers"
         )
         raise WrongConfig(f"{path}, {where}: not TOML: {reason}", hint=hint) from error
+    except ValueError as error:  # a number of five thousand digits
+        why = "a number of thousands of digits" if "digits" in str(error) else error
+        raise WrongConfig(f"{path}: not TOML: {why}", hint=f"correct that value of {path.name}") from error
 
 
 def validated(model: type[M], data: Mapping[str, Any], text: str, path: Path) -> M:

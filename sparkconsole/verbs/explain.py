@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -25,6 +26,7 @@ from sparkconsole.verbs.session import Here
 LONGEST = 65_536
 MOST_PIECES = 64
 """Of a line without an end so many pieces are looked at: four million characters have said it all."""
+_PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
 _WIDE = (
     (rb"\xff\xfe|\xfe\xff", "utf-16"),
     (rb"[^\x00]\x00[^\x00]\x00", "utf-16-le"),
@@ -46,8 +48,10 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     file
         Files, also packed ones (.gz), or - for standard input; NODE=FILE says whose log it is.
     """
-    if not file:
+    if not all(file) or not file:
         raise WrongUsage("no log to read", hint="sparkconsole explain FILE… or - for standard input")
+    if sum(name.rpartition("=")[2] == "-" for name in file) > 1:
+        raise WrongUsage("standard input is named twice", hint="it can be read once: say - once")
     logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
     found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
     return Answer(
@@ -72,14 +76,26 @@ def _read(name: str, several: bool) -> Examined:
 
 def _opened(path: str) -> IO[bytes]:
     if path == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            raise WrongUsage("standard input is closed", hint="name a file, or pipe a log into it")
         _refuse_device(sys.stdin.buffer, "standard input")
-        return sys.stdin.buffer
+        return _unpacked(sys.stdin.buffer)
     try:
         packed = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}", hint="give the path of a log") from error
     _refuse_device(packed, path)
-    return gzip.open(packed) if packed.peek(2)[:2] == b"\x1f\x8b" else packed  # type: ignore[return-value]
+    return _unpacked(packed)
+
+
+def _unpacked(stream: Any) -> IO[bytes]:
+    """gzip is read through; what is packed otherwise is refused."""
+    head = stream.peek(6)[:6]
+    if tool := next((tool for mark, tool in _PACKED.items() if head.startswith(mark)), ""):
+        raise WrongUsage(
+            "the log is packed", hint=f"unpack it first: {tool} -dc LOG | sparkconsole explain -"
+        )
+    return gzip.open(stream) if head[:2] == b"\x1f\x8b" else stream  # type: ignore[no-any-return]
 
 
 def _refuse_device(stream: IO[bytes], name: str) -> None:
@@ -109,8 +125,9 @@ def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
             if _is_binary(said):
                 raise WrongUsage(f"{path} is no text", hint="give a log: sparkconsole logs prints one")
             yield said
-    except (OSError, EOFError) as error:
-        raise WrongUsage(f"{path} cannot be read on: {error}", hint="is the packed file whole?") from error
+    except (OSError, EOFError, zlib.error) as error:
+        # What was read is told: the thousand lines before the damage may hold the cause.
+        yield f"WARNING sparkconsole: {path} cannot be read on from here: {error}\n"
 
 
 def _is_binary(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,23 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         paths.write_private(path, "new \udcff")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path, through_a_link: bool) -> None:
+    """`--config /dev/null` as root took the device from every program of the machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    named = tmp_path / "link" if through_a_link else pipe
+    if through_a_link:
+        named.symlink_to(pipe)
+    with pytest.raises(OSError, match="not a regular file"):
+        paths.write_private(named, "x")
+    assert pipe.is_fifo()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted({"pipe", named.name})
+
+
+def test_a_device_stays_a_device() -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        paths.write_private(Path(os.devnull), "x")
+    assert Path(os.devnull).is_char_device()

@@ -124,6 +124,38 @@ def test_a_device_is_no_log(words: str) -> None:
     assert "is a device" in done.stderr
 
 
+@pytest.mark.parametrize("damage", ["cut short", "bytes in the middle", "something behind it"])
+def test_what_could_be_read_of_a_damaged_file_is_told(tmp_path: Path, damage: str) -> None:
+    packed = gzip.compress((BROKEN + "".join(f"INFO step {n} x{n * n}\n" for n in range(30_000))).encode())
+    half = len(packed) // 2
+    broken = {
+        "cut short": packed[:half],
+        "bytes in the middle": packed[:half] + b"\xff" * 200 + packed[half + 200 :],
+        "something behind it": packed + b"garbage",
+    }[damage]
+    (tmp_path / "x.gz").write_bytes(broken)
+    done = explained(str(tmp_path / "x.gz"))
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1, said
+    assert "CUDA out of memory" in said
+    assert "cannot be read on from here" in said
+    assert "defect" not in said
+
+
+def test_what_is_packed_is_read_or_refused_with_the_way() -> None:
+    assert findings("-", stdin=gzip.compress(BROKEN.encode()))[0]["id"] == "gpu-out-of-memory"
+    refused = explained("-", stdin=b"\x28\xb5\x2f\xfd" + b"\x01" * 40)
+    assert refused.returncode == 2
+    assert b"zstd -dc" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("-", "-"), ("-", "a=-"), ("",)])
+def test_standard_input_is_read_once_and_a_file_has_a_name(words: tuple[str, ...]) -> None:
+    done = explained(*words, stdin=BROKEN.encode())
+    assert done.returncode == 2
+    assert b"defect" not in done.stderr
+
+
 def test_a_line_of_ten_megabytes_is_read_in_pieces(tmp_path: Path) -> None:
     huge = tmp_path / "huge.log"
     huge.write_text("x" * 10_000_000 + "\n" + BROKEN)

@@ -1,0 +1,40 @@
+"""Nothing is waited for without end: of a pipe that nobody writes into it is said."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from sparkconsole.config import bounded
+from sparkconsole.config.reading import read_text, read_toml
+from sparkconsole.errors import WrongConfig
+
+
+def test_a_pipe_that_nobody_writes_into_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "PIPE_S", 0.1)
+    os.mkfifo(tmp_path / "cluster.toml")
+    with pytest.raises(WrongConfig, match="nobody wrote into it"):
+        read_text(tmp_path / "cluster.toml")
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "cluster.toml"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("default = 'x'\n" * 9000))
+    writer.start()
+    assert read_text(pipe).count("\n") == 9000
+    writer.join(10)
+
+
+def test_a_link_that_leads_nowhere_is_no_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "cluster.toml").symlink_to(tmp_path / "gone")
+    with pytest.raises(WrongConfig, match="a link to a file that is not there"):
+        read_text(tmp_path / "cluster.toml")
+
+
+def test_a_number_without_an_end_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WrongConfig, match="a number of thousands of digits"):
+        read_toml(f"default = {'9' * 6000}", tmp_path / "cluster.toml")
