@@ -133,11 +133,16 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
         return _script(given, printer())
     if not rest and _at_a_terminal() and not given.json:
         return _console(given)
+    from sparkconsole.errors import WrongUsage
     from sparkconsole.verbs.dispatch import understand
     from sparkconsole.verbs.registry import GROUPS, load
+    from sparkconsole.verbs.wrong_words import told_of_equals
 
     only_group = len(rest) == 1 and rest[0] in GROUPS and (rest[0],) not in load(rest[0])
-    request = understand(["help", *rest] if only_group or not rest else rest)
+    try:
+        request = understand(["help", *rest] if only_group or not rest else rest)
+    except WrongUsage as wrong:
+        raise told_of_equals(wrong, words) from wrong
     if request.verb.local:
         code = _local(request, printer())
         return code if rest else 2

@@ -34,6 +34,8 @@ _WORDS = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
     "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be {expected}",
     "value_error": "is wrong: {error}",

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Collection
 
-from sparkconsole.demo import fabric, life, storage
+from sparkconsole.demo import fabric, life, served, storage
 from sparkconsole.demo.cache import cache_listing, holding
 from sparkconsole.demo.headers import headers
 from sparkconsole.demo.machine import NO_STATUS, Machine, meminfo, site_json
@@ -327,32 +327,12 @@ def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
         return 1, "", f"Error response from daemon: container {container} is not running"
     inside = argv[argv.index(container) + 1 :]
     if "serve-look" in inside:
-        return 0, _servers(machine, container), ""
+        return 0, served.servers(machine, container), ""
     if "serve-gone" in inside:
-        return _serve_gone(machine, container, inside[inside.index("serve-gone") + 1 :])
+        return served.gone(machine, container, inside[inside.index("serve-gone") + 1 :])
     if "serve-stop" in inside:
-        for name in [n for n, j in machine.jobs.items() if j.container == container]:
-            machine.cancel(name)
+        served.stop(machine, container, inside[inside.index("serve-stop") + 1 :])
     return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
-
-
-def _serve_gone(machine: Machine, container: str, args: tuple[str, ...]) -> Said:
-    """`all`, or `these` and process groups."""
-    lines = (line.split() for line in _servers(machine, container).splitlines())
-    left = {words[1] for words in lines if words[0] == "process"}
-    wrong = left if args[0] == "all" else left.intersection(args[1:])
-    return (1, "", "a process of it is left") if wrong else OK
-
-
-def _servers(machine: Machine, container: str) -> str:
-    """As remote.vllm_processes finds them."""
-    found = []
-    for group, name in enumerate(list(machine.jobs), 100):
-        job = machine.look(name)
-        if job and job.status is None and job.container == container and job.story.ready_s:
-            words = "\x1f".join(job.argv)
-            found += [f"process {group} {group} {words}\x1f", f"job {group} {name}.pid"]
-    return "".join(f"{line}\n" for line in found)
 
 
 def spoken(machine: Machine, argv: tuple[str, ...]) -> str:

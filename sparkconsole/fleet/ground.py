@@ -49,11 +49,16 @@ class Ground:
         """What a repair would start again, and why."""
         return broken(self.spec, self.seats, self.sites, self.members)
 
-    def other_image(self) -> str:
-        """The first node whose container runs another image than the tag names there; empty: none does."""
+    def other_image(self, *, unless_there: bool = False) -> str:
+        """The first node whose container runs another image than the tag names there; empty: none does.
+
+        `unless_there`: an image that is not on the node is another one too.
+        """
         for node, place in self.sites.items():
             image = self.images[node]
-            if place.running and place.found and image and place.found.image_id != image.id:
+            if not place.running or place.found is None or (image is None and not unless_there):
+                continue
+            if image is None or place.found.image_id != image.id:
                 return node
         return ""
 

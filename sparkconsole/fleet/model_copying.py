@@ -80,6 +80,8 @@ def _nowhere(model: str, found: dict[str, Holding]) -> SparkError:
 
 
 def _again(model: str) -> str:
+    if model.startswith(("/", "~")):
+        return "it is a folder of a node: bring it to one of them first"
     return f"sparkconsole model download {model}"
 
 

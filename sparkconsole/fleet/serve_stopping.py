@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.jobs import job_state
 from sparkconsole.model.engine import LiveRank, jobs_of
 from sparkconsole.model.job import Job
 from sparkconsole.model.launch import Backend, recalled
@@ -18,6 +20,10 @@ from sparkconsole.remote.site import look
 
 END_S = 70.0
 """A server has 30 s to end by itself, then 20 s by force."""
+
+
+class NoServer(Refused):
+    """There is no server on the port that was named, and there is one on another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ class Scene:
     def ours(self, node: str) -> tuple[LiveRank, ...]:
         """A node's servers of that port."""
         return tuple(r for r in self.ranks[node] if r.port == self.port)
+
+    def others(self) -> tuple[LiveRank, ...]:
+        """The servers of other ports, one for each port."""
+        by_port = {r.port: r for ranks in self.ranks.values() for r in ranks if r.port != self.port}
+        return tuple(by_port[port] for port in sorted(by_port))
 
     @property
     def everything(self) -> bool:
@@ -74,6 +85,24 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
 def _solo(head: Site | None) -> bool:
     launch = recalled(head.found.labels) if head and head.found else None
     return launch is not None and launch.backend is Backend.SOLO
+
+
+async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> None:
+    """NoServer where only other ports have one, and no node has a trace of one that was started here."""
+    others = scene.others()
+    if not others or any(scene.ours(node) for node in scene.ranks):
+        return
+    for job in known:
+        with suppress(SparkError):
+            if (await job_state(fleet, job)).known:
+                return
+    ports = [str(rank.port) for rank in others]
+    there = f"one is on {ports[0]}" if len(ports) == 1 else f"there are some on {', '.join(ports)}"
+    raise NoServer(
+        f"no server on port {scene.port}; {there}",
+        hint=f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}",
+        node=scene.head,
+    )
 
 
 def serve_stop_plan(scene: Scene) -> Plan:

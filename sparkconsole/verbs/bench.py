@@ -11,9 +11,10 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.config.paths import write_private
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.carry import carry_out
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.serving import servers_on
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
 from sparkconsole.model.job import Job, JobKind, Run
@@ -21,6 +22,7 @@ from sparkconsole.model.plan import Plan, Step
 from sparkconsole.model.progress import Advance, Output, Report
 from sparkconsole.model.tier import Tier
 from sparkconsole.parse.vllm_bench import first_error, parse_bar, parse_output
+from sparkconsole.verbs.bounds import wrong_value
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -83,7 +85,6 @@ async def run(
     name
         Name of the containers; without it the cluster's.
     """
-    server = await _served(session, port)
     said = {
         "num_prompts": num_prompts,
         "max_concurrency": max_concurrency,
@@ -96,11 +97,18 @@ async def run(
         "endpoint": endpoint,
         "port": port,
         "seed": seed,
-        "model": model or server["model"],
-        "tokenizer": tokenizer or (server["root"] if server["root"] != server["model"] else None),
+        "model": model or "the served one",
+        "tokenizer": tokenizer,
         "extra": extra,
     }
-    job = _job(session, _spec(said), name or session.cluster.container, server)
+    _spec(said)  # what cannot be is said before anybody is asked
+    container = name or session.cluster.container
+    server = await _served(session, port, container)
+    if not model:
+        said["model"] = server["model"]
+    if not tokenizer and server["root"] != server["model"]:
+        said["tokenizer"] = server["root"]
+    job = _job(session, _spec(said), container, server)
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
@@ -111,14 +119,10 @@ def _spec(said: dict[str, Any]) -> BenchSpec:
     try:
         return BenchSpec.model_validate(said)
     except ValidationError as error:
-        first = error.errors()[0]
-        flag = str(first["loc"][0]).replace("_", "-")
-        where = "behind --" if flag == "extra" else f"--{flag}"
-        why = first["msg"].removeprefix("Value error, ")
-        raise WrongUsage(f"{where}: {why}", hint="sparkconsole bench run --help") from error
+        raise wrong_value(error, ("bench", "run")) from error
 
 
-async def _served(session: Session, port: int) -> dict[str, Any]:
+async def _served(session: Session, port: int, container: str) -> dict[str, Any]:
     """What is measured: the served name, where it came from, its longest request, and its vLLM."""
     from sparkconsole.remote.vllm import served, version
 
@@ -127,9 +131,8 @@ async def _served(session: Session, port: int) -> dict[str, Any]:
     try:
         found = await served(shell, port)
     except SparkError as error:
-        raise Refused(
-            f"no model answers on port {port}: {error.cause}", hint="sparkconsole serve MODEL", node=head
-        ) from error
+        hint = await _elsewhere(session, container) or "sparkconsole serve MODEL"
+        raise Refused(f"no model answers on port {port}: {error.cause}", hint=hint, node=head) from error
     if not found:
         raise Refused(f"the server on port {port} offers no model", node=head)
     first = found[0]
@@ -137,6 +140,14 @@ async def _served(session: Session, port: int) -> dict[str, Any]:
     with contextlib.suppress(SparkError):
         told["vllm"] = await version(shell, port)
     return told
+
+
+async def _elsewhere(session: Session, container: str) -> str:
+    """The port of a server that there is instead; empty where there is none, or it cannot be seen."""
+    with contextlib.suppress(SparkError):
+        for rank in await servers_on(session.fleet, container, (session.fleet.head,)):
+            return f"{rank.name} is served on another: --port {rank.port}"
+    return ""
 
 
 def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str, Any]) -> Job:

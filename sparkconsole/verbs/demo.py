@@ -23,8 +23,8 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
     node
         Which machine.
     kind
-        What breaks: lost, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, gpu-silent,
-        docker-silent, garbage, slow, key, image-differs, hang, freeze, memory.
+        What breaks: lost, cut, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, gpu-silent,
+        docker-silent, garbage, slow, key, image-differs, hang, engine-dead, freeze, memory.
     """
     machines = _pretend(session).machines
     node = _pretend(session).cluster.member(node).name

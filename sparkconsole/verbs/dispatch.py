@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cyclopts import CycloptsError
 
-from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, first_words, read_said
-from sparkconsole.errors import Refused
+from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, Said, first_words, read_said
+from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.bounds import require_bounds
 from sparkconsole.verbs.node_words import require_nodes
 from sparkconsole.verbs.registry import GROUPS, Result, Verb, application, load
-from sparkconsole.verbs.wrong_words import refuse_no_value, verb_words, wrong_arguments
+from sparkconsole.verbs.vllm_words import refuse_unseparated
+from sparkconsole.verbs.wrong_words import (
+    refuse_no_value,
+    told_of_equals,
+    verb_words,
+    wrong_arguments,
+)
 
 if TYPE_CHECKING:
     from sparkconsole.config.globals import Options
@@ -43,6 +50,15 @@ class Request:
 def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
     said = read_said(words, place)
+    try:
+        request = _understood(said)
+        require_bounds(request)
+    except WrongUsage as wrong:
+        raise told_of_equals(wrong, words) from wrong
+    return request
+
+
+def _understood(said: Said) -> Request:
     tokens = _with_values(list(said.rest))
     if (about := _asked_about(tokens)) is not None:
         tokens = about
@@ -58,7 +74,9 @@ def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Reque
     except CycloptsError as error:
         raise wrong_arguments(spoken, error) from error
     entry = next((v for v in load(spoken[0]).values() if v.function is inspect.unwrap(command)), entry)
-    return Request(tuple(tokens), entry, bound.args, bound.kwargs, said.given)
+    request = Request(tuple(tokens), entry, bound.args, bound.kwargs, said.given)
+    refuse_unseparated(request, tokens)
+    return request
 
 
 def _asked_about(tokens: Sequence[str]) -> list[str] | None:

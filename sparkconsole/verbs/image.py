@@ -23,6 +23,7 @@ from sparkconsole.model.progress import Report
 from sparkconsole.model.text import hours
 from sparkconsole.model.tier import Tier
 from sparkconsole.remote import transfer
+from sparkconsole.verbs.bounds import wrong_value
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.session import Deed, Here, Session
 
@@ -117,10 +118,7 @@ def _spec(words: Mapping[str, Any]) -> BuildSpec:
     try:
         return BuildSpec.model_validate(words)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "--" + "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
-        cause = first["msg"].removeprefix("Value error, ")
-        raise WrongUsage(f"{where}: {cause}", hint="sparkconsole image build --help") from error
+        raise wrong_value(error, ("image", "build")) from error
 
 
 def _node(session: Session, name: str | None) -> str:

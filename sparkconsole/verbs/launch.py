@@ -18,12 +18,15 @@ from sparkconsole.fleet.settling import settle
 from sparkconsole.fleet.stopping import stop_nodes
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.launch import Backend, LaunchSpec, recalled, without_secret_values
+from sparkconsole.model.launch_difference import differences
 from sparkconsole.model.launch_effects import start_effects
 from sparkconsole.model.launch_plan import Condition, start_plan, stop_plan
 from sparkconsole.model.launching import LaunchState
 from sparkconsole.model.plan import Plan
 from sparkconsole.model.progress import Output, Remark, Report
+from sparkconsole.model.ray import living
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.bounds import wrong_value
 from sparkconsole.verbs.check import check
 from sparkconsole.verbs.fabric import require_gate
 from sparkconsole.verbs.preflight import launch_findings, require
@@ -146,6 +149,7 @@ async def launch(
         }
     )
     ground = await survey(session.fleet, session.cluster, spec)
+    _refuse_other(session, ground, _said(spec, tag=tag, backend=solo or backend is not None))
     decided = _decide(session, ground, repair=repair, force=force, follow=follow, timeout_s=timeout)
     return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
 
@@ -169,10 +173,7 @@ def launch_spec(said: dict[str, Any]) -> LaunchSpec:
     try:
         return LaunchSpec.model_validate({k: v for k, v in said.items() if v is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        what = ".".join(str(p) for p in first["loc"])
-        cause = str(first["msg"]).removeprefix("Value error, ")
-        raise WrongUsage(f"{what}: {cause}", hint="sparkconsole launch --help") from error
+        raise wrong_value(error, ("launch",)) from error
 
 
 def _extra_args() -> list[str]:
@@ -184,6 +185,45 @@ def _extra_args() -> list[str]:
 
 def _usual_backend(session: Session) -> Backend:
     return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
+
+
+def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
+    """The fields that a person asked for, by option or environment; the rest is as it comes."""
+    apart = {"image": tag is not None, "backend": backend, "container": False, "cluster": False}
+    usual = LaunchSpec.model_fields
+    given = {name: getattr(spec, name) != usual[name].default for name in usual}
+    return frozenset(name for name, said in (given | apart).items() if said)
+
+
+def _refuse_other(session: Session, ground: Ground, said: frozenset[str]) -> None:
+    """Refused where containers run that were not given what is asked for now: nothing is dropped unsaid."""
+    running = next((p.found for p in ground.sites.values() if p.running and p.found), None)
+    if running is None:
+        return
+    launched = recalled(running.labels)
+    other = [*differences(ground.spec, said, launched), *_other_nodes(session, ground, launched)]
+    node = ground.other_image(unless_there=True) if "image" in said else ""
+    if node:
+        other.insert(0, f"from {launched.image if launched else 'another image'}, not {ground.spec.image}")
+    if other:
+        raise Refused(
+            f"{ground.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
+            "nothing was changed",
+            hint="end it first, which ends its servers too: sparkconsole stop, then launch again",
+            node=node or ground.seats[0].node,
+        )
+
+
+def _other_nodes(session: Session, ground: Ground, launched: LaunchSpec | None) -> tuple[str, ...]:
+    """It runs on more nodes than were named, or as one node where several were."""
+    if not session.options.nodes or launched is None:
+        return ()
+    spec, seats = ground.spec, ground.seats
+    if (launched.backend is Backend.SOLO) != (spec.backend is Backend.SOLO):
+        alone = launched.backend is Backend.SOLO
+        return ("on one node alone, not on several",) if alone else ("on several nodes, not on one alone",)
+    count = len(living(ground.members or ()))
+    return (f"on {count} nodes, not on {len(seats)}",) if count > len(seats) else ()
 
 
 def _decide(

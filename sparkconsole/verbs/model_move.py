@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -140,9 +140,22 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     }
     wrong = any(h.why_incomplete for h in found.values())
     lines = [f"{n}: unknown: {e.cause}" for n, e in errors.items()]
-    lines += [f"→ sparkconsole model copy {name} --verify"] if wrong else []
+    lines += _mending(name, found, errors) if wrong else []
     code = 1 if wrong else max((e.exit_code for e in errors.values()), default=0)
     return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
+
+
+def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, SparkError]) -> list[str]:
+    """What makes it whole everywhere: from a node that has it whole, else from the hub."""
+    if any(not held.why_incomplete for held in found.values()):
+        return [f"→ sparkconsole model copy {name} --verify"]
+    if errors:
+        return [f"→ a copy comes from a node that has it whole: ask again when {', '.join(errors)} answers"]
+    if name.startswith(("/", "~")):
+        return [f"→ no node has it whole: bring {name} to one of them, then sparkconsole model copy {name}"]
+    return [
+        f"→ no node has it whole: sparkconsole model download {name}, then sparkconsole model copy {name}"
+    ]
 
 
 def _holding_data(held: Holding) -> dict[str, object]:

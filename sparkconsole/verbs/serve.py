@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import ValidationError
 
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet import guarding, serving
 from sparkconsole.fleet import serve_stopping as stopping
 from sparkconsole.fleet.carry import carry_out
@@ -28,6 +28,7 @@ from sparkconsole.model.serve import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.serve_ranks import Rank, serve_ranks
 from sparkconsole.model.settling import USUAL_SHARE
 from sparkconsole.model.tier import Tier
+from sparkconsole.verbs.bounds import wrong_value
 from sparkconsole.verbs.preflight import node_model, require, require_room, serve_findings, serve_looks
 from sparkconsole.verbs.registry import follower, verb
 from sparkconsole.verbs.serve_guard import LEAST_GIB, guard_steps, guarded_failure, line_of
@@ -43,9 +44,9 @@ async def serve(
     session: Here,
     model: str,
     *extra: str,
-    tp: Annotated[int | None, Parameter(name=["--tensor-parallel-size", "-tp"])] = None,
-    pp: Annotated[int, Parameter(name=["--pipeline-parallel-size", "-pp"])] = 1,
-    dp: Annotated[int, Parameter(name=["--data-parallel-size", "-dp"])] = 1,
+    tp: Annotated[int | None, Parameter(name=["--tensor-parallel-size", "--tp", "-tp"])] = None,
+    pp: Annotated[int, Parameter(name=["--pipeline-parallel-size", "--pp", "-pp"])] = 1,
+    dp: Annotated[int, Parameter(name=["--data-parallel-size", "--dp", "-dp"])] = 1,
     port: int = 8888,
     host: str = "0.0.0.0",  # noqa: S104 - clients are on other machines
     gpu_memory_utilization: float | None = None,
@@ -176,11 +177,7 @@ def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec
     try:
         return ServeSpec(**preset(model, {**said, "extra": extra}))
     except ValidationError as error:
-        first = error.errors()[0]
-        flag = str(first["loc"][0]).replace("_", "-")
-        why = first["msg"].removeprefix("Value error, ")
-        where = "behind --" if flag == "extra" else f"--{flag}"
-        raise WrongUsage(f"{where}: {why}", hint="sparkconsole serve --help") from error
+        raise wrong_value(error, ("serve",)) from error
 
 
 async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | Deed | None:
@@ -354,6 +351,7 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     container = name or session.cluster.container
     scene = await stopping.look_for_servers(session.fleet, container, port)
     known = {j.id: j for j in newest_ranks(session, port) if j.container == container}
+    await stopping.require_server(session.fleet, scene, known.values())
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
     effects = (ServerGone(tuple(scene.sites), container, port),)

@@ -9,18 +9,18 @@ from sparkconsole.model.job import Job, JobKind, Run
 from sparkconsole.model.memory_guard import FREEZE_LINE
 from sparkconsole.model.plan import Step
 from sparkconsole.model.progress import Report
+from sparkconsole.verbs.bounds import BOUNDS
 from sparkconsole.verbs.registry import follower
 from sparkconsole.verbs.session import Session
 
 GIB = 1 << 30
 LEAST_GIB = FREEZE_LINE / GIB
-MOST_GIB = 1024
 
 
 def line_of(gib: float) -> int:
     """Bytes; WrongUsage for what no machine has."""
-    if not 0 < gib <= MOST_GIB:
-        raise WrongUsage(f"--guard-at must be above 0 and at most {MOST_GIB} GiB")
+    if not BOUNDS["guard_at"].takes(gib):
+        raise WrongUsage(f"--guard-at takes {BOUNDS['guard_at'].words}", hint="GiB of available memory")
     return int(gib * GIB)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.serve_standing import Standing, State, serve_standing
+from sparkconsole.fleet.serve_stopping import NoServer
 from sparkconsole.model.answer import Answer
 from sparkconsole.model.effect import Anything
 from sparkconsole.model.job import Job, JobKind, Run
@@ -158,11 +160,15 @@ class _Kept:
         report(Remark(told, level="warning"))
         try:
             for words in self._words(found.state):
-                result = await begin(self.session, understand(words))
-                if isinstance(result, Deed):
-                    await result.carry(report)
+                with suppress(NoServer):  # nothing is left of it, beside a server on another port
+                    await self._say(words, report)
         except SparkError as error:
             report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
+
+    async def _say(self, words: tuple[str, ...], report: Report) -> None:
+        result = await begin(self.session, understand(words))
+        if isinstance(result, Deed):
+            await result.carry(report)
 
     def _words(self, state: State) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import failed, told
@@ -46,10 +47,11 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | Deed:
     plan = stop_plan(container, found, notes=notes)
 
     async def carry(report: Report) -> Answer:
+        before = told(await session.fleet.ask(lambda shell: look(shell, container), sites))
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
         await _forget(session, runs, stops, report)
-        return outcome(container, (*stops, *_unknown(lost)))
+        return outcome(container, (*(_since(s, before.get(s.node)) for s in stops), *_unknown(lost)))
 
     ports = frozenset(_ports(sites))
     return Deed(plan, carry, tuple(ContainerGone(node, container, ports) for node in found))
@@ -83,6 +85,11 @@ def _memory(stop: Stop) -> str | None:
     if stop.result is Stopped.STOPPED:
         return f"{size(stop.before_bytes)} → {size(stop.after_bytes)}"
     return None
+
+
+def _since(stop: Stop, before: Site | None) -> Stop:
+    """The memory as it was while the servers still ran: they end first, and most of it was theirs."""
+    return stop if before is None else replace(stop, before_bytes=before.available_bytes)
 
 
 def _idle(site: Site) -> Stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError
 from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 
-from sparkconsole.config.globals import NAMES, unknown_option
+from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.nearest import did_you_mean, nearest
 from sparkconsole.verbs.registry import GROUPS, MODULES, load
+from sparkconsole.verbs.vllm_words import hands_on, unknown_here
 
 if TYPE_CHECKING:
     from cyclopts import App, ArgumentCollection
@@ -140,9 +142,7 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError) -> WrongUsage:
     said, token = " ".join(words), getattr(error, "token", None)
     match error:
         case UnknownOptionError() if token is not None:
-            wrong = unknown_option(token.keyword or token.value, sorted(flags_of(words)))
-            wrong.hint = see_help(words)
-            return wrong
+            return _unknown(words, token.keyword or token.value)
         case MissingArgumentError():
             return _missing(words, error)
         case CoercionError() if token is not None:
@@ -154,6 +154,14 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError) -> WrongUsage:
             return WrongUsage(f"{token.keyword} is said twice", hint=see_help(words))
     error.verbose = False
     return WrongUsage(f"{said}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+
+
+def _unknown(words: tuple[str, ...], option: str) -> WrongUsage:
+    if hands_on(load(words[0])[words].function):
+        return unknown_here(words, option, sorted({*flags_of(words), *NAMES}))
+    wrong = unknown_option(option, sorted(flags_of(words)))
+    wrong.hint = see_help(words)
+    return wrong
 
 
 def _missing(words: tuple[str, ...], error: MissingArgumentError) -> WrongUsage:
@@ -180,6 +188,17 @@ def _not_of_its_type(error: CoercionError, token: Any) -> str:
 def _choices(wanted: Any) -> list[str]:
     members = wanted if isinstance(wanted, type) and issubclass(wanted, Enum) else ()
     return [str(member.value) for member in members]
+
+
+def told_of_equals(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
+    """The same, with what to write where its wrong word was meant as the value of an option before it."""
+    bare = {name: option for option in GLOBALS if option.bare is not None for name in option.names}
+    for name, word in itertools.pairwise(first_words(words)):
+        verb = wrong.cause.partition("; ")[0] == f"there is no verb {word}"
+        if name in bare and (verb or wrong.cause.endswith(f" takes no {word}")):
+            equals = f"the value of {name} stands behind an equals sign: {name}={word}"
+            wrong.hint = f"{wrong.hint}; {equals}" if verb and not word.isdigit() else equals
+    return wrong
 
 
 def see_help(words: Sequence[str]) -> str:

@@ -63,6 +63,21 @@ WRONG = [
     ("--follow logs", "--follow stands before its verb; it belongs behind logs"),
     ("--script x status", "--script runs a file of words, and status stands beside it"),
     ("--set A=1 status", "--set is for a script"),
+    ("--demo 3 status", "the value of --demo stands behind an equals sign: --demo=3"),
+    ("status --demo 3", "the value of --demo stands behind an equals sign: --demo=3"),
+    ("--demo lab status", "the value of --demo stands behind an equals sign: --demo=lab"),
+    ("--yes prune image prune", "the value of --yes stands behind an equals sign: --yes=prune"),
+    ("--demo lanch", "there is no verb lanch; did you mean launch?"),
+    ("serve a b", "serve takes no b"),
+    ("serve a b", "sparkconsole serve MODEL -- b"),
+    ("serve a b -- --foo", "serve takes no b"),
+    ("serve -- --port 1", "serve needs MODEL in front of --"),
+    ("bench run x", "bench run takes no x"),
+    ("serve m --enable-prefix-caching", "there is no option --enable-prefix-caching\n"),
+    ("serve m --enable-prefix-caching", "sparkconsole serve MODEL -- --enable-prefix-caching"),
+    ("serve m --kv-cache-dtype=fp8", "sparkconsole serve MODEL -- --kv-cache-dtype=fp8"),
+    ("bench run --goodput ttft:1", "sparkconsole bench run -- --goodput"),
+    ("serve m --prot 1", "there is no option --prot; did you mean --port?"),
 ]
 
 
@@ -236,3 +251,16 @@ def _refusal(words: list[str], place: Place) -> SparkError | None:
 def _names_one(cause: str, words: list[str]) -> bool:
     parts = {w for word in words for w in (word, word.partition("=")[0], repr(word.partition("=")[2])) if w}
     return not words or any(part in cause or repr(part) in cause for part in parts) or "verb" in cause
+
+
+@pytest.mark.parametrize("verb", ["serve", "model fit"])
+def test_how_a_model_is_split_has_the_same_words_everywhere(verb: str) -> None:
+    for letter, whole in (("tp", "tensor"), ("pp", "pipeline"), ("dp", "data")):
+        for flag in (f"--{letter}", f"-{letter}", f"--{whole}-parallel-size"):
+            assert understand([*verb.split(), "m", flag, "2"]).kwargs[letter] == 2
+
+
+def test_what_stands_behind_goes_on_byte_for_byte() -> None:
+    assert understand(["serve", "m", "--tp", "2", "--", "--port", "-- x"]).args == ("m", "--port", "-- x")
+    assert understand(["serve", "--model", "m", "--", "b"]).args == ("m", "b")
+    assert understand(["bench", "run", "--", "--goodput", "ttft:1"]).args == ("--goodput", "ttft:1")

@@ -16,7 +16,7 @@ from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.guarding import Fired, fired
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.answer import Answer
-from sparkconsole.model.job import JobKind
+from sparkconsole.model.job import Job, JobKind
 from sparkconsole.model.progress import Advance, Remark, StepBegan, nobody
 from sparkconsole.verbs.serve import serve, status, stop
 from sparkconsole.verbs.session import Deed, Options, Session
@@ -379,3 +379,34 @@ async def test_the_guard_that_ended_a_server_is_found_by_its_name(
     why = "sparkconsole guard: MemAvailable is 3 kB, the line is 4 kB: the server is ended"
     pair.nodes["b"].extra |= {"job-state": (0, "ended 3 80", ""), "job-read": (0, f"{why}\n", "")}
     assert await fired(session.fleet, lead, ("a", "b")) == Fired("b", why)
+
+
+async def test_a_port_without_a_server_is_refused_where_another_has_one(
+    session: Session, pair: PretendCluster
+) -> None:
+    up(pair)
+    pair.nodes["a"].serve("org/m", "--port", "8888")
+    with pytest.raises(Refused, match="no server on port 9999; one is on 8888") as caught:
+        await stop(session, port=9999)
+    assert "serve stop --port 8888" in caught.value.hint
+    pair.nodes["a"].serve("org/n", "--port", "8889", group=50)
+    with pytest.raises(Refused, match="no server on port 9999; there are some on 8888, 8889"):
+        await stop(session, port=9999)
+    assert changed(pair.nodes["a"]) == changed(pair.nodes["b"]) == []
+
+
+async def test_what_is_left_of_a_start_is_cleared_beside_another_server(
+    session: Session, pair: PretendCluster
+) -> None:
+    """Its process is gone and its files are not: that is no port without a server."""
+    up(pair, "solo")
+    head = pair.nodes["a"]
+    head.serve("org/m", "--port", "8888")
+    job = Job(id="serve-n-1", node="a", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
+    session.run = session.journal.begin(("serve", "org/n"), "c", {})
+    session.journal.add_jobs(session.run, (job.model_copy(update={"details": {"port": 9999}}),))
+    head.extra["job-state"] = (0, "ended 1 90", "")
+    assert planned(await stop(session, port=9999)).plan.steps
+    head.extra["job-state"] = (0, "unknown", "")
+    with pytest.raises(Refused, match="no server on port 9999"):
+        await stop(session, port=9999)

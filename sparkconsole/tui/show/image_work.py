@@ -23,6 +23,7 @@ from sparkconsole.tui.show.bars import UNKNOWN, binary_size, rate, work_bar
 from sparkconsole.tui.show.folding import folded
 from sparkconsole.tui.show.frame import filled, fitting, joined, plain, said
 from sparkconsole.tui.show.images import Cell, ImageRow
+from sparkconsole.verbs.bounds import wrong_value
 
 MARKS = {"running": "▶", "done": "✔", "failed": "✖", "unknown": "?", "cancelled": "○", "": "○"}
 STYLES = {
@@ -68,7 +69,7 @@ def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, no
         pairs = key_values(said_.get("build_arg") or ())
         spec = BuildSpec.model_validate({**values, "tag": said_.get("tag") or image, "build_args": pairs})
     except ValidationError as error:
-        return Preview(tuple(words), wrong=str(error.errors()[0]["msg"]).removeprefix("Value error, "))
+        return Preview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
     except SparkError as error:
         return Preview(tuple(words), wrong=str(error))
     argv = build_argv(spec, now_epoch=int(now.timestamp()), dated=dated_tag(spec.tag, now))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.bench import BenchSpec, bench_argv
+from sparkconsole.verbs.bounds import wrong_value
 from sparkconsole.verbs.dispatch import understand
 
 FIELDS = (
@@ -65,7 +66,6 @@ def command(words: Sequence[str], model: str, container: str) -> tuple[str, str]
     except SparkError as error:
         return "", error.cause
     except ValidationError as error:
-        first = error.errors()[0]
-        return "", f"{str(first['loc'][0]).replace('_', ' ')}: {first['msg'].removeprefix('Value error, ')}"
+        return "", wrong_value(error, ("bench", "run")).cause
     within = request.kwargs.get("name") or container
     return shlex.join(("docker", "exec", within, *bench_argv(spec)[4:])), ""
