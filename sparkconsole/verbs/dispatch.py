@@ -72,7 +72,7 @@ def _understood(said: Said) -> Request:
             :3
         ]
     except CycloptsError as error:
-        raise wrong_arguments(spoken, error) from error
+        raise wrong_arguments(spoken, error, tokens) from error
     entry = next((v for v in load(spoken[0]).values() if v.function is inspect.unwrap(command)), entry)
     request = Request(tuple(tokens), entry, bound.args, bound.kwargs, said.given)
     refuse_unseparated(request, tokens)

@@ -137,7 +137,7 @@ def _needs_value(name: str, words: Sequence[str]) -> WrongUsage:
     return WrongUsage(f"{name} needs a value", hint=see_help(words))
 
 
-def wrong_arguments(words: tuple[str, ...], error: CycloptsError) -> WrongUsage:
+def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequence[str] = ()) -> WrongUsage:
     """The parser's complaint about a verb's arguments, in our words."""
     said, token = " ".join(words), getattr(error, "token", None)
     match error:
@@ -151,9 +151,15 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError) -> WrongUsage:
             extra = " ".join(error.unused_tokens or ())
             return WrongUsage(f"{said} takes no {extra or chr(39) * 2}", hint=see_help(words))
         case RepeatArgumentError() if token is not None:
-            return WrongUsage(f"{token.keyword} is said twice", hint=see_help(words))
+            return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
     error.verbose = False
     return WrongUsage(f"{said}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+
+
+def _twice(flag: str, tokens: Sequence[str]) -> str:
+    """`-tp` is `-t p` to a verb that has no `-tp`: then the word that was typed is named too."""
+    typed = [t for t in tokens if t.startswith(flag) and t.partition("=")[0] != flag]
+    return f"{flag} is said twice" + (f": {typed[-1]} is {flag} too" if typed else "")
 
 
 def _unknown(words: tuple[str, ...], option: str) -> WrongUsage:

@@ -68,6 +68,7 @@ WRONG = [
     ("--demo lab status", "the value of --demo stands behind an equals sign: --demo=lab"),
     ("--yes prune image prune", "the value of --yes stands behind an equals sign: --yes=prune"),
     ("--demo lanch", "there is no verb lanch; did you mean launch?"),
+    ("image build -t a -tp 2", "-t is said twice: -tp is -t too"),
     ("serve a b", "serve takes no b"),
     ("serve a b", "sparkconsole serve MODEL -- b"),
     ("serve a b -- --foo", "serve takes no b"),
