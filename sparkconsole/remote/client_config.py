@@ -116,12 +116,20 @@ def _by_library(address: str, user: str | None, port: int | None) -> Place:
         named_keys_only=bool(config.get("IdentitiesOnly", False)),
         key_login=bool(config.get("PubkeyAuthentication", True)),
         known_hosts=paths(
-            (*_words(config.get("UserKnownHostsFile")), *_words(config.get("GlobalKnownHostsFile")))
+            (
+                *(_words(config.get("UserKnownHostsFile")) or _USERS_KNOWN),
+                *(_words(config.get("GlobalKnownHostsFile")) or _EVERYBODYS_KNOWN),
+            )
         ),
         family=family.get(int(cast(int, config.get("AddressFamily", 0))), ""),
         bind=str(config.get("BindAddress", "") or ""),
         connect_timeout_s=cast("float | None", config.get("ConnectTimeout")),
     )
+
+
+_USERS_KNOWN = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_EVERYBODYS_KNOWN = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+"""Where OpenSSH looks when nobody named a file."""
 
 
 def _words(value: object) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import asyncssh
 from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.client_config import place_of
-from sparkconsole.remote.known_hosts import known_hosts_file, known_of
+from sparkconsole.remote.known_hosts import known_hosts_file, known_of, own_file
 from sparkconsole.remote.login import through_jumps
 from sparkconsole.remote.place import known_name
 from sparkconsole.remote.shown_keys import HostKey, host_key, shown_by
@@ -85,9 +85,15 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
             node=node.name,
         )
     new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
-    path = known_hosts_file(known_hosts)
+    path = known_hosts_file(known_hosts, place_of(node))
     _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
     return path
+
+
+def trust_file(node: Node) -> str:
+    """Where its keys are written, as a person would type it."""
+    path, home = own_file(place_of(node)), Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _names(node: Node) -> str:

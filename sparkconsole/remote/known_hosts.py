@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from sparkconsole.config.bounded import bounded_bytes, expanded, is_file
 from sparkconsole.errors import SparkError, WrongConfig
 from sparkconsole.remote.place import Place
 
-_EVERYBODYS = Path("/etc/ssh/ssh_known_hosts")
+_USUAL = Path("~/.ssh/known_hosts")
+_EVERYBODYS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
 LARGEST_BYTES = 32 * 1024 * 1024
 _HINT = "it must be a text file that you may read and write: it says which host keys are trusted"
 
@@ -26,9 +28,9 @@ class Known:
     revoked: tuple[asyncssh.SSHKey, ...] = ()
 
 
-def known_hosts_file(given: Path | None = None) -> Path:
-    """The person's known_hosts, made (mode 600, folder 700) when it is not there yet."""
-    path = given or _own()
+def known_hosts_file(given: Path | None = None, there: Place | None = None) -> Path:
+    """Where the person's trust in a server is kept, made (mode 600, folder 700) when it is not there yet."""
+    path = given or own_file(there)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
@@ -37,8 +39,13 @@ def known_hosts_file(given: Path | None = None) -> Path:
     return path
 
 
-def _own() -> Path:
-    return expanded("~/.ssh/known_hosts")
+def own_file(there: Place | None) -> Path:
+    """The first UserKnownHostsFile of the configuration.
+
+    Where that is /dev/null, with which ssh trusts everybody unseen, it is ~/.ssh/known_hosts: nobody is.
+    """
+    named = there.known_hosts[0] if there and there.known_hosts else _USUAL
+    return expanded(_USUAL) if named == Path(os.devnull) or named in _EVERYBODYS else expanded(named)
 
 
 def known_of(there: Place, known_hosts: Path | None = None) -> Known:
@@ -67,8 +74,8 @@ def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:
 
 
 def _entries(there: Place, known_hosts: Path | None) -> str:
-    own = known_hosts or _own()
-    others = () if known_hosts else (*there.known_hosts, _EVERYBODYS)
+    own = known_hosts or own_file(there)
+    others = () if known_hosts else there.known_hosts or _EVERYBODYS
     # Each file once: what it says twice would be harmless, but costs its reading.
     files = dict.fromkeys((own, *(path for path in others if is_file(path))))
     return "\n".join(line for path in files for line in _readable(path, own=path == own))

@@ -14,6 +14,7 @@ from typing import Any
 import asyncssh
 from asyncssh.encryption import get_encryption_algs
 from asyncssh.mac import get_mac_algs
+from asyncssh.public_key import get_public_key_algs
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
 from sparkconsole.model.login_words import with_port
@@ -161,8 +162,9 @@ def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
     """What is known of the server; WrongConfig when a login cannot be begun at all."""
     if not there.key_login:
         raise WrongConfig(
-            f"ssh's configuration says PubkeyAuthentication no for {there.address}",
-            hint="a key is the only login that never asks: set it to yes there",
+            f"ssh's configuration allows no login by key for {there.address}:"
+            " PubkeyAuthentication no, or PreferredAuthentications without publickey",
+            hint="a key is the only login that never asks: allow it there",
             node=node,
         )
     try:
@@ -202,9 +204,11 @@ def _host_key_kinds(there: Place, known: Known) -> dict[str, Any]:
     """HostKeyAlgorithms of the kinds that are trusted: like ssh, so that a known key is the one shown."""
     trusted = {name for key in known.trusted for name in (key.algorithm, *key.all_sig_algorithms)}
     wanted = [name for name in there.host_key_algorithms if name.encode() in trusted]
-    if not wanted or known.authorities:
+    if known.authorities or not known.trusted:
         return {}
-    return {"server_host_key_algs": wanted}
+    # None of the trusted kinds: as with ssh the server has to show another one, which nobody trusts.
+    allowed = wanted or both(there.host_key_algorithms, get_public_key_algs())
+    return {"server_host_key_algs": allowed} if allowed else {}
 
 
 def _whose(there: Place, *, jump: bool) -> str:

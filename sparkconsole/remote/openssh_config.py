@@ -104,7 +104,8 @@ def place_from(address: str, said: Said) -> Place:
         certificates=files(said.get("certificatefile", ())),
         agent=agent_socket(filled(one("identityagent", "SSH_AUTH_SOCK"), tokens)),
         named_keys_only=one("identitiesonly") == "yes",
-        key_login=one("pubkeyauthentication", "yes") not in ("no", "false"),
+        key_login=one("pubkeyauthentication", "yes") not in ("no", "false")
+        and "publickey" in one("preferredauthentications", "publickey").split(","),
         known_hosts=tuple(
             _at_home(path, home)
             for path in paths(one("userknownhostsfile").split() + one("globalknownhostsfile").split())

@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, cast
 
 from cyclopts import Parameter
 
@@ -95,7 +95,7 @@ def _unpacked(stream: Any) -> IO[bytes]:
         raise WrongUsage(
             "the log is packed", hint=f"unpack it first: {tool} -dc LOG | sparkconsole explain -"
         )
-    return gzip.open(stream) if head[:2] == b"\x1f\x8b" else stream  # type: ignore[no-any-return]
+    return cast("IO[bytes]", gzip.open(stream) if head[:2] == b"\x1f\x8b" else stream)
 
 
 def _refuse_device(stream: IO[bytes], name: str) -> None:

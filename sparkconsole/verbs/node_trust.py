@@ -37,12 +37,12 @@ class _Shown:
 
     def step(self) -> Step:
         """The step that stores them."""
-        from sparkconsole.remote.hostkeys import entry_name
+        from sparkconsole.remote.hostkeys import entry_name, trust_file
 
         fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
         lines = "".join(f"{entry_name(self.node)} {k.line}\n" for k in self.keys)
         sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
-        return Step(self.node.name, CONSOLE, sentence, ("tee", "-a", "~/.ssh/known_hosts"), stdin=lines)
+        return Step(self.node.name, CONSOLE, sentence, ("tee", "-a", trust_file(self.node)), stdin=lines)
 
 
 @verb("node trust", tier=Tier.RECOVERABLE)

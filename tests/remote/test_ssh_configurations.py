@@ -25,6 +25,7 @@ from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Wron
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote import openssh_config
 from sparkconsole.remote.client_config import place
+from sparkconsole.remote.hostkeys import shown_keys, trust
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh import connect_ssh
 from tests.programs import need
@@ -430,6 +431,7 @@ REFUSED = (
     ("IdentityFile ${NOT_SET_ANYWHERE}/x", "NOT_SET_ANYWHERE is not set"),
     ("ProxyUseFdpass yes\n  ProxyCommand nc %h %p", "ProxyUseFdpass"),
     ("PubkeyAuthentication no", "PubkeyAuthentication no"),
+    ("PreferredAuthentications password", "PreferredAuthentications"),
     ("RevokedHostKeys <HOME>/gone", "RevokedHostKeys"),
     ("ProxyCommand false", "ProxyCommand `false` leads to no SSH server"),
     ("ProxyCommand echo gone >&2", "and it said 'gone'"),
@@ -446,6 +448,36 @@ async def test_what_cannot_be_done_is_said_with_the_word(
     with pytest.raises(SparkError, match=r"^spark1: ") as caught:
         await _by_us(NODE)
     assert said in caught.value.cause
+    assert world.take()["far"] == []
+
+
+@pytest.mark.parametrize("kept", ["another key of it", "nothing", "no file"])
+async def test_only_the_files_that_the_configuration_names_are_believed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    """`UserKnownHostsFile`: what ~/.ssh/known_hosts says of that host counts no more, as with ssh."""
+    stranger = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    lines = {"another key of it": f"[127.0.0.1]:<PORT> {stranger}\n", "nothing": "", "no file": None}[kept]
+    more = () if lines is None else ((".ssh/kept", lines),)
+    case = Case("", FAR + "  UserKnownHostsFile ~/.ssh/kept\n", more=more)
+    await _prepared(world, case, monkeypatch)
+    with pytest.raises(ChangedHostKey if lines else UnknownHostKey):
+        await _by_us(NODE)
+    assert world.take()["far"] == []
+    if lines:
+        return
+    (shown,) = await shown_keys(NODE)
+    assert trust(NODE, [shown]) == world.home / ".ssh/kept"
+    await _by_us(NODE)
+    assert world.take()["far"] != []
+
+
+async def test_a_kind_of_host_key_that_the_configuration_forbids_is_not_taken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _prepared(world, Case("", FAR + "  HostKeyAlgorithms rsa-sha2-512\n"), monkeypatch)
+    with pytest.raises(SparkError):
+        await _by_us(NODE)
     assert world.take()["far"] == []
 
 
