@@ -81,8 +81,22 @@ def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
     the ranks that are well.
     """
     every = _over_new_year(tuple(found))
-    root = min((d for d in every if d.severity is Weight.ERROR), key=_order, default=None)
-    return tuple(sorted((_beside(root, d) for d in every), key=_order))
+    root = _root([d for d in every if d.severity is Weight.ERROR])
+    return tuple(sorted((_beside(root, d) for d in every), key=lambda d: (d is not root, _order(d))))
+
+
+def _root(errors: list[Diagnosis]) -> Diagnosis | None:
+    """A cause; where nobody knows one, what was said clearly before the best guess is a better one."""
+    best = min(errors, key=_order, default=None)
+    if best is None or best.kind is Kind.CAUSE:
+        return best
+    return min(
+        (d for d in errors if _before(d, best) and d.kind is not Kind.UNKNOWN), key=_when, default=best
+    )
+
+
+def _when(one: Diagnosis) -> float:
+    return -1.0 if one.at is None else one.at
 
 
 _YEAR_S = 12 * 31 * 86_400
@@ -96,8 +110,19 @@ def _over_new_year(found: tuple[Diagnosis, ...]) -> tuple[Diagnosis, ...]:
     return tuple(replace(d, at=d.at + _YEAR_S) if d.at is not None and d.at < early else d for d in found)
 
 
+_SKEW_S = 30.0
+"""By so much the clocks and the buffers of two nodes may differ."""
+
+
+def _before(one: Diagnosis, other: Diagnosis) -> bool:
+    """Whether it was said so long before the other that it cannot follow from it."""
+    return one.at is not None and other.at is not None and one.at < other.at - _SKEW_S
+
+
 def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
     if root is None or one is root:
+        return one
+    if _before(one, root) and one.kind is not Kind.UNKNOWN:
         return one
     if one.kind is Kind.UNKNOWN:
         return replace(one, severity=Weight.INFO)
@@ -170,7 +195,7 @@ def told(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterat
         yield _paragraph(one)
     known = [d for d in follows if d.kind is Kind.CONSEQUENCE]
     if known:
-        yield "What follows from it: " + "; ".join(dict.fromkeys(_where(d) + d.text for d in known))
+        yield "What follows from it: " + "; ".join(_said_once(known))
     unknown = [d for d in follows if d.kind is Kind.UNKNOWN]
     for one in unknown[:_TOLD]:
         yield f"· {_where(one)}{one.text}: {one.line}"
@@ -178,6 +203,16 @@ def told(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterat
         yield f"· and {len(unknown) - _TOLD} more lines that are not known: --json has them"
     if all(d.severity is Weight.INFO for d in found):
         yield from tuple(s.words for s in endings) or ("· nothing known to be wrong in it",)
+
+
+def _said_once(follows: list[Diagnosis]) -> Iterator[str]:
+    """Each consequence with everybody who told it, in the order in which they did."""
+    places: dict[str, dict[str, None]] = {}
+    for one in follows:
+        places.setdefault(one.text, {})[_place(one)] = None
+    for text, where in places.items():
+        whose = " and ".join(w for w in where if w)
+        yield f"{whose}: {text}" if whose else text
 
 
 def _paragraph(one: Diagnosis) -> str:
@@ -190,6 +225,11 @@ def _paragraph(one: Diagnosis) -> str:
 
 
 def _where(one: Diagnosis) -> str:
+    place = _place(one)
+    return f"{place}: " if place else ""
+
+
+def _place(one: Diagnosis) -> str:
     place = [one.node] if one.node else []
     place += [f"rank {one.rank}"] if one.rank is not None else []
-    return f"{', '.join(place)}: " if place else ""
+    return ", ".join(place)

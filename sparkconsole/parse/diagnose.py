@@ -130,9 +130,7 @@ def as_unknown(line: Framed, level: Level) -> Diagnosis:
         "error-unknown" if error else "warning-unknown",
         Weight.ERROR if error else warns,
         "not known to sparkconsole",
-        "the line calls itself an error"
-        if error
-        else "the line is a warning, and nothing shows that work went on",
+        _unknown_why(line, error),
         "read the lines around it",
         line.text[:SHOWN],
         line.node,
@@ -140,6 +138,14 @@ def as_unknown(line: Framed, level: Level) -> Diagnosis:
         Kind.CONSEQUENCE if _EARLIER.search(line.text) else Kind.UNKNOWN,
         count=line.times,
     )
+
+
+def _unknown_why(line: Framed, error: bool) -> str:
+    """Only what the line itself says of how bad it is."""
+    if error:
+        return "the line calls itself an error" if outright(line) else "the line tells of a failure"
+    sounds = "is a warning" if outright(line) else "sounds like trouble"
+    return f"the line {sounds}, and nothing shows that work went on"
 
 
 def outright(line: Framed) -> bool:

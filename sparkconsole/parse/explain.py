@@ -21,8 +21,11 @@ from sparkconsole.parse.diagnose import (
     outright,
     unknown,
 )
+from sparkconsole.parse.kills import Kills, best_told, victim
+from sparkconsole.parse.known.power import BACK
 from sparkconsole.parse.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.nccl_verdict import NcclVerdict
+from sparkconsole.parse.power_standing import past
 from sparkconsole.parse.signs_of_life import Move, move
 from sparkconsole.parse.stall import Stall
 
@@ -44,6 +47,9 @@ _SUSPECT = re.compile(
     r"emaining|"
     r"CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|OOM|reempt|dead|DEAD|imeout|"
     r"onflict|"
+    r"onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|ibernat|leep|ower|critical|hutdown|"
+    r"hutting|alt\b|eboot|HARDWARE|"
+    r"agent|arget|tool choice|starved|ending SIG|"
     r"NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
 )
 
@@ -105,6 +111,7 @@ class _Reader:
         self._nccl, self._stall = NcclVerdict(), Stall()
         self._frames, self._at, self._traceback = 0, None, (0, "")
         self._alive, self._stage, self._last = False, "", ""
+        self._kills, self._ended = Kills(), ""
 
     _at: float | None
 
@@ -115,8 +122,10 @@ class _Reader:
         self._at = line.at if line.at is not None else self._at
         self._nccl.feed(line)
         one = self._said(line)
+        self._follow_end(line, one)
         self._follow_traceback(number, line)
         self._last = line.text[:SHOWN]
+        one = self._past(line, one)
         if one is not None:
             one = self._milder(one)
             self._keep(replace(one, number=number, at=self._at, node=one.node or self._node), outright(line))
@@ -128,6 +137,19 @@ class _Reader:
         if one is None and self._frames:
             return ended(line)
         return unknown(line) if one is None and loud else one
+
+    def _follow_end(self, line: Framed, one: Diagnosis | None) -> None:
+        """A warning that a traceback ends with ended the program, unless the program says more after it."""
+        if self._frames and THROWN_BY_ANY_NAME.match(line.text):
+            self._ended = one.id if one is not None and one.severity is Weight.WARNING else ""
+        elif line.level or line.at is not None or move(line.text) is not None:
+            self._ended = ""
+
+    def _past(self, line: Framed, one: Diagnosis | None) -> Diagnosis | None:
+        """One kill is told once; what a machine that is back said before is past."""
+        if BACK.search(line.text):
+            self._found = {key: past(d) for key, d in self._found.items()}
+        return one if one is None or self._kills.is_new(one) else None
 
     def _follow_traceback(self, number: int, line: Framed) -> None:
         """How many lines more may belong to it."""
@@ -144,7 +166,8 @@ class _Reader:
 
     def _keep(self, one: Diagnosis, said: bool) -> None:
         """The first line of its kind stands for the others, unless a later one weighs more."""
-        key = (one.id, one.kind, one.node, one.rank, said or one.kind is not Kind.UNKNOWN)
+        subject = victim(one) or one.id
+        key = (subject, one.kind, one.node, one.rank, said or one.kind is not Kind.UNKNOWN)
         before = self._found.get(key)
         if before is None:
             if len(self._found) < MOST:
@@ -179,13 +202,17 @@ class _Reader:
 
     def end(self) -> Examined:
         found = [
-            *self._found.values(),
+            *(self._as_end(d) for d in best_told(self._found.values())),
             *(replace(d, node=d.node or self._node) for d in self._nccl.diagnoses()),
         ]
         if self._frames and not any(d.severity is Weight.ERROR for d in found):
             found.append(self._cut_traceback())
         found = self._stall.told(found, self._node)
         return Examined(tuple(found), Ending(self._node, self._alive, self._stage, self._last))
+
+    def _as_end(self, one: Diagnosis) -> Diagnosis:
+        ended_it = one.id == self._ended
+        return replace(one, severity=Weight.ERROR, kind=Kind.CAUSE) if ended_it else one
 
     def _cut_traceback(self) -> Diagnosis:
         """A traceback whose end is not in the log; nothing but its head may be a quotation."""

@@ -28,7 +28,8 @@ _HEADS = tuple(
         r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)"
         r" +(?:\d+ )?\S+:\d+\] ",
         r"\[(?P<letter>[EWFCID]) [\w.]+:\d+\] ",
-        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<host>[\w.-]+) (?:kernel|[\w.@-]+(?:\[\d+\])?): ",
+        r"(?P<name>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) "
+        r"(?P<host>[\w.-]+) (?:kernel|[\w.@-]+(?:\[\d+\])?): ",
         r"(?P<host>[\w.-]{1,120}) (?:kernel|[\w.@-]{1,80}\[\d+\]): ",
         r"\[ *\d+\.\d{6}\] ?",
         r"(?:<\d>)?\[(?:default\d+\]:\[)?[Rr]ank ?(?P<rank>\d+)\]:? ?",
@@ -55,6 +56,7 @@ _DOCKER_JSON = re.compile(r"^\{\"log\":\"(?P<said>(?:[^\"\\]|\\.)*)\"")
 _RANK = re.compile(r"(?:TP|PP|rank[=_ ]?|Worker-|Worker_)(?P<rank>\d+)")
 _IP = re.compile(r"\bip=(?P<ip>[0-9A-Fa-f.:]+)")
 _REPEATED = re.compile(r"\s*\[repeated (?P<times>\d+)x across cluster\].*$")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CLOCK = ("month", "day", "hour", "minute", "second")
 LONGEST = 4000
 """Characters of a line that are looked at: no pattern ever sees more."""
@@ -131,6 +133,8 @@ def _rank(groups: dict[str, str | None], inside: str) -> int | None:
 
 def _seconds(groups: dict[str, str | None]) -> float | None:
     """The year is left out: vLLM's own lines have none."""
+    if groups.get("name") in _MONTHS:
+        groups = {**groups, "month": str(_MONTHS.index(groups["name"] or "") + 1)}
     if groups.get("month") is None:
         return None
     month, day, hour, minute, second = (float((groups.get(k) or "0").replace(",", ".")) for k in _CLOCK)

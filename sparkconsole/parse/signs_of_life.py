@@ -33,7 +33,10 @@ _ALIVE = re.compile(
     r"chat\.completion|text_completion)"
     r"|^Server (?:ready|started)|\bserver is ready\b|\bis healthy\b|\bhealthy: true\b|^\"?success\"?$|"
     r"^(?:OK|ok|done)\.?$"
-    r"|\b0% packet loss|Graceful shutdown|Finished server process|Application shutdown complete"
+    r"|\b0% packet loss|Graceful shutdown|^(?:\S{1,40}\[\d+\]: )?Started (?:[\w@\\.:-]{1,120}\.(?:service|"
+    r"socket)\b|[A-Z].{1,120}\.$)|"
+    r"Reached target (?:multi-user|graphical|Multi-User|Graphical)|Finished server process|Application "
+    r"shutdown complete"
 )
 _STAGES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (stage, re.compile(pattern))

@@ -18,7 +18,7 @@ SAID = {
     "did not complete successfully: exit code: 137": ("worker-killed", During.BUILD, "--build-jobs"),
     "write /var/lib/docker/x: no space left on device": ("disk-full", During.BUILD, "docker builder prune"),
     "rsync: write failed: No space left on device (28)": ("disk-full", During.COPY, "copy again"),
-    "Temporary failure in name resolution": ("host-not-reached", During.BUILD, "--network host"),
+    "Temporary failure in name resolution": ("name-not-resolved", During.BUILD, "--network host"),
     "ERROR: BuildKit is enabled but the buildx component is missing or broken.": (
         "buildkit-missing",
         During.BUILD,

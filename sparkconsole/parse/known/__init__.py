@@ -15,11 +15,33 @@ from sparkconsole.parse.known.hub import HUB
 from sparkconsole.parse.known.known import During, Known, Meaning
 from sparkconsole.parse.known.machine import MACHINE
 from sparkconsole.parse.known.model_files import MODEL_FILES
+from sparkconsole.parse.known.names import NAMES
+from sparkconsole.parse.known.oom import OOM
+from sparkconsole.parse.known.power import POWER
 from sparkconsole.parse.known.process import PROCESS
 from sparkconsole.parse.known.ranks import RANKS
 from sparkconsole.parse.known.ray import RAY
+from sparkconsole.parse.known.requests import REQUESTS
+from sparkconsole.parse.known.vocabulary import VOCABULARY
 
-_EVERY = (*MACHINE, *RAY, *DOCKER, *BUILD, *FABRIC, *MODEL_FILES, *HUB, *PROCESS, *ENGINE, *RANKS, *HARMLESS)
+_EVERY = (
+    *VOCABULARY,
+    *NAMES,
+    *OOM,
+    *POWER,
+    *REQUESTS,
+    *MACHINE,
+    *RAY,
+    *DOCKER,
+    *BUILD,
+    *FABRIC,
+    *MODEL_FILES,
+    *HUB,
+    *PROCESS,
+    *ENGINE,
+    *RANKS,
+    *HARMLESS,
+)
 
 KNOWN: tuple[Known, ...] = tuple(
     sorted(_EVERY, key=lambda k: (k.kind is not Kind.HARMLESS, k.kind in (Kind.CONSEQUENCE, Kind.END)))

@@ -70,14 +70,16 @@ BUILD: tuple[Known, ...] = (
     cause(
         "download-failed",
         r"curl: \((?P<code>\d+)\) ?(?P<said>.{0,160})|^wget: (?P<wget>.{1,160})|"
-        r"(?:error: )?[Ff]ailed to (?:fetch|download):? [`'\"]?(?P<url>\S{1,160})|HTTP request sent, "
+        r"(?:error: )?[Ff]ailed to (?:fetch|download):? [`'\"]?(?P<url>(?=\S{0,160}[./=:])\S{1,160})|HTTP "
+        r"request sent, "
         r"awaiting response\.\.\. "
         r"(?P<http>[45]\d\d .{0,40})|failed to authorize: .{1,160}|failed to do request: .{1,160}",
         "a download failed: {code_means} {said}{wget}{url}{http}",
         "the address, the network, the proxy or the server",
-        "try that address on the node; build again: finished steps are cached",
+        "try that address on the node, then again",
         "curl: (22) The requested URL returned error: 404",
         numbers={"code": CURL_CODES},
+        remedies={During.BUILD: "try that address on the node; build again: finished steps are cached"},
     ),
     cause(
         "git-failed",

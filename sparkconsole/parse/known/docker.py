@@ -18,8 +18,24 @@ DOCKER: tuple[Known, ...] = (
         remedies={During.LAUNCH: "on that node: sudo usermod -aG docker $USER, then log in again"},
     ),
     cause(
+        "daemon-refused",
+        r"unable to configure the Docker daemon with file (?P<docker>\S{1,160}): (?P<said>.{1,200})|"
+        r"(?P<containerd>containerd): .{0,40}(?:failed to load|invalid|unmarshal) .{1,200}|"
+        r"(?P<sshd>/\S{0,80}sshd_config\S{0,40} line \d+): (?:Bad|Unsupported|[Mm]issing|invalid).{0,80}|"
+        r"Bad configuration option|"
+        r"terminating, \d+ bad configuration option|no hostkeys available|Missing privilege separation "
+        r"directory|"
+        r"failed to start daemon: (?P<daemon>.{1,200})|failed to start containerd",
+        "a service refused to start: {docker}{containerd}{sshd} {said}{daemon}",
+        "its configuration or something that it needs at its start is wrong, as the line says",
+        "mend that on the node and restart the service; dockerd --validate, sshd -t and journalctl -u "
+        "check it",
+        "unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character '}'",
+        calm=True,
+    ),
+    cause(
         "docker-down",
-        r"Cannot connect to the Docker daemon|[Ii]s the docker daemon running|failed to start daemon",
+        r"Cannot connect to the Docker daemon|[Ii]s the docker daemon running|failed to start daemon$",
         "the docker engine does not run",
         "the engine is stopped, or failed to start",
         "sudo systemctl start docker on the node; journalctl -u docker says why not",

@@ -138,6 +138,14 @@ FABRIC: tuple[Known, ...] = (
         "NCCL WARN Mismatched NCCL version detected : rank 0 version 22809 rank 1 version 22703",
     ),
     cause(
+        "nccl-rank-count",
+        r"mismatch in rank count(?P<said>.{0,80})",
+        "NCCL's ranks do not agree on how many they are: {said}",
+        "they were started with different numbers of nodes, or a rank of an earlier start still runs",
+        "end what is left of earlier starts: sparkconsole stop; the same -tp, -pp and --nodes on every node",
+        "bootstrap.cc:114 NCCL WARN Bootstrap Root : mismatch in rank count from procs 2 : 4",
+    ),
+    cause(
         "nccl-mixed-devices",
         r"Detected mixed local Net device counts across ranks \((?P<counts>[^)]*)\)",
         "the ranks see different numbers of RDMA devices: {counts}",
@@ -230,22 +238,36 @@ FABRIC: tuple[Known, ...] = (
         "RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection reset by peer",
     ),
     consequence(
-        "nccl-watchdog",
-        r"[Ww]atchdog caught collective operation timeout|terminate called .{0,40}DistBackendError|"
-        r"ProcessGroupNCCL.{0,400}(?:HeartbeatMonitor|"
-        r"heartbeat)|"
-        r"Heartbeat monitor timed out|ran for \d+ milliseconds before timing out|"
+        "nccl-watchdog-ends",
+        r"Some NCCL operations have failed or timed out|To avoid data inconsistency|"
+        r"[Ww]atchdog thread terminated|terminate called .{0,40}DistBackendError|"
+        r"what\(\): .{0,200}[Ww]atchdog|"
+        r"ProcessGroupNCCL.{0,400}(?:HeartbeatMonitor|heartbeat)|Heartbeat monitor timed out|"
+        r"Received a dump signal|"
         r"Failed to check the \"should dump\" flag on TCPStore|recvValue failed|sendBytes failed",
-        "a collective did not end in time",
-        "the ranks that wait say this; the one that says nothing, or something else before, is the suspect",
+        "PyTorch's watchdog over NCCL ended the process",
+        "it does so when a collective did not end, or when the rank that leads is gone",
+        "ProcessGroupNCCL's watchdog: To avoid data inconsistency, we are taking the entire process down.",
+    ),
+    end(
+        "nccl-watchdog",
+        r"(?:\b[Rr]ank (?P<rank>\d+)\] )?[Ww]atchdog caught collective operation timeout"
+        r"(?:.{0,40}?(?P<seq>SeqNum=\d+))?(?:.{0,40}?OpType=(?P<op>\w+))?|"
+        r"(?:OpType=(?P<other>\w{1,40}).{0,300})?ran for \d+ milliseconds before timing out",
+        "a collective did not end in time: {op}{other} {seq}",
+        "this rank waited; the rank that says nothing, or something else before, is the suspect",
+        "compare the ranks: the one that did not come to the same operation and number; sparkconsole status, "
+        "fabric test, logs of every node",
         "[Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=91, OpType=ALLREDUCE)",
     ),
     consequence(
         "nccl-error",
+        r"(?:DistBackendError: NCCL error|NCCL (?:error|failure)[ :]).{0,200}?(?P<said>unhandled (?:system|"
+        r"cuda) error|"
+        r"invalid usage|internal error|remote process exited)|"
         r"DistBackendError: NCCL error|NCCL (?:error|failure)[ :]|ncclUnhandledCudaError|ncclSystemError|"
-        r"ncclInternalError"
-        r"|ncclInvalidUsage",
-        "an NCCL call failed",
+        r"ncclInternalError|ncclInvalidUsage|\bunhandled (?P<other>system|cuda) error",
+        "an NCCL call failed: {said}{other}",
         "NCCL said the reason in a WARN line before",
         "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3135, invalid usage",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, harmless, warning
+from sparkconsole.parse.known.known import Known, cause, harmless, warning
 from sparkconsole.parse.known.xids import XIDS
 
 MACHINE: tuple[Known, ...] = (
@@ -14,20 +14,6 @@ MACHINE: tuple[Known, ...] = (
         "serve with less --gpu-memory-utilization, --max-model-len or --max-num-seqs: sparkconsole model fit",
         "sparkconsole guard: MemAvailable is 3145728 kB, the line is 4194304 kB: the server is ended before "
         "the machine freezes",
-    ),
-    cause(
-        "kernel-oom",
-        r"(?:systemd-oomd\[\d+\]: Killed|Killed .{0,400} due to memory pressure|Out of memory: Killed "
-        r"process "
-        r"(?P<pid>\d+) \((?P<victim>[^)]+)\)|oom-kill:|"
-        r"(?<![\w:.-])(?P<asker>[\w:.-]{1,64}) invoked oom-killer|Memory cgroup out of memory: Killed "
-        r"process \d+ "
-        r"\((?P<other>[^)]+)\))",
-        "the kernel ran out of memory and killed a process: {victim}{other}{asker}",
-        "weights, KV cache, page cache and containers share one memory on a Spark",
-        "lower --gpu-memory-utilization to 0.75–0.80; sparkconsole serve --guard stops the server before "
-        "that",
-        "Out of memory: Killed process 4321 (VLLM::Worker_TP) total-vm:1kB, anon-rss:1kB",
     ),
     cause(
         "driver-no-memory",
@@ -77,7 +63,8 @@ MACHINE: tuple[Known, ...] = (
     cause(
         "driver-mismatch",
         r"Driver/library version mismatch|NVRM: API mismatch|couldn't communicate with the NVIDIA driver|"
-        r"couldn't find NVML|Failed to initialize NVML|nvml error: driver not loaded",
+        r"couldn't find NVML|Failed to initialize NVML|nvml error: driver not loaded|Failed to query NVIDIA "
+        r"devices",
         "NVIDIA's driver in the kernel and its library do not fit, or no driver is loaded",
         "an update replaced one of them, and the machine was not booted since",
         "sparkconsole node reboot; dkms status on the node when it stays",
@@ -191,15 +178,23 @@ MACHINE: tuple[Known, ...] = (
     cause(
         "host-not-reached",
         r"(?:ssh|connect): .{0,400}(?:No route to host|Connection timed out|Network is unreachable|"
-        r"Connection refused|Could not resolve)|"
-        r"Temporary failure (?:in name resolution|resolving)|Name or service not known|Could not resolve "
-        r"(?:host|'|proxy)|"
-        r"failed to lookup address|no such host",
+        r"Connection refused)",
         "a host cannot be reached",
-        "it is off, its name is unknown, or the network between is down",
+        "it is off, or the network between is down",
         "sparkconsole status",
         "ssh: connect to host 10.0.0.2 port 22: No route to host",
-        remedies={During.BUILD: "the build has no name service: try --network host"},
+    ),
+    harmless(
+        "boot-of-the-kernel",
+        r"^ACPI(?: BIOS)? (?:Error|Warning|Exception)|^ACPI: .{0,80}(?:[Ff]ailed|[Ee]rror)|"
+        r"module verification failed: signature|tainting kernel|taints kernel|"
+        r"^Bluetooth: |cfg80211: |regulatory\.db|integrity: Problem loading|X\.509 certificate -65|"
+        r"Direct firmware load for (?!.{0,80}(?:nvidia|mlx|mellanox)).{1,160} failed|"
+        r"^(?:iwlwifi|mt7\w+|rtw\w*|ath\d+k\w*|brcmfmac|btusb|btmtk|snd_\w+|hdaudio\w*|ucsi\w*|typec|tpm\w*|"
+        r"simple-framebuffer|thunderbolt|usb|hid-\w+|xhci\w*|i2c\w*|uvcvideo) [\w.:-]{1,40}: ",
+        "the kernel says so in boots that work: firmware tables, wireless, sound and signatures",
+        "ACPI Error: AE_NOT_FOUND, While resolving a named reference package element "
+        "(20230628/dspkginit-438)",
     ),
     harmless(
         "ray-noise",

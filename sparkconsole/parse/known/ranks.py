@@ -65,7 +65,8 @@ RANKS: tuple[Known, ...] = (
     ),
     end(
         "rank-silent",
-        r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ seconds|"
+        r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ "
+        r"?s(?:ec(?:ond)?s?)?\b|"
         r"TimeoutError: .{0,400}(?:sample_tokens|execute_model)|sample_tokens.{0,400}timed out",
         "a rank no longer answers",
         "its node is lost, or it hangs in a collective",

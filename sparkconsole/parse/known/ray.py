@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end, warning
+from sparkconsole.parse.known.known import Known, cause, end, harmless, warning
 
 RAY: tuple[Known, ...] = (
     cause(
@@ -29,6 +29,20 @@ RAY: tuple[Known, ...] = (
         "RAY_memory_monitor_refresh_ms=0 (sparkconsole launch sets it), and a lower --gpu-memory-utilization",
         "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.2, "
         "ID: ab)",
+        calm=True,
+    ),
+    cause(
+        "ray-agent-failed",
+        r"(?:one|the|a) Ray agent failed(?:, agent_name = (?P<agent>\w{1,40}))?|"
+        r"raylet fate.shares with the agent|"
+        r"(?P<other>dashboard[_ ]agent|runtime_env_agent)\b.{0,80}(?:failed|exited|died|crashed)|"
+        r"agent.{0,200}grpcio|grpcio.{0,80}doesn't follow",
+        "an agent of Ray's on this node failed, and its raylet ended with it: {agent}{other}",
+        "the image's grpcio is not the version that this Ray needs, a port is taken, or it was killed",
+        "in the container: pip freeze | grep grpcio, and /tmp/ray/session_latest/logs/dashboard_agent.log; "
+        "an "
+        "image whose grpcio fits its Ray",
+        "The raylet exited immediately because one Ray agent failed, agent_name = dashboard_agent.",
         calm=True,
     ),
     cause(
@@ -163,7 +177,7 @@ RAY: tuple[Known, ...] = (
         r"exited unexpectedly|"
         r"Remaining processes will be killed",
         "Ray's process on this node ended",
-        "it lost the head, or was killed",
+        "it lost the head, one of its agents failed, or it was killed",
         "sparkconsole node restart; logs ray",
         "Some Ray subprocesses exited unexpectedly:",
     ),
@@ -175,5 +189,12 @@ RAY: tuple[Known, ...] = (
         "Ray saw its connection close and does not know why; the list of causes below it is a guess",
         "the worker's own log, and the kernel's on its node: sparkconsole logs kernel",
         "(raylet) A worker died or was killed while executing a task by an unexpected system error.",
+    ),
+    harmless(
+        "ray-agent-guesses",
+        r"^The raylet fate.shares with the agent\. This can happen because$|^- The (?:version of "
+        r".{1,3}grpcio|agent )",
+        "Ray's list of what might be, below the agent that failed",
+        "- The agent is killed by the OS (e.g., out of memory).",
     ),
 )

@@ -1,0 +1,26 @@
+"""What vLLM answers to requests that it cannot serve: the server is well."""
+
+from __future__ import annotations
+
+from sparkconsole.parse.known.known import Known, fact, warning
+
+REQUESTS: tuple[Known, ...] = (
+    warning(
+        "tool-choice-off",
+        r"tool choice requires .{0,10}--enable-auto-tool-choice|--enable-auto-tool-choice and "
+        r"--tool-call-parser",
+        "a request asked for tools, and the server was started without them",
+        "a client let the model choose tools; the server is well otherwise",
+        "serve with --enable-auto-tool-choice --tool-call-parser and the model's parser",
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    ),
+    fact(
+        "request-too-long",
+        r"This model's maximum context length is (?P<most>\d+) tokens|maximum context length of "
+        r"(?P<other>\d+) tokens",
+        "a request was longer than the {most}{other} tokens that the server takes",
+        "the request was refused; the server is well",
+        "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
+        "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
+    ),
+)
