@@ -335,9 +335,20 @@ def _ended_early(there: Place, error: Exception, proxy: ProxyCommand | None) -> 
             f"its ProxyCommand `{there.proxy[:200]}` leads to no SSH server{words}",
             f"try it by hand: ssh {there.ssh_words}",
         )
+    asked, words = f"{there.host} port {there.port}", str(error)
+    if "Too many authentication failures" in words:
+        return (
+            f"{asked} was offered more keys than it lets anybody try: {words}",
+            "name the right one: IdentityFile and `IdentitiesOnly yes` in ~/.ssh/config",
+        )
+    if "banner" in words:
+        return (
+            f"{asked} sends a login banner that is not UTF-8, which cannot be read here: {words}",
+            "on the machine: save the file that `Banner` in sshd_config names as UTF-8, or say `Banner none`",
+        )
     return (
-        f"{there.host} port {there.port} ended the talk before the login: {error}",
-        "is it an SSH server, and are there not too many logins at once (MaxStartups)?",
+        f"{asked} closed the connection before login: {words}",
+        "is it an SSH server, and are there too many simultaneous logins (MaxStartups)?",
     )
 
 

@@ -193,7 +193,7 @@ async def test_what_is_no_ssh_server(node: Node) -> None:
 
     listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    with pytest.raises(Unreachable, match=f"127.0.0.1 port {port} ended the talk before the login"):
+    with pytest.raises(Unreachable, match=f"127.0.0.1 port {port} closed the connection before login"):
         await connect_ssh(node.model_copy(update={"port": port}))
     listener.close()
     await listener.wait_closed()

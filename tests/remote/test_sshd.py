@@ -29,11 +29,12 @@ pytestmark = [
 ]
 
 
-async def _started(folder: Path, port: int) -> Pipe:
+async def _started(folder: Path, port: int, more: str = "") -> Pipe:
     """sshd, listening; it says so."""
     (folder / "config").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/keys\n"
         "StrictModes no\nPidFile none\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"
+        f"{more}"
     )
     assert (await HERE.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/host"))).ok
     daemon = await HERE.pipe(
@@ -135,3 +136,34 @@ async def test_what_a_lost_node_answers_is_unknown(shell: SshShell) -> None:
         await shell.connection.wait_closed()
         with pytest.raises(Unreachable):
             await get_json(shell, "127.0.0.1:9", "/")
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "hint"),
+    [
+        ("Banner {folder}/banner", "a login banner that is not UTF-8", "`Banner none`"),
+        ("MaxAuthTries 1", "was offered more keys than it lets anybody try", "IdentitiesOnly"),
+    ],
+)
+async def test_why_a_server_ends_a_login_is_said(tmp_path: Path, line: str, said: str, hint: str) -> None:
+    """Neither is a matter of too many logins at once, and ssh itself comes in past the first."""
+    (tmp_path / "banner").write_bytes("Zugriff nur f\u00fcr Befugte\n".encode("latin-1"))
+    (tmp_path / "keys").write_text("")
+    write_client_key(Path.home())
+    for name in ("id_rsa", "id_ecdsa"):
+        kind = name.removeprefix("id_")
+        path = str(Path.home() / ".ssh" / name)
+        assert (await HERE.run(("ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path))).ok
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    daemon = await _started(tmp_path, port, line.format(folder=tmp_path) + "\n")
+    try:
+        node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
+        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        with pytest.raises(Unreachable, match=said) as caught:
+            await connect_ssh(node)
+        assert hint in caught.value.hint
+        assert "MaxStartups" not in str(caught.value)
+    finally:
+        await daemon.kill()
