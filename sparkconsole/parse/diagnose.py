@@ -92,7 +92,7 @@ def named(line: Framed, known: Known, match: re.Match[str], during: During | Non
         count=line.times,
     )
     if meaning is not None and meaning.victim:
-        why = "it follows from what was said before it, here or on the node at the other end"
+        why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
         return replace(one, kind=Kind.CONSEQUENCE, why=why)
     mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
     return replace(one, severity=Weight.WARNING, kind=Kind.FACT) if mild else one

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sparkconsole.parse.known.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
 from sparkconsole.parse.known.nccl_results import NCCL_RESULTS
-from sparkconsole.parse.known.rdma_status import VENDOR, WC_STATUS
+from sparkconsole.parse.known.rdma_status import VENDOR, WC_STATUS, WC_WORDS
 
 FABRIC: tuple[Known, ...] = (
     cause(
@@ -52,16 +53,17 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-qp-error",
-        r"(?:Got completion from peer \S{1,80} with (?:status[= ]?|error )|IBV_WC_|wc[_.]status[ =:]{1,3}|"
-        r"completion (?:with )?(?:status|error)[ =:]{1,2})"
-        r"(?P<status>\d+|[A-Z_]{4,30})(?:.{0,80}?vendor[ _]err(?:or)? (?P<vendor>\d+))?|"
-        r"transport retry counter exceeded|Got completion .{0,80}error",
-        "an RDMA transfer failed: {status_means}",
+        r"(?:Got completion from peer \S{1,80} with (?:status[= ]?|error )|wc[_.]status[ =:]{1,3}|"
+        r"completion (?:with )?(?:status|error)[ =:]{1,2}|Failed status[ =:]{1,2}|\b(?=IBV_WC_))(?:IBV_WC_)?"
+        r"(?P<status>[1-9]\d?\b|[A-Z_]{3,30}ERR\b|TM_RNDV_INCOMPLETE)"
+        r"(?:.{0,80}?(?:vendor[ _]err(?:or)?|syndrome?)[ =:]{1,3}(?P<vendor>0x[0-9a-f]{1,4}|\d+))?|"
+        rf"(?P<words>{WC_WORDS})|Got completion .{{0,80}}error",
+        "an RDMA transfer failed: {status_means}{words_means}",
         "the cable, the port or the process at the other end went away while it was used",
         "sparkconsole status and fabric test; look at the other node's kernel log for mlx5 lines",
         "NCCL WARN NET/IB : Got completion from peer 10.0.0.2<51234> with status=12 opcode=0 len=0 vendor "
         "err 129",
-        numbers={"status": WC_STATUS, "vendor": VENDOR},
+        numbers={"status": WC_STATUS, "words": WC_STATUS, "vendor": VENDOR},
     ),
     cause(
         "nccl-memory-not-registered",
@@ -165,11 +167,20 @@ FABRIC: tuple[Known, ...] = (
     ),
     cause(
         "nccl-cuda",
-        r"NCCL WARN Cuda failure (?:\d+ )?'(?P<said>[^']*)'",
+        r"NCCL WARN Cuda failure (?:\d+ )?'(?P<said>out of memory)'",
         "CUDA failed inside NCCL: {said}",
-        "out of memory: the unified memory is used up; else the driver or the image's CUDA",
-        "lower --gpu-memory-utilization; sparkconsole doctor driver",
+        "the unified memory is used up",
+        "lower --gpu-memory-utilization",
         "init.cc:449 NCCL WARN Cuda failure 2 'out of memory'",
+    ),
+    cause(
+        "nccl-cuda-call",
+        r"NCCL WARN Cuda failure (?:(?P<code>\d+) )?'(?P<said>(?!out of memory)[^']*)'",
+        "a CUDA call failed inside NCCL: {said}, {code_means}",
+        "the number and its name are CUDA's own: the driver, the image's CUDA, or the program's mistake",
+        "sparkconsole doctor driver; NCCL_DEBUG=INFO shows which call it was",
+        "init.cc:449 NCCL WARN Cuda failure 3 'initialization error'",
+        numbers={"code": CUDA_ERRORS},
     ),
     cause(
         "nccl-duplicate-gpu",

@@ -31,6 +31,8 @@ class Meaning:
     """Empty: the entry's own."""
     id: str = ""
     """A finding of its own; empty: the entry's."""
+    why: str = ""
+    """Of what it follows; empty: in general."""
 
     @property
     def told(self) -> str:

@@ -26,9 +26,8 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "gpu-lost",
-        r"Xid.{0,400}: 79\b|GPU has fallen off the bus|GPU is lost|GPU requires reset|Unable to determine "
-        r"the "
-        r"device handle",
+        r"\bXid(?: \([^)]{0,40}\))?:? 79\b|GPU has fallen off the bus|GPU is lost|GPU requires reset|"
+        r"Unable to determine the device handle",
         "the GPU no longer answers (Xid 79)",
         "power, heat, or a driver that lost it",
         "switch the machine off and on; update the driver and firmware when it happens again",
@@ -36,19 +35,29 @@ MACHINE: tuple[Known, ...] = (
     ),
     cause(
         "gpu-memory",
-        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95)\b",
-        "the GPU found an error in its memory: Xid {xid}",
+        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95|140)\b",
+        "the GPU found an error in its memory: {xid_means}",
         "an uncorrectable error, or one that was contained",
         "switch the machine off and on; when it comes back have it looked at",
         "NVRM: Xid (PCI:000f:01:00): 94, pid=4242, Contained ECC error",
+        numbers={"xid": XIDS},
+    ),
+    warning(
+        "gpu-link-corrected",
+        r"NVRM: Xid \([^)]*\): 121\b",
+        "the link between CPU and GPU corrected an error: Xid 121",
+        "the hardware mended it; many of them cost speed",
+        "switch the machine off and on when it comes back often; the newest driver and firmware",
+        "NVRM: Xid (PCI:000f:01:00): 121, pid=4242, C2C Link corrected error",
     ),
     cause(
         "gpu-firmware",
-        r"NVRM: Xid \([^)]*\): (?P<xid>61|62|109|119|120|121|143|154)\b",
-        "the GPU's own firmware failed: Xid {xid}",
+        r"NVRM: Xid \([^)]*\): (?P<xid>33|37|38|59|61|62|119|120)\b",
+        "the GPU's own firmware failed: {xid_means}",
         "it stopped answering the driver",
         "switch the machine off and on; the newest driver and firmware",
         "NVRM: Xid (PCI:000f:01:00): 119, pid=4242, Timeout waiting for RPC from GSP",
+        numbers={"xid": XIDS},
     ),
     cause(
         "gpu-xid",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from sparkconsole.parse.known.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.errnos import ERRNOS
-from sparkconsole.parse.known.exit_codes import EXIT_CODES
+from sparkconsole.parse.known.exit_codes import EXIT_CODES, SERVICE_CODES
 from sparkconsole.parse.known.known import Known, cause, end
+from sparkconsole.parse.known.signals import SIGNALS
+
+_CODE = r"(?:12[5-9]|1[34]\d|15\d|255|-(?:[1-9]|[12]\d|3[01]))"
+"""Docker's and shells' own, 128 and a signal, ssh's; negative: a signal, as Python tells it."""
 
 PROCESS: tuple[Known, ...] = (
     cause(
         "cuda-error-number",
-        r"(?:CUDA|[Cc]uda)\w{0,30} (?:error|failure|Error|driver error)[ :(=]{1,3}(?:code[ "
+        r"(?:CUDA|[Cc]uda)\w{0,30} (?:error|failure|Error|Failure|driver error)[ :(=]{1,3}(?:code[ "
         r":=]{1,2})?(?P<code>\d{1,3})\b|"
         r"cudaError(?:_t)?[ (:=]{1,2}(?P<other>\d{1,3})\b|"
         r"cuda\w{0,30}\(\).{0,60} Error (?P<third>8\d\d)\b",
@@ -22,30 +26,32 @@ PROCESS: tuple[Known, ...] = (
     ),
     end(
         "process-exited",
-        r"\b[Ee]xit(?:ed|s|ing)?(?: with)?(?: a)?(?: non-zero)?(?: exit)?[ _]?(?:[Cc]ode|[Ss]tatus)?[:= "
-        r"(]{1,3}(?P<code>12[567]|13\d|"
-        r"14[13]|-(?:[2-9]|1[15]))\b|"
-        r"\bexit_?code[:=] ?(?P<other>12[567]|13\d|14[13]|-(?:[2-9]|1[15]))\b",
-        "a process ended: {code_means}{other_means}",
+        rf"\b[Ee]xit(?:ed|s|ing)?(?: with)?(?: a)?(?: non-zero)?(?: exit)?[ _-]?(?:[Cc]ode|[Ss]tatus|value)"
+        rf"[:= (]{{1,3}}(?P<code>{_CODE})\b|"
+        rf"\b[Ee]xited(?: with)?[:= (]{{1,3}}(?P<other>{_CODE})\b(?! of\b)|"
+        rf"\bexit:? \(?(?P<third>{_CODE})\)?\.?$",
+        "a process ended: {code_means}{other_means}{third_means}",
         "from 128 on the status is a signal's number and 128",
         "its last lines say why",
         "vllm_node exited with code 139",
-        numbers={"code": EXIT_CODES, "other": EXIT_CODES},
+        numbers={"code": EXIT_CODES, "other": EXIT_CODES, "third": EXIT_CODES},
     ),
     end(
         "service-failed",
-        r"(?<![\w@.-])(?P<unit>[\w@.-]{1,80}): (?:Main process exited, code=\w+, status=(?P<status>\d+)/|"
+        r"(?<![\w@.-])(?P<unit>[\w@.-]{1,80}): (?:(?:Main|Control) process exited, code=(?:killed|dumped), "
+        r"status=(?P<signal>\d+)/|(?:Main|Control) process exited, code=\w+, status=(?P<status>\d+)/|"
         r"Failed with result '(?P<result>[\w-]+)'|"
         r"Start request repeated too quickly)",
-        "a service failed: {unit} {result}",
+        "a service failed: {unit} {result}{signal_means}{status_means}",
         "systemd ended or gave up on it",
         "journalctl -u with its name, on the node",
         "docker.service: Failed with result 'exit-code'.",
-        numbers={"status": EXIT_CODES},
+        numbers={"signal": SIGNALS, "status": SERVICE_CODES},
     ),
     end(
         "errno",
-        r"\(errno:? (?P<errno>\d{1,3})\b|\bwith errno (?P<other>\d{1,3})\b|\berrno[ =](?P<third>\d{1,3})\b",
+        r"\(errno:? (?P<errno>\d{1,3})\b|\bwith errno (?P<other>\d{1,3})\b|"
+        r"\b[Ee]rrno(?: ?[=:] ?| )(?P<third>\d{1,3})\b",
         "a call to the system failed: {errno_means}{other_means}{third_means}",
         "the number is Linux's own",
         "read the lines around it",

@@ -33,8 +33,8 @@ RANKS: tuple[Known, ...] = (
     ),
     cause(
         "worker-killed",
-        r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b|signal 9|"
-        r"SIGKILL|^Killed$|\b\d+ Killed\b|\bOOMKilled\b",
+        r"died unexpectedly \(exit code: -9\)|exit(?:ed|code)?(?: with)?(?: code)?:? (?:137|-9)\b(?! of\b)|"
+        r"signal 9|SIGKILL|^Killed$|\b\d+ Killed\b|\bOOMKilled\b",
         "a process was killed from outside",
         "the kernel does so when the memory is used up; Docker when a container is over its limit",
         "sparkconsole logs kernel names the victim; lower --gpu-memory-utilization",
@@ -49,7 +49,7 @@ RANKS: tuple[Known, ...] = (
         r"SIGBUS|SIGABRT|"
         r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing(?!.{0,30}DistBackendError)",
         "native code crashed: {said}",
-        "the driver, NCCL or a kernel, not the model; a bus error is a full /dev/shm",
+        "the driver, NCCL or a kernel, not the model; a bus error is most often a full /dev/shm",
         "see what it did last: sparkconsole logs; try --enforce-eager, or another image",
         "(RayWorkerProc pid=2158, ip=10.0.0.2) double free or corruption (fasttop)",
     ),

@@ -1,6 +1,7 @@
-"""Completion statuses of RDMA verbs: `enum ibv_wc_status` of rdma-core's verbs.h, by number and name.
+"""Completion statuses of RDMA verbs: `enum ibv_wc_status` of rdma-core's verbs.h, by number, name and words.
 
-Vendor errors are ConnectX's own syndromes, as far as NCCL's public issues name them.
+The words are those of `ibv_wc_status_str`. Vendor errors are ConnectX's own syndromes, as far as NCCL's
+public issues name them.
 """
 
 from __future__ import annotations
@@ -8,34 +9,56 @@ from __future__ import annotations
 from sparkconsole.parse.known.known import Meaning
 
 _PEER = "sparkconsole fabric test; the kernel log of the node at the other end: mlx5 lines"
+_DEVICE = "sparkconsole logs kernel: mlx5 lines; switch the machine off and on when it stays"
+_FLUSHED = 5
 _ROWS = (
-    (1, "LOC_LEN_ERR", "a message had another length than the receiver expected", False, ""),
-    (2, "LOC_QP_OP_ERR", "the queue pair refused an operation", False, ""),
-    (3, "LOC_EEC_OP_ERR", "an end-to-end context refused an operation", False, ""),
-    (4, "LOC_PROT_ERR", "memory that was not registered was used", False, ""),
-    (5, "WR_FLUSH_ERR", "the request was flushed because its connection had failed before", True, ""),
-    (6, "MW_BIND_ERR", "a memory window could not be bound", False, ""),
-    (7, "BAD_RESP_ERR", "the other end answered with something unexpected", False, ""),
-    (8, "LOC_ACCESS_ERR", "memory was used without the right to it", False, ""),
-    (9, "REM_INV_REQ_ERR", "the other end does not accept the request", False, ""),
-    (10, "REM_ACCESS_ERR", "the other end's memory may not be used: its process may have ended", False, ""),
-    (11, "REM_OP_ERR", "the other end could not do it", False, ""),
-    (12, "RETRY_EXC_ERR", "the other end did not acknowledge", False, _PEER),
-    (13, "RNR_RETRY_EXC_ERR", "the other end was never ready to receive", False, _PEER),
-    (19, "RESP_TIMEOUT_ERR", "the other end answered too late", False, _PEER),
-    (20, "FATAL_ERR", "the RDMA device failed", False, "look at the kernel log: mlx5 lines"),
-    (21, "GENERAL_ERR", "the transport failed", False, ""),
+    (1, "LOC_LEN_ERR", "local length error", "a message had another length than was expected", ""),
+    (2, "LOC_QP_OP_ERR", "local QP operation error", "the queue pair refused an operation", ""),
+    (3, "LOC_EEC_OP_ERR", "local EE context operation error", "an end-to-end context refused it", ""),
+    (4, "LOC_PROT_ERR", "local protection error", "memory that was not registered was used", ""),
+    (5, "WR_FLUSH_ERR", "Work Request Flushed Error", "flushed because its connection had failed before", ""),
+    (6, "MW_BIND_ERR", "memory management operation error", "a memory window could not be bound", ""),
+    (7, "BAD_RESP_ERR", "bad response error", "the other end answered with something unexpected", ""),
+    (8, "LOC_ACCESS_ERR", "local access error", "memory was used without the right to it", ""),
+    (9, "REM_INV_REQ_ERR", "remote invalid request error", "the other end does not accept the request", ""),
+    (10, "REM_ACCESS_ERR", "remote access error", "the other end's memory may not be used", ""),
+    (11, "REM_OP_ERR", "remote operation error", "the other end could not do it", ""),
+    (12, "RETRY_EXC_ERR", "transport retry counter exceeded", "the other end did not acknowledge", _PEER),
+    (
+        13,
+        "RNR_RETRY_EXC_ERR",
+        "RNR retry counter exceeded",
+        "the other end was never ready to receive",
+        _PEER,
+    ),
+    (14, "LOC_RDD_VIOL_ERR", "local RDD violation error", "a reliable datagram's domain did not fit", ""),
+    (15, "REM_INV_RD_REQ_ERR", "remote invalid RD request", "the other end refused a reliable datagram", ""),
+    (16, "REM_ABORT_ERR", "aborted error", "the other end broke the operation off", _PEER),
+    (17, "INV_EECN_ERR", "invalid EE context number", "there is no such end-to-end context", ""),
+    (18, "INV_EEC_STATE_ERR", "invalid EE context state", "an end-to-end context was not ready", ""),
+    (19, "FATAL_ERR", "fatal error", "the RDMA device failed", _DEVICE),
+    (20, "RESP_TIMEOUT_ERR", "response timeout error", "the other end answered too late", _PEER),
+    (21, "GENERAL_ERR", "general error", "the transport failed", ""),
+    (22, "TM_ERR", "TM error", "tag matching failed", ""),
+    (23, "TM_RNDV_INCOMPLETE", "TM software rendezvous", "a tag-matched transfer was not completed", ""),
 )
 
 WC_STATUS = {
-    key: Meaning(name, words, victim, remedy, "nccl-flushed" if victim else "")
-    for number, name, words, victim, remedy in _ROWS
-    for key in (str(number), name)
+    key.upper(): Meaning(name, told, number == _FLUSHED, remedy, "nccl-flushed" if number == _FLUSHED else "")
+    for number, name, words, told, remedy in _ROWS
+    for key in (str(number), name, words)
 }
+WC_WORDS = "|".join(words for _, _, words, _, _ in _ROWS if words != "fatal error")
+"""A pattern for what `ibv_wc_status_str` says."""
 
+_VENDOR = (
+    (0x81, "retries used up", False),
+    (0x82, "receiver-not-ready retries used up", False),
+    (0x88, "no right to the other end's memory", False),
+    (0xF9, "flushed", True),
+)
 VENDOR = {
-    "129": Meaning("0x81", "retries used up"),
-    "130": Meaning("0x82", "receiver-not-ready retries used up"),
-    "136": Meaning("0x88", "no right to the other end's memory"),
-    "249": Meaning("0xf9", "flushed", victim=True, id="nccl-flushed"),
+    key.upper(): Meaning(hex(number), words, victim, id="nccl-flushed" if victim else "")
+    for number, words, victim in _VENDOR
+    for key in (str(number), hex(number))
 }

@@ -6,35 +6,83 @@ from sparkconsole.parse.known.known import Meaning
 
 _PROGRAM = "start the server again; another attention backend or --enforce-eager; a newer image"
 _POWER = "switch the machine off and on; update driver and firmware when it comes back"
-_ROWS = (
-    (13, "a kernel of the program failed (graphics engine exception)", False, _PROGRAM),
-    (31, "a program used memory that it does not have (MMU fault)", False, _PROGRAM),
-    (32, "invalid commands came from the program or over the bus", False, _PROGRAM),
-    (38, "the driver's firmware failed", False, _POWER),
-    (43, "the program's work stopped; the GPU is well", True, ""),
-    (45, "work was removed because of an earlier error or because its program ended", True, ""),
-    (48, "an uncorrectable memory error", False, _POWER),
-    (61, "the GPU's microcontroller stopped", False, _POWER),
-    (62, "the GPU's microcontroller halted", False, _POWER),
-    (63, "a memory row was remapped", False, _POWER),
-    (64, "a memory row could not be remapped", False, _POWER),
-    (68, "the video processor failed", False, _PROGRAM),
-    (69, "a kernel of the program failed (graphics class error)", False, _PROGRAM),
-    (79, "the GPU fell off the bus", False, _POWER),
-    (92, "many single-bit memory errors", False, _POWER),
-    (94, "a memory error, contained to its program", False, _POWER),
-    (95, "a memory error that was not contained", False, _POWER),
-    (109, "a context switch timed out", False, _POWER),
-    (119, "the GPU's firmware (GSP) did not answer", False, _POWER),
-    (120, "the GPU's firmware (GSP) failed", False, _POWER),
-    (121, "the chip-to-chip link had a corrected error", False, _POWER),
-    (140, "memory errors that ECC did not recover", False, _POWER),
-    (143, "the GPU did not initialise", False, _POWER),
-    (145, "an NVLink error", False, _POWER),
-    (149, "an NVLink error", False, _POWER),
-    (154, "the driver changed what is needed to recover", True, _POWER),
+_STREAM = "the program's or the driver's commands were damaged"
+_VIDEO = "a video engine failed"
+_COPY = "a copy engine failed"
+_DISPLAY = "the display engine failed"
+_NVLINK = "an NVLink error"
+_DISPLAYED = (
+    *((n, _DISPLAY, _POWER) for n in (16, 19, 56, *range(111, 119))),
+    *((n, _VIDEO, _PROGRAM) for n in (27, 28, 34, 35, 36, 42, 47, 60, 65, 68, 73, 86, 142)),
+    *((n, _VIDEO, _PROGRAM) for n in (*range(82, 85), 88, 89, *range(96, 106))),
+    *((n, _COPY, _PROGRAM) for n in (39, 40, 41, 70, 71, 72, 85)),
+    *((n, _STREAM, _PROGRAM) for n in (1, 2, 3, 4, 6, 11, 25, 32)),
 )
+_ROWS = (
+    *_DISPLAYED,
+    (7, "an address of the command stream was wrong", _PROGRAM),
+    (8, "the GPU stopped working on a program's commands", _PROGRAM),
+    (9, "the driver programmed the GPU wrongly", _POWER),
+    (12, "the driver failed while it handled an error of the GPU", _POWER),
+    (13, "a kernel of the program failed (graphics engine exception)", _PROGRAM),
+    (18, "bus mastering is disabled for the GPU", _POWER),
+    (26, "the memory of the GPU did not answer in time", _POWER),
+    (30, "a semaphore could not be used", _PROGRAM),
+    (31, "a program used memory that it does not have (MMU fault)", _PROGRAM),
+    (33, "the GPU's microcontroller failed", _POWER),
+    (37, "the driver's firmware failed", _POWER),
+    (38, "the driver's firmware failed", _POWER),
+    (44, "the graphics engine failed while programs were switched", _PROGRAM),
+    (46, "the GPU stopped working on a program's commands", _PROGRAM),
+    (48, "an uncorrectable memory error (double-bit ECC)", _POWER),
+    (54, "auxiliary power is not connected", "connect it, then switch the machine on"),
+    (57, "the interface to the memory could not be programmed", _POWER),
+    (58, "the interface to the memory is unstable", _POWER),
+    (59, "the GPU's microcontroller failed", _POWER),
+    (61, "the GPU's microcontroller stopped", _POWER),
+    (62, "the GPU's microcontroller halted", _POWER),
+    (63, "a memory page was retired, or a row remapped, and recorded", _POWER),
+    (64, "a memory page could not be retired, or a row not remapped", _POWER),
+    (66, "the driver used something illegally", _POWER),
+    (67, "the driver used something illegally", _POWER),
+    (69, "a kernel of the program failed (graphics class error)", _PROGRAM),
+    (74, _NVLINK, "reseat or replace the link; switch the machine off and on"),
+    (78, "a vGPU could not be started", _POWER),
+    (79, "the GPU fell off the bus", _POWER),
+    (80, "damaged data was sent to the GPU", _POWER),
+    (92, "many single-bit memory errors", _POWER),
+    (93, "the InfoROM was written too often", _POWER),
+    (94, "a memory error, contained to its program", _POWER),
+    (95, "a memory error that was not contained", _POWER),
+    (109, "a context switch timed out", _PROGRAM),
+    (110, "a security fault", _POWER),
+    (119, "the GPU's firmware (GSP) did not answer", _POWER),
+    (120, "the GPU's firmware (GSP) failed", _POWER),
+    (121, "the chip-to-chip link had a corrected error", _POWER),
+    (122, "the firmware's flash could not be read", _POWER),
+    (123, "the firmware's flash could not be written", _POWER),
+    (124, "the firmware's flash could not be erased", _POWER),
+    (125, "the InfoROM's file system failed", _POWER),
+    (137, "an NVLink access without the right to it", _PROGRAM),
+    (140, "memory errors that ECC did not recover", _POWER),
+    (143, "the GPU did not initialise", _POWER),
+    *((n, _NVLINK, _POWER) for n in range(144, 151)),
+    (151, "an encryption key could not be renewed", _POWER),
+    (155, _NVLINK, _POWER),
+    (156, "a part of the GPU was retired", _POWER),
+    (157, "a part of the GPU could not be retired", _POWER),
+    (158, "the GPU did not answer in time: fatal", _POWER),
+)
+_BESIDE = "it follows from another Xid, before or after it, or from the program's end"
+_VICTIMS = (
+    (43, "the program's work stopped; the GPU is well"),
+    (45, "work was removed because of an earlier error or because its program ended"),
+    (154, "the driver tells what is needed to recover from another error"),
+)
+_UNKNOWN = "not in our table, see NVIDIA's Xid catalogue"
 
 XIDS = {
-    str(number): Meaning(f"Xid {number}", words, victim, remedy) for number, words, victim, remedy in _ROWS
+    **{str(n): Meaning(f"Xid {n}", _UNKNOWN) for n in range(1, 1000)},
+    **{str(n): Meaning(f"Xid {n}", words, remedy=remedy) for n, words, remedy in _ROWS},
+    **{str(n): Meaning(f"Xid {n}", words, victim=True, why=_BESIDE) for n, words in _VICTIMS},
 }
