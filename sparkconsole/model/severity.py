@@ -9,30 +9,18 @@ from __future__ import annotations
 
 import re
 
+from sparkconsole.model.level_marks import marked
 from sparkconsole.model.log_level import Level
+from sparkconsole.model.tool_words import FAILS, NOT_SAID
 
-HEAD = 400
+HEAD = 4000
 """Characters in which a line says how bad it is."""
 
 _LETTERS = {"E": Level.ERROR, "F": Level.ERROR, "C": Level.ERROR, "W": Level.WARNING, "D": Level.DEBUG}
 _LETTER = re.compile(
-    r"\[?([EWFCID])\d{4} \d\d:\d\d|\[\d{4}-\d\d-\d\d[T ][\d:.,]+ ([EWFCID]) |([EWFCID]) \d\d:\d\d:\d\d"
+    r"\[?([EWFCID])(?:\d{4})?\d{4} \d\d:\d\d|\[\d{4}-\d\d-\d\d[T ][\d:.,]+ ([EWFCID]) |"
+    r"([EWFCID]) \d\d:\d\d:\d\d"
 )
-_LABEL = re.compile(
-    r"\b(?:level|lvl|severity)=\"?(\w+)|\"(?:level|lvl|severity|levelname)\": ?\"(\w+)"
-    r"|^\W{0,3}(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|EMERG|ALERT|PANIC|"
-    r"SEVERE)\b(?! =)"
-    r"|^\[(debug|info|warn|warning|error|fatal|critical|notice)\]"
-)
-_LABELS = {
-    **dict.fromkeys(("trace", "debug"), Level.DEBUG),
-    **dict.fromkeys(("info", "notice", "information"), Level.INFO),
-    **dict.fromkeys(("warn", "warning"), Level.WARNING),
-    **dict.fromkeys(
-        ("err", "error", "crit", "critical", "fatal", "emerg", "alert", "panic", "severe", "dpanic"),
-        Level.ERROR,
-    ),
-}
 _ERRORS = re.compile(
     r"(?:^|[\s:>\]])(?:[Ff]atal|[Ee]rror|FATAL|ERROR|[Pp]anic|PANIC|CRITICAL)(?:\[\w{1,12}\]|"
     r"\(\w{1,12}\))?: ?\S"
@@ -82,10 +70,11 @@ _WARNINGS = re.compile(
     r"|\bfailed\b|\bdied\b|\bkilled\b|\bcrashed\b|\bhung\b|\baborted\b|\bmismatch\b"
 )
 _CALM = re.compile(
-    r"\bfailed(?:[\"']?: ?0\b|[ =]+0\b)|\b0 (?:failed|errors?)\b|\bno (?:errors?|failures)\b|[Nn]o error"
+    r"\bfailed(?:[\"']?: ?0\b|[ =]+0\b)|\b0 (?:\w{1,20} )?(?:failed|errors?)\b|\bno (?:errors?|"
+    r"failures)\b|[Nn]o error"
     r"|^Failed requests: +0\b|errors?[=:] ?0\b"
 )
-"""Words of a report that all is well."""
+"""Words of a report that all is well; what else the line says counts."""
 
 
 _STEMS = (
@@ -97,6 +86,11 @@ _STEMS = (
     "HTTP", "Client", "ncaught", "nhandled", "ssert", "orrupt", "recover", "emory", "×", "✖", "E: ", "W: ",
     "***", "permitted", "essage", "goroutine", "I/O", "protection", "nterrupt", "onnect", "n't ", "xit",
     "errno", " end of", "remature", "annot", "see ", "above",
+    "nvalid", "trap", "Bad ", "ommand", "uthentic", "password", "respond", "not ", "tarting", "Err:", "404",
+    "depend", "ompletion", "ABORT", "signal", "blocked", "stall", "tall", "UE ", "FATA", "crit", "emerg",
+    "alert", "evel\"", "evel=", "PRIORITY", "everity", "lvl=", "[E]", "[F]", "<3>", "<2>", "<1>", "<0>",
+    " -> ",
+    "lockup", "LOCKUP", "mount:", "free(", "alloc(", "su: ", "sudo:", "docker:", "OCI ", ":err", ":crit",
 )  # fmt: skip
 """Of which a line that sounds like anything has one: most have none, and cost these searches only."""
 
@@ -110,17 +104,16 @@ def letter_level(text: str) -> Level | None:
 
 def label_level(text: str) -> Level | None:
     """The level that the line says outright; None: it says none."""
-    found = _LABEL.search(text[:HEAD])
-    word = next((g for g in found.groups() if g), "") if found else ""
-    return _LABELS.get(word.lower())
+    return marked(text[:HEAD])
 
 
 def spelled(text: str) -> Level | None:
     """How bad a message without a level sounds: ERROR, WARNING, or None for one that sounds like neither."""
     head = text[:HEAD]
-    if not sounds(head) or _CALM.search(head):
+    if not sounds(head) or NOT_SAID.match(head):
         return None
-    if _ERRORS.search(head) or _THROWN.search(head):
+    head = _CALM.sub("·", head)
+    if _ERRORS.search(head) or _THROWN.search(head) or FAILS.search(head):
         return Level.ERROR
     return Level.WARNING if _WARNINGS.search(head) else None
 

@@ -10,12 +10,14 @@ from dataclasses import replace
 from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight
 from sparkconsole.model.log_level import Level
 from sparkconsole.model.severity import label_level, spelled
+from sparkconsole.model.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
 from sparkconsole.parse.known import KNOWN, During, Known, Meaning
 from sparkconsole.parse.log_frame import Framed
 
 SHOWN = 600
 """Characters of a line that a diagnosis keeps."""
 TRACEBACK = "Traceback (most recent call last)"
+FAILED_CALMLY = "it is logged as information, and its words say that something failed"
 _THROWN = re.compile(
     r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
     r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: "
@@ -45,7 +47,7 @@ _EARLIER = re.compile(
 
 def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     """What one line says; None: nothing, or nothing bad, that is known. `during`: for its remedy."""
-    if _QUOTED.match(line.text):
+    if _QUOTED.match(line.text) or NOT_SAID.match(line.text):
         return None
     known, match = lookup(facts_of(line.text))
     if known is None or match is None:
@@ -116,9 +118,13 @@ def filled(form: str, said: Mapping[str, str]) -> str:
 
 def unknown(line: Framed) -> Diagnosis | None:
     """A line that is loud, and that nobody knows: better than to call the log healthy."""
-    if TRACEBACK in line.text or _QUOTED.match(line.text) or lookup(line.text)[0] is not None:
+    quoted = _QUOTED.match(line.text) or NOT_SAID.match(line.text)
+    if TRACEBACK in line.text or quoted or lookup(line.text)[0] is not None:
         return None
     level, _ = _level(line)
+    if level is Level.INFO and _fails_calmly(line.text):
+        one = as_unknown(replace(line, level=""), Level.WARNING)
+        return replace(one, why=FAILED_CALMLY)
     return as_unknown(line, level) if level is not None and level >= Level.WARNING else None
 
 
@@ -146,6 +152,13 @@ def _unknown_why(line: Framed, error: bool) -> str:
         return "the line calls itself an error" if outright(line) else "the line tells of a failure"
     sounds = "is a warning" if outright(line) else "sounds like trouble"
     return f"the line {sounds}, and nothing shows that work went on"
+
+
+def _fails_calmly(text: str) -> bool:
+    """NCCL looks for plugins that need not be there, and says so."""
+    if "Plugin" in text or "PLUGIN" in text:
+        return False
+    return bool(AT_INFO.search(text) or NCCL_RESULT.search(text))
 
 
 def outright(line: Framed) -> bool:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from sparkconsole.model.diagnosis import Diagnosis, Ending, Kind, Weight, ranked
 from sparkconsole.model.log_level import Level
 from sparkconsole.model.severity import sounds
+from sparkconsole.model.tool_words import RECOVERS
 from sparkconsole.parse.diagnose import (
+    FAILED_CALMLY,
     THROWN_BY_ANY_NAME,
     TRACEBACK,
     as_unknown,
@@ -26,7 +28,9 @@ from sparkconsole.parse.known.power import BACK
 from sparkconsole.parse.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.nccl_verdict import NcclVerdict
 from sparkconsole.parse.power_standing import past
-from sparkconsole.parse.signs_of_life import Move, move
+from sparkconsole.parse.prompt import Prompt
+from sparkconsole.parse.recovery import Recovery, healed, trouble
+from sparkconsole.parse.signs_of_life import CUT, Move, move
 from sparkconsole.parse.stall import Stall
 
 SHOWN = 300
@@ -107,8 +111,9 @@ class _Reader:
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._found: dict[tuple[str, Kind, str, int | None, bool], Diagnosis] = {}
+        self._found: dict[tuple[str, Kind, str, int | None, tuple[int, str] | None, bool], Diagnosis] = {}
         self._nccl, self._stall = NcclVerdict(), Stall()
+        self._prompt, self._recovery = Prompt(), Recovery()
         self._frames, self._at, self._traceback = 0, None, (0, "")
         self._alive, self._stage, self._last = False, "", ""
         self._kills, self._ended = Kills(), ""
@@ -120,14 +125,17 @@ class _Reader:
         if not line.text:
             return
         self._at = line.at if line.at is not None else self._at
+        if self._prompt.holds(number, line):
+            return
         self._nccl.feed(line)
+        self._recovery.feed(line.text)
         one = self._said(line)
         self._follow_end(line, one)
         self._follow_traceback(number, line)
         self._last = line.text[:SHOWN]
         one = self._past(line, one)
         if one is not None:
-            one = self._milder(one)
+            one = self._milder(one, outright(line))
             self._keep(replace(one, number=number, at=self._at, node=one.node or self._node), outright(line))
         self._step(line, one)
 
@@ -160,14 +168,17 @@ class _Reader:
         else:
             self._frames = max(0, self._frames - 1)
 
-    def _milder(self, one: Diagnosis) -> Diagnosis:
+    def _milder(self, one: Diagnosis, said: bool) -> Diagnosis:
         """A warning that nobody knows weighs little in a log that showed already that it works."""
-        return replace(one, severity=Weight.INFO) if self._alive and one.id == "warning-unknown" else one
+        mild = self._alive and one.id == "warning-unknown" and (said or bool(RECOVERS.search(one.line)))
+        mild = mild and one.why != FAILED_CALMLY
+        return replace(one, severity=Weight.INFO) if mild or self._recovery.was_meant(one.line) else one
 
     def _keep(self, one: Diagnosis, said: bool) -> None:
         """The first line of its kind stands for the others, unless a later one weighs more."""
         subject = victim(one) or one.id
-        key = (subject, one.kind, one.node, one.rank, said or one.kind is not Kind.UNKNOWN)
+        said = said or one.kind is not Kind.UNKNOWN
+        key = (subject, one.kind, one.node, one.rank, trouble(one.line), said)
         before = self._found.get(key)
         if before is None:
             if len(self._found) < MOST:
@@ -179,11 +190,13 @@ class _Reader:
     def _step(self, line: Framed, one: Diagnosis | None) -> None:
         quiet = one is None or one.severity is Weight.INFO
         moved = move(line.text) if quiet else None
+        if quiet:
+            self._recovered(line.text)
         if self._stall.feed(line, moved, quiet=quiet):
             self._went_on(moved)
         if moved is not None:
             self._stage = "" if moved.alive else moved.stage
-        if one is not None and one.severity is Weight.ERROR:
+        if (one is not None and one.severity is Weight.ERROR) or CUT.match(line.text):
             self._alive = False
         elif moved is not None:
             self._alive = self._alive or moved.alive
@@ -195,9 +208,18 @@ class _Reader:
         for key, one in tuple(self._found.items()):
             if one.kind is not Kind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
                 continue
-            if one.id == "warning-unknown" and moved.alive:
+            recovers = bool(RECOVERS.search(one.line))
+            warned = one.id == "warning-unknown" and one.why != FAILED_CALMLY and (recovers or key[-1])
+            if warned and moved.alive:
                 del self._found[key]
-            elif one.id == "warning-unknown" or (moved.alive and not key[-1]):
+            elif warned or (moved.alive and recovers and not key[-1]):
+                self._found[key] = replace(one, severity=Weight.INFO)
+
+    def _recovered(self, text: str) -> None:
+        """What this line shows to work again."""
+        again = healed(text)
+        for key, one in tuple(self._found.items()) if again else ():
+            if key[-2] in again:
                 self._found[key] = replace(one, severity=Weight.INFO)
 
     def end(self) -> Examined:

@@ -24,7 +24,7 @@ _HEADS = tuple(
         rf"{_STAMP}(?:Z|[+-]\d\d:?\d\d)? *[\t ]*(?:\[?{_LEVEL}\]? +(?:\S+:\d+ -- )?)?",
         rf"\[{_STAMP} (?P<letter>[A-Z]) \d+ \d+\] (?:\((?:raylet|gcs_server)\) )?",
         rf"\[{_STAMP}\] ?",
-        r"\[?(?P<letter>[EWFCID])(?P<month>\d\d)(?P<day>\d\d) "
+        r"\[?(?P<letter>[EWFCID])(?:\d{4})?(?P<month>\d\d)(?P<day>\d\d) "
         r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)"
         r" +(?:\d+ )?\S+:\d+\] ",
         r"\[(?P<letter>[EWFCID]) [\w.]+:\d+\] ",
@@ -32,22 +32,25 @@ _HEADS = tuple(
         r"(?P<host>[\w.-]+) (?:kernel|[\w.@-]+(?:\[\d+\])?): ",
         r"(?P<host>[\w.-]{1,120}) (?:kernel|[\w.@-]{1,80}\[\d+\]): ",
         r"\[ *\d+\.\d{6}\] ?",
+        r"<(?P<letter>[0-3])>(?=\[)|<[4-7]>(?=\[)",
+        r"(?:kern|user|daemon|syslog) *:(?P<letter>emerg|alert|crit|err) *: |"
+        r"(?:kern|user|daemon|syslog) *:(?:warn|notice|info|debug) *: ",
         r"(?:<\d>)?\[(?:default\d+\]:\[)?[Rr]ank ?(?P<rank>\d+)\]:? ?",
-        r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +",
+        r"\[?(?P<clock>\d\d:\d\d:\d\d)(?:[.,]\d+)?\]? +",
         r"(?:stdout|stderr) [FP] ",
         r"[\w.-]{1,60} +\| (?=\S)",
         rf"(?:- |\| |\[)(?:[\w.]{{1,60}} (?:- |\| ))?{_LEVEL} *(?: - | \| |\] "
         rf"?)(?:[\w.<>]{{1,60}}(?::[\w.<>]{{1,60}}:\d+)? - )?",
         r"time=\"[^\"]*\" level=(?P<word>\w+) (?:msg=)?\"?",
         r"level=(?P<word>\w+) (?:ts=\S+ )?(?:msg=)?\"?",
-        r"(?P<word>INFO|DEBUG): +",
+        r"(?P<word>INFO|DEBUG): +(?!task \S{1,60} blocked|\S{1,40} (?:self-)?detected stall)",
         r"#\d+ (?:\d+\.\d+ )?(?!\[)(?=\S)|\d+\.\d{2,3} +(?=\S)",
         r"(?P<nccl_host>[\w.<>:-]{1,120}?):\d{1,9}:\d{1,9} (?:\[\d+\] )?(?=(?:\S+\.cc:\d+ )?NCCL )",
         r"[\w/]{1,80}\.(?:cc|cpp|h):\d+: ",
     )
 )
 _WORDS = {
-    **dict.fromkeys(("E", "F", "C", "ERR", "FATAL", "PANIC"), "ERROR"),
+    **dict.fromkeys(("E", "F", "C", "0", "1", "2", "3", "ERR", "FATAL", "PANIC"), "ERROR"),
     **dict.fromkeys(("W", "WARN"), "WARNING"),
     **dict.fromkeys(("I", "NOTICE"), "INFO"),
     **dict.fromkeys(("D", "TRACE"), "DEBUG"),
@@ -76,6 +79,8 @@ class Framed:
     """As the logger said it, in whatever spelling: DEBUG, INFO, WARNING, ERROR, CRITICAL."""
     native: bool = False
     """By one letter, as native code has it (glog, c10d): Python's loggers warn in every good start."""
+    clock: bool = False
+    """It has a time, be it without a day."""
 
 
 def framed(raw: str) -> Framed:
@@ -84,7 +89,7 @@ def framed(raw: str) -> Framed:
     times = 1
     if repeated := _REPEATED.search(text):
         times, text = int(repeated["times"]), text[: repeated.start()]
-    node, rank, at, level, native = "", None, None, "", False
+    node, rank, at, level, native, clock = "", None, None, "", False, False
     while match := _head(text):
         groups = match.groupdict()
         inside = f"{groups.get('role') or ''} {groups.get('inside') or ''}"
@@ -94,8 +99,9 @@ def framed(raw: str) -> Framed:
         at = at if at is not None else _seconds(groups)
         native = native if not _level(groups) else bool(groups.get("letter"))
         level = _level(groups) or level
+        clock = clock or at is not None or bool(groups.get("clock"))
         text = text[match.end() :]
-    return Framed(text.strip(), node, rank, at, times, level, native)
+    return Framed(text.strip(), node, rank, at, times, level, native, clock)
 
 
 def _unpacked(text: str) -> str:

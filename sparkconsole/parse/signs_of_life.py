@@ -38,6 +38,10 @@ _ALIVE = re.compile(
     r"Reached target (?:multi-user|graphical|Multi-User|Graphical)|Finished server process|Application "
     r"shutdown complete"
 )
+CUT = re.compile(
+    r"^Connection to \S{1,120} closed by remote host|^client_loop: send disconnect|^Broken pipe$"
+)
+"""The way by which the log came ended: how things went on is not known."""
 _STAGES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (stage, re.compile(pattern))
     for stage, pattern in (

@@ -11,14 +11,36 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model import severity
-from sparkconsole.parse import diagnose, explain, log_frame, nccl_verdict, signs_of_life, stall
+from sparkconsole.model import level_marks, severity, tool_words
+from sparkconsole.parse import (
+    diagnose,
+    explain,
+    log_frame,
+    nccl_verdict,
+    prompt,
+    recovery,
+    signs_of_life,
+    stall,
+)
 from sparkconsole.parse.known import KNOWN
 
-MODULES = (severity, diagnose, explain, log_frame, nccl_verdict, signs_of_life, stall)
+MODULES = (
+    level_marks,
+    tool_words,
+    severity,
+    diagnose,
+    explain,
+    log_frame,
+    nccl_verdict,
+    signs_of_life,
+    stall,
+    recovery,
+    prompt,
+)
 PATTERNS = {
     **{k.id: k.pattern for k in KNOWN},
     **{f"{m.__name__}.{n}": p for m in MODULES for n, p in vars(m).items() if isinstance(p, re.Pattern)},
+    **{f"pair {i}.{j}": p for i, pair in enumerate(recovery._PAIRS) for j, p in enumerate(pair)},
     **{f"head {i}": p for i, p in enumerate(log_frame._HEADS)},
     **{f"stage {i}": p for i, (_, p) in enumerate(signs_of_life._STAGES)},
 }

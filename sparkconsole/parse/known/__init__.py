@@ -6,6 +6,7 @@ Each entry has its own example, and a test holds that the example is found by it
 from __future__ import annotations
 
 from sparkconsole.model.diagnosis import Kind
+from sparkconsole.parse.known.answers import ANSWERS
 from sparkconsole.parse.known.build import BUILD
 from sparkconsole.parse.known.docker import DOCKER
 from sparkconsole.parse.known.engine import ENGINE
@@ -40,6 +41,7 @@ _EVERY = (
     *PROCESS,
     *ENGINE,
     *RANKS,
+    *ANSWERS,
     *HARMLESS,
 )
 
