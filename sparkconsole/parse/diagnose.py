@@ -13,6 +13,7 @@ from sparkconsole.model.severity import label_level, spelled
 from sparkconsole.model.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
 from sparkconsole.parse.known import KNOWN, During, Known, Meaning
 from sparkconsole.parse.log_frame import Framed
+from sparkconsole.parse.possibilities import facts_of, peer_of
 
 SHOWN = 600
 """Characters of a line that a diagnosis keeps."""
@@ -27,13 +28,6 @@ THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
 """The same where a traceback stands above it: not every name ends in Error."""
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")
 """Code that a traceback quotes, which may name what it throws; and where a capture came from."""
-_POSSIBLE = re.compile(
-    r"[Tt]here are (?:some|several|a few) (?:potential|possible)|(?:[Pp]otential|[Pp]ossible|[Cc]ommon|"
-    r"[Ll]ikely) (?:root )?"
-    r"(?:causes?|reasons?)\b|(?:may|might|could|can) (?:be|have been) (?:caused by|due to|because|the "
-    r"result of)\b"
-)
-"""From here on a line lists what might be: possibilities are no facts."""
 _EARLIER = re.compile(
     r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
     r"fault)s?\b|"
@@ -55,16 +49,24 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     if known.kind is Kind.HARMLESS:
         return None
     one = named(line, known, match, during)
+    if (peer := peer_of(line.text)) is not None:
+        return _of_peer(one, peer)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
     if not calm:
         return one
     return None
 
 
-def facts_of(text: str) -> str:
-    """The line without the possibilities that it lists at its end."""
-    found = _POSSIBLE.search(text)
-    return text[: found.start()] if found and found.start() > 0 else text
+def _of_peer(one: Diagnosis, rank: int) -> Diagnosis:
+    """What another rank is said to have met."""
+    return replace(
+        one,
+        id="peer-failed",
+        text=f"rank {rank} failed, as this node was told: {one.text}",
+        why="the line is about that rank and not about this node",
+        remedy=f"look at rank {rank}'s own log: sparkconsole logs",
+        kind=Kind.CONSEQUENCE,
+    )
 
 
 def lookup(text: str) -> tuple[Known | None, re.Match[str] | None]:
@@ -176,7 +178,7 @@ def _level(line: Framed) -> tuple[Level | None, bool]:
     if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
         return Level.INFO, True
     said = label_level(line.text)
-    return (said, True) if said is not None else (spelled(line.text), False)
+    return (said, True) if said is not None else (spelled(facts_of(line.text)), False)
 
 
 def _thrown(line: Framed) -> Diagnosis | None:

@@ -27,6 +27,7 @@ from sparkconsole.parse.kills import Kills, best_told, victim
 from sparkconsole.parse.known.power import BACK
 from sparkconsole.parse.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.nccl_verdict import NcclVerdict
+from sparkconsole.parse.possibilities import is_bullet, opens_list
 from sparkconsole.parse.power_standing import past
 from sparkconsole.parse.prompt import Prompt
 from sparkconsole.parse.recovery import Recovery, healed, trouble
@@ -54,7 +55,7 @@ _SUSPECT = re.compile(
     r"onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|ibernat|leep|ower|critical|hutdown|"
     r"hutting|alt\b|eboot|HARDWARE|"
     r"agent|arget|tool choice|starved|ending SIG|"
-    r"NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
+    r"in use|lowdown|NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
 )
 
 
@@ -116,6 +117,7 @@ class _Reader:
         self._prompt, self._recovery = Prompt(), Recovery()
         self._frames, self._at, self._traceback = 0, None, (0, "")
         self._alive, self._stage, self._last = False, "", ""
+        self._guesses = False
         self._kills, self._ended = Kills(), ""
 
     _at: float | None
@@ -140,6 +142,9 @@ class _Reader:
         self._step(line, one)
 
     def _said(self, line: Framed) -> Diagnosis | None:
+        self._guesses = opens_list(line.text) or (self._guesses and is_bullet(line.text))
+        if self._guesses and is_bullet(line.text):
+            return None
         loud = bool(line.level) or _speaks(line.text)
         one = diagnose(line) if loud else None
         if one is None and self._frames:

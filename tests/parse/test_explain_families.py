@@ -221,8 +221,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "0.0.0.0:8000 failed: "
         "port is already allocated.",
     ),
-    "docker-other-platform": ("exec /usr/bin/bash: exec format error", "no matching manifest for "
-    "linux/arm64 in the manifest list"),
+    "docker-other-platform": ("no matching manifest for linux/arm64 in the manifest list",),
+    "exec-format": ("exec /usr/bin/bash: exec format error", "./run: cannot execute: Exec format error"),
     "docker-not-permitted": (
         "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
         "dial unix /var/run/docker.sock: connect: permission denied",

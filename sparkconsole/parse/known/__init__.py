@@ -23,9 +23,11 @@ from sparkconsole.parse.known.process import PROCESS
 from sparkconsole.parse.known.ranks import RANKS
 from sparkconsole.parse.known.ray import RAY
 from sparkconsole.parse.known.requests import REQUESTS
+from sparkconsole.parse.known.specific import SPECIFIC
 from sparkconsole.parse.known.vocabulary import VOCABULARY
 
 _EVERY = (
+    *SPECIFIC,
     *VOCABULARY,
     *NAMES,
     *OOM,

@@ -111,12 +111,12 @@ DOCKER: tuple[Known, ...] = (
     ),
     cause(
         "docker-other-platform",
-        r"exec format error|no matching "
+        r"no matching "
         r"manifest for (?P<wants>\S+)",
         "the image is for another processor: {wants}",
         "a Spark is linux/arm64",
         "build it on a Spark: sparkconsole image build",
-        "exec /usr/bin/bash: exec format error",
+        "no matching manifest for linux/arm64/v8 in the manifest list entries",
     ),
     cause(
         "docker-no-gpu",

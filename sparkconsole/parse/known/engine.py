@@ -125,11 +125,21 @@ ENGINE: tuple[Known, ...] = (
         "gpu-fault",
         r"illegal memory access|cudaErrorIllegal\w+|device-side assert|cudaErrorLaunchFailure|unspecified "
         r"launch failure|"
-        r"misaligned address|cudaErrorECC|uncorrectable ECC|CUDA error: (?P<said>(?!out of memory)[\w ]+)",
+        r"misaligned address|cudaErrorECC|uncorrectable ECC|"
+        r"CUDA error: (?P<said>an? illegal [\w ]+|invalid program counter|hardware stack error|"
+        r"the launch timed out[\w ]*|operation not supported on global/shared address space)",
         "the GPU stopped a kernel: {said}",
         "a kernel's own mistake: this model with this backend, rarely the hardware",
         "try --enforce-eager or another attention backend; sparkconsole logs kernel shows an Xid with it",
         "RuntimeError: CUDA error: an illegal memory access was encountered",
+    ),
+    cause(
+        "cuda-call-failed",
+        r"CUDA error: (?P<said>(?!out of memory)[A-Za-z][\w /-]+)",
+        "a CUDA call failed: {said}",
+        "the words are CUDA's own",
+        "the lines around it name the call; sparkconsole doctor driver; sparkconsole logs kernel",
+        "RuntimeError: CUDA error: invalid device ordinal",
     ),
     cause(
         "quantisation-wrong",
@@ -167,7 +177,8 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "limits-of-the-system",
-        r"Too many open files|can't start new thread|pthread_create failed|Resource temporarily unavailable",
+        r"Too many open files|can't start new thread|pthread_create failed|"
+        r"(?:fork|[Tt]hread|clone|process|exec)\S{0,40}.{0,120}Resource temporarily unavailable",
         "a limit of the system was reached: open files or processes",
         "the container's ulimit or pids limit is too small",
         "start it with --ulimit nofile=1048576: launch -- --ulimit nofile=1048576",
@@ -223,7 +234,9 @@ ENGINE: tuple[Known, ...] = (
     ),
     cause(
         "image-lacks-package",
-        r"(?:ModuleNotFoundError|ImportError): (?:No module named|cannot import name) '?(?P<module>[\w.]+)|"
+        r"(?:ModuleNotFoundError|ImportError): (?:No module named|cannot import name)"
+        r"(?!.{0,200}partially initialized) "
+        r"'?(?P<module>[\w.]+)|"
         r"ImportError: (?P<library>lib[\w.+-]+|\S{1,200}\.so\S{0,20}): cannot open shared object|"
         r"ImportError: Please install|requires the `?(?P<need>\w+)`? (?:library|package)",
         "the image lacks a Python package or a library: {module}{library}{need}",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, harmless, warning
+from sparkconsole.parse.known.known import During, Known, cause, end, harmless, warning
+
+_OF_HUB = (
+    r"(?!.{0,300}https?://(?!(?:[\w-]{1,40}\.){0,3}hf[\w-]{0,20}\.|(?:[\w-]{1,40}\.){0,3}huggingface\.))"
+)
+"""Another host's answer is not the hub's."""
 
 HUB: tuple[Known, ...] = (
     warning(
@@ -26,8 +31,9 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "hub-unauthorised",
-        r"40[13] Client Error|Client error '40[13] |Invalid (?:user )?(?:token|credentials)|"
-        r"Invalid username or password|HTTP(?:Status)?Error: (?:401|403)|Unauthorized for url: "
+        rf"40[13] Client Error{_OF_HUB}|Client error '40[13] {_OF_HUB}|"
+        r"Invalid (?:user )?(?:token|credentials)|"
+        rf"Invalid username or password|HTTP(?:Status)?Error: (?:401|403){_OF_HUB}|Unauthorized for url: "
         r"https://huggingface",
         "the hub refused the request",
         "HF_TOKEN is missing, expired, or may not read this model",
@@ -36,7 +42,8 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "hub-no-such-model",
-        r"RepositoryNotFoundError|404 Client Error|Client error '404 |EntryNotFoundError: 404|"
+        rf"RepositoryNotFoundError|404 Client Error{_OF_HUB}|Client error '404 {_OF_HUB}|"
+        r"EntryNotFoundError: 404|"
         r"RevisionNotFoundError|"
         r"is not a valid model identifier listed on",
         "the hub knows no such model, or no such revision or file of it",
@@ -78,7 +85,9 @@ HUB: tuple[Known, ...] = (
     ),
     cause(
         "model-shard-missing",
-        r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|bin|json|model|gguf)\b)|"
+        r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|gguf)\b|[\w.-]*model[\w.-]*\.bin\b|"
+        r"tokenizer[\w.-]{0,40}\.model\b|(?:[\w.-]{0,80}(?:config|tokenizer|special_tokens_map|index|vocab)|"
+        r"params)\.json\b)|"
         r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
         "a file of the model is missing: {file}",
         "a shard or its link is gone: rsync copies links and says that all is well",
@@ -188,6 +197,23 @@ HUB: tuple[Known, ...] = (
         "many requests without a token",
         "set HF_TOKEN; download once and copy: sparkconsole model copy",
         "429 Client Error: Too Many Requests for url: https://huggingface.co/x",
+    ),
+    end(
+        "file-missing",
+        r"FileNotFoundError: \[Errno 2\] No such file or directory: ['\"](?P<path>[^'\"]{1,300})",
+        "a file is not there: {path}",
+        "the path is wrong, or the folder is not mounted into the container",
+        "check the path on the node, and in the container: docker exec … ls",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/workspace/bench/prompts.json'",
+    ),
+    end(
+        "http-refused",
+        r"\b(?P<status>4\d\d) Client Error.{0,160}?https?://(?P<host>[\w.:\[\]-]{1,120})|"
+        r"Client error '(?P<other>4\d\d) .{0,160}?https?://(?P<where>[\w.:\[\]-]{1,120})",
+        "the server {host}{where} refused a request: {status}{other}",
+        "the path is wrong there, or the right to it is missing; it is not the model hub",
+        "check the address; that server's own log says more",
+        "requests.exceptions.HTTPError: 404 Client Error: Not Found for url: http://localhost:8000/v1/none",
     ),
     harmless(
         "hub-unauthenticated",

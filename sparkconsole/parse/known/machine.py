@@ -161,11 +161,19 @@ MACHINE: tuple[Known, ...] = (
     warning(
         "hot",
         r"(?:GPU|CPU|Package|thermal).{0,400}(?:temperature above threshold|throttl(?:ed|ing)|critical "
-        r"temperature)|(?:HW|SW) (?:Thermal|Power Brake)? ?Slowdown|SW Power Cap(?!\\s*: Not)",
+        r"temperature)|(?:HW|SW) Thermal Slowdown(?!\s*: (?:Not|N/A|\d))",
         "the machine throttles because it is hot",
         "airflow, or dust",
         "give it air; sparkconsole status shows the temperature",
         "CPU3: Package temperature above threshold, cpu clock throttled (total events = 1)",
+    ),
+    warning(
+        "power-capped",
+        r"(?:HW Power Brake Slowdown|HW Slowdown|SW Power Cap)\s*: Active",
+        "the GPU runs slower than it could: its power or its clock is limited",
+        "it reached its power limit, which is usual under full load, or the power supply is too weak",
+        "the power supply that came with the machine; nvidia-smi -q -d PERFORMANCE says which limit",
+        "        HW Power Brake Slowdown           : Active",
     ),
     cause(
         "ssh-host-key",
@@ -211,7 +219,7 @@ MACHINE: tuple[Known, ...] = (
         r"/dev/shm.{0,400}(?:only|less than)|Memory usage above threshold but no workers|"
         r"NVRM: loading|nvidia-modeset|audit:|apparmor=\"(?:STATUS|ALLOWED)|AER: .{0,400}Corrected|"
         r"Corrected error|"
-        r"Connection to \S+ closed",
+        r"Connection to \S+ closed\.?$",
         "said by every Ray and every kernel",
         "WARNING authentication_token_setup.py:73 -- Token authentication is disabled for this Ray cluster.",
     ),

@@ -1,0 +1,46 @@
+"""What a line lists as possible, advises, or says of another rank: none of it is a fact of this node."""
+
+from __future__ import annotations
+
+import re
+
+_POSSIBLE = re.compile(
+    r"[Tt]here are (?:some|several|a few) (?:potential|possible)|(?:[Pp]otential|[Pp]ossible|[Cc]ommon|"
+    r"[Ll]ikely|[Uu]sual|[Tt]ypical) (?:root )?(?:causes?|reasons?|explanations?)\b|"
+    r"(?:may|might|could|can) (?:be|have been) (?:caused by|due to|because|the result of)\b|"
+    r"\b(?:may|might|could) (?:also )?(?:be|have been) (?:an? |the |that |out of |full\b|killed\b)|"
+    r"\b[Tt]his (?:can|may|might|could|usually|typically|often|sometimes) "
+    r"(?:also )?(?:happens?|occurs?|means?)\b|"
+    r"\b(?:[Mm]aybe|[Pp]erhaps|[Pp]ossibly|[Pp]resumably)\b|"
+    r"\b(?:[Ii]f|[Ww]hen) you (?:see|get|encounter|run into|hit|observe)\b|"
+    r"^(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify|[Cc]onfirm) (?:that|if|whether|for)\b|"
+    r"^(?:[Hh]int|HINT|[Tt]ip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
+)
+"""From here on a line lists what might be, or advises."""
+_BULLET = re.compile(r"(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)]) ?\S")
+_PEER = re.compile(
+    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<rank>\d{1,5})\]?"
+    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b"
+)
+
+
+def facts_of(text: str) -> str:
+    """The line without the possibilities that it lists at its end; empty where it lists nothing else."""
+    found = _POSSIBLE.search(text)
+    return text[: found.start()] if found else text
+
+
+def opens_list(text: str) -> bool:
+    """Whether the possibilities follow as a list below the line."""
+    return text.endswith(":") and _POSSIBLE.search(text) is not None
+
+
+def is_bullet(text: str) -> bool:
+    """Whether the line is an entry of a list."""
+    return _BULLET.match(text) is not None
+
+
+def peer_of(text: str) -> int | None:
+    """The rank, another one than who says it, that the line is about."""
+    found = _PEER.search(text)
+    return int(found["rank"]) if found else None
