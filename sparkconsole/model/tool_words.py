@@ -44,6 +44,7 @@ NOT_SAID = re.compile(
 AT_INFO = re.compile(
     r"(?<!if )\bdied\b|\bcrash(?:ed|es)\b(?! (?:if|when))|(?:ed|ing|s) unexpectedly\b|"
     r"\bhandshake (?:rejected|failed)\b|\bunrecoverable\b"
+    r"|\bstopped responding\b|\b[Ll]ost connection\b|\b(?:worker|engine|rank|node|peer) failed\b"
     r"|\b(?:[Cc]onnection|[Pp]eer|[Ww]orker|[Nn]ode|[Rr]ank|[Hh]eartbeat)\b.{0,60}\b(?:lost|rejected)\b"
     r"|\b[Ff]ailed to (?:transfer|send|receive|connect|reach|start|allocate|respond|register|join|"
     r"recover|complete)\b"
@@ -55,8 +56,17 @@ NCCL_RESULT = re.compile(
     r"cu):\d{1,6} -> [1-9]\b"
 )
 """NCCL hands a result code up through its functions: 0 would be success."""
-RECOVERS = re.compile(
+_RECOVERS = re.compile(
     r"\b[Ww]ait(?:ing|s|ed)?\b|\b[Aa]waiting\b|\b[Rr]etr(?:y|ying|ies)\b|\b[Aa]ttempt \d|\b[Tt]rying again\b|"
     r"\bnot (?:yet )?ready\b|\btimed out\b|\b[Ss]till\b"
 )
 """A wait or another try: what goes on after it shows that it ended well."""
+_GIVES_UP = re.compile(
+    r"\b(?:[Pp]anic|PANIC|panicked|[Ff]atal|FATAL|terminate|BUG|[Aa]borting)\b|\b[Gg](?:iving|ave|ives) up\b|"
+    r"(?:^|[\s\]])(?:ERROR|[Ee]rror): |\bexceeded\b"
+)
+
+
+def recovers(text: str) -> bool:
+    """Whether what goes on after the line shows that it ended well: a wait or a try that is not the last."""
+    return bool(_RECOVERS.search(text)) and not _GIVES_UP.search(text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sparkconsole.model.diagnosis import Diagnosis, Ending, Kind, Weight, ranked
 from sparkconsole.model.log_level import Level
 from sparkconsole.model.severity import sounds
-from sparkconsole.model.tool_words import RECOVERS
+from sparkconsole.model.tool_words import recovers
 from sparkconsole.parse.diagnose import (
     FAILED_CALMLY,
     THROWN_BY_ANY_NAME,
@@ -175,7 +175,7 @@ class _Reader:
 
     def _milder(self, one: Diagnosis, said: bool) -> Diagnosis:
         """A warning that nobody knows weighs little in a log that showed already that it works."""
-        mild = self._alive and one.id == "warning-unknown" and (said or bool(RECOVERS.search(one.line)))
+        mild = self._alive and one.id == "warning-unknown" and (said or recovers(one.line))
         mild = mild and one.why != FAILED_CALMLY
         return replace(one, severity=Weight.INFO) if mild or self._recovery.was_meant(one.line) else one
 
@@ -213,11 +213,11 @@ class _Reader:
         for key, one in tuple(self._found.items()):
             if one.kind is not Kind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
                 continue
-            recovers = bool(RECOVERS.search(one.line))
-            warned = one.id == "warning-unknown" and one.why != FAILED_CALMLY and (recovers or key[-1])
+            tries = recovers(one.line)
+            warned = one.id == "warning-unknown" and one.why != FAILED_CALMLY and (tries or key[-1])
             if warned and moved.alive:
                 del self._found[key]
-            elif warned or (moved.alive and recovers and not key[-1]):
+            elif warned or (moved.alive and tries and not key[-1]):
                 self._found[key] = replace(one, severity=Weight.INFO)
 
     def _recovered(self, text: str) -> None:

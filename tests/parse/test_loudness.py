@@ -25,6 +25,7 @@ SERVER_FAILS = {
     "504": ['INFO:     10.0.0.1:5 - "POST /v1/completions HTTP/1.1" 504 Gateway Timeout'],
     "died": ["(APIServer pid=1) INFO 11-24 07:00:00 [core_client.py:1] Engine core died unexpectedly"],
     "handshake": ["INFO 11-24 07:00:00 [kv.py:1] Failed to transfer KV blocks to peer: handshake rejected"],
+    "gone": ["INFO 11-24 07:00:00 [x.py:1] Rank 1 stopped responding"],
     "lost": ["INFO 11-24 07:00:00 [kv.py:1] Connection to the connector was lost"],
     "silent": ["INFO 11-24 07:00:00 [x.py:1] Worker 1 has not acknowledged yet"] * 6,
     "nccl channel": [
@@ -59,6 +60,9 @@ STAY = {
     "0000000000000008",
     "killed": "the flux ring was killed",
     "died": "worker 3 died",
+    "waited": "panic: timed out waiting for lock",
+    "tried": "fatal: still no peer after 3 retries",
+    "gave up": "attempt 5 failed, giving up",
 }
 
 
