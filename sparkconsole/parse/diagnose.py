@@ -121,7 +121,7 @@ def filled(form: str, said: Mapping[str, str]) -> str:
 def unknown(line: Framed) -> Diagnosis | None:
     """A line that is loud, and that nobody knows: better than to call the log healthy."""
     quoted = _QUOTED.match(line.text) or NOT_SAID.match(line.text)
-    if TRACEBACK in line.text or quoted or lookup(line.text)[0] is not None:
+    if TRACEBACK in line.text or quoted or lookup(facts_of(line.text))[0] is not None:
         return None
     level, _ = _level(line)
     if level is Level.INFO and _fails_calmly(line.text):

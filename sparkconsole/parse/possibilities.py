@@ -32,7 +32,8 @@ def facts_of(text: str) -> str:
 
 def opens_list(text: str) -> bool:
     """Whether the possibilities follow as a list below the line."""
-    return text.endswith(":") and _POSSIBLE.search(text) is not None
+    found = _POSSIBLE.search(text)
+    return found is not None and (found.start() == 0 or text.endswith(":"))
 
 
 def is_bullet(text: str) -> bool:

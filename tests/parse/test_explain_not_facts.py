@@ -44,6 +44,15 @@ def test_what_stands_before_and_behind_a_list_of_possibilities_counts() -> None:
     assert [d.id for d in behind] == ["port-taken"]
 
 
+def test_a_list_goes_on_below_its_first_entry() -> None:
+    assert explain(["Possible causes: a cable", "- CUDA out of memory"]) == ()
+
+
+def test_what_calls_itself_an_error_is_told_even_where_it_only_lists_possibilities() -> None:
+    [one] = explain(["ERROR 11-24 07:00:00 [x.py:1] Possible causes: CUDA out of memory"])
+    assert one.id == "error-unknown"
+
+
 def test_a_list_that_lists_facts_is_read() -> None:
     assert [d.id for d in explain(["Errors:", "- CUDA out of memory"])] == ["gpu-out-of-memory"]
 
@@ -72,6 +81,7 @@ CAUSES = {
     "inotify_add_watch: No space left on device": "inotify-limit",
     "OSError: [Errno 28] No space left on device: '/dev/shm/psm_x'": "shm-full",
     "posix_fallocate /dev/shm/torch_12 failed: No space left on device": "shm-full",
+    "No space left on device: /dev/shm": "shm-full",
     "OSError: [Errno 28] No space left on device: '/srv/x'": "disk-full",
     "run.sh: line 3: unexpected EOF while looking for matching `\"'": "script-syntax",
     "SyntaxError: unexpected EOF while parsing": "script-syntax",

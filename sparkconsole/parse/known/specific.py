@@ -17,7 +17,7 @@ SPECIFIC: tuple[Known, ...] = (
     ),
     cause(
         "shm-full",
-        r"[Nn]o space left on device.{0,80}/dev/shm/(?!nccl)|/dev/shm(?!/nccl)(?!.{0,160}NCCL).{0,160}"
+        r"[Nn]o space left on device.{0,80}/dev/shm(?!/nccl)|/dev/shm(?!/nccl)(?!.{0,160}NCCL).{0,160}"
         r"[Nn]o space left on device",
         "shared memory (/dev/shm) is full, not the disk",
         "Docker gives a container 64 MB of it unless told otherwise",
