@@ -37,12 +37,18 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def inject(machine: Machine, kind: str) -> None:
-    """Makes it so, from now on; WrongUsage for a kind that there is not."""
+def known(kind: str) -> str:
+    """The kind; WrongUsage for one that there is not."""
     if kind not in KINDS:
         raise WrongUsage(
             f"there is no fault {kind!r}", hint=meant(kind, KINDS, f"there are {', '.join(KINDS)}")
         )
+    return kind
+
+
+def inject(machine: Machine, kind: str) -> None:
+    """Makes it so, from now on; WrongUsage for a kind that there is not."""
+    known(kind)
     machine.faults[kind] = machine.clock.monotonic()
     if kind in _SAID:
         machine.note(_SAID[kind])

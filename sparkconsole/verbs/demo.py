@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sparkconsole.demo.faults import KINDS, clear, inject
+from sparkconsole.demo.faults import KINDS, clear, inject, known
 from sparkconsole.errors import Refused
 from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.verbs.registry import verb
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
 
 
-@verb("demo fault", ahead=True)
+def _refuse_words(_node: str, kind: str) -> None:
+    """A fault that there is not."""
+    known(kind)
+
+
+@verb("demo fault", ahead=True, refuses=_refuse_words)
 async def fault(session: Here, node: str, kind: str) -> Answer:
     """Breaks something on a pretend machine; `demo faults` lists what.
 

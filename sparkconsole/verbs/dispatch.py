@@ -53,6 +53,10 @@ def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Reque
     try:
         request = _understood(said)
         require_bounds(request)
+        if request.verb.refuses is not None:
+            request.verb.refuses(*request.args, **request.kwargs)
+        if request.verb.words == ("web",) and place is Place.SCRIPT:
+            raise WrongUsage("web opens a console of its own, not in a script", hint="sparkconsole web")
     except WrongUsage as wrong:
         raise told_of_equals(wrong, words) from wrong
     return request

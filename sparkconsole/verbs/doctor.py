@@ -25,7 +25,12 @@ _FLAG = Parameter(negative="")
 CONTENTS = "image-contents.json"
 
 
-@verb("doctor")
+def _refuse_words(*checks: str, **_: object) -> None:
+    """A check that there is not."""
+    _known(checks)
+
+
+@verb("doctor", refuses=_refuse_words)
 async def doctor(
     session: Here,
     *checks: str,

@@ -36,7 +36,17 @@ _WIDE = (
 """Characters of a line that are read at once; the rest of a longer one is another line."""
 
 
-@verb("explain")
+def _refuse_words(*file: str) -> None:
+    """No file, one without a name, or standard input twice."""
+    if not all(file) or not file:
+        raise WrongUsage(
+            "explain has no log to read", hint="sparkconsole explain FILE… or - for standard input"
+        )
+    if sum(name.rpartition("=")[2] == "-" for name in file) > 1:
+        raise WrongUsage("standard input is named twice", hint="it can be read once: say - once")
+
+
+@verb("explain", refuses=_refuse_words)
 async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> Answer:
     """Read logs and say what went wrong: the root cause, where, why, and what to do.
 
@@ -48,10 +58,7 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     file
         Files, also packed ones (.gz), or - for standard input; NODE=FILE says whose log it is.
     """
-    if not all(file) or not file:
-        raise WrongUsage("no log to read", hint="sparkconsole explain FILE… or - for standard input")
-    if sum(name.rpartition("=")[2] == "-" for name in file) > 1:
-        raise WrongUsage("standard input is named twice", hint="it can be read once: say - once")
+    _refuse_words(*file)
     logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
     found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
     return Answer(

@@ -75,7 +75,18 @@ class ContainerFlags:
         }
 
 
-@verb("launch", tier=Tier.RECOVERABLE)
+def _refuse_words(*, tag: str | None = None, name: str | None = None, **said: Any) -> None:
+    """What no cluster could make right: names that Docker does not take, words that exclude each other."""
+    if said.get("solo") and said.get("backend") not in (None, Backend.SOLO):
+        raise WrongUsage(f"--solo and --backend {said['backend']} exclude each other")
+    if said.get("follow") and said.get("detach"):
+        raise WrongUsage("--follow and -d exclude each other")
+    flags = said.get("flags") or ContainerFlags()
+    named = {"nccl_debug": said.get("nccl_debug"), "eth_if": said.get("eth_if")}
+    launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
+
+
+@verb("launch", tier=Tier.RECOVERABLE, refuses=_refuse_words)
 async def launch(
     session: Here,
     *,
@@ -132,10 +143,7 @@ async def launch(
     """
     if check_config:
         return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
-    if solo and backend not in (None, Backend.SOLO):
-        raise WrongUsage(f"--solo and --backend {backend} exclude each other")
-    if follow and detach:
-        raise WrongUsage("--follow and -d exclude each other")
+    _refuse_words(solo=solo, backend=backend, follow=follow, detach=detach)
     spec = launch_spec(
         (flags or ContainerFlags()).said()
         | {

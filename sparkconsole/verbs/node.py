@@ -62,7 +62,14 @@ async def list_(session: Here, *, check: Annotated[bool, _FLAG] = False) -> Answ
     return Answer({"cluster": session.cluster.name, "nodes": entries}, tuple(parts), code)
 
 
-@verb("node add", tier=Tier.RECOVERABLE)
+def _refuse_words(
+    name: str, address: str, /, *, fabric: str | None = None, user: str | None = None, **said: Any
+) -> None:
+    """What is no name, address or port, whatever the inventory says."""
+    _node(name=name, address=address, fabric_address=fabric, user=user, port=said.get("port"))
+
+
+@verb("node add", tier=Tier.RECOVERABLE, refuses=_refuse_words)
 async def add(
     session: Here,
     name: str,
@@ -126,7 +133,12 @@ async def remove(session: Here, name: str, /) -> Deed:
     return _edited(session, title, session.cluster.name, text)
 
 
-@verb("node exec", tier=Tier.RECOVERABLE)
+def _refuse_no_command(*command: str, **_: object) -> None:
+    if not command:
+        raise WrongUsage("node exec was given no command", hint="sparkconsole node exec -- uptime")
+
+
+@verb("node exec", tier=Tier.RECOVERABLE, refuses=_refuse_no_command)
 async def exec_(
     session: Here,
     *command: str,
@@ -144,8 +156,7 @@ async def exec_(
     timeout:
         Seconds that it may take.
     """
-    if not command:
-        raise WrongUsage("no command was given", hint="sparkconsole node exec -- uptime")
+    _refuse_no_command(*command)
     names = chosen(session, node)
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout, reads=True) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)

@@ -108,6 +108,8 @@ class Verb:
     """It asks nothing of a cluster: no inventory is read for it, and it may be called without a session."""
     ahead: bool = False
     """In a dry run it says what it would do, on the state that earlier lines of a script would leave."""
+    refuses: Callable[..., object] | None = None
+    """Takes its arguments without the session; WrongUsage for what no cluster could make right."""
 
     @property
     def summary(self) -> str:
@@ -132,17 +134,19 @@ def verb(
     default: bool = False,
     local: bool = False,
     ahead: bool = False,
+    refuses: Callable[..., object] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
     `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
-    `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run.
+    `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run. `refuses`: what
+    is wrong by the words alone, so that a script's last line is refused before its first one runs.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         key = tuple(words.split())
         plans = ahead or tier > Tier.LOOK
-        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans)
+        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans, refuses)
         return function
 
     return register

@@ -39,7 +39,16 @@ from sparkconsole.verbs.session import Deed, Here, Session
 Flag = Parameter(negative="")
 
 
-@verb("serve", tier=Tier.RECOVERABLE, default=True)
+_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
+
+
+def _refuse_words(model: str, *extra: str, **said: Any) -> None:
+    """What no cluster could make right: a model without a name, a port that there is not, a secret."""
+    own = {_SPEC_NAMES.get(key, key): value for key, value in said.items()}
+    _spec(model, {key: value for key, value in own.items() if key in ServeSpec.model_fields}, extra)
+
+
+@verb("serve", tier=Tier.RECOVERABLE, default=True, refuses=_refuse_words)
 async def serve(
     session: Here,
     model: str,

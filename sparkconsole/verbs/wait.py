@@ -39,7 +39,14 @@ Missing = tuple[str, ...]
 """What a condition still lacks, a sentence each; nothing: it holds."""
 
 
-@verb("wait-for", ahead=True)
+def _refuse_words(condition: str, /, **_: object) -> None:
+    """A condition that there is not."""
+    if condition not in WAITED:
+        hint = meant(condition, WAITED, f"there are {', '.join(WAITED)}")
+        raise WrongUsage(f"there is no condition {condition!r}", hint=hint)
+
+
+@verb("wait-for", ahead=True, refuses=_refuse_words)
 async def wait_for(
     session: Here,
     condition: str,
@@ -108,9 +115,7 @@ def _condition(
         "server": lambda: _server(fleet, port),
         "image": lambda: _image(fleet, tag),
     }
-    if word not in known:
-        hint = meant(word, known, f"there are {', '.join(known)}")
-        raise WrongUsage(f"there is no condition {word!r}", hint=hint)
+    _refuse_words(word)
     return known[word]
 
 

@@ -262,6 +262,10 @@ def test_how_a_model_is_split_has_the_same_words_everywhere(verb: str) -> None:
 
 
 def test_what_stands_behind_goes_on_byte_for_byte() -> None:
-    assert understand(["serve", "m", "--tp", "2", "--", "--port", "-- x"]).args == ("m", "--port", "-- x")
+    assert understand(["serve", "m", "--tp", "2", "--", "--swap-space", "-- x"]).args == (
+        "m",
+        "--swap-space",
+        "-- x",
+    )
     assert understand(["serve", "--model", "m", "--", "b"]).args == ("m", "b")
     assert understand(["bench", "run", "--", "--goodput", "ttft:1"]).args == ("--goodput", "ttft:1")

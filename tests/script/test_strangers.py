@@ -183,3 +183,24 @@ def test_every_parameter_that_names_nodes_is_looked_at() -> None:
             taken = usual & set(inspect.signature(entry.function).parameters)
             assert taken <= set(parameters(words)), words
     assert set(MEMBERS) | set(ANYWHERE) <= set(load())
+
+
+WRONG_BY_WORDS = (
+    "launch -t 'A B'", "launch --name 'x y'", "launch --solo --backend ray", "serve m -- --api-key x",
+    "serve ''", "serve m --port 99999999", "serve m -tp -1", "node exec", "explain", "explain - -",
+    "wait-for frobs",
+    "wait-for server --timeout nan", "doctor nonsense", "node add x '*'", "demo fault spark-02 nonsense",
+    "image build --recipe nope", "image build --build-arg x", "image build --no-build", "web",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", WRONG_BY_WORDS)
+def test_what_no_cluster_could_make_right_is_named_before_the_first_line_runs(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "x.spark"
+    script.write_text(f"image build\n{line}\n")
+    assert run(["--demo", "--yes", "--script", str(script)]) == 2
+    told = capsys.readouterr()
+    assert f"{script}:2: " in told.err
+    assert "[1]" not in told.err + told.out, "line 1 did not run"

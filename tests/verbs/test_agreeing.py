@@ -130,7 +130,7 @@ def test_the_difference_names_what_came_and_what_went() -> None:
 
 
 def ends(told: str, seconds: float = 10) -> Consequences:
-    return Consequences((told,), seconds, 3, "stop")
+    return Consequences((told,), seconds=seconds, runs=3, starts="stop")
 
 
 def copied(amount: str, free: str, notes: tuple[str, ...] = ()) -> Plan:

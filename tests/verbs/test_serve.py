@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.config.inventory import Inventory
+from sparkconsole.demo.clock import StillClock
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.guarding import Fired, fired
@@ -316,14 +318,18 @@ async def test_memory_that_still_comes_back_is_waited_for_and_said(
     session: Session, pair: PretendCluster
 ) -> None:
     up(pair)
-    session.fleet.clock = QuickClock()
+    session.fleet.clock = clock = StillClock()
     site = pair.nodes["b"]._site
     pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
     pair.nodes["b"].frees = [(3 + n) << 20 for n in range(0, 117, 6)]
     deed = planned(await serve(session, "org/m"))
     news: list[object] = []
-    with contextlib.suppress(Exception):
-        await deed.carry(news.append)  # nothing answers on these nodes afterwards
+    carried = asyncio.create_task(deed.carry(news.append))
+    while not any(isinstance(n, StepBegan) for n in news):
+        await clock.advance(0.75)
+    carried.cancel()  # nothing answers on these nodes afterwards
+    with contextlib.suppress(asyncio.CancelledError):
+        await carried
     said = [n.text for n in news if isinstance(n, Remark) and n.node == "b"]
     assert said[0].startswith("waits for the memory of the earlier server: ")
     assert said[1].startswith("its memory came back in ")
