@@ -28,6 +28,7 @@ _ERRORS = re.compile(
     r"|^[Ee]rror (?:[a-z]\w* )?(?:response|while|in|at|creating|opening|reading|writing|loading|running|"
     r"executing|pulling|"
     r"processing|parsing|getting|initializing|starting|connecting|code|\d)"
+    r"|^[Uu]nable to (?:configure|start|load|open|initiali[sz]e|bind|create|listen|parse|read)\b"
     r"|^E: |^ERR!|\bnpm ERR!|^× |^\s*✖ |^curl: \(\d|^wget: |^ssh: |^rsync error|^tar: .{1,200}: (?:Cannot|"
     r"Error)|^dpkg: error"
     r"|\bunexpected EOF\b|\b[Ss]egmentation fault\b|\bsegfault at\b|\bcore dumped\b|\bBus error\b|"

@@ -35,6 +35,9 @@ _HEADS = tuple(
         r"<(?P<letter>[0-3])>(?=\[)|<[4-7]>(?=\[)",
         r"(?:kern|user|daemon|syslog) *:(?P<letter>emerg|alert|crit|err) *: |"
         r"(?:kern|user|daemon|syslog) *:(?:warn|notice|info|debug) *: ",
+        r"\[[A-Z][a-z]{2} (?P<name>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<hour>\d\d):(?P<minute>\d\d):"
+        r"(?P<second>\d\d) \d{4}\] ",
+        r"(?:kernel|systemd(?:-\w{1,20})?\[\d{1,9}\]): ",
         r"(?:<\d>)?\[(?:default\d+\]:\[)?[Rr]ank ?(?P<rank>\d+)\]:? ?",
         r"\[?(?P<clock>\d\d:\d\d:\d\d)(?:[.,]\d+)?\]? +",
         r"(?:stdout|stderr) [FP] ",

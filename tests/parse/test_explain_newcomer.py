@@ -39,6 +39,12 @@ def test_two_kills_name_two_victims() -> None:
     assert [d.text.partition(": ")[2] for d in found] == ["VLLM::Worker_TP", "ray::IDLE"]
 
 
+@pytest.mark.parametrize("head", ["[Sun Nov 29 10:00:00 2026] ", "kernel: ", "[ 1234.567890] "])
+def test_a_kill_is_read_behind_every_head_of_the_kernel(head: str) -> None:
+    [one] = explain([line.replace(KERNEL, head) for line in (ASKED, TASK, KILLED, REAPED)])
+    assert one.line.startswith("Out of memory: Killed process 5521")
+
+
 @pytest.mark.parametrize("lines", [[ASKED, TASK], [TASK, REAPED], [REAPED]])
 def test_without_the_kernels_last_word_the_victim_is_still_named(lines: list[str]) -> None:
     [one] = explain(lines)
@@ -167,6 +173,8 @@ def test_a_machine_that_goes_away_or_hangs_is_an_error(line: str, expected: str)
     [
         "systemd-logind[1]: The system will suspend now!",
         "systemd[1]: Reached target sleep.target - Sleep.",
+        "systemd[1]: Starting systemd-suspend.service - System Suspend...",
+        "gsd-power[1]: Automatic suspend: suspending very soon because of inactivity.",
         "systemd-logind[1]: Powering Off...",
         "systemd[1]: Reached target poweroff.target - System Power Off.",
     ],
@@ -198,8 +206,6 @@ def test_a_lockup_is_told_beside_a_disk_that_failed() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "dockerd[991]: unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid "
-        "character '}' looking for beginning of object key string",
         "dockerd[991]: failed to start daemon: Error initializing network controller: x",
         "containerd[99]: containerd: failed to load TOML: /etc/containerd/config.toml: x",
         "sshd[99]: /etc/ssh/sshd_config line 12: Bad configuration option: Foo",
@@ -209,6 +215,28 @@ def test_a_lockup_is_told_beside_a_disk_that_failed() -> None:
 )
 def test_a_service_that_refuses_to_start_is_an_error_that_is_known(line: str) -> None:
     assert first(f"Nov 29 10:00:00 spark-01 {line}") == ("daemon-refused", Weight.ERROR)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "invalid character '}' looking for beginning of object key string",
+        "the following directives are specified both as a flag and in the configuration file: hosts",
+    ],
+)
+def test_a_docker_that_refuses_its_configuration_names_the_file_and_what_it_said(said: str) -> None:
+    file = "unable to configure the Docker daemon with file /etc/docker/daemon.json: "
+    [one] = explain([f"Nov 29 10:00:00 spark-01 dockerd[991]: {file}{said}"])
+    assert (one.severity, f"/etc/docker/daemon.json: {said}" in one.text) == (Weight.ERROR, True)
+
+
+def test_an_unknown_service_that_is_unable_to_start_is_an_error() -> None:
+    assert first("Nov 29 10:00:00 spark-01 fluxd[9]: unable to start the flux: no ring")[1] is Weight.ERROR
+
+
+def test_a_user_who_logs_out_switches_nothing_off() -> None:
+    line = "Nov 29 10:00:00 spark-01 systemd[4242]: Reached target shutdown.target - Shutdown."
+    assert explain([line]) == ()
 
 
 def test_a_driver_that_cannot_be_asked_is_an_error() -> None:
@@ -309,6 +337,8 @@ def test_a_failed_agent_of_ray_points_to_grpcio_and_not_to_the_head(line: str) -
         'ERROR 11-29 10:00:00 [serving_chat.py:1] "auto" tool choice requires --enable-auto-tool-choice and '
         "--tool-call-parser to be set",
         "ERROR 11-29 10:00:00 [x.py:1] ValueError: This model's maximum context length is 4096 tokens.",
+        "ERROR 11-29 10:00:00 [serving_chat.py:1] The model `gpt-4` does not exist.",
+        "ValueError: The decoder prompt (length 9000) is longer than the maximum model length of 4096.",
         '{"message":"This model\'s maximum context length is 4096 tokens","code":400}',
     ],
 )

@@ -18,19 +18,27 @@ DOCKER: tuple[Known, ...] = (
         remedies={During.LAUNCH: "on that node: sudo usermod -aG docker $USER, then log in again"},
     ),
     cause(
+        "docker-configuration",
+        r"unable to configure the Docker daemon with file (?P<file>\S{1,160}): (?P<said>.{1,300})",
+        "docker refuses to start: {file}: {said}",
+        "its configuration cannot be read, or says what the service's own flags say otherwise",
+        "mend that file on the node: dockerd --validate checks it; then sudo systemctl restart docker",
+        "unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character '}'",
+        calm=True,
+    ),
+    cause(
         "daemon-refused",
-        r"unable to configure the Docker daemon with file (?P<docker>\S{1,160}): (?P<said>.{1,200})|"
         r"(?P<containerd>containerd): .{0,40}(?:failed to load|invalid|unmarshal) .{1,200}|"
         r"(?P<sshd>/\S{0,80}sshd_config\S{0,40} line \d+): (?:Bad|Unsupported|[Mm]issing|invalid).{0,80}|"
         r"Bad configuration option|"
         r"terminating, \d+ bad configuration option|no hostkeys available|Missing privilege separation "
         r"directory|"
         r"failed to start daemon: (?P<daemon>.{1,200})|failed to start containerd",
-        "a service refused to start: {docker}{containerd}{sshd} {said}{daemon}",
+        "a service refused to start: {containerd}{sshd}{daemon}",
         "its configuration or something that it needs at its start is wrong, as the line says",
         "mend that on the node and restart the service; dockerd --validate, sshd -t and journalctl -u "
         "check it",
-        "unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character '}'",
+        "failed to start daemon: Error initializing network controller: no bridge",
         calm=True,
     ),
     cause(

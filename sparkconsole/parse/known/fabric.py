@@ -250,6 +250,8 @@ FABRIC: tuple[Known, ...] = (
     ),
     consequence(
         "nccl-watchdog-ends",
+        r"failure detected by watchdog|Stack trace of the failed collective|Exception raised from "
+        r"checkTimeout|"
         r"Some NCCL operations have failed or timed out|To avoid data inconsistency|"
         r"[Ww]atchdog thread terminated|terminate called .{0,40}DistBackendError|"
         r"what\(\): .{0,200}[Ww]atchdog|"

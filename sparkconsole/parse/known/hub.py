@@ -191,7 +191,8 @@ HUB: tuple[Known, ...] = (
     ),
     warning(
         "hub-slow",
-        r"429 Client Error|Client error '429|HTTP(?:Status)?Error: 429|\b429 Too Many Requests|"
+        r"429 Client Error|Client error '429|HTTP(?:Status)?Error: 429|HTTP Error 429|\b429 Too Many "
+        r"Requests|"
         r"Too Many Requests for url: https://huggingface|rate.?limit.{0,400}huggingface",
         "the hub limits how fast it is asked: 429, a rate limit",
         "many requests without a token",

@@ -9,7 +9,7 @@ from sparkconsole.parse.known.known import Known, cause, end
 OFF, ASLEEP = "machine-off", "machine-asleep"
 BACK = re.compile(
     r"^Booting Linux on|^Linux version \d|PM: (?:hibernation: )?(?:suspend|hibernation) exit|"
-    r"System returned from sleep|Waking up from system sleep"
+    r"System returned from sleep|Waking up from system sleep|sleep: wake requested|^Finished systemd-suspend"
 )
 """It runs again: what was said before is past."""
 
@@ -30,7 +30,8 @@ POWER: tuple[Known, ...] = (
         r"PM: (?:hibernation: )?(?:suspend|hibernation) entry|The system will (?:suspend|hibernate|sleep|"
         r"hybrid-?sleep)\b|"
         r"Reached target .{0,40}\b(?:[Ss]leep|[Ss]uspend|[Hh]ibernat\w+)\b|"
-        r"Entering sleep state|Performing sleep operation|Suspending system|^Suspending\.\.\.",
+        r"Entering sleep state|Performing sleep operation|Suspending system|^Starting systemd-(?:suspend|"
+        r"hibernate|hybrid-sleep)|sleep: sleep requested|Automatic suspend: |^Suspending\.\.\.",
         "the machine went to sleep: it left the network",
         "its desktop suspends it when nobody uses the keyboard, or somebody pressed the key",
         "wake it; then on the node: sudo systemctl mask sleep.target suspend.target hibernate.target "
@@ -65,7 +66,7 @@ POWER: tuple[Known, ...] = (
         r"reboot: (?:Power down|System halted|Restarting system)|^Powering [Oo]ff|\bPower-Off\b|"
         r"(?:^|logind\[\d+\]: )(?:Power key pressed|Rebooting\.\.\.|System is (?:powering down|rebooting))|"
         r"logind\[\d+\]: Powering [Oo]ff|The system will (?:power off|reboot|halt)\b|"
-        r"Reached target .{0,40}\b(?:[Pp]ower.?[Oo]ff|[Rr]eboot|[Ss]hutdown|[Hh]alt)\b",
+        r"Reached target .{0,40}\b(?:[Pp]ower.?[Oo]ff|[Rr]eboot|[Hh]alt)\b",
         "the machine was switched off or restarted",
         "somebody, or something that was said before, ordered it",
         "switch it on, if nobody did; sparkconsole status shows when it is back",

@@ -15,10 +15,18 @@ REQUESTS: tuple[Known, ...] = (
         '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
     ),
     fact(
+        "request-other-model",
+        r"The model `(?P<model>[^`]{1,160})` does not exist",
+        "a request asked for a model that is not served: {model}",
+        "the request was refused; the server is well",
+        "ask for the name that /v1/models lists, or serve with --served-model-name",
+        "The model `gpt-4` does not exist.",
+    ),
+    fact(
         "request-too-long",
         r"This model's maximum context length is (?P<most>\d+) tokens|maximum context length of "
-        r"(?P<other>\d+) tokens",
-        "a request was longer than the {most}{other} tokens that the server takes",
+        r"(?P<other>\d+) tokens|is longer than the maximum model length of (?P<third>\d+)",
+        "a request was longer than the {most}{other}{third} tokens that the server takes",
         "the request was refused; the server is well",
         "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
         "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
