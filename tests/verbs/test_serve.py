@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from sparkconsole.config.inventory import Inventory
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.guarding import Fired, fired
@@ -318,15 +317,22 @@ async def test_memory_that_still_comes_back_is_waited_for_and_said(
     session: Session, pair: PretendCluster
 ) -> None:
     up(pair)
-    session.fleet.clock = clock = StillClock()
+    session.fleet.clock = QuickClock()
+    session.fleet.clock.speed = 10.0  # a look a second, also on a machine that has much else to do
     site = pair.nodes["b"]._site
     pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
     pair.nodes["b"].frees = [(3 + n) << 20 for n in range(0, 117, 6)]
     deed = planned(await serve(session, "org/m"))
     news: list[object] = []
-    carried = asyncio.create_task(deed.carry(news.append))
-    while not any(isinstance(n, StepBegan) for n in news):
-        await clock.advance(0.75)
+    starts = asyncio.Event()
+
+    def tell(said: object) -> None:
+        news.append(said)
+        if isinstance(said, StepBegan):
+            starts.set()
+
+    carried = asyncio.create_task(deed.carry(tell))
+    await starts.wait()
     carried.cancel()  # nothing answers on these nodes afterwards
     with contextlib.suppress(asyncio.CancelledError):
         await carried
