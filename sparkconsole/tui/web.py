@@ -83,11 +83,11 @@ def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK) -> int:
 
 
 def _listening(port: int) -> socket.socket:
-    """Taken before the address is printed: what is printed can be opened. Port 0 is any that is free."""
-    if not 0 <= port <= MOST_PORT:
-        raise WrongUsage(f"--port takes 0 to {MOST_PORT}, not {port}", hint="0 is any port that is free")
+    """Taken before the address is printed: what is printed can be opened."""
+    if not 0 < port <= MOST_PORT:
+        raise WrongUsage(f"--port takes 1 to {MOST_PORT}, not {port}", hint="sparkconsole web --help")
     try:
         return socket.create_server((LOOPBACK, port))
     except OSError as error:
-        hint = f"another one: sparkconsole web --port {port + 1 if port < MOST_PORT else 0}"
+        hint = f"another one: sparkconsole web --port {port + 1 if port < MOST_PORT else 8000}"
         raise Refused(f"port {port} cannot be listened on: {error.strerror}", hint=hint) from error

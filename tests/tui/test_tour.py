@@ -15,6 +15,7 @@ from sparkconsole.fleet.store import Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.keys import VIEWS
+from sparkconsole.tui.keystrokes import ONCE_S
 from sparkconsole.tui.work import TaskState
 from sparkconsole.verbs.dispatch import understand
 from sparkconsole.verbs.session import Place
@@ -47,7 +48,7 @@ def test_the_tour_is_read_as_it_is_written() -> None:
     assert tour() == [*"3BC1U5", "down", *"V6", "ctrl+j", *"1D"]
 
 
-async def done(pilot: Pilot[Any], count: int) -> str:
+async def done(pilot: Pilot[Any], count: int, key: str) -> str:
     """What the work of that number was, after its question was agreed to and it ended well."""
     app = app_of(pilot)
     assert app.work is not None
@@ -62,6 +63,8 @@ async def done(pilot: Pilot[Any], count: int) -> str:
             break
     else:
         pytest.fail(f"no question came:\n{screen_text(pilot)}")
+    if key == "ctrl+j":
+        await pilot.pause(2 * ONCE_S)  # the key that asked agrees once it can have been read
     await pilot.press("ctrl+j")
     for _ in range(4000):
         await pilot.pause(0.01)
@@ -82,7 +85,7 @@ async def test_the_readmes_tour_by_keys_alone_does_what_it_says() -> None:
             if key.isdigit():
                 await seen(pilot, lambda t, key=key: f"[{key} " in t)  # type: ignore[misc]
             elif key != "down":
-                said.append(await done(pilot, len(said) + 1))
+                said.append(await done(pilot, len(said) + 1, key))
     assert [line[: len(step)] for line, step in zip(said, STEPS, strict=True)] == list(STEPS), said
 
 

@@ -62,7 +62,7 @@ class Confirm(Question):
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
-        self._shown = 0
+        self._shown = self._first = 0
         """0: what the steps do; 1: the commands, too; 2: their scripts in full."""
 
     def compose(self) -> ComposeResult:
@@ -127,15 +127,24 @@ class Confirm(Question):
         """The commands, then their scripts in full, then only what they do again."""
         self._shown = (self._shown + 1) % 3
         self._tell()
+        self.call_after_refresh(self._bring_commands)
 
     def _tell(self) -> None:
         width = min(MOST, self.app.size.width * 9 // 10) - FRAME
         text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
             "nothing has to be run"
         )
-        if self._differs is not None:
-            text = Text("\n").join((_changed(self._differs), text))
-        self.query_one("#plan", Told).tell(list(text.split("\n")))
+        before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
+        lines = list(text.split("\n"))
+        command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
+        self._first = len(before) + command
+        self.query_one("#plan", Told).tell([*before, *lines])
+
+    def _bring_commands(self) -> None:
+        """What was asked for is in sight: a long plan begins with what it does."""
+        body = self.query_one(VerticalScroll)
+        if self._first >= body.scroll_offset.y + body.size.height:
+            body.scroll_to(y=self._first - 1, animate=False)
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""
