@@ -185,11 +185,9 @@ def test_the_preview_is_the_command_that_a_build_runs() -> None:
     assert told.text() == told.commands[0]
 
 
-@pytest.mark.parametrize(
-    "line", ["image build -t UPPER", "image build -j 0", "image build --build-arg novalue"]
-)
-def test_what_cannot_be_built_is_said_before_it_is_tried(line: str) -> None:
-    told = preview(line)
+@pytest.mark.parametrize("said", [{"tag": "UPPER"}, {"build_jobs": 0}, {"build_arg": ["novalue"]}], ids=str)
+def test_what_cannot_be_built_is_said_before_it_is_tried(said: dict[str, object]) -> None:
+    told = work.build_preview(("image", "build"), said, "vllm-node", NOW)
     assert told.wrong
     assert not told.commands
     (only,) = work.preview_lines(told, 78, 3)
