@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.roots,
     pytest.mark.skipif(INSIDE in ENVIRONMENT, reason="within a fresh root there is no further one"),
 ]
-TESTS_S = 1500
+TESTS_S = 2400
 
 
 @pytest.fixture(scope="module", params=SUITES)
