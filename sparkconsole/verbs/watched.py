@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
@@ -54,7 +55,8 @@ def _file(path: Path | None) -> Iterator[int | None]:
             f"--series {path}: {error.strerror}", hint="name a file that can be written"
         ) from error
     try:
-        os.fchmod(fd, _OURS)
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # a device is not ours to close to others
+            os.fchmod(fd, _OURS)
         yield fd
     finally:
         os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_json_lines_have_all_readings_and_the_file_has_the_same(
         assert row["state"] == "reachable"
         assert {"gpus", "memory", "rails", "nets", "buses", "pressures", "kernel", "oom_kills"} <= set(row)
         assert row["rails"]["rocep1s0f1"]["up"] is True
+
+
+def test_a_device_keeps_its_mode(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--series /dev/full` as root closed that device to every other program of the machine."""
+    ours, others = os.openpty()
+    try:
+        os.fchmod(others, 0o622)
+        assert cli.run(["--demo", *QUICK, "--count", "1", "--series", os.ttyname(others)]) == 0
+        assert stat.S_IMODE(os.fstat(others).st_mode) == 0o622
+    finally:
+        os.close(ours)
+        os.close(others)
 
 
 def test_a_lost_node_is_a_row_and_the_others_go_on(
