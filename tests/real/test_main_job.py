@@ -31,6 +31,8 @@ def test_one_script_from_bare_nodes_to_a_measured_model(
 ) -> None:
     text = f"check\n{build_words}\nimage copy --to all\nlaunch\nwait-for ray\n{USE}"
     images = ("docker", "images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    # An earlier test's image: where node 2 had what is built again there would be nothing left to copy.
+    bed.exec(2, "sh", "-c", "docker images -q vllm-node | xargs -r docker rmi -f")
     before = bed.exec(1, *images)
     shown = operator.planned(text)
     assert bed.exec(1, *images) == before, "only planned"
