@@ -21,6 +21,7 @@ from sparkconsole.tui.focus import FIELD
 from sparkconsole.tui.keys import GLOBAL, VIEWS, Key
 from sparkconsole.tui.prompt import Prompt
 from sparkconsole.tui.view import View
+from sparkconsole.tui.views.launch import LaunchView
 from sparkconsole.verbs.registry import load
 from tests.tui.harness import app_of, scene, screen_text, seen
 
@@ -75,6 +76,8 @@ class Watched:
             self.home = app.view
         await self.clock.advance(1)
         app.clear_notifications()
+        if isinstance(self.home, LaunchView):
+            self.home._put_away = None  # its classes say that the board stands
         self.home.minimize()
         for pane, classes in self.classes.items():
             pane.set_classes(classes)
