@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,22 @@ def watched(session: Session, *, every: float, count: int | None, series: Path |
 
 
 async def _rows(session: Session, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
+    stands: dict[str, int] = {}
     with _file(series) as fd:
         async with aclosing(observed(session.fleet, every, count)) as coming:  # type: ignore[type-var]
             async for found in coming:
-                row = _row(found)
+                row = _as_all_stand(_row(found), found.node, stands)
                 if fd is not None:
                     _append(fd, series, row.data)
                 yield row
+
+
+def _as_all_stand(row: Row, node: str, stands: dict[str, int]) -> Row:
+    """The last row's exit code is the watch's: of nodes that are unknown then, not of what is long mended."""
+    before = any(stands.values())
+    stands[node] = int(row.data.get("exit", 0))
+    worst = max(stands.values())
+    return replace(row, data={**row.data, "exit": worst}) if worst or before else row
 
 
 @contextmanager

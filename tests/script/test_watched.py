@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from sparkconsole import cli
+from sparkconsole.model.answer import Row
 from sparkconsole.verbs import opening
+from sparkconsole.verbs.watched import _as_all_stand
 
 QUICK = ("status", "--watch", "--every", "0.1")
 
@@ -84,3 +86,10 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     assert cli.run(["--demo", *words]) == 2
     assert why in capsys.readouterr().err
+
+
+def test_the_exit_code_is_how_the_nodes_stand_at_the_end() -> None:
+    stands: dict[str, int] = {}
+    rows = [("a", {"exit": 1}), ("b", {}), ("a", {}), ("b", {"exit": 3}), ("a", {}), ("b", {})]
+    said = [_as_all_stand(Row(data, "", node), node, stands).data.get("exit") for node, data in rows]
+    assert said == [1, 1, 0, 3, 3, 0]
