@@ -81,15 +81,22 @@ class SshServer:
         self.children.add(child.pid)
         self.began.set()
         feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
+        pipes = ((child.stdout, process.stdout), (child.stderr, process.stderr))
+        carrying = [asyncio.create_task(_carry(*pipe)) for pipe in pipes]
         try:
-            await asyncio.gather(_carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr))
+            await asyncio.gather(*carrying)
             process.exit(await child.wait())
         except (OSError, asyncssh.Error):
             process.close()
         finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+            for task in (feeding, *carrying):
+                task.cancel()
+            await asyncio.gather(feeding, *carrying, return_exceptions=True)
             await child.wait()
+            # To their ends, which close them: a pipe left to the collector fails another test.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await asyncio.gather(child.stdout.read(), child.stderr.read())
             self.children.discard(child.pid)
 
     async def _end_children(self) -> None:

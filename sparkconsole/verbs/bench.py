@@ -131,7 +131,7 @@ async def _served(session: Session, port: int, container: str) -> dict[str, Any]
     try:
         found = await served(shell, port)
     except SparkError as error:
-        hint = await _elsewhere(session, container) or "sparkconsole serve MODEL"
+        hint = await _instead(session, container, port) or "sparkconsole serve MODEL"
         raise Refused(f"no model answers on port {port}: {error.cause}", hint=hint, node=head) from error
     if not found:
         raise Refused(f"the server on port {port} offers no model", node=head)
@@ -142,11 +142,15 @@ async def _served(session: Session, port: int, container: str) -> dict[str, Any]
     return told
 
 
-async def _elsewhere(session: Session, container: str) -> str:
-    """The port of a server that there is instead; empty where there is none, or it cannot be seen."""
+async def _instead(session: Session, container: str, port: int) -> str:
+    """The server that there is, or that is still starting; empty where there is none, or it cannot be seen."""
     with contextlib.suppress(SparkError):
-        for rank in await servers_on(session.fleet, container, (session.fleet.head,)):
-            return f"{rank.name} is served on another: --port {rank.port}"
+        there = {r.port: r.name for r in await servers_on(session.fleet, container, (session.fleet.head,))}
+        if port in there:
+            return f"{there[port]} is not ready: sparkconsole wait-for server --port {port}"
+        return next(
+            (f"{name} is served on port {other}: --port {other}" for other, name in there.items()), ""
+        )
     return ""
 
 

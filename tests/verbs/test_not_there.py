@@ -46,7 +46,7 @@ async def test_of_two_servers_the_one_that_is_named_ends(
 async def test_a_benchmark_of_another_port_says_where_a_server_is(served: Operated) -> None:
     answer = await served.answer_or_error("bench run --port 9999")
     assert answer.exit_code == 4
-    assert f"{MODEL} is served on another: --port 8888" in answer.data["error"]["hint"]
+    assert f"{MODEL} is served on port 8888: --port 8888" in answer.data["error"]["hint"]
 
 
 async def test_stopping_gives_back_what_the_server_had(served: Operated) -> None:
