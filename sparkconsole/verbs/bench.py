@@ -143,7 +143,7 @@ async def _served(session: Session, port: int, container: str) -> dict[str, Any]
 
 
 async def _instead(session: Session, container: str, port: int) -> str:
-    """The server that there is, or that is still starting; empty where there is none, or it cannot be seen."""
+    """The server that there is, or that is not ready yet; empty where none is seen."""
     with contextlib.suppress(SparkError):
         there = {r.port: r.name for r in await servers_on(session.fleet, container, (session.fleet.head,))}
         if port in there:
