@@ -143,6 +143,8 @@ GLOBALS = (
 _BY_NAME = {name: option for option in GLOBALS for name in option.names}
 NAMES = (*_BY_NAME, *HELP_WORDS, *VERSION_WORDS)
 """Every option that may stand before a verb."""
+_DENIALS = ("no", "off", "false", "never", "none")
+"""Whoever says so wants no pretend cluster of that name."""
 _DEMO = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{0,31})(?::(?P<sized>-?\d+))?|(?P<count>-?\d+)")
 
 
@@ -281,6 +283,10 @@ def _take(given: dict[str, Any], option: GlobalOption, name: str, text: str) -> 
 
 def _demo(text: str) -> dict[str, Any]:
     """`N`, `NAME` or `NAME:N`."""
+    if text.lower() in _DENIALS:
+        raise WrongUsage(
+            f"--demo={text} would be a pretend cluster", hint="for the real one leave --demo out"
+        )
     match = _DEMO.fullmatch(text)
     if match is None:
         hint = "--demo=N, --demo=NAME or --demo=NAME:N; a name has letters, digits, - and _"

@@ -12,11 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server
 
-from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.errors import Refused
 
 LOOPBACK = "127.0.0.1"
 COOKIE = "sparkconsole"
-MOST_PORT = 65_535
 
 
 class TokenServer(Server):
@@ -84,10 +83,9 @@ def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK) -> int:
 
 def _listening(port: int) -> socket.socket:
     """Taken before the address is printed: what is printed can be opened."""
-    if not 0 < port <= MOST_PORT:
-        raise WrongUsage(f"--port takes 1 to {MOST_PORT}, not {port}", hint="sparkconsole web --help")
     try:
         return socket.create_server((LOOPBACK, port))
     except OSError as error:
-        hint = f"another one: sparkconsole web --port {port + 1 if port < MOST_PORT else 8000}"
-        raise Refused(f"port {port} cannot be listened on: {error.strerror}", hint=hint) from error
+        raise Refused(
+            f"port {port} cannot be listened on: {error.strerror}", hint="name another one with --port"
+        ) from error

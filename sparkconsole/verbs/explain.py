@@ -58,7 +58,6 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     file
         Files, also packed ones (.gz), or - for standard input; NODE=FILE says whose log it is.
     """
-    _refuse_words(*file)
     logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
     found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
     return Answer(

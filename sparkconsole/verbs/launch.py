@@ -143,7 +143,6 @@ async def launch(
     """
     if check_config:
         return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
-    _refuse_words(solo=solo, backend=backend, follow=follow, detach=detach)
     spec = launch_spec(
         (flags or ContainerFlags()).said()
         | {

@@ -156,7 +156,6 @@ async def exec_(
     timeout:
         Seconds that it may take.
     """
-    _refuse_no_command(*command)
     names = chosen(session, node)
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout, reads=True) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)

@@ -71,3 +71,9 @@ def test_every_word_that_a_plan_can_ask_for_may_be_said() -> None:
         *re.findall(r"^WORD = \"(\w+)\"", sources, re.M),
     }
     assert asked == set(WORDS)
+
+
+@pytest.mark.parametrize("word", ["no", "False", "off"])
+def test_who_denies_the_demo_gets_no_pretend_cluster_of_that_name(word: str) -> None:
+    with pytest.raises(WrongUsage, match="would be a pretend cluster"):
+        read_globals([f"--demo={word}", "status"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sparkconsole.model.job import Job, RunState
 from sparkconsole.model.progress import Advance, News, Remark
 from sparkconsole.remote import docker, transfer
 from sparkconsole.remote.shell import Shell
+from sparkconsole.verbs.dispatch import understand
 from sparkconsole.verbs.image import build, copy, follow_build, follow_copy
 from sparkconsole.verbs.image_list import list_images
 from sparkconsole.verbs.registry import _spoken
@@ -244,9 +246,6 @@ async def test_a_recipe_that_needs_buildkit_is_refused_without_it(
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        ({"no_build": True}, "--no-build without --copy-to"),
-        ({"copy_to": []}, "--copy-to names no host"),
-        ({"copy_to": [" ,"]}, "--copy-to names no host"),
         ({"copy_to": ["spark2", "10.77.0.12"]}, "spark2 is named twice"),
         ({"copy_to": ["spark1"]}, "spark1 is the sender"),
         ({"tag": "No Such"}, "--tag: .*must be lower-case"),
@@ -262,6 +261,19 @@ async def test_words_that_make_no_sense_are_refused(
     with pytest.raises(WrongUsage, match=cause) as wrong:
         await build(stage.session, **words)  # type: ignore[arg-type]
     assert wrong.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("--no-build", "--no-build without --copy-to"),
+        ("--copy-to ,", "--copy-to names no host"),
+        ("--copy-to ' ,'", "--copy-to names no host"),
+    ],
+)
+def test_words_that_no_cluster_could_make_right_are_refused(line: str, cause: str) -> None:
+    with pytest.raises(WrongUsage, match=cause):
+        understand(["image", "build", *shlex.split(line)])
 
 
 async def test_build_and_copy_in_one_go(stage: Stage, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sparkconsole.model.launch import Backend
 from sparkconsole.model.progress import nobody
 from sparkconsole.model.tier import Tier
 from sparkconsole.verbs import launch as verb
+from sparkconsole.verbs.dispatch import understand
 from sparkconsole.verbs.launch import ContainerFlags, launch
 from sparkconsole.verbs.logs import logs
 from sparkconsole.verbs.restart import reboot, restart
@@ -208,12 +209,10 @@ async def test_another_image_under_the_same_name_is_told(session: Session, pair:
         await launch(session)
 
 
-@pytest.mark.parametrize(
-    "said", [{"nccl_debug": "loud"}, {"solo": True, "backend": Backend.RAY}, {"follow": True, "detach": True}]
-)
-async def test_what_makes_no_sense_is_wrong_usage(session: Session, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("line", ["--nccl-debug LOUD", "--solo --backend ray", "--follow --detach"])
+def test_what_makes_no_sense_is_wrong_usage(line: str) -> None:
     with pytest.raises(WrongUsage):
-        await launch(session, **said)
+        understand(["launch", *line.split()])
 
 
 async def test_a_secret_with_its_value_is_refused(session: Session) -> None:

@@ -206,8 +206,8 @@ async def test_the_worst_exit_code_comes_back(path: Path) -> None:
 async def test_a_command_for_nobody_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="no node is called 'spark9'"):
         await node.exec_(session_of(path), "true", node=("spark9",))
-    with pytest.raises(WrongUsage, match="no command"):
-        await node.exec_(session_of(path))
+    with pytest.raises(WrongUsage, match="was given no command"):
+        understand(["node", "exec"])
     with pytest.raises(WrongUsage, match="no nodes"):
         await node.exec_(session_of(tmp_path / "none.toml"), "true")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.verbs.bench import _instead
 from tests.verbs.operated import MODEL, Operated, lines, operated
 
 UP = ("image build -c all", "launch", f"serve {MODEL} --gpu-memory-utilization 0.4")
@@ -47,6 +48,13 @@ async def test_a_benchmark_of_another_port_says_where_a_server_is(served: Operat
     answer = await served.answer_or_error("bench run --port 9999")
     assert answer.exit_code == 4
     assert f"{MODEL} is served on port 8888: --port 8888" in answer.data["error"]["hint"]
+
+
+async def test_a_server_that_does_not_answer_yet_is_waited_for_and_not_another_one(served: Operated) -> None:
+    """`bench run` while it loads: its own port is no other one."""
+    hint = await _instead(served.session, "vllm_node", 8888)
+    assert hint == f"{MODEL} is not ready: sparkconsole wait-for server --port 8888"
+    assert "--port 8888" in await _instead(served.session, "vllm_node", 9999)
 
 
 async def test_stopping_gives_back_what_the_server_had(served: Operated) -> None:
