@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.field.places import REQUIRED
+from tests.testbed.waiting import until
 
 pytestmark = pytest.mark.field
 
@@ -41,17 +42,15 @@ class Tmux:
 
     def went(self, text: str, most_s: float) -> bool:
         """Whether it is gone within that time."""
-        end = time.monotonic() + most_s
-        while (there := text in self.screen()) and time.monotonic() < end:
-            time.sleep(0.03)
-        return not there
+        with contextlib.suppress(TimeoutError):
+            until(lambda: text not in self.screen(), text, most_s)
+        return text not in self.screen()
 
     def _until(self, so: Callable[[str], bool], otherwise: str, most_s: float) -> None:
-        end = time.monotonic() + most_s
-        while not so(screen := self.screen()):
-            if time.monotonic() > end:
-                pytest.fail(f"{otherwise}:\n{screen}")
-            time.sleep(0.03)
+        try:
+            until(lambda: so(self.screen()), otherwise, most_s)
+        except TimeoutError:
+            pytest.fail(f"{otherwise}:\n{self.screen()}")
 
     def end(self) -> None:
         subprocess.run([*self._at, "kill-server"], check=False)
