@@ -20,6 +20,10 @@ _REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
 _CONCURRENCY = re.compile(
     r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
 )
+_OWN_QUESTION = re.compile(
+    r'INFO: +(?:127\.0\.0\.1|\[?::1\]?):\d+ - "GET /(?:health|metrics) HTTP/[\d.]+" 200 OK'
+)
+"""Uvicorn's access log. Who asks from elsewhere, and what is not answered well, stays."""
 _NOTHING = ServeEvent()
 _STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
     (phase, re.compile(pattern))
@@ -49,6 +53,11 @@ def bare(line: str) -> str:
     while match := _TAG.match(text) or _LOGGER.match(text):
         text = text[match.end() :]
     return text
+
+
+def is_own_question(line: str) -> bool:
+    """The server answered what a console asks on its node again and again: such lines hide all others."""
+    return _OWN_QUESTION.search(line) is not None
 
 
 def read_line(line: str) -> ServeEvent:

@@ -38,8 +38,8 @@ async def logs(
     Parameters
     ----------
     sources
-        Node names, `serve` (the servers' own logs), `container`, `ray`, `kernel`, `nccl` (only lines that
-        speak of it), or job:ID. Without any: containers and servers.
+        Node names, `serve` (the servers' own logs, less their answers to our polls), `container`, `ray`,
+        `kernel`, `nccl` (only lines that speak of it), or job:ID. Without any: containers and servers.
     node
         This node only.
     follow

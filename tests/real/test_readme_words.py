@@ -45,6 +45,8 @@ def test_the_words_one_at_a_time(newcomer: Operator, bed: Testbed, build_words: 
         said[words] = done.stdout
     assert len(ADDED) == 2, "the README adds two nodes"
     logged = next(text for words, text in said.items() if words.startswith("logs"))
-    assert re.search(r"vllm|APIServer|Uvicorn|throughput", logged, re.I), "the served model's own lines"
+    served = [line for line in logged.splitlines() if " serve │ " in line]
+    assert any("POST /v1/completions" in line for line in served), f"the requests it answered: {logged}"
+    assert not any('"GET /metrics' in line for line in served), "our own questions hide nothing"
     assert "24 completed, 0 failed" in next(t for words, t in said.items() if words.startswith("bench"))
     assert_nothing_left(bed)

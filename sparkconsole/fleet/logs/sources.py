@@ -11,14 +11,15 @@ from typing import Protocol
 
 from sparkconsole.errors import Absent, SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.job import Job
+from sparkconsole.model.job import Job, JobKind
+from sparkconsole.parse.vllm_serve import is_own_question
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import Shell
 
 Stamped = tuple[str, str]
 """The time of a line in ISO 8601, empty where it has none, and its text."""
-LINE_BYTES, LEAST_READ = 512, 65536
-"""How far before its end a job's output is read for its last lines: that much for each, and at least."""
+LINE_BYTES, LEAST_READ, FARTHEST_READ = 512, 65536, 16 << 20
+"""So far before its end a job's output is read for its last lines: for each, at least, and at most."""
 AGAIN_LINES = 10_000
 """Lines before now that are looked through for what came while a command's log could not be read."""
 _FILE = re.compile(r"^==> (.+) <==$")
@@ -153,41 +154,64 @@ class JobLog:
                 node=self.node,
             )
         size, running = standing.log_bytes, True
-        kept = self._begin(size, tail)
+        if self.offset is None and tail is not None:
+            await self._read_last(shell, size, tail)
+            yield
         while running and (follow or self._at < size):
             chunks = jobs.output(shell, self.job, self._at)
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
                 async for chunk in chunks:
-                    self._take(chunk, kept if self._at < size else None)
-                    if self._at >= size or kept is None:
-                        yield
+                    self._take(chunk)
+                    yield
                     if self._at >= size and not follow:
                         break
             running = follow and (await jobs.state(shell, self.job)).running
-        self._waiting.extend(self._reader.feed(b"", final=True))
+        self._waiting.extend(self._kept(self._reader.feed(b"", final=True)))
         yield
 
     @property
     def _at(self) -> int:
         return self.offset or 0
 
-    def _begin(self, size: int, tail: int | None) -> int | None:
-        """Where to read from, the first time; how many lines of what is there are told (None: all)."""
-        if self.offset is not None or tail is None:
-            self.offset = self._at
-            return None
-        self.offset = max(0, size - max(LEAST_READ, tail * LINE_BYTES))
-        self._torn = self.offset > 0
-        return tail
+    async def _read_last(self, shell: Shell, size: int, tail: int) -> None:
+        """The last lines of what there is now, from as far before its end as they take."""
+        back, told = max(LEAST_READ, tail * LINE_BYTES), False
+        try:
+            while not told:
+                begin = max(0, size - back)
+                await self._read_between(shell, begin, size)
+                told = len(self._waiting) >= tail or begin == 0 or back >= FARTHEST_READ
+                back *= 8
+        finally:
+            if not told:
+                self.offset = None  # what was cut off is read anew
+        while len(self._waiting) > tail:
+            self._waiting.popleft()
 
-    def _take(self, chunk: bytes, kept: int | None) -> None:
+    async def _read_between(self, shell: Shell, begin: int, end: int) -> None:
+        from sparkconsole.remote import jobs
+
+        self.offset, self._torn = begin, begin > 0
+        self._reader, self._waiting = LineReader(), deque()
+        if begin == end:
+            return
+        async with contextlib.aclosing(jobs.output(shell, self.job, begin)) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                self._take(chunk)
+                if self._at >= end:
+                    break
+
+    def _take(self, chunk: bytes) -> None:
         self.offset = self._at + len(chunk)
         lines = self._reader.feed(chunk)
         if self._torn and lines:
             lines, self._torn = lines[1:], False
-        self._waiting.extend(lines)
-        while kept is not None and len(self._waiting) > kept:
-            self._waiting.popleft()
+        self._waiting.extend(self._kept(lines))
+
+    def _kept(self, lines: list[str]) -> list[str]:
+        if self.job.kind is not JobKind.SERVE:
+            return lines
+        return [line for line in lines if not is_own_question(line)]
 
 
 @dataclass

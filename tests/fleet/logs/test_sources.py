@@ -233,6 +233,22 @@ async def test_a_jobs_log_is_left_and_taken_up_where_it_was(job_log: Path) -> No
     assert await of_job(source, follow=True) == []
 
 
+@pytest.mark.parametrize("follow", [False, True])
+async def test_a_server_is_not_hidden_by_our_own_questions(job_log: Path, follow: bool) -> None:
+    own = 'INFO:     127.0.0.1:60900 - "GET /metrics HTTP/1.1" 200 OK\n'
+    tagged = '(APIServer pid=1) INFO:     127.0.0.1:6 - "GET /health HTTP/1.1" 200 OK\n'
+    scraped = 'INFO:     192.0.2.7:60900 - "GET /metrics HTTP/1.1" 200 OK\n'
+    ill = 'INFO:     127.0.0.1:60900 - "GET /health HTTP/1.1" 503 Service Unavailable\n'
+    said = f"early\nApplication startup complete.\n{scraped}{ill}"
+    size = prints(job_log, said + (own + tagged) * 5_000)
+    source = JobLog(JOB)
+    assert await of_job(source, follow=follow, tail=3) == said.splitlines()[1:]
+    assert source.offset == size
+    assert await of_job(JobLog(JOB), follow=follow) == said.splitlines()
+    other = JOB.model_copy(update={"kind": JobKind.BENCH})
+    assert len(await of_job(JobLog(other), follow=follow)) == 10_004
+
+
 async def test_a_job_that_its_node_forgot_is_an_error(job_log: Path) -> None:
     job_log.parent.rename(job_log.parent.with_name("other"))
     with pytest.raises(SparkError, match="keeps no output"):
