@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -53,6 +54,7 @@ class Field:
         return not self.flags
 
 
+@cache
 def fields(verb: str) -> tuple[Field, ...]:
     """Every field of that verb (`image build`), in the order of its signature."""
     return tuple(_fields(_command(tuple(verb.split()))))

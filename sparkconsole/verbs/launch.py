@@ -239,7 +239,7 @@ def _decide(
     """Attach, refuse, repair or launch, by what stands there now."""
     match ground.condition:
         case Condition.COMPLETE:
-            return _attach(ground)
+            return _attach(ground, follow=follow)
         case Condition.HALF if not repair:
             told = "; ".join(f"{node}: {why}" for node, why in ground.broken.items())
             raise Refused(
@@ -248,7 +248,8 @@ def _decide(
                 node=next(iter(ground.broken)),
             )
         case Condition.HALF:
-            return _deed(session, _as_started(ground), tuple(ground.broken), "repair", timeout_s=timeout_s)
+            broken = tuple(ground.broken)
+            return _deed(session, _as_started(ground), broken, "repair", timeout_s=timeout_s, follow=follow)
     check_ports(ground)
     check_images(ground)
     forced = require("launch", launch_findings(session.cluster, ground), force=force)
@@ -257,7 +258,7 @@ def _decide(
     return _deed(session, ground, nodes, "launch", timeout_s=timeout_s, follow=follow)
 
 
-def _attach(ground: Ground) -> Answer:
+def _attach(ground: Ground, *, follow: bool) -> Answer:
     """It runs already: that is said, and nothing done."""
     other = ground.other_image()
     if other:
@@ -271,7 +272,9 @@ def _attach(ground: Ground) -> Answer:
         [(s.node, s.role, s.address, ground.spec.container) for s in ground.seats],
     )
     data = {"already": True, "nodes": [s.node for s in ground.seats], "backend": ground.spec.backend.value}
-    return Answer(data, (f"{ground.spec.container} runs already, complete; nothing was changed", sheet))
+    told = f"{ground.spec.container} runs already, complete; nothing was changed"
+    logs = ("nothing was started, so nothing is followed; its logs: sparkconsole logs -f",) if follow else ()
+    return Answer(data, (told, sheet, *logs))
 
 
 def _as_started(ground: Ground) -> Ground:

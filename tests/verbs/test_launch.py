@@ -177,6 +177,9 @@ async def test_what_runs_already_is_said_and_left_as_it_is(session: Session, pai
     assert answer.exit_code == 0
     assert answer.data["already"] is True
     assert len(commands(pair, "spark1")) == 1
+    asked = await launch(session, follow=True)
+    assert isinstance(asked, Answer)
+    assert "nothing is followed; its logs: sparkconsole logs -f" in str(asked.parts)
 
 
 async def test_a_half_running_cluster_is_refused_and_repaired_when_asked(
