@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from sparkconsole.demo.clock import settle
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENS = ("console", "scene", "over", "held", "served")
@@ -56,6 +60,32 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.delenv("VLLM_SPARK_EXTRA_DOCKER_ARGS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _idle_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's pilot waits until the process has used no CPU for 20 ms, twice a key: half of the whole tier.
+
+    Nobody has to wait at all to know that a loop has nothing to do. After a pause everything is drawn, and
+    what waited for the picture itself is done too.
+    """
+    if "textual.pilot" not in sys.modules:
+        return
+    from textual.pilot import Pilot
+
+    shown = Pilot.pause
+
+    async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
+        await shown(pilot, delay)
+        await settle()
+
+    monkeypatch.setattr(Pilot, "pause", pause)
+    for module in ("pilot", "app"):
+        monkeypatch.setattr(f"textual.{module}.wait_for_idle", _settled)
+
+
+async def _settled(*_: float) -> None:
+    await settle()
 
 
 @pytest.fixture(scope="session")

@@ -88,18 +88,18 @@ class StillClock:
         one wakes: whoever sleeps again within these seconds wakes again.
         """
         until = self._now + seconds
-        await _settle()
+        await settle()
         while self._sleepers and self._sleepers[0][0] <= until:
             self._now, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
                 woken.set_result(None)
             if not self._sleepers or self._sleepers[0][0] > self._now:
-                await _settle()
+                await settle()
         self._now = until
-        await _settle()
+        await settle()
 
 
-async def _settle() -> None:
+async def settle() -> None:
     """Lets everybody run until nobody has anything to do: questions over local sockets are answered too, and
 
     what is done in a thread is waited for.

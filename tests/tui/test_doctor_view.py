@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.show.findings import ORDER
 from sparkconsole.tui.views.doctor import DoctorView
-from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen
+from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen, soon
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, filled
 
@@ -42,6 +42,7 @@ def checked(names: Sequence[str], *wrong: Finding, lost: Sequence[str] = ()) -> 
 
 
 async def over(pilot: Pilot[Any], store: Store, answer: Answer | SparkError) -> DoctorView:
+    await app_of(pilot).opened.wait()
     answered(pilot, answer)
     view = await held(pilot, "7", store)
     assert isinstance(view, DoctorView)
@@ -158,7 +159,8 @@ async def test_enter_explains_and_y_copies_all_of_it() -> None:
         assert isinstance(app.screen, AnswerSheet)
         await pilot.press("escape")
         await pilot.press("slash", *"mtu", "enter")
-        assert app.view.query_one("#checks").keys == ("mtu", "mtu path")  # type: ignore[attr-defined]
+        checks: Any = app.view.query_one("#checks")
+        await soon(lambda: checks.keys == ("mtu", "mtu path"), "only what the filter keeps")
 
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 16), (20, 5)], ids=lambda s: f"{s[0]}x{s[1]}")
