@@ -16,9 +16,11 @@ __all__ = ["base"]
 SOCKET = "/run/elsewhere/docker.sock"
 ENGINE = f"""
 mkdir -p /run/elsewhere /var/lib/docker/elsewhere; chmod 755 /run/elsewhere
+ip link add elsewhere0 type bridge && ip addr add 172.31.255.1/30 dev elsewhere0
 exec dockerd -H unix://{SOCKET} -G docker \\
   --data-root /var/lib/docker/elsewhere --exec-root /run/elsewhere/exec --pidfile /run/elsewhere/pid \\
-  --bridge none --iptables=false --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$TB_CGROUP_PARENT"
+  --bridge elsewhere0 --iptables=false \\
+  --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$TB_CGROUP_PARENT"
 """
 EXPORT = f"export DOCKER_HOST=unix://{SOCKET}"
 CONTEXT = f"docker context create elsewhere --docker host=unix://{SOCKET} && docker context use elsewhere"
@@ -32,7 +34,10 @@ def elsewhere(bed: Testbed, *words: str, check: bool = True) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def engine(bed: Testbed, operator: Operator, base: str) -> Iterator[None]:
-    """A second engine on node 2, empty, beside the usual one."""
+    """A second engine on node 2, empty, beside the usual one.
+
+    It has a bridge of its own: an engine without any takes docker0 away from the usual one.
+    """
     pid = bed.pid(2)
     enter = ("nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "sh", "-c", ENGINE)
     started = subprocess.Popen(
@@ -42,7 +47,9 @@ def engine(bed: Testbed, operator: Operator, base: str) -> Iterator[None]:
     yield
     bed.exec(2, "sh", "-c", "kill $(cat /run/elsewhere/pid)", check=False)
     started.wait(60)
+    bed.exec(2, "ip", "link", "delete", "elsewhere0")
     bed.exec(2, "rm", "-rf", "/var/lib/docker/elsewhere", "/run/elsewhere")
+    bed.exec(2, "docker", "run", "--rm", base, "true")
     assert_nothing_left(bed)
 
 

@@ -144,7 +144,7 @@ def test_docker_that_may_not_be_used(operator: Operator) -> None:
 
 
 def test_an_old_container_is_removed_when_asked(bed: Testbed, operator: Operator) -> None:
-    bed.exec(2, "docker", "run", "--name", "vllm_node", "vllm-node", "sh", "-c", "exit 3", check=False)
+    bed.exec(2, "sh", "-c", "docker run --name vllm_node vllm-node sh -c 'exit 3'; test $? = 3")
     answer = asked(operator)
     assert wrong(answer) == [("container", "warn", "spark2")]
     assert "exit status 3" in str(answer["findings"])

@@ -17,7 +17,7 @@ NAME, DAYS = "prune-test", (1, 2, 3, 4, 5)
 def store(request: pytest.FixtureRequest, bed: Testbed) -> Iterator[str]:
     """Node 2 keeps its images in that store; node 1 has graph drivers."""
     if request.param != "graph drivers":
-        bed.use_engine(2, "trixie", containerd=True)
+        bed.use_engine(2, "forky", containerd=True)
     yield request.param
     if request.param != "graph drivers":
         bed.use_engine(2)

@@ -29,16 +29,16 @@ from tests.testbed.testbed import Testbed, until
 __all__ = ["base"]
 
 
-CONTAINERD = [("trixie", True), ("forky", True)]
-ENGINES = [*CONTAINERD, ("forky", False)]
-WORDS = {
-    ("trixie", True): "Docker 26, containerd's store",
-    ("forky", True): "Docker 28, containerd's store",
-    ("forky", False): "Docker 28, graph drivers",
-}
+LONG = pytest.mark.long
+CONTAINERD = [
+    pytest.param(("forky", True), id="Docker 28, containerd's store"),
+    pytest.param(("trixie", True), id="Docker 26, containerd's store", marks=LONG),
+]
+ENGINES = [*CONTAINERD, pytest.param(("forky", False), id="Docker 28, graph drivers", marks=LONG)]
+"""An older engine keeps images as graph drivers do in test_image_transfer."""
 
 
-@pytest.fixture(scope="module", autouse=True, params=ENGINES, ids=WORDS.get)
+@pytest.fixture(scope="module", autouse=True, params=ENGINES)
 def store(request: pytest.FixtureRequest, bed: Testbed, operator: Operator, base: str) -> Iterator[bool]:
     """Node 2 has another engine, and the base from node 1; whether it keeps images as containerd does."""
     suite, containerd = request.param
@@ -165,7 +165,7 @@ def _named(kind: str, blob: bytes) -> dict[str, object]:
     return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
 
 
-@pytest.mark.parametrize("store", CONTAINERD, ids=WORDS.get, indirect=True)
+@pytest.mark.parametrize("store", CONTAINERD, indirect=True)
 def test_of_an_image_of_several_platforms_the_nodes_own_travels(bed: Testbed, operator: Operator) -> None:
     """An engine with graph drivers refuses what `docker save` makes of it: blobs are missing in it."""
     tag = "many:1"

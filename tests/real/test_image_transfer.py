@@ -211,6 +211,19 @@ def test_a_receiver_that_loses_power_is_told_and_the_next_copy_succeeds(
     clean(bed)
 
 
+def test_a_console_killed_while_copying(bed: Testbed, operator: Operator, rebuilt: int, slow: None) -> None:
+    del rebuilt, slow
+    copying = _begun(bed, operator)
+    copying.kill()
+    copying.wait(30)
+    run = operator.runs("image copy")[0]
+    assert run["state"] == "unknown", "a console that is gone is not a run that ended"
+    done = operator.run("runs", "attach", run["id"], timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert _layers(bed, 1) == _layers(bed, 2)
+    clean(bed)
+
+
 def test_a_cancelled_copy_leaves_nothing_on_either_side(
     bed: Testbed, operator: Operator, rebuilt: int, slow: None
 ) -> None:
