@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -73,13 +74,29 @@ def _idle_when_nothing_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         return
     from textual.pilot import Pilot
 
-    shown = Pilot.pause
+    shown, resized = Pilot.pause, Pilot.resize_terminal
 
     async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
         await shown(pilot, delay)
         await settle()
+        for _ in range(5):
+            screen = pilot.app.screen
+            if not (screen._layout_required or screen._dirty_widgets):
+                break
+            await shown(pilot, 0)  # what was drawn made something else necessary
+            await settle()
+
+    async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
+        """Textual takes a size at most so many times a second: a clock of its own, which nothing stops."""
+        await resized(pilot, width, height)
+        for _ in range(1000):
+            if pilot.app.screen._compositor.size == (width, height):
+                break
+            await asyncio.sleep(0.001)
+        await pilot.pause()
 
     monkeypatch.setattr(Pilot, "pause", pause)
+    monkeypatch.setattr(Pilot, "resize_terminal", resize)
     for module in ("pilot", "app"):
         monkeypatch.setattr(f"textual.{module}.wait_for_idle", _settled)
 
