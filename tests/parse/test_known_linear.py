@@ -88,6 +88,7 @@ for size in (10_000, 100_000):
 """
 
 
+@pytest.mark.programs  # a Python of its own, which can be ended
 def test_pumped_lines_of_any_length_end() -> None:
     """Minutes where a pattern is not linear, seconds where all are: the process is ended in between."""
     subprocess.run([sys.executable, "-c", PUMPED], timeout=120, check=True)
