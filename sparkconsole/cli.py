@@ -14,7 +14,7 @@ from sparkconsole import __version__
 if TYPE_CHECKING:
     from sparkconsole.config.globals import Options
     from sparkconsole.script.report import Printer
-    from sparkconsole.verbs.dispatch import Request
+    from sparkconsole.verbs.grammar.request import Request
 
 
 GC_OBJECTS = 50_000
@@ -134,9 +134,9 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
     if not rest and _at_a_terminal() and not given.json:
         return _console(given)
     from sparkconsole.errors import WrongUsage
-    from sparkconsole.verbs.dispatch import understand
-    from sparkconsole.verbs.registry import GROUPS, load
-    from sparkconsole.verbs.wrong_words import told_of_equals
+    from sparkconsole.verbs.grammar.dispatch import understand
+    from sparkconsole.verbs.grammar.registry import GROUPS, load
+    from sparkconsole.verbs.grammar.wrong_words import told_of_equals
 
     only_group = len(rest) == 1 and rest[0] in GROUPS and (rest[0],) not in load(rest[0])
     try:
@@ -159,7 +159,7 @@ def _complete(words: list[str]) -> int:
     """What a shell asks at every press of tab (`completion`): words, and never a sentence about trouble."""
     from contextlib import suppress
 
-    from sparkconsole.verbs.completing import of_line
+    from sparkconsole.verbs.help.complete import of_line
 
     with suppress(Exception):
         sys.stdout.write("".join(f"{word}\n" for word in of_line(" ".join(words))))
@@ -169,7 +169,7 @@ def _complete(words: list[str]) -> int:
 def _overview() -> int:
     """The help of everything by the shortest way: no verb, no session and no drawing is loaded for it."""
     from sparkconsole.streams import delivering
-    from sparkconsole.verbs.help_page import terminal_width, topic_text
+    from sparkconsole.verbs.help.page import terminal_width, topic_text
 
     with delivering():
         sys.stdout.write(f"{topic_text((), terminal_width())}\n")
@@ -193,7 +193,7 @@ def _local(request: Request, printer: Printer) -> int:
     """A word that needs no cluster: not even a broken inventory hinders it."""
     import asyncio
 
-    from sparkconsole.verbs.dispatch import answer_locally
+    from sparkconsole.verbs.grammar.dispatch import answer_locally
 
     answer = asyncio.run(answer_locally(request))
     printer.answer(answer)

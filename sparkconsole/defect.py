@@ -126,13 +126,13 @@ def keep(text: str) -> Path | None:
 
 
 def _safe_words() -> tuple[str, ...]:
-    from sparkconsole.model.redact import redact_words, secret_values
+    from sparkconsole.model.text.redact import redact_words, secret_values
 
     return redact_words(sys.argv[1:], secret_values(os.environ))
 
 
 def _redacted(text: str) -> str:
-    from sparkconsole.model.redact import redact, secret_values
+    from sparkconsole.model.text.redact import redact, secret_values
 
     known = secret_values(os.environ)
     lines = (redact(line, known) for line in text.split("\n"))

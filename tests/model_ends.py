@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.copying import Receiver
-from sparkconsole.model.model_files import Holding, Shipment, shipment
-from sparkconsole.parse.model_files import MoveLog, parse_holding
-from sparkconsole.remote.model_files import FOLDER, SEND, look_argv, manifest, program
+from sparkconsole.model.checkpoint.files import Holding, Shipment, shipment
+from sparkconsole.model.image.copy import Receiver
+from sparkconsole.parse.checkpoint.files import MoveLog, parse_holding
+from sparkconsole.remote.checkpoint.files import FOLDER, SEND, look_argv, manifest, program
 from tests.model_caches import COMMIT
 
 MODEL = "owner/a-model"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from sparkconsole.model.blank import filled
-from sparkconsole.model.redact import redact_data
+from sparkconsole.model.text.redact import redact_data
+from sparkconsole.model.work.blank import filled
 
 
 def differences(shown: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[str]:

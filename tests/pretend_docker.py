@@ -174,33 +174,33 @@ def _identity(file: Path, tag: str) -> ImageIdentity:
 
 
 async def image(shell: Shell, tag: str) -> ImageIdentity | None:
-    """As sparkconsole.remote.docker.image."""
+    """As sparkconsole.remote.docker.engine.image."""
     assert isinstance(shell, PretendNode)
     file = shell.engine / "images" / (tag if ":" in tag else f"{tag}:latest")
     return _identity(file, tag) if file.exists() else None
 
 
 async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
-    """As sparkconsole.remote.docker.every_image."""
+    """As sparkconsole.remote.docker.engine.every_image."""
     assert isinstance(shell, PretendNode)
     files = sorted((shell.engine / "images").iterdir())
     return tuple(_identity(f, "" if f.name.startswith(NAMELESS) else f.name) for f in files)
 
 
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
-    """As sparkconsole.remote.docker.images."""
+    """As sparkconsole.remote.docker.engine.images."""
     return tuple(image for image in await every_image(shell) if image.tag)
 
 
 async def containers(shell: Shell) -> tuple[Container, ...]:
-    """As sparkconsole.remote.docker.containers."""
+    """As sparkconsole.remote.docker.engine.containers."""
     assert isinstance(shell, PretendNode)
     files = sorted((shell.engine / "containers").iterdir())
     return tuple(Container(f.name, f.name, f.read_text().strip(), "", "exited") for f in files)
 
 
 async def disk_usage(shell: Shell) -> DiskUsage:
-    """As sparkconsole.remote.docker.disk_usage; same content counts once."""
+    """As sparkconsole.remote.docker.engine.disk_usage; same content counts once."""
     assert isinstance(shell, PretendNode)
     if (shell.engine / "fault-usage").exists():
         raise SparkError("docker did not answer in time", node=shell.node)

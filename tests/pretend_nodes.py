@@ -16,7 +16,7 @@ from aiohttp import web
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.launching import Eyes
+from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.ray import RayMember
 from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe, Shell

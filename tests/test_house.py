@@ -6,6 +6,9 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,14 @@ import pytest
 from tests.conftest import ROOT
 
 SOURCES = sorted((ROOT / "sparkconsole").rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """A file as it is imported; a folder by its `__init__`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = [dotted(path) for path in SOURCES if path.stem not in ("__init__", "__main__")]
 
 
 def test_imports_run_one_way() -> None:
@@ -28,6 +39,61 @@ def test_a_file_fits_in_the_head(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") <= 400
     assert ast.get_docstring(ast.parse(text)), "a module says what one may rely on"
+
+
+MOST = 12
+"""Modules in a folder; `__init__` and `__main__` are none."""
+
+
+def crowded(modules: Iterable[str]) -> dict[str, int]:
+    """Folders with too many of these modules, dotted."""
+    rooms = Counter(name.rpartition(".")[0] for name in modules)
+    return {room: count for room, count in rooms.items() if count > MOST}
+
+
+def test_no_room_is_crowded() -> None:
+    assert crowded(MODULES) == {}
+    assert crowded([f"sparkconsole.a.m{n}" for n in range(MOST + 1)]) == {"sparkconsole.a": MOST + 1}
+
+
+def imported(name: str, text: str, known: Container[str]) -> set[str]:
+    """Modules of ours that a module imports anywhere in it, for its types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {module if module in known else node.module for module in inner}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {module for module in found if module in known} - {name}
+
+
+def circles(imports: Mapping[str, set[str]]) -> list[str]:
+    """What graphlib names when modules import each other in a ring; empty: there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_is_imported_in_a_circle() -> None:
+    texts = {dotted(path): path.read_text() for path in SOURCES}
+    assert circles({name: imported(name, text, texts) for name, text in texts.items()}) == []
+    planted = {"a": "if TYPE_CHECKING:\n    from b import x", "b": "def f():\n    import a"}
+    assert circles({name: imported(name, text, planted) for name, text in planted.items()})
+
+
+def test_what_is_private_stays_in_its_module() -> None:
+    wrong = [
+        f"{path}: {node.module}.{alias.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sparkconsole")
+        for alias in node.names
+        if re.match(r"_[a-z]", alias.name, re.I) and not alias.name.startswith("__")
+    ]
+    assert wrong == []
 
 
 def test_names_say_what_a_thing_is() -> None:
@@ -53,7 +119,7 @@ def test_the_headless_face_loads_no_textual(words: list[str]) -> None:
 
 
 def test_the_help_of_everything_says_what_each_verb_says() -> None:
-    from sparkconsole.verbs.registry import ALONE, GROUPS, MODULES, load
+    from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, MODULES, load
 
     assert {words[0] for words in load()} == set(MODULES) == {*ALONE, *GROUPS}
     for first, sentence in ALONE.items():
@@ -69,4 +135,4 @@ def test_help_loads_only_what_it_is_about(words: list[str]) -> None:
     done = subprocess.run(
         (sys.executable, "-c", code), capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
     )
-    assert "sparkconsole.verbs.serve" not in done.stderr
+    assert "sparkconsole.verbs.serve.start" not in done.stderr

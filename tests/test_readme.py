@@ -12,7 +12,7 @@ import pytest
 
 from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import parse
-from sparkconsole.verbs.dispatch import understand
+from sparkconsole.verbs.grammar.dispatch import understand
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.programs
@@ -64,7 +64,7 @@ def test_the_make_target_exists(target: str) -> None:
 
 
 def test_every_verb_is_named() -> None:
-    from sparkconsole.verbs.registry import load
+    from sparkconsole.verbs.grammar.registry import load
 
     missing = [" ".join(v) for v in load() if not all(w in README for w in v)]
     assert missing == []

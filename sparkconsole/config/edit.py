@@ -13,7 +13,7 @@ from sparkconsole.config.paths import write_private
 from sparkconsole.config.reading import read_text
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.nearest import meant
+from sparkconsole.model.text.nearest import meant
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

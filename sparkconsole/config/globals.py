@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.nearest import did_you_mean
-from sparkconsole.model.tier import WORDS
+from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.work.tier import WORDS
 
 DEMO_NODES, DEMO_MOST = 2, 64
 """A pretend cluster's machines when no number was said, and the most there can be."""

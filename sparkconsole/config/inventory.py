@@ -14,7 +14,7 @@ from sparkconsole.config.reading import read_text, read_toml, validated, wrong_a
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.login_words import login_words
-from sparkconsole.model.nearest import meant
+from sparkconsole.model.text.nearest import meant
 
 FIRST_CLUSTER = "default"
 """The name of the cluster that the first `node add` makes when none was said."""

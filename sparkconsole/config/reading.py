@@ -16,7 +16,7 @@ from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.examples import script_path
 from sparkconsole.config.places import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
-from sparkconsole.model.nearest import meant
+from sparkconsole.model.text.nearest import meant
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sparkconsole.demo.answers.shell import PretendShell
 from sparkconsole.demo.clock import DemoClock, Time
-from sparkconsole.demo.machine import Machine
-from sparkconsole.demo.shell import PretendShell
+from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell

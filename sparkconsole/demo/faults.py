@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sparkconsole.demo import hanging
-from sparkconsole.demo.engine import with_other_layers
-from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.spark import hanging
+from sparkconsole.demo.spark.engine import with_other_layers
+from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.nearest import meant
+from sparkconsole.model.text.nearest import meant
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {

@@ -25,9 +25,10 @@ from typing import Any
 
 from sparkconsole import __version__
 from sparkconsole.config.paths import private_folder, write_private
-from sparkconsole.demo import engine, jobs, life, machine, stories
+from sparkconsole.demo import stories
 from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.cluster import Pretend, pretend
+from sparkconsole.demo.spark import engine, jobs, life, machine
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 
 WAIT_S, _LOOK_S = 10.0, 0.1

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
 from sparkconsole.model.bench import RESULT_MARK
-from sparkconsole.model.vllm_flags import value, whole
-from sparkconsole.parse.vllm_bench import parse_report
+from sparkconsole.model.serve.vllm_flags import value, whole
+from sparkconsole.parse.serve.vllm_bench import parse_report
 
 BUILD_S, COPY_S, LOAD_S, SERVE_S, BENCH_S = 40.0, 20.0, 6.0, 30.0, 12.0
 LAYER_BYTES = (300_000_000, 2_100_000_000, 8_400_000_000, 6_900_000_000, 1_500_000_000)

@@ -12,7 +12,7 @@ from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fresh import Fresh, FreshNow
 from sparkconsole.fleet.keeper import Connect, Keeper
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.forecast import Forecast
+from sparkconsole.model.foresight.forecast import Forecast
 from sparkconsole.remote.foreseen import ForeseenShell
 from sparkconsole.remote.shell import Shell
 

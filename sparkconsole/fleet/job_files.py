@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from sparkconsole.fleet.folders import files_of
-from sparkconsole.model.job import Job
-from sparkconsole.model.plan import Step, Verification
+from sparkconsole.fleet.tar import files_of
+from sparkconsole.model.work.job import Job
+from sparkconsole.model.work.plan import Step, Verification
 from sparkconsole.remote import jobs as remote_jobs
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.job import Job, JobState
+from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.lines import LineReader
 

@@ -21,9 +21,9 @@ from sparkconsole.config.bounded import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
-from sparkconsole.model.job import Console, Job, Run, RunState
-from sparkconsole.model.nearest import meant
-from sparkconsole.model.redact import redact, redact_data, redact_words, secret_values
+from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
+from sparkconsole.model.work.job import Console, Job, Run, RunState
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """What is kept of one run's output; a build prints about one megabyte."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.job import Run
+from sparkconsole.model.work.job import Run
 
 
 class JournalAhead(Journal):

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.docker_host import keep_docker_host_at
-from sparkconsole.remote.hf_cache import keep_hub_at
+from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
+from sparkconsole.remote.docker.host import keep_docker_host_at
 from sparkconsole.remote.shell import Shell
 
 Connect = Callable[[Node], Awaitable[Shell]]

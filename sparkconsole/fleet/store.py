@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import Container, ImageIdentity
-from sparkconsole.model.engine import EngineLoad
+from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.telemetry import History, Reading
 
 if TYPE_CHECKING:

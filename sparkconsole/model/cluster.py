@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker_host import usable_url
-from sparkconsole.model.image_reference import image_name
+from sparkconsole.model.image.reference import image_name
 from sparkconsole.model.login_words import address as _address
 from sparkconsole.model.login_words import login as _login
-from sparkconsole.model.nearest import did_you_mean
+from sparkconsole.model.text.nearest import did_you_mean
 
 
 def _name(value: str) -> str:

@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sparkconsole.model.checkpoint.hf_cache import USUAL, HfCache
 from sparkconsole.model.docker_host import DockerHost
-from sparkconsole.model.fabric import Fabric
-from sparkconsole.model.hf_cache import USUAL, HfCache
+from sparkconsole.model.fabric.links import Fabric
 
 
 @dataclass(frozen=True, slots=True)

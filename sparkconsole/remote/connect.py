@@ -14,7 +14,7 @@ async def connect(node: Node) -> Shell:
     """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey when there is none."""
     if is_local(node):
         return LocalShell(node.name)
-    from sparkconsole.remote.ssh import connect_ssh
+    from sparkconsole.remote.ssh.connection import connect_ssh
 
     try:
         return await connect_ssh(node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.forecast import NodeForecast
+from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe, Shell
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.job import Job, JobState
+from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.docker_host import before_command
+from sparkconsole.remote.docker.host import before_command
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import (
     ANSWER,

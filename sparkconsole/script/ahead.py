@@ -9,16 +9,17 @@ from typing import Any
 from sparkconsole.config.inventory import choose, parse
 from sparkconsole.fleet.fresh import FreshThen
 from sparkconsole.fleet.journal_ahead import JournalAhead
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.effect import Anything, ClusterChanged
-from sparkconsole.model.forecast import Forecast
-from sparkconsole.model.job import Run, RunState
-from sparkconsole.model.plan import Plan
+from sparkconsole.model.foresight.effect import Anything, ClusterChanged
+from sparkconsole.model.foresight.forecast import Forecast
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.plan import Plan
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.dispatch import Request, begin
-from sparkconsole.verbs.opening import inventory_path
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.verbs.grammar.dispatch import begin
+from sparkconsole.verbs.grammar.open_session import inventory_path
+from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.session import Deed, Session
 
 
 @dataclass(slots=True)

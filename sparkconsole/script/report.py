@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.answer import Answer, Row, Sheet
-from sparkconsole.model.plan import Plan, plan_lines
-from sparkconsole.model.progress import (
+from sparkconsole.model.text.ascii_signs import plain
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.sheet_lines import header_and_rows, is_in_columns
+from sparkconsole.model.work.answer import Answer, Row, Sheet
+from sparkconsole.model.work.news import (
     Advance,
     News,
     Output,
@@ -24,9 +26,7 @@ from sparkconsole.model.progress import (
     StepEnded,
     advance_text,
 )
-from sparkconsole.model.sheet_lines import header_and_rows, is_in_columns
-from sparkconsole.model.signs import plain
-from sparkconsole.model.text import printable
+from sparkconsole.model.work.plan import Plan, plan_lines
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.streams import Undelivered, delivering, errors_stream
 

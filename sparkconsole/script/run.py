@@ -9,21 +9,22 @@ from functools import partial
 
 from sparkconsole.config.globals import Place
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
-from sparkconsole.model.answer import Answer, Row
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.plan_difference import difference
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.plan_difference import difference
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
-from sparkconsole.verbs.agreeing import agreed_deed
-from sparkconsole.verbs.dispatch import Request, agreed, begin, how_to_agree, understand
-from sparkconsole.verbs.node_words import require_nodes
-from sparkconsole.verbs.opening import beside, line_session, open_session
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.agree import agreed_deed
+from sparkconsole.verbs.grammar.dispatch import agreed, begin, how_to_agree, understand
+from sparkconsole.verbs.grammar.node_words import require_nodes
+from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
 
 _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""

@@ -15,19 +15,19 @@ from textual.screen import Screen
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.dialogs.planning import Planning
-from sparkconsole.tui.prompt import Prompt, PromptAbove
+from sparkconsole.tui.line.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
-from sparkconsole.verbs.agreeing import FRESH_S
-from sparkconsole.verbs.session import Options, Session
+from sparkconsole.verbs.grammar.agree import FRESH_S
+from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
-    from sparkconsole.model.job import Run
-    from sparkconsole.tui.complete import Here
+    from sparkconsole.model.work.job import Run
+    from sparkconsole.tui.line.complete import Here
     from sparkconsole.tui.work import Task
 
 
@@ -105,13 +105,13 @@ class Above(App[SparkError | None]):
 
     def kept_lines(self) -> tuple[Run, ...]:
         """The newest runs, for the names in their words."""
-        from sparkconsole.tui.names import kept_runs
+        from sparkconsole.tui.line.names import kept_runs
 
         return kept_runs(self.session)
 
     def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
         """Every name that may be said."""
-        from sparkconsole.tui.names import names_here
+        from sparkconsole.tui.line.names import names_here
 
         return names_here(self.store, self.session, self.models, kept)
 

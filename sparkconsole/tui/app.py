@@ -23,22 +23,22 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.nearest import did_you_mean, meant
-from sparkconsole.model.text import printable
-from sparkconsole.tui import prompt
+from sparkconsole.model.text.nearest import did_you_mean, meant
+from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.above import SAYING, Above, Saying
 from sparkconsole.tui.ending import leave_on_signals
-from sparkconsole.tui.history import load_history, remembered, save_history
-from sparkconsole.tui.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
-from sparkconsole.tui.keystrokes import Keystrokes
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
+from sparkconsole.tui.keyboard.keystrokes import Keystrokes
+from sparkconsole.tui.line import prompt
+from sparkconsole.tui.line.history import load_history, remembered, save_history
 from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
-from sparkconsole.verbs.session import Options, Place, Session
+from sparkconsole.verbs.grammar.session import Options, Place, Session
 
 if TYPE_CHECKING:
-    from sparkconsole.fleet.watching import Watch
+    from sparkconsole.fleet.watch.watch import Watch
     from sparkconsole.tui.work import Task, Work
 
 SAMPLE_S, LOGS_S = 0.5, 0.1
@@ -48,7 +48,7 @@ SLOW_S = 0.4
 
 def palette() -> type[Provider]:
     """Loaded when it is first opened."""
-    from sparkconsole.tui.palette import Palette
+    from sparkconsole.tui.line.palette import Palette
 
     return Palette
 
@@ -124,9 +124,9 @@ class Console(Above):
 
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
-        from sparkconsole.fleet.own_deeds import OwnDeeds
-        from sparkconsole.fleet.watching import Watch
-        from sparkconsole.verbs.opening import open_session
+        from sparkconsole.fleet.watch.own_actions import OwnDeeds
+        from sparkconsole.fleet.watch.watch import Watch
+        from sparkconsole.verbs.grammar.open_session import open_session
 
         try:
             async with open_session(self.options, time=self._time) as session:
@@ -220,7 +220,7 @@ class Console(Above):
     def command_words(self) -> tuple[str, ...]:
         """The console's own words that can be said here."""
         keys = (*self.view.keys_here(), *(k for k in GLOBAL))
-        from sparkconsole.verbs.registry import load
+        from sparkconsole.verbs.grammar.registry import load
 
         own = (k.id for k in keys if k.verb not in load())
         return tuple(dict.fromkeys((*own, *(f"theme {name}" for name in sorted(self.available_themes)))))
@@ -246,7 +246,7 @@ class Console(Above):
             self.said = remembered(self.said, line)
             self.call_later(self.view.run_action, key.action)
             return ""
-        from sparkconsole.verbs.dispatch import understand
+        from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
             understand(words, Place.CONSOLE)
@@ -258,7 +258,7 @@ class Console(Above):
 
     def _own_key(self, word: str) -> Key | None:
         """The key that is no verb and goes by this word here."""
-        from sparkconsole.verbs.registry import load
+        from sparkconsole.verbs.grammar.registry import load
 
         keys = (*self.view.keys_here(), *GLOBAL)
         return next((key for key in keys if key.id == word and key.verb not in load()), None)
@@ -282,7 +282,7 @@ class Console(Above):
 
     def _asks(self, words: Sequence[str]) -> bool:
         """The words change something: a question comes, and keys are its own already."""
-        from sparkconsole.verbs.dispatch import understand
+        from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
             return understand(words, Place.CONSOLE).verb.changes

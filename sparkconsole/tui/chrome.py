@@ -10,19 +10,18 @@ from rich.text import Text
 from textual.widgets import Static
 
 from sparkconsole.fleet.store import Reach, Store
-from sparkconsole.model.progress import advance_word
-from sparkconsole.model.text import printable
-from sparkconsole.tui.keys import VIEWS, Key
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.news import advance_word
+from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.app import Console
-    from sparkconsole.tui.view import View
+    from sparkconsole.tui.host import Host, Shown
 
 
 class TitleBar(Static):
     """Where we are on the left, how the cluster stands on the right; work under way in between."""
 
-    def sample(self, view: View) -> None:
+    def sample(self, view: Shown) -> None:
         """Draws it again when it says something else."""
         self._say(title_text(view, self.size.width or 80))
 
@@ -44,7 +43,7 @@ class KeyLine(Static):
 
     LAST: ClassVar[tuple[str, ...]] = ("command", "help")
 
-    def sample(self, view: View) -> None:
+    def sample(self, view: Shown) -> None:
         """Draws it again when other keys work."""
         text = keys_text(view.keys_offered(), self.size.width or 80)
         if text != getattr(self, "_said", None):
@@ -52,7 +51,7 @@ class KeyLine(Static):
             self.update(text)
 
 
-def title_text(view: View, width: int) -> Text:
+def title_text(view: Shown, width: int) -> Text:
     """`sparkconsole · lab › spark-02     2/2 up · ray 2/2 · 10:42`."""
     console = view.console
     left = Text(" sparkconsole", style="bold")
@@ -72,7 +71,7 @@ def title_text(view: View, width: int) -> Text:
     return left.append_text(told)
 
 
-def _work(console: Console) -> tuple[str, ...]:
+def _work(console: Host) -> tuple[str, ...]:
     """One line of progress of the newest work under way."""
     running = console.work.running if console.work else ()
     if not running:

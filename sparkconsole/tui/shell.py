@@ -12,10 +12,10 @@ from textual.app import SuspendNotSupported
 from sparkconsole.errors import Refused, SparkError
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.app import Console
+    from sparkconsole.tui.host import Host
 
 
-async def open_shell(console: Console, words: Sequence[str]) -> None:
+async def open_shell(console: Host, words: Sequence[str]) -> None:
     """Suspends the console while the system's own ssh runs; errors are shown."""
     assert console.work is not None  # noqa: S101 - the caller waited for the session
     try:
@@ -25,7 +25,7 @@ async def open_shell(console: Console, words: Sequence[str]) -> None:
         console.show_error(error)
 
 
-async def _run(console: Console, argv: Sequence[str]) -> None:
+async def _run(console: Host, argv: Sequence[str]) -> None:
     try:
         with console.suspend():
             await asyncio.to_thread(subprocess.run, argv, check=False)

@@ -14,12 +14,12 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
-from sparkconsole.tui.focus import FIELD, LINE, offered
-from sparkconsole.tui.keys import GLOBAL, Key, bindings
-from sparkconsole.tui.prompt import Prompt
+from sparkconsole.tui.keyboard.focus import FIELD, LINE, offered
+from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
+from sparkconsole.tui.line.prompt import Prompt
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.app import Console
+    from sparkconsole.tui.host import Host
 
 LET_GO_S = 10.0
 
@@ -76,9 +76,9 @@ class View(Screen[None]):
         return False
 
     @property
-    def console(self) -> Console:
+    def console(self) -> Host:
         """The app, as what it is."""
-        return cast("Console", self.app)
+        return cast("Host", self.app)
 
     def keys_here(self) -> tuple[Key, ...]:
         """Every key that works now: the view's, then the global ones.

@@ -19,18 +19,19 @@ from sparkconsole.config.globals import Place
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.model.answer import Answer, Row
+from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.log_line import LogLine, log_line
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.progress import Advance, News, Output, Remark, StepBegan, StepEnded
-from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.agreeing import agreed_deed
-from sparkconsole.verbs.dispatch import Request, agreed, begin, understand
-from sparkconsole.verbs.opening import beside, take_over
-from sparkconsole.verbs.running import carry, ended_as, kept
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.model.logs.line import LogLine, log_line
+from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.news import Advance, News, Output, Remark, StepBegan, StepEnded
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.agree import agreed_deed
+from sparkconsole.verbs.grammar.dispatch import agreed, begin, understand
+from sparkconsole.verbs.grammar.open_session import beside, take_over
+from sparkconsole.verbs.grammar.record import carry, ended_as, kept
+from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.session import Deed, Session
 
 NEWS = 2000
 """Enough for what 64 nodes tell of one launch."""

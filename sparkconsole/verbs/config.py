@@ -9,11 +9,11 @@ from typing import Any
 from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.config.settings import Settings, load_settings
-from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.redact import redact_data
-from sparkconsole.verbs.opening import inventory_path
-from sparkconsole.verbs.registry import verb
-from sparkconsole.verbs.session import Here
+from sparkconsole.model.text.redact import redact_data
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.verbs.grammar.open_session import inventory_path
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here
 
 
 @verb("config path")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sparkconsole.demo.faults import KINDS, clear, inject, known
 from sparkconsole.errors import Refused
-from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.verbs.registry import verb
-from sparkconsole.verbs.session import Here, Session
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here, Session
 
 if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend

@@ -16,12 +16,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.model.answer import Answer, Row
-from sparkconsole.remote.execute import Piece, end_exec, exec_argv, pieces, start_exec, status_of
+from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.remote.docker.execute import Piece, end_exec, exec_argv, pieces, start_exec, status_of
+from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Pipe, Shell
-from sparkconsole.remote.site import look
-from sparkconsole.verbs.registry import verb
-from sparkconsole.verbs.session import Here, Session
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here, Session
 
 
 @verb("exec", ahead=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sparkconsole.errors import Refused
-from sparkconsole.model.answer import Answer
-from sparkconsole.verbs.registry import verb
-from sparkconsole.verbs.session import Here
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here
 
 
 @verb("web")

@@ -18,9 +18,9 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.widgets import RichLog
 
-from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.model.log_line import LogLine, log_line
-from sparkconsole.tui.views.logs import finding_in
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.logs.line import LogLine, log_line
+from sparkconsole.tui.views.logs.view import finding_in
 from sparkconsole.tui.widgets.log_view import LogView
 from tests.bench.table import show
 

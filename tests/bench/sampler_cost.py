@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sparkconsole.remote.sampler import argv, program
+from sparkconsole.remote.sampler.sampler import argv, program
 from tests.bench.table import show
 from tests.testbed.fixtures import missing
 from tests.testbed.inside import CLEAN

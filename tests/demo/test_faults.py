@@ -8,24 +8,24 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sparkconsole import cli
+from sparkconsole.demo.answers.printed import kernel_log
+from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
-from sparkconsole.demo.engine import image_json
 from sparkconsole.demo.faults import KINDS, clear, inject
-from sparkconsole.demo.printed import kernel_log
-from sparkconsole.demo.sampled import sample_line
+from sparkconsole.demo.spark.engine import image_json
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import Reach
 from sparkconsole.model.docker_host import DEFAULT_SOCKET
-from sparkconsole.parse.telemetry import parse_sample
-from sparkconsole.parse.vllm_serve import first_cause
-from sparkconsole.remote.docker import container_log, containers
-from sparkconsole.remote.facts import node_facts
-from sparkconsole.remote.power import life, reboot
+from sparkconsole.parse.machine.telemetry import parse_sample
+from sparkconsole.parse.serve.vllm_serve import first_cause
+from sparkconsole.remote.docker.engine import container_log, containers
+from sparkconsole.remote.node.facts import node_facts
+from sparkconsole.remote.node.power import life, reboot
 from sparkconsole.remote.ray import members
-from sparkconsole.remote.sampler import argv
+from sparkconsole.remote.sampler.sampler import argv
+from sparkconsole.remote.serve.vllm import models
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.vllm import models
 from tests.tui.harness import app_of, scene, screen_text, seen
 
 

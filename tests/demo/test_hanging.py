@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkconsole.demo.clock import StillClock
-from sparkconsole.fleet import watch_hang
 from sparkconsole.fleet.store import ServerPhase, Store
+from sparkconsole.fleet.watch import hang as watch_hang
 from tests.tui.harness import app_of, say, scene, seen
 
 

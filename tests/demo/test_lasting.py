@@ -17,7 +17,7 @@ from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.cluster import pretend
 from sparkconsole.demo.faults import KINDS, inject
 from sparkconsole.errors import Refused
-from sparkconsole.verbs.opening import demo_folder, open_session
+from sparkconsole.verbs.grammar.open_session import demo_folder, open_session
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.programs
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_taken_is_a_sentence_and_a_new_cluster(
     assert "begins anew" not in typed.line("--demo=lab", "status"), "said once"
 
 
-@pytest.mark.parametrize("harm", ["os.system", "builtins.eval", "sparkconsole.demo.machine.json"])
+@pytest.mark.parametrize("harm", ["os.system", "builtins.eval", "sparkconsole.demo.spark.machine.json"])
 def test_no_other_class_than_ours_is_made_of_the_file(harm: str, tmp_path: Path) -> None:
     module, _, name = harm.rpartition(".")
     stream = b"\x80\x04\x8c" + bytes([len(module)]) + module.encode()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sparkconsole.demo.answers.sampled import metrics, sample_line
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
-from sparkconsole.demo.sampled import metrics, sample_line
+from sparkconsole.demo.spark.jobs import start
 from sparkconsole.model.telemetry import Reading, Sample, reading
-from sparkconsole.parse.telemetry import parse_sample
-from sparkconsole.parse.vllm_metrics import parse_metrics
+from sparkconsole.parse.machine.telemetry import parse_sample
+from sparkconsole.parse.serve.vllm_metrics import parse_metrics
 
 SERVE = (
     "docker",
@@ -48,7 +49,7 @@ def serving(count: int = 2) -> tuple[Pretend, StillClock]:
     for machine in cluster.machines.values():
         machine.take("vllm-node", {"Id": "sha256:1", "RootFS": {"Layers": []}, "Config": {}})
         machine.run(("docker", "run", "-d", "--name", "vllm_node", "vllm-node:latest", "ray", "start"))
-    cluster.machines["spark-01"].start("serve-m", SERVE)
+    assert start(cluster.machines["spark-01"], "serve-m", SERVE)
     return cluster, clock
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.demo.clock import STILL_START, DemoClock, StillClock
 from sparkconsole.demo.cluster import pretend
-from sparkconsole.remote.docker import containers
+from sparkconsole.remote.docker.engine import containers
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.tui.keys import GLOBAL, VIEWS
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS
 from tests.field import environments, interpreters
 from tests.field.places import REQUIRED
 from tests.field.seen import ESCAPE, Seen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.tui.keys import VIEWS
+from sparkconsole.tui.keyboard.keys import VIEWS
 from tests.field.places import ENVIRONMENT, INSIDE, REQUIRED
 from tests.field.roots import HOME, INSIDE_FOLDER, SUITES, Root, fresh
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet.carry import carry_out
+from sparkconsole.fleet.execute_plan import carry_out
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.model.plan import Plan, Step, Verification
-from sparkconsole.model.progress import News, Remark, StepBegan, StepEnded, nobody
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded, nobody
+from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.remote.local import LocalShell
 
 

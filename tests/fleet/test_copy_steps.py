@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.errors import Refused
-from sparkconsole.fleet.copy_steps import copy_plan, fallback_notes
-from sparkconsole.fleet.copying import Delivery
+from sparkconsole.fleet.image.copy_plan import copy_plan, fallback_notes
+from sparkconsole.fleet.image.copy_survey import Delivery
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.copying import Receiver
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image_way import ImageWay, Way
-from sparkconsole.remote.image_layers import Layers
-from sparkconsole.remote.transfer import FULL_STREAM
+from sparkconsole.model.image.copy import Receiver
+from sparkconsole.model.image.route import ImageWay, Way
+from sparkconsole.remote.image.layers import Layers
+from sparkconsole.remote.image.transfer import FULL_STREAM
 
 GB = 1000**3
 IMAGE = ImageIdentity("lab/vllm:1", "sha256:a", "linux/arm64", ("sha256:1", "sha256:2"), "c", 20 * GB)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.fleet.gate_history import GateHistory
-from sparkconsole.model.gate_rates import Rate
+from sparkconsole.fleet.fabric.history import GateHistory
+from sparkconsole.model.fabric.rates import Rate
 
 
 def rate(number: int, cluster: str = "c") -> Rate:
@@ -24,7 +24,7 @@ def test_what_is_added_is_there_again_for_its_cluster(tmp_path: Path) -> None:
 
 
 def test_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparkconsole.fleet.gate_history.KEPT", 3)
+    monkeypatch.setattr("sparkconsole.fleet.fabric.history.KEPT", 3)
     history = GateHistory(tmp_path)
     history.add(rate(i) for i in range(5))
     assert [r.at for r in history.rates()] == ["000002", "000003", "000004"]

@@ -9,14 +9,14 @@ import pytest
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.hang_look import look_for_hang
-from sparkconsole.fleet.serve_standing import State, serve_standing
-from sparkconsole.model.engine import EngineLoad
-from sparkconsole.model.hang import Hang
-from sparkconsole.model.site import Site
-from sparkconsole.remote import vllm
+from sparkconsole.fleet.serve.hang_probe import look_for_hang
+from sparkconsole.fleet.serve.status import State, serve_standing
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.serve.engine import EngineLoad
+from sparkconsole.model.serve.hang import Hang
+from sparkconsole.remote.node.site import look
+from sparkconsole.remote.serve import vllm
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.site import look
 from tests.fleet.watched_sparks import QuickClock
 from tests.pretend_nodes import PretendCluster
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import CommandFailed
-from sparkconsole.fleet.carry import fed, verify
+from sparkconsole.fleet.execute_plan import fed, verify
 from sparkconsole.fleet.job_files import folder_step, text_step
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.model.launch_plan import removal_steps
-from sparkconsole.model.plan import Step
+from sparkconsole.model.launch.steps import removal_steps
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.model.work.plan import Step
 from sparkconsole.remote.local import LocalShell
 
 JOB = Job(id="build-1", node="here", kind=JobKind.BUILD, argv=("true",))

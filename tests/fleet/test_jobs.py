@@ -17,7 +17,7 @@ from sparkconsole.errors import CommandFailed, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state, start_job
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.local import LocalPipe, LocalShell
 
 pytestmark = pytest.mark.programs

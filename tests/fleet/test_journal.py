@@ -13,7 +13,7 @@ import pytest
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.journal import OUTPUT_LIMIT_BYTES, Journal, alive, this_console
-from sparkconsole.model.job import Console, Job, JobKind, RunState
+from sparkconsole.model.work.job import Console, Job, JobKind, RunState
 
 
 class Ticking:

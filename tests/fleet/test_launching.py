@@ -8,15 +8,15 @@ import os
 import pytest
 
 from sparkconsole.errors import Cancelled, SparkError, Unreachable
-from sparkconsole.fleet import launching
-from sparkconsole.fleet.launching import carry_launch
-from sparkconsole.fleet.stopping import Stopped, stop_nodes
-from sparkconsole.model.fabric import NodeNetwork
-from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
-from sparkconsole.model.launch_plan import start_plan, stop_plan
-from sparkconsole.model.launching import LaunchState
-from sparkconsole.model.progress import News, Output, Remark
-from sparkconsole.model.site import Site
+from sparkconsole.fleet.launch import drive as launching
+from sparkconsole.fleet.launch.drive import carry_launch
+from sparkconsole.fleet.launch.stop import Stopped, stop_nodes
+from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
+from sparkconsole.model.launch.state import LaunchState
+from sparkconsole.model.launch.steps import start_plan, stop_plan
+from sparkconsole.model.work.news import News, Output, Remark
 from tests.pretend_nodes import PretendCluster
 
 

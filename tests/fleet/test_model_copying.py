@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.fleet.model_copying import rights_hint
-from sparkconsole.model.model_files import Holding
+from sparkconsole.fleet.checkpoint.copy import rights_hint
+from sparkconsole.model.checkpoint.files import Holding
 
 HOME = "/home/ann"
 HUB = f"{HOME}/.cache/huggingface/hub"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.fleet import journal as journals
-from sparkconsole.fleet import run_list
+from sparkconsole.fleet import journal_list as run_list
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.fleet.run_list import RunList
-from sparkconsole.model.job import Console, Run, RunState
+from sparkconsole.fleet.journal_list import RunList
+from sparkconsole.model.work.job import Console, Run, RunState
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
-from sparkconsole.fleet.serve_standing import State, serve_standing
-from sparkconsole.fleet.serving import find_stage
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.remote import vllm
+from sparkconsole.fleet.serve.start import find_stage
+from sparkconsole.fleet.serve.status import State, serve_standing
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.remote.serve import vllm
 from sparkconsole.remote.shell import Shell
 from tests.pretend_nodes import PretendCluster
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from sparkconsole.demo.clock import StillClock
-from sparkconsole.fleet.settling import LOOK_S, Settled, settle
-from sparkconsole.model.progress import Advance, Remark
-from sparkconsole.model.settling import Return
+from sparkconsole.fleet.launch.await_memory import LOOK_S, Settled, settle
+from sparkconsole.model.launch.memory_returns import Return
+from sparkconsole.model.work.news import Advance, Remark
 from tests.pretend_nodes import PretendCluster
 
 GIB_KB = 1 << 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.fleet.watch_changes import Changes, container_change
+from sparkconsole.fleet.watch.events import Changes, container_change
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import Gpu, Memory
 from sparkconsole.model.telemetry import Bus, Flow, Reading

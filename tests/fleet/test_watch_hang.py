@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet import watch_hang
 from sparkconsole.fleet.store import Reach, ServerPhase
-from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.fleet.watch import hang as watch_hang
+from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from tests.fleet.watched_sparks import Spark, Watched, watched
 
 WORDS = ("m", "--served-model-name", "tiny", "--port", "8888", "-tp", "2")

@@ -10,10 +10,10 @@ import pytest
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Reach, ServerPhase, Store
-from sparkconsole.fleet.watch_scope import CONNECTING
-from sparkconsole.fleet.watching import Watch
+from sparkconsole.fleet.watch.context import CONNECTING
+from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.launch import Backend, LaunchSpec
+from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.remote.shell import Shell
 from tests.fleet.watched_sparks import QuickClock, Spark, Watched, watched
 

@@ -18,9 +18,9 @@ from aiohttp import web
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.fleet.watching import Watch
+from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.launch import LABEL_ADDRESS, LABEL_LAUNCH, LaunchSpec
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, LABEL_LAUNCH, LaunchSpec
 from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
 from tests.line_shell import LineShell
 

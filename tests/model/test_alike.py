@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.alike import form, groups, together, whose
 from sparkconsole.model.checks import Finding, Severity, sayings
-from sparkconsole.verbs.check import findings_sheet, verdict
+from sparkconsole.model.text.alike import form, groups, together, whose
+from sparkconsole.verbs.diagnose.check import findings_sheet, verdict
 
 
 @pytest.mark.parametrize(

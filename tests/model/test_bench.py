@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from sparkconsole.model.bench import KEPT_POINTS, RESULT_MARK, BenchSpec, bench_argv, compare
-from sparkconsole.parse.vllm_bench import parse_output
+from sparkconsole.parse.serve.vllm_bench import parse_output
 
 VLLM = """#!/bin/sh
 printf '%s\\n' "$@" > "$SEEN"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.model.cached import CachedModel, presences, shared
+from sparkconsole.model.checkpoint.cached import CachedModel, presences, shared
 
 
 def model(name: str, snapshot: str = "abc", **more: int) -> CachedModel:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.weights import Checkpoint, WeightFile
 from sparkconsole.model.checks import CHECKS, Examined, Finding, Look, Pace, Severity, judge, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.checks.skew import skew
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.engine import LiveRank
-from sparkconsole.model.fabric import Fabric, Hca, Netdev
+from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import (
     Bystander,
     DockerStanding,
@@ -26,9 +26,9 @@ from sparkconsole.model.facts import (
     NodeFacts,
     Thorough,
 )
+from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.model.ray import RayMember
-from sparkconsole.model.site import Found, Site
-from sparkconsole.model.weights import Checkpoint, WeightFile
+from sparkconsole.model.serve.engine import LiveRank
 
 GB = 1_000_000_000
 IMAGE = ImageIdentity("vllm-node", "sha256:1", "linux/arm64", ("a", "b"), "c")

@@ -11,9 +11,9 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.fabric import Fabric, Hca, Netdev
+from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import DockerStanding, Gpu, Memory, NodeFacts
-from sparkconsole.model.site import Found, Site
+from sparkconsole.model.launch.site import Found, Site
 
 IMAGE = ImageIdentity("vllm-node", "sha256:1", "linux/arm64", ("a", "b"), "c")
 OTHER = replace(IMAGE, layers=("a", "x"))

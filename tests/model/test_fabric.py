@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.fabric import (
+from sparkconsole.model.fabric.links import (
     Fabric,
     Gid,
     Hca,

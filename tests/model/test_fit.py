@@ -16,12 +16,20 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.model.checkpoint.fit import GIB, Ask, Fit, best, judge, rank_needs, splits
+from sparkconsole.model.checkpoint.kv_cache import cache_width, lay_out
+from sparkconsole.model.checkpoint.shape import Attention, ModelShape
+from sparkconsole.model.checkpoint.weights import (
+    Checkpoint,
+    Loaded,
+    Split,
+    Tensors,
+    WeightFile,
+    rank_bytes,
+    stages,
+)
 from sparkconsole.model.facts import Memory
-from sparkconsole.model.fit import GIB, Ask, Fit, best, judge, rank_needs, splits
-from sparkconsole.model.kv_cache import cache_width, lay_out
-from sparkconsole.model.model_shape import Attention, ModelShape
-from sparkconsole.model.weights import Checkpoint, Loaded, Split, Tensors, WeightFile, rank_bytes, stages
-from sparkconsole.parse.model_config import model_shape
+from sparkconsole.parse.checkpoint.config import model_shape
 
 SPARK = Memory(round(121.69 * GIB), round(117.9 * GIB))
 OLDER = Memory(round(119.7 * GIB), round(116.0 * GIB))

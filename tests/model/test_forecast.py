@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.effect import (
+from sparkconsole.model.foresight.effect import (
     ContainerGone,
     ContainerStarted,
     Effect,
@@ -17,10 +17,10 @@ from sparkconsole.model.effect import (
     ServerGone,
     ServerUp,
 )
-from sparkconsole.model.engine import LiveRank
-from sparkconsole.model.forecast import Forecast, NodeForecast
+from sparkconsole.model.foresight.forecast import Forecast, NodeForecast
+from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.model.page_cache import Way
-from sparkconsole.model.site import Found, Site
+from sparkconsole.model.serve.engine import LiveRank
 
 GIB = 1 << 30
 OLD = ImageIdentity("vllm-node:latest", "sha256:old", "linux/arm64", ("a",), "c")

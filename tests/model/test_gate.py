@@ -10,11 +10,11 @@ import pytest
 
 from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.model.checks import Finding, Severity
-from sparkconsole.model.fabric import Fabric, Gid, Hca, Netdev, NodeNetwork
-from sparkconsole.model.gate import Echo, Path, Paths, Rail, Route, Way, judge_paths, rails, ways
-from sparkconsole.model.gate_ends import judge_ends
-from sparkconsole.model.gate_rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured, rounds
-from sparkconsole.model.gate_whole import Gate
+from sparkconsole.model.fabric.ends import judge_ends
+from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev, NodeNetwork
+from sparkconsole.model.fabric.paths import Echo, Path, Paths, Rail, Route, Way, judge_paths, rails, ways
+from sparkconsole.model.fabric.rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured, rounds
+from sparkconsole.model.fabric.test import Gate
 
 GOOD, LOST = Echo(2, 2, rtt_ms=0.05), Echo(2, 0)
 HALVES = {"enp1s0f1np1": ("rocep1s0f1", "10.0.1"), "enP2p1s0f1np1": ("roceP2p1s0f1", "10.0.2")}

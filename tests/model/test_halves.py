@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.checks import Examined, Look
-from sparkconsole.model.checks.halves import unmatched
+from sparkconsole.model.checks.rail_pairs import unmatched
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.fabric import Fabric
+from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.facts import NodeFacts
 from tests.model.test_gate import fabric, network
 

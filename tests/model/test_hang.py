@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.hang import LONG_S, NodeSign, ServerSign, judge, troubles
+from sparkconsole.model.serve.hang import LONG_S, NodeSign, ServerSign, judge, troubles
 
 HEAD, WORKER = NodeSign("a", head=True, rank=0), NodeSign("b", rank=1)
 LATE = ServerSign(running=3, frozen_s=41, late_s=20)

@@ -9,18 +9,8 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.copying import (
-    CopySite,
-    Receiver,
-    authorise_hint,
-    known_hosts,
-    loading_needs,
-    saving_needs,
-    ssh_argv,
-    way_to,
-)
-from sparkconsole.model.fabric import Fabric, Hca, Netdev
-from sparkconsole.model.image import (
+from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
+from sparkconsole.model.image.build import (
     Builder,
     BuilderKind,
     BuildSpec,
@@ -31,6 +21,16 @@ from sparkconsole.model.image import (
     full_name,
     host_list,
     key_values,
+)
+from sparkconsole.model.image.copy import (
+    CopySite,
+    Receiver,
+    authorise_hint,
+    known_hosts,
+    loading_needs,
+    saving_needs,
+    ssh_argv,
+    way_to,
 )
 
 NOW = datetime(2025, 12, 19, 14, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image_history import build_before, build_date, builds, undated
+from sparkconsole.model.image.history import build_before, build_date, builds, undated
 
 
 def image(tag: str, content: str) -> ImageIdentity:

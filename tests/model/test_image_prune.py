@@ -8,8 +8,8 @@ import pytest
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker import CacheRecord, Container, DiskUsage, ImageIdentity
-from sparkconsole.model.image_matrix import matrix
-from sparkconsole.model.image_prune import CHECKPOINT_LABEL, Decision, Held, Wish, cache_age, cuts, decide
+from sparkconsole.model.image.matrix import matrix
+from sparkconsole.model.image.prune import CHECKPOINT_LABEL, Decision, Held, Wish, cache_age, cuts, decide
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 OURS = {"org.sparkconsole.recipe": "vllm-node"}

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.copying import CopySite
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image_way import Way, choose_way, missing_bytes, shared_layers
+from sparkconsole.model.image.copy import CopySite
+from sparkconsole.model.image.route import Way, choose_way, missing_bytes, shared_layers
 
 
 def _image(*layers: str, platform: str = "linux/arm64") -> ImageIdentity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.model.keeping import FIRST_REST_S, MOST_REST_S, Keeping
+from sparkconsole.model.serve.restart_budget import FIRST_REST_S, MOST_REST_S, Keeping
 
 
 def looked(state: Keeping, *serves: bool, at: float = 0.0, loads: bool = False) -> Keeping:

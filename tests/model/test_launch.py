@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.fabric import NodeNetwork
-from sparkconsole.model.hf_cache import HfCache
-from sparkconsole.model.launch import (
+from sparkconsole.model.checkpoint.hf_cache import HfCache
+from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.spec import (
     Backend,
     LaunchSpec,
     Role,
@@ -24,9 +25,8 @@ from sparkconsole.model.launch import (
     recalled,
     without_secret_values,
 )
-from sparkconsole.model.launch_plan import Condition, broken, condition, start_plan
+from sparkconsole.model.launch.steps import Condition, broken, condition, start_plan
 from sparkconsole.model.ray import RayMember
-from sparkconsole.model.site import Found, Site
 
 
 def network(address: str, eth_if: str = "enp1s0f1np1") -> NodeNetwork:

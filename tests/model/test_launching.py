@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat
-from sparkconsole.model.launch_plan import start_plan
-from sparkconsole.model.launching import (
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
+from sparkconsole.model.launch.state import (
     CancelAsked,
     ContainerDied,
     ContainerSeen,
@@ -24,9 +24,9 @@ from sparkconsole.model.launching import (
     TimeUp,
     Why,
 )
-from sparkconsole.model.plan import Step
+from sparkconsole.model.launch.steps import start_plan
 from sparkconsole.model.ray import RayMember
-from sparkconsole.model.site import Found, Site
+from sparkconsole.model.work.plan import Step
 
 NAMES = ("n1", "n2", "n3")
 ADDRESSES = {"n1": "10.0.0.1", "n2": "10.0.0.2", "n3": "10.0.0.3"}
@@ -50,7 +50,7 @@ def seats() -> tuple[Seat, ...]:
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are about the order of steps; what the containers get is another file's matter."""
-    monkeypatch.setattr("sparkconsole.model.launch.environment", lambda network, nccl_debug: {})
+    monkeypatch.setattr("sparkconsole.model.launch.spec.environment", lambda network, nccl_debug: {})
 
 
 def machine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.log_line import LONGEST, Level, level_of, log_line, moment, normalised
+from sparkconsole.model.logs.line import LONGEST, Level, level_of, log_line, moment, normalised
 
 
 @pytest.mark.parametrize(

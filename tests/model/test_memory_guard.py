@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.memory_guard import (
+from sparkconsole.model.serve.memory_guard import (
     Alarm,
     MemoryPoint,
     MemoryWatch,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.model_files import Holding, shipment
-from sparkconsole.parse.model_files import MoveLog, parse_holding
+from sparkconsole.model.checkpoint.files import Holding, shipment
+from sparkconsole.parse.checkpoint.files import MoveLog, parse_holding
 
 BLOB, GIT = "m/blobs/" + "a" * 64, "m/blobs/" + "b" * 40
 WHOLE = Holding(

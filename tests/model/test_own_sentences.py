@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from sparkconsole.model.fabric import NodeNetwork
-from sparkconsole.model.launch import Backend, LaunchSpec, Role, Seat, container_argv
+from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, container_argv
 from tests.conftest import ROOT
 
 CLAIM = re.compile(r"\blaunch (?:does|sets|gives|starts|mounts|adds|passes)\b")

@@ -8,10 +8,10 @@ from typing import Any
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.fabric import Fabric, Gid, Hca, Netdev, environment, is_ring
+from sparkconsole.model.fabric.ends import judge_ends
+from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev, environment, is_ring
+from sparkconsole.model.fabric.paths import Echo, Path, Paths, Route, judge_paths, rails, ways
 from sparkconsole.model.facts import NodeFacts, Thorough
-from sparkconsole.model.gate import Echo, Path, Paths, Route, judge_paths, rails, ways
-from sparkconsole.model.gate_ends import judge_ends
 
 PORTS = {
     "enp1s0f0np0": "rocep1s0f0",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model.job import Job, JobKind, Run, RunState
-from sparkconsole.model.run_difference import differences, leaves
-from sparkconsole.model.run_line import gist, run_line
+from sparkconsole.model.work.job import Job, JobKind, Run, RunState
+from sparkconsole.model.work.run_difference import differences, leaves
+from sparkconsole.model.work.run_line import gist, run_line
 
 AT = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sparkconsole.model.checks import Finding, Pace, Severity
-from sparkconsole.model.engine import LiveRank
-from sparkconsole.model.fabric import Fabric, Gid
+from sparkconsole.model.fabric.links import Fabric, Gid
 from sparkconsole.model.facts import Bystander, Gpu, GpuProcess
+from sparkconsole.model.serve.engine import LiveRank
 from tests.model.test_check_table import FIRST, IMAGE, MEMBERS, SOLO, Case, fabric, found, look
 
 V1, V2 = "IB/RoCE v1", "RoCE v2"

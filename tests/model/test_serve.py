@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.launch import Backend
-from sparkconsole.model.serve import ServeSpec, notes, preset
-from sparkconsole.model.serve_ranks import Meeting, Rank, serve_ranks, split_of
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.serve.ranks import Meeting, Rank, serve_ranks, split_of
+from sparkconsole.model.serve.spec import ServeSpec, notes, preset
 
 NODES = ("a", "b", "c")
 ADDRESSES = {"a": "192.168.177.11", "b": "192.168.177.12", "c": "192.168.177.13"}

@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.engine import LiveRank
 from sparkconsole.model.facts import Memory
-from sparkconsole.model.launch import Backend, LaunchSpec
-from sparkconsole.model.serve import ServeSpec
-from sparkconsole.model.serve_ranks import Meeting, Rank, free_meeting, serve_ranks
-from sparkconsole.model.serve_room import crowded, freed, share_left, unjudged
+from sparkconsole.model.launch.spec import Backend, LaunchSpec
+from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, serve_ranks
+from sparkconsole.model.serve.room import crowded, freed, share_left, unjudged
+from sparkconsole.model.serve.spec import ServeSpec
 
 NODES = ("a", "b", "c", "d")
 ADDRESSES = {n: f"192.168.177.{i}" for i, n in enumerate(NODES, 11)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.settling import Free, Return, judge_return, waits_for
+from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
 
 GB = 10**9
 

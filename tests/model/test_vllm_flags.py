@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.vllm_flags import flag_of, names, value, whole, without
+from sparkconsole.model.serve.vllm_flags import flag_of, names, value, whole, without
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.parse.buildkit import BuildLog, StepState, size_bytes
+from sparkconsole.parse.image.buildkit import BuildLog, StepState, size_bytes
 
 PLAIN = """\
 #1 [internal] load build definition from Dockerfile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.parse.engine_death import tells_of_death, tells_of_start
+from sparkconsole.parse.serve.engine_death import tells_of_death, tells_of_start
 
 ENDS = (
     "(EngineCore pid=9) ERROR 11-23 10:00:00 [core.py:1] ray.exceptions.ActorDiedError: The actor died",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight, ranked
-from sparkconsole.parse.explain import explain, read
+from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight, ranked
+from sparkconsole.parse.diagnose.explain import explain, read
+from sparkconsole.parse.diagnose.log_frame import framed
 from sparkconsole.parse.known import KNOWN, Known
-from sparkconsole.parse.log_frame import framed
 
 BROKEN = {
     "nccl/qp-110-timeout-ring-wrong-port.txt": "nccl-unreachable-gid",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.diagnosis import Kind, Weight
-from sparkconsole.parse.explain import explain
+from sparkconsole.model.logs.diagnosis import Kind, Weight
+from sparkconsole.parse.diagnose.explain import explain
 
 REPORTS = {
     "build-conflicting-urls.txt": "package-conflict",

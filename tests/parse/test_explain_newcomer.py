@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.diagnosis import Kind, Weight, ranked, told, verdict
-from sparkconsole.parse.explain import Examined, examine, explain, read
+from sparkconsole.model.logs.diagnosis import Kind, Weight, ranked, told, verdict
+from sparkconsole.parse.diagnose.explain import Examined, examine, explain, read
 
 KERNEL = "Nov 29 10:00:00 spark-01 kernel: "
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.diagnosis import Kind, Weight, ranked
-from sparkconsole.parse.explain import explain
+from sparkconsole.model.logs.diagnosis import Kind, Weight, ranked
+from sparkconsole.parse.diagnose.explain import explain
 
 POSSIBLE = (
     "Possible causes: CUDA out of memory, No space left on device, address already in use",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.diagnosis import Diagnosis, Kind, Weight
-from sparkconsole.parse.explain import explain
-from sparkconsole.parse.known.rdma_status import WC_STATUS
-from sparkconsole.parse.known.xids import XIDS
+from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.parse.diagnose.explain import explain
+from sparkconsole.parse.known.numbered.rdma_status import WC_STATUS
+from sparkconsole.parse.known.numbered.xids import XIDS
 
 
 def first(line: str) -> Diagnosis:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.diagnosis import Weight, told, verdict
-from sparkconsole.model.log_line import Level, level_of
-from sparkconsole.parse.explain import Examined, examine
+from sparkconsole.model.logs.diagnosis import Weight, told, verdict
+from sparkconsole.model.logs.line import Level, level_of
+from sparkconsole.parse.diagnose.explain import Examined, examine
 
 LOUD = {
     "vllm": "(EngineCore_DP0 pid=311) ERROR 11-24 07:00:00 [flux.py:12] the flux ring is gone",

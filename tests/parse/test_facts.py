@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.fabric import Hca, Netdev, choose_network
+from sparkconsole.model.fabric.links import Hca, Netdev, choose_network
 from sparkconsole.model.facts import Gpu
-from sparkconsole.parse.facts import parse_facts, parse_meminfo
-from sparkconsole.parse.ibdev2netdev import parse_ibdev2netdev
-from sparkconsole.parse.ip_addr import parse_ip_addr
-from sparkconsole.parse.nvidia_smi import parse_gpu_used, parse_gpus
-from sparkconsole.parse.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
+from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
+from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.machine.facts import parse_facts, parse_meminfo
+from sparkconsole.parse.machine.nvidia_smi import parse_gpu_used, parse_gpus
 
 RDMA = """\
 port rocep1s0f1 1 enp1s0f1np1 4c:bb:47

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.gate import Echo, Route
-from sparkconsole.parse.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
-from sparkconsole.parse.ping import parse_ping
-from sparkconsole.parse.route import parse_route
+from sparkconsole.model.fabric.paths import Echo, Route
+from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.fabric.ping import parse_ping
+from sparkconsole.parse.fabric.route import parse_route
 
 # As iputils 20221126 printed them here.
 ANSWERED = """\

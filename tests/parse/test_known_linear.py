@@ -11,17 +11,10 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model import level_marks, severity, tool_words
-from sparkconsole.parse import (
-    diagnose,
-    explain,
-    log_frame,
-    nccl_verdict,
-    prompt,
-    recovery,
-    signs_of_life,
-    stall,
-)
+from sparkconsole.model.logs import level_marks, severity, tool_words
+from sparkconsole.parse.diagnose import explain, log_frame, prompt, recovery, signs_of_life, stall
+from sparkconsole.parse.diagnose import line as diagnose
+from sparkconsole.parse.fabric import nccl_verdict
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (
@@ -79,8 +72,8 @@ PUMPS = (
     "WARN ', 'E1']"
 )
 PUMPED = f"""
-from sparkconsole.parse.explain import explain, explain_line
-from sparkconsole.model.log_line import log_line
+from sparkconsole.parse.diagnose.explain import explain, explain_line
+from sparkconsole.model.logs.line import log_line
 for size in (10_000, 100_000):
     for pump in {PUMPS}:
         line = pump * (size // len(pump))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.diagnosis import Weight, verdict
-from sparkconsole.parse.explain import examine
+from sparkconsole.model.logs.diagnosis import Weight, verdict
+from sparkconsole.parse.diagnose.explain import examine
 
 READY = "INFO:     Application startup complete."
 ANSWERS = 'INFO:     10.0.0.1:5 - "GET /health HTTP/1.1" 200 OK'

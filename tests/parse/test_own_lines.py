@@ -10,17 +10,17 @@ from functools import reduce
 
 import pytest
 
-from sparkconsole.model.diagnosis import Weight
+from sparkconsole.model.logs.diagnosis import Weight
 from sparkconsole.model.ray import gpu_count, living
-from sparkconsole.model.serve import Phase, ServeProgress, advance
-from sparkconsole.parse.explain import explain
-from sparkconsole.parse.ib_write_bw import parse_ib_write_bw
-from sparkconsole.parse.ibdev2netdev import parse_ibdev2netdev
-from sparkconsole.parse.nvidia_smi import parse_gpu_used
-from sparkconsole.parse.ray_nodes import parse_nodes
-from sparkconsole.parse.ray_start import why_ended
-from sparkconsole.parse.vllm_bench import parse_report, parse_result
-from sparkconsole.parse.vllm_serve import first_cause, read_line
+from sparkconsole.model.serve.spec import Phase, ServeProgress, advance
+from sparkconsole.parse.diagnose.explain import explain
+from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw
+from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
+from sparkconsole.parse.machine.nvidia_smi import parse_gpu_used
+from sparkconsole.parse.serve.ray_nodes import parse_nodes
+from sparkconsole.parse.serve.ray_start import why_ended
+from sparkconsole.parse.serve.vllm_bench import parse_report, parse_result
+from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
 
 BANDWIDTH = """
 ---------------------------------------------------------------------------------------

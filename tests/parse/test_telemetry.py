@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, reading
-from sparkconsole.parse.telemetry import parse_sample
+from sparkconsole.parse.machine.telemetry import parse_sample
 
 LINE = {
     "v": 1, "t": 1763913600.123, "m": 100.0, "uptime": 1036800.5, "cpu": [50, 200],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparkconsole.model.facts import Bystander, Listener
-from sparkconsole.parse.thorough import parse_listeners, parse_thorough, parse_versions
+from sparkconsole.parse.machine.deep_probe import parse_listeners, parse_thorough, parse_versions
 
 WORDS = """uid 1000
 ssh yes

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from sparkconsole.model.bench import RESULT_MARK, BenchResult
-from sparkconsole.parse.vllm_bench import first_error, parse_bar, parse_output, parse_report, parse_result
+from sparkconsole.parse.serve.vllm_bench import (
+    first_error,
+    parse_bar,
+    parse_output,
+    parse_report,
+    parse_result,
+)
 
 REPORT = """
 ============ Serving Benchmark Result ============

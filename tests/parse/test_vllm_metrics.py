@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.engine import EngineLoad
-from sparkconsole.parse.vllm_metrics import parse_metrics, parse_statistics
+from sparkconsole.model.serve.engine import EngineLoad
+from sparkconsole.parse.serve.vllm_metrics import parse_metrics, parse_statistics
 
 METRICS = """
 # TYPE vllm:num_requests_running gauge

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.engine import LiveRank, jobs_of
-from sparkconsole.model.vllm_flags import value
-from sparkconsole.parse.vllm_processes import parse_ranks
+from sparkconsole.model.serve.engine import LiveRank, jobs_of
+from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.parse.serve.vllm_processes import parse_ranks
 
 
 def line(pid: int, group: int, *words: str) -> str:

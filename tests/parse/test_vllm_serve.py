@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.serve import Phase, ServeProgress, advance
-from sparkconsole.parse.vllm_serve import bare, first_cause, read_line
+from sparkconsole.model.serve.spec import Phase, ServeProgress, advance
+from sparkconsole.parse.serve.vllm_serve import bare, first_cause, read_line
 
 
 def followed(lines: list[str]) -> ServeProgress:

@@ -18,7 +18,7 @@ from sparkconsole.config.settings import Settings
 from sparkconsole.fleet.store import Reach, ServerPhase
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.prompt import CommandInput
+from sparkconsole.tui.line.prompt import CommandInput
 from sparkconsole.tui.work import Task, TaskState
 from tests.real.conftest import SERVE, Operator, assert_nothing_left
 from tests.testbed.testbed import Testbed

@@ -6,9 +6,9 @@ import asyncio
 import json
 
 from sparkconsole.fleet.store import Store
-from sparkconsole.fleet.watching import Watch
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.session import Options
+from sparkconsole.fleet.watch.watch import Watch
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.session import Options
 
 
 async def main() -> None:

@@ -13,10 +13,10 @@ from aiohttp import web
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.docker_host import DockerHost
-from sparkconsole.remote import docker
-from sparkconsole.remote.docker_host import _FOUND
+from sparkconsole.remote.docker import engine as docker
+from sparkconsole.remote.docker.host import _FOUND
+from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.log_frames import LogFrames, api_time
 
 T1, T2 = "2026-01-31T12:00:00.000000001Z", "2026-01-31T12:00:01.5Z"
 

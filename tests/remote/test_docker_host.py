@@ -14,26 +14,26 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.examined import Examined, Look
+from sparkconsole.model.checks.evidence import Examined, Look
 from sparkconsole.model.checks.machine import docker as judged
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.copying import Receiver
 from sparkconsole.model.docker_host import DEFAULT_HOST, DockerHost, found_at
-from sparkconsole.model.evidence import Evidence
-from sparkconsole.model.forecast import NodeForecast
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.parse.docker_host import parse_docker_host
+from sparkconsole.model.foresight.forecast import NodeForecast
+from sparkconsole.model.image.copy import Receiver
+from sparkconsole.model.probes import Evidence
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.parse.image.docker_host import parse_docker_host
 from sparkconsole.remote import jobs
-from sparkconsole.remote.docker import containers
-from sparkconsole.remote.docker_host import docker_host, keep_docker_host_at
-from sparkconsole.remote.facts import node_facts
+from sparkconsole.remote.docker.engine import containers
+from sparkconsole.remote.docker.host import docker_host, keep_docker_host_at
 from sparkconsole.remote.foreseen import ForeseenShell
+from sparkconsole.remote.image.transfer import FULL_STREAM, site
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.sending import far_argv, far_environment
 from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.node.facts import node_facts
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.ssh import connect_ssh
-from sparkconsole.remote.transfer import FULL_STREAM, site
+from sparkconsole.remote.ssh.connection import connect_ssh
 from tests.openssh import NEEDS_SSHD, listening
 
 STARTS = {

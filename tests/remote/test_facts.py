@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed
-from sparkconsole.model.evidence import EVERYTHING, USUAL, Evidence
-from sparkconsole.model.fabric import choose_network
+from sparkconsole.model.fabric.links import choose_network
 from sparkconsole.model.facts import Listener, NodeFacts
-from sparkconsole.remote import facts
+from sparkconsole.model.probes import EVERYTHING, USUAL, Evidence
 from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.node import facts
 
 pytestmark = pytest.mark.programs
 

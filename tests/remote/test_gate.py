@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.gate import Echo, Rail, Route, Way
-from sparkconsole.remote.gate import commands, look_along
-from sparkconsole.remote.gate_rate import ends, measured, tool_for, tools
+from sparkconsole.model.fabric.paths import Echo, Rail, Route, Way
+from sparkconsole.remote.fabric.paths import commands, look_along
+from sparkconsole.remote.fabric.rate import ends, measured, tool_for, tools
 from sparkconsole.remote.local import LocalShell
 from tests.testbed.waiting import until
 
@@ -49,7 +49,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of tools in front of the machine's own; measurements are short."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("METER_SAW", str(tmp_path / "saw"))
-    monkeypatch.setattr("sparkconsole.remote.gate_rate.SECONDS", 0.2)
+    monkeypatch.setattr("sparkconsole.remote.fabric.rate.SECONDS", 0.2)
     return tmp_path
 
 

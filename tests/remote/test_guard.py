@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.remote.guard import FIRED, SAYS, guard_argv
 from sparkconsole.remote.jobs import INSIDE
+from sparkconsole.remote.serve.guard import FIRED, SAYS, guard_argv
 
 HUGE, NOTHING = 1 << 50, 1024
 

@@ -23,13 +23,13 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model.image_prune import CHECKPOINT_LABEL
-from sparkconsole.remote.image_layers import FOLDER
+from sparkconsole.model.image.prune import CHECKPOINT_LABEL
+from sparkconsole.remote.image.layers import FOLDER
 from sparkconsole.remote.image_program.__main__ import text
 from sparkconsole.remote.image_program.engine import Engine
-from sparkconsole.remote.image_program.filtering import filtered
 from sparkconsole.remote.image_program.loading import LABEL, Load, header, parts
-from sparkconsole.remote.image_program.said import Wrong
+from sparkconsole.remote.image_program.protocol import Wrong
+from sparkconsole.remote.image_program.saving import filtered
 from sparkconsole.remote.image_program.serving import Answers, Shelf, Turns
 from sparkconsole.remote.image_program.stores import BlobImage, SplitImage, chain_ids, digest_of, open_image
 from sparkconsole.remote.image_program.tunnel import Tunnel

@@ -12,11 +12,11 @@ import pytest
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote import hostkeys
-from sparkconsole.remote.client_config import hop_of
-from sparkconsole.remote.known_hosts import known_hosts_file
+from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.ssh import connect_ssh
+from sparkconsole.remote.ssh.connection import connect_ssh
+from sparkconsole.remote.ssh_config.client_config import hop_of
 from tests import openssh
 from tests.programs import need
 from tests.ssh_server import SshServer, write_client_key

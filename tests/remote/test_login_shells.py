@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch, Unreachable, WrongUsage
-from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote import jobs
-from sparkconsole.remote.execute import pieces, start_exec
+from sparkconsole.remote.docker.execute import pieces, start_exec
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.sampler import samples
+from sparkconsole.remote.sampler.sampler import samples
 from sparkconsole.remote.shell import Budget, Shell
-from sparkconsole.remote.ssh import SshShell, connect_ssh
+from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
 from tests.openssh import NEEDS_SSHD, OpenSshd, listening
 from tests.remote.test_sshd import QUIET, gone
 

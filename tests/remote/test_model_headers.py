@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.weights import Checkpoint
-from sparkconsole.parse.safetensors_header import parse_checkpoint
-from sparkconsole.remote.model_headers import headers_argv, program
+from sparkconsole.model.checkpoint.weights import Checkpoint
+from sparkconsole.parse.checkpoint.safetensors_header import parse_checkpoint
+from sparkconsole.remote.checkpoint.headers import headers_argv, program
 
 
 def safetensors(path: Path, tensors: Mapping[str, tuple[str, int]], *, cut: int = 0) -> int:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.model_files import shipment
-from sparkconsole.parse.model_files import MoveLog
-from sparkconsole.remote.model_files import SEND, program
+from sparkconsole.model.checkpoint.files import shipment
+from sparkconsole.parse.checkpoint.files import MoveLog
+from sparkconsole.remote.checkpoint.files import SEND, program
 from sparkconsole.remote.model_program.sending import BOOT
 from tests.model_caches import COMMIT, blob_name, hub_cache, plain_cache, shards
 from tests.model_ends import MODEL, content, copy, environment, halves, homes, job, look

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.model_files import shipment
-from sparkconsole.parse.model_files import MoveLog
-from sparkconsole.remote.model_files import FOLDER, SEND, download_argv
+from sparkconsole.model.checkpoint.files import shipment
+from sparkconsole.parse.checkpoint.files import MoveLog
+from sparkconsole.remote.checkpoint.files import FOLDER, SEND, download_argv
 from tests.model_caches import COMMIT, blob_name, hub_cache, plain_cache, shards
 from tests.model_ends import MODEL, content, copy, environment, homes, job, look
 

@@ -17,11 +17,11 @@ from sparkconsole.errors import Unreachable
 from sparkconsole.model.cluster import Node as SparkNode
 from sparkconsole.model.facts import GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
-from sparkconsole.remote import sampler_gpu
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.sampler import NoSampler, argv, program, samples
+from sparkconsole.remote.sampler import gpu_program as sampler_gpu
+from sparkconsole.remote.sampler.sampler import NoSampler, argv, program, samples
 from sparkconsole.remote.shell import Pipe
-from sparkconsole.remote.ssh import connect_ssh
+from sparkconsole.remote.ssh.connection import connect_ssh
 from tests.ssh_server import SshServer, write_client_key
 
 pytestmark = pytest.mark.programs

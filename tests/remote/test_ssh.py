@@ -21,10 +21,10 @@ from sparkconsole.errors import (
     Unreachable,
 )
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote import hostkeys
+from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
-from sparkconsole.remote.known_hosts import known_hosts_file
-from sparkconsole.remote.ssh import SshShell, connect_ssh
+from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
 from tests.ssh_server import SshServer, write_client_key
 
 ARGUMENTS = ("a b", '{"x": "$y"}', "ü", "it's", "back\\slash", "new\nline", "", "`id`", "$(id)", "*", "-n")

@@ -23,11 +23,11 @@ import pytest
 
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, WrongConfig
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote import openssh_config
-from sparkconsole.remote.client_config import place
-from sparkconsole.remote.hostkeys import shown_keys, trust
+from sparkconsole.remote.host_keys.trust import shown_keys, trust
 from sparkconsole.remote.local import LocalShell
-from sparkconsole.remote.ssh import connect_ssh
+from sparkconsole.remote.ssh.connection import connect_ssh
+from sparkconsole.remote.ssh_config import openssh_config
+from sparkconsole.remote.ssh_config.client_config import place
 from tests.programs import need
 
 pytestmark = pytest.mark.programs

@@ -13,11 +13,11 @@ import pytest
 
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote import hostkeys
+from sparkconsole.remote.host_keys import trust as hostkeys
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Pipe
-from sparkconsole.remote.ssh import SshShell, connect_ssh
+from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
 from tests.ssh_server import write_client_key
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.copying import Receiver
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.parse.copy_log import CopyLog
-from sparkconsole.remote import jobs, transfer
-from sparkconsole.remote.building import builder, vllm_commit
-from sparkconsole.remote.transfer import FULL_STREAM, relay, site, usable
+from sparkconsole.model.image.copy import Receiver
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.parse.image.copy_log import CopyLog
+from sparkconsole.remote import jobs
+from sparkconsole.remote.image import transfer
+from sparkconsole.remote.image.build import builder, vllm_commit
+from sparkconsole.remote.image.transfer import FULL_STREAM, relay, site, usable
 from tests.pretend_docker import PretendNode, PretendWorld
 
 pytestmark = pytest.mark.programs

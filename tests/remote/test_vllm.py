@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
-from sparkconsole.parse.vllm_processes import parse_ranks
-from sparkconsole.remote import vllm
+from sparkconsole.parse.serve.vllm_processes import parse_ranks
 from sparkconsole.remote.local import LocalShell
+from sparkconsole.remote.serve import vllm
+from sparkconsole.remote.serve.processes import end_argv, gone_argv, look_argv
 from sparkconsole.remote.shell import Endpoint
-from sparkconsole.remote.vllm_processes import end_argv, gone_argv, look_argv
 
 MODELS = {"data": [{"id": "tiny", "root": "/m", "max_model_len": 1024}]}
 

@@ -16,10 +16,10 @@ from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.script.run import perform
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.session import Options
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.session import Options
 from tests.conftest import ROOT
 from tests.planned import differences
 

@@ -19,8 +19,8 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.bench import kept_result
-from sparkconsole.model.job import RunState
-from sparkconsole.verbs import opening
+from sparkconsole.model.work.job import RunState
+from sparkconsole.verbs.grammar import open_session as opening
 
 pytestmark = pytest.mark.programs
 

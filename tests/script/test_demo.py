@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo import cluster, jobs, stories
+from sparkconsole.demo import cluster, stories
 from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
+from sparkconsole.demo.spark import jobs
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.script.lines import read_script
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.dispatch import understand
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar.dispatch import understand
 from tests.conftest import ROOT
 
 FIRST_RUN = ROOT / "examples" / "first-run.spark"
@@ -428,8 +429,8 @@ def test_an_image_that_differs_is_found_and_copied_again(console: Console) -> No
 def test_an_unknown_key_is_trusted_without_touching_anything_real(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparkconsole.remote.hostkeys.shown_keys", None)
-    monkeypatch.setattr("sparkconsole.remote.hostkeys.trust", None)
+    monkeypatch.setattr("sparkconsole.remote.host_keys.trust.shown_keys", None)
+    monkeypatch.setattr("sparkconsole.remote.host_keys.trust.trust", None)
     lines = ("demo fault spark-02 key", "status", "node trust", "status", "node trust")
     assert console.script(*lines, words=("--yes", "--json", "--keep-going")) == 3
     _, unknown, trusted, status, already = console.documents()

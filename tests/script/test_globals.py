@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.config.globals import read_globals
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.tier import WORDS
+from sparkconsole.model.work.tier import WORDS
 from tests.conftest import ROOT
 
 

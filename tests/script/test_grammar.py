@@ -14,9 +14,9 @@ import pytest
 from sparkconsole.cli import main, run
 from sparkconsole.config.globals import GLOBALS, Options, Place, read_globals, read_said
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.forms import fields
-from sparkconsole.verbs.registry import GROUPS, MODULES, load
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.forms import fields
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
 
 WRONG = [
     ("-v", "there is no option -v; did you mean -V"),

@@ -20,9 +20,9 @@ from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.script.report import Printer
 from sparkconsole.script.run import perform
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.session import Session
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.session import Session
 
 QUESTION = "Type y to go on: "
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.cli import run
-from sparkconsole.verbs.node_words import ANYWHERE, MEMBERS, parameters
-from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.grammar.node_words import ANYWHERE, MEMBERS, parameters
+from sparkconsole.verbs.grammar.registry import load
 
 LAB = """
 [clusters.lab]
@@ -44,7 +44,7 @@ STRANGERS = [
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A home without OpenSSH's configuration, and no name service: nobody else is called spark-09."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("sparkconsole.remote.hosts._resolves", lambda name: name == "spark-07")
+    monkeypatch.setattr("sparkconsole.remote.ssh_config.hosts._resolves", lambda name: name == "spark-07")
 
 
 @pytest.mark.parametrize("line", STRANGERS)

@@ -19,12 +19,12 @@ from rich.cells import cell_len
 
 from sparkconsole import cli
 from sparkconsole.demo import stories
-from sparkconsole.model.answer import Sheet
-from sparkconsole.model.sheet_lines import sheet_lines
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.sheet_lines import sheet_lines
+from sparkconsole.model.work.answer import Sheet
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar.registry import load
 
 pytestmark = pytest.mark.programs
 
@@ -71,7 +71,7 @@ ELSEWHERE = {
 """Verbs that are not said here, and why."""
 DRAW = """
 import json, sys
-from sparkconsole.model.answer import Answer, Sheet
+from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.script.report import Printer
 rows = json.loads(open(sys.argv[1]).read())
 parts = tuple(Sheet(tuple(c), tuple(map(tuple, r)), t, tuple(w)) for c, r, t, w in rows)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.model.answer import Row
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.watched import _as_all_stand
+from sparkconsole.model.work.answer import Row
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.status.watch import _as_all_stand
 
 QUICK = ("status", "--watch", "--every", "0.1")
 

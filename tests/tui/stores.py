@@ -16,13 +16,13 @@ from sparkconsole.fleet.store import Event, NodeState, Reach, ServerPhase, Store
 from sparkconsole.model.checks import Look
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import Container, ImageIdentity
-from sparkconsole.model.engine import EngineLoad
-from sparkconsole.model.fabric import Fabric, Gid, Hca, Netdev
+from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev
 from sparkconsole.model.facts import DockerStanding, Gpu, GpuProcess, Memory, NodeFacts
-from sparkconsole.model.site import Found, Site
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.telemetry import Flow, Reading
-from sparkconsole.tui.show.meaning import Meaning
-from sparkconsole.tui.show.node import Scene
+from sparkconsole.tui.draw.meaning import Meaning
+from sparkconsole.tui.draw.node_state import Scene
 from tests.tui.harness import app_of, console, seen
 
 NOW_S = 100_000.0
@@ -282,7 +282,7 @@ class Unwatched:
 @asynccontextmanager
 async def over(store: Store, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
     """The console over that store."""
-    with patch("sparkconsole.fleet.watching.Watch", Unwatched):
+    with patch("sparkconsole.fleet.watch.watch.Watch", Unwatched):
         async with console(nodes=max(1, len(store.nodes)), size=size, **options) as pilot:
             app = app_of(pilot)
             await app.opened.wait()

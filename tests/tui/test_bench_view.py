@@ -13,13 +13,13 @@ from textual.pilot import Pilot
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import ServerPhase, ServerState, Store
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.log_line import log_line
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.progress import Advance
-from sparkconsole.tui.views.bench import BenchView
-from sparkconsole.tui.views.bench_kept import KeptBenches
+from sparkconsole.model.logs.line import log_line
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import Advance
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.tui.views.bench.kept import KeptBenches
+from sparkconsole.tui.views.bench.view import BenchView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot
 from tests.tui.held import drawn, held

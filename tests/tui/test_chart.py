@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from sparkconsole.tui.show.braille import Dots
-from sparkconsole.tui.show.plot import histogram, nice, number, plot, quantile, scale
+from sparkconsole.tui.draw.charts.braille import Dots
+from sparkconsole.tui.draw.charts.plot import histogram, nice, number, plot, quantile, scale
 from sparkconsole.tui.widgets.chart import Chart, Histogram
 from sparkconsole.tui.widgets.panel import Panel, headline
 from tests.tui.tiny import HOSTILE, lines, screen, tiny

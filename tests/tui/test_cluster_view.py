@@ -11,9 +11,9 @@ from rich.text import Text
 from textual.pilot import Pilot
 
 from sparkconsole.fleet.store import Reach, ServerPhase, Store
-from sparkconsole.tui.views import cluster_log
-from sparkconsole.tui.views.cluster_board import Board
-from sparkconsole.tui.views.node import NodeView
+from sparkconsole.tui.views.cluster import log as cluster_log
+from sparkconsole.tui.views.cluster.board import Board
+from sparkconsole.tui.views.node.view import NodeView
 from sparkconsole.tui.widgets.lines import Lines
 from tests.tui import stores
 from tests.tui.harness import SIZES, app_of, same_as_snapshot, screen_text, seen

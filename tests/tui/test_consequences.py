@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.errors import SparkError
-from sparkconsole.model.plan import plan_lines
+from sparkconsole.model.work.plan import plan_lines
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, say, scene, screen_text
 
 

@@ -14,12 +14,12 @@ from textual.widgets import Button
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
 from sparkconsole.errors import WrongConfig
-from sparkconsole.model.answer import Answer
+from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.leave import Leave
-from sparkconsole.tui.keys import VIEWS
-from sparkconsole.tui.prompt import CommandInput
+from sparkconsole.tui.keyboard.keys import VIEWS
+from sparkconsole.tui.line.prompt import CommandInput
 from tests.tui.harness import SIZES, app_of, console, screen_text, seen, soon
 
 

@@ -12,11 +12,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.log_line import log_line
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import Advance
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.logs.line import log_line
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import Advance
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.dialogs.confirm import Confirm

@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Store
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.work.answer import Answer
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.show.findings import ORDER
-from sparkconsole.tui.views.doctor import DoctorView
+from sparkconsole.tui.views.doctor.show_findings import ORDER
+from sparkconsole.tui.views.doctor.view import DoctorView
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen, soon
 from tests.tui.held import drawn, held
 from tests.tui.stores import HOSTILE, filled

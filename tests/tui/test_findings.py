@@ -6,8 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from sparkconsole.model.checks import Finding, Severity
-from sparkconsole.tui.show import doctor as show
-from sparkconsole.tui.show.findings import CheckRow, Mark, findings_of, grouped, keys_of
+from sparkconsole.tui.views.doctor import show
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark, findings_of, grouped, keys_of
 from tests.tui.stores import HOSTILE
 
 OK, WARN, FAIL = Severity.OK, Severity.WARN, Severity.FAIL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.widgets import Checkbox
 
-from sparkconsole.tui.views.node import NodeView
+from sparkconsole.tui.views.node.view import NodeView
 from sparkconsole.tui.widgets.form import Form
 from tests.tui.harness import app_of, screen_text, seen
 from tests.tui.test_launch_view import launch_view, own_home, to_page

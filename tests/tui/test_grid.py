@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.pilot import Pilot
 
-from sparkconsole.tui.show.columns import Column, Row, natural, ordered, places
+from sparkconsole.tui.draw.columns import Column, Row, natural, ordered, places
 from sparkconsole.tui.widgets.grid import SheetTable
 from tests.tui.tiny import HOSTILE, Tiny, lines, screen, tiny
 

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.config.globals import Options
 from sparkconsole.tui.app import Console
-from sparkconsole.tui.history import MOST, history_file, load_history, remembered, save_history
+from sparkconsole.tui.line.history import MOST, history_file, load_history, remembered, save_history
 from tests.tui.harness import seen
 
 
@@ -54,7 +54,7 @@ async def test_what_was_said_in_one_session_is_there_in_the_next() -> None:
 
 
 def test_the_options_of_every_verb_are_completed_in_a_line() -> None:
-    from sparkconsole.tui.complete import Here, completions
+    from sparkconsole.tui.line.complete import Here, completions
 
     nodes = Here(("spark-01", "spark-02"))
     assert completions("stop --dry", (), nodes) == ("stop --dry-run",)

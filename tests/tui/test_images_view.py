@@ -19,13 +19,13 @@ from sparkconsole.demo.faults import inject
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reach
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import Advance, Remark
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.model.work.news import Advance, Remark
+from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.views.images import ImagesView
+from sparkconsole.tui.views.images.view import ImagesView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen, soon
 

@@ -9,13 +9,13 @@ from textual.binding import Binding
 
 from sparkconsole.config.settings import Settings
 from sparkconsole.tui.app import Console, contexts
-from sparkconsole.tui.complete import Here, completions
 from sparkconsole.tui.dialogs.help import help_text, summary
-from sparkconsole.tui.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of
-from sparkconsole.tui.palette import entries
+from sparkconsole.tui.keyboard.keys import GLOBAL, RESERVED, VIEWS, Key, keymap_of
+from sparkconsole.tui.line.complete import Here, completions
+from sparkconsole.tui.line.palette import entries
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import PAGES, view_class
-from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 
 EVERY = [(page, key) for page, keys in contexts().items() for key in keys]

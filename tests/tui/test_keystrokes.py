@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.help import Help
-from sparkconsole.tui.prompt import CommandInput
+from sparkconsole.tui.line.prompt import CommandInput
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
 NAMED = {

@@ -17,14 +17,14 @@ from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
-from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import SparkError
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import Remark, StepBegan
+from sparkconsole.model.work.news import Remark, StepBegan
+from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.script.lines import read_script
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.views.launch import LaunchView
+from sparkconsole.tui.views.launch.view import LaunchView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, same_as_snapshot, scene, screen_text, seen, soon
 

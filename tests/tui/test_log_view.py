@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 from textual.app import App, ComposeResult
 
-from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.model.log_line import Level, LogLine, log_line
-from sparkconsole.tui.show.log import breaks
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.logs.line import Level, LogLine, log_line
+from sparkconsole.tui.draw.log_head import breaks
 from sparkconsole.tui.widgets.log_view import LogView
 
 HOSTILE = (

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
-from sparkconsole.tui.views.logs import LogsView
+from sparkconsole.tui.views.logs.view import LogsView
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, screen_text, seen, soon
 from tests.tui.stores import filled, over
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.tui.views import cluster_log
-from sparkconsole.tui.views.node import NodeView
+from sparkconsole.tui.views.cluster import log as cluster_log
+from sparkconsole.tui.views.node.view import NodeView
 from sparkconsole.tui.widgets.lines import Lines
 from tests.tui import stores
 from tests.tui.harness import SIZES, app_of, same_as_snapshot, screen_text, seen

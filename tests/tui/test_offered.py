@@ -17,12 +17,12 @@ from textual.widget import Widget
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.tui.chrome import KeyLine
-from sparkconsole.tui.focus import FIELD
-from sparkconsole.tui.keys import GLOBAL, VIEWS, Key
-from sparkconsole.tui.prompt import Prompt
+from sparkconsole.tui.keyboard.focus import FIELD
+from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
+from sparkconsole.tui.line.prompt import Prompt
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views.launch import LaunchView
-from sparkconsole.verbs.registry import load
+from sparkconsole.tui.views.launch.view import LaunchView
+from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, scene, screen_text, seen
 
 SCENES = {"idle": (160, 48), "serving": (80, 24)}

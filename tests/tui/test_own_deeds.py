@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import Reach, ServerPhase
-from sparkconsole.model.job import RunState
+from sparkconsole.model.work.job import RunState
 from sparkconsole.tui.work import TaskState
 from tests.tui.harness import app_of, say, scene, seen
 

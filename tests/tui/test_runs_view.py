@@ -12,17 +12,17 @@ from textual.pilot import Pilot
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Store
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.job import Console as Minder
-from sparkconsole.model.job import Job, JobKind, Run, RunState
-from sparkconsole.model.log_line import log_line
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import Advance, StepBegan
+from sparkconsole.model.logs.line import log_line
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import Console as Minder
+from sparkconsole.model.work.job import Job, JobKind, Run, RunState
+from sparkconsole.model.work.news import Advance, StepBegan
+from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.views.run import RunView
-from sparkconsole.tui.views.runs import RunsView
+from sparkconsole.tui.views.runs.run_page import RunView
+from sparkconsole.tui.views.runs.view import RunsView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, seen, soon
 from tests.tui.held import drawn, held
@@ -147,8 +147,8 @@ async def test_files_that_cannot_be_read_are_named() -> None:
 async def test_older_runs_are_read_when_the_end_of_the_list_is_reached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sparkconsole.tui.views.runs.FIRST", 3)
-    monkeypatch.setattr("sparkconsole.tui.views.runs.MORE", 2)
+    monkeypatch.setattr("sparkconsole.tui.views.runs.view.FIRST", 3)
+    monkeypatch.setattr("sparkconsole.tui.views.runs.view.MORE", 2)
     async with console() as pilot:
         app = app_of(pilot)
         await app.opened.wait()

@@ -14,7 +14,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import ServerPhase, ServerState, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.choose import Choose
-from sparkconsole.tui.views.serve import ServeView
+from sparkconsole.tui.views.serve.view import ServeView
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen

@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 from textual.theme import Theme
 
-from sparkconsole.tui import show
-from sparkconsole.tui.show import bars, heat, spark
+from sparkconsole import tui
+from sparkconsole.tui.draw import bars
+from sparkconsole.tui.draw.charts import heat, spark
 from sparkconsole.tui.theme import OURS
 
 ODD = (None, math.nan, math.inf, -math.inf, -1.0, 0.0, 1e-9, 0.5, 1.0, 7.0)
@@ -158,7 +159,7 @@ def test_a_heat_grid_has_every_node_once() -> None:
 
 def test_every_style_is_a_variable_of_the_themes() -> None:
     named = set()
-    for path in Path(show.__file__).parent.glob("*.py"):
+    for path in Path(tui.__file__).parent.rglob("*.py"):
         named |= set(re.findall(r"\"[^\"\n]*?\$([a-z][a-z0-9-]*[a-z0-9])\b(?!-)", path.read_text()))
     assert {"bar", "heat-mid", "spark-line"} <= named
     assert named <= {*OURS, *Theme("any", primary="#fff").to_color_system().generate()}

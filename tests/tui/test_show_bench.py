@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from sparkconsole.tui.show import bench as show
-from sparkconsole.tui.show.spread import histogram
+from sparkconsole.tui.draw.charts.spread import histogram
+from sparkconsole.tui.views.bench import show
 
 RESULT = {
     "completed": 64,

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.tui.show import cluster as show
-from sparkconsole.tui.show.events import event_lines
-from sparkconsole.tui.show.problems import problem_line, problems
-from sparkconsole.tui.show.server import serve_lines, serve_title
+from sparkconsole.tui.views.cluster import show
+from sparkconsole.tui.views.cluster.show_events import event_lines
+from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
+from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
 from tests.tui import stores
 from tests.tui.stores import scene
 

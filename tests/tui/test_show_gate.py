@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.text import Text
 
-from sparkconsole.model.gate_rates import Rate
-from sparkconsole.tui.show.gate import gate_line, network_note, node_gate
+from sparkconsole.model.fabric.rates import Rate
+from sparkconsole.tui.draw.fabric_test import gate_line, network_note, node_gate
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

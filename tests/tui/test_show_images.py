@@ -11,14 +11,14 @@ from rich.cells import cell_len
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.model.answer import Sheet
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.progress import Advance, Remark
-from sparkconsole.tui.show import image_work as work
-from sparkconsole.tui.show import images as show
-from sparkconsole.tui.show.images import Cell
-from sparkconsole.verbs.dispatch import understand
+from sparkconsole.model.work.answer import Sheet
+from sparkconsole.model.work.news import Advance, Remark
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.tui.views.images import show
+from sparkconsole.tui.views.images import show_work as work
+from sparkconsole.tui.views.images.show import Cell
+from sparkconsole.verbs.grammar.dispatch import understand
 
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
 LABELS = {"org.sparkconsole.vllm.ref": "main", "org.sparkconsole.vllm.commit": "a41c0de" + "0" * 33}

@@ -10,12 +10,13 @@ from rich.text import Text
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.docker import Container
-from sparkconsole.model.launch import LABEL_LAUNCH, Backend, LaunchSpec
-from sparkconsole.model.plan import Plan, Step, StepOutcome
-from sparkconsole.model.progress import News, Remark, StepBegan, StepEnded
-from sparkconsole.tui.show import join, launch_checks
-from sparkconsole.tui.show import launch as show
-from sparkconsole.tui.show.launch import State
+from sparkconsole.model.launch.spec import LABEL_LAUNCH, Backend, LaunchSpec
+from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded
+from sparkconsole.model.work.plan import Plan, Step, StepOutcome
+from sparkconsole.tui.views.launch import show
+from sparkconsole.tui.views.launch import show_checks as launch_checks
+from sparkconsole.tui.views.launch import show_join as join
+from sparkconsole.tui.views.launch.show import State
 
 
 def container(state: str = "running", backend: Backend = Backend.RAY, name: str = "vllm_node") -> Container:

@@ -11,16 +11,16 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reach, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.telemetry import Bus, Flow
-from sparkconsole.tui.show import node as of
-from sparkconsole.tui.show import table
-from sparkconsole.tui.show.area import area, rounded_up
-from sparkconsole.tui.show.card import card
-from sparkconsole.tui.show.events import event_lines
-from sparkconsole.tui.show.frame import fitting, folded, framed
-from sparkconsole.tui.show.meaning import Meaning
-from sparkconsole.tui.show.node_page import page
-from sparkconsole.tui.show.problems import problem_line, problems
-from sparkconsole.tui.show.server import serve_lines
+from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.charts.area import area, rounded_up
+from sparkconsole.tui.draw.frame import fitting, folded, framed
+from sparkconsole.tui.draw.meaning import Meaning
+from sparkconsole.tui.views.cluster import show_table as table
+from sparkconsole.tui.views.cluster.show_card import card
+from sparkconsole.tui.views.cluster.show_events import event_lines
+from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
+from sparkconsole.tui.views.cluster.show_server import serve_lines
+from sparkconsole.tui.views.node.show_page import page
 from sparkconsole.tui.widgets.lines import style_of
 from tests.tui import stores
 from tests.tui.stores import scene
@@ -379,7 +379,7 @@ def test_styles_name_variables_of_the_theme() -> None:
 
 
 def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkconsole.tui.show import meaning
+    from sparkconsole.tui.draw import meaning
 
     asked: list[Cluster] = []
 

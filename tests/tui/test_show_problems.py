@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.fleet.store import Store
-from sparkconsole.tui.show.card import card_lines
-from sparkconsole.tui.show.problems import problem_line, problems
+from sparkconsole.tui.views.cluster.show_card import card_lines
+from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from tests.tui import stores
 from tests.tui.stores import scene
 

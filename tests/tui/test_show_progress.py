@@ -7,12 +7,12 @@ from rich.text import Text
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.model.progress import Advance
-from sparkconsole.tui.show import image_work as work
-from sparkconsole.tui.show.bars import bar_text
-from sparkconsole.tui.show.bench import progress_text
-from sparkconsole.tui.show.serve import Standing, loading_lines
-from sparkconsole.tui.show.server import serve_lines
+from sparkconsole.model.work.news import Advance
+from sparkconsole.tui.draw.bars import bar_text
+from sparkconsole.tui.views.bench.show import progress_text
+from sparkconsole.tui.views.cluster.show_server import serve_lines
+from sparkconsole.tui.views.images import show_work as work
+from sparkconsole.tui.views.serve.show import Standing, loading_lines
 from sparkconsole.tui.work import Task
 
 ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.model.engine import EngineLoad, Waited
-from sparkconsole.tui.show import serve as show
-from sparkconsole.tui.show.serve import Standing, Start
+from sparkconsole.model.serve.engine import EngineLoad, Waited
+from sparkconsole.tui.views.serve import show
+from sparkconsole.tui.views.serve.show import Standing, Start
 
 LOADING = ServerState(ServerPhase.LOADING, "m", stage="weights", percent=77.0, detail="24/31", since_s=10.0)
 READY = ServerState(

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.starting import tasks_wait_their_turn
-from sparkconsole.verbs.session import Options
+from sparkconsole.verbs.grammar.session import Options
 
 EAGER = hasattr(asyncio, "eager_task_factory")
 

@@ -14,11 +14,11 @@ from textual.widgets import Input
 from sparkconsole.fleet.store import Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.keys import VIEWS
-from sparkconsole.tui.keystrokes import ONCE_S
+from sparkconsole.tui.keyboard.keys import VIEWS
+from sparkconsole.tui.keyboard.keystrokes import ONCE_S
 from sparkconsole.tui.work import TaskState
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.session import Place
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.session import Place
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

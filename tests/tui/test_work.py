@@ -10,12 +10,12 @@ import pytest
 
 from sparkconsole.config.globals import Options
 from sparkconsole.errors import SparkError
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.job import RunState
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import RunState
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.work import Task, TaskState, Work
-from sparkconsole.verbs.opening import open_session
+from sparkconsole.verbs.grammar.open_session import open_session
 from tests.tui.harness import soon
 
 

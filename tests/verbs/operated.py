@@ -14,12 +14,12 @@ from sparkconsole.config.globals import Options
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend
 from sparkconsole.errors import SparkError
-from sparkconsole.model.answer import Answer, Row, Sheet
-from sparkconsole.model.progress import News, Report
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.model.work.answer import Answer, Row, Sheet
+from sparkconsole.model.work.news import News, Report
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed, Session
 
 MODEL = "Qwen/Qwen3-0.6B"
 Result = TypeVar("Result")

@@ -9,15 +9,15 @@ from typing import Any, cast
 import pytest
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.consequences import Consequences
-from sparkconsole.model.plan import Plan, Step
-from sparkconsole.model.plan_difference import difference, same_deed
-from sparkconsole.model.tier import Tier
-from sparkconsole.verbs.agreeing import FRESH_S, agreed_deed
-from sparkconsole.verbs.dispatch import Request
-from sparkconsole.verbs.registry import Verb
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.consequences import Consequences
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.model.work.plan_difference import difference, same_deed
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.agree import FRESH_S, agreed_deed
+from sparkconsole.verbs.grammar.registry import Verb
+from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.session import Deed, Session
 
 
 def plan(*nodes: str, job: str = "0a1b2c3d", free: str = "812.3") -> Plan:

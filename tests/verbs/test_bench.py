@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo import jobs, machine, stories
+from sparkconsole.demo import stories
+from sparkconsole.demo.answers import tools
+from sparkconsole.demo.spark import jobs, machine
 from sparkconsole.model.bench import RESULT_MARK
-from sparkconsole.verbs import opening
+from sparkconsole.verbs.grammar import open_session as opening
 
 UP = "image build\nimage copy --to all\nlaunch\nserve m\n"
 RAW = {
@@ -75,13 +77,13 @@ def test_a_benchmark_without_a_result_fails_and_leaves_no_job(
     state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     started: dict[str, machine.Machine] = {}
-    start = machine.Machine.start
+    start = jobs.start
 
     def seen(self: machine.Machine, name: str, argv: tuple[str, ...]) -> bool:
         started[name] = self
         return start(self, name, argv)
 
-    monkeypatch.setattr(machine.Machine, "start", seen)
+    monkeypatch.setattr(tools, "start", seen)
     story(monkeypatch, "ValueError: unknown dataset", status=status)
     *_, failed = said(state, capsys, UP + "bench run\n", 1)
     assert "unknown dataset" in failed["error"]["cause"]

@@ -9,10 +9,10 @@ import pytest
 
 from sparkconsole.cli import run
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.bounds import bound_of
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.forms import Field, Kind, fields
-from sparkconsole.verbs.registry import load
+from sparkconsole.verbs.grammar.bounds import bound_of
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.registry import load
 
 NUMBERS = [
     (words, field)

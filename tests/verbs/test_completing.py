@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from sparkconsole.verbs.completing import of_line
+from sparkconsole.verbs.help.complete import of_line
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.programs

@@ -11,18 +11,18 @@ import pytest
 
 from sparkconsole.config.globals import Options
 from sparkconsole.demo import stories
+from sparkconsole.demo.answers.shell import PretendShell
 from sparkconsole.demo.faults import inject
-from sparkconsole.demo.shell import PretendShell
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.checks import CHECKS
-from sparkconsole.model.job import JobKind
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import JobKind
 from sparkconsole.remote.shell import Completed
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.doctor import doctor
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.verbs.diagnose.doctor import doctor
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed, Session
 
 
 @asynccontextmanager

@@ -9,17 +9,20 @@ import pytest
 
 from sparkconsole.demo import stories
 from sparkconsole.fleet.jobs import start_job
-from sparkconsole.model.effect import Anything
-from sparkconsole.model.progress import nobody
-from sparkconsole.remote import docker, ray, site, vllm
+from sparkconsole.model.foresight.effect import Anything
+from sparkconsole.model.work.news import nobody
+from sparkconsole.remote import ray
+from sparkconsole.remote.docker import engine as docker
+from sparkconsole.remote.node import site
+from sparkconsole.remote.serve import vllm
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.registry import load
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.registry import load
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
 
 IMAGE, UP = ("image build", "image copy"), ("image build", "image copy", "launch")
 CASES = {
@@ -164,7 +167,7 @@ async def _found(session: Session, node: str) -> dict[str, object]:
         "containers": [(c.name, c.state) for c in await docker.containers(shell)],
     }
     if place.running:
-        from sparkconsole.remote.vllm_processes import live_ranks
+        from sparkconsole.remote.serve.processes import live_ranks
 
         ranks = await live_ranks(shell, session.cluster.container)
         told["ranks"] = [(r.node, r.words) for r in ranks]

@@ -16,12 +16,12 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer, Row
 from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.execute import execute
-from sparkconsole.verbs.session import Options, Session
+from sparkconsole.verbs.grammar.session import Options, Session
 
 DOCKER = """\
 #!{python}

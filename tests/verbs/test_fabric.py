@@ -100,7 +100,7 @@ def test_a_launch_goes_through_a_green_gate(capsys: pytest.CaptureFixture[str], 
 def test_a_launch_is_refused_at_a_red_gate_and_nothing_was_started(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparkconsole.demo.fabric.RDMA_GBIT", (97.0, 13.0))
+    monkeypatch.setattr("sparkconsole.demo.spark.fabric.RDMA_GBIT", (97.0, 13.0))
     code, rows = script(capsys, tmp_path, 2, *READY, "launch --gate", "status")
     assert code == 4
     told = json.dumps(rows)

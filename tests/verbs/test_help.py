@@ -11,12 +11,12 @@ import pytest
 
 from sparkconsole.cli import run
 from sparkconsole.config.globals import GLOBALS
-from sparkconsole.verbs import reference
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.forms import fields
-from sparkconsole.verbs.help_examples import EXAMPLES
-from sparkconsole.verbs.help_page import topic_text
-from sparkconsole.verbs.registry import GROUPS, MODULES, TASKS, load
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.forms import fields
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, TASKS, load
+from sparkconsole.verbs.help import reference
+from sparkconsole.verbs.help.help_examples import EXAMPLES
+from sparkconsole.verbs.help.page import topic_text
 from tests.conftest import ROOT
 
 VERBS = sorted(load())

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from sparkconsole.config.globals import NAMES
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.registry import MODULES
-from sparkconsole.verbs.wrong_words import flags_of, verb_words
+from sparkconsole.verbs.grammar.registry import MODULES
+from sparkconsole.verbs.grammar.wrong_words import flags_of, verb_words
 from tests.conftest import ROOT
 
 COMMAND = re.compile(r"sparkconsole ((?:--?[a-z]\S*(?: [A-Z]+)? )*)([a-z][a-z-]*(?: [^,;:\n()→|]*)?)")

@@ -12,22 +12,24 @@ from cyclopts import App
 
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet import building, copying
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.image import build as building
+from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.fabric import Fabric, Hca, Netdev
-from sparkconsole.model.job import Job, RunState
-from sparkconsole.model.progress import Advance, News, Remark
-from sparkconsole.remote import docker, transfer
+from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.job import Job, RunState
+from sparkconsole.model.work.news import Advance, News, Remark
+from sparkconsole.remote.docker import engine as docker
+from sparkconsole.remote.image import transfer
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.image import build, copy, follow_build, follow_copy
-from sparkconsole.verbs.image_list import list_images
-from sparkconsole.verbs.registry import _spoken
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.registry import _spoken
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.image.build_and_copy import build, copy, follow_build, follow_copy
+from sparkconsole.verbs.image.list import list_images
 from tests import pretend_docker
 from tests.pretend_docker import PretendNode, PretendWorld
 
@@ -231,7 +233,7 @@ async def test_too_little_room_is_refused_with_numbers(stage: Stage, tmp_path: P
 async def test_a_recipe_that_needs_buildkit_is_refused_without_it(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sparkconsole.remote import building as remote_building
+    from sparkconsole.remote.image import build as remote_building
 
     only = remote_building.BUILDER.replace("/usr/bin/docker /usr/local/bin/docker", "")
     monkeypatch.setattr(remote_building, "BUILDER", only)

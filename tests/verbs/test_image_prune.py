@@ -12,17 +12,17 @@ from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.plan import plan_lines
-from sparkconsole.model.progress import nobody
-from sparkconsole.model.tier import Tier
-from sparkconsole.remote import docker
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.news import nobody
+from sparkconsole.model.work.plan import plan_lines
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.image_list import list_images
-from sparkconsole.verbs.image_prune import prune
-from sparkconsole.verbs.image_rollback import rollback
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.image.list import list_images
+from sparkconsole.verbs.image.prune import prune
+from sparkconsole.verbs.image.rollback import rollback
 from tests import pretend_docker
 from tests.pretend_docker import PretendNode, PretendWorld
 

@@ -13,21 +13,22 @@ import pytest
 
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet import ground, launching
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer, Row
-from sparkconsole.model.job import Job, JobKind, RunState
-from sparkconsole.model.launch import Backend
-from sparkconsole.model.progress import nobody
-from sparkconsole.model.tier import Tier
-from sparkconsole.verbs import launch as verb
-from sparkconsole.verbs.dispatch import understand
-from sparkconsole.verbs.launch import ContainerFlags, launch
-from sparkconsole.verbs.logs import logs
-from sparkconsole.verbs.restart import reboot, restart
-from sparkconsole.verbs.session import Deed, Options, Session
-from sparkconsole.verbs.stop import stop
+from sparkconsole.fleet.launch import drive as launching
+from sparkconsole.fleet.launch import survey as ground
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.job import Job, JobKind, RunState
+from sparkconsole.model.work.news import nobody
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.launch import start as verb
+from sparkconsole.verbs.launch.start import ContainerFlags, launch
+from sparkconsole.verbs.launch.stop import stop
+from sparkconsole.verbs.logs.logs import logs
+from sparkconsole.verbs.node.restart import reboot, restart
 from tests.pretend_nodes import PretendCluster, image
 
 LABELS = {"org.sparkconsole.launch": '{"nccl_debug":"INFO"}'}
@@ -247,8 +248,8 @@ async def test_stop_ends_the_servers_of_these_containers_first_and_closes_their_
 
         return noted
 
-    monkeypatch.setattr("sparkconsole.verbs.stop.cancel_job", note("cancel"))
-    monkeypatch.setattr("sparkconsole.verbs.stop.forget_job", note("forget"))
+    monkeypatch.setattr("sparkconsole.verbs.launch.stop.cancel_job", note("cancel"))
+    monkeypatch.setattr("sparkconsole.verbs.launch.stop.forget_job", note("forget"))
     ours = Job(id="serve-a-1", node="spark1", kind=JobKind.SERVE, argv=("vllm",), container="vllm_node")
     other = ours.model_copy(update={"id": "serve-b-2", "container": "other"})
     runs = [session.journal.begin(("serve", job.id), "default", {}) for job in (ours, other)]
@@ -282,7 +283,7 @@ async def test_letting_go_of_a_followed_launch_stops_what_it_started(
         for row in ():
             yield row
 
-    monkeypatch.setattr("sparkconsole.verbs.logs.container_rows", rows)
+    monkeypatch.setattr("sparkconsole.verbs.logs.logs.container_rows", rows)
     deed = await launch(session, follow=True)
     assert isinstance(deed, Deed)
     task = asyncio.ensure_future(deed.carry(nobody))
@@ -341,7 +342,7 @@ async def test_reboot_is_costly_and_waits_for_another_life(
         return (0, next(lives), "") if argv[-1] == "life" else original(argv)
 
     monkeypatch.setattr(node, "answer", answer)
-    monkeypatch.setattr("sparkconsole.verbs.restart.PAUSE_S", 0.001)
+    monkeypatch.setattr("sparkconsole.verbs.node.restart.PAUSE_S", 0.001)
     assert (await deed.carry(nobody)).data["rebooted"] is True
     assert next(lives, None) is None
 

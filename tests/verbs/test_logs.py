@@ -14,16 +14,16 @@ import pytest
 from sparkconsole.config.globals import Options
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import clear, inject
-from sparkconsole.demo.machine import Machine
+from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import SparkError
-from sparkconsole.model.answer import Answer, Row
-from sparkconsole.tui.views.cluster_log import sources as pane_sources
-from sparkconsole.verbs import opening
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.log_choice import log_sources
-from sparkconsole.verbs.logs import logs
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.tui.views.cluster.log import sources as pane_sources
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.logs.logs import logs
+from sparkconsole.verbs.logs.sources import log_sources
 
 T = TypeVar("T")
 MODEL = "Qwen/Qwen3-0.6B"

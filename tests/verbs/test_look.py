@@ -14,15 +14,15 @@ from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, TimedOut, UnknownHostKey, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer, Sheet
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.job import Job, JobKind, RunState
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.job import Job, JobKind, RunState
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.check import check
-from sparkconsole.verbs.launch import launch
-from sparkconsole.verbs.session import Options, Session
-from sparkconsole.verbs.status import status
-from sparkconsole.verbs.wait import wait_for
+from sparkconsole.verbs.diagnose.check import check
+from sparkconsole.verbs.grammar.session import Options, Session
+from sparkconsole.verbs.launch.start import launch
+from sparkconsole.verbs.status.status import status
+from sparkconsole.verbs.status.wait_for import wait_for
 from tests.pretend_nodes import PretendCluster, PretendNode, image
 
 WELL = {
@@ -173,7 +173,7 @@ async def test_status_of_a_running_cluster(
     async def models(shell: Shell, port: int) -> tuple[str, ...]:
         return (f"{shell.node}-model-{port}",)
 
-    monkeypatch.setattr("sparkconsole.remote.vllm.models", models)
+    monkeypatch.setattr("sparkconsole.remote.serve.vllm.models", models)
     answer = await status(session, port=9000)
     assert answer.exit_code == 0
     first = answer.data["nodes"][0]
@@ -295,7 +295,7 @@ async def test_waiting_for_the_server_is_for_a_completion(
             raise SparkError("nothing answers", node=shell.node)
         return "model"
 
-    monkeypatch.setattr("sparkconsole.remote.vllm.complete_one_token", complete)
+    monkeypatch.setattr("sparkconsole.remote.serve.vllm.complete_one_token", complete)
     assert (await wait_for(session, "server", port=9000)).exit_code == 0
     assert asked == [("spark1", 9000)] * 3
 

@@ -14,18 +14,19 @@ import pytest
 
 from sparkconsole.config import edit
 from sparkconsole.config.globals import Options
+from sparkconsole.demo.answers.shell import PretendShell
 from sparkconsole.demo.faults import inject
-from sparkconsole.demo.shell import PretendShell
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.carry import verify
-from sparkconsole.model.plan import Step
-from sparkconsole.model.progress import News, StepEnded
+from sparkconsole.fleet.execute_plan import verify
+from sparkconsole.model.work.news import News, StepEnded
+from sparkconsole.model.work.plan import Step
 from sparkconsole.remote.shell import Completed
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs import opening, registry
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed
+from sparkconsole.verbs.grammar import open_session as opening
+from sparkconsole.verbs.grammar import registry
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed
 from tests.verbs.operated import MODEL, Operated, operated
 
 UP = ("image build", "image copy --to all", "launch")

@@ -18,16 +18,21 @@ from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHost
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.progress import nobody
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import nobody
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs import config, node, node_scan, node_trust, registry
-from sparkconsole.verbs.dispatch import Request, understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs import config
+from sparkconsole.verbs.grammar import registry
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.node import inventory as node
+from sparkconsole.verbs.node import scan as node_scan
+from sparkconsole.verbs.node import trust as node_trust
 
 TOML = """\
 # the lab

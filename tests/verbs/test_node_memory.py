@@ -12,14 +12,14 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.page_cache import Way, drop_argv
-from sparkconsole.model.progress import nobody
-from sparkconsole.parse.memory_standing import parse_standing
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import nobody
+from sparkconsole.parse.machine.page_cache import parse_standing
 from sparkconsole.remote.shell import ANSWER, Budget, Completed
-from sparkconsole.verbs.node_memory import drop_caches
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.node.drop_caches import drop_caches
 from tests.line_shell import LineShell
 
 FULL = "MemTotal: 120000000 kB\nMemFree: 9000000 kB\nMemAvailable: 90000000 kB\nBuffers: 1000 kB\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.verbs.bench import _instead
+from sparkconsole.verbs.bench.run import _instead
 from tests.verbs.operated import MODEL, Operated, lines, operated
 
 UP = ("image build -c all", "launch", f"serve {MODEL} --gpu-memory-utilization 0.4")

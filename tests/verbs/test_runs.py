@@ -13,18 +13,19 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.export import export_script, verb_line
-from sparkconsole.model.job import Console, Job, JobKind, Run, RunState
-from sparkconsole.model.progress import Report, nobody
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.export import export_script, verb_line
+from sparkconsole.model.work.job import Console, Job, JobKind, Run, RunState
+from sparkconsole.model.work.news import Report, nobody
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.shell import Shell
 from sparkconsole.script.lines import read_script
-from sparkconsole.verbs import registry, runs
-from sparkconsole.verbs.registry import Verb
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.verbs.grammar import registry
+from sparkconsole.verbs.grammar.registry import Verb
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.runs import runs
 from tests.line_shell import LineShell
 
 GONE = Console(host="elsewhere", pid=1)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.model.job import RunState
-from sparkconsole.model.progress import nobody
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.runs_again import again, compare
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.model.work.job import RunState
+from sparkconsole.model.work.news import nobody
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.runs.again import again, compare
 
 WORDS = ("image", "build", "--tag", "mine")
 

@@ -16,9 +16,9 @@ from sparkconsole.config.inventory import Inventory, choose
 from sparkconsole.demo import cluster as demo
 from sparkconsole.demo import stories
 from sparkconsole.demo.clock import DemoClock
-from sparkconsole.demo.machine import Machine, image_json
+from sparkconsole.demo.spark.machine import Machine, image_json
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.verbs.dispatch import understand
+from sparkconsole.verbs.grammar.dispatch import understand
 
 SCRIPTS = {
     "build-and-copy.sh": (

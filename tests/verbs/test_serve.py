@@ -14,13 +14,13 @@ import pytest
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
-from sparkconsole.fleet.guarding import Fired, fired
 from sparkconsole.fleet.journal import Journal
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.model.progress import Advance, Remark, StepBegan, nobody
-from sparkconsole.verbs.serve import serve, status, stop
-from sparkconsole.verbs.session import Deed, Options, Session
+from sparkconsole.fleet.serve.memory_guards import Fired, fired
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
+from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.serve.start import serve, status, stop
 from tests.fleet.watched_sparks import QuickClock
 from tests.pretend_nodes import PretendCluster, PretendNode
 

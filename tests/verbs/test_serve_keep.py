@@ -13,15 +13,15 @@ from sparkconsole.config.globals import Options
 from sparkconsole.demo import stories
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.serve_standing import Standing, serve_standing
-from sparkconsole.model import keeping
-from sparkconsole.model.answer import Answer
-from sparkconsole.model.progress import News, Remark
-from sparkconsole.verbs import serve_keep
-from sparkconsole.verbs.dispatch import begin, understand
-from sparkconsole.verbs.opening import open_session
-from sparkconsole.verbs.running import carry
-from sparkconsole.verbs.session import Deed, Session
+from sparkconsole.fleet.serve.status import Standing, serve_standing
+from sparkconsole.model.serve import restart_budget as keeping
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import News, Remark
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.open_session import open_session
+from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.serve import keep as serve_keep
 
 MODEL = "openai/gpt-oss-120b"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.progress import StepEnded
+from sparkconsole.model.work.news import StepEnded
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.running import kept
+from sparkconsole.verbs.grammar.record import kept
 from tests.verbs.operated import MODEL, Operated, operated
 
 LINES = (

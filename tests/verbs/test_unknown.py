@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.demo.faults import inject
-from sparkconsole.verbs import registry
+from sparkconsole.verbs.grammar import registry
 from tests.verbs.operated import MODEL, Operated, lines, operated
 
 HELD = "openai/gpt-oss-120b"

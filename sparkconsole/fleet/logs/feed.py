@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.line_ring import LineRing
 from sparkconsole.fleet.logs.merge import Entry, LogMerge, Sources
-from sparkconsole.model.log_line import Level, LogLine, log_line
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.logs.line import Level, LogLine, log_line
 
 TAIL, FEWEST = 1000, 50
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
-from sparkconsole.model.log_line import moment
+from sparkconsole.model.logs.line import moment
 
 WINDOW_S = 0.2
 """Lines that come within this time are put in order by their own times."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from sparkconsole.errors import Absent, SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.job import Job, JobKind
-from sparkconsole.parse.vllm_serve import is_own_question
+from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.parse.serve.vllm_serve import is_own_question
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import Shell
 
@@ -73,8 +73,8 @@ class ContainerLog:
 
     async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
         """See `Source`; the engine stamps every line."""
-        from sparkconsole.remote.docker import container as find
-        from sparkconsole.remote.docker import container_log
+        from sparkconsole.remote.docker.engine import container as find
+        from sparkconsole.remote.docker.engine import container_log
 
         shell = await fleet.shell(self.node)
         found = await find(shell, self.container)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
-from sparkconsole.model.memory_guard import FREEZE_LINE
-from sparkconsole.model.text import size
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE
+from sparkconsole.model.text.printable import size
 
 LEAST_DISK = 1_000_000_000
 ENOUGH_DISK = 40_000_000_000

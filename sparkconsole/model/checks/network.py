@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, equal
-from sparkconsole.model.fabric import Netdev
+from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.fabric.links import Netdev
 
 SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
 """What a ConnectX-7 falls back to. Its own speed is 200000; a virtual one says something else altogether."""

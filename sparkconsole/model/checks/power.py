@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root
+from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root
 from sparkconsole.model.telemetry import is_stuck
-from sparkconsole.model.text import hours
+from sparkconsole.model.text.printable import hours
 
 COOL_C = 70.0
 """In a hotter one a low clock has a reason."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sparkconsole.model.checks.examined import Examined, Finding, Look, Severity
-from sparkconsole.model.engine import LiveRank
-from sparkconsole.model.fabric import Hca, NodeNetwork
-from sparkconsole.model.launch import Backend
-from sparkconsole.model.redact import secret_flag
-from sparkconsole.model.vllm_flags import value
+from sparkconsole.model.checks.evidence import Examined, Finding, Look, Severity
+from sparkconsole.model.fabric.links import Hca, NodeNetwork
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.text.redact import secret_flag
 
 AGAIN = "sparkconsole stop, then launch: it sets what suits each node"
 PLACED = ("--node-rank", "--headless", "--host", "--port")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sparkconsole.model.alike import form, groups, together
-from sparkconsole.model.checks.examined import Finding
+from sparkconsole.model.checks.evidence import Finding
+from sparkconsole.model.text.alike import form, groups, together
 
 
 @dataclass(frozen=True, slots=True)

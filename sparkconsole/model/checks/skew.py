@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.checks.examined import Examined, Look
+from sparkconsole.model.checks.evidence import Examined, Look
 from sparkconsole.model.checks.software import told_versions
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sparkconsole.model.checks.examined import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
+from sparkconsole.model.checkpoint.hf_cache import usual_cache
+from sparkconsole.model.checkpoint.weights import Checkpoint
+from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
-from sparkconsole.model.hf_cache import usual_cache
-from sparkconsole.model.image_reference import how_to_get
-from sparkconsole.model.launch import LABEL_ADDRESS, Backend, LaunchSpec
+from sparkconsole.model.image.reference import how_to_get
+from sparkconsole.model.launch.site import Found
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
-from sparkconsole.model.site import Found
-from sparkconsole.model.weights import Checkpoint
 
 HEAD_PORTS = {6379: "launch --ray-port", 8265: "launch --dashboard-port"}
 LATER_PORTS = {29501: "launch --master-port", 8888: "serve --port"}

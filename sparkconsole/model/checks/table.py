@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sparkconsole.model.checks import halves, machine, network, power, running, software
-from sparkconsole.model.checks.examined import Examined, Finding, Judgement, Severity, each
-from sparkconsole.model.evidence import Evidence
+from sparkconsole.model.checks import machine, network, power, running, software
+from sparkconsole.model.checks import rail_pairs as halves
+from sparkconsole.model.checks.evidence import Examined, Finding, Judgement, Severity, each
+from sparkconsole.model.probes import Evidence
 
 
 @dataclass(frozen=True, slots=True)

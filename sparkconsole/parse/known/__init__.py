@@ -5,26 +5,26 @@ Each entry has its own example, and a test holds that the example is found by it
 
 from __future__ import annotations
 
-from sparkconsole.model.diagnosis import Kind
-from sparkconsole.parse.known.answers import ANSWERS
+from sparkconsole.model.logs.diagnosis import Kind
 from sparkconsole.parse.known.build import BUILD
 from sparkconsole.parse.known.docker import DOCKER
-from sparkconsole.parse.known.engine import ENGINE
 from sparkconsole.parse.known.fabric import FABRIC
 from sparkconsole.parse.known.harmless import HARMLESS
-from sparkconsole.parse.known.hub import HUB
 from sparkconsole.parse.known.known import During, Known, Meaning
 from sparkconsole.parse.known.machine import MACHINE
-from sparkconsole.parse.known.model_files import MODEL_FILES
 from sparkconsole.parse.known.names import NAMES
 from sparkconsole.parse.known.oom import OOM
 from sparkconsole.parse.known.power import POWER
 from sparkconsole.parse.known.process import PROCESS
-from sparkconsole.parse.known.ranks import RANKS
-from sparkconsole.parse.known.ray import RAY
-from sparkconsole.parse.known.requests import REQUESTS
+from sparkconsole.parse.known.serving.answers import ANSWERS
+from sparkconsole.parse.known.serving.engine import ENGINE
+from sparkconsole.parse.known.serving.hub import HUB
+from sparkconsole.parse.known.serving.model_files import MODEL_FILES
+from sparkconsole.parse.known.serving.ranks import RANKS
+from sparkconsole.parse.known.serving.ray import RAY
+from sparkconsole.parse.known.serving.requests import REQUESTS
+from sparkconsole.parse.known.serving.vocabulary import VOCABULARY
 from sparkconsole.parse.known.specific import SPECIFIC
-from sparkconsole.parse.known.vocabulary import VOCABULARY
 
 _EVERY = (
     *SPECIFIC,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.curl_codes import CURL_CODES
 from sparkconsole.parse.known.known import During, Known, cause, consequence, end
+from sparkconsole.parse.known.numbered.curl_codes import CURL_CODES
 
 _JOBS = "fewer --build-jobs"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
-from sparkconsole.parse.known.nccl_results import NCCL_RESULTS
-from sparkconsole.parse.known.rdma_status import VENDOR, WC_STATUS, WC_WORDS
+from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
+from sparkconsole.parse.known.numbered.nccl_results import NCCL_RESULTS
+from sparkconsole.parse.known.numbered.rdma_status import VENDOR, WC_STATUS, WC_WORDS
 
 FABRIC: tuple[Known, ...] = (
     cause(

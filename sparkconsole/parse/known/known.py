@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sparkconsole.model.diagnosis import Kind, Weight
+from sparkconsole.model.logs.diagnosis import Kind, Weight
 
 
 class During(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparkconsole.parse.known.known import Known, cause, harmless, warning
-from sparkconsole.parse.known.xids import XIDS
+from sparkconsole.parse.known.numbered.xids import XIDS
 
 MACHINE: tuple[Known, ...] = (
     cause(

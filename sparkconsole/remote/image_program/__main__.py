@@ -6,8 +6,8 @@ import os
 import re
 
 PARTS = (
-    "said", "sink", "stores", "serving", "engine", "tunnel", "telling", "loading", "pulling", "receiving",
-    "filtering", "saving", "sending", "words",
+    "protocol", "sink", "stores", "serving", "engine", "tunnel", "loading", "pulling", "receiving",
+    "saving", "sending", "words",
 )  # fmt: skip
 FUTURE, OURS = "from __future__ import annotations\n", r"(?m)^from sparkconsole\.[^(\n]*(\([^)]*\))?\n"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from sparkconsole.remote.image_program.said import Wrong
+from sparkconsole.remote.image_program.protocol import Wrong
 
 LONG_S = 3600
 """An engine that registers a large layer says nothing meanwhile."""

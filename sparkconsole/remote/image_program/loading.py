@@ -14,8 +14,7 @@ import threading
 from typing import Any
 
 from sparkconsole.remote.image_program.engine import LONG_S, Engine
-from sparkconsole.remote.image_program.said import Wrong
-from sparkconsole.remote.image_program.telling import Told
+from sparkconsole.remote.image_program.protocol import Progress, Wrong
 from sparkconsole.remote.image_program.tunnel import Tunnel
 
 LABEL = "org.sparkconsole.checkpoint"
@@ -149,7 +148,7 @@ class Load:
         """Loads what no image of `present` has; bytes of the layers that came. Wrong when an end fails."""
         shared = shared_layers(self.diffs, platform, present)
         sizes = [self.tunnel.size(place) for place in range(shared, len(self.diffs))]
-        told = Told(len(self.diffs))
+        told = Progress(len(self.diffs))
         told.expect(sum(sizes))
         try:
             for run in parts(sizes) or [range(0)]:
@@ -165,7 +164,7 @@ class Load:
         for part in self.begun:
             part.drop()
 
-    def _send(self, shared: int, run: range, sizes: list[int], told: Told) -> None:
+    def _send(self, shared: int, run: range, sizes: list[int], told: Progress) -> None:
         """One part, while the one before it may still be registered; the one before that is."""
         for part in self.begun[-2:-1]:
             part.wait()
@@ -189,7 +188,7 @@ class Load:
         manifest = [{"Config": name, "RepoTags": self.names if whole else None, "Layers": layers}]
         return entry("manifest.json", json.dumps(manifest).encode()) + entry(name, config)
 
-    def _layer(self, part: Part, place: int, size: int, told: Told) -> None:
+    def _layer(self, part: Part, place: int, size: int, told: Progress) -> None:
         told.turn(place, "receiving", size)
         part.write(header(blob_name(self.diffs[place]), size))
         done = 0

@@ -12,8 +12,7 @@ from typing import Any
 
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.loading import shared_layers
-from sparkconsole.remote.image_program.said import Wrong
-from sparkconsole.remote.image_program.telling import Told
+from sparkconsole.remote.image_program.protocol import Progress, Wrong
 from sparkconsole.remote.image_program.tunnel import Tunnel
 
 PHASES = {
@@ -32,7 +31,7 @@ class Pull:
         self.engine, self.layers, self.names = engine, layers, names
         self.repository = f"127.0.0.1:{tunnel.port}/sparkconsole/copy"
         self.here = f"{self.repository}:latest"
-        self.told = Told(len(layers))
+        self.told = Progress(len(layers))
         self.parts = tunnel.manifest()
         self.places = {digest[7:19]: place for place, (digest, _) in enumerate(self.parts)}
 

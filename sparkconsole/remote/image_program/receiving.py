@@ -14,8 +14,8 @@ from typing import Any
 
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.loading import Load
+from sparkconsole.remote.image_program.protocol import Wrong, say
 from sparkconsole.remote.image_program.pulling import Pull
-from sparkconsole.remote.image_program.said import Wrong, say
 from sparkconsole.remote.image_program.tunnel import Tunnel
 
 SILENCE_S = 20

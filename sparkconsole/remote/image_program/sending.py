@@ -18,8 +18,7 @@ import time
 from typing import Any, BinaryIO, cast
 
 from sparkconsole.remote.image_program.loading import blob_name
-from sparkconsole.remote.image_program.receiving import STOPPED
-from sparkconsole.remote.image_program.said import (
+from sparkconsole.remote.image_program.protocol import (
     BOOT,
     FALL_BACK,
     Wrong,
@@ -29,6 +28,7 @@ from sparkconsole.remote.image_program.said import (
     quoted,
     say,
 )
+from sparkconsole.remote.image_program.receiving import STOPPED
 from sparkconsole.remote.image_program.saving import save
 from sparkconsole.remote.image_program.serving import SOCKET
 

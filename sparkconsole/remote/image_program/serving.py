@@ -167,7 +167,7 @@ class Answers(BaseHTTPRequestHandler):
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        """Told to the sender, as the connection cannot say it; the receiver sees an end too early."""
+        """Progress to the sender, as the connection cannot say it; the receiver sees an end too early."""
         self.close_connection = True
         sys.stderr.write(f"{error}\n")
 

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from sparkconsole.remote.image_program.said import Wrong
+from sparkconsole.remote.image_program.protocol import Wrong
 from sparkconsole.remote.image_program.sink import Sink
 
 PLAIN_LAYER = "application/vnd.docker.image.rootfs.diff.tar"

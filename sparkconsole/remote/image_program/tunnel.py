@@ -7,7 +7,7 @@ import http.client
 import json
 from collections.abc import Iterator
 
-from sparkconsole.remote.image_program.said import CHUNK, Wrong
+from sparkconsole.remote.image_program.protocol import CHUNK, Wrong
 
 UNREAD_S = 60
 """A sender that reads for so long without a byte is gone."""

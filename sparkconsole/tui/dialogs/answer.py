@@ -8,10 +8,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Size
 from textual.widgets import Static
 
-from sparkconsole.model.answer import Answer, Sheet
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
-from sparkconsole.tui.show.sheet import sheet_lines
+from sparkconsole.tui.draw.sheet import sheet_lines
 
 
 class AnswerSheet(Dialog[None]):

@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
-from sparkconsole.tui.keys import Key
+from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.told import content
 
 

@@ -10,14 +10,14 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label
 
-from sparkconsole.model.plan import Plan
-from sparkconsole.model.plan_difference import difference
-from sparkconsole.model.text import printable
-from sparkconsole.model.tier import Tier
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.plan_difference import difference
+from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
-from sparkconsole.tui.keys import Key
-from sparkconsole.tui.show.plan import plan_text
+from sparkconsole.tui.draw.plan import plan_text
+from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.told import Told
 
 MOST, FRAME = 110, 6

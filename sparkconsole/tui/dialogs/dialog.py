@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.events import DescendantBlur, DescendantFocus, Key, Mount, Paste
 from textual.screen import ModalScreen
 
-from sparkconsole.tui.keys import Key as Named
+from sparkconsole.tui.keyboard.keys import Key as Named
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.app import Console
+    from sparkconsole.tui.host import Host
 
 T = TypeVar("T")
 
@@ -39,9 +39,9 @@ class Dialog(ModalScreen[T]):
     """It only shows something: the next takes its place, `:` closes it. A question waits for its answer."""
 
     @property
-    def console(self) -> Console:
+    def console(self) -> Host:
         """The app, as what it is."""
-        return cast("Console", self.app)
+        return cast("Host", self.app)
 
     def text(self) -> str:
         """What `y` copies."""
@@ -60,7 +60,7 @@ class Dialog(ModalScreen[T]):
     @on(DescendantBlur)
     def offer(self) -> None:
         """Other keys work now."""
-        from sparkconsole.tui.focus import reaching
+        from sparkconsole.tui.keyboard.focus import reaching
 
         told = (f"{k.display or k.keys} {k.label}" for k in reaching(self, self.offers(), self.HANDED_ON))
         for panel in self.query(".dialog").results(Vertical):

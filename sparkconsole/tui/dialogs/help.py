@@ -11,12 +11,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from sparkconsole.tui.dialogs.dialog import Dialog
-from sparkconsole.tui.keys import Key
-from sparkconsole.tui.show.folding import folded
-from sparkconsole.verbs.registry import load
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.verbs.grammar.registry import load
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.view import View
+    from sparkconsole.tui.host import Shown
 
 KEY_WIDTH, NAME_WIDTH = 8, 16
 ALSO = (
@@ -30,7 +30,7 @@ STATES = "● up   ! warning   ✖ lost or failed   ○ none   – not known   �
 class Help(Dialog[None]):
     """Looks first, then what changes the cluster."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: Shown) -> None:
         super().__init__()
         self._view = view
 

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.work import Task

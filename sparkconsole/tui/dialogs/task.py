@@ -10,13 +10,13 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from sparkconsole.model.answer import Sheet
-from sparkconsole.model.progress import advance_text
-from sparkconsole.model.text import hours, printable
+from sparkconsole.model.text.printable import hours, printable
+from sparkconsole.model.work.answer import Sheet
+from sparkconsole.model.work.news import advance_text
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
-from sparkconsole.tui.keys import Key
-from sparkconsole.tui.show.plan import MARKS
-from sparkconsole.tui.show.sheet import sheet_lines
+from sparkconsole.tui.draw.plan import MARKS
+from sparkconsole.tui.draw.sheet import sheet_lines
+from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.work import Task
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 import importlib
 from typing import cast
 
-from sparkconsole.tui.keys import GLOBAL, Key
+from sparkconsole.tui.keyboard.keys import GLOBAL, Key
 from sparkconsole.tui.view import View
 
 PAGES = {
-    "cluster": "ClusterView",
-    "node": "NodeView",
-    "logs": "LogsView",
-    "images": "ImagesView",
-    "launch": "LaunchView",
-    "serve": "ServeView",
-    "bench": "BenchView",
-    "doctor": "DoctorView",
-    "runs": "RunsView",
-    "run": "RunView",
+    "cluster": ("cluster.view", "ClusterView"),
+    "node": ("node.view", "NodeView"),
+    "logs": ("logs.view", "LogsView"),
+    "images": ("images.view", "ImagesView"),
+    "launch": ("launch.view", "LaunchView"),
+    "serve": ("serve.view", "ServeView"),
+    "bench": ("bench.view", "BenchView"),
+    "doctor": ("doctor.view", "DoctorView"),
+    "runs": ("runs.view", "RunsView"),
+    "run": ("runs.run_page", "RunView"),
 }
 
 
 def view_class(name: str) -> type[View]:
     """The class of that view."""
-    module = importlib.import_module(f"sparkconsole.tui.views.{name}")
-    return cast("type[View]", getattr(module, PAGES[name]))
+    module, kind = PAGES[name]
+    return cast("type[View]", getattr(importlib.import_module(f"sparkconsole.tui.views.{module}"), kind))
 
 
 def make(name: str) -> View:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 from textual.strip import Strip
 
-from sparkconsole.tui.show.bars import known
-from sparkconsole.tui.show.plot import COLOURS, Series, histogram, number, plot, quantile
+from sparkconsole.tui.draw.bars import known
+from sparkconsole.tui.draw.charts.plot import COLOURS, Series, histogram, number, plot, quantile
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.strips import strip
 

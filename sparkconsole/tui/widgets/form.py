@@ -15,7 +15,7 @@ from textual.widgets import Checkbox, Input, Label, Select
 from sparkconsole.errors import WrongUsage
 from sparkconsole.tui.widgets.check import Check
 from sparkconsole.tui.widgets.suggested import SuggestedInput
-from sparkconsole.verbs.forms import Field, Kind, fields, words
+from sparkconsole.verbs.grammar.forms import Field, Kind, fields, words
 
 LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
 """Where the parameter's own name says too little."""

@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sparkconsole.tui.show.columns import GAP, Cell, Column, Row, laid, one_line
-from sparkconsole.tui.show.rows import Rows
+from sparkconsole.tui.draw.columns import GAP, Cell, Column, Row, laid, one_line
+from sparkconsole.tui.draw.rows import Rows
 from sparkconsole.tui.widgets.strips import strip
 
 

@@ -22,10 +22,10 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from sparkconsole.fleet.line_ring import LineRing
-from sparkconsole.model.diagnosis import Diagnosis
-from sparkconsole.model.log_line import Level, LogLine, log_line
-from sparkconsole.tui.show.log import LogStyles, breaks, most_cells, prefix, wrapped_height
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.logs.diagnosis import Diagnosis
+from sparkconsole.model.logs.line import Level, LogLine, log_line
+from sparkconsole.tui.draw.log_head import LogStyles, breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
 """The part of a line under which its mark is drawn; no line has so many parts."""

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.content import Content
 from textual.widget import Widget
 
-from sparkconsole.tui.show.columns import Cell, laid, one_line, plain
+from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
 from sparkconsole.tui.widgets.told import content
 
 EDGE = "─"

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.content import Content, Span
 from textual.widgets import Static
 
-from sparkconsole.model.text import printable
+from sparkconsole.model.text.printable import printable
 
 Draw = Callable[[int, int], Sequence[Text]]
 

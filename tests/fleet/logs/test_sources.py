@@ -16,7 +16,7 @@ from sparkconsole.fleet.logs import merge as merging
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.sources import CommandLog, ContainerLog, JobLog, Stamped, stamped
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.job import Job, JobKind
+from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Shell
 
@@ -288,8 +288,8 @@ async def test_a_container_is_taken_up_within_one_moment_and_a_new_one_at_its_be
         for time, text in list(state["lines"]):
             yield str(time), str(text)
 
-    monkeypatch.setattr("sparkconsole.remote.docker.container", find)
-    monkeypatch.setattr("sparkconsole.remote.docker.container_log", printed)
+    monkeypatch.setattr("sparkconsole.remote.docker.engine.container", find)
+    monkeypatch.setattr("sparkconsole.remote.docker.engine.container_log", printed)
     source, machines = ContainerLog("one", "c"), fleet()
 
     async def read() -> list[str]:

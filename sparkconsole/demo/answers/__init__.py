@@ -1,0 +1,1 @@
+"""What a pretend Spark answers to commands, sockets and its sampler."""

@@ -1,0 +1,1 @@
+"""One pretend Spark: its life, memory, engine, jobs and models."""

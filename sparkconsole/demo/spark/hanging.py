@@ -1,0 +1,76 @@
+"""Pretend servers that hang, and memory guards that end one in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from sparkconsole.demo.spark.job import PretendJob
+from sparkconsole.demo.spark.life import HUNG
+from sparkconsole.demo.spark.machine import KILLED, Machine
+from sparkconsole.remote.serve.guard import FIRED, SAYS
+
+
+def stand_still(machine: Machine) -> None:
+    """Its rank does nothing from now on, and the others wait for it."""
+    _turn(machine, ("serve", "bench"), lambda rank: "stall" if rank is machine else "spin")
+
+
+def go_on(machine: Machine) -> None:
+    """The server gives tokens again, unless another machine still holds it up."""
+    if not any({"hang", "freeze"} & set(m.faults) for m in machine.cluster.values()):
+        _turn(machine, HUNG, lambda _: "serve")
+
+
+def engine_dies(machine: Machine) -> None:
+    """The rank that is here ends; the server's API process answers on, as it does for minutes."""
+    stand_still(machine)
+    for owner in machine.cluster.values():
+        for job in (j for j in owner.jobs.values() if j in _spanning(machine)):
+            said = owner.log(job).decode().splitlines()
+            last = machine.clock.monotonic() - job.began
+            lines = (*((0.0, line) for line in said), *((last, line) for line in job.dies_with.splitlines()))
+            job.story, job.dead = replace(job.story, lines=lines, goes_on=None), True
+
+
+def _turn(machine: Machine, kinds: Iterable[str], into: Callable[[Machine], str]) -> None:
+    now = machine.clock.monotonic()
+    for job in _spanning(machine):
+        if job.dead:
+            continue
+        for rank in (machine.cluster[name] for name in job.needs):
+            stopped = [s for s in rank.spells if s.kind in kinds and s.runs(now)]
+            for spell in stopped:
+                spell.stop(now)
+            if stopped:
+                weight = max(s.weight for s in stopped if s.kind != "bench")
+                job.spells = (*job.spells, rank.busy(into(rank), weight=weight))
+
+
+def _spanning(machine: Machine) -> list[PretendJob]:
+    """Servers with a rank here."""
+    jobs = (job for m in machine.cluster.values() for job in m.jobs.values())
+    return [j for j in jobs if j.status is None and j.story.ready_s and machine.name in j.needs]
+
+
+def live(machine: Machine) -> None:
+    """What comes of memory that runs out on any of the machines, as time goes by."""
+    for other in machine.cluster.values():
+        if "memory" in other.faults:
+            _guard(other)
+            if other.frozen and not other.hangs:
+                stand_still(other)
+
+
+def _guard(machine: Machine) -> None:
+    """At its line a guard ends the server, and the memory is free again."""
+    free = machine.available() // 1024
+    for job in [j for j in machine.jobs.values() if j.status is None and "memory-guard" in j.argv]:
+        line, now = int(job.argv[-2]), machine.clock.monotonic()
+        if free < line:
+            why = f"{SAYS} MemAvailable is {free} kB, the line is {line} kB: "
+            why += "the server is ended before the machine freezes (DEMO)\n"
+            job.end(FIRED, now, why)
+            for server in _spanning(machine):
+                server.end(KILLED, now, why if server in machine.jobs.values() else server.dies_with)
+            machine.faults.pop("memory", None)

@@ -1,0 +1,1 @@
+"""Models copied from node to node, and whether they fit."""

@@ -1,0 +1,1 @@
+"""Looks at every node, side by side, and what the doctor wants to know."""

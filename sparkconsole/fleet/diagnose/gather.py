@@ -1,0 +1,164 @@
+"""All that the doctor wants to know, asked side by side: looks, paths, Ray, what is in the image."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sparkconsole.config.paths import write_private
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.diagnose.engine_death import death_findings
+from sparkconsole.fleet.diagnose.probe import look_at
+from sparkconsole.fleet.fabric.test import look_at_paths
+from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.model.checks import Examined, Finding, Look, Pace, networks
+from sparkconsole.model.checks.rules import Rule
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.model.fabric.paths import judge_paths
+from sparkconsole.model.probes import DEEPER, EVERYTHING, USUAL, Evidence
+from sparkconsole.model.ray import RayMember
+from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.remote.shell import Shell
+
+KEPT = 50
+"""Of so many images the contents are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be examined."""
+
+    image: str
+    container: str
+    model: str = ""
+    eth_if: str | None = None
+    ib_if: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    evidence: frozenset[Evidence] = EVERYTHING
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the journal says was served last, by model."""
+    paces: tuple[Pace, ...] = ()
+
+    def wants(self, evidence: Evidence) -> bool:
+        """Somebody will judge it."""
+        return evidence in self.evidence
+
+
+async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -> Examined:
+    """All that is wanted in two rounds, one login a node; what could not be asked is left out, not guessed.
+
+    `kept` is the file that remembers what is in each image.
+    """
+    model = asked.model if asked.wants(Evidence.MODEL) else ""
+    of_nodes = asked.evidence & (USUAL | DEEPER)
+    looks = await look_at(fleet, asked.container, asked.image, asked=of_nodes, model=model)
+    chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
+    seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
+    paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
+        _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
+        _deaths(fleet, seen, asked),
+        _ray(fleet, seen, asked),
+        _contents(fleet, asked, seen, kept),
+        _ranks(fleet, asked, seen),
+    )
+    return Examined(
+        cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,
+        model=asked.model, rules=asked.rules, others=(*paths, *deaths),
+        ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
+    )  # fmt: skip
+
+
+async def _paths(
+    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: Question
+) -> tuple[Finding, ...]:
+    """Between the nodes that have a network; one alone has no paths."""
+    if len(chosen) < 2 or not asked.wants(Evidence.PATHS):
+        return ()
+    fabrics = {n: look.facts.fabric for n, look in seen.items()}
+    return judge_paths(await look_at_paths(fleet, chosen, fabrics))
+
+
+async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> tuple[Finding, ...]:
+    return await death_findings(fleet, asked.container, seen) if asked.wants(Evidence.RANKS) else ()
+
+
+Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]
+
+
+async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answered:
+    """Whether it was asked, its members, and how many placement groups.
+
+    It is asked of the head alone, and only while its container runs.
+    """
+    look = seen.get(fleet.head)
+    spec = look.launched if look else None
+    if spec is None or not asked.wants(Evidence.RAY):
+        return False, None, None
+    from sparkconsole.remote import ray
+
+    members, placements = None, None
+    with contextlib.suppress(SparkError):
+        shell = await fleet.shell(fleet.head)
+        members = await ray.members(shell, spec.dashboard_port)
+        placements = await ray.placement_groups(shell, spec.dashboard_port)
+    return True, members, placements
+
+
+async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dict[str, tuple[LiveRank, ...]]:
+    """The servers in the containers that run; one that could not be asked is unknown."""
+    running = [n for n, look in seen.items() if look.site is not None and look.site.running]
+    if not running or not asked.wants(Evidence.RANKS):
+        return {}
+    from sparkconsole.remote.serve.processes import live_ranks
+
+    return told(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
+
+
+async def _contents(
+    fleet: Fleet, asked: Question, seen: Mapping[str, Look], kept: Path
+) -> dict[str, dict[str, str]]:
+    """Of each different image once, on the first node that has it; never again for the same content."""
+    if not asked.wants(Evidence.CONTENTS):
+        return {}
+    known = await asyncio.to_thread(_remembered, kept)
+    first: dict[str, str] = {}
+    for node, look in seen.items():
+        if look.image is not None:
+            first.setdefault(look.image.short, node)
+    missing = {short: node for short, node in first.items() if short not in known}
+    found = await asyncio.gather(*(_ask(fleet, node, asked.image) for node in missing.values()))
+    fresh = {short: said for short, said in zip(missing, found, strict=True) if said}
+    if fresh:
+        await asyncio.to_thread(_remember, kept, {**known, **fresh})
+    return {short: said for short in first if (said := fresh.get(short) or known.get(short))}
+
+
+async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:
+    """Nothing when the container could not say it: that is unknown, and no fault."""
+    from sparkconsole.remote.image.contents import image_contents
+
+    async def question(shell: Shell) -> dict[str, str]:
+        return await image_contents(shell, tag)
+
+    answer = (await fleet.ask(question, (node,)))[node]
+    return {} if isinstance(answer, SparkError) else answer
+
+
+def _remembered(file: Path) -> dict[str, dict[str, str]]:
+    """A file that is torn or foreign is as good as none."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return {str(k): {str(n): str(v) for n, v in one.items()} for k, one in found.items()}
+    return {}
+
+
+def _remember(file: Path, known: Mapping[str, Mapping[str, str]]) -> None:
+    """What cannot be kept is asked again."""
+    newest: Sequence[str] = list(known)[-KEPT:]
+    with contextlib.suppress(OSError):
+        write_private(file, json.dumps({short: dict(known[short]) for short in newest}))

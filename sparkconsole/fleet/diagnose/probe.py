@@ -1,0 +1,77 @@
+"""One look at every node, side by side: facts, container, image. Changes nothing, hides no error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.checkpoint.weights import Checkpoint
+from sparkconsole.model.checks import Look
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.probes import USUAL, Evidence
+from sparkconsole.remote.shell import Shell
+
+
+async def look_at(
+    fleet: Fleet, container: str, tag: str, *, asked: Collection[Evidence] = USUAL, model: str = ""
+) -> dict[str, Look | SparkError]:
+    """Each node's look, or why there is none, head first; `model`: with what the node has of it."""
+
+    async def question(shell: Shell) -> Look:
+        look, found = await asyncio.gather(
+            look_through(fleet, shell, container, tag, asked=asked), checkpoint_of(shell, model)
+        )
+        return replace(look, checkpoint=found)
+
+    return await fleet.ask(question)
+
+
+async def look_through(
+    fleet: Fleet, shell: Shell, container: str, tag: str, *, asked: Collection[Evidence] = USUAL
+) -> Look:
+    """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
+    from sparkconsole.remote.node.facts import node_facts
+
+    asked_at = fleet.clock.now().timestamp()
+    facts = await node_facts(shell, asked=asked)
+    ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
+    doubt = max(0.0, fleet.clock.now().timestamp() - asked_at)
+    site: Site | None = None
+    image: ImageIdentity | None = None
+    trouble: SparkError | None = None
+    if Evidence.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed):
+        site, image, trouble = await _docker(shell, container, tag)
+    return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
+
+
+async def checkpoint_of(shell: Shell, model: str) -> Checkpoint | None:
+    """None: nobody asked, or the node could not say."""
+    if not model:
+        return None
+    from sparkconsole.remote.checkpoint.headers import checkpoint
+
+    try:
+        return await checkpoint(shell, model)
+    except Unreachable:
+        raise
+    except SparkError:
+        return None
+
+
+async def _docker(
+    shell: Shell, container: str, tag: str
+) -> tuple[Site | None, ImageIdentity | None, SparkError | None]:
+    """A node whose engine does not answer is still a node that answered."""
+    from sparkconsole.remote.docker import engine as docker
+    from sparkconsole.remote.node.site import look
+
+    try:
+        return await look(shell, container), await docker.image(shell, tag), None
+    except Unreachable:
+        raise
+    except SparkError as error:
+        return None, None, error

@@ -1,0 +1,1 @@
+"""The fabric test of all nodes, and the rates of earlier ones."""

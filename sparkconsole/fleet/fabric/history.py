@@ -1,0 +1,63 @@
+"""The rates of earlier gates, a JSON line each, mode 600: the newest KEPT of them, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from sparkconsole.config.paths import write_private
+from sparkconsole.model.fabric.rates import Rate
+
+FILE = "fabric.jsonl"
+KEPT = 2000
+"""Rates: about 400 kB."""
+_TEXTS = {f.name for f in fields(Rate) if f.type == "str"}
+
+
+class GateHistory:
+    """In the state folder; several consoles may add to it, the last writer's file stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self._seen: tuple[tuple[int, int] | None, tuple[Rate, ...]] = (None, ())
+
+    def glance(self, cluster: str) -> tuple[Rate, ...]:
+        """As `rates`, read again only when the file is another one: may be asked twice a second."""
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return ()
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+        if stamp != self._seen[0]:
+            self._seen = (stamp, self.rates())
+        return tuple(r for r in self._seen[1] if r.cluster == cluster)
+
+    def rates(self, cluster: str | None = None) -> tuple[Rate, ...]:
+        """Oldest first; lines that are no rates are passed over."""
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return ()
+        found = (rate for line in lines if (rate := _rate(line)) is not None)
+        return tuple(r for r in found if cluster in (None, r.cluster))
+
+    def add(self, new: Iterable[Rate]) -> None:
+        """Keeps them; where they cannot be written, the next look has nothing to be held against."""
+        kept = (*self.rates(), *new)[-KEPT:]
+        with contextlib.suppress(OSError):
+            write_private(self.path, "".join(f"{json.dumps(r.as_data())}\n" for r in kept))
+
+
+def _rate(line: str) -> Rate | None:
+    try:
+        said: Any = json.loads(line)
+        known = {f.name: said[f.name] for f in fields(Rate) if f.name in said}
+        rate = Rate(**known)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    texts = all(isinstance(getattr(rate, name), str) for name in _TEXTS)
+    return rate if texts and isinstance(rate.gbit, int | float) else None

@@ -1,0 +1,178 @@
+"""The fabric of all nodes: every way between them looked at, neighbours' rates measured. Changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.fabric.history import GateHistory
+from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.model.checks import Look
+from sparkconsole.model.checks import networks as choose_networks
+from sparkconsole.model.fabric.links import Fabric, NodeNetwork
+from sparkconsole.model.fabric.paths import Path, Paths, Rail, Way, between, rails, ways
+from sparkconsole.model.fabric.rates import Rate, Unmeasured, rounds
+from sparkconsole.model.fabric.test import Gate
+from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.probes import Evidence
+from sparkconsole.remote.shell import Shell
+
+Ends = Mapping[str, tuple[Rail, ...]]
+Measured = tuple[Rate | Unmeasured, ...]
+
+
+async def look_at_paths(
+    fleet: Fleet, networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric] | None = None
+) -> Paths:
+    """Routes and pings (small ones and full frames) both ways between every two nodes, in under 4 s.
+
+    One command a node. Without `fabrics` over the chosen interfaces only; with them over the twins too.
+    Nodes that are not in `networks` are left out; one node alone has no paths.
+    """
+    return await look_between(fleet, ends_of(networks, fabrics))
+
+
+def ends_of(networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric] | None = None) -> Ends:
+    """Every node's rails."""
+    known = fabrics or {}
+    return {n: rails(w, known.get(n)) for n, w in networks.items()}
+
+
+async def look_between(fleet: Fleet, ends: Ends) -> Paths:
+    """The same as `look_at_paths`, between ends that are known."""
+    from sparkconsole.remote.fabric.paths import look_along
+
+    every = ways(ends)
+
+    async def question(shell: Shell) -> tuple[Path, ...]:
+        return await look_along(shell, [w for w in every if w.node == shell.node])
+
+    answers = await fleet.ask(question, dict.fromkeys(w.node for w in every))
+    seen = told(answers)
+    return Paths(tuple(p for node in seen for p in seen[node]), failed(answers))
+
+
+async def meters(fleet: Fleet, ends: Ends) -> dict[str, frozenset[str]]:
+    """The tools that measure, on each node that answers."""
+    from sparkconsole.remote.fabric.rate import tools
+
+    return told(await fleet.ask(tools, ends))
+
+
+def measurements(
+    ends: Ends, tools: Mapping[str, frozenset[str]], paths: Paths | None = None
+) -> tuple[tuple[tuple[tuple[Way, str], ...], ...], ...]:
+    """What is measured with what: rounds, in them pairs, in them a pair's rails one after the other.
+
+    No node is in two pairs of a round. With `paths`, ways on which nothing came back are left out.
+    """
+    from sparkconsole.remote.fabric.rate import tool_for
+
+    shut = {p.way for p in paths.paths if not p.open} if paths else set()
+    asked = tuple(n for n in ends if n in tools)
+
+    def of(pair: tuple[str, str]) -> tuple[tuple[Way, str], ...]:
+        both = tools[pair[0]] & tools[pair[1]]
+        return tuple((w, tool_for(w, both)) for w in between(ends, *pair) if w not in shut)
+
+    return tuple(tuple(filter(None, map(of, pairs))) for pairs in rounds(asked))
+
+
+async def measure(
+    fleet: Fleet,
+    plan: tuple[tuple[tuple[tuple[Way, str], ...], ...], ...],
+    tell: Callable[[Way, str], None] = lambda way, tool: None,
+) -> Measured:
+    """Carries the rounds out, 2 to 3 s a rail; a way that gives no number says why."""
+    found: list[Rate | Unmeasured] = []
+    for pairs in plan:
+        done = await asyncio.gather(*(_pair(fleet, pair, tell) for pair in pairs))
+        found += [one for pair in done for one in pair]
+    return tuple(found)
+
+
+async def _pair(
+    fleet: Fleet, pair: tuple[tuple[Way, str], ...], tell: Callable[[Way, str], None]
+) -> list[Rate | Unmeasured]:
+    found = []
+    for way, tool in pair:
+        tell(way, tool)
+        found.append(await _one(fleet, way, tool))
+    return found
+
+
+async def _one(fleet: Fleet, way: Way, tool: str) -> Rate | Unmeasured:
+    from sparkconsole.remote.fabric.rate import measured
+
+    try:
+        sender, receiver = await fleet.shell(way.node), await fleet.shell(way.peer)
+        gbit = await measured(sender, receiver, way, tool)
+    except SparkError as error:
+        if isinstance(error, Unreachable) and error.node:
+            fleet.lost(error.node)
+        return Unmeasured(way, tool, error.cause)
+    rail = way.rail
+    device = rail.device if tool == "ib_write_bw" else ""
+    rate = Rate(way.node, way.peer, rail.interface, tool, round(gbit, 2), device, rail.mtu)
+    return replace(rate, cluster=fleet.cluster.name, speed_mbit=rail.speed_mbit)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who the nodes are and which ends they have: what a gate begins with."""
+
+    networks: Mapping[str, NodeNetwork | SparkError]
+    facts: Mapping[str, NodeFacts]
+
+    @property
+    def fabrics(self) -> dict[str, Fabric]:
+        """Of the nodes that answered."""
+        return {n: f.fabric for n, f in self.facts.items()}
+
+    @property
+    def ends(self) -> Ends:
+        """The rails of the nodes that have any."""
+        chosen = {n: w for n, w in self.networks.items() if isinstance(w, NodeNetwork)}
+        return ends_of(chosen, self.fabrics)
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """Nodes on whose GPU something runs: a rate is then what is left over."""
+        return tuple(n for n, f in self.facts.items() if f.gpu_processes)
+
+
+async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ...] = ()) -> Standing:
+    """Asks every node for its fabric and chooses from it, as a launch does."""
+    from sparkconsole.remote.node.facts import node_facts
+
+    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Evidence.FABRIC, Evidence.GPU)))
+    facts = told(answers)
+    looks = {n: Look(f) for n, f in facts.items()}
+    chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)
+    return Standing({n: chosen.get(n) or failed(answers)[n] for n in fleet.names}, facts)
+
+
+async def gate(
+    fleet: Fleet,
+    standing: Standing,
+    history: GateHistory,
+    *,
+    quick: bool = False,
+    tell: Callable[[Way, str], None] = lambda way, tool: None,
+) -> Gate:
+    """The whole gate; its rates are kept. `quick`: without rates."""
+    ends, kept = standing.ends, history.rates(fleet.cluster.name)
+    at = fleet.clock.now().isoformat(timespec="seconds")
+    paths = await look_between(fleet, ends)
+    seen = Gate(standing.networks, standing.fabrics, paths, kept=kept)
+    if quick or len(ends) < 2:
+        return seen
+    plan = measurements(ends, await meters(fleet, ends), paths)
+    measured = await measure(fleet, plan, tell)
+    dated = (replace(m, at=at) if isinstance(m, Rate) else m for m in measured)
+    done = replace(seen, measured=tuple(dated))
+    if done.rates:
+        history.add(done.rates)
+    return done

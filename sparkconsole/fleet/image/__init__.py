@@ -1,0 +1,1 @@
+"""Images built on a node and copied to others."""

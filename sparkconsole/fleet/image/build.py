@@ -1,0 +1,353 @@
+"""Building an image on one node: the plan, and what brings a build to its verified end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import sparkconsole
+from sparkconsole.config.bounded import expanded
+from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.job_files import folder_step
+from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.foresight.effect import ImageNamed
+from sparkconsole.model.image.build import (
+    COMMIT_FILE,
+    COMMIT_LABEL,
+    CONTEXT,
+    LEAST_FREE_GB,
+    LEAST_FREE_OTHER_GB,
+    RECIPES,
+    SOURCE_RECIPE,
+    Builder,
+    BuilderKind,
+    BuildSpec,
+    CommitCheck,
+    build_argv,
+    compare_commit,
+    dated_tag,
+    is_commit,
+    slug,
+)
+from sparkconsole.model.image.copy import CopySite
+from sparkconsole.model.text.printable import hours, printable, size
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.consequences import Moves
+from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.work.news import Advance, Output, Remark, Report
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState
+from sparkconsole.parse.image.dockerfile import said_labels
+from sparkconsole.parse.known import During
+from sparkconsole.remote.shell import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSite:
+    """What was seen on the node before the plan was made."""
+
+    node: str
+    builder: Builder
+    site: CopySite
+    before: str = ""
+    """Id of the image that has the tag now; empty: none has."""
+    commit: str = ""
+    """vLLM commit that the reference names now; empty: not known."""
+    ref_kind: str = ""
+
+
+def recipe_folder(recipe: str) -> Path:
+    """The folder of a shipped recipe, or the person's own; WrongUsage when it has no Dockerfile."""
+    package = Path(sparkconsole.__file__).parent
+    places = [package / "dockerfiles" / recipe, package.parent / "dockerfiles" / recipe]
+    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else expanded(recipe)
+    if folder is None or not (folder / "Dockerfile").is_file():
+        raise WrongUsage(
+            f"no recipe {recipe!r}: neither one of {', '.join(RECIPES)} nor a folder with a Dockerfile",
+            hint="for example --recipe vllm-node-wheels, or --recipe ./my-image",
+        )
+    return folder.resolve()
+
+
+async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
+    """Asks the node what the plan depends on; changes nothing."""
+    from sparkconsole.remote.docker.engine import image
+    from sparkconsole.remote.image.build import builder, vllm_commit
+    from sparkconsole.remote.image.transfer import site
+
+    shell = await fleet.shell(node)
+    present = await image(shell, spec.tag)
+    commit, kind = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
+    return BuildSite(
+        node, await builder(shell), await site(shell), present.id if present else "", commit, kind
+    )
+
+
+def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
+    """Refused, with numbers, when the node has too little room for a build."""
+    usual = LEAST_FREE_GB.get(spec.recipe, LEAST_FREE_OTHER_GB)
+    needed = int(1e9 * (usual if least_free_gb is None else least_free_gb))
+    free = seen.site.free_bytes
+    if free is not None and free < needed:
+        raise Refused(
+            f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}",
+            hint="make room (docker builder prune, docker image prune), or say --least-free GB",
+            node=seen.node,
+        )
+
+
+def require_builder(folder: Path, seen: BuildSite) -> None:
+    """SparkError when the recipe needs BuildKit and the node's docker has none."""
+    text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
+    if seen.builder.kind is BuilderKind.CLASSIC and "--mount=" in text:
+        raise SparkError(
+            "its docker has no BuildKit, which this recipe needs (RUN --mount)",
+            hint="install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)",
+            node=seen.node,
+        )
+
+
+def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
+    """The job, with all that its follower has to know."""
+    dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
+    return Job(
+        id=fleet.fresh.name(f"build-{slug(spec.tag)}"),
+        node=seen.node,
+        kind=JobKind.BUILD,
+        argv=build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder),
+        details={
+            "tag": spec.tag,
+            "dated": dated,
+            "recipe": spec.recipe,
+            "vllm_ref": spec.vllm_ref,
+            "ref_kind": seen.ref_kind,
+            "commit": seen.commit,
+            "before": seen.before,
+            "full_log": full_log,
+        },
+    )
+
+
+def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
+    """The context goes into the job's folder, then the build runs there."""
+    upload = folder_step(
+        "context", job, CONTEXT, folder, f"send the recipe {folder.name} to the job's folder"
+    )
+    build = Step(
+        id="build",
+        node=job.node,
+        sentence=f"build {job.details['tag']}, also kept as {job.details['dated']}",
+        argv=job.argv,
+        needs=("context",),
+        job=job,
+    )
+    return upload, build
+
+
+def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
+    """What the person is shown, and what runs."""
+    free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
+    notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
+    if spec.recipe == SOURCE_RECIPE:
+        known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
+        notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
+    moves = Moves(f"from the network to {seen.node}, what the build lacks")
+    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes), moves=moves)
+
+
+def built(
+    fleet: Fleet, spec: BuildSpec, node: str, site: CopySite, dated: str, folder: Path
+) -> tuple[ImageNamed, ...]:
+    """What the node has afterwards under the name and the date: content that is a named blank, but for what
+    the recipe says of it."""
+    content = fleet.fresh.unknown(f"digest of {spec.tag}")
+    recipe = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
+    image = ImageIdentity(
+        tag=spec.tag,
+        id=fleet.fresh.unknown(f"id of {spec.tag} on {node}"),
+        platform=f"linux/{site.architecture}",
+        layers=(content,),
+        config_digest=content,
+        labels={key: value for key, value in said_labels(recipe).items() if "$" not in value},
+    )
+    return tuple(ImageNamed(node, replace(image, tag=tag)) for tag in (spec.tag, dated))
+
+
+async def running_build(fleet: Fleet, journal: Journal, node: str, tag: str) -> Job | None:
+    """A build of that tag which the journal knows and which still runs on the node."""
+    for run in journal.runs():
+        if run.state not in (RunState.RUNNING, RunState.UNKNOWN):
+            continue
+        for job in run.jobs:
+            ours = (job.kind, job.node, job.details.get("tag")) == (JobKind.BUILD, node, tag)
+            if ours and (await job_state(fleet, job)).running:
+                return job
+    return None
+
+
+async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Report) -> Answer:
+    """Follows a build to its end and reads the image back; SparkError with the failing step when it failed.
+
+    May start in the middle or after the end; a build whose folder is gone is judged by its dated tag alone.
+    """
+    watch = _Watch(fleet, journal, run, job, report)
+    state = await job_state(fleet, job)
+    if state.known:
+        await watch.to_the_end()
+        state = await job_state(fleet, job)
+    if state.known and state.status != 0:
+        await forget_job(fleet, job)
+        raise failure(job, watch.log, state, report)
+    answer = await read_back(fleet, run, job, report)
+    await forget_job(fleet, job)
+    return answer
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Turns a build's lines into news, and keeps each of them once in the journal."""
+
+    fleet: Fleet
+    journal: Journal
+    run: Run
+    job: Job
+    report: Report
+    log: BuildLog = field(default_factory=BuildLog)
+    _told: tuple[Any, ...] = ()
+
+    async def to_the_end(self) -> None:
+        mark = f"{self.job.node} | "
+        kept = sum(line.startswith(mark) for line in self.journal.output(self.run).splitlines())
+        count = 0
+        async for line in follow_job(self.fleet, self.job):
+            count += 1
+            step = self.log.feed(printable(line))
+            if count > kept:
+                self._keep(line)
+                if step is not None:
+                    self._tell(step)
+
+    def _keep(self, line: str) -> None:
+        """What is reported is kept by the face; what is not, here."""
+        if self.job.details.get("full_log"):
+            self.report(Output(self.job.node, f"| {line}"))
+        else:
+            self.journal.append_output(self.run, f"{self.job.node} | {line}")
+
+    def _tell(self, step: BuildStep) -> None:
+        progress = step.progress
+        news = (step.id, step.state, progress and 100 * progress[0] // progress[1])
+        if news == self._told:
+            return
+        ended_now = self._told[:2] != news[:2] and step.state is not StepState.RUNNING
+        self._told = news
+        self._advance(step)
+        if ended_now and step.total:
+            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
+            level = "error" if step.state is StepState.FAILED else "info"
+            self.report(Remark(f"{step.name[:100]} ({took})", self.job.node, level))
+
+    def _advance(self, step: BuildStep) -> None:
+        node, (done, known) = self.job.node, self.log.counts()
+        elapsed = (self.fleet.clock.now() - self.run.started).total_seconds()
+        what = f"steps of {self.job.details.get('tag', '')}"
+        self.report(Advance(node, what, done, known or None, elapsed_s=elapsed))
+        if step.total and step.progress:
+            self.report(Advance(node, step.name[:60], *step.progress))
+
+
+def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkError:
+    """The failing step and why, after its last lines were told."""
+    last = log.last_lines()
+    for line in last:
+        report(Remark(line, job.node, "error"))
+    if state.status in (None, 130, 137, 143) and log.failed() is None:
+        cause = "the build was ended before its end (stopped, killed, or the node restarted)"
+        return SparkError(cause, hint="its finished steps are cached: build again", node=job.node)
+    text = "\n".join((*last, log.fatal))
+    known = cause_of(text, During.BUILD)
+    hint = known.remedy if known else "the whole output: sparkconsole runs show"
+    return SparkError(
+        f"the build of {job.details.get('tag')} failed: {_why(log, last)}", hint=hint, node=job.node
+    )
+
+
+def _why(log: BuildLog, last: Sequence[str]) -> str:
+    step = log.failed()
+    if step is None:
+        return log.fatal or (last[-1] if last else "it said nothing")
+    return f"{step.name[:120]}: {step.error or log.fatal or (last[-1] if last else 'it said nothing')}"
+
+
+async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
+    """The image as the node has it now; SparkError when this build's dated tag is not there."""
+    from sparkconsole.remote.docker.engine import image
+
+    tag, dated = str(job.details["tag"]), str(job.details["dated"])
+    shell = await fleet.shell(job.node)
+    kept, now = await image(shell, dated), await image(shell, tag)
+    if kept is None:
+        raise SparkError(f"the build left no image {dated}", hint="build again", node=job.node)
+    if now is None or now.id != kept.id:
+        report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
+    built = kept.labels.get(COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
+    check = compare_commit(str(job.details.get("commit", "")), built)
+    took = (fleet.clock.now() - run.started).total_seconds()
+    rows = [
+        ("image", f"{tag} = {dated}"),
+        ("id", kept.id),
+        ("size", size(kept.size_bytes)),
+        ("created", str(kept.created)),
+        ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
+        ("vLLM", _commit_sentence(job, built, check)),
+        *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
+        ("time", hours(took)),
+    ]
+    data = {
+        "node": job.node,
+        "tag": tag,
+        "dated": dated,
+        "id": kept.id,
+        "size_bytes": kept.size_bytes,
+        "created": str(kept.created),
+        "changed": kept.id != job.details.get("before"),
+        "labels": dict(kept.labels),
+        "vllm": {
+            "ref": job.details.get("vllm_ref"),
+            "wanted": job.details.get("commit"),
+            "built": built,
+            "check": check,
+        },
+        "seconds": round(took, 1),
+    }
+    return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
+
+
+async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
+    """The commit that the build found out by itself and wrote into the image; a label cannot hold it."""
+    if job.details.get("recipe") != SOURCE_RECIPE:
+        return ""
+    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
+    told = await shell.run(read, timeout=60)
+    return told.text.strip() if told.ok and is_commit(told.text.strip()) else ""
+
+
+def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:
+    ref, wanted = job.details.get("vllm_ref"), str(job.details.get("commit", ""))[:12]
+    if check is CommitCheck.EQUAL:
+        return f"{built[:12]}, which is {ref}"
+    if check is CommitCheck.DIFFERENT:
+        return f"{built[:12]}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
+    return f"{built[:12] or 'the image does not say its commit'}; whether that is {ref} is not known"
+
+
+def _commit_exit(job: Job, check: CommitCheck) -> int:
+    """A fixed reference must be what was built; a branch may have moved on since its layer was cached."""
+    fixed = job.details.get("ref_kind") in ("commit", "tag")
+    return 1 if fixed and check is CommitCheck.DIFFERENT else 0

@@ -1,0 +1,1 @@
+"""Clusters started, stopped, and what is looked at before."""

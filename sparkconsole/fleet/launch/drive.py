@@ -1,0 +1,230 @@
+"""Drives a launch: runs the steps the state machine gives, tells it what machines say, shows the board."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+
+from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable
+from sparkconsole.fleet.execute_plan import verify
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.launch.state import (
+    CancelAsked,
+    ContainerDied,
+    ContainerSeen,
+    Event,
+    LaunchState,
+    MembersSeen,
+    NodeLost,
+    Phase,
+    Reach,
+    Standing,
+    StepDone,
+    StepFailed,
+    TimeUp,
+    Why,
+)
+from sparkconsole.model.ray import RayMember
+from sparkconsole.model.work.news import Output, Remark, Report, StepBegan, StepEnded
+from sparkconsole.model.work.plan import Step, StepOutcome
+from sparkconsole.parse.image.docker_run import name_taken, why_refused
+from sparkconsole.parse.serve.ray_start import why_ended
+from sparkconsole.remote.node import site
+from sparkconsole.remote.shell import Shell
+
+POLL_S = 1.0
+"""How often containers and members are looked at while a launch is under way."""
+_WATCHED = (Reach.STARTED, Reach.UP, Reach.JOINED)
+
+
+async def ray_members(shell: Shell, port: int) -> tuple[RayMember, ...]:
+    """The members the head lists (HTTP is loaded only now)."""
+    from sparkconsole.remote.ray import members
+
+    return await members(shell, port)
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """How machines are looked at; the pretend cluster and the tests have their own."""
+
+    site: Callable[[Shell, str], Awaitable[Site]] = site.look
+    members: Callable[[Shell, int], Awaitable[tuple[RayMember, ...]]] = ray_members
+
+
+async def carry_launch(
+    fleet: Fleet, state: LaunchState, report: Report, *, timeout_s: float = 180.0, eyes: Eyes | None = None
+) -> None:
+    """Brings the launch to READY; otherwise everything it started is gone again and the real cause is raised.
+
+    `timeout_s` counts from the moment every container was started.
+    """
+    await _Drive(fleet, state, report, timeout_s, eyes or Eyes()).run()
+    if state.phase is not Phase.READY:
+        raise failure_of(state)
+
+
+def failure_of(state: LaunchState) -> SparkError:
+    """The one error of a launch that failed: the node, the real cause, and what could not be taken back."""
+    left = "; ".join(f"{f.node}: {f.why.cause}" for f in state.leftovers)
+    failure = state.failure
+    if failure is None or (not failure.node and failure.why.cause == "cancelled"):
+        return Cancelled("the launch was cancelled", hint=f"may be left: {left}" if left else "")
+    why = failure.why
+    hint = "; ".join(filter(None, (why.hint, f"may be left ({left}): sparkconsole stop" if left else "")))
+    lost = any(s.node == failure.node and s.reach is Reach.LOST for s in state.board())
+    return (Unreachable if lost else SparkError)(why.cause, hint=hint, node=failure.node)
+
+
+class _Drive:
+    """One launch under way: tasks put events into a queue, one loop feeds them to the state machine."""
+
+    def __init__(
+        self, fleet: Fleet, state: LaunchState, report: Report, timeout_s: float, eyes: Eyes
+    ) -> None:
+        self.fleet, self.state, self.report, self.timeout_s, self.eyes = fleet, state, report, timeout_s, eyes
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shown: dict[str, Standing] = {}
+        self._timer: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until the launch is over; cancelling it takes back what was started before it lets go."""
+        self._spawn(self._watch())
+        try:
+            self._start(self.state.begin())
+            await self._until_over()
+        except asyncio.CancelledError:
+            self._feed(CancelAsked())
+            await self._until_over()
+            raise
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _until_over(self) -> None:
+        while not self.state.over:
+            self._feed(await self._events.get())
+
+    def _feed(self, event: Event) -> None:
+        self._start(self.state.feed(event))
+        self._show_board()
+        if self.state.phase is Phase.GATHERING and self._timer is None:
+            self._timer = self._spawn(self._time_up())
+
+    def _start(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._spawn(self._carry(step))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _time_up(self) -> None:
+        await self.fleet.clock.sleep(self.timeout_s)
+        self._events.put_nowait(TimeUp(self.timeout_s))
+
+    def _show_board(self) -> None:
+        for standing in self.state.board():
+            if self._shown.get(standing.node) != standing:
+                self._shown[standing.node] = standing
+                why = f": {standing.why}" if standing.why else ""
+                level = "error" if standing.reach in (Reach.FAILED, Reach.LOST) else "info"
+                self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
+
+    async def _carry(self, step: Step) -> None:
+        self.report(StepBegan(step.node, step.sentence))
+        began = self.fleet.clock.monotonic()
+        event = await self._outcome(step)
+        detail = event.why.cause if isinstance(event, StepFailed) else ""
+        elapsed = self.fleet.clock.monotonic() - began
+        self.report(StepEnded(StepOutcome(step, isinstance(event, StepDone), detail, elapsed)))
+        self._events.put_nowait(event)
+
+    async def _outcome(self, step: Step) -> StepDone | StepFailed:
+        try:
+            shell = await self.fleet.shell(step.node)
+            await self._run(shell, step)
+            return await self._read_back(shell, step)
+        except Unreachable as error:
+            return StepFailed(step.id, Why(error.cause, error.hint), lost=True)
+        except CommandFailed as error:
+            said = error.stderr or error.cause
+            return StepFailed(
+                step.id, why_refused(said) if step.undo else _plain(error), not_ours=name_taken(said)
+            )
+        except TimedOut as error:
+            return StepFailed(step.id, Why(f"“{step.sentence}” took too long: {error.cause}", error.hint))
+        except SparkError as error:
+            return StepFailed(step.id, Why(error.cause, error.hint))
+
+    async def _run(self, shell: Shell, step: Step) -> None:
+        secrets = {name: os.environ[name] for name in step.secrets if name in os.environ}
+        done = await shell.run(step.argv, timeout=step.timeout_s, secrets=secrets)
+        if step.reads:
+            for line in done.text.splitlines():
+                self.report(Output(step.node, line))
+        if done.status is None:
+            raise Unreachable("the connection was lost", node=step.node)
+        done.checked()
+
+    async def _read_back(self, shell: Shell, step: Step) -> StepDone | StepFailed:
+        """A container that ended at once tells in its log why."""
+        try:
+            await verify(shell, step)
+        except CommandFailed:
+            if not step.undo:
+                raise
+            return StepFailed(step.id, await self._why_dead(shell))
+        return StepDone(step.id)
+
+    async def _why_dead(self, shell: Shell) -> Why:
+        name = self.state.spec.container
+        found = (await self.eyes.site(shell, name)).found
+        lines = await site.last_lines(shell, name) if found else ()
+        why = why_ended(lines, found.exit_code if found else None)
+        return Why("it ran out of memory and was killed") if found and found.oom_killed else why
+
+    async def _watch(self) -> None:
+        """Looks at what was started, again and again, until the launch is over or being taken back."""
+        while self.state.phase in (Phase.STARTING, Phase.GATHERING):
+            watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
+            await asyncio.gather(*(self._look(node) for node in watched))
+            if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
+                await self._look_at_members()
+            await self.fleet.clock.sleep(POLL_S)
+
+    async def _look(self, node: str) -> None:
+        try:
+            shell = await self.fleet.shell(node)
+            seen = await self.eyes.site(shell, self.state.spec.container)
+            event: Event = ContainerSeen(node) if seen.running else await self._death(shell, node)
+        except Unreachable as error:
+            event = NodeLost(node, Why(error.cause, error.hint))
+        except SparkError as error:
+            self.report(Remark(f"could not be looked at: {error.cause}", node, "warning"))
+            return
+        self._events.put_nowait(event)
+
+    async def _death(self, shell: Shell, node: str) -> ContainerDied:
+        return ContainerDied(node, await self._why_dead(shell))
+
+    async def _look_at_members(self) -> None:
+        try:
+            shell = await self.fleet.shell(self.state.seats[0].node)
+            members = await self.eyes.members(shell, self.state.spec.dashboard_port)
+        except SparkError:
+            return  # Ray takes seconds to answer at first; the board says who is not there yet.
+        self._events.put_nowait(MembersSeen(members))
+
+
+def _plain(error: CommandFailed) -> Why:
+    said = [line for line in error.stderr.splitlines() if line.strip()]
+    return Why(said[-1].strip() if said else error.cause, error.hint)

@@ -1,0 +1,127 @@
+"""Stops a cluster node by node and reads back what came of it; a lost node never holds up the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.execute_plan import verify
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.work.news import Output, Report, StepBegan, StepEnded
+from sparkconsole.model.work.plan import Plan, Step, StepOutcome
+from sparkconsole.remote.node import site
+from sparkconsole.remote.shell import Shell
+
+_LOOKS = 20
+"""How often, half a second apart, the processes of a removed container are looked for."""
+
+
+class Stopped(StrEnum):
+    """What is known of one node afterwards."""
+
+    STOPPED = "stopped"
+    NOT_RUNNING = "was not running"
+    UNREACHABLE = "unreachable: unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How stopping ended on one node, as read back from it."""
+
+    node: str
+    result: Stopped
+    why: str = ""
+    before_bytes: int = 0
+    """MemAvailable before and after."""
+    after_bytes: int = 0
+    processes_left: int = 0
+    ports_taken: tuple[int, ...] = ()
+
+
+async def stop_nodes(
+    fleet: Fleet, plan: Plan, container: str, report: Report, *, nodes: Iterable[str], ports: Iterable[int]
+) -> tuple[Stop, ...]:
+    """Carries out each node's steps of the plan, side by side; every node gets its line."""
+    wanted = tuple(ports)
+    works = [_stop_node(fleet, plan, container, report, node=n, ports=wanted) for n in nodes]
+    return tuple(await asyncio.gather(*works))
+
+
+async def _stop_node(
+    fleet: Fleet, plan: Plan, container: str, report: Report, *, node: str, ports: tuple[int, ...]
+) -> Stop:
+    steps = [s for s in plan.steps if s.node == node]
+    before: Site | None = None
+    try:
+        shell = await fleet.shell(node)
+        before = await site.look(shell, container)
+        if not steps and before.found is None:
+            return Stop(node, Stopped.NOT_RUNNING, "", before.available_bytes, before.available_bytes)
+        for step in steps:
+            await _carry(fleet, shell, step, report)
+        return await _read_back(fleet, shell, container, before, ports)
+    except Unreachable as error:
+        return Stop(node, Stopped.UNREACHABLE, error.cause)
+    except SparkError as error:
+        return Stop(node, Stopped.FAILED, error.cause, before.available_bytes if before else 0)
+
+
+async def _carry(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
+    report(StepBegan(step.node, step.sentence))
+    began = fleet.clock.monotonic()
+    done = await shell.run(step.argv, timeout=step.timeout_s)
+    keeps_log = step.reads
+    if keeps_log:
+        for line in done.text.splitlines():
+            report(Output(step.node, line, quiet=True))
+    if done.status is None:
+        raise Unreachable("the connection was lost", node=step.node)
+    detail = "" if done.ok else done.error_text.strip() or done.text.strip()
+    error = await _unproved(shell, step) if done.ok else None
+    ok, detail = done.ok and error is None, detail or (error.cause if error else "")
+    report(StepEnded(StepOutcome(step, ok, detail, fleet.clock.monotonic() - began)))
+    if error is not None:
+        raise error
+    if not keeps_log:  # a log that cannot be read is no reason to leave the container
+        done.checked()
+
+
+async def _unproved(shell: Shell, step: Step) -> SparkError | None:
+    """Why the step's effect cannot be said to be so; None when it was seen."""
+    try:
+        await verify(shell, step)
+    except Unreachable:
+        raise
+    except SparkError as error:
+        return error
+    return None
+
+
+async def _read_back(
+    fleet: Fleet, shell: Shell, container: str, before: Site, ports: tuple[int, ...]
+) -> Stop:
+    pids = before.found.pids if before.found else frozenset()
+    left = await site.still_alive(shell, pids)
+    for _ in range(_LOOKS):
+        if not left:
+            break
+        await fleet.clock.sleep(0.5)
+        left = await site.still_alive(shell, left)
+    after = await site.look(shell, container)
+    taken = tuple(p for p in after.taken(ports) if before.found is not None)
+    why = _not_gone(after, len(left), taken)
+    result = Stopped.FAILED if why else Stopped.STOPPED
+    return Stop(shell.node, result, why, before.available_bytes, after.available_bytes, len(left), taken)
+
+
+def _not_gone(after: Site, processes: int, ports: tuple[int, ...]) -> str:
+    if after.found is not None:
+        return "the container is still there"
+    if processes:
+        return f"{processes} of its processes still run"
+    return f"port {', '.join(map(str, ports))} is still in use" if ports else ""

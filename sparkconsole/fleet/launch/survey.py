@@ -1,0 +1,213 @@
+"""What is looked at before a launch, on every node: place, network, image, Ray's members. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sparkconsole.errors import Refused, SparkError
+from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.launch.drive import Eyes
+from sparkconsole.model.checkpoint.hf_cache import HfCache
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.fabric.links import NodeNetwork, choose_network, interface_at
+from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.image.reference import how_to_get
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
+from sparkconsole.model.launch.steps import Condition, broken, condition
+from sparkconsole.model.ray import RayMember
+from sparkconsole.remote.checkpoint.hf_cache import hf_cache
+from sparkconsole.remote.shell import Shell
+
+T = TypeVar("T")
+RAY_LABEL = "org.sparkconsole.ray"
+ACCELERATOR_LABEL = "org.sparkconsole.accelerator"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Every node answered; `members` None: Ray did not, or is not asked."""
+
+    spec: LaunchSpec
+    seats: tuple[Seat, ...]
+    sites: Mapping[str, Site]
+    images: Mapping[str, ImageIdentity | None]
+    members: tuple[RayMember, ...] | None = None
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, NodeFacts] = field(default_factory=dict)
+
+    @property
+    def condition(self) -> Condition:
+        """What stands now."""
+        return condition(self.spec, self.seats, self.sites, self.members)
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """What a repair would start again, and why."""
+        return broken(self.spec, self.seats, self.sites, self.members)
+
+    def other_image(self, *, unless_there: bool = False) -> str:
+        """The first node whose container runs another image than the tag names there; empty: none does.
+
+        `unless_there`: an image that is not on the node is another one too.
+        """
+        for node, place in self.sites.items():
+            image = self.images[node]
+            if not place.running or place.found is None or (image is None and not unless_there):
+                continue
+            if image is None or place.found.image_id != image.id:
+                return node
+        return ""
+
+
+async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None) -> Ground:
+    """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
+    eyes = eyes or Eyes()
+    names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
+    sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container), names))
+    facts = await _facts(fleet, names)
+    networks = _networks(cluster, spec, facts)
+    warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
+    images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
+    caches = all_of(await fleet.ask(hf_cache, names))
+    seats = seats_of(names, sites, networks, caches)
+    members = await _members(fleet, spec, seats, sites, eyes)
+    return Ground(adapted(spec, images), seats, sites, images, members, warnings, facts)
+
+
+def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
+    """Every node's answer; raises the first node's error, naming the others that failed too."""
+    wrong = failed(answers)
+    if wrong:
+        first, *others = wrong.values()
+        if others:
+            also = ", ".join(e.node for e in others)
+            first.hint = "; ".join(filter(None, (first.hint, f"the same or worse on {also}")))
+        raise first
+    return told(answers)
+
+
+def seats_of(
+    names: tuple[str, ...],
+    sites: Mapping[str, Site],
+    networks: Mapping[str, NodeNetwork],
+    caches: Mapping[str, HfCache],
+) -> tuple[Seat, ...]:
+    """Each node's place, head first."""
+    head = networks.get(names[0])
+    address = head.address if head else "127.0.0.1"
+    roles = {n: Role.WORKER if i else Role.HEAD for i, n in enumerate(names)}
+    return tuple(Seat(n, roles[n], sites[n].home, networks.get(n), address, caches.get(n)) for n in names)
+
+
+def adapted(spec: LaunchSpec, images: Mapping[str, ImageIdentity | None]) -> LaunchSpec:
+    """An image for CPUs says so: Ray is then told of one GPU a node, as vLLM places its workers by GPU."""
+    labels = [i.labels for i in images.values() if i is not None]
+    cpu = any(label.get(ACCELERATOR_LABEL) == "cpu" for label in labels)
+    if cpu and spec.ray_num_gpus is None and spec.backend is Backend.RAY:
+        return spec.model_copy(update={"ray_num_gpus": 1})
+    return spec
+
+
+def check_images(ground: Ground) -> None:
+    """Refused unless every node has the image, the same one, and one that can do what is asked."""
+    tag, images = ground.spec.image, ground.images
+    missing = [node for node, image in images.items() if image is None]
+    if missing:
+        raise Refused(
+            f"the image {tag} is not on {', '.join(missing)}; nothing was started",
+            hint=how_to_get(tag, missing, others_have_it=len(missing) < len(images)),
+            node=missing[0],
+        )
+    first, *others_ = ((n, i) for n, i in images.items() if i is not None)
+    for node, image in others_:
+        if not same_content(first[1], image):
+            raise Refused(
+                f"the image {tag} differs between {first[0]} and {node}; nothing was started",
+                hint=f"sparkconsole image copy {tag}",
+                node=node,
+            )
+
+
+def check_ports(ground: Ground) -> None:
+    """Refused when somebody else listens where the head has to."""
+    head = ground.seats[0].node
+    taken = ground.sites[head].taken(ground.spec.ports())
+    if taken:
+        ports = ", ".join(map(str, taken))
+        raise Refused(
+            f"port {ports} is in use; nothing was started",
+            hint=f"see who listens there: ss -ltnp, or choose another: {_port_flag(ground.spec)}",
+            node=head,
+        )
+
+
+async def check_ray(fleet: Fleet, ground: Ground) -> None:
+    """Refused when an image has no Ray and the backend is Ray; a label is believed, else it is looked for."""
+    head, image = ground.seats[0].node, ground.images[ground.seats[0].node]
+    if ground.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):
+        return
+    look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", ground.spec.image)
+    shell = await fleet.shell(head)
+    seen = await shell.run((*look, "-c", "command -v ray"), timeout=60)
+    # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
+    if seen.status in (1, 127):
+        raise Refused(
+            f"the image {ground.spec.image} has no `ray`; nothing was started",
+            hint="launch without Ray: --backend none, or build an image with ray[default]",
+            node=head,
+        )
+
+
+def _port_flag(spec: LaunchSpec) -> str:
+    return "--ray-port, --dashboard-port" if spec.backend is Backend.RAY else "--master-port"
+
+
+async def _facts(fleet: Fleet, names: tuple[str, ...]) -> dict[str, NodeFacts]:
+    from sparkconsole.remote.node.facts import node_facts
+
+    return all_of(await fleet.ask(node_facts, names))
+
+
+def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]) -> dict[str, NodeNetwork]:
+    """Solo needs none."""
+    if spec.backend is Backend.SOLO:
+        return {}
+    return {n: _network(cluster, spec, n, facts) for n in facts}
+
+
+def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:
+    said = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
+    peers = tuple(f.fabric for n, f in facts.items() if n != name)
+    try:
+        return choose_network(
+            facts[name].fabric,
+            eth_if=spec.eth_if or said.eth_if or interface_at(facts[name].fabric, said.fabric_address),
+            ib_if=spec.ib_if or said.ib_if,
+            peers=peers,
+        )
+    except SparkError as error:
+        error.node = error.node or name
+        raise
+
+
+async def _image(shell: Shell, tag: str) -> ImageIdentity | None:
+    from sparkconsole.remote.docker.engine import image
+
+    return await image(shell, tag)
+
+
+async def _members(
+    fleet: Fleet, spec: LaunchSpec, seats: tuple[Seat, ...], sites: Mapping[str, Site], eyes: Eyes
+) -> tuple[RayMember, ...] | None:
+    """Asked only where Ray's head runs; no answer is an answer here."""
+    head = seats[0].node
+    if spec.backend is not Backend.RAY or not sites[head].running:
+        return None
+    try:
+        return await eyes.members(await fleet.shell(head), spec.dashboard_port)
+    except SparkError:
+        return None

@@ -1,0 +1,1 @@
+"""Models served, their status, their end, and what ends them in time."""

@@ -1,0 +1,264 @@
+"""Where a model can be served, what serves now, and following a start to its proved end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkconsole.errors import Refused, SparkError, Unreachable
+from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fresh import Fresh
+from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
+from sparkconsole.model.fabric import kho
+from sparkconsole.model.foresight.effect import ServerUp
+from sparkconsole.model.launch.memory_returns import USUAL_SHARE
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.serve.engine import LiveRank, vllm_words
+from sparkconsole.model.serve.ranks import split_of
+from sparkconsole.model.serve.spec import ORDER, Failure, Phase, ServeProgress, ServeSpec, advance
+from sparkconsole.model.work.job import Job
+from sparkconsole.model.work.news import Advance, Output, Remark, Report
+from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
+from sparkconsole.remote.node.site import look
+
+PROBE_S = 0.5
+"""Pause between looks at a server that said it started."""
+PROVE_S = 60.0
+"""The first completion may still compile something."""
+RANKS_S = 3.0
+"""Pause between looks at the other ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The containers in which a model can be served, as they were found."""
+
+    launch: LaunchSpec
+    nodes: tuple[str, ...]
+    """Head first; one node for solo."""
+    addresses: Mapping[str, str]
+    sites: Mapping[str, Site]
+
+    @property
+    def head(self) -> str:
+        """Where rank 0 runs."""
+        return self.nodes[0]
+
+
+async def find_stage(fleet: Fleet, container: str) -> Stage:
+    """The running cluster; Refused when none runs or it is not whole, Unreachable when a node is."""
+    answers = await fleet.ask(lambda shell: look(shell, container))
+    sites = told(answers)
+    head = sites.get(fleet.head)
+    for error in failed(answers).values():
+        if head is None or not _solo(head):
+            raise error
+    if head is None or not head.running or head.found is None:
+        raise Refused(
+            f"no container {container} runs", hint="start one: sparkconsole launch", node=fleet.head
+        )
+    launch = recalled(head.found.labels) or LaunchSpec(container=container, backend=Backend.SOLO)
+    nodes = (fleet.head,) if launch.backend is Backend.SOLO else fleet.names
+    for node in nodes:
+        if not sites[node].running:
+            raise Refused(
+                f"its container {container} does not run", hint="sparkconsole launch --repair", node=node
+            )
+    addresses = {n: s.found.labels.get(LABEL_ADDRESS, "") for n in nodes if (s := sites[n]).found}
+    return Stage(launch, nodes, addresses, sites)
+
+
+async def servers_on(fleet: Fleet, container: str, nodes: Sequence[str]) -> tuple[LiveRank, ...]:
+    """Every `vllm serve` in the containers of these nodes, whoever started it."""
+    from sparkconsole.remote.serve.processes import live_ranks
+
+    shells = [await fleet.shell(node) for node in nodes]
+    found = await asyncio.gather(*(live_ranks(shell, container) for shell in shells))
+    return tuple(rank for ranks in found for rank in ranks)
+
+
+async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> tuple[LiveRank, ...]:
+    """Those of them that serve on that port, or lead to it."""
+    return tuple(rank for rank in await servers_on(fleet, container, nodes) if rank.port == port)
+
+
+def server_up(fresh: Fresh, spec: ServeSpec, jobs: Sequence[Job], nodes: Sequence[str]) -> ServerUp:
+    """What runs on `nodes` once these jobs came up; their process groups are the run's to know."""
+    lead = next(j for j in jobs if not j.details.get("rank", 0))
+    ranks = tuple(LiveRank(j.node, _group(fresh, spec, j), vllm_words(j.argv), j.id) for j in jobs)
+    count = split_of(spec, len(nodes)).ranks
+    shares = dict.fromkeys(nodes[:count], spec.utilization or USUAL_SHARE)
+    return ServerUp(lead.node, lead.container, spec.port, spec.name, spec.model, ranks, shares)
+
+
+def _group(fresh: Fresh, spec: ServeSpec, job: Job) -> str:
+    return fresh.unknown(f"process group of {spec.name} on {job.node}")
+
+
+def _solo(head: Site) -> bool:
+    launch = recalled(head.found.labels) if head.found else None
+    return launch is not None and launch.backend is Backend.SOLO
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is known of a start while it is followed."""
+
+    report: Report
+    node: str
+    progress: ServeProgress = field(default_factory=ServeProgress)
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    def take(self, line: str) -> None:
+        self.lines.append(line)
+        self.report(Output(self.node, line, quiet=True))
+        before = self.progress
+        self.progress = advance(before, read_line(line))
+        if self.progress.phase is not before.phase:
+            self.report(Remark(f"{self.progress.phase.value} {self.progress.detail}".strip(), self.node))
+        if self.progress.percent is not None and self.progress != before:
+            self.report(Advance(self.node, self.progress.phase.value, self.progress.percent, 100.0, "%"))
+
+
+class ServeFailed(SparkError):
+    """A server that did not start, with its first real cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A server that came up."""
+
+    name: str
+    """Under which it answers."""
+    doubt: str = ""
+    """Why no token could be asked of it; empty: one came back."""
+
+
+async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
+    """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
+    lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
+    others = [j for j in jobs if j is not lead]
+    watch = _Watch(report, lead.node)
+    reader = asyncio.create_task(_read(fleet, lead, watch))
+    try:
+        return await _until_ready(fleet, lead, others, watch, reader)
+    except ServeFailed:
+        await _keep_logs(fleet, others, report)
+        await clear(fleet, jobs, report)
+        raise
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _read(fleet: Fleet, lead: Job, watch: _Watch) -> None:
+    async for line in follow_job(fleet, lead):
+        watch.take(line)
+    watch.ended = True
+
+
+async def _until_ready(
+    fleet: Fleet, lead: Job, others: Sequence[Job], watch: _Watch, reader: asyncio.Task[None]
+) -> Up:
+    looked = fleet.clock.monotonic()
+    while True:
+        if reader.done():
+            reader.result()
+            raise await _failure(fleet, [lead, *others], watch.lines)
+        if fleet.clock.monotonic() - looked > RANKS_S:
+            looked = fleet.clock.monotonic()
+            await _require_ranks(fleet, others, watch)
+        if ORDER.index(watch.progress.phase) >= ORDER.index(Phase.SERVER):
+            with contextlib.suppress(SparkError):
+                return await _proved(fleet, lead)
+        await fleet.clock.sleep(PROBE_S)
+
+
+async def _proved(fleet: Fleet, lead: Job) -> Up:
+    from sparkconsole.remote.serve.vllm import Declined, complete_one_token
+
+    shell = await fleet.shell(lead.node)
+    try:
+        return Up(await complete_one_token(shell, int(lead.details["port"]), timeout=PROVE_S))
+    except Declined as no:
+        return Up(str(lead.details.get("name", "")), f"{no.cause}; {no.hint}")
+
+
+async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
+    """What the other ranks said goes into the journal before it is removed from their nodes."""
+    for job in jobs:
+        with contextlib.suppress(SparkError):
+            for line in await log_lines(fleet, job):
+                report(Output(job.node, line, quiet=True))
+
+
+async def log_lines(fleet: Fleet, job: Job) -> list[str]:
+    """All that a rank said so far."""
+    return (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
+
+
+async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _Watch) -> None:
+    """A rank that ended, or whose node is gone, will never join."""
+    for job in others:
+        try:
+            state = await job_state(fleet, job)
+        except Unreachable as error:
+            raise ServeFailed(
+                f"the node of rank {job.details.get('rank')} is lost: {error.cause}", node=job.node
+            ) from error
+        if not state.running:
+            raise await _failure(fleet, [job], watch.lines)
+
+
+async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> ServeFailed:
+    """The first real cause in the logs of the ranks that ended, a named one before a guess."""
+    logs: dict[str, Sequence[str]] = {}
+    for job in jobs:
+        with contextlib.suppress(SparkError):
+            logs[job.node] = await log_lines(fleet, job)
+    causes = {node: cause for node, log in logs.items() if (cause := first_cause(log))}
+    if not causes and (cause := first_cause(lines)):
+        causes = {jobs[0].node: cause}
+    if not causes:
+        last = next((log[-1] for log in logs.values() if log), "it said nothing")
+        return ServeFailed(
+            f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
+        )
+    node, first = min(causes.items(), key=lambda item: not item[1].known)
+    return ServeFailed(cause_text(first), hint=await _remedy_on(fleet, node, first), node=node)
+
+
+async def _remedy_on(fleet: Fleet, node: str, cause: Failure) -> str:
+    """What to do on that node: a remedy that depends on its kernel is checked there."""
+    if cause.id != kho.ID:
+        return cause.remedy
+    with contextlib.suppress(SparkError):
+        shell = await fleet.shell(node)
+        kernel, said = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
+        if told := kho.why_and_remedy(kernel.text.strip(), said.text.strip()):
+            return told[1]
+    return cause.remedy
+
+
+def cause_text(failure: Failure) -> str:
+    """A cause in a sentence: what it means, and the line that says so."""
+    return f"{failure.why}: “{failure.text}” (line {failure.line} of its log)"
+
+
+async def clear(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
+    """Ends every rank and removes what it left; a node that cannot be asked is told."""
+    await asyncio.gather(*(_clear_one(fleet, job, report) for job in jobs))
+
+
+async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
+    try:
+        await cancel_job(fleet, job)
+        await forget_job(fleet, job)
+    except SparkError as error:
+        report(
+            Remark(f"rank {job.details.get('rank', 0)} could not be ended: {error.cause}", job.node, "error")
+        )

@@ -1,0 +1,167 @@
+"""Ending a served model on every node that can be asked, and reading back what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sparkconsole.errors import Refused, SparkError
+from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.jobs import job_state
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import Backend, recalled
+from sparkconsole.model.serve.engine import LiveRank, jobs_of
+from sparkconsole.model.text.printable import size
+from sparkconsole.model.work.job import Job
+from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.node.site import look
+
+END_S = 70.0
+"""A server has 30 s to end by itself, then 20 s by force."""
+
+
+class NoServer(Refused):
+    """There is no server on the port that was named, and there is one on another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Every container in which a server may run, and the servers that do."""
+
+    container: str
+    port: int
+    head: str
+    sites: Mapping[str, Site]
+    """The nodes whose container runs."""
+    ranks: Mapping[str, tuple[LiveRank, ...]]
+    """On each of them, whatever their port."""
+    lost: Mapping[str, SparkError]
+    """Nodes that could not be asked: what runs there is unknown."""
+
+    def jobs(self) -> tuple[Job, ...]:
+        """The servers of that port that a console started."""
+        return jobs_of((r for node in self.ranks for r in self.ours(node)), self.container)
+
+    def ours(self, node: str) -> tuple[LiveRank, ...]:
+        """A node's servers of that port."""
+        return tuple(r for r in self.ranks[node] if r.port == self.port)
+
+    def others(self) -> tuple[LiveRank, ...]:
+        """The servers of other ports, one for each port."""
+        by_port = {r.port: r for ranks in self.ranks.values() for r in ranks if r.port != self.port}
+        return tuple(by_port[port] for port in sorted(by_port))
+
+    @property
+    def everything(self) -> bool:
+        """No other server runs: whatever vLLM left behind is of this one."""
+        return all(r.port == self.port for ranks in self.ranks.values() for r in ranks)
+
+
+async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
+    """What runs where; Refused when no container does, Unreachable when the head cannot be asked."""
+    from sparkconsole.remote.serve.processes import live_ranks
+
+    answers = await fleet.ask(lambda shell: look(shell, container))
+    sites = {node: site for node, site in told(answers).items() if site.running}
+    lost = {} if _solo(sites.get(fleet.head)) else failed(answers)
+    if fleet.head in lost:
+        raise lost[fleet.head]
+    if not sites:
+        raise Refused(f"no container {container} runs", hint="then no server does", node=fleet.head)
+    found = await fleet.ask(lambda shell: live_ranks(shell, container), sites)
+    for node, error in failed(found).items():
+        lost[node] = error
+        del sites[node]
+    ranks = told(found)
+    first = (r.group for on_node in ranks.values() for r in on_node if isinstance(r.group, int))
+    if any(group <= 1 for group in first):
+        hint = "end the container: sparkconsole stop"
+        raise Refused(f"the server is what {container} was started for", hint=hint, node=fleet.head)
+    return Scene(container, port, fleet.head, sites, ranks, lost)
+
+
+def _solo(head: Site | None) -> bool:
+    launch = recalled(head.found.labels) if head and head.found else None
+    return launch is not None and launch.backend is Backend.SOLO
+
+
+async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> None:
+    """NoServer where only other ports have one, and no node has a trace of one that was started here."""
+    others = scene.others()
+    if not others or any(scene.ours(node) for node in scene.ranks):
+        return
+    for job in known:
+        with suppress(SparkError):
+            if (await job_state(fleet, job)).known:
+                return
+    ports = [str(rank.port) for rank in others]
+    there = f"one is on {ports[0]}" if len(ports) == 1 else f"there are some on {', '.join(ports)}"
+    raise NoServer(
+        f"no server on port {scene.port}; {there}",
+        hint=f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}",
+        node=scene.head,
+    )
+
+
+def serve_stop_plan(scene: Scene) -> Plan:
+    """One step a node: the servers of that port, and what outlived them when no other server runs."""
+    notes = tuple(f"{node} cannot be asked: {error.cause}" for node, error in scene.lost.items())
+    steps = tuple(_end(scene, node) for node in scene.sites)
+    return Plan(
+        f"end the server on port {scene.port} in {scene.container}", steps, Tier.RECOVERABLE, notes=notes
+    )
+
+
+def _end(scene: Scene, node: str) -> Step:
+    from sparkconsole.remote.serve.processes import end_argv, gone_argv
+
+    groups = tuple(r.group for r in scene.ours(node))
+    names = ", ".join(r.name for r in scene.ours(node))
+    return Step(
+        id=f"end-{node}",
+        node=node,
+        sentence=f"end the server of {names}"
+        if names
+        else "end what a server left or runs here for another node",
+        argv=end_argv(scene.container, groups, everything=scene.everything),
+        verify=Verification(
+            "no process of it is left", gone_argv(scene.container, groups, everything=scene.everything)
+        ),
+        timeout_s=END_S,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How ending went on one node, as read back from it."""
+
+    node: str
+    said: str
+    ok: bool
+    before_bytes: int = 0
+    """MemAvailable before and after."""
+    after_bytes: int = 0
+
+    def memory(self) -> str | None:
+        """As it changed; None where it is not known."""
+        return f"{size(self.before_bytes)} → {size(self.after_bytes)}" if self.after_bytes else None
+
+
+async def read_back(fleet: Fleet, scene: Scene, outcome: PlanOutcome) -> tuple[End, ...]:
+    """Every node's end: its processes, its port, its memory. A node that cannot be asked is unknown."""
+    answers = await fleet.ask(lambda shell: look(shell, scene.container), scene.sites)
+    wrong = {o.step.node: o.detail for o in outcome.failures()}
+    ends = [_read(scene, node, answers[node], wrong.get(node, "")) for node in scene.sites]
+    lost = [End(node, f"unknown: {error.cause}", ok=False) for node, error in scene.lost.items()]
+    return (*ends, *lost)
+
+
+def _read(scene: Scene, node: str, after: Site | SparkError, wrong: str) -> End:
+    if isinstance(after, SparkError):
+        return End(node, f"unknown: {after.cause}", ok=False)
+    before = scene.sites[node]
+    taken = scene.port in after.listening and bool(scene.ours(node))
+    why = wrong or (f"port {scene.port} is still in use" if taken else "")
+    return End(node, why or "ended", not why, before.available_bytes, after.available_bytes)

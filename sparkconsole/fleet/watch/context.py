@@ -1,0 +1,112 @@
+"""What every part of the watch works with: fleet, store, names, events; and waiting that can be cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+from sparkconsole.fleet.clock import Clock
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.store import Event, Store
+from sparkconsole.fleet.watch.own_actions import OwnDeeds
+from sparkconsole.model.docker import Container
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
+from sparkconsole.model.work.own_actions import Touch
+
+CONNECTING = 16
+"""Logins that are under way at once."""
+CALM_NODES = 8
+"""More nodes than that are asked more rarely, each."""
+
+
+class Bell:
+    """A pause that somebody may end."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Who rests goes on now; who does not, will not rest next time."""
+        self._rung.set()
+
+    async def rung(self) -> None:
+        """Waits until it rings."""
+        await self._rung.wait()
+        self._rung.clear()
+
+    async def rest(self, clock: Clock, seconds: float) -> None:
+        """Waits that long, or until it rings."""
+        waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._rung.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+            self._rung.clear()
+
+
+@dataclass(slots=True)
+class Scope:
+    """Shared by every task of one watch."""
+
+    fleet: Fleet
+    store: Store
+    container: str
+    image: str
+    deeds: OwnDeeds | None = None
+    """What consoles of ours do; None: nobody keeps it."""
+    connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
+    serving: Bell = field(default_factory=Bell)
+    """Rings when something changed that a server may stand on: it is looked at then."""
+
+    @property
+    def clock(self) -> Clock:
+        """All waits go through it."""
+        return self.fleet.clock
+
+    @property
+    def spread(self) -> float:
+        """How many times rarer than usual each node is asked, so that 64 cost no more than eight."""
+        return max(1.0, len(self.store.nodes) / CALM_NODES)
+
+    def own(self, what: Touch, *nodes: str, alive_s: float = math.inf) -> str:
+        """The deed of ours that ended something of these nodes just now, in words; empty: none."""
+        return self.deeds.told(what, nodes, alive_s) if self.deeds is not None else ""
+
+    def own_end(self, job: str) -> str:
+        """The same of a server; one that somebody started by hand may be on any node."""
+        if self.deeds is None:
+            return ""
+        where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
+        return self.deeds.ended(job) if job else self.deeds.told(Touch.SERVER, where)
+
+    def tell(self, level: str, source: str, text: str) -> None:
+        """One event."""
+        self.store.tell(Event(self.clock.now(), level, source, text))
+
+    def container_on(self, node: str) -> Container | None:
+        """The cluster's container on a node, while it runs there."""
+        known = self.store.nodes[node].containers if node in self.store.nodes else None
+        return next((c for c in known or () if c.name == self.container and c.running), None)
+
+    def launch(self) -> LaunchSpec | None:
+        """The launch that runs on the head, as its container tells; None: none of ours."""
+        head = self.container_on(self.fleet.head) if self.fleet.names else None
+        return recalled(head.labels) if head else None
+
+    def node_at(self, address: str) -> str:
+        """The node that has this address, on any of its links; empty: nobody."""
+        return next((name for name in self.store.nodes if address in self.addresses(name)), "")
+
+    def addresses(self, node: str) -> set[str]:
+        """All addresses that are known of a node."""
+        state = self.store.nodes[node]
+        found = {state.address}
+        if (container := self.container_on(node)) is not None:
+            found.add(container.labels.get(LABEL_ADDRESS, ""))
+        if state.look is not None:
+            netdevs = state.look.facts.fabric.netdevs
+            found.update(a.partition("/")[0] for n in netdevs for a in n.addresses)
+        return found - {""}

@@ -1,0 +1,257 @@
+"""A running server is doubted where requests run without a token, or a node shows trouble: one is asked for.
+
+Where it does not come, every node's signs are taken once more, closely, and model.hang judges them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from sparkconsole.fleet.serve.hang_probe import late, rank_gone, unreached
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.model.docker import Container
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend
+from sparkconsole.model.ray import RayMember, last_words
+from sparkconsole.model.serve.engine import EngineLoad, LiveRank
+from sparkconsole.model.serve.hang import (
+    DOUBTFUL,
+    FROZEN_S,
+    LATE_S,
+    Hang,
+    NodeSign,
+    ServerSign,
+    Trouble,
+    judge,
+    troubles,
+)
+from sparkconsole.remote.shell import Shell
+
+AGAIN_S = 30.0
+"""Between tokens that are asked of a server that is doubted."""
+SOON_S = 2.0
+"""A token that is asked for comes by then, or the server is no longer called ready meanwhile."""
+RECENT = 10
+"""Readings, a second apart, over which a node's GPU and rails are averaged."""
+
+
+class Roll:
+    """Which nodes serve, and what they had while they did: only what was there can be missed."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._serving: set[str] = set()
+        self._links: dict[str, set[str]] = {}
+        self._ranks: dict[str, int] = {}
+        self._lives: dict[str, tuple[str, str]] = {}
+        """The containers that it began in: one that was started again has its rank no more."""
+        self.members: tuple[RayMember, ...] = ()
+        """As Ray told them last."""
+        self.joined: set[str] = set()
+        """Nodes that were members: only they can have left."""
+        self.token_at_s: float | None = None
+        """When a token was last seen to come."""
+
+    def serves(self, ranks: Iterable[LiveRank]) -> None:
+        """It gives tokens: so it is made of the nodes whose container runs now."""
+        self._ranks.update({r.node: r.rank for r in ranks})
+        for name in self._partners():
+            self._serving.add(name)
+            self._links.setdefault(name, set()).update(self._up(name))
+            self._lives.setdefault(name, self._life(name))
+
+    def proved(self) -> None:
+        """A token came: whatever was started again since, it serves as it stands."""
+        self._lives = {name: self._life(name) for name in self._partners()}
+
+    @property
+    def serving(self) -> int:
+        """How many nodes it is made of."""
+        return len(self._serving)
+
+    def forget(self) -> None:
+        """No server any more."""
+        self._serving, self._links, self._ranks, self._lives = set(), {}, {}, {}
+        self.token_at_s = None
+
+    def signs(self) -> tuple[NodeSign, ...]:
+        """What the nodes that serve show, as the store knows it; head first."""
+        return tuple(self._sign(name) for name in self._scope.store.nodes if name in self._taking_part())
+
+    def address(self, name: str) -> str:
+        """Of a serving node on the fast link; empty: unknown."""
+        container = self._any_container(name)
+        return container.labels.get(LABEL_ADDRESS, "") if container else ""
+
+    def _partners(self) -> tuple[str, ...]:
+        """Those whose container runs; without Ray only those that have a rank."""
+        scope, launch = self._scope, self._scope.launch()
+        if launch is None or launch.backend is Backend.SOLO:
+            return scope.fleet.names[:1]
+        ranked = self._ranks if launch.backend is Backend.NONE and self._ranks else scope.store.nodes
+        return tuple(n for n in scope.fleet.names if n in ranked and scope.container_on(n))
+
+    def _taking_part(self) -> set[str]:
+        """Who was seen to; for a console that came later, all that could."""
+        if self._serving:
+            return self._serving
+        launch = self._scope.launch()
+        if launch is None or launch.backend is Backend.SOLO:
+            return set(self._scope.fleet.names[:1])
+        return {n for n, s in self._scope.store.nodes.items()
+                if s.reach is Reach.LOST or self._any_container(n)}  # fmt: skip
+
+    def _any_container(self, name: str) -> Container | None:
+        state = self._scope.store.nodes.get(name)
+        known = state.containers if state else None
+        return next((c for c in known or () if c.name == self._scope.container), None)
+
+    def _up(self, name: str) -> set[str]:
+        reading = self._scope.store.nodes[name].reading
+        return {rail for rail, flow in reading.rails.items() if flow.up} if reading else set()
+
+    def _sign(self, name: str) -> NodeSign:
+        state = self._scope.store.nodes[name]
+        if state.reach is Reach.LOST:
+            return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
+        reading = state.reading
+        flows = reading.rails if reading else {}
+        gpu = self._mean(name, "gpu")
+        left = state.ray_alive is False and name in self.joined
+        return NodeSign(
+            name,
+            state.head,
+            self._ranks.get(name),
+            container=self._container(state),
+            killed=None not in (self.token_at_s, state.killed_at_s)
+            and (state.killed_at_s or 0.0) > (self.token_at_s or 0.0),
+            left_ray=left,
+            ray_said=self._last_words(name) if left else "",
+            links_down=tuple(
+                sorted(r for r in self._links.get(name, ()) if r in flows and flows[r].up is False)
+            ),
+            silent_s=self._silent(state),
+            gpu_error=reading.gpu_error if reading and gpu is not None else "",
+            gpu=gpu,
+            power_w=self._mean(name, "power"),
+            rdma=_sum(self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx")),
+            memory=state.memory_alarm,
+        )
+
+    def _container(self, state: NodeState) -> str:
+        """What became of it; empty: it runs, or nobody knows."""
+        name = self._scope.container
+        if state.containers is None:
+            return ""
+        if self._scope.container_on(state.name):
+            had = self._lives.get(state.name)
+            return f"{name} was started again" if had not in (None, self._life(state.name)) else ""
+        found = self._any_container(state.name)
+        if found is None:
+            return f"{name} is gone"
+        return f"{name} ended with {found.exit_code}{', out of memory' if found.oom_killed else ''}"
+
+    def _life(self, name: str) -> tuple[str, str]:
+        container = self._scope.container_on(name)
+        return (container.id, container.started_at) if container else ("", "")
+
+    def _last_words(self, name: str) -> str:
+        addresses = sorted(self._scope.addresses(name))
+        return next((words for a in addresses if (words := last_words(self.members, a))), "")
+
+    def _silent(self, state: NodeState) -> float:
+        if state.reach is not Reach.UP or state.read_at_s is None or state.reason:
+            return 0.0
+        return self._scope.clock.monotonic() - max(state.read_at_s, state.since_s or 0.0)
+
+    def _mean(self, name: str, measure: str) -> float | None:
+        history = self._scope.store.histories.get(name)
+        known = [v for v in history.series(measure, RECENT) if v is not None] if history else []
+        return fmean(known) if known else None
+
+
+class HangWatch:
+    """`look` at every answer of the server."""
+
+    def __init__(self, scope: Scope, roll: Roll) -> None:
+        self._scope, self._roll = scope, roll
+        self._moved_at = self._ask_at = scope.clock.monotonic()
+        self._hang: Hang | None = None
+
+    def forget(self) -> None:
+        """Another server, or none."""
+        self._hang, self._moved_at, self._ask_at = None, self._now, self._now
+        self._roll.forget()
+
+    @property
+    def _now(self) -> float:
+        return self._scope.clock.monotonic()
+
+    async def look(
+        self, shell: Shell, port: int, load: EngineLoad, *, moved: bool, ranks: Sequence[LiveRank] = (),
+        log_silent_s: float | None = None, doubted: Callable[[Trouble], object] = lambda _: None,
+    ) -> Hang | None:  # fmt: skip
+        """The verdict as it stands now; a token is asked for at most once in AGAIN_S.
+
+        `doubted` is called when a node is in trouble and the token does not come at once.
+        """
+        now, signs = self._now, self._roll.signs()
+        doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
+        if moved or not (load.running or doubtful or self._hang):
+            self._well(ranks, token=moved)
+            return None
+        frozen_s = now - self._moved_at if load.running else None
+        if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
+            return self._hang
+        late_s = await self._asked(shell, port, doubted)
+        self._ask_at = self._now + AGAIN_S
+        if late_s == 0.0:
+            self._roll.proved()
+            self._well(ranks, token=True)
+            return None
+        frozen_s = self._now - self._moved_at if load.running else None
+        signs = await self._closely(shell, port, self._roll.signs())
+        sign = ServerSign(load.running, frozen_s, late_s, log_silent_s)
+        self._hang = judge(sign, signs) or self._hang
+        return self._hang
+
+    async def _asked(self, shell: Shell, port: int, doubted: Callable[[Trouble], object]) -> float | None:
+        asked = asyncio.create_task(late(shell, port, LATE_S))
+        try:
+            done, _ = await asyncio.wait({asked}, timeout=SOON_S)
+            first = next((t for t in troubles(self._roll.signs()) if t.id in DOUBTFUL), None)
+            if not done and first is not None:
+                doubted(first)
+            return await asked
+        finally:
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+
+    def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
+        self._hang, self._moved_at = None, self._now
+        if token or self._roll.token_at_s is None:
+            self._roll.token_at_s = self._now
+        if not troubles(self._roll.signs()):
+            self._roll.serves(ranks)
+
+    async def _closely(self, shell: Shell, port: int, signs: Sequence[NodeSign]) -> tuple[NodeSign, ...]:
+        """With what only a question tells: the ping over the fast link, the rank's process."""
+        return tuple(await asyncio.gather(*(self._close(shell, port, sign) for sign in signs)))
+
+    async def _close(self, shell: Shell, port: int, sign: NodeSign) -> NodeSign:
+        if sign.lost or sign.container:
+            return sign
+        fleet, container = self._scope.fleet, self._scope.container
+        return replace(
+            sign,
+            unreached=not sign.head and await unreached(shell, self._roll.address(sign.name)),
+            rank_gone=sign.rank is not None and await rank_gone(fleet, sign.name, container, port),
+        )
+
+
+def _sum(*values: float | None) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) if known else None

@@ -1,0 +1,331 @@
+"""One node of the watch: its connection, made again for ever; its readings; its containers, images and facts.
+
+A node that cannot be reached is lost, which is unknown; one that answers nonsense is up, without a reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+from sparkconsole.errors import (
+    ChangedHostKey,
+    CommandFailed,
+    SparkError,
+    UnknownHostKey,
+    Unreachable,
+    WrongUsage,
+)
+from sparkconsole.fleet.diagnose.probe import look_through
+from sparkconsole.fleet.keeper import pauses
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.watch.context import Bell, Scope
+from sparkconsole.fleet.watch.events import Change, Changes, container_change
+from sparkconsole.model.cluster import Node
+from sparkconsole.model.docker import Container
+from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.telemetry import Reading, Sample, reading
+from sparkconsole.model.work.own_actions import Touch
+from sparkconsole.remote.shell import Shell
+
+CONTAINERS_S, LOOK_S = 3.0, 60.0
+FACTS_S = 10.0
+"""Between readings of a node that cannot run the sampler: each takes some thirty processes."""
+AGAIN_S = 5.0
+"""Until a sampler that ended is started again."""
+SILENT_S = 30.0
+"""Without a reading on a connection that stands, something is wrong with the machine."""
+STEADY_S = 30.0
+"""A connection that held so long was a good one."""
+
+
+class NodeWatch:
+    """`run` until it is cancelled; `again` tries a lost node now, `refresh` looks at it now."""
+
+    def __init__(self, scope: Scope, node: Node) -> None:
+        self.node, self.name, self._scope = node, node.name, scope
+        self._retry, self._look_now, self._list_now = Bell(), Bell(), Bell()
+        self._changes = Changes()
+        self._before: Sample | None = None
+        self._garbled = False
+        self._ran_since: float | None = None
+        """When the cluster's container was seen to start here; None: it ran already, or none did."""
+        self._troubles: dict[str, str] = {}
+        self._outline: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    def again(self) -> None:
+        """Tries now."""
+        self._retry.ring()
+
+    def refresh(self) -> None:
+        """Looks now; tries now, when it is lost."""
+        for bell in (self._look_now, self._list_now):
+            bell.ring()
+        if self._state.reach is Reach.LOST:
+            self._retry.ring()
+
+    @property
+    def _state(self) -> NodeState:
+        return self._scope.store.nodes.get(self.name) or NodeState(self.name)
+
+    async def run(self) -> None:
+        """Connects, attends, connects again."""
+        waits = pauses(random.random)
+        while True:
+            try:
+                began, shell = self._now, await self._connected()
+            except WrongUsage:
+                return  # the fleet has no such node any more
+            except Unreachable as error:
+                await self._stay_lost(error, next(waits))
+                continue
+            try:
+                self._found()
+                await self._attend(shell)
+            except Unreachable as error:
+                self._scope.fleet.lost(self.name, shell)
+                if self._now - began > STEADY_S:
+                    waits = pauses(random.random)
+                await self._stay_lost(error, next(waits))
+
+    @property
+    def _now(self) -> float:
+        return self._scope.clock.monotonic()
+
+    # --- reach
+
+    async def _connected(self) -> Shell:
+        async with self._scope.connecting:
+            try:
+                return await self._scope.fleet.shell_again(self.name)
+            except SparkError as error:
+                if isinstance(error, Unreachable | WrongUsage):
+                    raise
+                raise Unreachable(error.cause, hint=error.hint, node=self.name) from error
+            except Exception as error:
+                raise Unreachable(f"{type(error).__name__}: {error}", node=self.name) from error
+
+    async def _stay_lost(self, error: Unreachable, pause: float) -> None:
+        """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
+        key = isinstance(error, UnknownHostKey | ChangedHostKey)
+        fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
+        deed = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, deed)
+        said = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "deed": deed}
+        self._reach(Reach.LOST, retry_at_s=None if key else self._now + pause, **said)
+        if key:
+            await self._retry.rung()
+        else:
+            await self._retry.rest(self._scope.clock, pause)
+
+    def _tell_lost(self, error: Unreachable, fingerprint: str, deed: str) -> None:
+        state = self._state
+        if state.reach is Reach.LOST and (state.fingerprint == fingerprint or not fingerprint):
+            return
+        if fingerprint:
+            self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
+        elif deed:
+            self._scope.tell("info", self.name, f"goes down: {deed}")
+        elif state.reach is Reach.UP:
+            self._scope.tell("error", self.name, f"lost: {error.cause}")
+        else:
+            self._scope.tell("error", self.name, f"not reached: {error.cause}")
+
+    def _found(self) -> None:
+        state = self._state
+        if state.reach is Reach.LOST and state.since_s is not None:
+            away = f" after {self._now - state.since_s:.0f} s" if state.read_at_s is not None else ""
+            self._scope.tell("done", self.name, f"is back{away}" if away else "is reached")
+        self._reach(Reach.UP, reason="", hint="", fingerprint="", deed="", retry_at_s=None)
+        self._before, self._outline, self._garbled = None, None, False
+
+    def _reach(self, reach: Reach, **changes: object) -> None:
+        since = {} if self._state.reach is reach else {"since_s": self._now}
+        self._scope.store.update(self.name, reach=reach, **since, **changes)
+        if since:
+            self._scope.serving.ring()
+
+    # --- while it is up
+
+    async def _attend(self, shell: Shell) -> None:
+        """Until the connection is lost; whoever notices that first ends it for all."""
+        parts = [
+            asyncio.create_task(part)
+            for part in (
+                self._readings(shell),
+                self._silence(),
+                self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
+                self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            next(iter(done)).result()
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def _over_and_over(
+        self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Bell
+    ) -> None:
+        while True:
+            await self._probed(what, probe)
+            await bell.rest(self._scope.clock, pause * (self._scope.spread if pause < LOOK_S else 1.0))
+
+    async def _probed(self, what: str, probe: Callable[[], Awaitable[None]]) -> None:
+        """A probe that fails says so once; only a lost connection is more than that."""
+        try:
+            await probe()
+            self._troubles.pop(what, None)
+        except Unreachable:
+            raise
+        except SparkError as error:
+            self._trouble(what, f"{error.cause} — {error.hint}" if error.hint else error.cause)
+        except Exception as error:  # noqa: BLE001 - the edge of a probe: one that breaks must not end the watch
+            self._trouble(what, f"{what}: {type(error).__name__}: {error}")
+
+    def _trouble(self, what: str, text: str) -> None:
+        if self._troubles.get(what) != text:
+            self._troubles[what] = text
+            self._scope.tell("warning", self.name, text)
+
+    # --- readings
+
+    async def _readings(self, shell: Shell) -> None:
+        from sparkconsole.remote.sampler.sampler import NoSampler
+
+        while True:
+            try:
+                await self._sampled(shell)
+            except NoSampler as error:
+                self._trouble("sampler", f"{error.cause}; {error.hint}")
+                self._scope.store.update(self.name, reason=error.cause, hint=error.hint)
+                await self._over_and_over("facts", lambda: self._by_facts(shell), FACTS_S, Bell())
+            except Unreachable:
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge of a probe: readings begin again
+                self._trouble("sampler", f"the sampler ended: {error}")
+            await self._scope.clock.sleep(AGAIN_S)
+
+    async def _sampled(self, shell: Shell) -> None:
+        from sparkconsole.remote.sampler.sampler import samples
+
+        try:
+            async with aclosing(samples(shell, garbage=self._garbage)) as found:
+                async for sample in found:
+                    self._take(sample)
+        except CommandFailed as error:
+            if error.status is None:
+                raise Unreachable("the connection was lost", node=self.name) from error
+            raise
+
+    def _take(self, sample: Sample) -> None:
+        found, self._before = reading(self._before, sample), sample
+        self._keep(found)
+
+    def _keep(self, found: Reading) -> None:
+        store = self._scope.store
+        killed = {"killed_at_s": self._now} if found.oom_kills else {}
+        store.update(self.name, reading=found, read_at_s=self._now, **killed)
+        if self.name in store.histories:
+            store.histories[self.name].add(found)
+        for level, text in self._changes.of(found, self._now, self._netdevs()):
+            self._scope.tell(level, self.name, text)
+        alarm = self._changes.memory.verdict.sentence
+        if self._state.memory_alarm != alarm:
+            store.update(self.name, memory_alarm=alarm)
+
+    def _netdevs(self) -> Mapping[str, str]:
+        look = self._state.look
+        return {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
+
+    def _garbage(self, line: str) -> None:
+        """One sentence a connection; what was read before says nothing of now."""
+        if not self._garbled:
+            self._garbled = True
+            self._scope.tell("warning", self.name, f"its sampler says what is not understood: {line[:120]!r}")
+        if self._before is None and self._state.reading is not None:
+            self._scope.store.update(self.name, reading=None)
+
+    async def _by_facts(self, shell: Shell) -> None:
+        from sparkconsole.remote.node.facts import node_facts
+
+        self._keep(reading_of(await node_facts(shell)))
+
+    async def _silence(self) -> None:
+        """A machine that swaps keeps its connection for minutes and says nothing."""
+        silent = False
+        while True:
+            await self._scope.clock.sleep(SILENT_S / 6)
+            state = self._state
+            late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
+            if late is not silent and not self._garbled and state.read_at_s is not None:
+                silent = late
+                said = (
+                    f"no reading for {SILENT_S:.0f} s: is it out of memory?"
+                    if late
+                    else "readings come again"
+                )
+                self._scope.tell("warning" if late else "info", self.name, said)
+
+    # --- the slow looks
+
+    async def _look(self, shell: Shell) -> None:
+        scope = self._scope
+        look = await look_through(scope.fleet, shell, scope.container, scope.image)
+        scope.store.update(self.name, look=look, looked_at_s=self._now)
+
+    async def _list(self, shell: Shell) -> None:
+        """Asks for more than an outline only where that changed."""
+        from sparkconsole.remote.docker import engine as docker
+
+        try:
+            outline = await docker.outline(shell)
+            before = self._outline or (("",), ("",))
+            if outline[0] != before[0]:
+                self._take_containers(await docker.containers(shell))
+            if outline[1] != before[1]:
+                self._scope.store.update(self.name, images=await docker.images(shell))
+            self._outline = outline
+            if self._state.docker_error:
+                self._scope.store.update(self.name, docker_error="")
+        except Unreachable:
+            raise
+        except SparkError as error:
+            self._outline = None
+            self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
+            raise
+
+    def _explained(self, level: str, said: str) -> Change:
+        """With the deed of ours that ended it; one that began after the deed ended by itself."""
+        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
+        runs = self._scope.container_on(self.name) is not None
+        self._ran_since = self._now if runs else self._ran_since
+        own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
+        return ("info", f"{said} ({own})") if own else (level, said)
+
+    def _take_containers(self, found: tuple[Container, ...]) -> None:
+        scope = self._scope
+        change = container_change(scope.container, self._state.containers, found)
+        scope.store.update(self.name, containers=found)
+        if change is not None:
+            level, said = self._explained(*change)
+            scope.tell(level, self.name, said)
+            scope.serving.ring()
+
+
+def reading_of(facts: NodeFacts) -> Reading:
+    """What a look at a node tells of the moment."""
+    return replace(
+        Reading(facts.clock_s or 0.0),
+        memory=facts.memory,
+        gpus=facts.gpus,
+        gpu_processes=facts.gpu_processes,
+        gpu_error=facts.gpu_error,
+        disk_free=facts.free.get("docker"),
+    )

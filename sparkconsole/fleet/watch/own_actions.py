@@ -1,0 +1,70 @@
+"""Which deed of ours explains that something ended just now: asked of the journal, at that moment only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import islice
+
+from sparkconsole.fleet.clock import Clock
+from sparkconsole.fleet.journal import Journal, this_console
+from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.own_actions import OwnDeed, Touch, deed_of, recalled_deed
+
+LATE_S = 30.0
+"""So long after its end what a deed ended may come to light: a connection is missed after ten seconds."""
+MOST_RUNS = 50
+
+
+class OwnDeeds:
+    """`told` for what is on nodes, `ended` for a job."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+
+    def told(self, what: Touch, nodes: Iterable[str], alive_s: float = math.inf) -> str:
+        """`node restart spark-02, by you at 12:03:04`; empty: nobody of us ended it.
+
+        `alive_s`: how long it had been there: what began after a deed was not ended by it.
+        """
+        wanted = {(what.value, node) for node in nodes}
+        for run in islice(self._journal.newest(), MOST_RUNS):
+            ago_s = (self._clock.now() - run.started).total_seconds()
+            if (
+                ago_s <= alive_s
+                and self._now(run)
+                and wanted & {tuple(t) for t in run.plan.get("touches", ())}
+            ):
+                return deed_of(run).told(this_console())
+        return ""
+
+    def ended(self, job: str) -> str:
+        """The same for what a job of ours started, a server or other work."""
+        for run in islice(self._journal.newest(), MOST_RUNS):
+            if any(j.id == job for j in run.jobs):
+                deed = recalled_deed(run.ended_by)
+                return deed.told(this_console()) if deed and self._is_now(deed) else ""
+        return ""
+
+    def _is_now(self, deed: OwnDeed) -> bool:
+        try:
+            return self._now(self._journal.read(deed.run))
+        except (OSError, ValueError):
+            return False
+
+    def _now(self, run: Run) -> bool:
+        """It is under way, or was until just now; one whose console is gone is not known to do anything."""
+        if run.ended is None:
+            return run.state is RunState.RUNNING
+        return (self._clock.now() - run.ended).total_seconds() <= LATE_S
+
+
+def ended_by(run: Run) -> str:
+    """Which deed of ours ended what this run had started; empty: none."""
+    deed = recalled_deed(run.ended_by)
+    return deed.told(this_console()) if deed else ""
+
+
+def _touches(run: Run) -> set[tuple[str, ...]]:
+    kept = run.plan.get("touches")
+    return {tuple(map(str, t)) for t in kept if isinstance(t, list)} if isinstance(kept, list) else set()

@@ -1,0 +1,122 @@
+"""Whether every worker lives: Ray's members against containers against what answers; a death is told at once.
+
+Ray is asked only while the launch that runs uses it. It takes 15 s and more to miss a member: containers and
+connections tell sooner, so each is heard, and a death is told once, by whoever noticed it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.watch.hang import Roll
+from sparkconsole.model.launch.spec import Backend, LaunchSpec
+from sparkconsole.model.ray import RayMember, last_words, living
+from sparkconsole.model.serve.hang import UNSEEN, Trouble, troubles
+from sparkconsole.model.work.own_actions import Touch
+
+RAY_S = 3.0
+_NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
+
+
+class RayWatch:
+    """`run` until it is cancelled."""
+
+    def __init__(self, scope: Scope, roll: Roll) -> None:
+        self._scope, self._roll = scope, roll
+        self._alive: dict[str, bool] = {}
+        """As it was told last."""
+        self._dead: set[str] = set()
+        """Whose death was told."""
+        self._doubted: set[str] = set()
+        """Of whose rank it was told that nobody knows."""
+
+    async def run(self) -> None:
+        """Asks over and over."""
+        while True:
+            try:
+                await self._look()
+            except SparkError:
+                self._forget()
+            except Exception as error:  # noqa: BLE001 - the edge of a probe: what Ray answers must not end it
+                self._forget()
+                self._scope.tell("warning", "ray", f"{type(error).__name__}: {error}")
+                await self._scope.clock.sleep(60)
+            self._tell_deaths()
+            await self._scope.clock.sleep(RAY_S)
+
+    async def _look(self) -> None:
+        launch = self._asked()
+        if launch is None:
+            self._alive = {}
+            self._roll.joined.clear()
+            return self._forget()
+        from sparkconsole.remote.ray import members
+
+        fleet = self._scope.fleet
+        return self._take(await members(await fleet.shell(fleet.head), launch.dashboard_port))
+
+    def _asked(self) -> LaunchSpec | None:
+        names = self._scope.fleet.names
+        head = self._scope.store.nodes.get(names[0]) if names else None
+        launch = self._scope.launch() if head is not None and head.reach is Reach.UP else None
+        return launch if launch is not None and launch.backend is Backend.RAY else None
+
+    def _take(self, members: Sequence[RayMember]) -> None:
+        self._roll.members = tuple(members)
+        there = set(living(members))
+        for name, state in self._scope.store.nodes.items():
+            addresses = self._scope.addresses(name)
+            alive = bool(there & addresses)
+            if alive:
+                self._roll.joined.add(name)
+            if state.ray_alive is not alive:
+                self._scope.store.update(name, ray_alive=alive)
+            self._tell(name, alive, members, addresses)
+
+    def _tell(self, name: str, alive: bool, members: Sequence[RayMember], addresses: set[str]) -> None:
+        before, self._alive[name] = self._alive.get(name), alive
+        if alive and before is False:
+            self._scope.tell("info", name, "joined Ray")
+        elif before and not alive and name not in self._dead:
+            why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
+            own = self._scope.own(Touch.CONTAINER, name)
+            said = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
+            self._scope.tell("info" if own else "warning", name, said)
+
+    def _tell_deaths(self) -> None:
+        """Only while a server needs its workers: without one, what happened to the container says all."""
+        if self._scope.store.server.phase not in _NEEDED:
+            self._dead.clear()
+            self._doubted.clear()
+            return
+        found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
+        for name in found.keys() - self._dead:
+            own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
+            level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
+            said = self._sentence(found[name])
+            self._scope.tell(level, name, f"{said} ({own})" if own else said)
+        for name in self._doubted - found.keys():
+            if self._scope.store.server.phase is ServerPhase.READY:
+                self._scope.tell("done", name, f"{self._model} has its rank here still")
+        self._dead, self._doubted = set(found), {n for n, t in found.items() if t.id in UNSEEN}
+
+    @property
+    def _model(self) -> str:
+        return self._scope.store.server.model or "the server"
+
+    def _sentence(self, death: Trouble) -> str:
+        model = self._model
+        if death.id in UNSEEN:
+            return f"{death.cause}; whether {model} has its rank here still is unknown"
+        state = self._scope.store.nodes.get(death.node)
+        late = ", which Ray has not noticed yet" if state is not None and state.ray_alive else ""
+        return f"{model} lost its rank here: {death.cause}{late}"
+
+    def _forget(self) -> None:
+        """No answer: nobody knows."""
+        for name, state in self._scope.store.nodes.items():
+            if state.ray_alive is not None:
+                self._scope.store.update(name, ray_alive=None)

@@ -1,0 +1,390 @@
+"""The served model: asked cheaply while it answers, looked for among processes and logs while it does not.
+
+`/health` stays 200 for minutes after a rank died: fleet.watch_hang says whether it still gives tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.fleet.serve import memory_guards as guarding
+from sparkconsole.fleet.serve.start import cause_text
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, ServerState
+from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.watch.death import Deaths, verdict
+from sparkconsole.fleet.watch.hang import HangWatch, Roll
+from sparkconsole.fleet.watch.serve_log import ServeLog
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.serve.engine import EngineLoad, LiveRank
+from sparkconsole.model.serve.hang import Trouble, troubles
+from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.remote.shell import Shell
+
+ASK_S, LOOK_S = 2.0, 5.0
+"""Between questions to the server, and between looks at processes while none answers."""
+MISSES = 2
+"""Questions without an answer until a server that was ready is believed not to answer."""
+_SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
+_NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
+_ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks": 0}
+
+
+class ServerWatch:
+    """`run` until it is cancelled."""
+
+    def __init__(self, scope: Scope, port: int, roll: Roll) -> None:
+        self._scope, self._port, self._roll = scope, port, roll
+        self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
+        self._ranked: tuple[LiveRank, ...] = ()
+        self._bell = scope.serving
+        self._logs: dict[str, ServeLog] = {}
+        self._lead: LiveRank | None = None
+        self._looked_at: float | None = None
+        self._misses = self._bare = 0
+        self._told, self._own = ServerPhase.UNKNOWN, ""
+        self._load: tuple[float, EngineLoad] | None = None
+        scope.store.serve(port=port)
+
+    def refresh(self) -> None:
+        """Looks now."""
+        self._looked_at = None
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Looks over and over."""
+        try:
+            while True:
+                await self._probed()
+                await self._bell.rest(self._scope.clock, ASK_S)
+        finally:
+            await self._forget_logs()
+
+    async def _probed(self) -> None:
+        try:
+            await self._look()
+        except SparkError as error:
+            self._become(ServerPhase.UNKNOWN, detail=error.cause)
+        except Exception as error:  # noqa: BLE001 - the edge of a probe: one that breaks must not end the watch
+            self._become(ServerPhase.UNKNOWN, detail=f"{type(error).__name__}: {error}")
+
+    @property
+    def _now(self) -> float:
+        return self._scope.clock.monotonic()
+
+    async def _look(self) -> None:
+        names = self._scope.fleet.names
+        head = self._scope.store.nodes.get(names[0]) if names else None
+        if head is None:
+            return self._become(ServerPhase.NONE)
+        if head.reach is not Reach.UP or head.containers is None:
+            return self._become(ServerPhase.UNKNOWN, detail=head.reason or _docker_words(head))
+        if self._scope.container_on(head.name) is None:
+            return await self._without_container(head)
+        self._bare = 0
+        shell = await self._scope.fleet.shell(head.name)
+        try:
+            from sparkconsole.remote.serve.vllm import pulse
+
+            load = await pulse(shell, self._port)
+        except TimedOut:
+            return await self._silent(shell, "it does not answer in time")
+        except SparkError:
+            load = None
+        return await (
+            self._silent(shell, "it does not answer") if load is None else self._answers(shell, load)
+        )
+
+    async def _without_container(self, head: NodeState) -> None:
+        """What a `stop` removes is there for a moment, ended; what died stays."""
+        serving = self._scope.store.server.phase in (*_SERVES, ServerPhase.LOADING)
+        ended = next((c for c in head.containers or () if c.name == self._scope.container), None)
+        if serving and ended is not None and ended.exit_code:
+            self._bare += 1
+            if self._bare <= MISSES:
+                return
+            self._fails(ServerPhase.FAILED, f"its container ended with {ended.exit_code}", **_NOTHING)
+        elif serving or self._scope.store.server.phase is not ServerPhase.FAILED:
+            self._become(ServerPhase.NONE, suspect="", look_at="")
+        await self._forget_logs()
+
+    # --- it answers
+
+    async def _answers(self, shell: Shell, load: EngineLoad) -> None:
+        self._misses = 0
+        state = self._scope.store.server
+        if state.phase not in _SERVES or self._lead is None:
+            await self._recognise(shell)
+        prompt, generated = self._rates(load)
+        if await self._dead(moved=bool(generated)):
+            return
+        self._scope.store.prompted.append(prompt)
+        self._scope.store.generated.append(generated)
+        hang = await self._hangs.look(
+            shell, self._port, load, moved=bool(prompt or generated), ranks=self._ranked,
+            log_silent_s=self._log_silent_s(), doubted=self._doubted,
+        )  # fmt: skip
+        if self._dies():
+            return
+        self._become(
+            ServerPhase.WEDGED if hang else ServerPhase.READY,
+            stage="" if hang else Phase.READY.value,
+            percent=None,
+            detail=hang.sentence if hang else "",
+            suspect=hang.node if hang else "",
+            look_at=hang.look_at if hang else "",
+            signs=hang.signs if hang else (),
+            load=load,
+            prompt_per_s=prompt,
+            generated_per_s=generated,
+            seen_at_s=self._now,
+        )
+
+    async def _dead(self, *, moved: bool = False) -> bool:
+        """Its API process outlives its engine by minutes: what its logs and nodes show comes first."""
+        why = self._deaths.line(self._logs) or await self._deaths.ended_rank(self._logs)
+        gone = self._deaths.rank_gone(self._scope.store.server.ranks)
+        if not why and gone is None:
+            return False
+        if self._deaths.proved_wrong(self._logs.values(), moved=moved):
+            return False
+        phase = ServerPhase.FAILED if why else ServerPhase.WEDGED
+        self._fails(phase, why or "no token can come since", **_NOTHING)
+        return True
+
+    def _dies(self) -> bool:
+        """At the line that says it, also while a token is waited for."""
+        why = self._deaths.line(self._logs)
+        if not why:
+            return False
+        if self._scope.store.server.phase in (*_SERVES, ServerPhase.UNKNOWN):
+            self._fails(ServerPhase.FAILED, why, **_NOTHING)
+        self._bell.ring()
+        return True
+
+    def _doubted(self, trouble: Trouble) -> None:
+        why = f"{trouble.node}: {trouble.cause}; a token was asked for and has not come yet"
+        self._become(ServerPhase.UNKNOWN, detail=why, suspect=trouble.node, look_at=trouble.look_at)
+
+    def _log_silent_s(self) -> float | None:
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
+
+    async def _recognise(self, shell: Shell) -> None:
+        """Which model it is, how many ranks it has, and where its log is."""
+        from sparkconsole.remote.serve.vllm import Declined, models
+
+        ranks = self._ranked = await self._ranks(shell)
+        name = ranks[0].name if ranks else ""
+        try:
+            name = next(iter(await models(shell, self._port)), name)
+        except Declined:
+            pass
+        except SparkError:
+            return
+        self._scope.store.serve(model=name or self._scope.store.server.model)
+
+    def _rates(self, load: EngineLoad) -> tuple[float | None, float | None]:
+        now, before = self._now, self._load
+        self._load = (now, load)
+        if before is None or now <= before[0]:
+            return None, None
+        seconds, old = now - before[0], before[1]
+        return (
+            _rate(old.prompt_tokens, load.prompt_tokens, seconds),
+            _rate(old.generated_tokens, load.generated_tokens, seconds),
+        )
+
+    # --- it does not
+
+    async def _silent(self, shell: Shell, why: str) -> None:
+        self._load = None
+        was_ready = self._scope.store.server.phase in _SERVES
+        self._misses += 1
+        if was_ready and (await self._dead() or self._misses < MISSES):
+            return None
+        if self._looked_at is not None and self._now - self._looked_at < LOOK_S:
+            return None
+        if not await self._ranks(shell):
+            return await self._gone()
+        return None if await self._dead() else self._still_there(why, was_ready=was_ready)
+
+    def _still_there(self, why: str, *, was_ready: bool) -> None:
+        """Its processes run, and nobody says that it died."""
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        if log is not None and log.progress.phase is Phase.SERVER and (cause := log.cause()):
+            return self._fails(ServerPhase.FAILED, cause_text(cause))
+        if was_ready:
+            return self._fails(ServerPhase.WEDGED, why)
+        return self._loads(log)
+
+    def _fails(self, phase: ServerPhase, why: str, **changes: object) -> None:
+        """With the node that is in trouble before what the server says of it: that is the consequence."""
+        first = self._blamed()
+        self._become(
+            phase,
+            detail=f"{first.node}: {first.cause}; {why}" if first else why,
+            suspect=first.node if first else self._lead.node if self._lead else "",
+            look_at=first.look_at if first else "",
+            **changes,
+        )
+
+    def _blamed(self) -> Trouble | None:
+        """Once it has failed it stays whose fault it was, though the node may be mended meanwhile."""
+        return next(iter(troubles(self._roll.signs())), None)
+
+    def _loads(self, log: ServeLog | None) -> None:
+        if log is None:
+            return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
+        said = log.progress
+        return self._become(
+            ServerPhase.LOADING, stage=said.phase.value, percent=said.percent, detail=said.detail
+        )
+
+    async def _gone(self) -> None:
+        """No process serves: it ended by itself, or somebody ended it."""
+        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        if self._lead is None and self._scope.store.server.phase is ServerPhase.FAILED:
+            return
+        state = await log.end() if log is not None else None
+        if state is not None and state.running:
+            return
+        why = verdict(state, log) if state is not None and log is not None else ""
+        guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
+        if guard is not None:
+            said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
+            self._become(ServerPhase.FAILED, **said, look_at=guarding.REMEDY, **_NOTHING)
+        elif why or (state is not None and state.status == 0 and (first := self._blamed()) and first.dead):
+            why = why or "it ended"
+            self._fails(ServerPhase.FAILED, why, **_NOTHING)
+        else:
+            self._become(ServerPhase.NONE, detail="", suspect="", look_at="", ranks=0, **_NOTHING)
+        await self._forget_logs()
+
+    # --- who serves
+
+    async def _ranks(self, shell: Shell) -> tuple[LiveRank, ...]:
+        """Those that serve on our port, or the only port there is; the leading rank first."""
+        self._looked_at = self._now
+        found = await self._all_ranks(shell)
+        leads = [r for r in found if r.node == shell.node and r.rank == 0]
+        lead = next((r for r in leads if r.port == self._port), leads[0] if leads else None)
+        if lead is None:
+            return ()
+        await self._follow(lead, [r for r in found if r.port == lead.port])
+        return (lead, *(r for r in found if r is not lead and r.port == lead.port))
+
+    async def _all_ranks(self, shell: Shell) -> list[LiveRank]:
+        """With Ray one process on the head is all; without, every node has its own."""
+        from sparkconsole.remote.serve.processes import live_ranks
+
+        scope, launch = self._scope, self._scope.launch()
+        found = list(await live_ranks(shell, scope.container))
+        if launch is None or launch.backend is not Backend.NONE or not found:
+            return found
+        others = [n for n in scope.store.up() if n != shell.node and scope.container_on(n)]
+        answers = await scope.fleet.ask(lambda other: live_ranks(other, scope.container), others)
+        return found + [r for a in answers.values() if not isinstance(a, SparkError) for r in a]
+
+    async def _follow(self, lead: LiveRank, ranks: Sequence[LiveRank]) -> None:
+        scope = self._scope
+        if self._lead is None or self._lead.job != lead.job or self._lead.group != lead.group:
+            await self._forget_logs()
+            for node in scope.store.nodes.values():
+                scope.store.update(node.name, nccl="", nccl_lines=(), log_error="")
+            self._port = lead.port
+            scope.store.serve(model=lead.name, port=lead.port, ranks=_world(lead, ranks), load=None)
+        self._lead = lead
+        for rank in ranks:
+            if rank.job:
+                log = self._logs.setdefault(
+                    rank.job, ServeLog(scope, rank.as_job(scope.container), self._dies)
+                )
+                log.start()
+
+    async def _forget_logs(self) -> None:
+        logs, self._logs, self._lead = self._logs, {}, None
+        self._ranked = ()
+        self._hangs.forget()
+        self._deaths.forget()
+        for log in logs.values():
+            await log.aclose()
+
+    # --- what is told
+
+    def _become(self, phase: ServerPhase, **changes: object) -> None:
+        store, before = self._scope.store, self._scope.store.server
+        if phase in (ServerPhase.FAILED, ServerPhase.WEDGED) and self._own_end(before):
+            phase, changes = ServerPhase.NONE, {**changes, **_ENDED, "detail": f"ended by {self._own}"}
+        elif phase is ServerPhase.NONE and self._own_end(before):
+            changes["detail"] = f"ended by {self._own}"
+        elif phase in (ServerPhase.READY, ServerPhase.LOADING):
+            self._own = ""
+        if before.phase is not phase:
+            changes["since_s"] = self._now
+            if phase is ServerPhase.NONE:
+                self._forgive()
+        changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
+        if before.phase is not phase or changed:
+            store.serve(phase=phase, **changed)
+        if phase not in (ServerPhase.UNKNOWN, self._told):
+            self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
+            self._told = phase
+
+    def _own_end(self, before: ServerState) -> str:
+        """The deed of ours that ended it: once known it stays the reason while what is left of it ends."""
+        if not self._own and before.phase in (*_SERVES, ServerPhase.LOADING, ServerPhase.UNKNOWN):
+            self._own = self._scope.own_end(self._lead.job if self._lead is not None else "")
+        return self._own
+
+    def _forgive(self) -> None:
+        """A server that was ended in order leaves no blame."""
+        for node in self._scope.store.nodes.values():
+            if node.log_error:
+                self._scope.store.update(node.name, log_error="")
+
+    def _tell(self, before: ServerPhase, phase: ServerPhase, seconds: float | None) -> None:
+        server = self._scope.store.server
+        model, loaded = server.model or "the server", before is ServerPhase.LOADING and seconds is not None
+        match phase:
+            case ServerPhase.READY:
+                after = f" after {_spoken(seconds)}" if loaded and seconds is not None else ""
+                again = " again" if before in (ServerPhase.WEDGED, ServerPhase.FAILED) else ""
+                self._say("done", f"{model} is ready{again}{after}")
+            case ServerPhase.LOADING:
+                self._say("info", f"{model} starts")
+            case ServerPhase.WEDGED:
+                self._say("error", f"{model} is stuck: {server.detail}")
+            case ServerPhase.FAILED:
+                self._say("error", f"{model} failed: {server.detail}")
+            case ServerPhase.NONE if before is not ServerPhase.UNKNOWN:
+                self._say("info", f"{model} is no longer served" + (f": {self._own}" if self._own else ""))
+
+    def _say(self, level: str, text: str) -> None:
+        self._scope.tell(level, "serve", text)
+
+
+def _rate(before: float | None, now: float | None, seconds: float) -> float | None:
+    """A counter that went back belongs to another server."""
+    if before is None or now is None or now < before:
+        return None
+    return (now - before) / seconds
+
+
+def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
+    """Tensor times pipeline parallelism, as its words say."""
+    tensor = value(lead.words, "--tensor-parallel-size") or "1"
+    stages = value(lead.words, "--pipeline-parallel-size") or "1"
+    if tensor.isdigit() and stages.isdigit():
+        return max(int(tensor) * int(stages), len(ranks))
+    return len(ranks)
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _docker_words(head: NodeState) -> str:
+    return f"{head.name}: {head.docker_error}" if head.docker_error else ""

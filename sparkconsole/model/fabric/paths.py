@@ -1,0 +1,263 @@
+"""The paths of the fabric: which ends there are, what was seen between them, and what is wrong with that."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.fabric.links import Fabric, Hca, NodeNetwork
+
+HEADERS = 28
+"""Bytes of IPv4 and ICMP headers: what a frame carries less than the MTU."""
+USUAL_MTU = 1500
+CHECKS = ("reach", "route", "mtu path")
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """One node's end of one half of a cable."""
+
+    interface: str
+    address: str
+    network: ipaddress.IPv4Network | None = None
+    """None: nobody said."""
+    mtu: int | None = None
+    speed_mbit: int | None = None
+    device: str = ""
+    """The RDMA device; empty: TCP only."""
+    port: int = 1
+    gid_index: int | None = None
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest ping that leaves here in one piece."""
+        return (self.mtu or USUAL_MTU) - HEADERS
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction: from one node's rail to the other node's."""
+
+    node: str
+    rail: Rail
+    peer: str
+    far: Rail
+
+    @property
+    def told(self) -> str:
+        """As a person names it."""
+        return f"{self.node} {self.rail.interface} to {self.peer} {self.far.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What a ping said. All zeros with a `trouble`: nothing was sent."""
+
+    sent: int = 0
+    received: int = 0
+    limit: int | None = None
+    """The MTU that the way has, where somebody on it said so."""
+    rtt_ms: float | None = None
+    trouble: str = ""
+
+    @property
+    def came_back(self) -> bool:
+        """An answer at least."""
+        return self.received > 0
+
+    @property
+    def tried(self) -> bool:
+        """The ping was sent, or the way's limit kept it from being sent."""
+        return self.sent > 0 or self.limit is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the kernel would send it. No interface: it would not, and `trouble` says why."""
+
+    interface: str = ""
+    gateway: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What one node saw of one way."""
+
+    way: Way
+    small: Echo = field(default_factory=Echo)
+    large: Echo = field(default_factory=Echo)
+    route: Route = field(default_factory=Route)
+
+    @property
+    def open(self) -> bool:
+        """Something came back."""
+        return self.small.came_back or self.large.came_back
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Every way of the cluster; a node that could not be asked is in `errors`, and its ways are unknown."""
+
+    paths: tuple[Path, ...] = ()
+    errors: Mapping[str, SparkError] = field(default_factory=dict)
+
+
+# --- which ways there are
+
+
+def rails(network: NodeNetwork, fabric: Fabric | None = None) -> tuple[Rail, ...]:
+    """A node's ends, the chosen interface first; with its fabric, also the twins that have an address."""
+    first = Rail(network.eth_if, network.address, mtu=network.mtu, gid_index=network.gid_index)
+    if fabric is None:
+        return (first,)
+    hcas = {h.netdev: h for h in fabric.hcas if h.device in network.hcas}
+    names = (network.eth_if, *(h.netdev for h in hcas.values() if h.netdev != network.eth_if))
+    seen = (_rail(fabric, name, hcas.get(name)) for name in names)
+    return tuple(r for r in seen if r is not None) or (first,)
+
+
+def _rail(fabric: Fabric, name: str, hca: Hca | None) -> Rail | None:
+    netdev = fabric.netdev(name)
+    if netdev is None or not netdev.addresses:
+        return None
+    where = ipaddress.IPv4Interface(netdev.addresses[0])
+    device, port, index = (hca.device, hca.port, hca.gid_index) if hca else ("", 1, None)
+    return Rail(name, str(where.ip), where.network, netdev.mtu, netdev.speed_mbit, device, port, index)
+
+
+def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[Way, ...]:
+    """Both directions between every two nodes, over every rail that the other node has an end of."""
+    return tuple(w for node in ends for peer in ends if peer != node for w in between(ends, node, peer))
+
+
+def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[Way, ...]:
+    """One node's ways to another. The first rails belong together whatever their addresses say."""
+    found = ((i, rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
+    return tuple(Way(node, rail, peer, far) for _, rail, far in found if far is not None)
+
+
+def _far(place: int, rail: Rail, others: Sequence[Rail]) -> Rail | None:
+    """By subnet; where twins share one, by place."""
+    near = [o for o in others if rail.network and ipaddress.IPv4Address(o.address) in rail.network]
+    if len(others) > place and others[place] in near:
+        return others[place]
+    return near[0] if near else (others[0] if place == 0 and others else None)
+
+
+# --- what is wrong with them
+
+
+def judge_paths(paths: Paths) -> tuple[Finding, ...]:
+    """What stands in the way between nodes: `reach`, `route`, `mtu path`; an ok each where nothing does."""
+    found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
+    wrong = {f.check for f in found}
+    right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
+    return (*found, *(Finding(check, Severity.OK, "", told) for check, told in right))
+
+
+def _unasked(paths: Paths) -> Iterator[Finding]:
+    for node, error in paths.errors.items():
+        bad = Severity.FAIL if isinstance(error, Unreachable) else Severity.WARN
+        yield Finding("reach", bad, node, f"its links were not tried: {error.cause}", error.hint)
+    silent = [p for p in paths.paths if not (p.small.tried or p.large.tried)]
+    for node in dict.fromkeys(p.way.node for p in silent):
+        why = next(p.small.trouble or p.large.trouble for p in silent if p.way.node == node)
+        told = f"it could not ping: {why or 'nobody said why'}"
+        remedy = "sudo apt install iputils-ping" if "not there" in why else ""
+        yield Finding("reach", Severity.WARN, node, told, remedy)
+
+
+def _unreached(paths: Paths) -> Iterator[Finding]:
+    tried = [p for p in paths.paths if p.small.tried or p.large.tried]
+    remedy = "look at the cable and at `ip addr` on both; sparkconsole fabric test again"
+    for nodes, told in _by_culprit(tried, lambda p: not p.open):
+        yield Finding("reach", Severity.FAIL, nodes, f"no answer {told}", remedy)
+
+
+def _astray(paths: Paths) -> Iterator[Finding]:
+    """A line per node and interface, with everyone that is not reached over it."""
+    lost = [p for p in paths.paths if p.route.interface != p.way.rail.interface]
+    groups: dict[tuple[str, str, Route], list[Way]] = {}
+    for path in (p for p in lost if p.route.interface or p.route.trouble):
+        groups.setdefault((path.way.node, path.way.rail.interface, path.route), []).append(path.way)
+    for (node, interface, route), those in groups.items():
+        over = f"over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
+        taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
+        told = f"what is for {_peers(those)} {taken}, and should go over {interface}"
+        look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
+        yield Finding("route", Severity.FAIL, node, told, f"{_OWN_SUBNET}; {look}")
+
+
+_OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
+
+
+def _peers(those: Sequence[Way]) -> str:
+    return ", ".join(f"{w.far.address} ({w.peer})" for w in those)
+
+
+def _cut_short(paths: Paths) -> Iterator[Finding]:
+    """A way that says its limit, or whose far end has a smaller MTU, works; one that eats frames hangs."""
+    short = [p for p in paths.paths if p.small.came_back and p.large.tried and not p.large.came_back]
+    groups: dict[tuple[str, int], list[Way]] = {}
+    for path in (p for p in short if _limit(p)):
+        groups.setdefault((path.way.peer, _limit(path)), []).append(path.way)
+    for (peer, limit), those in groups.items():
+        sent = " and ".join(map(str, sorted({w.rail.mtu or 0 for w in those})))
+        over = ", ".join(dict.fromkeys(w.far.interface for w in those))
+        senders = ", ".join(dict.fromkeys(w.node for w in those))
+        told = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
+        yield Finding("mtu path", Severity.WARN, peer, told, _SAME_MTU)
+    silent = [p.way for p in short if not _limit(p)]
+    for node in dict.fromkeys(w.node for w in silent):
+        those = [w for w in silent if w.node == node]
+        size = max(w.rail.largest for w in those) + HEADERS
+        told = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
+        remedy = f"{_SAME_MTU}, and on the switch"
+        yield Finding("mtu path", Severity.FAIL, node, f"{told}: connections will hang", remedy)
+
+
+def _limit(path: Path) -> int:
+    """The smaller MTU that cuts the frames; 0: nobody has one."""
+    far = path.way.far.mtu or 0
+    return path.large.limit or (far if far < (path.way.rail.mtu or 0) else 0)
+
+
+_SAME_MTU = "set MTU 9000 on both halves of the cable, on every node, in /etc/netplan/40-cx7.yaml"
+
+
+def _by_culprit(tried: Sequence[Path], wrong: Callable[[Path], bool]) -> Iterator[tuple[str, str]]:
+    """Per interface: the one node that every wrong path touches, or each node with what it does not get."""
+    for interface in dict.fromkeys(p.way.rail.interface for p in tried if wrong(p)):
+        there = [p for p in tried if p.way.rail.interface == interface]
+        bad = [p for p in there if wrong(p)]
+        shared = set.intersection(*({p.way.node, p.way.peer} for p in bad))
+        alone = [n for n in shared if all(wrong(p) for p in there if n in (p.way.node, p.way.peer))]
+        nodes = dict.fromkeys(n for p in there for n in (p.way.node, p.way.peer))
+        if len(alone) == 1 and len(nodes) > 2:
+            yield alone[0], f"from or to it over {interface}, by any node"
+            continue
+        for node in dict.fromkeys(p.way.node for p in bad):
+            missed = (f"{p.way.peer} ({p.way.far.address})" for p in bad if p.way.node == node)
+            yield node, f"over {interface} from {', '.join(missed)}"
+
+
+def _reached(paths: Paths) -> str:
+    times = [p.small.rtt_ms for p in paths.paths if p.small.rtt_ms is not None]
+    slowest = f", {max(times):.2f} ms at most" if times else ""
+    return f"every node answers every other over the fabric{slowest}"
+
+
+def _carried(paths: Paths) -> str:
+    sizes = sorted({p.way.rail.largest + HEADERS for p in paths.paths})
+    return f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways"
+
+
+_RIGHT: Mapping[str, Callable[[Paths], str]] = {
+    "reach": _reached,
+    "route": lambda _: "every address is reached over its own interface",
+    "mtu path": _carried,
+}

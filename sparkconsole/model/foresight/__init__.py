@@ -1,0 +1,1 @@
+"""What plans will have changed, and what a look at a node would find then."""

@@ -1,0 +1,170 @@
+"""What a plan will have changed once it is done: the effects that every changing verb declares.
+
+They are said before anything is done, so that the plan after it can be made on the state that it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.launch.site import Found
+from sparkconsole.model.ray import RayMember
+from sparkconsole.model.serve.engine import LiveRank
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNamed:
+    """A name (`image.tag`) means this content on the node; what it meant before goes on without it."""
+
+    node: str
+    image: ImageIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGone:
+    """A name is gone, or (`tag` empty) the nameless image of that id."""
+
+    node: str
+    tag: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildCacheGone:
+    """Old build cache is gone from the node."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarted:
+    """A new container of that name runs in the place of any other."""
+
+    node: str
+    name: str
+    found: Found
+    ports: frozenset[int] = frozenset()
+    """What it listens on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerGone:
+    """The container of that name is gone, with all that ran in it."""
+
+    node: str
+    name: str
+    ports: frozenset[int] = frozenset()
+    """What it listened on, its servers aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayFormed:
+    """Ray's head, in that container, lists these members at its dashboard's port."""
+
+    node: str
+    container: str
+    port: int
+    members: tuple[RayMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUp:
+    """A server answers on `node`; its ranks run in the containers of their nodes."""
+
+    node: str
+    container: str
+    port: int
+    name: str
+    """Under which it answers."""
+    model: str
+    ranks: tuple[LiveRank, ...]
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """By node, what it takes of the memory, 0 to 1."""
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Without any of them it ends."""
+        return frozenset((self.node, *self.shares, *(rank.node for rank in self.ranks)))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGone:
+    """No server answers on that port of these nodes, and its memory is back."""
+
+    nodes: tuple[str, ...]
+    container: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelThere:
+    """The node has all of the model that `held` says."""
+
+    node: str
+    model: str
+    held: Holding
+
+
+@dataclass(frozen=True, slots=True)
+class PageCacheDropped:
+    """The node's page cache was given back."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebooted:
+    """Everything that ran on the node has ended."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """The job runs no more."""
+
+    node: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """cluster.toml has this text: the lines after it are about the cluster that it tells of."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysTrusted:
+    """These machines' host keys are believed."""
+
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """What it does is not known before; what follows is planned as if it changed nothing else."""
+
+    why: str
+
+
+Effect = (
+    ImageNamed
+    | ImageGone
+    | BuildCacheGone
+    | ContainerStarted
+    | ContainerGone
+    | RayFormed
+    | ServerUp
+    | ServerGone
+    | ModelThere
+    | PageCacheDropped
+    | Rebooted
+    | JobEnded
+    | ClusterChanged
+    | KeysTrusted
+    | Anything
+)

@@ -1,0 +1,49 @@
+"""Which earlier build an image's name can go back to: every build keeps its date beside its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sparkconsole.model.docker import ImageIdentity, same_content
+from sparkconsole.model.image.build import full_name
+
+
+def build_date(tag: str, other: str) -> str:
+    """`20261124-0915` when `other` is a dated build of `tag` (`dated_tag` names them); else empty."""
+    name, _, version = full_name(tag).rpartition(":")
+    before = f"(?:{version}-)?" if version == "latest" else f"{re.escape(version)}-"
+    found = re.fullmatch(rf"{re.escape(name)}:{before}(\d{{8}}-\d{{4}}|‹[^‹›]+›)", full_name(other))
+    return found[1] if found else ""
+
+
+def in_time(date: str) -> str:
+    """A date as text that sorts by time: builds that are yet to be come last, in the order of their lines."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(8), date)
+
+
+def builds(tag: str, present: Iterable[ImageIdentity]) -> tuple[ImageIdentity, ...]:
+    """The dated builds of that name, newest first."""
+    dated = [image for image in present if build_date(tag, image.tag)]
+    return tuple(sorted(dated, key=lambda image: in_time(build_date(tag, image.tag)), reverse=True))
+
+
+def under(tag: str, present: Iterable[ImageIdentity]) -> ImageIdentity | None:
+    """The image of exactly that name."""
+    return next((image for image in present if full_name(image.tag) == full_name(tag)), None)
+
+
+def build_before(tag: str, present: Sequence[ImageIdentity]) -> ImageIdentity | None:
+    """The newest build that is older than what the name means now, and is something else."""
+    now, found = under(tag, present), builds(tag, present)
+    twins = [in_time(build_date(tag, i.tag)) for i in found if now is not None and same_content(i, now)]
+    others = [i for i in found if now is None or not same_content(i, now)]
+    return next((i for i in others if not twins or in_time(build_date(tag, i.tag)) < min(twins)), None)
+
+
+def undated(tag: str) -> tuple[str, str]:
+    """The name and the date of a dated build; any other name as it is, without a date."""
+    found = re.fullmatch(r"(.+?)(?:(:)|-)(\d{8}-\d{4})", tag)
+    if found is None or (not found[2] and full_name(found[1]) != found[1]):
+        return tag, ""
+    return found[1], found[3]

@@ -1,0 +1,106 @@
+"""Which way an image takes to one receiver, decided from what both ends said; nothing is tried in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.image.copy import CopySite
+
+OLDEST_ENGINE = (20, 10)
+"""The oldest one that these ways were tried with; the newest was 29."""
+
+
+class Store(StrEnum):
+    """How an engine keeps images."""
+
+    GRAPH = "overlay2"
+    CONTAINERD = "containerd"
+    OTHER = ""
+
+
+class Way(StrEnum):
+    """What carries an image's layers."""
+
+    LOAD = "load"
+    """A part of the image goes into `docker load`: graph drivers take that and fail cleanly."""
+    PULL = "pull"
+    """`docker pull` from the sender's own layers: containerd's store says `Loaded image` of images that it
+    could not unpack, and pulls only what it lacks."""
+    WHOLE = "whole"
+    """`docker save` into `docker load`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWay:
+    """How the image travels to one receiver, and why so."""
+
+    shared: int = 0
+    """The first so many layers stay where they are."""
+    layers: int = 0
+    why: str = ""
+    carrier: Way = Way.WHOLE
+
+    @property
+    def missing(self) -> int:
+        """Layers that the receiver lacks."""
+        return self.layers - self.shared
+
+
+def store_of(site: CopySite) -> Store:
+    """Of an engine, from its own words: `docker info`'s Driver and DriverStatus."""
+    if site.containerd_store:
+        return Store.CONTAINERD
+    return Store.GRAPH if site.driver == "overlay2" else Store.OTHER
+
+
+def shared_layers(image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
+    """How many of its first layers the receiver has, in an image of the same platform.
+
+    Only a whole prefix counts: engines know a layer by everything that lies below it.
+    """
+    ours = [other for other in present if other.platform == image.platform]
+    return max((_prefix(image.layers, other.layers) for other in ours), default=0)
+
+
+def _prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    equal = (a == b for a, b in zip(one, other, strict=False))
+    return next((i for i, same in enumerate(equal) if not same), min(len(one), len(other)))
+
+
+def choose_way(
+    image: ImageIdentity, present: Sequence[ImageIdentity], sender: CopySite, receiver: CopySite
+) -> ImageWay:
+    """The way between two engines; the whole image where either end is not known to take less."""
+    count = len(image.layers)
+    for end, site in (("sender", sender), ("receiver", receiver)):
+        if why := _unknown(site):
+            return ImageWay(layers=count, why=f"the {end}'s {why}")
+    shared = shared_layers(image, present)
+    carrier = Way.PULL if store_of(receiver) is Store.CONTAINERD else Way.LOAD
+    return ImageWay(shared, count, f"the receiver has {shared or 'none'} of {count} layers", carrier)
+
+
+def _unknown(site: CopySite) -> str:
+    """Why this end is not known to take less than all; empty when it is."""
+    if store_of(site) is Store.OTHER:
+        return f"image store is {site.driver or 'not known'}"
+    if (release := _release(site.version)) and release < OLDEST_ENGINE:
+        return f"Docker is {site.version}, older than what was tried"
+    return "" if site.python else "machine has no python3"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    words = version.split(".")[:2]
+    return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
+
+
+def missing_bytes(way: ImageWay, history: Sequence[int]) -> int:
+    """Bytes of the missing layers, from the sizes that `docker history` tells, newest first.
+
+    Steps without a layer have size 0 there and so have empty layers: the sum is never too small. A store that
+    keeps layers packed sends less.
+    """
+    return sum([size for size in history if size][: way.missing])

@@ -1,0 +1,50 @@
+"""What stands once a launch, a repair or a restart came to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+
+from sparkconsole.model.docker import ImageIdentity, settings
+from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, RayFormed
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, container_argv, labels_of
+from sparkconsole.model.ray import RayMember
+
+
+def start_effects(
+    spec: LaunchSpec,
+    seats: Sequence[Seat],
+    images: Mapping[str, ImageIdentity | None],
+    nodes: Collection[str],
+    sites: Mapping[str, Site],
+) -> tuple[Effect, ...]:
+    """The containers of `nodes` are new, and Ray has every seat, with a GPU each."""
+    ports = frozenset(spec.ports())
+    gone = [ContainerGone(n, spec.container, ports) for n in nodes if sites[n].found is not None]
+    started: tuple[Effect, ...] = (
+        *gone,
+        *(_started(spec, s, images.get(s.node)) for s in seats if s.node in nodes),
+    )
+    if spec.backend is not Backend.RAY:
+        return started
+    gpus = float(1 if spec.ray_num_gpus is None else spec.ray_num_gpus)
+    members = tuple(
+        RayMember(s.node, s.address, head=s.role is Role.HEAD, alive=True, gpus=gpus) for s in seats
+    )
+    return (*started, RayFormed(seats[0].node, spec.container, spec.dashboard_port, members))
+
+
+def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> ContainerStarted:
+    words = container_argv(spec, seat)
+    said = settings(after for word, after in pairwise(words) if word in ("-e", "--env"))
+    found = Found(
+        running=True,
+        exit_code=0,
+        image=spec.image,
+        image_id=image.id if image else "",
+        labels=labels_of(spec, seat),
+        settings={**(image.settings if image else {}), **said},
+    )
+    ports = frozenset(spec.ports()) if seat.role is Role.HEAD and spec.backend is Backend.RAY else frozenset()
+    return ContainerStarted(seat.node, spec.container, found, ports)

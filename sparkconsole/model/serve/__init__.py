@@ -1,0 +1,1 @@
+"""A served model: what is asked, the ranks, the room, and whether it hangs."""

@@ -1,0 +1,113 @@
+"""A sheet as lines of plain text: one row a line, or as narrow as it can be without breaking a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.answer import Sheet
+
+GAP = 2
+SHORT = 16
+"""A column no wider than this stays whole, spaces or not: `17.9 GiB`, `not running`."""
+
+
+def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
+    """Title, header, rows, aligned by the cells that a terminal gives them.
+
+    Without `width` each row is one line, nothing folded or cut. Within `width` only columns of several words
+    give way, between their words; where that is not enough, each row is a block of `column  value` lines.
+    """
+    return [*([printable(sheet.title)] if sheet.title else []), *header_and_rows(sheet, width)]
+
+
+def header_and_rows(sheet: Sheet, width: int | None = None) -> list[str]:
+    """As `sheet_lines`, without the title; the first line is the header unless rows became blocks."""
+    rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
+    if width is None:
+        return [_line(row, widths) for row in rows]
+    narrowed = _narrowed(widths, _least(sheet, rows, widths), width)
+    if _total(narrowed) > width:
+        return _blocks(rows, width)
+    return [line for row in rows for line in _folded_row(row, narrowed)]
+
+
+def is_in_columns(sheet: Sheet, width: int | None) -> bool:
+    """The rows are lines under a header, not blocks."""
+    rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
+    return width is None or _total(_least(sheet, rows, widths)) <= width
+
+
+def _cell(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _least(sheet: Sheet, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> list[int]:
+    """How narrow each column can be: as its longest word, or not at all."""
+    return [
+        width
+        if width <= SHORT or name in sheet.whole
+        else max(max((cell_len(word) for row in rows for word in row[i].split()), default=0), SHORT)
+        for i, (name, width) in enumerate(zip(sheet.columns, widths, strict=True))
+    ]
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """The widest column that still can gives way, until all fit or none can."""
+    left = list(widths)
+    while _total(left) > room:
+        able = [i for i, w in enumerate(left) if w > least[i]]
+        if not able:
+            break
+        left[max(able, key=lambda i: left[i])] -= 1
+    return left
+
+
+def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """One block a row, `column  value`; a word that is wider than the terminal stays whole."""
+    heads, *items = rows
+    label = max(cell_len(head) for head in heads)
+    indent = label + GAP if any(heads) else 0
+    lines: list[str] = []
+    for item in items:
+        if lines:
+            lines.append("")
+        for head, cell in zip(heads, item, strict=True):
+            folded = _folded(cell, max(width - indent, 1))
+            first = _padded(head, label) + " " * GAP if indent else ""
+            lines += [((first if n == 0 else " " * indent) + part).rstrip() for n, part in enumerate(folded)]
+    return lines
+
+
+def _folded_row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    folded = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    height = max((len(lines) for lines in folded), default=0)
+    return [_line([lines[i] if i < len(lines) else "" for lines in folded], widths) for i in range(height)]
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    """Broken between words only."""
+    lines, now = [], ""
+    for word in cell.split():
+        longer = f"{now} {word}" if now else word
+        if now and cell_len(longer) > width:
+            lines.append(now)
+            longer = word
+        now = longer
+    return [*lines, now]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return (" " * GAP).join(_padded(c, w) for c, w in zip(cells, widths, strict=True)).rstrip()
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - cell_len(cell))

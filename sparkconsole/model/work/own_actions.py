@@ -1,0 +1,121 @@
+"""What a console of ours does to nodes, containers, servers and jobs: what ends by it is no fault.
+
+Written into the journal with the run before anything is done: every console of this account knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, JobEnded, Rebooted
+from sparkconsole.model.text.redact import redact_words
+from sparkconsole.model.work.job import Console, Job, JobKind, Run
+
+
+class Touch(StrEnum):
+    """What a deed ends."""
+
+    NODE = "node"
+    CONTAINER = "container"
+    SERVER = "server"
+    JOB = "job"
+
+
+IN_CONTAINER = frozenset((JobKind.BENCH, JobKind.SERVE, JobKind.GUARD))
+"""Jobs that end with the container they run in, and with the server they are of."""
+
+
+def touched(
+    effects: Iterable[Effect], empty: Collection[str] = (), serving: Collection[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """What these effects end, each with its node's name, or the job's.
+
+    `empty`: nodes where no container runs; `serving`: `node:port` of each rank of a server that ends.
+    """
+    found = [(Touch.SERVER, where) for where in serving]
+    for effect in effects:
+        match effect:
+            case Rebooted(node):
+                found += [(Touch.NODE, node), (Touch.CONTAINER, node)]
+            case ContainerGone(node=node) | ContainerStarted(node=node) if node not in empty:
+                found.append((Touch.CONTAINER, node))
+            case JobEnded(job=job):
+                found.append((Touch.JOB, job))
+    return tuple(dict.fromkeys((str(what), name) for what, name in found))
+
+
+def ends_job(touches: Iterable[tuple[str, str]], job: Job) -> bool:
+    """The job does not outlive that."""
+    known = set(touches)
+    inside = job.container and job.kind in IN_CONTAINER
+    return bool(
+        (Touch.JOB.value, job.id) in known
+        or (Touch.NODE.value, job.node) in known
+        or (inside and (Touch.CONTAINER.value, job.node) in known)
+        or (job.kind in IN_CONTAINER and (Touch.SERVER.value, f"{job.node}:{_port(job)}") in known)
+    )
+
+
+def _port(job: Job) -> object:
+    """Of the server that it is, or that it asks."""
+    return job.details.get("port") or (job.details.get("spec") or {}).get("port")
+
+
+def ends_run(touches: Iterable[tuple[str, str]], run: Run) -> bool:
+    """Something that is under way there does not outlive it: a job, a copy's other end, a step."""
+    known = set(touches)
+    down = {name for what, name in known if what == Touch.NODE.value}
+    steps = () if run.jobs else run.plan.get("steps", ())
+    return (
+        any(ends_job(known, j) for j in run.jobs if j.kind not in (JobKind.SERVE, JobKind.GUARD))
+        or any(_receiver(j) in down for j in run.jobs)
+        or any(step.get("node") in down for step in steps)
+    )
+
+
+def _receiver(job: Job) -> str:
+    """Of a copy: the node at its other end; empty: it has none."""
+    return str(job.details.get("host") or "") if job.kind in (JobKind.COPY, JobKind.MODEL_COPY) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDeed:
+    """A run of ours that ends something."""
+
+    words: tuple[str, ...]
+    at: datetime
+    run: str
+    console: Console
+
+    def told(self, here: Console) -> str:
+        """`node restart spark-02, by you at 12:03:04`; `here`: the console that tells it."""
+        mine = (self.console.host, self.console.pid) == (here.host, here.pid)
+        who = "you" if mine else f"another console ({self.console.host}, process {self.console.pid})"
+        return f"{' '.join(self.words)}, by {who} at {self.at.astimezone():%H:%M:%S}"
+
+    def as_data(self) -> dict[str, Any]:
+        """As the journal keeps it with what it ended."""
+        return {
+            "words": list(self.words),
+            "at": self.at.isoformat(),
+            "run": self.run,
+            "console": self.console.model_dump(mode="json"),
+        }
+
+
+def deed_of(run: Run) -> OwnDeed:
+    """That run, as a deed."""
+    return OwnDeed(redact_words(run.words), run.started, run.id, run.console)
+
+
+def recalled_deed(kept: Mapping[str, Any]) -> OwnDeed | None:
+    """From what the journal kept; None: nothing, or nothing that can be read."""
+    try:
+        words, at = tuple(map(str, kept["words"])), datetime.fromisoformat(kept["at"])
+        return OwnDeed(words, at, str(kept["run"]), Console.model_validate(kept["console"]))
+    except (KeyError, TypeError, ValueError):
+        return None

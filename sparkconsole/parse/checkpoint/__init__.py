@@ -1,0 +1,1 @@
+"""What is printed of models: configuration, headers, caches, copies."""

@@ -1,0 +1,85 @@
+"""What the model program prints: a node's holding, and the lines of a copy or a download."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.files import Holding
+
+_LISTS = ("missing", "unreadable")
+
+
+def parse_holding(text: str) -> Holding:
+    """SparkError when it is not what the program prints."""
+    known = {f.name for f in fields(Holding)}
+    try:
+        said: dict[str, Any] = json.loads(text)
+        told: dict[str, Any] = {k: v for k, v in said.items() if k in known}
+        return Holding(**{**told, **{k: tuple(told[k]) for k in _LISTS if k in told}})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SparkError(
+            "what it said of the model's files could not be understood", hint="try again"
+        ) from error
+
+
+@dataclass
+class MoveLog:
+    """Feed it every line of a copy's or a download's log."""
+
+    done: int = 0
+    total: int | None = None
+    seconds: float = 0.0
+    revision: str = ""
+    failed: Mapping[str, str] | None = None
+    """Why, by file; None: the end was not seen."""
+    last: str = ""
+
+    def feed(self, line: str) -> bool:
+        """True when it tells how far the work is."""
+        said = _json(line)
+        if said is None:
+            self.last = line.strip() or self.last
+            return False
+        self.revision = str(said.get("revision") or self.revision)
+        if said.get("end"):
+            self.failed = {str(k): str(v) for k, v in dict(said.get("failed") or {}).items()}
+        if "done" not in said:
+            return False
+        self.done, self.total = int(said["done"]), int(said.get("total") or 0)
+        self.seconds = float(said.get("seconds") or 0)
+        return True
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """Mean bytes per second."""
+        return self.done / self.seconds if self.seconds > 0 else None
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that are left at that rate."""
+        return (self.total - self.done) / self.rate_per_s if self.total and self.rate_per_s else None
+
+    @property
+    def why(self) -> str:
+        """Why it failed; empty when it ended well."""
+        if self.failed is None:
+            return self.last or "it was ended before its end (stopped, killed, or the node restarted)"
+        return "; ".join(self._told(why) for why in dict.fromkeys(self.failed.values()))
+
+    def _told(self, why: str) -> str:
+        """One cause, and the files that it kept from arriving."""
+        names = [n.rpartition("/")[2] for n, told in (self.failed or {}).items() if n and told == why]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        return f"{', '.join(names[:2])}{more}: {why}" if names else why
+
+
+def _json(line: str) -> Mapping[str, Any] | None:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None

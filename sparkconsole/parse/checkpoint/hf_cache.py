@@ -1,0 +1,40 @@
+"""What a node says of its Hugging Face cache: its login's variables, or the folder cluster.toml names."""
+
+from __future__ import annotations
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
+
+
+def parse_hf_cache(text: str, node: str) -> HfCache:
+    """Lines `home PATH`, then `folder PATH` and perhaps `is hub`, or NAME=PATH of which the last counts."""
+    rows = (line.partition(" ") for line in text.splitlines())
+    told = {key: value for key, _, value in rows if value.startswith("/") or (key, value) == ("is", "hub")}
+    if "home" not in told:
+        raise SparkError("its home folder is not known", hint="is $HOME set for that login?", node=node)
+    home = told["home"].rstrip("/")
+    if "folder" in told:
+        return _named(told["folder"].rstrip("/"), hub="is" in told)
+    said = {k: _path(v, home) for line in text.splitlines() for k, eq, v in (line.partition("="),) if eq}
+    return _of_variables({k: v for k, v in said.items() if v}, home)
+
+
+def _named(folder: str, *, hub: bool) -> HfCache:
+    """As HF_HOME; a folder with models in it is the hub's own."""
+    if hub or folder.endswith("/hub"):
+        return HfCache(folder.rpartition("/")[0] or "/", folder, usual=False)
+    return HfCache(folder, f"{folder}/hub", usual=False)
+
+
+def _of_variables(said: dict[str, str], home: str) -> HfCache:
+    usual = usual_cache(home)
+    cache = said.get("XDG_CACHE_HOME")
+    top = said.get("HF_HOME") or (f"{cache}/huggingface" if cache else usual.home)
+    hub = said.get("HF_HUB_CACHE") or said.get("HUGGINGFACE_HUB_CACHE") or f"{top}/hub"
+    return HfCache(top, hub, usual=(top, hub) == (usual.home, usual.hub))
+
+
+def _path(text: str, home: str) -> str:
+    """A whole path; empty for what is none."""
+    path = f"{home}{text[1:]}" if text == "~" or text.startswith("~/") else text
+    return path.rstrip("/") if path.startswith("/") else ""

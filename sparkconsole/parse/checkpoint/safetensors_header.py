@@ -1,0 +1,43 @@
+"""What remote.model_headers_program prints: a model's files, tensors and configuration, and the memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
+from sparkconsole.parse.machine.meminfo import parse_meminfo
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """SparkError when it is not what the program prints; a node without the model has no folder."""
+    try:
+        said = json.loads(text)
+        return Checkpoint(
+            folder=said.get("folder", ""),
+            revision=said.get("revision", ""),
+            config=said.get("config", {}),
+            files=tuple(WeightFile(*row) for row in said.get("files", ())),
+            other=tuple(WeightFile(*row) for row in said.get("other", ())),
+            tensors=tuple(_tensors(row) for row in said.get("tensors", ())),
+            index_bytes=_bytes(said.get("index_bytes")),
+            memory=parse_meminfo(said.get("meminfo", "")),
+            gpu=bool(said.get("gpu", True)),
+            error=said.get("error", ""),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SparkError(
+            "what it said of the model's files could not be understood",
+            hint="look at the files on the node, and try again",
+        ) from error
+
+
+def _tensors(row: list[Any]) -> Tensors:
+    name, dtype, stored = row
+    return Tensors(str(name), str(dtype), int(stored))
+
+
+def _bytes(value: Any) -> int | None:
+    """Newer writers say it as a number with a point."""
+    return int(value) if isinstance(value, (int, float)) else None

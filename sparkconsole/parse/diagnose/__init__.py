@@ -1,0 +1,1 @@
+"""Any log read line by line, and what it says went wrong."""

@@ -1,0 +1,205 @@
+"""What one line says: by the catalogue, by the exception that it names, or by how bad it calls itself."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.level import Level
+from sparkconsole.model.logs.severity import label_level, spelled
+from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
+from sparkconsole.parse.diagnose.log_frame import Framed
+from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
+from sparkconsole.parse.known import KNOWN, During, Known, Meaning
+
+SHOWN = 600
+"""Characters of a line that a diagnosis keeps."""
+TRACEBACK = "Traceback (most recent call last)"
+FAILED_CALMLY = "it is logged as information, and its words say that something failed"
+_THROWN = re.compile(
+    r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: "
+)
+"""The last line of a traceback: by its name, or a class with its modules."""
+THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
+"""The same where a traceback stands above it: not every name ends in Error."""
+_QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")
+"""Code that a traceback quotes, which may name what it throws; and where a capture came from."""
+_EARLIER = re.compile(
+    r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
+    r"fault)s?\b|"
+    r"stack trace above|(?:errors?|logs?|messages?|output) above|because (?:an?|the|another) (?:earlier|"
+    r"previous|other)|"
+    r"as a result of an? (?:earlier|previous)|[Aa]borting due to|[Pp]reemptive [Cc]hannel [Rr]emoval|see "
+    r"above"
+)
+"""The line itself says that something earlier is the cause."""
+
+
+def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
+    """What one line says; None: nothing, or nothing bad, that is known. `during`: for its remedy."""
+    if _QUOTED.match(line.text) or NOT_SAID.match(line.text):
+        return None
+    known, match = lookup(facts_of(line.text))
+    if known is None or match is None:
+        return _thrown(line)
+    if known.kind is Kind.HARMLESS:
+        return None
+    one = named(line, known, match, during)
+    if (peer := peer_of(line.text)) is not None:
+        return _of_peer(one, peer)
+    calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
+    if not calm:
+        return one
+    return None
+
+
+def _of_peer(one: Diagnosis, rank: int) -> Diagnosis:
+    """What another rank is said to have met."""
+    return replace(
+        one,
+        id="peer-failed",
+        text=f"rank {rank} failed, as this node was told: {one.text}",
+        why="the line is about that rank and not about this node",
+        remedy=f"look at rank {rank}'s own log: sparkconsole logs",
+        kind=Kind.CONSEQUENCE,
+    )
+
+
+def lookup(text: str) -> tuple[Known | None, re.Match[str] | None]:
+    """The first entry of the catalogue that fits."""
+    for known in KNOWN:
+        if match := known.pattern.search(text):
+            return known, match
+    return None, None
+
+
+def named(line: Framed, known: Known, match: re.Match[str], during: During | None = None) -> Diagnosis:
+    """What the logger itself only warns of ends nothing."""
+    said = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
+    meanings = [m for group, table in known.numbers.items() if (m := _meaning(said, group, table))]
+    meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
+    text, why, remedy = (filled(form, said) for form in (known.text, known.why, _remedy(known, during)))
+    one = Diagnosis(
+        (meaning and meaning.id) or known.id,
+        known.severity,
+        text,
+        why,
+        meaning.remedy if meaning and meaning.remedy else remedy,
+        line.text[:SHOWN],
+        said.get("node") or line.node,
+        int(said["rank"]) if said["rank"].isdigit() else line.rank,
+        known.kind,
+        count=line.times,
+    )
+    if meaning is not None and meaning.victim:
+        why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
+        return replace(one, kind=Kind.CONSEQUENCE, why=why)
+    mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
+    return replace(one, severity=Weight.WARNING, kind=Kind.FACT) if mild else one
+
+
+def _remedy(known: Known, during: During | None) -> str:
+    return known.remedies.get(during, known.remedy) if during is not None else known.remedy
+
+
+def _meaning(said: dict[str, str], group: str, table: Mapping[str, Meaning]) -> Meaning | None:
+    """What a number of the line means by its table; told where the entry's sentences ask for it."""
+    found = table.get(said[group].upper())
+    said[f"{group}_means"] = found.told if found else ""
+    return found
+
+
+def filled(form: str, said: Mapping[str, str]) -> str:
+    """A sentence with what the line said in it; where it said nothing the sentence ends before."""
+    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(said)))
+
+
+def unknown(line: Framed) -> Diagnosis | None:
+    """A line that is loud, and that nobody knows: better than to call the log healthy."""
+    quoted = _QUOTED.match(line.text) or NOT_SAID.match(line.text)
+    if TRACEBACK in line.text or quoted or lookup(facts_of(line.text))[0] is not None:
+        return None
+    level, _ = _level(line)
+    if level is Level.INFO and _fails_calmly(line.text):
+        one = as_unknown(replace(line, level=""), Level.WARNING)
+        return replace(one, why=FAILED_CALMLY)
+    return as_unknown(line, level) if level is not None and level >= Level.WARNING else None
+
+
+def as_unknown(line: Framed, level: Level) -> Diagnosis:
+    """The finding for a line that is as bad as `level`, whatever it says."""
+    error = level is Level.ERROR
+    warns = Weight.INFO if line.level and not line.native else Weight.WARNING
+    return Diagnosis(
+        "error-unknown" if error else "warning-unknown",
+        Weight.ERROR if error else warns,
+        "not known to sparkconsole",
+        _unknown_why(line, error),
+        "read the lines around it",
+        line.text[:SHOWN],
+        line.node,
+        line.rank,
+        Kind.CONSEQUENCE if _EARLIER.search(line.text) else Kind.UNKNOWN,
+        count=line.times,
+    )
+
+
+def _unknown_why(line: Framed, error: bool) -> str:
+    """Only what the line itself says of how bad it is."""
+    if error:
+        return "the line calls itself an error" if outright(line) else "the line tells of a failure"
+    sounds = "is a warning" if outright(line) else "sounds like trouble"
+    return f"the line {sounds}, and nothing shows that work went on"
+
+
+def _fails_calmly(text: str) -> bool:
+    """NCCL looks for plugins that need not be there, and says so."""
+    if "Plugin" in text or "PLUGIN" in text:
+        return False
+    return bool(AT_INFO.search(text) or NCCL_RESULT.search(text))
+
+
+def outright(line: Framed) -> bool:
+    """Whether the line itself says how bad it is, and does not only sound so."""
+    return _level(line)[1]
+
+
+def _level(line: Framed) -> tuple[Level | None, bool]:
+    """How bad it is, and whether the line says so outright."""
+    if line.level:
+        level = {"WARNING": Level.WARNING, "INFO": Level.INFO, "DEBUG": Level.DEBUG}.get(
+            line.level, Level.ERROR
+        )
+        return level, True
+    if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
+        return Level.INFO, True
+    said = label_level(line.text)
+    return (said, True) if said is not None else (spelled(facts_of(line.text)), False)
+
+
+def _thrown(line: Framed) -> Diagnosis | None:
+    """An exception that nobody knows is the best guess when nothing else says more."""
+    return ended(line, _THROWN)
+
+
+def ended(line: Framed, name_of: re.Pattern[str] = THROWN_BY_ANY_NAME) -> Diagnosis | None:
+    """The end of a traceback."""
+    if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
+        return None
+    name = line.text.partition(":")[0].rpartition(".")[2]
+    return Diagnosis(
+        "exception",
+        Weight.ERROR,
+        f"a program ended with {name}",
+        "not known to sparkconsole; the lines above it say where it was thrown",
+        "read the line; a newer or older image may do",
+        line.text[:SHOWN],
+        line.node,
+        line.rank,
+        Kind.CONSEQUENCE if _EARLIER.search(line.text) else Kind.END,
+        count=line.times,
+    )

@@ -1,0 +1,1 @@
+"""What tools say of the fast links: addresses, RDMA devices, pings, meters, and NCCL."""

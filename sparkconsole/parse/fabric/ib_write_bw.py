@@ -1,0 +1,43 @@
+"""What `ib_write_bw --report_gbits` prints (perftest 4.5 to 24.x), and what the client of a pair says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sparkconsole.parse.machine.numbers import number
+
+_HEAD = re.compile(r"^\s*#bytes\b.*\bBW average\[Gb/sec\]")
+_TROUBLE = re.compile(r"couldn't|failed|unable|error|not found|unexpected|cannot|invalid", re.I)
+
+
+def parse_ib_write_bw(text: str) -> float | None:
+    """The average in Gb/s, the last one where it was printed again and again; None: there is none."""
+    found, table = None, False
+    for line in text.splitlines():
+        table = table or bool(_HEAD.match(line))
+        cells = line.split()
+        if table and len(cells) >= 5 and cells[0].isdigit() and (value := number(cells[3])) is not None:
+            found = value
+    return found
+
+
+def parse_iperf3(text: str) -> float | None:
+    """What arrived, in Gb/s, of `iperf3 -J`; None when it measured nothing."""
+    try:
+        said = json.loads(text)["end"]["sum_received"]["bits_per_second"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return said / 1e9 if isinstance(said, int | float) and said > 0 else None
+
+
+def trouble_of(text: str) -> str:
+    """The line that says why nothing was measured; the last one where none stands out."""
+    try:
+        told = json.loads(text)
+        if isinstance(told, dict) and isinstance(told.get("error"), str):
+            return str(told["error"])[:200]
+    except (ValueError, RecursionError):
+        pass
+    lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
+    return next((line for line in lines if _TROUBLE.search(line)), lines[-1] if lines else "")[:200]

@@ -1,0 +1,40 @@
+"""What our look at /sys/class/infiniband prints: `port DEVICE PORT NETDEV GUID`, then a fact a line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from sparkconsole.model.fabric.links import Gid, Hca
+from sparkconsole.parse.machine.numbers import whole
+
+_NO_GUID = re.compile(r"[0:x]*")
+
+
+def parse_rdma_sysfs(text: str) -> tuple[Hca, ...]:
+    """The ports. `state` is `4: ACTIVE`; a port without a state is unknown."""
+    hcas: list[Hca] = []
+    for line in text.splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word == "port" and len(fields := rest.split()) == 4 and (number := whole(fields[1])) is not None:
+            device, _, netdev, guid = (f if f != "-" else "" for f in fields)
+            known = "" if _NO_GUID.fullmatch(guid) else guid
+            hcas.append(Hca(device, netdev.partition("@")[0], number, image_guid=known))
+        elif hcas:
+            hcas[-1] = _with(hcas[-1], word, rest.strip())
+    return tuple(hcas)
+
+
+def _with(hca: Hca, word: str, rest: str) -> Hca:
+    match word:
+        case "state" if rest:
+            return replace(hca, up=rest.startswith("4:"))
+        case "rate" | "link_layer" | "node_guid" | "pci":
+            told: dict[str, Any] = {word: rest}
+            return replace(hca, **told)
+        case "phys_state":
+            return replace(hca, phys_state=rest.partition(": ")[2] or rest)
+        case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and (index := whole(fields[0])) is not None:
+            return replace(hca, gids=(*hca.gids, Gid(index, fields[1], fields[2])))
+    return hca

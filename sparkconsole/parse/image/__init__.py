@@ -1,0 +1,1 @@
+"""What builds, copies and Docker's API print."""

@@ -1,0 +1,1 @@
+"""Tables of numbered errors, each from its own source."""

@@ -1,0 +1,1 @@
+"""What a node says of itself: memory, GPU, listeners, its sampler and its looks."""

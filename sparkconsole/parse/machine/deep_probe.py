@@ -1,0 +1,95 @@
+"""The sections that only the doctor's look has; a line that is not understood says nothing."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+
+from sparkconsole.model.facts import Bystander, Listener, Thorough
+from sparkconsole.parse.machine.numbers import number, whole
+
+_PROGRAM = re.compile(r'users:\(\("([^"]*)"')
+
+
+DEEPER = frozenset({"thorough", "cuda", "listeners", "containers", "kernel", "boot"})
+"""The sections; one that nobody asked for says nothing."""
+
+
+def parse_thorough(parts: Mapping[str, str]) -> Thorough:
+    """Lines `WORD VALUE`, then the listeners, the containers and the kernel's words in their own sections."""
+    lines = "\n".join(parts.get(name, "") for name in ("thorough", "cuda", "boot")).splitlines()
+    rows = [(r[0], r[1].strip()) for line in lines if len(r := line.split(" ", 1)) > 1]
+    first = dict(reversed(rows))
+    return Thorough(
+        uid=whole(first.get("uid", "")),
+        ssh_folder=_yes(first, "ssh"),
+        docker_group=tuple(w for w in first.get("docker-group", "").split(",") if w),
+        hotplug=_yes(first, "hotplug"),
+        reboot_required=_yes(first, "reboot"),
+        lingers=_yes(first, "linger"),
+        login=_named(rows, "login"),
+        firmware=_named(rows, "firmware"),
+        cuda=first.get("cuda", ""),
+        default_routes=tuple(dict.fromkeys(v for k, v in rows if k == "default")),
+        listeners=parse_listeners(parts.get("listeners", "")),
+        containers=_containers(parts.get("containers", "")),
+        kernel_log=_counted(parts.get("kernel", "")),
+        cache_type=first.get("cache-type", ""),
+        compile_cache_types=_named(rows, "compile"),
+        cache_closed=first.get("closed", ""),
+        firmware_news=first.get("fwupd", ""),
+        nic_updater=_yes(first, "updater"),
+        uptime_s=number(first.get("uptime", "")),
+        ended={"orderly": True, "abruptly": False}.get(first.get("ended", "")),
+        clamps={u: n for u, v in _named(rows, "clamp").items() if (n := whole(v)) is not None},
+    )
+
+
+def parse_listeners(text: str) -> tuple[Listener, ...]:
+    """As `ss -Hltnp`: State Recv-Q Send-Q Local:Port Peer:Port users:((…))."""
+    found = (_listener(line) for line in text.splitlines())
+    return tuple(f for f in found if f is not None)
+
+
+def parse_versions(text: str) -> dict[str, str]:
+    """Lines `NAME VERSION`, those of which the version begins with a digit."""
+    rows = (line.split() for line in text.splitlines())
+    return {r[0]: r[1] for r in rows if len(r) == 2 and r[1][:1].isdigit()}
+
+
+def _listener(line: str) -> Listener | None:
+    words = line.split()
+    if len(words) < 5 or words[0] != "LISTEN":
+        return None
+    address, _, port = words[3].rpartition(":")
+    address = address.strip("[]").partition("%")[0].replace("*", "::")
+    number, program = whole(port), _PROGRAM.search(line)
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return Listener(address, number, program[1] if program else "") if number is not None else None
+
+
+def _containers(text: str) -> tuple[Bystander, ...] | None:
+    """The list ends with a word of ours when docker answered."""
+    *lines, last = text.strip().splitlines() or [""]
+    if last != "asked":
+        return None
+    return tuple(Bystander(*(row + [""] * 5)[:5]) for line in lines if (row := line.split("|"))[0])
+
+
+def _counted(text: str) -> dict[str, int]:
+    """As `uniq -c`."""
+    rows = (line.split(maxsplit=1) for line in text.splitlines())
+    return {r[1].strip(): n for r in rows if len(r) == 2 and (n := whole(r[0])) is not None}
+
+
+def _named(rows: list[tuple[str, str]], word: str) -> dict[str, str]:
+    pairs = (v.split(maxsplit=1) for k, v in rows if k == word)
+    return {p[0]: p[1] for p in pairs if len(p) == 2}
+
+
+def _yes(first: Mapping[str, str], word: str) -> bool | None:
+    return {"yes": True, "no": False}.get(first.get(word, ""))

@@ -1,0 +1,124 @@
+"""The sections of one look at a machine become its facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
+from sparkconsole.model.facts import DockerStanding, NodeFacts
+from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
+from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
+from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.machine.deep_probe import DEEPER, parse_thorough
+from sparkconsole.parse.machine.listening import parse_listening
+from sparkconsole.parse.machine.meminfo import parse_meminfo
+from sparkconsole.parse.machine.numbers import number, whole
+from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+
+
+def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
+    """`text` has sections, each begun by a line `MARK NAME`; what is missing stays unknown."""
+    parts = _sections(text, mark)
+    host = [*parts.get("host", "").splitlines(), *[""] * 7]
+    gpus, gpu_error = parse_gpus(parts.get("gpu", ""), parts.get("gpulist", ""))
+    fabric = parse_fabric(parts)
+    return NodeFacts(
+        node=node,
+        hostname=host[0],
+        kernel=host[1],
+        machine=host[2],
+        user=host[3],
+        home=host[4],
+        clock_s=number(host[5]),
+        clock_synced={"yes": True, "no": False}.get(parts.get("ntp", "").strip()),
+        groups=tuple(host[6].split()),
+        release=_release(parts.get("release", "")),
+        fabric=fabric,
+        gpus=gpus,
+        gpu_error=gpu_error,
+        gpu_processes=parse_gpu_processes(parts.get("gpuapps", "")),
+        memory=parse_meminfo(parts.get("memory", "")),
+        docker=_docker(parts.get("docker", "")),
+        free=_free(parts),
+        cache_owner=parts.get("cache", "").strip(),
+        listening=parse_listening(parts.get("listen", "")),
+        unparsed=_unparsed(parts, fabric),
+        thorough=parse_thorough(parts) if DEEPER & parts.keys() else None,
+    )
+
+
+def parse_fabric(parts: dict[str, str]) -> Fabric:
+    """The RDMA ports by ibdev2netdev where it is there, else by sysfs; GIDs and GUIDs by sysfs."""
+    named, unparsed = parse_ibdev2netdev(parts.get("ibdev2netdev", ""))
+    seen = {(h.device, h.port): h for h in parse_rdma_sysfs(parts.get("rdma", ""))}
+    hcas = tuple(_merged(h, seen.get((h.device, h.port))) for h in named) or tuple(seen.values())
+    links = {row[0]: row[1:] for line in parts.get("links", "").splitlines() if len(row := line.split()) > 2}
+    addressed = {n.name: n for n in parse_ip_addr(parts.get("ip", ""))}
+    names = dict.fromkeys((*addressed, *links))
+    netdevs = tuple(_linked(addressed.get(n) or Netdev(n), links.get(n)) for n in names)
+    return Fabric(hcas, netdevs, unparsed)
+
+
+def _merged(named: Hca, seen: Hca | None) -> Hca:
+    """What both say, and whether there is a link as ibdev2netdev says."""
+    return replace(seen, netdev=named.netdev, up=named.up) if seen else named
+
+
+def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
+    """With what sysfs says: MTU, carrier, operstate, speed and MAC; `-` is what it did not say."""
+    if link is None:
+        return netdev
+    mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
+    return replace(
+        netdev,
+        mtu=netdev.mtu if (told := whole(mtu)) is None else told,
+        up={"1": True, "0": False}.get(carrier, netdev.up),
+        operstate=state.strip("-"),
+        speed_mbit=whole(speed),
+        mac=mac.strip("-"),
+    )
+
+
+def _free(parts: dict[str, str]) -> dict[str, int]:
+    """Bytes by place; the model cache's own file system is only looked at thoroughly."""
+    deep = (("cache", v) for k, v in _pairs(parts.get("thorough", "")) if k == "cache-free")
+    rows = (*_pairs(parts.get("disk", "")), *deep)
+    return {k: n for k, v in rows if (n := whole(v)) is not None}
+
+
+def _docker(text: str) -> DockerStanding:
+    words = text.split("\n")
+    info = next((line[5:].split("|") for line in words if line.startswith("info ")), [])
+    version, driver, root, *_ = (*info, "", "", "")
+    return DockerStanding(
+        installed="installed" in words,
+        running="socket" in words and (bool(version) or "permitted" not in words),
+        permitted="permitted" in words,
+        socket="socket" in words,
+        version=version,
+        driver=driver,
+        root=root,
+    )
+
+
+def _release(text: str) -> str:
+    rows = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return " ".join(rows.get(k, "").strip('"') for k in ("DGX_PRETTY_NAME", "DGX_SWBUILD_VERSION")).strip()
+
+
+def _unparsed(parts: dict[str, str], fabric: Fabric) -> tuple[str, ...]:
+    """Lines of tools that answered with something else than we know."""
+    addresses = parts.get("ip", "").strip()
+    strange = addresses.splitlines()[:1] if addresses and not parse_ip_addr(addresses) else []
+    told = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
+    return tuple(f"{tool}: {line[:200]}" for tool, lines in told.items() for line in lines)
+
+
+def _sections(text: str, mark: str) -> dict[str, str]:
+    parts = [p.partition("\n") for p in text.split(f"\n{mark} ")[1:]]
+    return {name.strip(): body for name, _, body in parts}
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    rows = (line.split(maxsplit=1) for line in text.splitlines())
+    return [(r[0], r[1].strip()) for r in rows if len(r) == 2]

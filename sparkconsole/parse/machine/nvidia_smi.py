@@ -1,0 +1,65 @@
+"""`nvidia-smi --query-…=… --format=csv,noheader,nounits`. GB10 has `[N/A]` where other GPUs have memory."""
+
+from __future__ import annotations
+
+import re
+
+from sparkconsole.model.facts import Gpu, GpuProcess
+from sparkconsole.parse.machine.numbers import number, whole
+
+_LISTED = re.compile(r"^GPU \d+: (.+) \(UUID: (\S+)\)\s*$")
+_BROKEN = re.compile(r"ERR!|requires reset", re.IGNORECASE)
+
+
+def parse_gpus(text: str, listed: str = "") -> tuple[tuple[Gpu, ...], str]:
+    """The GPUs, and what is wrong with them or what was said instead; empty: nothing is wrong.
+
+    `text` is the answer to the query and ends with `status N`: 124 is a tool that took too long, 127 one that
+    is not there. `listed` is what `nvidia-smi -L` said after the query had failed.
+    """
+    body, _, status = text.strip().rpartition("status ")
+    lines = [line.strip() for line in body.splitlines() if line.strip()]
+    if status != "0":
+        return _listed(listed), _trouble(status, lines)
+    gpus = tuple(_gpu(line.split(",")) for line in lines if line.count(",") >= 6)
+    broken = next((line for line in lines if _BROKEN.search(line)), "")
+    return gpus, broken or ("" if gpus else " ".join(lines) or "nvidia-smi lists no GPU")
+
+
+def _trouble(status: str, lines: list[str]) -> str:
+    match status:
+        case "" | "127":
+            return "nvidia-smi is not there"
+        case "124":
+            return "nvidia-smi did not answer within 5 s"
+        case _:
+            return " ".join(lines) or f"nvidia-smi ended with status {status}"
+
+
+def _listed(text: str) -> tuple[Gpu, ...]:
+    found = (_LISTED.match(line) for line in text.splitlines())
+    return tuple(Gpu(m[1], m[2]) for m in found if m)
+
+
+def _gpu(row: list[str]) -> Gpu:
+    name, uuid, use, power, heat, clock, driver, pstate, capability, *_ = (*(c.strip() for c in row), "", "")
+    readings = (number(use), number(power), number(heat), number(clock))
+    return Gpu(name, uuid, *readings, driver, pstate=pstate, compute_cap=capability)
+
+
+def parse_gpu_processes(text: str) -> tuple[GpuProcess, ...]:
+    """`PID, NAME, MiB`, a line each; a name may have commas. Headings and other lines are passed over."""
+    found: list[GpuProcess] = []
+    for line in text.splitlines():
+        pid, _, rest = line.partition(",")
+        name, comma, used = rest.rpartition(",")
+        if comma and (known := whole(pid.strip())) is not None:
+            mib = number(used)
+            used_bytes = int(mib * 1024 * 1024) if mib is not None and mib >= 0 else None
+            found.append(GpuProcess(known, name.strip(), used_bytes))
+    return tuple(found)
+
+
+def parse_gpu_used(text: str) -> int:
+    """Bytes that compute processes hold, summed."""
+    return sum(p.used or 0 for p in parse_gpu_processes(text))

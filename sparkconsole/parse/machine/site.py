@@ -1,0 +1,60 @@
+"""The answer of the launch-site script becomes a `Site`; SparkError when docker could not be asked."""
+
+from __future__ import annotations
+
+import json
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.docker import settings
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.parse.image.docker_run import why_refused
+
+_NOT_THERE = ("No such container", "No such object")
+
+
+def parse_site(text: str, node: str, container: str) -> Site:
+    """Lines `home`, `available`, `listen HEX`, `pid N`, then `docker STATUS` and all that docker said."""
+    head, _, docker = text.partition("\ndocker ")
+    facts: dict[str, list[str]] = {}
+    for line in head.splitlines():
+        key, _, value = line.partition(" ")
+        facts.setdefault(key, []).append(value)
+    pids = frozenset(int(p) for p in facts.get("pid", ()) if p.isdigit())
+    return Site(
+        node=node,
+        home=facts.get("home", [""])[0],
+        available_bytes=int(facts.get("available", ["0"])[0] or 0),
+        listening=frozenset(int(p, 16) for p in facts.get("listen", ())),
+        found=_found(docker, node, container, pids),
+    )
+
+
+def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Found | None:
+    status, _, said = docker.partition("\n")
+    if status.strip() == "124":
+        raise SparkError("docker did not answer in time", hint="restart it on that node", node=node)
+    if status.strip() != "0":
+        if any(words in said for words in _NOT_THERE):
+            return None
+        why = why_refused(said) if said.strip() else None
+        cause, hint = (why.cause, why.hint) if why else ("docker could not be asked", "is it installed?")
+        raise SparkError(cause, hint=hint, node=node)
+    return _container(said, container, pids)
+
+
+def _container(said: str, container: str, pids: frozenset[int]) -> Found | None:
+    """Docker also finds a container by the first digits of its id: only the exact name counts."""
+    for entry in json.loads(said[said.index("[") :]):
+        if entry.get("Name") == f"/{container}":
+            state, config = entry["State"], entry["Config"]
+            return Found(
+                running=bool(state.get("Running")) and not state.get("Restarting"),
+                exit_code=int(state.get("ExitCode", 0)),
+                image=str(config.get("Image", "")),
+                image_id=str(entry.get("Image", "")),
+                labels=dict(config.get("Labels") or {}),
+                oom_killed=bool(state.get("OOMKilled")),
+                pids=pids,
+                settings=settings(config.get("Env") or ()),
+            )
+    return None

@@ -1,0 +1,1 @@
+"""What vLLM and Ray print and answer: starts, processes, metrics, benchmarks, deaths."""

@@ -1,0 +1,55 @@
+"""Why a container whose first process is `ray start` ended: its first real cause, not its last line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sparkconsole.model.launch.state import Why
+from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.known import During
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
+_MISMATCH = re.compile(
+    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+)"
+    r".*?was started with:\s+Ray: (\S+)\s+Python: (\S+)",
+    re.DOTALL,
+)
+_RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)
+"""The end of a Python traceback."""
+_FOLLOWS = ("ray-head-not-reached",)
+"""Causes that lie on another node."""
+
+
+def why_ended(lines: Iterable[str], exit_code: int | None) -> Why:
+    """The cause in the container's last lines; what the exit status says where they name none."""
+    text = _COLOUR.sub("", "\n".join(lines))
+    mismatch = _MISMATCH.search(text)
+    if mismatch:
+        return _mismatch(*mismatch.groups())
+    if known := cause_of(text, During.LAUNCH):
+        return Why(known.text, known.remedy, known.id in _FOLLOWS)
+    raised = _RAISED.findall(text)
+    if raised:
+        return Why(raised[-1])
+    return Why(f"the container {_ended(exit_code)}{_last(text)}")
+
+
+def _mismatch(head_ray: str, head_python: str, ray: str, python: str) -> Why:
+    cause = f"Ray {ray} with Python {python} cannot join Ray {head_ray} with Python {head_python} of the head"
+    return Why(cause, "bring the same image to every node: sparkconsole image copy")
+
+
+def _ended(code: int | None) -> str:
+    meanings = {
+        None: "is gone",
+        0: "ended by itself",
+        137: "was killed (137: out of memory, or by hand)",
+        143: "was told to end (143)",
+    }
+    return meanings.get(code, f"ended with status {code}")
+
+
+def _last(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f": {lines[-1][:200]}" if lines else ""

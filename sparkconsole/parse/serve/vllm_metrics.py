@@ -1,0 +1,80 @@
+"""What a server says of its load, on `/metrics` and every ten seconds in its log, 0.11 to 0.33."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from sparkconsole.model.serve.engine import EngineLoad, Waited
+
+_SAMPLE = re.compile(r"^vllm:(?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>\S+)")
+_STATISTICS = re.compile(r"^Engine \d+: (?P<facts>Avg prompt throughput: .*)$")
+
+
+def parse_metrics(text: str) -> EngineLoad:
+    """The Prometheus text, summed over engines; 0.11 has the cache's share as `gpu_cache_usage_perc` too."""
+    found: dict[str, list[float]] = {}
+    for line in text.splitlines():
+        match = _SAMPLE.match(line)
+        if match and (value := _number(match["value"])) is not None:
+            found.setdefault(match["name"], []).append(value)
+    shares = found.get("kv_cache_usage_perc") or found.get("gpu_cache_usage_perc")
+    return EngineLoad(
+        running=_whole(_sum(found, "num_requests_running")),
+        waiting=_whole(_sum(found, "num_requests_waiting")),
+        kv_share=max(shares) if shares else None,
+        prompt_tokens=_sum(found, "prompt_tokens_total"),
+        generated_tokens=_sum(found, "generation_tokens_total"),
+        first_token=_waited(found, "time_to_first_token_seconds"),
+        next_token=next((w for n in _BETWEEN if (w := _waited(found, n))), None),
+        drafted=_sum(found, "spec_decode_num_draft_tokens_total"),
+        accepted=_sum(found, "spec_decode_num_accepted_tokens_total"),
+    )
+
+
+def parse_statistics(message: str) -> EngineLoad | None:
+    """`Engine 000: Avg prompt throughput: …` without its prefixes; None for any other line."""
+    match = _STATISTICS.match(message)
+    if match is None:
+        return None
+    facts = dict(part.split(": ", 1) for part in match["facts"].split(", ") if ": " in part)
+    share = _first(facts, "GPU KV cache usage")
+    return EngineLoad(
+        running=_whole(_first(facts, "Running")),
+        waiting=_whole(_first(facts, "Waiting")),
+        kv_share=share / 100 if share is not None else None,
+        prompt_rate=_first(facts, "Avg prompt throughput"),
+        generated_rate=_first(facts, "Avg generation throughput"),
+    )
+
+
+_BETWEEN = ("inter_token_latency_seconds", "time_per_output_token_seconds")
+"""The same, by its newer and its older name."""
+
+
+def _waited(found: Mapping[str, list[float]], name: str) -> Waited | None:
+    """A histogram's count and sum."""
+    times, seconds = _sum(found, f"{name}_count"), _sum(found, f"{name}_sum")
+    return Waited(times, seconds) if times is not None and seconds is not None else None
+
+
+def _first(facts: Mapping[str, str], name: str) -> float | None:
+    """The number that a value begins with: `18.7 tokens/s`, `1 reqs`, `0.3%`."""
+    return _number(facts.get(name, "").split(" ")[0].rstrip("%"))
+
+
+def _sum(found: Mapping[str, list[float]], name: str) -> float | None:
+    return sum(found[name]) if name in found else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,90 @@
+"""The log of `vllm serve`, 0.11 to 0.33: how far a start is, and the first real cause when it fails.
+
+Every prefix is optional and may repeat: process tags, Ray's tags with colours, the logger's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sparkconsole.model.logs.diagnosis import Kind, first_error
+from sparkconsole.model.serve.spec import Failure, Phase, ServeEvent
+from sparkconsole.model.text.printable import printable
+from sparkconsole.parse.diagnose.explain import read
+
+_TAG = re.compile(r"^\((?:[A-Za-z_]+\w*)(?: [^()]*)?\)\s*")
+_LOGGER = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?")
+_REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
+
+_CONCURRENCY = re.compile(
+    r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
+)
+_OWN_QUESTION = re.compile(
+    r'INFO: +(?:127\.0\.0\.1|\[?::1\]?):\d+ - "GET /(?:health|metrics) HTTP/[\d.]+" 200 OK'
+)
+"""Uvicorn's access log. Who asks from elsewhere, and what is not answered well, stays."""
+_NOTHING = ServeEvent()
+_STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
+    (phase, re.compile(pattern))
+    for phase, pattern in (
+        (Phase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
+        (Phase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
+        (Phase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
+        (Phase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
+        (
+            Phase.WEIGHTS,
+            r"(?:Loading|Multi-thread loading).*?: +(?P<percent>\d+)% Completed \| (?P<detail>\S+/\S+) \[",
+        ),
+        (Phase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
+        (Phase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
+        (Phase.CACHE, r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)"),
+        (Phase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
+        (Phase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
+        (Phase.SERVER, r"Starting vLLM (?:API )?server"),
+        (Phase.SERVER, r"Application startup complete\."),
+    )
+)
+
+
+def bare(line: str) -> str:
+    """The message of a line, without tags, colours, the logger's head and Ray's repetition count."""
+    text = _REPEATED.sub("", printable(line)).strip()
+    while match := _TAG.match(text) or _LOGGER.match(text):
+        text = text[match.end() :]
+    return text
+
+
+def is_own_question(line: str) -> bool:
+    """The server answered what a console asks on its node again and again: such lines hide all others."""
+    return _OWN_QUESTION.search(line) is not None
+
+
+def read_line(line: str) -> ServeEvent:
+    """What one line says of a start."""
+    text = bare(line)
+    for phase, pattern in _STEPS:
+        if match := pattern.search(text):
+            groups = match.groupdict()
+            percent = groups.get("percent")
+            detail = groups.get("detail") or groups.get("memory") or ""
+            told = ", ".join(filter(None, (detail, _concurrency(text))))
+            return ServeEvent(phase, float(percent) if percent else None, told)
+    return _NOTHING
+
+
+def _concurrency(text: str) -> str:
+    """How many of the longest requests fit: a line of its own up to 0.24, behind the cache's size later."""
+    match = _CONCURRENCY.search(text)
+    return f"{match['times']} requests of {match['length']} tokens" if match else ""
+
+
+def first_cause(lines: Iterable[str]) -> Failure | None:
+    """The first real cause in a log; None for a log without one. Consequences never count as causes.
+
+    A known cause wins; else the first exception or death of a process, whichever came first.
+    """
+    one = first_error(read(lines))
+    if one is None or one.kind is Kind.CONSEQUENCE:
+        return None
+    return Failure(one.line[:400], one.text, one.remedy, one.number, known=one.kind is Kind.CAUSE, id=one.id)

@@ -1,0 +1,1 @@
+"""Models in the nodes' caches: where, which, their headers, and what moves them."""

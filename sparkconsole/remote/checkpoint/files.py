@@ -1,0 +1,89 @@
+"""Runs the model program on a node: looks, and the commands of the jobs that move models."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.cached import CachedModel
+from sparkconsole.model.checkpoint.files import Holding, Shipment
+from sparkconsole.model.image.copy import Receiver, ssh_argv
+from sparkconsole.parse.checkpoint.files import parse_holding
+from sparkconsole.parse.checkpoint.listing import OWNER_HINT, parse_models
+from sparkconsole.remote.checkpoint.hf_cache import hf_cache
+from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.model_program.__main__ import text
+from sparkconsole.remote.shell import Shell
+
+FOLDER = Path(__file__).parent.parent / "model_program"
+"""What a job is given; `python3 programs` runs it."""
+SEND = ("python3", "programs", "send", "manifest")
+LIST = ("python3", "-", "model", "list")
+"""Reads the program from standard input, as `look_argv` does."""
+LOOK_S, HASH_S = 120.0, 7200.0
+
+
+@cache
+def program() -> bytes:
+    """The whole program as one text."""
+    return text(str(FOLDER)).encode()
+
+
+def look_argv(
+    model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
+) -> tuple[str, ...]:
+    """The command that reads the program from standard input."""
+    return (
+        "python3",
+        "-",
+        "model",
+        "look",
+        model,
+        revision,
+        ("all" if beside else "hash") if hashing else "-",
+    )
+
+
+async def holding(
+    shell: Shell, model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
+) -> Holding:
+    """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
+    too. SparkError when it cannot say."""
+    argv = (await hf_cache(shell)).told(look_argv(model, revision, hashing=hashing, beside=beside))
+    found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
+    if found.error:
+        raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
+    return then_on(shell).holding(model, found)
+
+
+async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
+    """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
+    the node cannot say."""
+    return parse_models(await _told(shell, (await hf_cache(shell)).told(LIST), LOOK_S))
+
+
+async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
+    done = await shell.run(argv, stdin=program(), timeout=limit)
+    if done.status == 127:
+        raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
+    return done.checked().text
+
+
+def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipment, streams: int) -> str:
+    """What is sent, a line of JSON each: how the receiver is reached, files, links, names of the revision."""
+    head = {"ssh": ssh_argv(receiver), "root": source.root, "to": target.root, "streams": streams}
+    files = (
+        {"file": path, "name": source.name_of(path), "size": count}
+        | ({"again": True} if path in what.again else {})
+        for path, count in what.files.items()
+    )
+    links = ({"path": path, "link": to} for path, to in what.links.items())
+    texts = ({"path": path, "text": words} for path, words in what.texts.items())
+    return "".join(f"{json.dumps(row)}\n" for row in (head, *files, *links, *texts))
+
+
+def download_argv(model: str, revision: str, endpoint: str, streams: int) -> tuple[str, ...]:
+    """The job that downloads."""
+    return ("python3", "programs", "download", model, revision, endpoint, str(streams))

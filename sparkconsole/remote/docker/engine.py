@@ -1,0 +1,265 @@
+"""Docker's own API over the node's connection; no port is opened and no text is guessed at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import aiodocker
+import aiohttp
+from aiodocker.exceptions import DockerError
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
+from sparkconsole.model.docker_host import DockerHost, where_it_was_said
+from sparkconsole.parse.image.docker_api import (
+    container_from,
+    engine_from,
+    image_from,
+    names_from,
+    usage_from,
+)
+from sparkconsole.remote.docker.host import docker_host, usable_docker_host
+from sparkconsole.remote.docker.log_frames import LogFrames, api_time
+from sparkconsole.remote.foreseen import now_on, then_on
+from sparkconsole.remote.shell import Endpoint, Shell
+
+TIMEOUT_S = 20.0
+_LOOKS, _LOOK_PAUSE_S = 20, 0.25
+"""How often it is looked whether a container is gone, and how many seconds apart."""
+_USAGE = "system/df?type=image&type=build-cache&verbose=1"
+"""Each engine minds the words that it knows."""
+USAGE_TIMEOUT_S = 60.0
+"""It is counted up when it is asked for."""
+_FREE = """df -PB1 -- "$1" | awk 'NR > 1 {print $4}'"""
+_WHY = """
+command -v docker >/dev/null || echo missing
+[ -S "$1" ] || echo stopped
+[ -w "$1" ] || echo closed
+id -un
+"""
+
+
+async def containers(shell: Shell, *, every: bool = True) -> tuple[Container, ...]:
+    """The node's containers; `every`: those that do not run too."""
+    async with _docker(shell) as docker:
+        found = [await _shown(c) for c in await docker.containers.list(all=every)]
+    there = then_on(shell).containers(container_from(data) for data in found if data)
+    return tuple(c for c in there if every or c.running)
+
+
+async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Words that change when a container or a tagged image does: two questions, however many there are."""
+    async with _docker(shell) as docker:
+        containers = [c._container for c in await docker.containers.list(all=True)]
+        images = await docker.images.list()
+    # A container that was started again is the same one; only its age says so.
+    standing = (
+        f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
+        for c in containers
+    )
+    tagged = (f"{i.get('Id')} {i['RepoTags']}" for i in images if i.get("RepoTags"))
+    return tuple(sorted(standing)), tuple(sorted(tagged))
+
+
+async def container(shell: Shell, name: str) -> Container | None:
+    """The container of exactly that name; None when there is none."""
+    async with _docker(shell) as docker:
+        data = await _or_none(docker.containers.get(name))
+    # The engine also answers to the beginning of an id: only the name counts.
+    found = container_from(data._container) if data is not None else None
+    present = (found,) if found is not None and found.name == name else ()
+    return next((c for c in then_on(shell).containers(present) if c.name == name), None)
+
+
+async def remove_container(shell: Shell, name: str, *, grace_s: int = 10) -> bool:
+    """Stops and removes the container of that name; False when there was none. Read back."""
+    found = await container(shell, name)
+    if found is None:
+        return False
+    async with _docker(shell, timeout=TIMEOUT_S + grace_s) as docker:
+        handle = docker.containers.container(found.id)
+        await _or_none(handle.stop(t=grace_s))
+        # 409: it was started with --rm, and the engine is removing it already.
+        await _or_none(handle.delete(force=True, v=True), 404, 409)
+    for _ in range(_LOOKS):
+        left = await container(shell, name)
+        if left is None or left.id != found.id:
+            return True
+        await asyncio.sleep(_LOOK_PAUSE_S)
+    raise SparkError(f"the container {name} is still there", hint="docker rm -f it by hand", node=shell.node)
+
+
+async def container_log(
+    shell: Shell, name: str, *, follow: bool = False, since: str | None = None, tail: int | None = None
+) -> AsyncIterator[tuple[str, str]]:
+    """(RFC 3339 timestamp, line) of a container's output and errors, oldest first.
+
+    `since`: seconds since 1970 or RFC 3339, inclusive. It ends when the container does; SparkError when it
+    was cut off, Unreachable when the connection was.
+    """
+    async with _docker(shell, timeout=None) as docker:
+        shown = (await docker.containers.get(name))._container
+        frames = LogFrames(raw=bool((shown.get("Config") or {}).get("Tty")))
+        url = f"{_base(docker)}/containers/{quote(name, safe='')}/logs"
+        # aiodocker would drop broken bytes, mix both streams and take a lost connection for the end.
+        async with docker.session.get(url, params=_log_words(follow, since, tail)) as response:
+            if response.status != 200:
+                said = await response.json(content_type=None)
+                raise SparkError(f"docker says: {said.get('message', said)}", node=shell.node)
+            async for chunk in response.content.iter_any():
+                for line in frames.feed(chunk):
+                    yield line
+        for line in frames.end():
+            yield line
+
+
+def _log_words(follow: bool, since: str | None, tail: int | None) -> dict[str, str]:
+    words = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow))}
+    if tail is not None:
+        words["tail"] = str(tail)
+    if since is not None:
+        words["since"] = api_time(since)
+    return words
+
+
+async def image(shell: Shell, tag: str) -> ImageIdentity | None:
+    """The image of that name; None when the node does not have it."""
+    async with _docker(shell) as docker:
+        data = await _or_none(docker.images.inspect(tag))
+    return then_on(shell).image(tag, image_from(data, tag) if data is not None else None)
+
+
+async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """Every tagged image, once per tag."""
+    async with _docker(shell) as docker:
+        tags = [
+            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
+        ]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
+    there = (image_from(data, tag) for tag, data in found if data is not None)
+    return tuple(i for i in then_on(shell).images(there) if i.tag)
+
+
+async def every_image(shell: Shell) -> tuple[ImageIdentity, ...]:
+    """Every image, once per tag; one without a tag under its digest, one without any name under none."""
+    async with _docker(shell) as docker:
+        named = [(name, str(i["Id"])) for i in await docker.images.list() for name in names_from(i)]
+        found = [(name, await _or_none(docker.images.inspect(name or i))) for name, i in named]
+    return then_on(shell).images(image_from(data, name) for name, data in found if data is not None)
+
+
+async def disk_usage(shell: Shell) -> DiskUsage:
+    """What images and build cache take up, and what is free where the engine keeps them."""
+    async with _docker(shell, timeout=USAGE_TIMEOUT_S) as docker:
+        used = await docker._query_json(_USAGE)
+        root = engine_from(await docker.system.info()).root_dir
+    free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
+    return then_on(shell).usage(usage_from(used, free.text.strip()))
+
+
+async def engine(shell: Shell) -> EngineFacts:
+    """The engine itself."""
+    async with _docker(shell) as docker:
+        return engine_from(await docker.system.info())
+
+
+async def _shown(found: Any) -> dict[str, Any] | None:
+    """A container may be gone between the list and the look."""
+    shown: dict[str, Any] | None = await _or_none(found.show())
+    return shown
+
+
+async def _or_none(question: Any, *statuses: int) -> Any:
+    """The answer; None when the engine answers with one of these instead (404 unless others are named)."""
+    try:
+        return await question
+    except DockerError as error:
+        if error.status in (statuses or (404,)):
+            return None
+        raise
+
+
+@asynccontextmanager
+async def _docker(shell: Shell, timeout: float | None = TIMEOUT_S) -> AsyncIterator[aiodocker.Docker]:
+    endpoint = await now_on(shell).open_socket((await usable_docker_host(shell)).target)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector(),
+        timeout=aiohttp.ClientTimeout(total=timeout, connect=10),
+    )
+    try:
+        async with aiodocker.Docker(url=_url(endpoint), session=session) as docker:
+            yield docker
+    except TimeoutError as error:
+        raise TimedOut(
+            "docker did not answer in time", hint="is the machine out of memory?", node=shell.node
+        ) from error
+    except DockerError as error:
+        if error.status in (None, 900) or "Cannot connect" in str(error.message):
+            raise await why_not(shell) from error
+        raise SparkError(f"docker says: {error.message}", node=shell.node) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise await why_not(shell) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # aiodocker takes what it is told for what it asked for.
+        at = await docker_host(shell)
+        look = f"--unix-socket {at.socket} http://docker" if at.socket else f"http://{at.url[6:]}"
+        raise SparkError(
+            "docker's socket answers something that Docker would not say",
+            hint=f"look there: curl {look}/version",
+            node=shell.node,
+        ) from error
+    finally:
+        await session.close()
+
+
+def _url(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"unix://{endpoint.path}" if endpoint.path else f"http://{host}:{endpoint.port}"
+
+
+def _base(docker: aiodocker.Docker) -> str:
+    """Where the session's own questions go."""
+    return docker.docker_host if docker.docker_host.startswith("http") else "http://docker"
+
+
+async def why_not(shell: Shell) -> SparkError:
+    """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node."""
+    at = await docker_host(shell)
+    if at.told:
+        return await _why_not_there(shell, at)
+    said = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
+    user = said[-1] if said else "this user"
+    if "missing" in said:
+        return SparkError(
+            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
+        )
+    if "stopped" in said:
+        return SparkError("docker does not run", hint="sudo systemctl start docker", node=shell.node)
+    if "closed" in said:
+        return SparkError(
+            f"docker may not be used by {user}",
+            hint=f"sudo usermod -aG docker {user}, then log in again",
+            node=shell.node,
+        )
+    return SparkError("docker does not answer", hint="sudo systemctl status docker", node=shell.node)
+
+
+async def _why_not_there(shell: Shell, at: DockerHost) -> SparkError:
+    """The same of an engine that somebody named: which service it is and who may use it is theirs to know."""
+    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
+    said = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
+    if "missing" in said:
+        return SparkError(
+            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
+        )
+    if "closed" in said and "stopped" not in said:
+        return SparkError(
+            f"docker's socket {at.socket} may not be used by {said[-1]}",
+            hint=f"look there: ls -l {at.socket}",
+            node=shell.node,
+        )
+    return SparkError(f"no docker engine answers at {at.url}", hint=where_it_was_said(at), node=shell.node)

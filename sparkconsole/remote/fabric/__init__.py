@@ -1,0 +1,1 @@
+"""The fabric asked of its nodes: paths and rates."""

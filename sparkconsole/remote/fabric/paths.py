@@ -1,0 +1,73 @@
+"""The fabric as one node sees it: routes and pings, all at once, in one command that changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from sparkconsole.errors import CommandFailed
+from sparkconsole.model.fabric.paths import Path, Way
+from sparkconsole.parse.fabric.ping import parse_ping
+from sparkconsole.parse.fabric.route import parse_route
+from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.remote.shell import Shell
+
+LIMIT_S = 3.0
+"""What one command on the node may take; a ping gives up by itself after two seconds."""
+SMALL = 56
+
+
+def commands(way: Way) -> tuple[tuple[str, ...], ...]:
+    """What is run on the node for one way: the route, and a small and the largest ping in one piece."""
+    ping = ("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-w", "2", "-M", "do")
+    ends = ("-I", way.rail.address, way.far.address)
+    return (
+        ("ip", "-o", "route", "get", way.far.address, "from", way.rail.address),
+        (*ping, "-s", str(SMALL), *ends),
+        (*ping, "-s", str(way.rail.largest), *ends),
+    )
+
+
+async def look_along(shell: Shell, ways: Sequence[Way]) -> tuple[Path, ...]:
+    """What the node sees along its ways, in at most LIMIT_S seconds and one command.
+
+    Unreachable, TimedOut, or CommandFailed (no python3) when it cannot be asked.
+    """
+    lines = [argv for way in ways for argv in commands(way)]
+    if not lines:
+        return ()
+    words = ("python3", "-u", "-c", BOOT, "gate-look", f"{LIMIT_S:g}", json.dumps(lines))
+    done = await shell.run(words, stdin=program(), timeout=20)
+    if not done.ok:
+        hint = "python3 is needed there" if done.status == 127 else ""
+        raise CommandFailed(
+            ("python3", "gate-look"), done.status, done.error_text, hint=hint, node=shell.node
+        )
+    said = _answers(done.text, len(lines))
+    if said is None:
+        raise CommandFailed(("python3", "gate-look"), 0, "what it said was not understood", node=shell.node)
+    return tuple(_path(way, said[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
+
+
+def _path(way: Way, said: Sequence[tuple[int | None, str]]) -> Path:
+    (routed, route), (small_end, small), (large_end, large) = said
+    return Path(way, parse_ping(small, small_end), parse_ping(large, large_end), parse_route(route, routed))
+
+
+def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
+    """A status and a text for each command; None for anything else."""
+    try:
+        rows = json.loads(text)
+        said = [(s if isinstance(s, int) else None, str(t)) for s, t in rows]
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return said if len(said) == count else None
+
+
+@cache
+def program() -> bytes:
+    """What is sent: its length, and the program."""
+    text = files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes()
+    return b"%d\n%s" % (len(text), text)

@@ -1,0 +1,176 @@
+"""How fast one rail is between two nodes: two ends of a tool, or of plain TCP, started and always ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sparkconsole.errors import SparkError, TimedOut
+from sparkconsole.model.fabric.paths import Way
+from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
+from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.remote.shell import Pipe, Shell
+
+LIMIT_S = 8.0
+"""After which an end on a node ends by itself, whatever became of us."""
+_TOOLS = ("ib_write_bw", "iperf3")
+_WHICH = (
+    "PATH=$PATH:/usr/sbin:/sbin; for t in ib_write_bw iperf3; do command -v $t >/dev/null && echo $t; done; :"
+)
+
+
+async def tools(shell: Shell) -> frozenset[str]:
+    """The meters that the node has."""
+    done = await shell.run(("sh", "-c", _WHICH, "meters"), timeout=15)
+    return frozenset(done.checked().text.split()) & frozenset(_TOOLS)
+
+
+def tool_for(way: Way, both: frozenset[str]) -> str:
+    """RDMA where both ends have it and the tool, else a TCP tool, else our own."""
+    if "ib_write_bw" in both and way.rail.device and way.far.device:
+        return "ib_write_bw"
+    return "iperf3" if "iperf3" in both else "tcp"
+
+
+def ends(way: Way, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the receiver and the sender are asked to do; PORT in a command is the receiver's choice."""
+    here, there = way.rail.address, way.far.address
+    match tool:
+        case "ib_write_bw":
+            return (
+                {"address": there, "argv": _ib_write_bw(way.far.device, way.far.port, way.far.gid_index)},
+                {
+                    "address": here,
+                    "argv": [*_ib_write_bw(way.rail.device, way.rail.port, way.rail.gid_index), there],
+                },
+            )
+        case "iperf3":
+            seconds = f"{SECONDS:g}"
+            client = ["iperf3", "-J", "-c", there, "-B", here, "-p", "PORT", "-t", seconds, "-P", "4"]
+            return {"address": there, "argv": ["iperf3", "-s", "-1", "-B", there, "-p", "PORT"]}, {
+                "address": here,
+                "argv": client,
+            }
+    return {"address": there}, {"address": here, "peer": there, "seconds": SECONDS, "most": MOST_BYTES}
+
+
+def _ib_write_bw(device: str, port: int, gid: int | None) -> list[str]:
+    index = ["-x", str(gid)] if gid is not None else []
+    ends = ["-d", device, "-i", str(port), *index, "-p", "PORT"]
+    return ["ib_write_bw", *ends, "-F", "--report_gbits", "-D", f"{SECONDS:g}"]
+
+
+def shown(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """An end as a person would type it."""
+    if "argv" in asked:
+        return tuple(asked["argv"])
+    what = "send" if "peer" in asked else "receive"
+    return ("python3", "gate-meter", what, *(str(asked[k]) for k in ("address", "peer") if k in asked))
+
+
+async def measured(sender: Shell, receiver: Shell, way: Way, tool: str) -> float:
+    """Gb/s from one node to the other over that way. Nothing runs on either afterwards.
+
+    Unreachable, TimedOut, or SparkError with what the tool said when there is no number.
+    """
+    server, client = ends(way, tool)
+    async with _started(receiver, server) as far:
+        heard = await far.told()
+        port = heard.get("port")
+        if not isinstance(port, int):
+            raise SparkError(_trouble(heard) or "it did not begin to listen", node=receiver.node)
+        async with _started(sender, {**client, "port": port}) as near:
+            said = await near.told()
+            if "error" in said:
+                raise SparkError(_trouble(said), node=sender.node)
+            if tool == "tcp":
+                said = await far.told()
+    return _gbit(said, tool, way)
+
+
+def _gbit(said: Mapping[str, Any], tool: str, way: Way) -> float:
+    output = str(said.get("output", ""))
+    match tool:
+        case "ib_write_bw":
+            value = parse_ib_write_bw(output)
+        case "iperf3":
+            value = parse_iperf3(output)
+        case _:
+            told = said.get("gbit")
+            value = float(told) if isinstance(told, int | float) and told > 0 else None
+    if value is None:
+        raise SparkError(_trouble(said) or "it measured nothing", node=way.node)
+    return value
+
+
+def _trouble(said: Mapping[str, Any]) -> str:
+    return str(said.get("error") or "")[:200] or trouble_of(str(said.get("output", "")))
+
+
+@dataclass(slots=True)
+class _End:
+    """One running end."""
+
+    shell: Shell
+    pipe: Pipe
+    reader: LineReader
+    lines: list[str]
+
+    async def told(self) -> dict[str, Any]:
+        """Its next line; an empty one when it ended instead. TimedOut past its own limit."""
+        try:
+            async with asyncio.timeout(LIMIT_S + 2):
+                line = await self._line()
+        except TimeoutError as error:
+            raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
+        try:
+            told = json.loads(line or "{}")
+        except (ValueError, RecursionError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    async def _line(self) -> str:
+        while not self.lines:
+            chunk = await self.pipe.read()
+            self.lines += self.reader.feed(chunk, final=not chunk)
+            if not chunk:
+                break
+        return self.lines.pop(0) if self.lines else ""
+
+
+@contextlib.asynccontextmanager
+async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_End]:
+    pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(asked)))
+    try:
+        await pipe.write(program())
+        yield _End(shell, pipe, LineReader(), [])
+    finally:
+        await _end(pipe)
+
+
+async def _end(pipe: Pipe) -> None:
+    """Its input ends, and so does it with all that it started; what does not is killed."""
+    with contextlib.suppress(SparkError, OSError, TimeoutError):
+        await pipe.close_input()
+        async with asyncio.timeout(2):
+            while await pipe.read():
+                pass
+            await pipe.wait()
+            return
+    with contextlib.suppress(SparkError, OSError):
+        await pipe.kill()
+
+
+@cache
+def program() -> bytes:
+    """What is sent: its length, and the program."""
+    text = files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes()
+    return b"%d\n%s" % (len(text), text)

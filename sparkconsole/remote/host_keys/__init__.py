@@ -1,0 +1,1 @@
+"""Host keys: shown, known, trusted."""

@@ -1,0 +1,120 @@
+"""Host keys: what a node shows, what is known of it, and writing down that a person trusts it.
+
+Hashed entries are understood; new ones are written plainly, whatever HashKnownHosts says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import asyncssh
+
+from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
+from sparkconsole.model.cluster import Node
+from sparkconsole.remote.host_keys.known_hosts import known_hosts_file, known_of, own_file
+from sparkconsole.remote.host_keys.shown import HostKey, host_key, shown_by
+from sparkconsole.remote.ssh.login import through_jumps
+from sparkconsole.remote.ssh_config.client_config import place_of
+from sparkconsole.remote.ssh_config.place import known_name
+
+
+def address_of(node: Node) -> tuple[str, int]:
+    """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
+    there = place_of(node)
+    return there.alias or there.host, there.port
+
+
+def entry_name(node: Node) -> str:
+    """The name under which known_hosts has it: `host`, or `[host]:port`."""
+    return place_of(node).entry_name
+
+
+def known_keys(node: Node, known_hosts: Path | None = None) -> tuple[asyncssh.SSHKey, ...]:
+    """The keys that are trusted for this node, hashed entries included."""
+    return known_of(place_of(node), known_hosts).trusted
+
+
+async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
+    """Every kind of key that the node shows, without logging in; Unreachable when it shows none.
+
+    Through its jump hosts where it has some: those are verified and logged in to.
+    """
+    there = await asyncio.to_thread(place_of, node)
+    try:
+        async with asyncio.timeout(timeout), through_jumps(there, node.name) as tunnel:
+            keys, error = await shown_by(there, tunnel)
+    except TimeoutError:
+        keys, error = (), None
+    if keys:
+        return keys
+    raise Unreachable(
+        f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
+        hint="is it on, and does sshd run there?",
+        node=node.name,
+    )
+
+
+def standing(
+    node: Node, key: HostKey, known_hosts: Path | None = None
+) -> Literal["trusted", "unknown", "changed"]:
+    """How the key stands to what is known: another key of the same kind, or a revoked one, has changed."""
+    known = known_of(place_of(node), known_hosts)
+    if any(host_key(k).line == key.line for k in known.revoked):
+        return "changed"
+    trusted = [host_key(k) for k in known.trusted]
+    if any(k.line == key.line for k in trusted):
+        return "trusted"
+    return "changed" if any(k.kind == key.kind for k in trusted) else "unknown"
+
+
+def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) -> Path:
+    """Writes the keys down under the node's host name and address; entries are only ever added, in one write.
+
+    ChangedHostKey when one contradicts what is trusted: an entry beside the old one would end the protection.
+    """
+    wanted = tuple(keys)
+    changed = next((key for key in wanted if standing(node, key, known_hosts) == "changed"), None)
+    if changed is not None:
+        raise ChangedHostKey(
+            f"it shows another {changed.kind} key than the trusted one: {changed.fingerprint}",
+            hint=f"if the machine was set up again: ssh-keygen -R {_quoted(entry_name(node))}",
+            node=node.name,
+        )
+    new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
+    path = known_hosts_file(known_hosts, place_of(node))
+    _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
+    return path
+
+
+def trust_file(node: Node) -> str:
+    """Where its keys are written, as a person would type it."""
+    path, home = own_file(place_of(node)), Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _names(node: Node) -> str:
+    """The configuration may change: the name a person typed leads to the same entry."""
+    there = place_of(node)
+    return ",".join(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if name.startswith("[") else name
+
+
+def _append(path: Path, lines: str) -> None:
+    if not lines:
+        return
+    try:
+        text = path.read_bytes()
+        gap = b"" if not text or text.endswith(b"\n") else b"\n"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+            file.write(gap + lines.encode())
+    except OSError as error:
+        raise SparkError(
+            f"{path} cannot be written: {error.strerror}", hint="nothing is trusted now"
+        ) from error

@@ -1,0 +1,1 @@
+"""What a build and a copy need of nodes, and how an image travels."""

@@ -1,0 +1,66 @@
+"""One look at where a launch happens: one command that changes nothing, slow tools under a time limit."""
+
+from __future__ import annotations
+
+from sparkconsole.model.foresight.forecast import NodeForecast
+from sparkconsole.model.launch.site import Site
+from sparkconsole.parse.machine.site import parse_site
+from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.shell import Shell
+
+# Listeners are read from the kernel: `ss` is not on every machine. What docker says comes last and whole.
+_LOOK = r"""
+printf 'home %s\n' "$HOME"
+awk '/^MemAvailable:/ {printf "available %.0f\n", $2 * 1024}' /proc/meminfo
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {n = split($2, a, ":"); print "listen", a[n]}'
+timeout 10 docker top "$1" -eo pid 2>/dev/null | awk 'NR > 1 {print "pid", $1}'
+said=$(timeout 15 docker container inspect -- "$1" 2>&1); status=$?
+printf 'docker %s\n%s\n' "$status" "$said"
+"""
+_ALIVE = 'for p do [ -d "/proc/$p" ] && echo "$p"; done; :'
+_LOG = 'timeout 20 docker logs --tail "$2" -- "$1" 2>&1'
+
+
+async def look(shell: Shell, container: str) -> Site:
+    """Home, memory, listeners and container of exactly that name; SparkError when docker cannot be asked."""
+    done = await shell.run(("sh", "-c", _LOOK, "launch-site", container), timeout=40)
+    return await _then(shell, parse_site(done.checked().text, shell.node, container), container)
+
+
+async def _then(shell: Shell, now: Site, container: str) -> Site:
+    """The same look, once what is planned before has been done."""
+    then = then_on(shell)
+    if not then.effects:
+        return now
+    from sparkconsole.remote.node.page_cache import memory_standing
+
+    total = (await memory_standing(shell)).total if then.memory_changed else 0
+    return then.site(container, now, await _held(shell, then, container), total)
+
+
+async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
+    """The ports on which the servers in today's containers listen."""
+    from sparkconsole.parse.serve.vllm_processes import parse_ranks
+    from sparkconsole.remote.foreseen import now_on
+    from sparkconsole.remote.serve.processes import look_argv
+
+    held = set[int]()
+    for name in {container, *then.renewed}:
+        done = await now_on(shell).run(look_argv(name), timeout=20)
+        if done.ok:
+            held |= {rank.port for rank in parse_ranks(done.text, shell.node)}
+    return held
+
+
+async def still_alive(shell: Shell, pids: frozenset[int]) -> frozenset[int]:
+    """Those of `pids` that still are processes of the node."""
+    if not pids:
+        return frozenset()
+    done = await shell.run(("sh", "-c", _ALIVE, "still-alive", *map(str, sorted(pids))), timeout=15)
+    return frozenset(int(p) for p in done.checked().text.split())
+
+
+async def last_lines(shell: Shell, container: str, count: int = 200) -> tuple[str, ...]:
+    """The end of a container's log, for finding out why it ended."""
+    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, str(count)), timeout=30)
+    return tuple(done.text.splitlines())

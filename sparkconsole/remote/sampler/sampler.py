@@ -1,0 +1,109 @@
+"""One long-lived process per node says what the node does, a line a second; nothing is installed there.
+
+It lives exactly as long as the connection. What is not understood is handed on and never taken for a sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import cache
+from importlib.resources import files
+
+from sparkconsole.errors import CommandFailed, SparkError
+from sparkconsole.model.telemetry import Sample
+from sparkconsole.parse.machine.telemetry import parse_sample
+from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.shell import Completed, Pipe, Shell
+
+BOOT = (
+    "import sys;i=sys.stdin.buffer;n=int(i.readline());"
+    "exec(compile(i.read(n),'sampler','exec',dont_inherit=True),{'__name__':'__main__'})"
+)
+"""Reads the program: a line with its length in bytes, then the program itself."""
+_FOLDER, _FILES = files("sparkconsole.remote.sampler"), ("gpu_program.py", "kernel_program.py", "program.py")
+_FUTURE, _OURS = "from __future__ import annotations\n", "from sparkconsole."
+_END_S = 2.0
+"""How long a program whose input ended may take to end."""
+
+
+class NoSampler(SparkError):
+    """The node cannot run the sampler: no python3, or one that is too old."""
+
+
+def argv(period_s: float, root: str = "") -> tuple[str, ...]:
+    """The command that runs the program on a node; `root` stands for `/` there."""
+    words = ("python3", "-u", "-c", BOOT, "sampler", f"{period_s:g}")
+    return (*words, root) if root else words
+
+
+@cache
+def program() -> bytes:
+    """What is sent: its length, and the three files as one."""
+    lines = (line for name in _FILES for line in (_FOLDER / name).read_text("utf-8").splitlines(True))
+    text = _FUTURE + "".join(line for line in lines if not line.startswith((_FUTURE, _OURS)))
+    return b"%d\n%s" % (len(text.encode()), text.encode())
+
+
+async def samples(
+    shell: Shell,
+    *,
+    period_s: float = 1.0,
+    garbage: Callable[[str], None] = lambda line: None,
+    root: str = "",
+) -> AsyncGenerator[Sample, None]:
+    """The node's samples as they come; `garbage` is given every line that is none.
+
+    Unreachable when the connection was lost, NoSampler when the program never said a sample, CommandFailed
+    when it ended later: it never ends by itself.
+    """
+    words, pipe = argv(period_s, root), await shell.pipe(argv(period_s, root))
+    said = False
+    try:
+        with contextlib.suppress(CommandFailed):
+            # What does not read its program has ended: its end says why.
+            await pipe.write(program())
+        async for line in _lines(pipe):
+            sample = parse_sample(line)
+            if sample is None:
+                garbage(line)
+                continue
+            said = True
+            yield sample
+        raise _ended(await pipe.wait(), words, said=said)
+    finally:
+        await _end(pipe)
+
+
+async def _lines(pipe: Pipe) -> AsyncIterator[str]:
+    reader = LineReader()
+    while chunk := await pipe.read():
+        for line in reader.feed(chunk):
+            yield line
+    for line in reader.feed(b"", final=True):
+        yield line
+
+
+def _ended(done: Completed, words: tuple[str, ...], *, said: bool) -> SparkError:
+    if said or done.status is None:
+        return CommandFailed(words[:1], done.status, done.error_text, node=done.node)
+    if done.status == 127:
+        why = "python3 is not there"
+    else:
+        last = done.error_text.strip().splitlines()[-1:] or [f"it ended with status {done.status}"]
+        why = f"python3 does not run the sampler: {last[0][:200]}"
+    return NoSampler(why, hint="readings come more rarely, by its tools", node=done.node)
+
+
+async def _end(pipe: Pipe) -> None:
+    """Its input ends, and so does it; what does not is killed."""
+    with contextlib.suppress(SparkError, OSError, TimeoutError):
+        await pipe.close_input()
+        async with asyncio.timeout(_END_S):
+            while await pipe.read():
+                pass
+            await pipe.wait()
+            return
+    with contextlib.suppress(SparkError, OSError):
+        await pipe.kill()

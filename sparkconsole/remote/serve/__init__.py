@@ -1,0 +1,1 @@
+"""The server's HTTP API, its processes, and its memory guard."""

@@ -1,0 +1,1 @@
+"""A node over one SSH connection: logging in, its route, commands and their output."""

@@ -1,0 +1,260 @@
+"""A node over one asyncssh connection: no prompt, no unverified host key, no wait without end.
+
+OpenSSH's client configuration is honoured (HostName, User, Port, IdentityFile, ProxyJump), and the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import asyncssh
+
+from sparkconsole.config.bounded import expanded, is_file
+from sparkconsole.errors import SparkError, TimedOut, Unreachable
+from sparkconsole.model.cluster import Node
+from sparkconsole.remote.docker.host import before_command
+from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.shell import (
+    ANSWER,
+    DEFAULT_TIMEOUT_S,
+    Budget,
+    Completed,
+    Endpoint,
+    checked_argv,
+    command_line,
+)
+from sparkconsole.remote.ssh.framing import framed_line, new_mark
+from sparkconsole.remote.ssh.login import log_in
+from sparkconsole.remote.ssh.pipe import SshPipe
+from sparkconsole.remote.ssh_config.client_config import place_of
+
+SESSIONS = 8
+"""sshd's MaxSessions is 10 unless somebody changed it; two stay free for what follows a log."""
+
+
+# A root login's sshd passes no signal on, and closing a channel ends nothing: a second session ends the whole
+# group of a command, whose process number its frame says.
+_END = r"""
+g=$(sed 's/.*) [A-Za-z] [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null) && [ "$g" -gt 1 ] || exit 0
+kill -TERM "-$g" 2>/dev/null; :
+"""
+_SESSION_WAIT_S = 10.0
+"""How long a command waits for one of the others to end when sshd opens no further session."""
+_SESSION_PAUSE_S = 0.03
+_END_TIMEOUT_S = 5.0
+_OVERTIME_S = 1
+"""The node ends a command itself that much after we gave it up: also when we are gone by then."""
+
+
+async def connect_ssh(
+    node: Node, *, known_hosts: Path | None = None, connect_timeout: float = 10.0
+) -> SshShell:
+    """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey, each with what to do next."""
+    if node.identity_file and not is_file(expanded(node.identity_file)):
+        raise Unreachable(
+            f"its identity file {node.identity_file} is not there", hint="see cluster.toml", node=node.name
+        )
+    there = await asyncio.to_thread(place_of, node)
+    connect_timeout = there.connect_timeout_s or connect_timeout
+    try:
+        async with asyncio.timeout(connect_timeout):
+            connection = await log_in(there, node.name, known_hosts=known_hosts)
+    except TimeoutError as error:
+        raise Unreachable(
+            f"no answer from {node.address} within {connect_timeout:.0f} s",
+            hint="is it on, and is the address right?",
+            node=node.name,
+        ) from error
+    return SshShell(node.name, connection)
+
+
+class SshShell:
+    """See `remote.shell.Shell`."""
+
+    def __init__(self, node: str, connection: asyncssh.SSHClientConnection) -> None:
+        self.node, self.connection = node, connection
+        self.environment: dict[str, str] = {}
+        """What every command has beside the login's own."""
+        self._sessions = asyncio.Semaphore(SESSIONS)
+        self._sockets: dict[str, Endpoint] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<SshShell {self.node} {'closed' if self.closed else 'open'}>"
+
+    @property
+    def closed(self) -> bool:
+        """The connection is gone."""
+        return self.connection.is_closed()
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | None = None,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        secrets: Mapping[str, str] | None = None,
+        budget: Budget = ANSWER,
+    ) -> Completed:
+        """Runs to the end."""
+        await before_command(self, argv)
+        given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
+        async with self._sessions:
+            return await self._ran(argv, given, timeout, tuple(secrets or ()), budget)
+
+    async def _ran(
+        self,
+        argv: Sequence[str],
+        given: bytes,
+        timeout: float,
+        secrets: tuple[str, ...] = (),
+        budget: Budget = ANSWER,
+    ) -> Completed:
+        watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
+        mark = new_mark()
+        process = await self._process(
+            framed_line(watched, mark, secrets=secrets, environment=self.environment)
+        )
+        pipe = SshPipe(self, argv, process, mark, budget)
+        try:
+            async with asyncio.timeout(timeout):
+                return await pipe.answer(given)
+        except TimeoutError:
+            pipe.terminate()
+            raise self._timed_out(argv, timeout, ran=pipe.ran) from None
+        finally:
+            pipe.let_go()
+
+    def _timed_out(self, argv: Sequence[str], timeout: float, *, ran: bool) -> TimedOut:
+        if not ran:
+            return TimedOut(
+                f"its login shell did not come to a command within {timeout:g} s",
+                hint="is it out of memory or frozen, or do the shell's startup files wait for something?",
+                node=self.node,
+            )
+        return TimedOut(
+            f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
+            hint="the machine may be out of memory or frozen",
+            node=self.node,
+        )
+
+    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
+        """Output and errors, line by line."""
+        pipe = await self._pipe(argv, merged=True)
+        reader = LineReader()
+        try:
+            async with asyncio.timeout(timeout):
+                while chunk := await pipe.read():
+                    for line in reader.feed(chunk):
+                        yield line
+                for line in reader.feed(b"", final=True):
+                    yield line
+                done = await pipe.wait()
+            done.checked()
+        except TimeoutError:
+            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
+        finally:
+            await pipe.kill()
+
+    async def pipe(self, argv: Sequence[str]) -> SshPipe:
+        """Starts a command with its standard input and output in our hands."""
+        return await self._pipe(argv)
+
+    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> SshPipe:
+        await before_command(self, argv)
+        mark = new_mark()
+        line = framed_line(checked_argv(argv), mark, merged=merged, environment=self.environment)
+        process = await self._process(line)
+        return SshPipe(self, argv, process, mark)
+
+    async def end(self, pid: int) -> None:
+        """Ends the process group of a command on the node; says nothing when it is gone already."""
+        with contextlib.suppress(SparkError):
+            await self._ran(("sh", "-c", _END, "end", str(pid)), b"", _END_TIMEOUT_S)
+
+    async def open_socket(self, target: str) -> Endpoint:
+        """A local Unix socket, in a folder of our own, that leads to the node's `target`."""
+        async with self._lock:
+            if self.closed:
+                raise self._lost()
+            if target not in self._sockets:
+                self._sockets[target] = await self._forward(target)
+            return self._sockets[target]
+
+    async def aclose(self) -> None:
+        """Closes the connection and every forwarded socket; what runs detached goes on."""
+        self.connection.close()
+        with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+            await asyncio.wait_for(self.connection.wait_closed(), 5)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def completed(
+        self, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], out: bytes, err: bytes
+    ) -> Completed:
+        """The end of a command; Unreachable when the connection broke before it was seen."""
+        if process.returncode is None and self.connection.is_closed():
+            raise self._lost()
+        return Completed(self.node, tuple(argv), process.returncode, out, err)
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """What the library raises when the connection broke becomes Unreachable."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost() from error
+
+    async def _process(self, line: str) -> asyncssh.SSHClientProcess[bytes]:
+        """Starts a command, waiting for another one to end when sshd's MaxSessions are all in use."""
+        give_up = asyncio.get_running_loop().time() + _SESSION_WAIT_S
+        while True:
+            try:
+                return await self.connection.create_process(line, encoding=None)
+            except asyncssh.ChannelOpenError as error:
+                if self.closed:
+                    raise self._lost() from error
+                if asyncio.get_running_loop().time() > give_up:
+                    raise SparkError(
+                        f"sshd opens no further session: {error}",
+                        hint="raise MaxSessions in its /etc/ssh/sshd_config",
+                        node=self.node,
+                    ) from error
+            except (OSError, asyncssh.Error) as error:
+                raise self._lost() from error
+            await asyncio.sleep(_SESSION_PAUSE_S)
+
+    async def _forward(self, target: str) -> Endpoint:
+        if self._folder is None:
+            self._folder = self._sockets_folder()
+        path = str(Path(self._folder.name) / f"{len(self._sockets)}.sock")
+        try:
+            if target.startswith("/"):
+                await self.connection.forward_local_path(path, target)
+            else:
+                host, _, port = target.rpartition(":")
+                await self.connection.forward_local_path_to_port(path, host, int(port))
+        except (OSError, asyncssh.Error) as error:
+            raise self._lost() from error
+        return Endpoint(path=path)
+
+    def _sockets_folder(self) -> tempfile.TemporaryDirectory[str]:
+        try:
+            return tempfile.TemporaryDirectory(prefix="sparkconsole-")
+        except OSError as error:
+            raise SparkError(
+                f"no room for its sockets on this computer: {error.strerror}",
+                hint="free some space in the folder for temporary files; TMPDIR names another",
+                node=self.node,
+            ) from error
+
+    def _lost(self) -> Unreachable:
+        return Unreachable("the connection was lost", hint="what ran detached goes on there", node=self.node)

@@ -1,0 +1,358 @@
+"""Logging in over SSH: every hop's host key is verified, every refusal says why and what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.mac import get_mac_algs
+from asyncssh.public_key import get_public_key_algs
+
+from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
+from sparkconsole.model.login_words import with_port
+from sparkconsole.remote.host_keys.known_hosts import Known, known_of
+from sparkconsole.remote.host_keys.shown import host_key, shown_by
+from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
+from sparkconsole.remote.ssh.proxy_command import ProxyCommand
+from sparkconsole.remote.ssh.route import both, proxy_of, route
+from sparkconsole.remote.ssh_config.client_config import hop_of, place
+from sparkconsole.remote.ssh_config.place import Place
+
+# The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
+CIPHERS = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
+KEEPALIVE_S, KEEPALIVES_MISSED = 3, 2
+"""A dead peer is noticed within interval x (missed + 1) = 9 s."""
+MOST_JUMPS = 8
+_NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+
+
+class _Client(asyncssh.SSHClient):
+    """Remembers the host key that was shown when it is not a trusted one."""
+
+    shown: asyncssh.SSHKey | None = None
+
+    def __init__(self, proxy: ProxyCommand | None) -> None:
+        self.proxy = proxy
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end of the connection is that of its ProxyCommand."""
+        if self.proxy is not None:
+            self.proxy.end()
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        # Also asked when a *different* key is trusted; yes would connect.
+        self.shown = key
+        return False
+
+
+async def log_in(
+    there: Place, node: str, *, known_hosts: Path | None = None, seen: tuple[str, ...] = ()
+) -> asyncssh.SSHClientConnection:
+    """The connection to a server, through its jump hosts, which end with it. The caller sets the time limit.
+
+    Unreachable, UnknownHostKey or ChangedHostKey. `seen`: the machines that this one leads to.
+    """
+    async with through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
+        connection = await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
+        connection.set_tunnel(tunnel)
+    return connection
+
+
+@contextlib.asynccontextmanager
+async def through_jumps(
+    there: Place,
+    node: str,
+    *,
+    known_hosts: Path | None = None,
+    seen: tuple[str, ...] = (),
+    keep: bool = False,
+) -> AsyncIterator[asyncssh.SSHClientConnection | None]:
+    """The connection to the last jump host before a server, None without any.
+
+    It is closed at the end; with `keep` only when something went wrong.
+    """
+    last: asyncssh.SSHClientConnection | None = None
+    try:
+        for hop in await asyncio.to_thread(_hops, there, node, seen):
+            last = await _hop(hop, node, known_hosts, last, (*seen, there.address))
+        yield last
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if last is not None and not keep:
+            last.abort()
+
+
+def _hops(there: Place, node: str, seen: tuple[str, ...]) -> list[Place]:
+    """`Host *` with a ProxyJump names the jump host's own jump host too: itself. OpenSSH leaves that out."""
+    hops = [hop_of(jump) for jump in there.jumps]
+    left = [hop for hop in hops if hop.address not in (*seen, there.address)]
+    if len(seen) + len(left) > MOST_JUMPS:
+        raise WrongConfig(
+            f"ProxyJump leads through more than {MOST_JUMPS} machines",
+            hint=f"`ssh -G {there.address}` shows it; is it a circle?",
+            node=node,
+        )
+    return left
+
+
+async def _hop(
+    hop: Place,
+    node: str,
+    known_hosts: Path | None,
+    before: asyncssh.SSHClientConnection | None,
+    seen: tuple[str, ...],
+) -> asyncssh.SSHClientConnection:
+    if before is None:
+        return await log_in(hop, node, known_hosts=known_hosts, seen=seen)
+    connection = await _connection(hop, node, known_hosts, before, jump=True)
+    connection.set_tunnel(before)
+    return connection
+
+
+async def _connection(
+    there: Place,
+    node: str,
+    known_hosts: Path | None,
+    tunnel: asyncssh.SSHClientConnection | None,
+    *,
+    jump: bool,
+) -> asyncssh.SSHClientConnection:
+    known, proxy = _known(there, node, known_hosts), proxy_of(there, tunnel)
+    client = _Client(proxy)
+    try:
+        async with keys_for(there) as keys:
+            connection, _ = await asyncssh.create_connection(
+                lambda: client, there.host, client_keys=keys or None, **_options(there, known, tunnel, proxy)
+            )
+    except TimeoutError:
+        raise
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise _key_error(there, node, client.shown, known, error, jump=jump) from error
+    except asyncssh.PermissionDenied as error:
+        raise await _refused(there, node) from error
+    except (OSError, ValueError, asyncssh.Error) as error:
+        # A server that has no key of the kinds we ask for hangs up, or says so in words of its own.
+        hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionError)
+        if hung_up and known.trusted and (other := await _other_kinds(there, node, known, tunnel, jump)):
+            raise other from error
+        if isinstance(error, asyncssh.KeyExchangeFailed):
+            raise _no_way_to_talk(there, node, error, jump=jump) from error
+        raise _unreachable(there, node, error, tunnelled=tunnel is not None, proxy=proxy) from error
+    return connection
+
+
+def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
+    """What is known of the server; WrongConfig when a login cannot be begun at all."""
+    if not there.key_login:
+        raise WrongConfig(
+            f"ssh's configuration allows no login by key for {there.address}:"
+            " PubkeyAuthentication no, or PreferredAuthentications without publickey",
+            hint="a key is the only login that never asks: allow it there",
+            node=node,
+        )
+    try:
+        return known_of(there, known_hosts)
+    except WrongConfig as error:
+        error.node = node
+        raise
+
+
+def _options(
+    there: Place,
+    known: Known,
+    tunnel: asyncssh.SSHClientConnection | None,
+    proxy: ProxyCommand | None,
+) -> dict[str, Any]:
+    ciphers = both(there.ciphers, get_encryption_algs())
+    return {
+        **route(there, tunnel, proxy),
+        **_host_key_kinds(there, known),
+        "encryption_algs": [c for c in CIPHERS if not ciphers or c in ciphers] or ciphers,
+        "mac_algs": both(there.macs, get_mac_algs()) or (),
+        "username": there.user,
+        # The keys that are given are all: the agent was asked for them, too.
+        "agent_path": None,
+        "known_hosts": (list(known.trusted), list(known.authorities), list(known.revoked)),
+        "keepalive_interval": KEEPALIVE_S,
+        "keepalive_count_max": KEEPALIVES_MISSED,
+        "password": None,
+        "kbdint_auth": False,
+        "password_auth": False,
+        "gss_auth": False,
+        "gss_kex": False,
+    }
+
+
+def _host_key_kinds(there: Place, known: Known) -> dict[str, Any]:
+    """HostKeyAlgorithms of the kinds that are trusted: like ssh, so that a known key is the one shown."""
+    trusted = {name for key in known.trusted for name in (key.algorithm, *key.all_sig_algorithms)}
+    wanted = [name for name in there.host_key_algorithms if name.encode() in trusted]
+    if known.authorities or not known.trusted:
+        return {}
+    # None of the trusted kinds: as with ssh the server has to show another one, which nobody trusts.
+    allowed = wanted or both(there.host_key_algorithms, get_public_key_algs())
+    return {"server_host_key_algs": allowed} if allowed else {}
+
+
+def _whose(there: Place, *, jump: bool) -> str:
+    return f"its jump host {there.address}" if jump else "it"
+
+
+def _no_way_to_talk(there: Place, node: str, error: Exception, *, jump: bool) -> Unreachable:
+    return Unreachable(
+        f"{_whose(there, jump=jump)} and this console share no way to talk: {error}",
+        hint="is its sshd very old, or restricted?",
+        node=node,
+    )
+
+
+async def _other_kinds(
+    there: Place, node: str, known: Known, tunnel: asyncssh.SSHClientConnection | None, jump: bool
+) -> ChangedHostKey | None:
+    """The server shows keys, and none of the kinds that are trusted; None when that is not why it hung up."""
+    shown, _ = await shown_by(there, tunnel)
+    trusted = {host_key(key).kind for key in known.trusted}
+    if not shown or trusted & {key.kind for key in shown}:
+        return None
+    keys = ", ".join(f"{key.kind} {key.fingerprint}" for key in shown)
+    return ChangedHostKey(
+        f"{_whose(there, jump=jump)} shows none of the kinds of host key that are trusted: "
+        f"{', '.join(sorted(trusted))} is trusted, it shows {keys}",
+        hint="compare the fingerprint with the machine's; if it is right, remove the old key with "
+        f"{_remove(there)}, then: sparkconsole node trust {_trust_name(there) if jump else node}",
+        node=node,
+    )
+
+
+def _remove(there: Place) -> str:
+    return f"ssh-keygen -R '{there.entry_name}'"
+
+
+def _trust_name(there: Place) -> str:
+    """What `node trust` must be given to come to this very server."""
+    usual = place(there.address).port
+    return there.address if usual == there.port else with_port(there.address, there.port)
+
+
+def _key_error(
+    there: Place, node: str, key: asyncssh.SSHKey | None, known: Known, error: Exception, *, jump: bool
+) -> Unreachable:
+    whose = _whose(there, jump=jump)
+    if key is None:
+        return ChangedHostKey(
+            f"{whose} shows a host key that must not be trusted: {error}",
+            hint="known_hosts says so: look for @revoked and @cert-authority there",
+            node=node,
+        )
+    if known.trusted:
+        return ChangedHostKey(
+            f"{whose} shows another host key than the trusted one: {key.get_fingerprint()}",
+            hint=f"if the machine was set up again, remove the old key with {_remove(there)} "
+            "and trust the new one; if not, somebody may be in between",
+            node=node,
+        )
+    return UnknownHostKey(
+        f"{whose + chr(39) + 's' if jump else 'its'} host key is not trusted yet: {key.get_fingerprint()}",
+        fingerprint=key.get_fingerprint(),
+        hint="compare it with the machine's, then: sparkconsole node trust "
+        f"{_trust_name(there) if jump else node}",
+        node=node,
+    )
+
+
+async def _refused(there: Place, node: str) -> Unreachable:
+    """Which keys were offered, and which could not be: a person otherwise guesses for an hour."""
+    held = await agent_keys(there.agent)
+    closed = [path for path in there.tried_keys if locked(path) and not holds(held, path)]
+    tried = [str(path) for path in there.tried_keys if not locked(path)]
+    tried += [f"{len(held)} of the agent"] if held else []
+    cause = f"{there.who} refused every key ({', '.join(tried) or 'there was none to try'})"
+    if closed:
+        return Unreachable(
+            f"{cause}; {', '.join(map(str, closed))} is encrypted and not in the agent",
+            hint=f"ssh-add {closed[0]}",
+            node=node,
+        )
+    make = "" if tried else "ssh-keygen -t ed25519, then: "
+    hint = f"try: ssh {there.ssh_words}; put a key there: {make}ssh-copy-id {there.ssh_words}"
+    return Unreachable(cause, hint=hint, node=node)
+
+
+def _unreachable(
+    there: Place, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
+) -> Unreachable:
+    """A sentence for each way in which there is no connection."""
+    asked = f"{there.host} port {there.port}"
+    number = error.errno if isinstance(error, OSError) and error.errno else _number(error)
+    match error:
+        case asyncssh.ChannelOpenError() if tunnelled:
+            said = (
+                f"its jump host cannot reach {asked}: {error.reason}",
+                "is it on, and is the address right as the jump host sees it?",
+            )
+        case asyncssh.KeyImportError():
+            said = (f"a key cannot be used: {error}", "an encrypted key belongs into the agent: ssh-add")
+        case socket.gaierror():
+            said = (
+                f"nobody knows the name {there.host}: {error.strerror}",
+                "use its address, or name it in ~/.ssh/config",
+            )
+        case _ if number == errno.ECONNREFUSED:
+            said = (f"{asked} refused the connection", "is sshd running there, and is it that port?")
+        case _ if number in _NO_ROUTE:
+            said = (f"there is no route to {there.host}", "is it on, and in a network this machine reaches?")
+        case _ if number == errno.ETIMEDOUT:
+            said = (f"no answer from {asked}", "is it on, and is the address right?")
+        case asyncssh.DisconnectError() | ConnectionError():
+            said = _ended_early(there, error, proxy)
+        case _:
+            said = (f"no connection to {asked}: {error}", f"try: ssh {there.ssh_words}")
+    return Unreachable(said[0], hint=said[1], node=node)
+
+
+def _ended_early(there: Place, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+    if proxy is not None:
+        proxy.end()
+        words = f", and it said {proxy.last_words!r}" if proxy.last_words else ""
+        return (
+            f"its ProxyCommand `{there.proxy[:200]}` leads to no SSH server{words}",
+            f"try it by hand: ssh {there.ssh_words}",
+        )
+    asked, words = f"{there.host} port {there.port}", str(error)
+    if "Too many authentication failures" in words:
+        return (
+            f"{asked} was offered more keys than it lets anybody try: {words}",
+            "name the right one: IdentityFile and `IdentitiesOnly yes` in ~/.ssh/config",
+        )
+    if "banner" in words:
+        return (
+            f"{asked} sends a login banner that is not UTF-8, which cannot be read here: {words}",
+            "on the machine: save the file that `Banner` in sshd_config names as UTF-8, or say `Banner none`",
+        )
+    return (
+        f"{asked} closed the connection before login: {words}",
+        "is it an SSH server, and are there too many simultaneous logins (MaxStartups)?",
+    )
+
+
+def _number(error: Exception) -> int:
+    """asyncio tells several addresses' errors in one text without a number."""
+    found = re.search(r"\[Errno (\d+)\]", str(error))
+    return int(found[1]) if found else 0

@@ -1,0 +1,185 @@
+"""A command at the other end of a connection, from the first byte that is its own to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import asyncssh
+
+from sparkconsole.errors import CommandFailed, Unreachable
+from sparkconsole.remote.shell import Budget, Completed, Heard, too_much
+from sparkconsole.remote.ssh.framing import ERRORS, MOST_GREETING_BYTES, Frame, endless_greeting, never_ran
+
+KEPT_STDERR_BYTES = 65536
+_END_TIMEOUT_S = 5.0
+
+
+class Connection(Protocol):
+    """What a pipe needs of the connection that it runs over."""
+
+    node: str
+
+    @property
+    def closed(self) -> bool:
+        """It is gone."""
+
+    def told(self) -> AbstractContextManager[None]:
+        """What the library raises when it broke becomes Unreachable."""
+
+    def completed(
+        self, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], out: bytes, err: bytes
+    ) -> Completed:
+        """The end of a command; Unreachable when it broke before that was seen."""
+
+    async def end(self, pid: int) -> None:
+        """Ends the process group of a command."""
+
+
+class SshPipe:
+    """See `remote.shell.Pipe`; with a `budget` also a whole answer."""
+
+    def __init__(
+        self,
+        shell: Connection,
+        argv: Sequence[str],
+        process: asyncssh.SSHClientProcess[bytes],
+        mark: str,
+        budget: Budget | None = None,
+    ) -> None:
+        self._shell, self._argv, self._process = shell, tuple(argv), process
+        self._out, self._err = Frame(mark), Frame(mark, ERRORS)
+        self._rest, self._stderr = b"", bytearray()
+        self._budget, self._heard = budget, Heard(budget) if budget else None
+        self._flooded = False
+        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._errors = asyncio.create_task(self._keep_errors())
+
+    async def read(self, size: int = 65536) -> bytes:
+        """Up to `size` bytes of standard output; empty at its end.
+
+        Unreachable when the connection broke, or when the login shell ended without running the command.
+        """
+        await self._began()
+        if self._rest:
+            taken, self._rest = self._rest[:size], self._rest[size:]
+            return taken
+        return await self._chunk(size)
+
+    async def write(self, data: bytes) -> None:
+        """Feeds standard input, waiting while the far side is slow; Unreachable when it is gone."""
+        try:
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionError, asyncssh.Error) as error:
+            raise CommandFailed(
+                self._argv, None, f"it stopped reading: {error}", node=self._shell.node
+            ) from error
+
+    async def close_input(self) -> None:
+        """Ends standard input."""
+        self._process.stdin.write_eof()
+
+    async def wait(self) -> Completed:
+        """The end of the command; Unreachable when the connection was lost before it."""
+        await self._began()
+        with self._shell.told():
+            await self._process.wait_closed()
+            await self._errors
+        return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
+
+    async def answer(self, given: bytes) -> Completed:
+        """Gives it all of its input and waits for all that it says; TooMuch beyond the budget."""
+        with contextlib.suppress(OSError, asyncssh.Error):  # it does not read: its end says why
+            self._process.stdin.write(given)
+            self._process.stdin.write_eof()
+        whole = bytearray()
+        while chunk := await self.read():
+            if not self._fits(chunk):
+                break
+            whole += chunk
+        if self._flooded and self._budget:
+            await self._end()
+            raise too_much(self._argv, self._budget, self._shell.node)
+        done = await self.wait()
+        return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
+
+    @property
+    def ran(self) -> bool:
+        """The login shell came to the command."""
+        return self._out.pid is not None
+
+    async def kill(self) -> None:
+        """Ends the command and what it started, if it still runs; its input and output end in any case."""
+        runs = self._process.exit_status is None and not self._process.is_closing()
+        try:
+            if runs and not self._shell.closed:
+                await self._end()
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Reads and writes no more."""
+        self._errors.cancel()
+        self._process.close()
+
+    def terminate(self) -> None:
+        """Asks sshd to end it, without waiting; not every sshd does."""
+        with contextlib.suppress(OSError, asyncssh.Error):
+            self._process.terminate()
+
+    async def _end(self) -> None:
+        self.terminate()
+        with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await self._shell.end(await asyncio.shield(self._pid))
+
+    async def _chunk(self, size: int) -> bytes:
+        with self._shell.told():
+            return await self._process.stdout.read(size)
+
+    async def _began(self) -> None:
+        """Sets aside what the login shell says before it comes to the command."""
+        while not self.ran:
+            chunk = await self._chunk(65536)
+            if not chunk:
+                raise await self._never_ran()
+            self._rest = self._out.feed(chunk)
+            self._hear(self._out)
+            if self._out.foreign > MOST_GREETING_BYTES:
+                self.let_go()
+                raise endless_greeting(self._shell.node)
+
+    async def _never_ran(self) -> Unreachable:
+        with self._shell.told():
+            await self._process.wait_closed()
+            await self._errors
+        done = self._shell.completed(self._argv, self._process, b"", b"")
+        said = self._err.last_words or self._out.last_words
+        return never_ran(self._shell.node, done.status, said)
+
+    def _fits(self, chunk: bytes) -> bool:
+        """Counts what is kept of a whole answer."""
+        if self._heard is not None and not self._heard.fits(chunk):
+            self._flooded = True
+        return not self._flooded
+
+    async def _keep_errors(self) -> None:
+        # A connection that broke is told by who waits for the end; here it only ends the keeping.
+        with contextlib.suppress(OSError, asyncssh.Error):
+            while chunk := await self._process.stderr.read(65536):
+                own = self._err.feed(chunk)
+                self._hear(self._err)
+                if not self._fits(own):
+                    self._process.stdout.feed_eof()
+                self._stderr += own
+                if self._heard is None:
+                    del self._stderr[:-KEPT_STDERR_BYTES]
+
+    def _hear(self, frame: Frame) -> None:
+        """The command's process number, by whichever output says it first."""
+        if frame.pid is not None and not self._pid.done():
+            self._pid.set_result(frame.pid)

@@ -1,0 +1,1 @@
+"""What OpenSSH's configuration says of a server."""

@@ -1,0 +1,1 @@
+"""Pure drawing that several views share: text in, lines out."""

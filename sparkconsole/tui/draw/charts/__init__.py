@@ -1,0 +1,1 @@
+"""Series, distributions and heat as lines of text."""

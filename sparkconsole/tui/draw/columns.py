@@ -1,0 +1,198 @@
+"""Columns and rows of a table: which columns there is room for, how wide each is, how rows are sorted.
+
+Cells are `Text` or plain text, never markup; control characters do not survive (`one_line`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.draw.bars import UNKNOWN, fitted
+
+Cell = Text | str
+Stamp = tuple[Any, ...]
+_LOOSE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves the cursor, turns the line round, or cannot be written at all."""
+GAP = 2
+"""Blank cells between columns."""
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `width` is exact; without it the column is as wide as its cells, at most `max`, and
+    shrinks to `min` (when there is one) before columns go.
+    """
+
+    id: str
+    title: str
+    width: int | None = None
+    min: int | None = None
+    max: int | None = None
+    align: Literal["left", "right"] = "left"
+    drop: int = 0
+    """Goes when there is no room, the greatest first; 0 stays."""
+    grow: bool = False
+    """Takes the room that is left."""
+    descending: bool = False
+    """The direction of its first sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; `key` is what it is of, and stays while its cells change."""
+
+    key: str
+    cells: tuple[Cell, ...]
+    order: tuple[Any, ...] = ()
+    """What each column sorts by; without it the text of the cell, numbers as numbers."""
+    find: str = ""
+    """What a filter finds beside the cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A column that is shown: its number, and how many cells it has."""
+
+    index: int
+    width: int
+
+
+def one_line(cell: Cell) -> Cell:
+    """The cell without anything that a terminal would obey."""
+    if isinstance(cell, str):
+        return _LOOSE.sub(" ", printable(cell)) if _LOOSE.search(cell) else cell
+    if not _LOOSE.search(cell.plain):
+        return cell
+    tame = cell.copy()
+    tame.plain = _LOOSE.sub(" ", cell.plain)
+    return tame
+
+
+def plain(cell: Cell) -> str:
+    """Its text."""
+    return cell if isinstance(cell, str) else cell.plain
+
+
+def stamp(row: Row) -> Stamp:
+    """Equal for rows that look the same. (`Text`'s own equality overlooks its style.)"""
+    return tuple(
+        c
+        if isinstance(c, str)
+        else (c.plain, str(c.style), tuple((s.start, s.end, s.style) for s in c.spans))
+        for c in row.cells
+    )
+
+
+def places(columns: Sequence[Column], widths: Sequence[int], room: int, gap: int = GAP) -> tuple[Place, ...]:
+    """The columns to show in `room` cells, given how wide the widest cell of each is.
+
+    Columns shrink to their minimum first, then those that may go do; what stays after that is cut.
+    """
+    shown = list(range(len(columns)))
+    while True:
+        free = room - sum(_least(columns[i], widths[i]) for i in shown) - gap * max(0, len(shown) - 1)
+        leaving = max(shown, key=lambda i: columns[i].drop, default=None)
+        if free >= 0 or leaving is None or columns[leaving].drop == 0:
+            return _filled(columns, widths, shown, max(0, free))
+        shown.remove(leaving)
+
+
+def _least(column: Column, widest: int) -> int:
+    natural = _natural(column, widest)
+    return natural if column.min is None or column.width is not None else min(column.min, natural)
+
+
+def _natural(column: Column, widest: int) -> int:
+    if column.width is not None:
+        return column.width
+    wanted = max(widest, cell_len(column.title), column.min or 0)
+    return wanted if column.max is None else min(wanted, max(column.max, column.min or 0))
+
+
+def _filled(
+    columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int], free: int
+) -> tuple[Place, ...]:
+    """Hands the free room out: first what the cells need, evenly, then all of it to a column that grows."""
+    have = {i: _least(columns[i], widths[i]) for i in shown}
+    want = {i: _natural(columns[i], widths[i]) - have[i] for i in shown}
+    while free > 0 and (hungry := [i for i in shown if want[i] > 0]):
+        share = max(1, free // len(hungry))
+        for i in hungry:
+            given = min(share, want[i], free)
+            have[i], want[i], free = have[i] + given, want[i] - given, free - given
+    growing = next((i for i in shown if columns[i].grow), None)
+    if growing is not None:
+        have[growing] += free
+    return tuple(Place(i, have[i]) for i in shown)
+
+
+def laid(cell: Cell, width: int, align: str = "left") -> Cell:
+    """Exactly `width` cells."""
+    if isinstance(cell, str):
+        blank = max(0, width - cell_len(cell))
+        return " " * blank + cell if align == "right" and blank else fitted(cell, width)
+    text = cell.copy()
+    text.no_wrap, text.end = True, ""
+    text.truncate(max(width, 0), overflow="ellipsis")
+    blank = max(0, width - text.cell_len)
+    if align == "right":
+        text.pad_left(blank)
+    else:
+        text.pad_right(blank)
+    return text
+
+
+def sort_key(row: Row, column: int) -> tuple[Any, ...]:
+    """Natural order of that column: `spark-2` before `spark-10`."""
+    if column < len(row.order):
+        value = row.order[column]
+        return (0, value) if isinstance(value, int | float) else (1, natural(str(value)))
+    return (1, natural(plain(row.cells[column])) if column < len(row.cells) else ())
+
+
+def unknown(row: Row, column: int) -> bool:
+    """Stands last in either direction."""
+    if column < len(row.order):
+        value = row.order[column]
+        return value is None or (isinstance(value, float) and math.isnan(value))
+    return column >= len(row.cells) or plain(row.cells[column]).strip() in {"", UNKNOWN, "-"}
+
+
+def natural(text: str) -> tuple[tuple[int, float, str], ...]:
+    """A key under which numbers within text sort as numbers."""
+    parts: list[tuple[int, float, str]] = []
+    end = 0
+    for found in _NUMBER.finditer(text):
+        parts += [(1, 0.0, text[end : found.start()].casefold())] if found.start() > end else []
+        parts.append((0, float(found[0]), ""))
+        end = found.end()
+    return (*parts, (1, 0.0, text[end:].casefold())) if end < len(text) else tuple(parts)
+
+
+def ordered(rows: Iterable[Row], column: int | None, *, descending: bool = False) -> list[Row]:
+    """The rows sorted by that column; as given when it is None. Equal ones keep their order."""
+    every = list(rows)
+    if column is None:
+        return every
+    told = [r for r in every if not unknown(r, column)]
+    told.sort(key=lambda r: sort_key(r, column), reverse=descending)
+    return told + [r for r in every if unknown(r, column)]
+
+
+def having(rows: Iterable[Row], text: str) -> list[Row]:
+    """Those rows in which the text stands, in any cell, in either case."""
+    wanted = text.strip().casefold()
+    return [r for r in rows if not wanted or wanted in _searched(r)]
+
+
+def _searched(row: Row) -> str:
+    return "\n".join((row.key, *(plain(c) for c in row.cells), row.find)).casefold()

@@ -1,0 +1,74 @@
+"""The last fabric test in a line: what it carried, when, and whether that was enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rich.text import Text
+
+from sparkconsole.model.checks import Severity
+from sparkconsole.model.fabric.rates import Rate, earlier, judge_rate
+from sparkconsole.tui.draw.bars import age
+
+NONE = "the fast link was never tried"
+_LOOKS = {
+    Severity.OK: ("✔", "$node-up"),
+    Severity.WARN: ("!", "$node-warn"),
+    Severity.FAIL: ("✖", "$node-lost"),
+}
+
+
+def last_gate(kept: Sequence[Rate]) -> tuple[Rate, ...]:
+    """The rates of the newest gate."""
+    return tuple(r for r in kept if r.at == kept[-1].at) if kept else ()
+
+
+def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
+    """`✔ fabric test 3m ago: 96.8 + 93.1 Gb/s · t again`; of several pairs the slowest."""
+    rates = last_gate(kept)
+    if not rates:
+        return Text(f"○ {NONE} · t tries it", "$muted")
+    pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
+    least = min(pairs.values(), key=sum)
+    glyph, style = _LOOKS[_worst(rates, kept)]
+    by = "" if rates[0].device else " of TCP"
+    on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
+    told = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
+    return told.append(" · t again", "$muted")
+
+
+def network_note(doubts: Sequence[Text], kept: Sequence[Rate], now: datetime) -> list[Text]:
+    """What is wrong, and the last test; one line where nothing is."""
+    if doubts or kept:
+        return [*doubts, gate_line(kept, now)]
+    return [Text("✔ nothing is wrong with it", "$node-up").append(f" · {NONE}: t", "$muted")]
+
+
+def node_gate(kept: Sequence[Rate], node: str) -> str:
+    """What all rails together carried to its slowest neighbour in the newest gate; empty: not known."""
+    rates = [r for r in last_gate(kept) if node in (r.node, r.peer)]
+    pairs = [pair_rates(rates, r.node, r.peer) for r in rates]
+    return f"tested {sum(min(pairs, key=sum)):.0f} Gb/s" if pairs else ""
+
+
+def pair_rates(rates: Sequence[Rate], node: str, peer: str) -> tuple[float, ...]:
+    """The rails of one pair."""
+    return tuple(r.gbit for r in rates if {r.node, r.peer} == {node, peer})
+
+
+def _sum(rates: Sequence[float]) -> str:
+    return " + ".join(f"{gbit:.1f}" for gbit in rates)
+
+
+def _worst(rates: Sequence[Rate], kept: Sequence[Rate]) -> Severity:
+    found = {judge_rate(r, earlier(r, kept)).severity for r in rates}
+    return next((s for s in (Severity.FAIL, Severity.WARN) if s in found), Severity.OK)
+
+
+def _ago(at: str, now: datetime) -> str:
+    try:
+        since = now - datetime.fromisoformat(at)
+    except (ValueError, TypeError):
+        return at
+    return f"{age(max(since, timedelta(0)).total_seconds())} ago"

@@ -1,0 +1,65 @@
+"""What the looks of all nodes together mean: each one's network, and what the checks found. Asked again only
+when a look changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.fabric.links import NodeNetwork
+
+if TYPE_CHECKING:  # the checks are many, and the first frame has nothing to judge yet
+    from sparkconsole.model.checks import Look
+
+QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container", "ray", "ports"}
+"""The newest reading says these better."""
+FEW, PAUSE_S = 8, 15.0
+
+
+class Meaning:
+    """`networks` and `warnings` by node."""
+
+    def __init__(self) -> None:
+        self.networks: Mapping[str, NodeNetwork | SparkError] = {}
+        self.warnings: Mapping[str, tuple[str, ...]] = {}
+        self._of: tuple[object, ...] = ()
+        self._judged_s = 0.0
+
+    def sample(self, cluster: Cluster, nodes: Mapping[str, NodeState], now_s: float) -> None:
+        """Judges again when another look is there; with many nodes not more often than every few seconds."""
+        looks = {name: state.look for name, state in nodes.items() if state.look is not None}
+        now = (id(cluster), *((name, id(look)) for name, look in looks.items()))
+        soon = len(now) == len(self._of) and len(looks) > FEW and now_s - self._judged_s < PAUSE_S
+        if now == self._of or soon:
+            return
+        self._judged_s = now_s
+        self._of, self._kept = now, (cluster, tuple(looks.values()))
+        self.networks = _networks(cluster, looks) if looks else {}
+        self.warnings = _warnings(cluster, looks, self.networks, nodes)
+
+
+def _networks(cluster: Cluster, looks: Mapping[str, Look]) -> Mapping[str, NodeNetwork | SparkError]:
+    from sparkconsole.model.checks import networks
+
+    return networks(cluster, looks, eth_if=None, ib_if=())
+
+
+def _warnings(
+    cluster: Cluster,
+    looks: Mapping[str, Look],
+    chosen: Mapping[str, NodeNetwork | SparkError],
+    nodes: Mapping[str, NodeState],
+) -> dict[str, tuple[str, ...]]:
+    if not looks:
+        return {}
+    from sparkconsole.model.checks import Examined, Severity, judge
+
+    told: dict[str, list[str]] = {}
+    for finding in judge(Examined(cluster, cluster.image, cluster.container, dict(looks), chosen)):
+        bad = finding.severity is not Severity.OK and finding.check not in QUIET
+        if bad and finding.node and nodes[finding.node].reach is Reach.UP:
+            told.setdefault(finding.node, []).append(finding.sentence)
+    return {name: tuple(sentences) for name, sentences in told.items()}

@@ -1,0 +1,355 @@
+"""What the faces ask of a node's state: sign, age, rails, address, container, image. Unknown stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, TypeVar
+
+from rich.text import Text
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.docker import Container, ImageIdentity
+from sparkconsole.model.fabric.links import Fabric, NodeNetwork
+from sparkconsole.model.facts import Gpu
+from sparkconsole.model.telemetry import Flow, History, Reading, is_stuck
+from sparkconsole.tui.draw.bars import age, known
+from sparkconsole.tui.draw.frame import plain, said
+
+FRESH_S = 3.0
+"""Three sampling periods: a value older than that shows its age."""
+HOT_C = 90.0
+PRESSED = 10.0
+"""Percent of the time in which something waits for memory."""
+FULL_BYTES = 20_000_000_000
+"""Less free disk than that is a warning."""
+LOSSY = 100
+"""Packets a second that were lost or late."""
+LEFT_BYTES = 4 * 2**30
+"""Less available memory than that: the machine may freeze."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is needed beside the store: the time, and what the looks of all nodes together mean."""
+
+    now_s: float
+    wall: datetime
+    container: str = "vllm_node"
+    image: str = "vllm-node"
+    alone: bool = False
+    """One node: no link is no trouble."""
+    networks: Mapping[str, NodeNetwork | SparkError] = field(default_factory=dict)
+    warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By node: what the checks found."""
+    histories: Mapping[str, History] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
+    """By node: what the last fabric test measured."""
+    answered: dict[tuple[str, int], tuple[NodeState, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """What was asked of a state already: columns, cards and problems ask the same."""
+
+
+Answer = TypeVar("Answer")
+
+
+def asked_once(question: Callable[[NodeState, Scene], Answer]) -> Callable[[NodeState, Scene], Answer]:
+    """Answers from the scene what was asked of the same state before."""
+
+    @wraps(question)
+    def ask(state: NodeState, scene: Scene) -> Answer:
+        key = (question.__name__, id(state))
+        if key not in scene.answered:
+            scene.answered[key] = (state, question(state, scene))
+        answer: Answer = scene.answered[key][1]
+        return answer
+
+    return ask
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A state as glyph, word and colour, never by colour alone."""
+
+    glyph: str
+    word: str
+    style: str
+
+    def text(self) -> Text:
+        """`● up`."""
+        return Text(f"{self.glyph} {self.word}", self.style)
+
+
+UP = Sign("●", "up", "$node-up")
+WARN = Sign("!", "warn", "$node-warn")
+LOST = Sign("✖", "lost", "$node-lost")
+CONNECTING = Sign("○", "connecting", "$node-none")
+
+
+def sign(state: NodeState, scene: Scene) -> Sign:
+    """How the node stands."""
+    if state.reach is Reach.LOST:
+        return LOST
+    if state.reach is Reach.CONNECTING:
+        return CONNECTING
+    return WARN if troubles(state, scene) or age_s(state, scene) is None else UP
+
+
+@asked_once
+def troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+    """What is wrong with it, worst first: what it does now, then what the checks found."""
+    return (*live_troubles(state, scene), *scene.warnings.get(state.name, ()))
+
+
+def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+    """What the newest reading says is wrong."""
+    now = state.reading
+    if state.reach is not Reach.UP or now is None:
+        return ()
+    found = [f"the server's log: {state.log_error}"] if state.log_error else []
+    if state.memory_alarm:
+        found.append(state.memory_alarm)
+    elif now.memory and now.memory.available < LEFT_BYTES:
+        found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
+    elif (known(now.pressure) or 0.0) > PRESSED:
+        found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
+    found += [*_rail_troubles(state, now, scene), *_gpu_troubles(state, now)]
+    if now.disk_free is not None and now.disk_free < FULL_BYTES:
+        found.append(f"only {max(now.disk_free, 0) / 2**30:.0f} GiB disk left")
+    if state.reason:
+        found.append(f"no readings every second: {plain(state.reason)}")
+    if is_stale(state, scene):
+        found.append(f"says nothing since {age(age_s(state, scene))}")
+    return tuple(found)
+
+
+def _rail_troubles(state: NodeState, now: Reading, scene: Scene) -> Iterator[str]:
+    flows = rails(state, scene)
+    yield from (f"{name} has no link" for name, flow in flows if flow.up is False)
+    yield from (f"{name}: {flow.errors} new errors" for name, flow in flows if flow.errors)
+    yield from (f"{name} loses packets" for name, flow in flows if flow.losses >= LOSSY)
+    yield from (f"{name} has PCIe {now.buses[name]} only" for name in narrow(state, scene))
+
+
+def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
+    first, heat = gpu(state), temperature(state)
+    if heat is not None and heat >= HOT_C:
+        yield f"{heat:.0f} °C{', GPU held back' if held(state) else ''}"
+    if first is not None and is_stuck(first):
+        yield "GPU stuck at low power: pull its power cord for a minute"
+    if now.gpu_error and not now.gpus:
+        yield f"GPU: {plain(now.gpu_error)}"
+
+
+def age_s(state: NodeState, scene: Scene) -> float | None:
+    """Seconds since its newest reading; None before the first."""
+    return None if state.read_at_s is None else max(0.0, scene.now_s - state.read_at_s)
+
+
+def is_stale(state: NodeState, scene: Scene) -> bool:
+    """Its newest reading is older than three sampling periods."""
+    seconds = age_s(state, scene)
+    return seconds is not None and seconds > FRESH_S
+
+
+def since_s(state: NodeState, scene: Scene) -> float | None:
+    """Seconds since it is reached as it is."""
+    return None if state.since_s is None else max(0.0, scene.now_s - state.since_s)
+
+
+def role(state: NodeState, scene: Scene) -> str:
+    """HEAD, worker, or alone."""
+    return "alone" if scene.alone else "HEAD" if state.head else "worker"
+
+
+def gpu(state: NodeState) -> Gpu | None:
+    """Its first GPU, as the newest reading or else the look has it."""
+    now = state.reading
+    if now is not None and now.gpu_error and not now.gpus:
+        return None  # what an earlier look saw is not how it is now
+    told = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
+    return told[0] if told else None
+
+
+def held(state: NodeState) -> tuple[str, ...]:
+    """Why its GPU's clock is held back."""
+    first = gpu(state)
+    return (first.held or ()) if first else ()
+
+
+def narrow(state: NodeState, scene: Scene) -> tuple[str, ...]:
+    """Rails in use whose PCIe link has fewer lanes or less speed than card and slot can do."""
+    buses = state.reading.buses if state.reading else {}
+    return tuple(name for name in rail_names(state, scene) if name in buses and buses[name].narrow)
+
+
+def temperature(state: NodeState) -> float | None:
+    """The GPU's, else the hottest zone's."""
+    first = gpu(state)
+    own = known(first.temperature_c) if first else None
+    return own if own is not None else known(state.reading.temperature_c) if state.reading else None
+
+
+def number(form: str, value: float | None) -> str:
+    """The value in that form; empty for what is not known, or is no number."""
+    value = known(value)
+    return "" if value is None else form.format(value)
+
+
+def share(state: NodeState) -> float | None:
+    """How busy its GPU is, 0 to 1."""
+    first = gpu(state)
+    told = known(first.utilisation) if first else None
+    return told / 100 if told is not None else None
+
+
+def fabric(state: NodeState) -> Fabric:
+    """Its links as the look has them."""
+    return state.look.facts.fabric if state.look else Fabric()
+
+
+def network(state: NodeState, scene: Scene) -> NodeNetwork | None:
+    """What it uses, when that could be chosen."""
+    found = scene.networks.get(state.name)
+    return found if isinstance(found, NodeNetwork) else None
+
+
+@asked_once
+def rails(state: NodeState, scene: Scene) -> tuple[tuple[str, Flow], ...]:
+    """The RDMA devices that should be up: those it uses, and their twins."""
+    flows = state.reading.rails if state.reading else {}
+    return tuple((name, flows.get(name, Flow())) for name in rail_names(state, scene))
+
+
+def rail_names(state: NodeState, scene: Scene) -> tuple[str, ...]:
+    """See above; before its first look every device with a link."""
+    chosen, known = network(state, scene), fabric(state).hcas
+    if chosen is None:
+        flows = state.reading.rails if state.reading else {}
+        return () if known else tuple(name for name, flow in flows.items() if flow.up)
+    cages = {h.cage for h in known if h.device in chosen.hcas}
+    twins = [h.device for h in known if h.cage in cages and h.device not in chosen.hcas]
+    return (*chosen.hcas, *twins)
+
+
+def rates(state: NodeState, scene: Scene) -> tuple[float | None, float | None]:
+    """Bytes a second in and out over its rails together."""
+    flows = [flow for _, flow in rails(state, scene)]
+    return _sum([f.rx_per_s for f in flows]), _sum([f.tx_per_s for f in flows])
+
+
+def _sum(values: list[float | None]) -> float | None:
+    told = [v for v in values if v is not None]
+    return sum(told) if told else None
+
+
+def links(state: NodeState, scene: Scene) -> str:
+    """`2/2`: rails with a link, of those that should have one; `–` when nobody said."""
+    flows = rails(state, scene)
+    if not flows or all(flow.up is None for _, flow in flows):
+        return "–"
+    return f"{sum(flow.up is True for _, flow in flows)}/{len(flows)}"
+
+
+def ethernet(state: NodeState, scene: Scene) -> tuple[str, bool | None]:
+    """The interface that carries Ray's traffic, and whether it has a link."""
+    chosen = network(state, scene)
+    if chosen is None:
+        return "", None
+    flow = state.reading.nets.get(chosen.eth_if) if state.reading else None
+    netdev = fabric(state).netdev(chosen.eth_if)
+    seen = flow.up if flow is not None and flow.up is not None else netdev.up if netdev else None
+    return chosen.eth_if, seen
+
+
+def own_container(state: NodeState, scene: Scene) -> Container | None:
+    """The container of the cluster's name."""
+    return next((c for c in state.containers or () if c.name == scene.container), None)
+
+
+def container_word(state: NodeState, scene: Scene) -> Text:
+    """`▶ vllm_node 41m`, `✖ vllm_node exited 137`, `○ no container`, `–` when Docker was not asked yet."""
+    found = own_container(state, scene)
+    if found is None:
+        unasked = "unknown" if state.docker_error else "–"
+        return Text(unasked, "$muted") if state.containers is None else Text("○ no container", "$node-none")
+    if found.running:
+        # What nobody sees does not grow older.
+        unseen = timedelta(seconds=age_s(state, scene) or 0.0 if state.reach is Reach.LOST else 0.0)
+        lasted = seconds_since(found.started_at, scene.wall - unseen)
+        return Text("▶ ", "$node-up") + said(f"{found.name} {age(lasted)}")
+    why = "out of memory" if found.oom_killed else "" if found.exit_code is None else str(found.exit_code)
+    return Text("✖ ", "$node-lost") + said(f"{found.name} {found.state} {why}")
+
+
+def own_image(state: NodeState, scene: Scene) -> ImageIdentity | None:
+    """The cluster's image, as the newest list has it, else as the look has it."""
+    tags = {scene.image, scene.image if ":" in scene.image.rpartition("/")[2] else f"{scene.image}:latest"}
+    listed = next((i for i in state.images or () if i.tag in tags), None)
+    return listed or (state.look.image if state.look and state.images is None else None)
+
+
+def image_word(state: NodeState, scene: Scene) -> str:
+    """`9f3c1a 6 d`; `none` when it is not there; `–` when nobody looked."""
+    found = own_image(state, scene)
+    if found is None:
+        return "none" if state.images is not None or (state.look and state.look.site) else "–"
+    return f"{found.short[:6]} {built_age(found, scene)}".rstrip()
+
+
+def built_age(image: ImageIdentity, scene: Scene) -> str:
+    """How long ago it was built; empty when it does not say."""
+    seconds = seconds_since(image.created, scene.wall)
+    return "" if seconds is None else age(seconds)
+
+
+def ray_word(state: NodeState) -> Text:
+    """`alive`, `gone`, `–`: of a node that is not reached Ray says nothing, for its list lags."""
+    if state.in_ray is None:
+        return Text("–", "$muted")
+    return Text("alive", "$node-up") if state.in_ray else Text("gone", "$node-lost")
+
+
+def seconds_since(stamp: str, wall: datetime) -> float | None:
+    """Seconds from an ISO time to now; None for what is no time, or is the zero time of Docker."""
+    text = stamp.strip().replace("Z", "+00:00")
+    head, dot, rest = text.partition(".")
+    digits = len(rest) - len(rest.lstrip("0123456789"))
+    try:
+        at = datetime.fromisoformat(
+            f"{head}{dot}{rest[: min(digits, 6)].ljust(6, '0')}{rest[digits:]}" if dot else text
+        )
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (wall - at).total_seconds() if at.year > 1970 else None
+
+
+def lost_lines(state: NodeState, scene: Scene) -> tuple[Text, ...]:
+    """Why it is lost, what to do, and when it is tried again."""
+    if state.fingerprint:
+        return (
+            Text("its host key is not trusted yet:", "$node-lost"),
+            said(state.fingerprint, "$title"),
+            Text("T trust…  after comparing it with the machine's own", "$node-warn"),
+        )
+    gone = since_s(state, scene)
+    when = f"lost {age(gone)} ago" if gone is not None else "lost"
+    lines = (
+        said(f"{when}: {state.reason or 'it does not answer'}", "$node-lost"),
+        said(state.hint, "$node-warn"),
+        Text(again_word(state, scene), "$muted"),
+    )
+    return tuple(line for line in lines if line)
+
+
+def again_word(state: NodeState, scene: Scene) -> str:
+    """`tried again in 5s`; empty when it is not."""
+    if state.retry_at_s is None:
+        return ""
+    seconds = state.retry_at_s - scene.now_s
+    return f"tried again in {age(seconds)}" if seconds >= 1 else "is tried again now …"

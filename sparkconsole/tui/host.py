@@ -1,0 +1,122 @@
+"""What screens, lines and dialogs need of the console that they stand in; none of them imports the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from sparkconsole.tui.keyboard.keys import Key
+
+if TYPE_CHECKING:
+    from sparkconsole.errors import SparkError
+    from sparkconsole.fleet.clock import Clock
+    from sparkconsole.fleet.store import Store
+    from sparkconsole.fleet.watch.watch import Watch
+    from sparkconsole.model.work.answer import Answer
+    from sparkconsole.model.work.job import Run
+    from sparkconsole.model.work.plan import Plan
+    from sparkconsole.tui.line.complete import Here
+    from sparkconsole.tui.work import Task, Work
+    from sparkconsole.verbs.grammar.session import Options, Session
+
+
+class Shown(Protocol):
+    """The view that stands below lines and dialogs."""
+
+    NAME: ClassVar[str]
+
+    @property
+    def console(self) -> Host:
+        """Where it is shown."""
+
+    def crumb(self) -> str:
+        """What stands behind the cluster's name."""
+
+    def keys_offered(self) -> tuple[Key, ...]:
+        """What the footer offers."""
+
+    def keys_here(self) -> tuple[Key, ...]:
+        """Every key that works now."""
+
+    def apply_filter(self, text: str) -> None:
+        """Shows only what has that text."""
+
+
+class Host(Protocol):
+    """The console as its parts know it."""
+
+    options: Options
+    store: Store
+    clock: Clock
+    opened: asyncio.Event
+    session: Session | None
+    watching: Watch | None
+    work: Work | None
+    said: list[str]
+    models: tuple[str, ...]
+
+    @property
+    def view(self) -> Shown:
+        """The view under whatever dialog is open."""
+
+    @property
+    def available_themes(self) -> dict[str, Any]:
+        """By name."""
+
+    def local_time(self) -> datetime:
+        """The wall clock as the person reads it."""
+
+    def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> None:
+        """Words are understood, planned, asked about and done."""
+
+    def command(self, line: str) -> str:
+        """A `:` line; what is wrong with it, or nothing."""
+
+    def type(self, line: str) -> None:
+        """Opens the command line with something typed."""
+
+    def open_line(self, *, filtering: bool, text: str = "") -> None:
+        """In the view, or above a question."""
+
+    def action_filter(self) -> None:
+        """`/`"""
+
+    def line_closed(self) -> None:
+        """What waited for it opens now."""
+
+    def command_words(self) -> tuple[str, ...]:
+        """The console's own words."""
+
+    def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
+        """Every name that may be said."""
+
+    def kept_lines(self) -> tuple[Run, ...]:
+        """The newest runs."""
+
+    def node_names(self) -> tuple[str, ...]:
+        """Every node of the inventory."""
+
+    def written(self, key: Key) -> str:
+        """A key as this person's keymap has it."""
+
+    def confirm(
+        self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
+    ) -> asyncio.Future[bool]:
+        """Shows the plan and asks."""
+
+    def show_answer(self, words: Sequence[str], answer: Answer) -> None:
+        """In a sheet above the view."""
+
+    def show_task(self, task: Task) -> None:
+        """Its steps and output, above the view."""
+
+    def show_error(self, error: SparkError) -> None:
+        """On the screen for a while, and under the events for good."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """OSC 52: through SSH too."""
+
+    def suspend(self) -> Any:
+        """The terminal is given away while this is entered."""

@@ -1,0 +1,1 @@
+"""Keys as data, their order, and where they reach."""

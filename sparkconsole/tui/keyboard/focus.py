@@ -1,0 +1,77 @@
+"""Which keys do what they say with the focus where it is: a letter that is typed into a field is no key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Select
+
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.line.prompt import CommandInput
+
+FIELD = (Key("field.leave", "escape", "leave the field", display="esc"),)
+"""What a field of a form adds."""
+LINE = (
+    Key("line.enter", "enter", "enter", display="⏎"),
+    Key("line.complete", "tab", "complete", display="tab"),
+    Key("line.leave", "escape", "leave", display="esc"),
+)
+"""What the line at the bottom takes."""
+FIELDS = (Input, Select, Checkbox)
+HANDED_ON = frozenset({"table.open", "table.mark"})
+"""Bindings of a widget that do what the view's key of that name says."""
+NAMES = {written: name for name, written in KEY_NAME_REPLACEMENTS.items()}
+"""Unicode's names of characters, by Textual's, where these differ."""
+
+
+def offered(screen: Screen[Any], keys: Iterable[Key]) -> tuple[Key, ...]:
+    """The keys of a view that do what they say with the focus where it is, and those of the focused widget.
+
+    A widget says its own in `OFFERS`.
+    """
+    focus = screen.focused
+    if isinstance(focus, CommandInput):
+        return LINE
+    own: tuple[Key, ...] = getattr(focus, "OFFERS", ())
+    taken = {name for key in own for name in _each(key)}
+    left = [key for key in reaching(screen, keys, HANDED_ON) if not taken & set(_each(key))]
+    return (*own, *left, *(FIELD if isinstance(focus, FIELDS) else ()))
+
+
+def reaching(screen: Screen[Any], keys: Iterable[Key], handed_on: Collection[str] = ()) -> tuple[Key, ...]:
+    """Those of the keys that come through to their binding, each written as it works there.
+
+    `handed_on`: ids of the focused widget's own bindings which come to the same.
+    """
+    reached: dict[str, list[str]] = {}
+    same: set[str] = set()
+    for name, active in screen.active_bindings.items():
+        if not active.enabled or _swallowed(screen.focused, name):
+            continue
+        reached.setdefault(active.binding.id or "", []).append(name)
+        if active.binding.id in handed_on:
+            same.add(name)
+    found = ((key, [n for n in _each(key) if n in same] or reached.get(key.id, [])) for key in keys)
+    return tuple(_as_it_works(key, names) for key, names in found if names)
+
+
+def _swallowed(focus: Widget | None, name: str) -> bool:
+    """It is typed into what has the focus."""
+    character = key_to_character(NAMES.get(name, name))
+    return focus is not None and focus.check_consume_key(name, character)
+
+
+def _as_it_works(key: Key, reached: list[str]) -> Key:
+    """`V` is written `^j` where a V would be typed."""
+    if _each(key)[0] in reached:
+        return key
+    return replace(key, keys=reached[0], display=reached[0].replace("ctrl+", "^"))
+
+
+def _each(key: Key) -> list[str]:
+    return [name.strip() for name in key.keys.split(",")]

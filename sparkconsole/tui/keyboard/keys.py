@@ -1,0 +1,155 @@
+"""Keys as data: a key names a verb or a word of the console's own, and a capital changes the cluster.
+
+A key's id is its name in the user's keymap, its `:` word and its palette entry. With spaces for dots it is
+a verb of the registry (`node.restart`), or else a word that only the console has (`logs.follow`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+from sparkconsole.model.text.nearest import did_you_mean
+
+RESERVED = {
+    "ctrl+q": "quits at once",
+    "ctrl+c": "copies",
+    "ctrl+p": "opens the palette",
+    "tab": "moves the focus",
+    "shift+tab": "moves the focus",
+    "enter": "opens",
+    "escape": "goes back",
+}
+"""Keys that no keymap may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One binding."""
+
+    id: str
+    keys: str
+    """As Textual names them, with commas."""
+    label: str
+    """In the footer; what changes the cluster ends in `…`, because it asks first."""
+    help: str = ""
+    """In the help; empty: the verb's own summary."""
+    changes: bool = False
+    shown: bool = True
+    """In the footer. The help lists every key."""
+    display: str = ""
+    """How the key is written, where its name is no letter."""
+    act: str = ""
+    """Textual's action, where it is not the method of the id's name."""
+
+    @property
+    def verb(self) -> tuple[str, ...]:
+        """The words of the verb that it may be."""
+        return tuple(self.id.split("."))
+
+    @property
+    def action(self) -> str:
+        """What Textual runs: the method `action_` + the id with underscores."""
+        return self.act or self.id.replace(".", "_").replace("-", "_")
+
+    def binding(self) -> Binding:
+        """As Textual takes it."""
+        return Binding(
+            self.keys,
+            self.action,
+            self.label,
+            show=self.shown,
+            id=self.id,
+            tooltip=self.help,
+            key_display=self.display or None,
+        )
+
+
+VIEWS = ("cluster", "logs", "images", "launch", "serve", "bench", "doctor", "runs")
+
+GLOBAL = (
+    *(
+        Key(
+            f"view.{name}",
+            str(number),
+            name.title(),
+            f"Show the {name} view.",
+            shown=False,
+            act=f"app.view({name!r})",
+        )
+        for number, name in enumerate(VIEWS, 1)
+    ),
+    Key("command", "colon", "cmd", "Type a verb, with completion and history.", display=":"),
+    Key(
+        "filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False, display="/"
+    ),
+    Key(
+        "back",
+        "escape",
+        "back",
+        "Peel one layer off: filter, zoom, dialog, page.",
+        shown=False,
+        display="esc",
+    ),
+    Key("refresh", "r", "refresh", "Look at every node again now.", shown=False),
+    Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
+    Key("task", "b", "work", "Show the newest work under way: its steps and output.", shown=False),
+    Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
+    Key("quit", "q", "quit", "Leave. What runs on the cluster goes on.", shown=False),
+)
+
+
+def bindings(keys: Iterable[Key]) -> list[BindingType]:
+    """For a BINDINGS."""
+    return [key.binding() for key in keys]
+
+
+def keymap_of(
+    wanted: Mapping[str, str], contexts: Mapping[str, Sequence[Key]]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The user's keymap as far as it can hold, and a sentence for each entry that cannot.
+
+    `contexts` are the keys that hold together: the global ones under "", and each view's.
+    """
+    known = {key.id: key for keys in contexts.values() for key in keys}
+    kept: dict[str, str] = {}
+    wrong: list[str] = []
+    for name, keys in wanted.items():
+        why = _refused(name, keys, known) or _clash(name, keys, kept, contexts)
+        if why:
+            wrong.append(f"keys.{name} = {keys!r}: {why}")
+        else:
+            kept[name] = keys
+    return kept, tuple(wrong)
+
+
+def _refused(name: str, keys: str, known: Mapping[str, Key]) -> str:
+    if name not in known:
+        return f"there is no such key{did_you_mean(name, known)}"
+    for key in _each(keys):
+        if key in RESERVED and key not in _each(known[name].keys):
+            return f"{key} {RESERVED[key]}"
+        if known[name].changes and len(key) == 1 and key.islower():
+            return "what changes the cluster is a capital letter"
+        if not known[name].changes and len(key) == 1 and key.isupper():
+            return "a capital letter changes the cluster, and this only looks"
+    return "" if _each(keys) else "it names no key"
+
+
+def _clash(name: str, keys: str, kept: Mapping[str, str], contexts: Mapping[str, Sequence[Key]]) -> str:
+    """Another key of the same place that has this one already; Textual would silently keep the first."""
+    for context, own in contexts.items():
+        together = [*own, *(contexts.get("", ()) if context else ())]
+        if not any(key.id == name for key in together):
+            continue
+        for other in together:
+            taken = _each(kept.get(other.id, other.keys))
+            if other.id != name and set(taken) & set(_each(keys)):
+                return f"{other.id} has that key already"
+    return ""
+
+
+def _each(keys: str) -> list[str]:
+    return [key.strip() for key in keys.split(",") if key.strip()]

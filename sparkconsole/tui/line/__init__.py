@@ -1,0 +1,1 @@
+"""The line at the bottom and the palette: words, completion, history."""

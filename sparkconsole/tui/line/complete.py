@@ -1,0 +1,119 @@
+"""Completion of a `:` line: words of the grammar, flags of the verb, names of nodes. Pure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from sparkconsole.config.globals import GLOBALS
+from sparkconsole.errors import WrongUsage
+from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.registry import load
+from sparkconsole.verbs.help.complete import goes_on, names_for, place_of
+
+ANYWHERE = (*(option.names[0] for option in GLOBALS if not option.whole_run), "--help")
+"""Options of every verb that make sense in a line."""
+NODE_FIELDS = ("names", "name", "node", "nodes", "on", "from_", "to", "copy_to")
+"""Parameters that take names of nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Names that this console has seen: what `:` and a shell complete comes of one table, by these."""
+
+    nodes: Sequence[str] = ()
+    images: Sequence[str] = ()
+    models: Sequence[str] = ()
+    runs: Sequence[str] = ()
+
+
+def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
+    """Every line that `line` may become by finishing its last word, the likeliest first."""
+    before, _, last = line.rpartition(" ")
+    said = tuple(before.split())
+    prefix = f"{before} " if before else ""
+    if said[-1:] and said[-1] in ("--nodes", "-n"):
+        words: tuple[str, ...] = tuple(known.nodes)
+    else:
+        words = _words(said, console_words, known)
+        words = (*words, *ANYWHERE) if last.startswith("-") and verb_of(said) and "--" not in said else words
+    finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
+    return (*_within(line), *finished)
+
+
+def _within(line: str) -> tuple[str, ...]:
+    """The verbs of a group that was typed to its end."""
+    return tuple(" ".join(verb) for verb in load() if len(verb) > 1 and verb[0] == line)
+
+
+def choices(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
+    """Only the last words of those lines: what can be said next."""
+    return tuple(found.rpartition(" ")[2] for found in completions(line, console_words, known))
+
+
+def taken(line: str, console_words: Sequence[str], known: Here) -> str:
+    """`line` with as much more as is certain, else with the first that is possible."""
+    found = completions(line, console_words, known)
+    if _within(line):
+        return f"{line} "
+    if len(found) == 1:
+        return f"{found[0]} "
+    certain = "".join(c[0] for c in takewhile(lambda c: len({*c}) == 1, zip(*found, strict=False)))
+    return certain if len(certain) > len(line) else next(iter(found), line)
+
+
+def meaning(line: str) -> str:
+    """What the last word means, when it is a flag of the verb or the verb's own; empty otherwise."""
+    said = tuple(line.split())
+    verb = verb_of(said)
+    if not verb or line.endswith(" "):
+        return ""
+    if " ".join(said) == verb:
+        return load()[tuple(verb.split())].summary
+    return next((f.help for f in _fields(verb) if said[-1] in f.flags), "")
+
+
+def _words(said: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
+    verb = verb_of(said)
+    groups = {v[0] for v in load()}
+    following = tuple(
+        dict.fromkeys(v[len(said)] for v in load() if v[: len(said)] == said and len(v) > len(said))
+    )
+    if not said:
+        return (*following, *console_words)
+    if not verb:
+        return following if said[0] in groups else ()
+    return (*following, *_values(verb, said, known))
+
+
+def verb_of(said: Sequence[str]) -> str:
+    """The verb that these words begin with; empty when there is none."""
+    for length in (2, 1):
+        if tuple(said[:length]) in load() and len(said) >= length:
+            return " ".join(said[:length])
+    return ""
+
+
+def _values(verb: str, said: tuple[str, ...], known: Here) -> tuple[str, ...]:
+    """What may come next: the value that the last flag waits for, else names and flags."""
+    every, words = _fields(verb), tuple(verb.split())
+    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+    if waiting is not None:
+        return names_for(words, waiting, known)
+    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
+    here = several or place_of(every, said[len(words) :])
+    placed = names_for(words, here, known) if here is not None and "--" not in said else ()
+    flags = tuple(
+        f.flags[0] for f in every if f.flags and (f.kind is Kind.LIST or not set(f.flags) & set(said))
+    )
+    return (*(name for name in placed if name not in said), *(flags if "--" not in said else ()))
+
+
+@functools.cache
+def _fields(verb: str) -> tuple[Field, ...]:
+    try:
+        return fields(verb)
+    except WrongUsage:
+        return ()

@@ -1,0 +1,48 @@
+"""What was said after `:`, kept over sessions: bounded, private, and without secrets."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from sparkconsole.config.paths import state_folder, write_private
+from sparkconsole.model.text.redact import redact_words, secret_values
+
+MOST = 200
+
+
+def history_file() -> Path:
+    """Where it is kept."""
+    return state_folder() / "history"
+
+
+def remembered(said: Sequence[str], line: str) -> list[str]:
+    """The history with one more line at its end; a line is kept once."""
+    return [*(s for s in said if s != line), line][-MOST:]
+
+
+def load_history() -> list[str]:
+    """Lines of earlier sessions, oldest first; none where there is no file that can be read."""
+    try:
+        return history_file().read_text(encoding="utf-8", errors="replace").splitlines()[-MOST:]
+    except OSError:
+        return []
+
+
+def save_history(said: Sequence[str]) -> None:
+    """Keeps the lines; secrets become `***`. A folder that cannot be written costs the history only."""
+    try:
+        write_private(history_file(), "".join(f"{_safe(line)}\n" for line in said[-MOST:]))
+    except OSError:
+        return
+
+
+def _safe(line: str) -> str:
+    """The line as it may lie on a disk; one that is no words is left out whole."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return ""
+    return shlex.join(redact_words(words, secret_values(os.environ))).replace("\n", " ")

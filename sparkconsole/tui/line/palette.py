@@ -1,0 +1,100 @@
+"""The palette offers what `:` understands: every verb, verbs for each node, the keys of the view, themes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from sparkconsole.tui.dialogs.help import summary
+from sparkconsole.tui.draw.bars import fitted
+from sparkconsole.tui.keyboard.keys import GLOBAL
+from sparkconsole.tui.line.complete import NODE_FIELDS
+from sparkconsole.verbs.grammar.forms import Field, fields
+from sparkconsole.verbs.grammar.registry import Verb, load
+
+if TYPE_CHECKING:
+    from sparkconsole.tui.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the palette."""
+
+    words: str
+    """What `:` would say; `…` at its end: something has to be typed yet."""
+    help: str
+    run: Callable[[], object]
+
+
+class Palette(Provider):
+    """Textual asks; hostile names of nodes are only text."""
+
+    async def search(self, query: str) -> Hits:
+        """The entries that match, the best first."""
+        matcher = self.matcher(query)
+        for entry in entries(self._console):
+            if (score := matcher.match(entry.words)) > 0:
+                words = matcher.highlight(entry.words)
+                yield Hit(score, words, entry.run, text=entry.words, help=self._told(entry))
+
+    async def discover(self) -> AsyncIterator[DiscoveryHit]:
+        """Everything, before anything is typed."""
+        for entry in entries(self._console):
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._told(entry))
+
+    def _told(self, entry: Entry) -> str:
+        """In one line, so that many entries stand on the screen."""
+        return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
+
+    @property
+    def _console(self) -> Host:
+        return cast("Host", self.app)
+
+
+def entries(console: Host) -> list[Entry]:
+    """Every entry, as things stand."""
+    shown = [v for v in load().values() if not (v.changes and console.options.read_only)]
+    return [
+        *(_verb(console, verb) for verb in shown),
+        *(
+            _for_node(console, verb, node)
+            for verb in shown
+            if _takes_a_node(verb)
+            for node in console.node_names()
+        ),
+        *_keys(console),
+        *(
+            Entry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
+            for name in sorted(console.available_themes)
+        ),
+    ]
+
+
+def _verb(console: Host, verb: Verb) -> Entry:
+    words = " ".join(verb.words)
+    if any(f.required for f in fields(words)):
+        return Entry(f"{words} …", verb.summary, partial(console.type, f"{words} "))
+    return Entry(words, verb.summary, partial(console.say, verb.words))
+
+
+def _for_node(console: Host, verb: Verb, node: str) -> Entry:
+    return Entry(f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node)))
+
+
+def _takes_a_node(verb: Verb) -> bool:
+    """It can be said with nothing but a node's name behind it."""
+    if verb.words[0] != "node" or verb.words[1] in ("add", "scan", "list", "exec"):
+        return False
+    placed: list[Field] = [f for f in fields(" ".join(verb.words)) if f.positional]
+    return bool(placed) and placed[0].name in NODE_FIELDS
+
+
+def _keys(console: Host) -> list[Entry]:
+    """The console's own words that hold in this view."""
+    own = {key.id: key for key in (*console.view.keys_here(), *GLOBAL) if key.verb not in load()}
+    return [Entry(name, summary(key), partial(console.command, name)) for name, key in own.items()]

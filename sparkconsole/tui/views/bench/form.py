@@ -1,0 +1,71 @@
+"""What the bench form says, and the command that comes of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.bench import BenchSpec, bench_argv
+from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.dispatch import understand
+
+FIELDS = (
+    "num_prompts",
+    "max_concurrency",
+    "request_rate",
+    "input_len",
+    "output_len",
+    "seed",
+    "dataset_name",
+    "backend",
+    "port",
+    "dataset_path",
+    "extra",
+)
+LONG = ("dataset_path", "extra")
+LABELS = {
+    "num_prompts": "prompts",
+    "max_concurrency": "concurrency",
+    "request_rate": "rate req/s",
+    "input_len": "tokens in",
+    "output_len": "tokens out",
+    "dataset_name": "dataset",
+    "dataset_path": "dataset file",
+    "extra": "extra args",
+}
+HINTS = {
+    "max_concurrency": "all at once",
+    "request_rate": "all at once",
+    "input_len": "default",
+    "output_len": "default",
+    "dataset_path": "a path in the container, for sharegpt and custom",
+    "extra": "words for vllm bench serve, byte for byte: --goodput ttft:500",
+}
+CHOICES = {
+    "num_prompts": ("16", "64", "100", "256", "1000"),
+    "max_concurrency": ("1", "2", "4", "8", "16", "32", "64"),
+    "input_len": ("128", "1024", "8192", "32768"),
+    "output_len": ("128", "256", "1024"),
+    "dataset_name": ("random", "sharegpt", "sonnet", "custom", "hf"),
+}
+
+
+def command(words: Sequence[str], model: str, container: str) -> tuple[str, str]:
+    """vLLM's command without what keeps its result, and what is wrong; one of the two is empty.
+
+    The tokenizer that the server tells is left out: it is asked when the benchmark begins.
+    """
+    try:
+        request = understand(words)
+        said = {k: v for k, v in request.kwargs.items() if k != "name"}
+        named = said.pop("model", None) or model or "MODEL"
+        spec = BenchSpec.model_validate({**said, "model": named, "extra": request.args})
+    except SparkError as error:
+        return "", error.cause
+    except ValidationError as error:
+        return "", wrong_value(error, ("bench", "run")).cause
+    within = request.kwargs.get("name") or container
+    return shlex.join(("docker", "exec", within, *bench_argv(spec)[4:])), ""

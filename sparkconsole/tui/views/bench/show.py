@@ -1,0 +1,152 @@
+"""A benchmark as lines of text: how far it is, what it measured, how the requests spread, what was kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from sparkconsole.model.bench import KINDS
+from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.draw.bars import UNKNOWN, work_bar
+from sparkconsole.tui.draw.charts.area import SCALE, area
+from sparkconsole.tui.views.serve.show import lasted
+
+SPREAD = {"ttft": "time to first token", "tpot": "time per output token"}
+
+
+def progress_text(
+    done: float | None, total: float | None, elapsed_s: float | None, width: int, *, state: str = "running"
+) -> Text:
+    """`▕████▌   ▏ 46/64  01:12  ~ 00:28 left`; the time left is what the mean so far says, so it has a ~."""
+    share = done / total if done is not None and total else None
+    text = Text(no_wrap=True, end="")
+    text.append_text(work_bar(share if state != "done" else 1.0, max(0, min(40, width - 34))))
+    counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request has ended yet"
+    text.append(f" {counted}", "bold")
+    text.append(f"  {lasted(elapsed_s)}")
+    if share and elapsed_s and share < 1 and state == "running":
+        text.append(f"  ~ {lasted(elapsed_s / share - elapsed_s)} left", "$muted")
+    text.truncate(max(width, 0), overflow="ellipsis")
+    return text
+
+
+def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
+    """Throughput, then a line per latency with mean, median and p99; only what was measured."""
+    failed = result.get("failed") or 0
+    lines = [
+        _pairs(
+            width,
+            ("output", _with(result.get("output_tokens_per_s"), "tok/s")),
+            ("total", _with(result.get("total_tokens_per_s"), "tok/s")),
+            ("requests", _with(result.get("requests_per_s"), "/s")),
+        ),
+        _pairs(
+            width,
+            ("completed", str(result.get("completed", UNKNOWN))),
+            ("failed", str(failed), "$node-lost" if failed else "bold"),
+            ("in", _with(result.get("duration_s"), "s")),
+            ("tokens", f"{_count(result.get('input_tokens'))} in {_count(result.get('output_tokens'))} out"),
+        ),
+    ]
+    latencies = result.get("latencies") or {}
+    kinds = [k for k in KINDS if any(f"{s}_{k}" in latencies for s in ("mean", "median", "p99"))]
+    if kinds:
+        lines.append(_row(("ms", "mean", "median", "p99"), "$muted"))
+    lines += [
+        _row((k.upper(), *(_number(latencies.get(f"{s}_{k}")) for s in ("mean", "median", "p99"))), "")
+        for k in kinds
+    ]
+    return [_within(line, width) for line in lines]
+
+
+def spread_title(kind: str, result: Mapping[str, Any]) -> str:
+    """`ttft ms · p50 212 · p99 871`, for the frame of its distribution."""
+    latencies = result.get("latencies") or {}
+    told = [
+        f"{short} {_number(latencies[f'{name}_{kind}'])}"
+        for name, short in (("median", "p50"), ("p99", "p99"))
+        if f"{name}_{kind}" in latencies
+    ]
+    return " · ".join((f"{kind} ms", *told))
+
+
+def spread(kind: str, result: Mapping[str, Any]) -> tuple[float, ...]:
+    """What each request took, in ms; empty when this vLLM did not say."""
+    values = (result.get("distributions") or {}).get(kind) or ()
+    return tuple(float(v) for v in values)
+
+
+def history_row(bench: Mapping[str, Any], width: int, *, mark: str = " ") -> Text:
+    """`2 12-19 10:31  conc 8     64 req   162.0 tok/s  ttft  402.0 ms  gpt-oss-120b`."""
+    spec, result = bench.get("spec") or {}, bench.get("result") or {}
+    conc = spec.get("max_concurrency")
+    failed = result.get("failed") or 0
+    text = Text(no_wrap=True, end="")
+    text.append(f"{mark} ", "bold $mark")
+    text.append(f"{_plain(bench.get('when'))[5:]:<11}  ", "$muted")
+    text.append(f"{f'conc {conc}' if conc else 'no limit':<8} {spec.get('num_prompts', UNKNOWN)!s:>5} req ")
+    text.append(f"{_number(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
+    text.append(f"ttft {_number((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
+    if failed:
+        text.append(f"✖ {failed} failed  ", "$node-lost")
+    text.append(_plain(bench.get("model")).rsplit("/", 1)[-1], "$muted")
+    return _within(text, width)
+
+
+def _plain(text: object) -> str:
+    return " ".join(printable(str(text or "")).split())
+
+
+def course(rates: Sequence[float | None], width: int, height: int) -> list[Text]:
+    """Tokens a second from the beginning of the run on, over the whole width; nothing before a reading."""
+    peak = max((rate for rate in rates if rate is not None), default=None)
+    if peak is None:
+        return []
+    each = max(1, (width - SCALE - 1) // len(rates))
+    return area([rate for rate in rates for _ in range(each)], width, height, high=_top(peak))
+
+
+def _top(peak: float) -> float:
+    """A round number above the peak, near enough that the chart fills its room."""
+    power = 10 ** math.floor(math.log10(peak)) if peak > 0 else 1
+    return next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= peak)
+
+
+def _row(cells: Sequence[str], style: str) -> Text:
+    name, *rest = cells
+    return Text(f"{name:<5}" + "".join(f"{c:>11}" for c in rest), style, no_wrap=True, end="")
+
+
+def _pairs(width: int, *pairs: tuple[str, ...]) -> Text:
+    text = Text(no_wrap=True, end="")
+    for name, value, *style in pairs:
+        if text.plain and cell_len(text.plain) + len(name) + len(value) + 4 > width:
+            break
+        text.append("   " if text.plain else "")
+        text.append(f"{name} ", "$muted")
+        text.append(value, style[0] if style else "bold")
+    return text
+
+
+def _within(text: Text, width: int) -> Text:
+    text.truncate(max(width, 0), overflow="ellipsis")
+    return text
+
+
+def _with(value: float | None, unit: str) -> str:
+    return UNKNOWN if value is None else f"{_number(value)} {unit}"
+
+
+def _count(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.0f}"
+
+
+def _number(value: float | None) -> str:
+    """Four digits or so: `0.512`, `24.1`, `1834`."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,0 +1,385 @@
+"""The bench view: what to measure, the numbers as they come, the result and how it spreads, what was kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.draw.bars import tokens
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views.bench import form as filling
+from sparkconsole.tui.views.bench import show
+from sparkconsole.tui.views.bench import words as said
+from sparkconsole.tui.views.bench.kept import KeptBenches
+from sparkconsole.tui.views.serve.show import preview_text
+from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told, frame_title
+from sparkconsole.tui.work import Task, TaskState
+
+RATES = 1800
+SPREADS = ("ttft", "tpot")
+
+
+class BenchView(View):
+    """On a short screen the form gives way to a run and its result; `e` brings it back."""
+
+    NAME = "bench"
+    AUTO_FOCUS = ""
+    KEYS = (
+        Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next"),
+        Key("bench.run", "ctrl+j", "run", changes=True, display="^j"),
+        Key("runs.stop", "X", "stop…", changes=True),
+        Key("bench.form", "e", "form", "Show the form, or the run and its result."),
+        Key("bench.compare", "c", "compare", "Compare the two that space marked."),
+        Key("bench.save", "ctrl+s", "save", "Save the shown result as a JSON file.", display="^s"),
+        Key("bench.copy", "y", "copy cmd", "Copy the exact command."),
+        Key("bench.log", "l", "log", "Show all that the newest benchmark printed."),
+    )
+    DEFAULT_CSS = """
+    BenchView .pane { border: round $frame; border-title-color: $title; padding: 0 1; height: auto; }
+    BenchView #bench-spec Form { grid-size: 3; height: auto; }
+    BenchView #bench-spec FormLine.-long { column-span: 3; }
+    BenchView #bench-spec FormLine Label { width: 13; }
+    BenchView #bench-command { height: auto; max-height: 3; }
+    BenchView #bench-rate { height: 8; display: none; }
+    BenchView #bench-spreads { height: 6; display: none; }
+    BenchView #bench-spreads .pane { width: 1fr; height: 100%; }
+    BenchView #bench-bottom { height: 1fr; min-height: 3; }
+    BenchView #bench-log, BenchView #bench-kept { width: 1fr; height: 100%; background: $background; }
+    BenchView #bench-kept { border: round $frame; padding: 0 1; }
+    BenchView #bench-kept:focus, BenchView #bench-log:focus { border: round $frame-focus; }
+    BenchView #bench-log { display: none; }
+    BenchView.-running #bench-rate, BenchView.-rated.-tall #bench-rate { display: block; }
+    BenchView.-spread #bench-spreads { display: block; }
+    BenchView.-running #bench-spreads { display: none; }
+    BenchView.-running #bench-log { display: block; }
+    BenchView.-short.-running #bench-kept { display: none; }
+    BenchView.-short.-running #bench-spec, BenchView.-short.-done #bench-spec { display: none; }
+    BenchView.-short.-editing #bench-spec { display: block; }
+    BenchView.-short.-editing #bench-rate, BenchView.-short.-editing #bench-spreads { display: none; }
+    BenchView.-tall #bench-rate { height: 9; }
+    BenchView.-tall #bench-spreads { height: 9; }
+    BenchView.-tall #bench-command { margin-top: 1; max-height: 4; }
+    BenchView.-tall #bench-log { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: tuple[Mapping[str, Any], ...] | None = None
+        self._shown: Mapping[str, Any] | None = None
+        self._followed: Task | None = None
+        self._was_running = False
+        self._rates: deque[float | None] = deque(maxlen=RATES)
+        self._rated_s: float | None = None
+        self._drawn: tuple[Any, ...] = ()
+
+    # --- parts
+
+    def compose_body(self) -> ComposeResult:
+        """Form, numbers, chart, distributions, output and history."""
+        with Vertical(id="bench-spec", classes="pane") as panel:
+            panel.border_title = "what to measure"
+            yield Form(
+                "bench run",
+                filling.FIELDS,
+                labels=filling.LABELS,
+                hints=filling.HINTS,
+                choices=filling.CHOICES,
+            )
+            yield Told(id="bench-command")
+        yield Told(id="bench-now", classes="pane")
+        yield Told(id="bench-rate", classes="pane")
+        with Horizontal(id="bench-spreads"):
+            for kind in SPREADS:
+                yield Told(id=f"bench-{kind}", classes="pane")
+        with Horizontal(id="bench-bottom"):
+            yield LogView(LineRing(), id="bench-log", classes="pane")
+            yield KeptBenches(id="bench-kept", classes="pane")
+
+    def on_mount(self) -> None:
+        """Long fields take a line of their own."""
+        super().on_mount()
+        for line in self.query(FormLine):
+            line.set_class(line.field.name in filling.LONG, "-long")
+        self.query_one("#bench-log").border_title = "output"
+        self.query_one("#bench-kept").border_title = "kept · space marks two, c compares, enter shows"
+
+    def on_screen_resume(self) -> None:
+        """Another console may have kept something meanwhile."""
+        super().on_screen_resume()
+        self._ask_kept()
+
+    @property
+    def form(self) -> Form:
+        """What is filled in."""
+        return self.query_one(Form)
+
+    def run_under_way(self) -> Task | None:
+        """The newest benchmark of this console."""
+        return self.console.work.find("bench", "run") if self.console.work else None
+
+    @work(group="kept", exclusive=True, exit_on_error=False)
+    async def _ask_kept(self) -> None:
+        await self.console.opened.wait()
+        if self.console.work is None:
+            return
+        try:
+            answer = await self.console.work.answer(("bench", "list"))
+        except SparkError as error:
+            self.query_one("#bench-kept").border_title = frame_title(f"kept · {error.cause}")
+            return
+        self._kept = tuple(answer.data["benches"])
+        self.query_one(KeptBenches).offer(self._kept)
+        self._drawn = ()
+
+    # --- drawing
+
+    def sample(self) -> None:
+        """Draws what changed; a second that passes is a change while something runs."""
+        task = self.run_under_way()
+        self._take_rate(task)
+        running = task is not None and task.running
+        seen = (
+            self.console.store.version,
+            self.console.store.server.phase,
+            task.version if task else -1,
+            int(task.elapsed_s) if task and running else -1,
+            id(self._shown),
+            self._kept is None,
+            self.size,
+            tuple(self.form.values.items()),
+        )
+        if seen != self._drawn:
+            self._drawn = seen
+            self._draw(task, running)
+
+    def sample_logs(self) -> None:
+        """New lines of the output."""
+        self.query_one(LogView).sample()
+
+    def _draw(self, task: Task | None, running: bool) -> None:
+        self._follow(task, running)
+        result = self._result(task)
+        self.set_class(running, "-running")
+        self.set_class(not running and (result is not None or self._failed(task)), "-done")
+        self.set_class(any(show.spread(k, result or {}) for k in SPREADS), "-spread")
+        self.set_class(bool(self._rates) and self._shown is None, "-rated")
+        self._draw_command()
+        self._draw_now(task, running, result)
+        self._draw_rate()
+        self._draw_spreads(result or {})
+
+    def _follow(self, task: Task | None, running: bool) -> None:
+        """A new run's output takes the place of the old one's; an end brings the list up to date."""
+        if task is not self._followed:
+            self._followed, self._shown = task, None
+            self.remove_class("-editing")
+            self.query_one(LogView).show_ring(task.output if task else LineRing())
+        if self._was_running and not running:
+            self._ask_kept()
+        self._was_running = running
+
+    def _take_rate(self, task: Task | None) -> None:
+        """A value per reading of /metrics while the benchmark runs."""
+        server = self.console.store.server
+        if task is not self._followed:
+            self._rates.clear()
+        if task is not None and task.running and server.seen_at_s not in (None, self._rated_s):
+            self._rated_s = server.seen_at_s
+            self._rates.append(server.generated_per_s)
+
+    def _failed(self, task: Task | None) -> bool:
+        return task is not None and task.state is TaskState.FAILED and self._shown is None
+
+    def _result(self, task: Task | None) -> Mapping[str, Any] | None:
+        """Of the one chosen in the list, else of the newest run."""
+        if self._shown is not None:
+            return dict(self._shown.get("result") or {})
+        if task is not None and task.answer is not None:
+            return dict(task.answer.data.get("result") or {}) or None
+        return None
+
+    def _draw_command(self) -> None:
+        pane = self.query_one("#bench-command", Told)
+        width = max(20, self.query_one("#bench-spec").size.width)
+        height = 4 if self.has_class("-tall") else 3
+        command, wrong = self._command()
+        if wrong:
+            pane.tell([_line(f"! {printable(wrong)}", "$node-warn")])
+        else:
+            pane.tell(list(preview_text({"": command}, width, height).split("\n")))
+
+    def _command(self) -> tuple[str, str]:
+        try:
+            words = self.form.words()
+        except WrongUsage as error:
+            return "", error.cause
+        session = self.console.session
+        container = session.cluster.container if session else "vllm_node"
+        return filling.command(words, self.console.store.server.model, container)
+
+    def _draw_now(self, task: Task | None, running: bool, result: Mapping[str, Any] | None) -> None:
+        pane = self.query_one("#bench-now", Told)
+        width = max(20, pane.size.width or self.size.width - 4)
+        if task is not None and running:
+            pane.border_title = frame_title(f"▶ {task.title}")
+            latest = task.latest()
+            done, total = (latest.done, latest.total) if latest else (None, None)
+            pane.tell([show.progress_text(done, total, task.elapsed_s, width)])
+        elif result is not None:
+            pane.border_title = frame_title(said.result_title(self._shown, task, result))
+            more = said.remarks(task, width) if task and self._shown is None else []
+            pane.tell([*show.result_lines(result, width), *more])
+        elif task is not None and self._failed(task):
+            pane.border_title = "✖ the benchmark failed"
+            pane.tell(said.remarks(task, width))
+        else:
+            pane.border_title = "nothing measured yet"
+            pane.tell([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
+
+    def _draw_rate(self) -> None:
+        pane = self.query_one("#bench-rate", Told)
+        told = [r for r in self._rates if r is not None]
+        last = f"now {tokens(told[-1])} · " if told and self._was_running else ""
+        now = f"{last}peak {tokens(max(told))}" if told else "no reading yet"
+        pane.border_title = f"output · {now}"
+        pane.draw(partial(show.course, tuple(self._rates)))
+
+    def _draw_spreads(self, result: Mapping[str, Any]) -> None:
+        for kind in SPREADS:
+            pane = self.query_one(f"#bench-{kind}", Told)
+            pane.border_title = show.spread_title(kind, result)
+            pane.draw(partial(said.spread_lines, show.spread(kind, result)))
+
+    # --- doing
+
+    def on_form_changed(self) -> None:
+        """The command follows what is typed."""
+        self.sample()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field."""
+        event.stop()
+        self.focus_next()
+
+    def on_kept_benches_shown(self, event: KeptBenches.Shown) -> None:
+        """Its numbers take the place of the newest run's."""
+        self._shown = next((b for b in self._kept or () if b["id"] == event.id), None)
+        self.remove_class("-editing")
+        self.sample()
+
+    def peel(self) -> bool:
+        """Esc leaves a field, then the form, then the kept result."""
+        if self.focused is not None:
+            self.set_focus(None)
+        elif self.has_class("-editing"):
+            self.remove_class("-editing")
+        elif self._shown is not None:
+            self._shown = None
+            self.sample()
+        else:
+            return False
+        return True
+
+    def idle(self, key_id: str) -> str:
+        """The form gives way only on a short screen, and only to something."""
+        gave_way = self.has_class("-short") and (self.has_class("-running") or self.has_class("-done"))
+        if key_id == "bench.form" and not gave_way:
+            return "the form is shown already"
+        return super().idle(key_id)
+
+    def action_bench_run(self) -> None:
+        """`ctrl+j`"""
+        _, wrong = self._command()
+        task = self.run_under_way()
+        if wrong:
+            self._warn(wrong)
+        elif task is not None and task.running:
+            self._warn("a benchmark runs already; X stops it")
+        else:
+            self._shown = None
+            self.set_focus(None)
+            self._run(self.form.words())
+
+    def _run(self, words: tuple[str, ...]) -> None:
+        """Asks first when others are being served: it takes from their tokens."""
+        load = self.console.store.server.load
+        busy = (load.running or 0) + (load.waiting or 0) if load else 0
+        if busy:
+            self._warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
+        self.console.say(words, asking=bool(busy))
+
+    def action_runs_stop(self) -> None:
+        """`X`"""
+        task = self.run_under_way()
+        if task is None or not task.running or not task.run_id:
+            self._warn("no benchmark of this console runs")
+            return
+        self.console.say(("runs", "stop", task.run_id))
+
+    def action_bench_form(self) -> None:
+        """`e`"""
+        if self.is_idle("bench.form"):
+            return
+        self.toggle_class("-editing")
+
+    def action_bench_compare(self) -> None:
+        """`c`"""
+        marked = self.query_one(KeptBenches).marked
+        if len(marked) != 2:
+            self._warn(f"mark two with space first; {len(marked)} of 2 marked")
+            self.query_one(KeptBenches).focus()
+            return
+        self.console.say(("bench", "compare", *marked))
+
+    def action_bench_copy(self) -> None:
+        """`y`"""
+        command, wrong = self._command()
+        if wrong:
+            self._warn(wrong)
+            return
+        self.app.copy_to_clipboard(command)
+        self.notify("copied the command", timeout=3, markup=False)
+
+    async def action_bench_log(self) -> None:
+        """`l`"""
+        task = self.run_under_way()
+        if task is None:
+            self._warn("no benchmark ran in this console; :runs show ID --output has older ones")
+            return
+        self.console.show_task(task)
+
+    def action_bench_save(self) -> None:
+        """`ctrl+s`"""
+        task = self.run_under_way()
+        told = self._shown or (task.answer.data if task and task.answer else None)
+        if not told or not told.get("result"):
+            self._warn("there is no result yet")
+            return
+        try:
+            path = said.saved(told, task.run_id if task and self._shown is None else "")
+        except OSError as error:
+            self._warn(f"it could not be written: {error.strerror}: {error.filename}")
+            return
+        self.notify(f"saved as {path}", timeout=8, markup=False)
+
+    def _warn(self, text: str) -> None:
+        self.notify(printable(text), severity="warning", markup=False)
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, end="")

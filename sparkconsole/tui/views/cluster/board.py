@@ -1,0 +1,180 @@
+"""The nodes as cards or as a table, with a cursor and marks; keys and mouse move and set them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, overload
+
+from rich.text import Text
+from textual.binding import Binding
+from textual.message import Message
+
+from sparkconsole.fleet.store import NodeState
+from sparkconsole.tui.draw.frame import beside
+from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.views.cluster import show_table as table
+from sparkconsole.tui.views.cluster.show import Arrangement
+from sparkconsole.tui.views.cluster.show_card import card
+from sparkconsole.tui.widgets.lines import Lines
+
+
+class Rows(Sequence[Text]):
+    """Lines that are made when they are looked at, in groups of `each`."""
+
+    def __init__(self, groups: int, each: int, make: Callable[[int], Sequence[Text]]) -> None:
+        self._count, self._each, self._make = groups * each, each, make
+        self._made: dict[int, Sequence[Text]] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> Text: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Text]: ...
+    def __getitem__(self, at: int | slice) -> Text | Sequence[Text]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(self._count))]
+        if not 0 <= at < self._count:
+            raise IndexError(at)
+        group, line = divmod(at, self._each)
+        if group not in self._made:
+            self._made[group] = self._make(group)
+        return self._made[group][line]
+
+
+class Board(Lines):
+    """`draw` shows the nodes; the cursor stays on its node when the order changes."""
+
+    BINDINGS: ClassVar = [
+        Binding("up,k", "move('up')", "up", show=False, id="board.up"),
+        Binding("down,j", "move('down')", "down", show=False, id="board.down"),
+        Binding("left", "move('left')", "left", show=False, id="board.left"),
+        Binding("right", "move('right')", "right", show=False, id="board.right"),
+        Binding("pageup", "move('pageup')", "page up", show=False, id="board.pageup"),
+        Binding("pagedown", "move('pagedown')", "page down", show=False, id="board.pagedown"),
+        Binding("home", "move('home')", "first", show=False, id="board.home"),
+        Binding("end", "move('end')", "last", show=False, id="board.end"),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another node, or a mark was set."""
+
+        board: Board
+
+    @dataclass
+    class Opened(Message):
+        """A node was clicked twice."""
+
+        name: str
+
+    def __init__(self) -> None:
+        super().__init__(id="board", focus=True)
+        self.cursor = ""
+        self.marked: set[str] = set()
+        self.states: tuple[NodeState, ...] = ()
+        self._plan = Arrangement(0)
+        self._table = table.Plan((), 8)
+
+    def draw(self, states: Sequence[NodeState], scene: Scene, plan: Arrangement) -> None:
+        """These nodes, in this order."""
+        self.states, self._plan = tuple(states), plan
+        names = [s.name for s in states]
+        self.marked &= set(names)
+        if self.cursor not in names:
+            self.cursor = names[0] if names else ""
+        self.show(self._cards(scene) if plan.cards else self._rows(scene))
+
+    def head(self, width: int, sort: str) -> Text:
+        """The names of the table's columns."""
+        self._table = table.columns_for(width, [s.name for s in self.states])
+        return table.header(self._table, sort)
+
+    @property
+    def columns(self) -> tuple[table.Column, ...]:
+        """Those of the table, as it was last drawn."""
+        return self._table.columns
+
+    def chosen(self) -> tuple[str, ...]:
+        """The marked nodes in their order, else the one under the cursor."""
+        marked = tuple(s.name for s in self.states if s.name in self.marked)
+        return marked or ((self.cursor,) if self.cursor else ())
+
+    def mark(self) -> None:
+        """Marks the node under the cursor, or takes its mark away."""
+        self.marked ^= {self.cursor} if self.cursor else set()
+
+    def mark_all(self) -> None:
+        """Marks every node that is shown, or none when all are."""
+        every = {s.name for s in self.states}
+        self.marked = set() if self.marked == every else every
+
+    def go_to(self, name: str) -> None:
+        """Puts the cursor there and shows it."""
+        self.cursor = name
+        each = self._plan.card_height if self._plan.cards else 1
+        top = self._index // max(1, self._plan.cards) * each
+        if top < self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False, immediate=True)
+        elif top + each > self.scroll_offset.y + self.size.height:
+            self.scroll_to(y=top + each - self.size.height, animate=False, immediate=True)
+        self.post_message(self.Moved(self))
+
+    def action_move(self, way: str) -> None:
+        """By one, by a row of cards, by a page, or to an end."""
+        if not self.states:
+            return
+        across = max(1, self._plan.cards)
+        each = self._plan.card_height if self._plan.cards else 1
+        page = max(1, self.size.height // max(1, each)) * across
+        steps = {"left": -1, "right": 1, "up": -across, "down": across, "pageup": -page, "pagedown": page}
+        last = len(self.states) - 1
+        at = {"home": 0, "end": last}.get(way, self._index + steps.get(way, 0))
+        if way in ("up", "down") and not 0 <= at <= last:
+            at = self._index if way == "up" or self._index // across == last // across else last
+        self.go_to(self.states[min(max(at, 0), last)].name)
+
+    def on_lines_clicked(self, event: Lines.Clicked) -> None:
+        """One click selects, two open."""
+        event.stop()
+        at = event.y
+        if self._plan.cards:
+            column = min(event.x // max(1, self._plan.card_width), self._plan.cards - 1)
+            at = event.y // max(1, self._plan.card_height) * self._plan.cards + column
+        if not 0 <= at < len(self.states):
+            return
+        self.go_to(self.states[at].name)
+        if event.times == 2:
+            self.post_message(self.Opened(self.cursor))
+
+    @property
+    def _index(self) -> int:
+        return next((i for i, s in enumerate(self.states) if s.name == self.cursor), 0)
+
+    def _rows(self, scene: Scene) -> Rows:
+        labels = table.labels([s.name for s in self.states], self._table.name_width)
+
+        def make(at: int) -> list[Text]:
+            state = self.states[at]
+            marks = {"cursor": state.name == self.cursor, "marked": state.name in self.marked}
+            return [table.row(state, scene, self._table, labels[state.name], **marks)]
+
+        return Rows(len(self.states), 1, make)
+
+    def _cards(self, scene: Scene) -> Rows:
+        plan = self._plan
+
+        def make(row: int) -> list[Text]:
+            states = self.states[row * plan.cards : (row + 1) * plan.cards]
+            made = [
+                card(
+                    s, scene, plan.card_width, plan.card_height,
+                    cursor=s.name == self.cursor, marked=s.name in self.marked,
+                )
+                for s in states
+            ]  # fmt: skip
+            return beside(made, [plan.card_width] * len(made))
+
+        return Rows(-(-len(self.states) // plan.cards), plan.card_height, make)

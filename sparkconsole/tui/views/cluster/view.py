@@ -1,0 +1,353 @@
+"""The Cluster view: every node as a card or a row, the served model, what happened, what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from sparkconsole.config.bounded import expanded
+from sparkconsole.config.paths import config_folder
+from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.charts.area import area
+from sparkconsole.tui.draw.frame import framed, joined, said
+from sparkconsole.tui.draw.meaning import Meaning
+from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views.cluster import show
+from sparkconsole.tui.views.cluster import show_table as table
+from sparkconsole.tui.views.cluster.board import Board
+from sparkconsole.tui.views.cluster.log import ClusterLog
+from sparkconsole.tui.views.cluster.show_events import event_lines
+from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
+from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
+from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeDeeds
+from sparkconsole.tui.widgets.lines import Lines
+
+PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")
+
+
+class ClusterView(NodeDeeds, View):
+    """Cards or a table by room and number of nodes; `v` chooses for the session."""
+
+    NAME = "cluster"
+    KEYS = (
+        Key("node.open", "enter", "open", "Show everything of the node under the cursor.", display="⏎"),
+        *NODE_KEYS,
+        Key("problem.next", "n", "problem", "Go to the next node with which something is wrong."),
+        Key("node.mark", "space", "mark", "Mark the node: what is done next is done to all marked ones."),
+        Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
+        Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
+        Key(
+            "sort.previous", "comma", "sort", "Sort the table by the column before.", display=",", shown=False
+        ),
+        Key("sort.next", "full_stop", "sort", "Sort the table by the next column.", display="."),
+    )
+    DEFAULT_CSS = """
+    ClusterView #body { layers: panes; }
+    ClusterView #body > * { position: absolute; display: none; }
+    ClusterView #body > .-placed { display: block; }
+    ClusterView ClusterLog { border: round $frame; border-title-color: $title; padding: 0 1; }
+    ClusterView ClusterLog { background: $background; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._meaning = Meaning()
+        self._forced, self._sort, self._needle = "", "", ""
+        self._plan = show.Arrangement(0)
+        self._at_s, self._seen = -1.0, -1
+        self._zoomed: Widget | None = None
+        self._drawn: tuple[Any, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """Every pane there can be; `show.arrange` says which have a place."""
+        yield Board()
+        for name in PANES:
+            yield Lines(id=name)
+        yield ClusterLog()
+
+    # --- drawing
+
+    def sample(self) -> None:
+        """Draws what changed; nothing when neither the store nor an age that is shown did."""
+        size, board = self.query_one("#body").size, self.query_one(Board)
+        if self.maximized is not None:
+            size = self.size
+        if not size.width or not size.height:
+            return
+        scene = self.scene()
+        pulse = int(scene.now_s) if self._ticking(scene) else int(scene.now_s // 60)
+        now = (
+            self._version(scene.now_s), pulse, size, board.cursor, frozenset(board.marked),
+            self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None,
+        )  # fmt: skip
+        if now != self._drawn:
+            self._drawn = now
+            nodes = len(self.console.store.nodes)
+            self._place(show.arrange(size.width, size.height, nodes, self._forced))
+            self._draw(scene)
+
+    def _version(self, now_s: float) -> int:
+        """The store's; of many nodes once a second, which is as often as each of them says something."""
+        many = len(self.console.store.nodes) >= show.GRID
+        if not many or int(now_s) != int(self._at_s):
+            self._at_s, self._seen = now_s, self.console.store.version
+        return self._seen
+
+    def scene(self) -> Scene:
+        """Time and meaning of everything shown now."""
+        cluster = self.console.session.cluster if self.console.session else Cluster()
+        store, now_s = self.console.store, self.console.clock.monotonic()
+        self._meaning.sample(cluster, store.nodes, now_s)
+        return Scene(
+            now_s,
+            self.console.clock.now(),
+            container=cluster.container,
+            image=cluster.image,
+            alone=len(store.nodes) == 1,
+            networks=self._meaning.networks,
+            warnings=self._meaning.warnings,
+            histories=store.histories,
+        )
+
+    def _ticking(self, scene: Scene) -> bool:
+        """Some age or time that is shown changes every second."""
+        nodes = self.console.store.nodes.values()
+        return self.console.store.server.since_s is not None or any(
+            n.reach is not Reach.UP or of.is_stale(n, scene) for n in nodes
+        )
+
+    def _place(self, plan: show.Arrangement) -> None:
+        """Each pane where the plan says; the zoomed one everywhere."""
+        if (plan, self.maximized) == (self._plan, self._zoomed):
+            return
+        self._plan, self._zoomed = plan, self.maximized
+        for widget in self.query_one("#body").children:
+            whole = (0, 0, *self.size) if widget is self._zoomed else None
+            place = whole or plan.panes.get(widget.id or "")
+            widget.set_class(place is not None, "-placed")
+            if place is not None:
+                x, y, width, height = place
+                widget.styles.offset, widget.styles.width, widget.styles.height = (x, y), width, height
+        self._clear_arrangement_cache()
+        self.refresh(layout=True)
+
+    def _draw(self, scene: Scene) -> None:
+        board = self.query_one(Board)
+        states = self._states(scene)
+        if "head" in self._plan.panes:
+            board.states = states
+            self._pane("head").show([board.head(self._room("head")[0], self._sort)])
+        board.draw(states, scene, self._plan)
+        for name in PANES[1:]:
+            if name in self._plan.panes:
+                getattr(self, f"_draw_{name}")(scene)
+
+    def _states(self, scene: Scene) -> tuple[NodeState, ...]:
+        every = tuple(self.console.store.nodes.values())
+        needle = self._needle.lower()
+        kept = tuple(s for s in every if needle in _searched(s, scene)) if needle else every
+        return table.ordered(kept, scene, self._sort)
+
+    def _pane(self, name: str) -> Lines:
+        return self.query_one(f"#{name}", Lines)
+
+    def _room(self, name: str) -> tuple[int, int]:
+        return self._plan.panes[name][2:]
+
+    def _framed(self, name: str, lines: list[Text], title: Text | str, right: Text | str = "") -> None:
+        width, height = self._room(name)
+        self._pane(name).show(framed(lines, width, height, title=title, right=right))
+
+    def _draw_serve(self, scene: Scene) -> None:
+        store = self.console.store
+        width, height = self._room("serve")
+        hint = show.next_step(store, scene)
+        if store.server.phase is ServerPhase.UNKNOWN and not hint.startswith("the head"):
+            hint = ""
+        lines = serve_lines(store.server, store.generated, store.prompted, width - 4, height - 2, hint=hint)
+        self._framed("serve", lines, "serve", serve_title(store.server, scene.now_s))
+
+    def _draw_events(self, scene: Scene) -> None:
+        height = self._room("events")[1]
+        zone = self.console.local_time().tzinfo
+        self._framed("events", event_lines(self.console.store.events, height - 2, zone), "events")
+
+    def _draw_problem(self, scene: Scene) -> None:
+        store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
+        shown = f" /{self._needle}: {len(board.states)} of {len(store.nodes)}" if self._needle else ""
+        marks = Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark")
+        told = joined((marks, said(shown, "$match")))
+        waiting = sum(n.reach is Reach.CONNECTING for n in store.nodes.values())
+        found = problems(store, scene)
+        line = problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
+        self._pane("problem").show([joined((told, line), " ")])
+
+    def _draw_heat(self, scene: Scene) -> None:
+        self._pane("heat").show(
+            [show.heat_line(tuple(self.console.store.nodes.values()), self._room("heat")[0])]
+        )
+
+    def _draw_grid(self, scene: Scene) -> None:
+        width, _ = self._room("grid")
+        nodes = tuple(self.console.store.nodes.values())
+        self._framed("grid", show.heat_lines(nodes, width - 4), "heat", "GPU%, a cell a node")
+
+    def _draw_chart(self, scene: Scene) -> None:
+        """What the rails of the node under the cursor carry."""
+        width, height = self._room("chart")
+        history = self.console.store.histories.get(self.query_one(Board).cursor)
+        series = history.series("rdma_rx") if history else ()
+        title = joined((Text("rdma in", "$title"), said(self.query_one(Board).cursor, "$muted")))
+        self._framed(
+            "chart", area(series, width - 4, height - 2, unit="B"), title, Text("5 min, B/s", "$muted")
+        )
+
+    def _draw_empty(self, scene: Scene) -> None:
+        width, height = self._room("empty")
+        opening = self.console.session is None
+        lines = [Text("reading who belongs to the cluster …", "$muted")] if opening else show.empty_lines(
+            from_home(config_folder() / "cluster.toml")
+        )  # fmt: skip
+        broad = max(line.cell_len for line in lines)
+        left = " " * max(1, (width - max(broad, 48)) // 2)
+        above = max(1, (height - len(lines)) // 3)
+        self._pane("empty").show([Text("")] * above + [Text(left).append_text(x) for x in lines])
+
+    # --- the log
+
+    def sample_logs(self) -> None:
+        """Reads while there is a place for the pane."""
+        log, session = self.query_one(ClusterLog), self.console.session
+        if session is None or "log" not in self._plan.panes or self.app.screen is not self:
+            return
+        server = self.console.store.server
+        log.read(session, (server.model, server.since_s))
+        log.sample()
+
+    async def on_screen_suspend(self) -> None:
+        """Another view is shown."""
+        await self.query_one(ClusterLog).rest()
+
+    # --- what the keys and the mouse do
+
+    def keys_here(self) -> tuple[Key, ...]:
+        """Without nodes only what is not about nodes."""
+        every = super().keys_here()
+        return every if self.console.store.nodes else tuple(k for k in every if k not in self.KEYS)
+
+    def idle(self, key_id: str) -> str:
+        """Cards stay in the cluster's order."""
+        if key_id.startswith("sort.") and self._plan.cards:
+            return "cards stand in the cluster's order; v shows a table, which can be sorted"
+        return super().idle(key_id)
+
+    def refresh_now(self) -> None:
+        """Everything anew, whatever was seen before."""
+        self._at_s = -1.0
+        super().refresh_now()
+
+    def selected_nodes(self) -> tuple[str, ...]:
+        """The marked nodes, else the one under the cursor."""
+        return self.query_one(Board).chosen()
+
+    def apply_filter(self, text: str) -> None:
+        """Only nodes of whose name, address, role or state the text is a part."""
+        self._needle = text.strip()
+        self.sample()
+
+    def peel(self) -> bool:
+        """First the filter goes, then the marks."""
+        board = self.query_one(Board)
+        had = bool(self._needle or board.marked)
+        if self._needle:
+            self._needle = ""
+        else:
+            board.marked.clear()
+        self.sample()
+        return had
+
+    def on_board_moved(self) -> None:
+        """The cursor is seen at once."""
+        self.sample()
+
+    def open_node(self, name: str) -> None:
+        """Its page, above this view."""
+        from sparkconsole.tui.views.node.view import NodeView
+
+        self.app.push_screen(NodeView(name))
+
+    def on_board_opened(self, event: Board.Opened) -> None:
+        """A double click."""
+        self.open_node(event.name)
+
+    def action_node_open(self) -> None:
+        """`enter`"""
+        if name := self.query_one(Board).cursor:
+            self.open_node(name)
+
+    def action_node_mark(self) -> None:
+        """`space`"""
+        board = self.query_one(Board)
+        board.mark()
+        board.action_move("right" if self._plan.cards else "down")
+        self.sample()
+
+    def action_node_mark_all(self) -> None:
+        """`a`"""
+        self.query_one(Board).mark_all()
+        self.sample()
+
+    def action_cluster_layout(self) -> None:
+        """`v`"""
+        self._forced = "table" if self._plan.cards else "cards"
+        self.sample()
+
+    def action_sort_next(self) -> None:
+        """`.`"""
+        self._sort_by(1)
+
+    def action_sort_previous(self) -> None:
+        """`,`"""
+        self._sort_by(-1)
+
+    def _sort_by(self, step: int) -> None:
+        """Only columns that are shown."""
+        if self.is_idle("sort.next"):
+            return
+        shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))
+        at = shown.index(self._sort) if self._sort in shown else 0
+        self._sort = shown[(at + step) % len(shown)]
+        self.sample()
+
+    def action_problem_next(self) -> None:
+        """`n`: the next node in trouble after the cursor, round and round."""
+        board = self.query_one(Board)
+        wrong = {name for p in problems(self.console.store, self.scene()) for name in p.nodes}
+        names = [s.name for s in board.states]
+        if not wrong.intersection(names):
+            self.notify("no node has a problem", timeout=2)
+            return
+        at = names.index(board.cursor) + 1 if board.cursor in names else 0
+        found = next(n for n in (*names[at:], *names[:at]) if n in wrong)
+        if found == board.cursor:
+            self.notify("no other node has a problem", timeout=2)
+        board.go_to(found)
+
+
+def from_home(path: Path) -> str:
+    """`~/.config/…`, where it is so."""
+    home = expanded("~")
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _searched(state: NodeState, scene: Scene) -> str:
+    words = (state.name, state.address, of.role(state, scene), of.sign(state, scene).word, state.reason)
+    return " ".join(words).lower()

@@ -1,0 +1,1 @@
+"""The Doctor view: its widgets, what its keys do, and its pure drawing (`show`)."""

@@ -1,0 +1,251 @@
+"""The doctor view: every check on every node, and of the chosen one what is wrong and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.checks import Severity
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.tui.draw.columns import Column
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views.doctor import show
+from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
+from sparkconsole.tui.widgets.grid import SheetTable
+from sparkconsole.tui.widgets.panel import Panel
+from sparkconsole.tui.widgets.told import Told
+
+NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
+
+
+class DoctorView(View):
+    """Asks the nodes when it is first shown, and again when told to."""
+
+    NAME = "doctor"
+    AUTO_FOCUS = "#checks"
+    KEYS = (
+        Key(
+            "doctor.explain", "enter", "explain", "Say why it is checked and all that was found.", display="⏎"
+        ),
+        Key("doctor.ask", "r", "run again", "Ask every node again."),
+        Key("doctor.fix", "F", "mend…", "Plan the remedies that are safe, and ask first.", changes=True),
+        Key("doctor.next", "n", "next", "Go to the next problem."),
+        Key("doctor.ignore", "i", "ignore", "Put the problem aside for this session, or not any more."),
+        Key("doctor.copy", "y", "copy report", "Copy everything that was found, as text."),
+    )
+    DEFAULT_CSS = """
+    DoctorView #checks { height: 1fr; }
+    DoctorView #evidence { height: 6; }
+    DoctorView.-tall #checks { height: 16; }
+    DoctorView.-tall #evidence { height: 1fr; }
+    DoctorView #evidence Told { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answer: Answer | None = None
+        self._wrong: SparkError | None = None
+        self._asking = False
+        self._when = ""
+        self._ignored: frozenset[tuple[str, str, Severity]] = frozenset()
+        self._shown = False
+        self._after = 0
+        self._of: tuple[str, ...] = ()
+        self._rows: dict[str, CheckRow] = {}
+        self._columns: tuple[Column, ...] = ()
+        self._drawn: tuple[Any, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """The grid above, the evidence below."""
+        yield SheetTable(show.columns((), 76), id="checks")
+        yield Panel(Told(), id="evidence")
+
+    @property
+    def table(self) -> SheetTable:
+        """Check by node."""
+        return self.query_one("#checks", SheetTable)
+
+    @property
+    def row(self) -> CheckRow | None:
+        """The check under the cursor."""
+        return self._rows.get(self.table.cursor_key or "")
+
+    # --- asking
+
+    def sample(self) -> None:
+        """Asks when other nodes are ours than were asked; draws what changed."""
+        others = self._asked_for() != tuple(self.console.store.nodes)
+        if (others or self._mended() != self._after) and not self._asking:
+            self._after = self._mended()
+            self._ask()
+        drawn = self._seen()
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._draw()
+
+    def _seen(self) -> tuple[Any, ...]:
+        asked = (self._answer, self._wrong, self._asking, self._ignored)
+        return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
+
+    def _mended(self) -> int:
+        """How often remedies were carried out: what was found before may be gone."""
+        tasks = self.console.work.tasks if self.console.work else ()
+        return sum(
+            task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
+        )
+
+    def _asked_for(self) -> tuple[str, ...]:
+        return self._of if self._answer or self._wrong else ()
+
+    def _ask(self) -> None:
+        """Nothing can be asked before the session is open."""
+        if self.console.work is not None and self.console.store.nodes:
+            self._asking = True
+            self._look()
+
+    @work(group="check", exclusive=True, exit_on_error=False)
+    async def _look(self) -> None:
+        asked, work = tuple(self.console.store.nodes), self.console.work
+        assert work is not None  # noqa: S101 - `_ask` looked
+        try:
+            self._answer, self._wrong = await work.answer(("doctor",)), None
+        except SparkError as error:
+            self._wrong = error
+        finally:
+            self._of, self._asking = asked, False
+            self._when = f"{self.console.local_time():%H:%M:%S}"
+        self.sample()
+
+    # --- drawing
+
+    def _draw(self) -> None:
+        data = self._answer.data if self._answer and self.console.store.nodes else {}
+        nodes = reached(data)
+        # What is wrong stands first, ignored or not: nothing jumps when it is put aside.
+        rows = sorted(grouped(findings_of(data), nodes, self._ignored), key=lambda row: not row.problems)
+        self._rows = {row.check: row for row in rows}
+        columns = show.columns(tuple(nodes), max(self.table.size.width - 1, 40))
+        if columns != self._columns:
+            self._columns = columns
+            self.table.lay_columns(columns)
+        self.table.empty = "" if self._wrong or not self.console.store.nodes else self._loading()
+        self.table.show(show.table_row(row, columns) for row in rows)
+        self.table.refresh()
+        if rows and not self._shown:
+            self._shown = True
+            self.table.cursor_key = next((row.check for row in rows if row.pressing), rows[0].check)
+        self._draw_evidence()
+
+    def _loading(self) -> str:
+        count = len(self.console.store.nodes)
+        return f"asking {count} node{'s' * (count != 1)} …"
+
+    def _draw_evidence(self) -> None:
+        panel = self.query_one("#evidence", Panel)
+        told = panel.query_one(Told)
+        width = max(20, panel.size.width)
+        if not self.console.store.nodes:
+            panel.head("doctor")
+            told.tell([Text(line, "$muted") for line in NO_NODES])
+            return
+        rows = tuple(self._rows.values())
+        if self._wrong is not None and not self._asking:
+            panel.head("doctor", f"could not ask at {self._when}")
+            told.tell(_error(self._wrong, width, older=bool(rows)))
+            return
+        note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
+        panel.head(show.title(self.row.check) if self.row else "doctor", note)
+        told.tell(self._told(self.row, width) if self.row else [])
+
+    def _told(self, row: CheckRow, width: int) -> list[Text]:
+        """Where there is room, also why it is checked."""
+        if not self.has_class("-tall"):
+            return show.evidence(row, width)
+        why = [Text(line, "$muted") for line in folded(show.WHY.get(row.check, ""), width)]
+        return [*why, Text(), *show.evidence(row, width)]
+
+    def on_sheet_table_row_highlighted(self, event: SheetTable.RowHighlighted) -> None:
+        """The evidence is of the check under the cursor."""
+        self._draw_evidence()
+
+    def on_sheet_table_row_opened(self, event: SheetTable.RowOpened) -> None:
+        """`enter`"""
+        self.action_doctor_explain()
+
+    def apply_filter(self, text: str) -> None:
+        """Checks that have the text, also in what was found."""
+        self.table.filter(text)
+
+    # --- keys
+
+    def action_doctor_explain(self) -> None:
+        """`enter`"""
+        if self.row is not None:
+            self.console.show_answer((show.title(self.row.check),), show.explained(self.row))
+
+    def action_doctor_ask(self) -> None:
+        """`r`"""
+        if self.console.watching is not None:
+            self.console.watching.refresh()
+        if self._asking:
+            self.notify("the nodes are being asked", timeout=2)
+        else:
+            self._ask()
+            self.sample()
+
+    action_refresh = action_doctor_ask
+
+    def action_doctor_fix(self) -> None:
+        """`F`"""
+        self.console.say(("doctor", "--fix"))
+
+    def action_doctor_next(self) -> None:
+        """`n`"""
+        before = self.table.cursor_key
+        if not self._go_to_problem():
+            self.notify("no problem was found" if self._rows else "nothing was asked yet", timeout=3)
+        elif self.table.cursor_key == before:
+            self.notify("there is no other problem", timeout=3)
+
+    def _go_to_problem(self) -> bool:
+        """From the cursor on, and round; False when there is none."""
+        keys = self.table.keys
+        at = keys.index(self.table.cursor_key) + 1 if self.table.cursor_key in keys else 0
+        found = next((k for k in (*keys[at:], *keys[:at]) if self._rows[k].pressing), None)
+        if found is not None:
+            self.table.cursor_key = found
+        return found is not None
+
+    def action_doctor_ignore(self) -> None:
+        """`i`"""
+        if self.row is None or not self.row.problems:
+            self.notify("there is nothing wrong here to ignore", timeout=3)
+            return
+        keys = keys_of(self.row)
+        self._ignored = self._ignored - keys if self.row.ignored else self._ignored | keys
+        self.sample()
+
+    def action_doctor_copy(self) -> None:
+        """`y`"""
+        if not self._rows:
+            self.notify("nothing was found yet", timeout=3)
+            return
+        session = self.console.session
+        name = session.cluster.name if session else ""
+        heading = f"sparkconsole doctor · {name} · asked {self._when}"
+        self.app.copy_to_clipboard(show.report(tuple(self._rows.values()), heading))
+        self.notify("copied the report", timeout=3)
+
+
+def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
+    """Why nothing could be asked, and what to do."""
+    told = folded(f"{error.node} {error.cause}".strip(), width - 2)
+    lines = [Text(f"✖ {line}", "$node-lost") for line in told]
+    lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
+    return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]

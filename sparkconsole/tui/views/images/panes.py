@@ -1,0 +1,328 @@
+"""The two panes below the matrix: each a form, or what became of it while it is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.image.build import RECIPES
+from sparkconsole.model.text.printable import hours
+from sparkconsole.model.work.job import JobKind
+from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.images import show_work as show
+from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.widgets.grid import SheetTable
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.work import Task
+from sparkconsole.verbs.grammar.forms import words
+
+BUILD_FIELDS = (
+    "recipe",
+    "tag",
+    "vllm_ref",
+    "triton_ref",
+    "build_jobs",
+    "rebuild_deps",
+    "rebuild_vllm",
+    "on",
+    "copy_to",
+    "no_cache",
+    "copy_parallel",
+    "full_log",
+    "least_free",
+    "network",
+    "build_arg",
+)
+BUILD_LABELS = {
+    "vllm_ref": "vllm ref",
+    "triton_ref": "triton",
+    "build_jobs": "jobs",
+    "rebuild_deps": "deps again",
+    "rebuild_vllm": "vllm again",
+    "copy_to": "copy to",
+    "copy_parallel": "in parallel",
+    "no_cache": "no cache",
+    "full_log": "full log",
+    "least_free": "GB free",
+    "build_arg": "build args",
+}
+BUILD_HINTS = {
+    "on": "the head",
+    "copy_to": "none",
+    "network": "usual",
+    "least_free": "usual",
+    "build_arg": "KEY=VALUE …",
+}
+LONG = ("recipe", "tag", "vllm_ref", "build_arg")
+"""Fields that get a whole line."""
+COPY_FIELDS = ("from_", "parallel", "through_console")
+COPY_LABELS = {"from_": "from", "through_console": "via here"}
+
+
+class WorkPane(Vertical):
+    """A form; the work it started takes its place, and esc or `e` brings the form back."""
+
+    KIND: ClassVar[JobKind]
+    shown: Task | None = None
+
+    @property
+    def showing(self) -> bool:
+        """The work is shown, and not the form."""
+        return self.has_class("-working")
+
+    def follow(self, task: Task | None) -> bool:
+        """Shows that work from now on, once for each; True when it is a new one."""
+        if task is self.shown:
+            return False
+        self.shown = task
+        self.set_class(task is not None, "-working")
+        self.query_one(LogView).show_ring(task.output if task else LineRing())
+        return True
+
+    @property
+    def preview(self) -> show.Preview | None:
+        """What runs, while that is shown."""
+        if self.shown is None or self.shown.plan is None or not self.showing:
+            return None
+        return show.plan_preview(self.shown.words, self.shown.plan)
+
+    @property
+    def over(self) -> bool:
+        """What is shown has ended."""
+        return self.showing and self.shown is not None and not self.shown.running
+
+    def turn(self) -> bool:
+        """From the work to the form and back; False when there was no work."""
+        if self.shown is None:
+            return False
+        self.toggle_class("-working")
+        return True
+
+    def subtitle(self) -> str:
+        """How the work stands, and which key does what."""
+        task = self.shown
+        if task is None:
+            return ""
+        told = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
+        if not self.showing:
+            return f"{told} · e shows it"
+        return f"{told} · X stops it" if task.running else f"{told} · esc: the form"
+
+    def progress(self, width: int) -> list[Text]:
+        """The lines above the output."""
+        return []
+
+    def sample(self) -> None:
+        """Draws how far it is."""
+        self.border_subtitle = self.subtitle()
+        if self.shown is None or not self.showing:
+            return
+        told = self.query_one(".progress", Told)
+        width = max(20, told.size.width or self.size.width - 2)
+        lines = self.progress(width)
+        if not self.shown.running:
+            now = self.shown
+            ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
+            lines = [*ended[1:], *lines]
+        told.tell(lines or [Text("starts …", "$muted")])
+
+
+class BuildPane(WorkPane):
+    """What is built, where, and how far it is."""
+
+    KIND = JobKind.BUILD
+    DEFAULT_CSS = """
+    BuildPane Form { grid-size: 2; height: 1fr; grid-gutter: 0 1; scrollbar-size: 0 1; }
+    BuildPane Form FormLine Label { width: 12; }
+    BuildPane FormLine.-long { column-span: 2; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """The form, and the place of the work."""
+        self.border_title = "build"
+        recipes, hosts = {"recipe": RECIPES, "copy_to": ("all",)}, {"network": ("host",)}
+        yield Form(
+            "image build",
+            BUILD_FIELDS,
+            choices={**recipes, **hosts},
+            labels=BUILD_LABELS,
+            hints=BUILD_HINTS,
+            id="build-form",
+        )
+        yield Told(classes="progress")
+        yield LogView(LineRing())
+
+    def name_image(self, tag: str) -> None:
+        """What is built when no name is typed."""
+        for line in self.query("FormLine.-tag Input").results(Input):
+            line.placeholder = tag
+
+    def on_mount(self) -> None:
+        """Long fields take a line each."""
+        for line in self.query(FormLine):
+            line.set_class(line.field.name in LONG, "-long")
+
+    @property
+    def form(self) -> Form:
+        """What is filled in."""
+        return self.query_one(Form)
+
+    def progress(self, width: int) -> list[Text]:
+        """Steps, and copies after the build."""
+        task = self.shown
+        assert task is not None  # noqa: S101 - sample looked
+        copies = [line for line in _copies(task) if line.state or not task.running]
+        return [*show.build_text(task.current(), width), *show.copy_text(copies, width)]
+
+
+class CopyPane(WorkPane):
+    """Where an image is copied to, and how far each copy is."""
+
+    KIND = JobKind.COPY
+    DEFAULT_CSS = """
+    CopyPane Form { grid-size: 2; height: 2; max-height: 2; grid-gutter: 0 1; }
+    CopyPane Form FormLine Label { width: 9; }
+    CopyPane FormLine.-long { column-span: 2; }
+    CopyPane Form FormLine.-long Label { width: 9; }
+    CopyPane .progress { height: 1fr; }
+    CopyPane LogView { max-height: 30%; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """The receivers, how, and the place of the work."""
+        self.border_title = "copy"
+        yield Targets()
+        yield Form("image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, id="copy-form")
+        yield Told(classes="progress")
+        yield LogView(LineRing())
+
+    def on_mount(self) -> None:
+        """The sender takes a line."""
+        for line in self.query(FormLine):
+            line.set_class(line.field.name == "from_", "-long")
+
+    @property
+    def form(self) -> Form:
+        """What is filled in."""
+        return self.query_one(Form)
+
+    @property
+    def targets(self) -> Targets:
+        """Who gets it."""
+        return self.query_one(Targets)
+
+    def words(self, tag: str) -> tuple[str, ...]:
+        """What C says; WrongUsage when there is no image or no receiver."""
+        chosen = self.targets.chosen
+        if not tag:
+            raise WrongUsage("there is no image to copy yet")
+        if not chosen:
+            raise WrongUsage("choose a node to copy to: space marks it")
+        values: Mapping[str, Any] = {**self.form.values, "tag": tag, "to": chosen}
+        return words("image copy", values)
+
+    def progress(self, width: int) -> list[Text]:
+        """A line per receiver."""
+        task = self.shown
+        return show.copy_text(_copies(task), width) if task else []
+
+
+def _copies(task: Task) -> tuple[show.CopyLine, ...]:
+    data: Mapping[str, Any] = task.answer.data if task.answer else {}
+    results = data.get("copies", data).get("hosts", ())
+    return show.copy_lines(task.plan, task.current(), task.news, results)
+
+
+CHOOSE = (Key("targets.choose", "space,enter", "choose", display="space"),)
+
+
+class Targets(SheetTable):
+    """Nodes to choose from, each with a box; one that cannot be reached has none."""
+
+    class Changed(Message):
+        """Other nodes are chosen."""
+
+    DEFAULT_CSS = "Targets { height: 1fr; }"
+
+    def __init__(self) -> None:
+        columns = (
+            Column("pick", "", width=3),
+            Column("node", "NODE", min=6, max=24),
+            Column("stands", "STANDS", min=6, grow=True),
+        )
+        super().__init__(columns, header=False, empty="no other node")
+        self._offered: tuple[show.Target, ...] = ()
+        self._chosen: set[str] = set()
+        self._of = ""
+
+    def offer(self, of: str, targets: Sequence[show.Target]) -> None:
+        """These nodes, for that image; what was chosen for the same image stays chosen."""
+        if of != self._of or not self._offered:
+            self._of, self._chosen = of, {t.node for t in targets if t.wanted}
+        self._offered = tuple(targets)
+        self.show(self._line(t) for t in targets)
+
+    @property
+    def OFFERS(self) -> tuple[Key, ...]:  # noqa: N802 - as focus.py asks for it
+        """Space and enter turn a box, where there is one."""
+        return CHOOSE if self._offered else ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The nodes that are chosen and can be reached."""
+        return tuple(t.node for t in self._offered if t.open and t.node in self._chosen)
+
+    def _line(self, target: show.Target) -> Row:
+        box = ("[x]" if target.node in self._chosen else "[ ]") if target.open else " – "
+        style = "" if target.open else "$node-lost" if target.mark == "✖" else "$muted"
+        return Row(target.node, (box, plain(target.node), Text(f"{target.mark} {target.why}", style)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Space turns a box here."""
+        return True if action == "mark" else super().check_action(action, parameters)
+
+    def action_mark(self) -> None:
+        """`space`"""
+        self._turn(self.cursor_key)
+        self.action_move(1)
+
+    def action_open(self) -> None:
+        """`enter`"""
+        self._turn(self.cursor_key)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a row turns it."""
+        super().on_click(event)
+        event.prevent_default()
+        if event.chain == 1:
+            self._turn(self.cursor_key)
+
+    def turn_all(self) -> None:
+        """All that can be reached; none when all are chosen."""
+        every = {t.node for t in self._offered if t.open}
+        self._chosen = set() if every <= self._chosen else every
+        self._tell()
+
+    def _turn(self, node: str | None) -> None:
+        if node in {t.node for t in self._offered if t.open}:
+            self._chosen ^= {str(node)}
+            self._tell()
+
+    def _tell(self) -> None:
+        self.show(self._line(t) for t in self._offered)
+        self.post_message(self.Changed())
+
+
+__all__ = ["BuildPane", "CopyPane", "Targets", "WorkPane"]

@@ -1,0 +1,358 @@
+"""The images view: which image is on which node, building one, copying it to the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
+from textual.timer import Timer
+from textual.widgets import Input
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.model.work.job import JobKind
+from sparkconsole.tui.draw.columns import Column
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.images import show
+from sparkconsole.tui.views.images import show_work as image_work
+from sparkconsole.tui.views.images.actions import ImageDeeds
+from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, Targets, WorkPane
+from sparkconsole.tui.views.images.words import newest
+from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.widgets.grid import SheetTable
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.verbs.grammar.dispatch import understand
+
+SETTLED_S = 0.5
+"""What is typed has to stand so long before the nodes are asked for a plan."""
+
+
+class ImagesView(ImageDeeds):
+    """Matrix on top, below it what to build and where to copy, at the bottom what that would run."""
+
+    NAME = "images"
+    AUTO_FOCUS = "#matrix"
+    KEYS = (
+        Key("images.details", "enter", "details", "Show the image's layers, labels and places.", display="⏎"),
+        Key("images.difference", "d", "differs", "Show where the image differs between nodes."),
+        Key("image.build", "B", "build…", changes=True),
+        Key("image.copy", "C", "copy…", changes=True),
+        Key("image.prune", "P", "prune…", changes=True),
+        Key("runs.stop", "X", "stop…", "Stop the build or copy under way.", changes=True),
+        Key("image.rollback", "K", "roll back…", changes=True),
+        Key("form.next", "tab", "form", "Go to the next field.", display="tab", act="app.focus_next"),
+        Key("images.copy-command", "y", "copy cmd", "Copy the command that is shown below."),
+        Key("images.form", "e", "form", "Show the form, or the work that it started."),
+        Key("images.all", "a", "all", "Choose every node to copy to, or none.", shown=False),
+    )
+    DEFAULT_CSS = """
+    ImagesView .pane { border: round $frame; border-title-color: $title; padding: 0 1; }
+    ImagesView .pane:focus-within { border: round $frame-focus; }
+    ImagesView #images { height: 1fr; min-height: 6; padding: 0; }
+    ImagesView #images Told { height: auto; max-height: 2; padding: 0 1; }
+    ImagesView SheetTable { scrollbar-gutter: stable; }
+    ImagesView #work { height: 11; }
+    ImagesView.-tall #work { height: 50%; }
+    ImagesView #build { width: 3fr; }
+    ImagesView #copy { width: 2fr; }
+    ImagesView.-copying #copy { width: 3fr; }
+    ImagesView.-copying #build { width: 2fr; }
+    ImagesView.-both #build, ImagesView.-both #copy { width: 1fr; }
+    ImagesView.-narrow.-copying #build { Form { grid-size: 1; } FormLine.-long { column-span: 1; } }
+    ImagesView .progress { display: none; height: auto; max-height: 6; }
+    ImagesView WorkPane LogView { display: none; height: 1fr; }
+    ImagesView .-working .progress, ImagesView .-working LogView { display: block; }
+    ImagesView .-working Form, ImagesView .-working Targets { display: none; }
+    ImagesView #preview { height: 3; padding: 0 1; }
+    ImagesView.-tall #preview { height: 6; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._columns: tuple[Column, ...] = ()
+        self._rows: dict[str, show.ImageRow] = {}
+        self._drawn: tuple[Any, ...] = ()
+        self._kind = JobKind.BUILD
+        self._planned = image_work.Preview()
+        self._settling: Timer | None = None
+
+    # --- parts
+
+    def compose_body(self) -> ComposeResult:
+        """See the class."""
+        with Vertical(id="images", classes="pane") as panel:
+            panel.border_title = "images"
+            yield SheetTable(show.columns((), 76), id="matrix")
+            yield Told(id="standing")
+        with Horizontal(id="work"):
+            yield BuildPane(id="build", classes="pane")
+            yield CopyPane(id="copy", classes="pane")
+        yield Told(id="preview")
+
+    @property
+    def matrix(self) -> SheetTable:
+        """Image by node."""
+        return self.query_one("#matrix", SheetTable)
+
+    @property
+    def image(self) -> str:
+        """The cluster's own."""
+        session = self.console.session
+        return session.cluster.image if session else "vllm-node"
+
+    @property
+    def row(self) -> show.ImageRow | None:
+        """The image under the cursor."""
+        return self._rows.get(self.matrix.cursor_key or "")
+
+    @property
+    def sender(self) -> str:
+        """Where a copy comes from."""
+        said = str(self.copy_to.form.values.get("from_") or "")
+        return said or next((n.name for n in self.console.store.nodes.values() if n.head), "")
+
+    # --- drawing
+
+    def sample(self) -> None:
+        """Draws what changed."""
+        if not self.query(CopyPane):
+            return
+        self._follow()
+        seen = self._seen()
+        if seen == self._drawn:
+            return
+        self._drawn = seen
+        self._draw_matrix()
+        self._draw_panes()
+        self._draw_preview()
+
+    def _follow(self) -> None:
+        """The newest build and the newest copy; one that ended gives way to a new other one."""
+        tasks = self.console.work.tasks if self.console.work else []
+        for pane, other in ((self.build, self.copy_to), (self.copy_to, self.build)):
+            if pane.follow(newest(tasks, pane.KIND)) and other.over:
+                other.turn()
+
+    def _seen(self) -> tuple[Any, ...]:
+        tasks = [p.shown for p in (self.build, self.copy_to) if p.shown]
+        return (
+            self.console.store.version,
+            *((t.version, int(t.elapsed_s) if t.running else 0, t.state) for t in tasks),
+            int(self.console.clock.monotonic() // 60),
+            self.size,
+            self.matrix.size,
+            *(pane.size for pane in self.query(".pane, .progress")),
+            self.matrix.cursor_key,
+            self._kind,
+            self._planned,
+            self.copy_to.targets.chosen,
+            tuple(self.build.form.values.items()),
+            tuple(self.copy_to.form.values.items()),
+            self._asking,
+            self.build.showing,
+            self.copy_to.showing,
+        )
+
+    def sample_logs(self) -> None:
+        """New lines of output."""
+        for pane in self.query(WorkPane):
+            if pane.showing:
+                pane.query_one(LogView).sample()
+
+    def _draw_matrix(self) -> None:
+        nodes = tuple(self.console.store.nodes.values())
+        names, width = tuple(n.name for n in nodes), self.matrix.size.width - 2
+        columns = show.columns(names, max(width, 30))
+        if columns != self._columns:
+            self._columns = columns
+            self.matrix.lay_columns(columns)
+        rows = show.image_rows(nodes, self.image)
+        self._rows = {row.tag: row for row in rows}
+        told, wide = show.heads(names, max(width, 30)), columns[4].width or 0
+        if (empty := show.matrix_state(nodes)) != self.matrix.empty:
+            self.matrix.empty = empty
+            self.matrix.refresh()
+        self.matrix.show(show.table_row(row, told, wide, self.console.clock.now()) for row in rows)
+        self._draw_standing()
+
+    def _draw_standing(self) -> None:
+        lost = show.lost_line(tuple(self.console.store.nodes.values()))
+        advice = not self.console.options.read_only
+        lines = [show.legend(self.row, advice=advice)] if self.row else []
+        self.query_one("#standing", Told).tell([*lines, *([lost] if lost else [])])
+
+    def _draw_panes(self) -> None:
+        row, nodes = self.row, tuple(self.console.store.nodes.values())
+        pane = self.copy_to
+        pane.targets.offer(row.tag if row else "", image_work.targets(row, nodes, self.sender))
+        self.build.name_image(self.image)
+        self.build.form.offer("on", [n.name for n in nodes])
+        pane.form.offer("from_", [n.name for n in nodes])
+        amount = image_work.copy_amount(row, pane.targets.chosen)
+        title = f"copy {row.name} · {amount}" if row and not pane.showing else "copy"
+        pane.border_title = title.replace("[", r"\[")
+        self.set_class(pane.showing and not self.build.showing, "-copying")
+        self.set_class(pane.showing and self.build.showing, "-both")
+        for each in (self.build, pane):
+            each.sample()
+
+    @property
+    def _asking(self) -> bool:
+        """Words of the person's are being thought about."""
+        return any(w.group == "words" and w.is_running for w in self.app.workers)
+
+    def preview(self) -> image_work.Preview:
+        """What B, or where a copy is being filled in C, would run; or what runs."""
+        pane = self.copy_to if self._kind is JobKind.COPY else self.build
+        if (running := pane.preview) is not None:
+            return running
+        try:
+            if self._kind is JobKind.COPY:
+                words = self.copy_to.words(self.row.name if self.row else "")
+                same = self._planned.words == words
+                return self._planned if same else image_work.Preview(words)
+            words = self.build.form.words()
+            said = understand(words).kwargs
+        except SparkError as error:
+            return image_work.Preview(wrong=error.cause)
+        return image_work.build_preview(words, said, self.image, self.console.clock.now())
+
+    def _draw_preview(self) -> None:
+        told = self.query_one("#preview", Told)
+        width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
+        preview = self.preview()
+        if self._asking:
+            lines = [Text("asking the nodes for the plan …", "$muted")]
+        else:
+            lines = image_work.preview_lines(preview, width, height)
+        told.tell(lines)
+        copying = self._kind is JobKind.COPY and not self.copy_to.showing
+        if copying and preview.words and preview.words != self._planned.words:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLED_S, self._plan_copy)
+
+    @work(group="plan", exclusive=True, exit_on_error=False)
+    async def _plan_copy(self) -> None:
+        """The exact commands of a copy depend on what the nodes say."""
+        try:
+            words = self.copy_to.words(self.row.name if self.row else "")
+            if self.console.work is None:
+                return
+            plan = await self.console.work.plan(words)
+            self._planned = image_work.plan_preview(words, plan)
+        except WrongUsage as error:
+            self._planned = image_work.Preview(words, wrong=f"{error.cause}: every node chosen has it")
+        except SparkError as error:
+            self._planned = image_work.Preview(words, wrong=f"{error.node} {error.cause} → {error.hint}")
+        self.sample()
+
+    # --- what the person does here
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """The commands shown are those of the pane that is being filled in."""
+        owner = next((p for p in event.widget.ancestors_with_self if isinstance(p, WorkPane)), None)
+        if owner is not None:
+            self._kind = owner.KIND
+            self.sample()
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        """The commands follow what is typed."""
+        self.sample()
+
+    @on(Targets.Changed)
+    def _targets_changed(self) -> None:
+        self._kind = JobKind.COPY
+        self.sample()
+
+    def on_sheet_table_row_highlighted(self, event: SheetTable.RowHighlighted) -> None:
+        """The copy is of the image under the cursor."""
+        if event.table is self.matrix:
+            self.sample()
+
+    def on_sheet_table_row_opened(self, event: SheetTable.RowOpened) -> None:
+        """`enter`"""
+        if event.table is self.matrix:
+            self.action_images_details()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field."""
+        event.stop()
+        self.focus_next()
+
+    def apply_filter(self, text: str) -> None:
+        """Rows that have the text."""
+        self.matrix.filter(text)
+        self.sample()
+
+    def peel(self) -> bool:
+        """Esc leaves a form, then what ended, then the filter."""
+        if self.focused is not None and self.focused is not self.matrix:
+            self.matrix.focus()
+            return True
+        ended = [p for p in (self.build, self.copy_to) if p.over]
+        for pane in ended:
+            pane.turn()
+        self.sample()
+        return bool(ended)
+
+    # --- keys
+
+    def action_images_details(self) -> None:
+        """`enter`"""
+        if not self.is_idle("images.details") and self.row is not None:
+            words = ("image", "list", self.row.tag)
+            self.console.show_answer(words, show.details(self.row, self.console.clock.now()))
+
+    def action_images_difference(self) -> None:
+        """`d`"""
+        if not self.is_idle("images.difference") and self.row is not None:
+            self.console.show_answer((self.row.tag, "by", "node"), show.differences(self.row))
+
+    def action_images_copy_command(self) -> None:
+        """`y`"""
+        preview = self.preview()
+        if preview.wrong or not preview.text():
+            self._warn(preview.wrong or "there is no command yet")
+            return
+        self.app.copy_to_clipboard(preview.text())
+        self.notify("copied the command", timeout=3, markup=False)
+
+    def action_images_form(self) -> None:
+        """`e`"""
+        if self.is_idle("images.form"):
+            return
+        panes = [p for p in (self.build, self.copy_to) if p.shown]
+        focused = [p for p in panes if p.has_focus_within]
+        for pane in focused or panes:
+            pane.turn()
+        self.sample()
+
+    def action_images_all(self) -> None:
+        """`a`"""
+        if self.is_idle("images.all"):
+            return
+        self.copy_to.targets.turn_all()
+
+    def action_image_build(self) -> None:
+        """`B`"""
+        self._kind = JobKind.BUILD
+        try:
+            self._say(self.build.form.words())
+        except WrongUsage as error:
+            self._warn(error.cause)
+
+    def action_image_copy(self) -> None:
+        """`C`"""
+        self._kind = JobKind.COPY
+        try:
+            self._say(self.copy_to.words(self.row.name if self.row else ""))
+        except WrongUsage as error:
+            self._warn(error.cause)

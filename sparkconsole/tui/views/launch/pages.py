@@ -1,0 +1,288 @@
+"""The pages of the launch view: nodes, network, container, review, and the board while it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Button, Static
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.fleet.store import NodeState
+from sparkconsole.model.fabric.rates import Rate
+from sparkconsole.model.image.build import full_name
+from sparkconsole.model.launch.spec import NCCL_LEVELS
+from sparkconsole.model.text.printable import hours
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.tui.draw.columns import Row
+from sparkconsole.tui.draw.fabric_test import network_note
+from sparkconsole.tui.views.images.show import image_rows, legend
+from sparkconsole.tui.views.images.show_work import ending
+from sparkconsole.tui.views.launch import show
+from sparkconsole.tui.views.launch import show_checks as launch_checks
+from sparkconsole.tui.views.launch import show_join as board
+from sparkconsole.tui.widgets.form import Form, FormLine
+from sparkconsole.tui.widgets.grid import SheetTable
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.work import Task, TaskState
+
+NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")
+CONTAINER_FIELDS = (
+    "tag",
+    "name",
+    "env",
+    "volume",
+    "gpus",
+    "ray_num_gpus",
+    "ray_num_cpus",
+    "ray_port",
+    "dashboard_port",
+    "master_port",
+    "timeout",
+)
+LABELS = {
+    "eth_if": "ethernet",
+    "ib_if": "rdma",
+    "nccl_debug": "nccl log",
+    "gate": "fabric gate",
+    "ray_num_gpus": "ray GPUs",
+    "ray_num_cpus": "ray CPUs",
+    "ray_port": "ray port",
+    "dashboard_port": "dashboard",
+    "master_port": "master port",
+    "timeout": "ready in s",
+}
+HINTS = {
+    "eth_if": "detected on each node",
+    "ib_if": "detected on each node",
+    "nccl_debug": "quiet",
+    "env": "NAME=VALUE …, or NAME: its value from here",
+    "volume": "/data:/data …; $HOME and ~ are the node's",
+    "ray_num_gpus": "what it sees",
+    "ray_num_cpus": "all",
+    "ray_port": "6379",
+    "dashboard_port": "8265",
+    "master_port": "29501",
+}
+LONG = ("tag", "env", "volume", "eth_if", "ib_if", "backend")
+
+
+class Page(Vertical):
+    """One page of the wizard."""
+
+    def on_mount(self) -> None:
+        """Long fields take a line each."""
+        for line in self.query(FormLine):
+            line.set_class(line.field.name in LONG, "-long")
+
+    def hint(self, name: str, text: str) -> None:
+        """What stands in an empty field."""
+        for line in self.query(FormLine):
+            if line.field.name == name:
+                line.query_one("Input").placeholder = text  # type: ignore[attr-defined]
+
+
+def fit(table: SheetTable, rows: Sequence[Row]) -> None:
+    """Shows the rows, as high as they are; the CSS says how high at most."""
+    table.show(rows)
+    height = len(rows) + 2
+    if table.styles.height is None or table.styles.height.value != height:
+        table.styles.height = height
+
+
+class NodesPage(Page):
+    """Who takes part, in which order, and what joins them."""
+
+    def compose(self) -> ComposeResult:
+        """The nodes, the backend, and how other nodes are said."""
+        self.border_title = "nodes · the first is the head"
+        yield SheetTable(show.NODE_COLUMNS, empty="no nodes yet", id="launch-nodes")
+        yield Form("launch", ("backend",), labels={"backend": "joined by"})
+        yield Told(classes="note")
+
+    def draw(self, nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], backend: str) -> None:
+        """As they stand now."""
+        solo = backend == "solo" or (not backend and len(nodes) == 1)
+        fit(self.query_one(SheetTable), show.node_rows(nodes, found, solo=solo))
+        width = max(30, self.size.width - 2)
+        self.query_one(".note", Told).tell(
+            [Text(show.BACKENDS[backend or ("ray" if len(nodes) > 1 else "solo")], "$muted"),
+             *show.lost_lines(nodes, width),
+             *show.subset_lines([n.name for n in nodes], width)]
+        )  # fmt: skip
+
+
+class NetworkPage(Page):
+    """What was detected on each node, and what a person may say instead."""
+
+    def compose(self) -> ComposeResult:
+        """What is there, what is wrong with it, what to say instead."""
+        self.border_title = "network · detected on each node"
+        yield SheetTable(show.NETWORK_COLUMNS, empty="asking the nodes …", id="launch-network")
+        yield Told(classes="note")
+        yield Form("launch", NETWORK_FIELDS, choices={"nccl_debug": NCCL_LEVELS}, labels=LABELS, hints=HINTS)
+
+    def draw(
+        self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Sequence[Rate], now: datetime
+    ) -> None:
+        """`looked`: what `check` found; None: it has not answered. `tried`: rates of earlier fabric tests."""
+        table, note = self.query_one(SheetTable), self.query_one(".note", Told)
+        width = max(30, self.size.width - 2)
+        if error is not None:
+            table.empty = "not known"
+            table.show(())
+            note.tell(show.refused_lines(error, width))
+        elif looked is not None:
+            fit(table, show.network_rows(looked["nodes"]))
+            doubts = launch_checks.network_doubts(looked["findings"], width, 5)
+            note.tell(network_note(doubts, tried, now))
+
+    def offer(self, nodes: Sequence[NodeState]) -> None:
+        """Names that every node has."""
+        eths, hcas = show.interfaces(nodes)
+        self.query_one(Form).offer("eth_if", eths)
+        self.query_one(Form).offer("ib_if", hcas)
+
+
+class ContainerPage(Page):
+    """What the containers are started from and what they get."""
+
+    def compose(self) -> ComposeResult:
+        """The form, and where the image is."""
+        self.border_title = "container"
+        yield Form("launch", CONTAINER_FIELDS, labels=LABELS, hints=HINTS)
+        yield Told(classes="note")
+
+    def draw(self, nodes: Sequence[NodeState], tag: str, container: str, extra: str) -> None:
+        """Where the image is that is named; more words from the environment."""
+        self.hint("tag", tag)
+        self.hint("name", container)
+        wanted = str(self.query_one(Form).values.get("tag") or tag)
+        row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
+        told = (
+            legend(row, advice=False)
+            if row
+            else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
+        )
+        lines = [Text(f"{wanted}: ", "bold").append_text(told)]
+        lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
+            extra
+        )
+        self.query_one(".note", Told).tell(lines)
+
+
+class ReviewPage(Page):
+    """The very plan, and the checks."""
+
+    def compose(self) -> ComposeResult:
+        """Both scroll."""
+        with VerticalScroll(id="review-plan", classes="pane", can_focus=True) as panel:
+            panel.border_title = "plan"
+            yield Told(classes="lines")
+        with VerticalScroll(id="review-checks", classes="pane", can_focus=True) as panel:
+            panel.border_title = "checks"
+            yield Told(classes="lines")
+
+    def draw_plan(self, plan: Plan | None, error: SparkError | None, said: str) -> None:
+        """The plan, or why there is none, or what is being asked."""
+        pane = self.query_one("#review-plan")
+        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
+        pane.border_title = show.plan_title(plan)
+        if error is not None:
+            lines = show.refused_lines(error, width)
+        elif plan is not None:
+            lines = show.plan_lines(plan, width)
+        else:
+            lines = [Text(said, "$muted")]
+        pane.query_one(Told).tell(lines)
+
+    def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
+        """What `check` says."""
+        pane = self.query_one("#review-checks")
+        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
+        pane.border_title = launch_checks.checks_title(looked["findings"] if looked else None)
+        if looked is not None:
+            lines = launch_checks.check_lines(looked["findings"], width)
+        else:
+            lines = show.refused_lines(error, width) if error else [Text("asking the nodes …", "$muted")]
+        pane.query_one(Told).tell(lines)
+
+
+class Board(Vertical):
+    """How far each node got, while a launch, a repair or a restart is under way, and how it ended."""
+
+    shown: Task | None = None
+
+    def compose(self) -> ComposeResult:
+        """Nodes above, output below."""
+        with Vertical(id="join", classes="pane"):
+            yield SheetTable(board.COLUMNS, empty="the first step begins …", id="join-table")
+            yield Told(classes="note")
+        yield LogView(LineRing(), id="join-log", classes="pane")
+
+    def follow(self, task: Task | None) -> None:
+        """Shows that one."""
+        if task is not self.shown:
+            self.shown = task
+            self.query_one(LogView).show_ring(task.output if task else LineRing())
+            self.query_one(LogView).border_title = "output"
+
+    def draw(self, nodes: Sequence[str]) -> None:
+        """As it stands now."""
+        task = self.shown
+        if task is None:
+            return
+        lines = board.board(task.plan, nodes, task.news, done=task.state is TaskState.DONE)
+        failed = task.state in (TaskState.FAILED, TaskState.CANCELLED)
+        fit(self.query_one(SheetTable), board.board_rows(lines))
+        panel = self.query_one("#join")
+        panel.border_title = task.title.replace("[", r"\[")
+        panel.border_subtitle = _board_keys(task)
+        first = board.summary(lines, running=task.running, failed=failed)
+        first.append(f"  {hours(task.elapsed_s)}", "$muted")
+        width = max(30, self.query_one("#join").size.width)
+        more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
+        if task.state is TaskState.DONE:
+            more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
+        self.query_one(".note", Told).tell([first, *more])
+
+
+def _board_keys(task: Task) -> str:
+    return "X stops it and takes it back" if task.running else "esc: back to the pages"
+
+
+class Steps(Static):
+    """Where in the wizard we are."""
+
+    page = ""
+
+    def tell(self, page: str) -> None:
+        """Draws it again when it is another page."""
+        if page != self.page:
+            self.page = page
+            self.update(show.pages_line(page))
+
+
+class Buttons(Horizontal):
+    """What the keys do too."""
+
+    def compose(self) -> ComposeResult:
+        """Back, next, save, launch."""
+        yield Button("Back ⌫", id="page-back", compact=True)
+        yield Button("Next ]", id="page-next", compact=True)
+        yield Button("Save as script ^s", id="page-save", compact=True)
+        yield Button("Launch ^j", id="page-launch", compact=True, variant="primary")
+
+    def draw(self, page: str, *, read_only: bool, ready: bool) -> None:
+        """Those that make sense here."""
+        self.query_one("#page-back", Button).disabled = page == show.PAGES[0]
+        self.query_one("#page-next", Button).display = page != show.PAGES[-1]
+        self.query_one("#page-save", Button).display = page == show.PAGES[-1]
+        launch = self.query_one("#page-launch", Button)
+        launch.display, launch.disabled = not read_only, not ready

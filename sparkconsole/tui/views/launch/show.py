@@ -1,0 +1,336 @@
+"""A launch before it runs: what stands now, who takes part, over which network, the plan and the checks."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.tui.draw.bars import UNKNOWN, gib
+from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import filled, plain, said
+from sparkconsole.tui.views.launch.show_checks import few
+
+PAGES = ("nodes", "network", "container", "review")
+
+
+# --- what stands now
+
+
+class State(StrEnum):
+    """What runs of the cluster, as the nodes were last seen."""
+
+    NOTHING = "nothing runs"
+    COMPLETE = "runs"
+    HALF = "half-running"
+    UNSURE = "runs where it was seen"
+    """All is well on the nodes that answer; of the others nothing is known."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What runs under the container's name, and what is wrong with it."""
+
+    state: State
+    container: str
+    running: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    """A sentence for each node that is not as it should be; where nothing is known: the lost ones."""
+    spec: LaunchSpec | None = None
+    """The launch that the containers tell of."""
+
+
+def standing(nodes: Iterable[NodeState], container: str) -> Standing:
+    """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
+    every = tuple(nodes)
+    own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
+    known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
+    seen = {n.name for n in known}
+    running = tuple(name for name, c in own.items() if name in seen and c is not None and c.running)
+    labels = (recalled(c.labels) for c in own.values() if c is not None)
+    spec = next((s for s in labels if s is not None), None)
+    solo = spec is not None and spec.backend is Backend.SOLO
+    expected = every[:1] if solo else every
+    ray = spec is None or spec.backend is Backend.RAY
+    told = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
+    wrong = tuple(filter(None, told.values()))
+    if any(own[name] is not None for name in seen):
+        unsure = State.UNSURE if wrong else State.COMPLETE
+        half = any(told.get(name) for name in seen)
+        return Standing(State.HALF if half else unsure, container, running, wrong, spec)
+    if len(known) == len(every) and every:
+        return Standing(State.NOTHING, container)
+    return Standing(State.UNKNOWN, container, wrong=tuple(n.name for n in every if n.reach is Reach.LOST))
+
+
+def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
+    if node.reach is not Reach.UP:
+        return f"{node.name} is unknown: {node.reason or 'not reached'}"
+    if node.containers is None:
+        why = node.docker_error
+        return f"{node.name} is unknown: {why}" if why else f"{node.name} has not said yet"
+    if not runs:
+        return f"{node.name}: {'its container ended' if there else 'no container'}"
+    return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
+
+
+def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
+    """What stands now in one or two lines, with the keys that help."""
+    match now.state:
+        case State.NOTHING:
+            return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
+        case State.UNKNOWN if not count:
+            return [said("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
+        case State.UNKNOWN if now.wrong:
+            names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
+            return [said(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
+        case State.UNKNOWN:
+            return [said("… asking the nodes what runs", "$muted")]
+        case State.COMPLETE:
+            told = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
+            return [_fitting(told, "R restart…  D stop…  5: serve a model", width, "$node-up")]
+    told, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+    if now.state is State.UNSURE:
+        told, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+    first = _fitting(told + _how(now), keys, width, "$node-warn")
+    return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
+
+
+def _of(now: Standing, count: int) -> str:
+    solo = now.spec is not None and now.spec.backend is Backend.SOLO
+    return now.running[0] if solo and now.running else f"{len(now.running)} of {count}"
+
+
+def _how(now: Standing) -> str:
+    return f" ({now.spec.backend.value})" if now.spec else ""
+
+
+def _fitting(left: str, right: str, width: int, style: str) -> Text:
+    """Both ends of a line; the right one goes when there is no room."""
+    room = width - cell_len(left)
+    line = said(left, style)
+    if room > cell_len(right) + 1:
+        line.append(" " * (room - cell_len(right)))
+        line.append(right, "$key")
+    return line
+
+
+def without_keys(line: Text) -> Text:
+    """The line as a console says it that may change nothing."""
+    keys = [span.start for span in line.spans if span.style == "$key"]
+    return line[: keys[0]] if keys else line
+
+
+def pages_line(page: str) -> Text:
+    """`Nodes › Network › [Review]`, each a click away."""
+    from rich.style import Style
+
+    text = Text(" ", no_wrap=True, end="")
+    for number, name in enumerate(PAGES):
+        here = name == page
+        style = Style(bold=here, meta={"@click": f"screen.page({name!r})"})
+        text.append(" › " if number else "")
+        text.append(f"[{name.title()}]" if here else f" {name.title()} ", style=style)
+    return text
+
+
+# --- who takes part
+
+NODE_COLUMNS = (
+    Column("number", "#", width=2, align="right"),
+    Column("node", "NODE", min=8, max=24),
+    Column("part", "PART", min=6),
+    Column("stands", "STANDS", min=8, grow=True),
+    Column("address", "ADDRESS", min=7, drop=2),
+    Column("fabric", "FABRIC", min=7, drop=1),
+    Column("memory", "FREE GiB", width=8, align="right", drop=3),
+)
+
+
+def node_rows(nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], *, solo: bool) -> list[Row]:
+    """Every node in its order, the head first; `found`: what `check` says of each."""
+    return [_node_row(i, node, found.get(node.name, {}), solo=solo) for i, node in enumerate(nodes)]
+
+
+def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bool) -> Row:
+    part = "head" if index == 0 else "not used" if solo else "worker"
+    memory = node.look.facts.memory.available if node.look and node.look.facts.memory else None
+    cells = (
+        str(index + 1),
+        Text(plain(node.name), "bold" if index == 0 else ""),
+        Text(part, "$head-mark" if index == 0 else "$muted" if solo else ""),
+        reach_text(node),
+        node.address,
+        str(found.get("address") or UNKNOWN),
+        gib(memory),
+    )
+    return Row(node.name, cells)
+
+
+def reach_text(node: NodeState) -> Text:
+    """`● up`, `✖ lost: why`, or `· connecting`."""
+    if node.reach is Reach.UP:
+        return Text("● up", "$node-up")
+    if node.reach is Reach.LOST:
+        return Text(f"✖ lost: {plain(node.reason or 'no answer')}", "$node-lost")
+    return Text("· connecting", "$muted")
+
+
+def lost_lines(nodes: Iterable[NodeState], width: int) -> list[Text]:
+    """Each lost node with its reason and what to do: a launch needs all of them."""
+    lost = [n for n in nodes if n.reach is Reach.LOST]
+    told = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
+    return few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
+
+
+def subset_lines(names: Sequence[str], width: int) -> list[Text]:
+    """How other nodes or another order are said: a launch has the nodes of the session."""
+    if len(names) < 2:
+        return []
+    swapped = ",".join((names[1], names[0]))
+    told = (
+        "A launch has all nodes of this session, in this order. Fewer of them, or another head: "
+        f"leave and start  sparkconsole --nodes {swapped}"
+    )
+    return [Text(line, "$muted") for line in folded(told, width)]
+
+
+# --- over which network
+
+NETWORK_COLUMNS = (
+    Column("node", "NODE", min=8, max=24),
+    Column("eth", "ETH", min=6),
+    Column("address", "ADDRESS", min=9),
+    Column("hcas", "RDMA", min=10, grow=True),
+    Column("gid", "GID", width=3, align="right", drop=1),
+    Column("mtu", "MTU", width=5, align="right", drop=2),
+)
+
+
+def network_rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """What was detected on each node, as `check` tells it."""
+    return [Row(str(n["node"]), _network_cells(n)) for n in found]
+
+
+def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
+    if not n["reachable"]:
+        return (str(n["node"]), Text("✖ lost", "$node-lost"), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    hcas = ", ".join(map(str, n["hcas"]))
+    return (
+        str(n["node"]),
+        Text(str(n["eth_if"])) if n["eth_if"] else Text("○ none", "$node-warn"),
+        str(n["address"] or UNKNOWN),
+        Text(hcas) if hcas else Text("○ none", "$node-warn"),
+        str(n["gid_index"] if n["gid_index"] is not None else UNKNOWN),
+        str(n["mtu"] or UNKNOWN),
+    )
+
+
+def interfaces(nodes: Iterable[NodeState]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of interfaces with an address that every node has, and of RDMA devices with a link."""
+    looks = [n.look.facts.fabric for n in nodes if n.look is not None]
+    eths = [{d.name for d in fabric.netdevs if d.addresses} for fabric in looks]
+    hcas = [{h.device for h in fabric.hcas if h.up} for fabric in looks]
+    both = (set.intersection(*sets) if sets else set() for sets in (eths, hcas))
+    first, second = (tuple(sorted(s)) for s in both)
+    return first, (",".join(second), *second) if len(second) > 1 else second
+
+
+# --- the plan
+
+
+def plan_title(plan: Plan | None) -> str:
+    """`plan · 4 steps on 2 nodes`."""
+    if plan is None:
+        return "plan"
+    steps, nodes = len(plan.steps), len(plan.nodes())
+    return f"plan · {steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
+
+
+def plan_lines(plan: Plan, width: int) -> list[Text]:
+    """Each step with its node, sentence and command, beside or below each other; then the notes."""
+    named = min(max((cell_len(plain(s.node)) for s in plan.steps), default=0), 20)
+    notes = [Text(f"  {line}", "$muted") for note in plan.notes for line in folded(note, width - 2)]
+    steps = [line for i, s in enumerate(plan.steps, 1) for line in _step_lines(i, s, named, width)]
+    return [*steps, *notes]
+
+
+def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
+    line = filled(said(step.node), named)
+    line.append(f"{number:>4} ", "$muted")
+    room = width - line.cell_len
+    if width < 100:
+        line.append_text(filled(said(step.sentence), room))
+        below = f"{'':{named + 5}}$ {plain(command(step))}"
+        return [line, filled(Text(below, "$muted"), width)]
+    line.append_text(filled(said(step.sentence), 48))
+    line.append("  ")
+    line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
+    return [line]
+
+
+def command(step: Step) -> str:
+    """The command without the script that it carries along."""
+    argv = step.argv
+    if argv[:2] == ("sh", "-c") and len(argv) > 3:
+        return shlex.join(("sh", "-c", "…", *argv[3:])).replace("'…'", "…", 1)
+    return shlex.join(argv)
+
+
+def refused_lines(error: SparkError, width: int) -> list[Text]:
+    """Why there is no plan, and what to do."""
+    where = f"{error.node}: " if error.node else ""
+    lines = [Text(line, "$node-lost") for line in folded(f"✖ {where}{error.cause}", width)]
+    lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}", width)] if error.hint else []
+    if key := _key_for(error):
+        lines.append(Text(key, "$key"))
+    return lines
+
+
+def _key_for(error: SparkError) -> str:
+    if "--repair" in error.hint:
+        return "F repairs it, D stops it"
+    if "image copy" in error.hint or "image build" in error.hint:
+        return "3 goes to the images"
+    return ""
+
+
+# --- small things of the pages
+
+BACKENDS = {
+    "ray": "ray: every node joins Ray; vLLM places its workers by it.",
+    "none": "none: no Ray; vLLM itself starts on every node, workers first.",
+    "solo": "solo: the head alone; no fast link is needed.",
+}
+
+
+def asking_lines() -> list[Text]:
+    """While the person's words are thought about."""
+    return [Text("asking the nodes for the plan …", "$muted")]
+
+
+def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
+    """Names of images that some node has."""
+    found = {i.tag.removesuffix(":latest") for n in nodes for i in n.images or () if i.tag}
+    return tuple(sorted(found))
+
+
+def explained(error: SparkError, now: Standing) -> SparkError:
+    """A launch that has nothing to do: it runs already."""
+    if now.state is State.COMPLETE and "nothing to do" in error.cause:
+        return SparkError(
+            f"{now.container} runs already, complete; a launch would change nothing",
+            hint="R starts it anew, D stops it, 5 serves a model in it",
+        )
+    return error

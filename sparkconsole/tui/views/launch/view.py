@@ -1,0 +1,370 @@
+"""The launch view: nodes, network, container, then the plan and the checks; a board while it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.timer import Timer
+from textual.widgets import Button, Input
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.fabric.history import GateHistory
+from sparkconsole.fleet.store import NodeState
+from sparkconsole.model.fabric.rates import Rate
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.launch import show
+from sparkconsole.tui.views.launch.actions import LaunchDeeds
+from sparkconsole.tui.views.launch.pages import (
+    Board,
+    Buttons,
+    ContainerPage,
+    NetworkPage,
+    NodesPage,
+    ReviewPage,
+    Steps,
+)
+from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.work import Task
+from sparkconsole.verbs.fabric.test import history_of
+from sparkconsole.verbs.grammar.forms import words
+from sparkconsole.verbs.launch.start import EXTRA_ARGS
+
+SETTLED_S = 0.6
+"""What is typed has to stand so long before the nodes are asked."""
+CHECKED = ("tag", "name", "eth_if", "ib_if")
+"""What of the forms changes what `check` finds."""
+BOARDED = (("launch",), ("node", "restart"))
+
+
+class LaunchView(LaunchDeeds):
+    """A page at a time; on a huge screen the review stands beside the page that is filled in."""
+
+    NAME = "launch"
+    AUTO_FOCUS = ""
+    KEYS = (
+        Key("page.previous", "backspace,left_square_bracket", "back", "Previous page.", display="⌫"),
+        Key("page.next", "right_square_bracket", "next", "Next page.", display="]"),
+        Key("form.next", "tab", "field", "Go to the next field.", display="tab", act="app.focus_next"),
+        Key("launch", "ctrl+j", "launch…", changes=True, display="^j"),
+        Key("fabric.test", "t", "try fabric", shown=False),
+        Key("launch.copy", "y", "copy script", "Copy the words as a script."),
+        Key("launch.repair", "F", "repair…", "Start again what is missing of what half runs.", changes=True),
+        Key("node.restart", "R", "restart…", changes=True),
+        Key("stop", "D", "stop…", changes=True),
+        Key(
+            "launch.cancel", "X", "stop it…", "Stop the launch; what it started is taken back.", changes=True
+        ),
+        Key("launch.save", "ctrl+s", "save", "Save the words as a script here.", display="^s", shown=False),
+        Key("launch.form", "e", "pages", "Show the pages, or the board of the last launch.", shown=False),
+    )
+    DEFAULT_CSS = """
+    LaunchView Steps { height: 1; }
+    LaunchView #launch-standing { height: auto; max-height: 2; padding: 0 1; }
+    LaunchView .pane, LaunchView .page {
+        border: round $frame; border-title-color: $title; padding: 0 1;
+    }
+    LaunchView .pane:focus, LaunchView .page:focus-within { border: round $frame-focus; }
+    LaunchView #pages { layout: horizontal; height: 1fr; }
+    LaunchView .page { display: none; width: 1fr; height: 100%; }
+    LaunchView #page-review { border: none; padding: 0; }
+    LaunchView .page SheetTable { height: 4; min-height: 3; max-height: 60%; }
+    LaunchView.-short .page SheetTable { max-height: 11; }
+    LaunchView SheetTable { scrollbar-gutter: stable; }
+    LaunchView #join-table { height: 4; max-height: 80%; }
+    LaunchView .note { height: auto; max-height: 6; margin-top: 1; }
+    LaunchView.-short .note { margin-top: 0; }
+    LaunchView .page Form { height: auto; max-height: 70%; grid-size: 2; margin-top: 1; }
+    LaunchView.-short .page Form { margin-top: 0; }
+    LaunchView .page Form FormLine Label { width: 12; }
+    LaunchView .page FormLine.-long { column-span: 2; }
+    LaunchView #review-plan { height: 3fr; }
+    LaunchView #review-checks { height: 2fr; }
+    LaunchView .lines { height: auto; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
+    LaunchView #page-review VerticalScroll { scrollbar-size: 0 1; scrollbar-gutter: stable; }
+    LaunchView Buttons { height: 1; padding: 0 1; }
+    LaunchView Buttons Button { margin-right: 2; }
+    LaunchView Board { display: none; height: 1fr; }
+    LaunchView #join { height: 3fr; }
+    LaunchView #join-log { height: 2fr; }
+    LaunchView.-boarding #pages, LaunchView.-boarding Buttons, LaunchView.-boarding Steps { display: none; }
+    LaunchView.-boarding Board { display: block; }
+    LaunchView.-at-nodes #page-nodes, LaunchView.-at-network #page-network { display: block; }
+    LaunchView.-at-container #page-container, LaunchView.-at-review #page-review { display: block; }
+    LaunchView.-huge #page-review, LaunchView.-huge.-at-review #page-container { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = show.PAGES[0]
+        self._drawn: tuple[Any, ...] = ()
+        self._looked: tuple[tuple[str, ...], Mapping[str, Any] | SparkError] | None = None
+        self._planned: tuple[tuple[str, ...], Plan | SparkError] | None = None
+        self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._shape: object = None
+        self._settling: Timer | None = None
+        self._history: GateHistory | None = None
+
+    # --- parts
+
+    def compose_body(self) -> ComposeResult:
+        """See the class."""
+        yield Steps()
+        yield Told(id="launch-standing")
+        with Container(id="pages"):
+            yield NodesPage(id="page-nodes", classes="page")
+            yield NetworkPage(id="page-network", classes="page")
+            yield ContainerPage(id="page-container", classes="page")
+            yield ReviewPage(id="page-review", classes="page")
+        yield Board()
+        yield Buttons()
+
+    def on_mount(self) -> None:
+        """The first page."""
+        super().on_mount()
+        self.go_to(self.page)
+
+    @property
+    def nodes(self) -> tuple[NodeState, ...]:
+        """Of the session, head first."""
+        return tuple(self.console.store.nodes.values())
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is filled in, on all pages."""
+        return {name: value for form in self.query(Form) for name, value in form.values.items()}
+
+    @property
+    def image(self) -> str:
+        """The cluster's."""
+        return self.console.session.cluster.image if self.console.session else "vllm-node"
+
+    @property
+    def container(self) -> str:
+        """The name typed, or the cluster's."""
+        said = str(self.values.get("name") or "")
+        return said or (self.console.session.cluster.container if self.console.session else "vllm_node")
+
+    def check_words(self) -> tuple[str, ...]:
+        """What looks at the same things."""
+        return words("check", {name: self.values.get(name) for name in CHECKED})
+
+    @property
+    def standing(self) -> show.Standing:
+        """What runs now."""
+        return show.standing(self.nodes, self.container)
+
+    def selected_nodes(self) -> tuple[str, ...]:
+        """None: what is done here is done to all of them."""
+        return ()
+
+    # --- drawing
+
+    def sample(self) -> None:
+        """Draws what changed, and asks the nodes again when that is worth something."""
+        if not self.query(Board) or not self.query(Form):
+            return
+        task = self._boarded()
+        board = self.query_one(Board)
+        board.follow(task)
+        self.set_class(task is not None and task is not self._put_away, "-boarding")
+        seen = self._seen(task)
+        if seen == self._drawn:
+            return
+        self._drawn = seen
+        self._draw_frame()
+        board.draw([n.name for n in self.nodes])
+        if not self.has_class("-boarding"):
+            self._draw_pages()
+            self._wonder()
+
+    def _seen(self, task: Task | None) -> tuple[Any, ...]:
+        return (
+            self.console.store.version,
+            (task.version, task.state, int(task.elapsed_s) if task.running else 0) if task else (),
+            self.size,
+            self.page,
+            tuple(self.values.items()),
+            self._looked,
+            self._planned,
+            self.has_class("-boarding"),
+            self._asking,
+            self._tried()[-1:],
+            # What is folded to a pane's width is folded again once the pane has one.
+            *(pane.size for pane in self.query(".pane, .page, .lines")),
+        )
+
+    def sample_logs(self) -> None:
+        """New lines of output."""
+        if self.has_class("-boarding"):
+            self.query_one(LogView).sample()
+
+    @property
+    def _asking(self) -> bool:
+        return any(w.group == "words" and w.is_running for w in self.app.workers)
+
+    def _boarded(self) -> Task | None:
+        tasks = self.console.work.tasks if self.console.work else []
+        return next(
+            (t for t in reversed(tasks) if t.plan and any(t.words[: len(w)] == w for w in BOARDED)), None
+        )
+
+    def _draw_frame(self) -> None:
+        now, read_only = self.standing, self.console.options.read_only
+        self.query_one(Steps).tell(self.page)
+        lines = show.standing_lines(now, len(self.nodes), max(20, self.size.width - 2))
+        if read_only:
+            lines = [show.without_keys(line) for line in lines]
+        if self._asking:
+            lines = show.asking_lines()
+        self.query_one("#launch-standing", Told).tell(lines)
+        self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
+
+    def _draw_pages(self) -> None:
+        looked = self._looked[1] if self._looked else None
+        found = looked if isinstance(looked, Mapping) else None
+        error = looked if isinstance(looked, SparkError) else None
+        by_name = {str(n["node"]): n for n in found["nodes"]} if found else {}
+        self.query_one(NodesPage).draw(self.nodes, by_name, str(self.values.get("backend") or ""))
+        network = self.query_one(NetworkPage)
+        network.draw(found, error, self._tried(), self.console.clock.now())
+        network.offer(self.nodes)
+        extra = os.environ.get(EXTRA_ARGS, "")
+        self.query_one(ContainerPage).draw(self.nodes, self.image, self.container, extra)
+        self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.nodes))
+        self._draw_review(found, error)
+
+    def _tried(self) -> tuple[Rate, ...]:
+        """What earlier fabric tests measured."""
+        session = self.console.session
+        if session is None:
+            return ()
+        self._history = self._history or history_of(session)
+        return self._history.glance(session.cluster.name)
+
+    def _draw_review(self, found: Mapping[str, Any] | None, error: SparkError | None) -> None:
+        review = self.query_one(ReviewPage)
+        review.draw_checks(found, error)
+        planned = self._planned[1] if self._planned and self._planned[0] == self._safe_words() else None
+        plan = planned if isinstance(planned, Plan) else None
+        wrong = planned if isinstance(planned, SparkError) else self.wrong()
+        review.draw_plan(plan, wrong, "asking the nodes for the plan …" if self.nodes else "no nodes yet")
+
+    def _safe_words(self) -> tuple[str, ...]:
+        try:
+            return self.words()
+        except WrongUsage:
+            return ()
+
+    # --- asking
+
+    def _wonder(self) -> None:
+        """Asks again when something else is typed, or when the nodes are others or stand otherwise."""
+        if not self.nodes or self.wrong() is not None:
+            return
+        shape = tuple((n.name, n.reach, _outline(n)) for n in self.nodes)
+        wanted = (self.words(), self.check_words())
+        if shape != self._shape or wanted != self._asked:
+            self._shape, self._asked = shape, wanted
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLED_S, self._ask)
+
+    @work(group="ask", exclusive=True, exit_on_error=False)
+    async def _ask(self) -> None:
+        """The checks and the plan; neither changes anything."""
+        console, (launch, check) = self.console, self._asked
+        if console.work is None:
+            return
+        try:
+            self._looked = (check, (await console.work.answer(check)).data)
+        except SparkError as error:
+            self._looked = (check, error)
+        try:
+            self._planned = (launch, await console.work.plan(launch))
+        except SparkError as error:
+            self._planned = (launch, show.explained(error, self.standing))
+        self.sample()
+
+    # --- going through the pages
+
+    def go_to(self, page: str) -> None:
+        """Shows that page."""
+        self.page = page
+        for name in show.PAGES:
+            self.set_class(name == page, f"-at-{name}")
+        self.set_focus(None)
+        self.sample()
+
+    def action_page(self, page: str) -> None:
+        """A click on its name."""
+        self.go_to(page)
+
+    def idle(self, key_id: str) -> str:
+        """The first page has none before it, the last none behind it."""
+        if key_id == "page.previous" and self.page == show.PAGES[0]:
+            return "this is the first page"
+        if key_id == "page.next" and self.page == show.PAGES[-1]:
+            return "this is the last page: ^j launches"
+        return super().idle(key_id)
+
+    def action_page_next(self) -> None:
+        """`]`"""
+        if self.is_idle("page.next"):
+            return
+        self.go_to(show.PAGES[min(show.PAGES.index(self.page) + 1, len(show.PAGES) - 1)])
+
+    def action_page_previous(self) -> None:
+        """`backspace`"""
+        if self.is_idle("page.previous"):
+            return
+        self.go_to(show.PAGES[max(show.PAGES.index(self.page) - 1, 0)])
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The buttons are the keys."""
+        event.stop()
+        deeds = {
+            "page-back": self.action_page_previous,
+            "page-next": self.action_page_next,
+            "page-save": self.action_launch_save,
+            "page-launch": self.action_launch,
+        }
+        deeds[str(event.button.id)]()
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        """The plan follows what is typed."""
+        self.sample()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field."""
+        event.stop()
+        self.focus_next()
+
+    def peel(self) -> bool:
+        """Esc leaves a field, then the board of what ended."""
+        if self.focused is not None:
+            self.set_focus(None)
+            return True
+        task = self.query_one(Board).shown
+        if self.has_class("-boarding") and task is not None and not task.running:
+            self._put_away = task
+            self.sample()
+            return True
+        return False
+
+
+def _outline(node: NodeState) -> tuple[object, ...]:
+    """What of a node changes a plan."""
+    containers = tuple((c.name, c.state) for c in node.containers or ())
+    images = tuple((i.tag, i.short) for i in node.images or ())
+    return (containers, images, node.ray_alive)

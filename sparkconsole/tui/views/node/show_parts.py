@@ -1,0 +1,272 @@
+"""The lines of the node page's panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from sparkconsole.fleet.store import NodeState
+from sparkconsole.model.docker import Container, ImageIdentity
+from sparkconsole.model.fabric.links import Hca, Netdev
+from sparkconsole.model.telemetry import Bus, Flow
+from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, fitted, gib, gigabytes, percent, used_of
+from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, said
+from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
+
+LABEL = 6
+NOT_SEEN = "not looked at yet"
+
+
+def cut(lines: Sequence[Text], height: int) -> list[Text]:
+    """What does not fit is counted."""
+    if len(lines) <= height:
+        return list(lines)
+    return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
+
+
+def labelled(label: str, *told: Text | str) -> Text:
+    """`host   192.168.177.12  ssh …`"""
+    return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(told)), 1)
+
+
+def standing(state: NodeState, scene: Scene) -> list[Text]:
+    """Host, load, GPU, memory, disk, Ray, image, container."""
+    image = of.image_word(state, scene)
+    return [
+        labelled("host", said(state.address), said(_hostname(state), "$muted")),
+        labelled("up", *_activity(state)),
+        labelled("gpu", *_gpu(state)),
+        labelled("mem", *_memory(state)),
+        labelled("swap", _swap(state), _cached(state), _waits(state)),
+        labelled("disk", f"{binary_size(_free(state))} free"),
+        labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
+        labelled("image", said(scene.image), Text(image, "$node-warn" if image == "none" else "")),
+        labelled("cntr", of.container_word(state, scene)),
+    ]
+
+
+def _hostname(state: NodeState) -> str:
+    name = state.look.facts.hostname if state.look else ""
+    return name if name != state.name else ""
+
+
+def _activity(state: NodeState) -> tuple[str, ...]:
+    now = state.reading
+    if now is None:
+        return (UNKNOWN,)
+    return age(now.uptime_s), of.number("load {:.1f}", now.load), of.number("cpu {:.0f} %", now.cpu)
+
+
+def _gpu(state: NodeState) -> tuple[Text | str, ...]:
+    gpu = of.gpu(state)
+    if gpu is None:
+        return (Text("none", "$muted"),)
+    heat, power = of.number("{:.0f} °C", of.temperature(state)), of.number("{:.0f} W", gpu.power_w)
+    clock, held = of.number("{:.0f} MHz", gpu.clock_mhz), ", ".join(of.held(state))
+    return (
+        percent(of.share(state)).strip(), heat, power, clock,
+        Text(f"held by {held}" if held else "", "$node-warn"),
+        said(gpu.name.removeprefix("NVIDIA "), "$muted"),
+    )  # fmt: skip
+
+
+def _memory(state: NodeState) -> tuple[str, ...]:
+    memory = state.reading.memory if state.reading else None
+    if memory is None or state.reading is None:
+        return (UNKNOWN,)
+    return used_of(memory.used, memory.total), of.number("waits {:.1f} %", state.reading.pressure)
+
+
+def _free(state: NodeState) -> int | None:
+    if state.reading and state.reading.disk_free is not None:
+        return state.reading.disk_free
+    return state.look.facts.free.get("docker") if state.look else None
+
+
+def _swap(state: NodeState) -> Text:
+    memory = state.reading.memory if state.reading else None
+    if memory is None:
+        return Text(UNKNOWN, "$muted")
+    used = memory.swap_total - memory.swap_free
+    return Text(
+        f"{gib(used)}/{gib(memory.swap_total)} GiB" if memory.swap_total else "none", "" if used else "$muted"
+    )
+
+
+def _cached(state: NodeState) -> Text:
+    cached = state.reading.cached if state.reading else None
+    return Text(f"cache {gib(cached)} GiB" if cached is not None else "", "$muted")
+
+
+def _waits(state: NodeState) -> Text:
+    """What waits for the disk and for a core, where that is much."""
+    told = state.reading.pressures if state.reading else {}
+    much = [f"{what} waits {told[key]:.0f} %" for what, key in WAITS if told.get(key, 0.0) >= of.PRESSED]
+    return Text("  ".join(much), "$node-warn")
+
+
+WAITS = (("io", "io full"), ("cpu", "cpu some"))
+
+# --- fabric
+
+
+def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+    """RDMA devices with twins together, those in use first; then the interfaces."""
+    found = of.fabric(state)
+    if state.look is None:
+        return [Text(NOT_SEEN, "$muted")]
+    used = of.rail_names(state, scene)
+    flows = state.reading.rails if state.reading else {}
+    slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
+    lines = [
+        _device(h, where, flows.get(h.device, Flow(h.up)), h.device in used, width, slow.get(h.device, ""))
+        for h, where in paired(found.hcas, used)
+    ]
+    chosen = of.network(state, scene)
+    mine = chosen.eth_if if chosen else ""
+    nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
+    lines += [_interface(n, state, n.name == mine, width) for n in nets]
+    return lines or [Text("no RDMA device and no interface shows", "$node-warn")]
+
+
+def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
+    """Devices of one cage after each other with `┌` and `└`; the cages in use first."""
+    cages: dict[tuple[str, str], list[Hca]] = {}
+    for hca in sorted(hcas, key=lambda h: ("P" in h.device, h.device)):
+        cages.setdefault(hca.cage, []).append(hca)
+    order = sorted(cages.values(), key=lambda cage: not any(h.device in used for h in cage))
+    return [(hca, _corner(i, len(cage))) for cage in order for i, hca in enumerate(cage)]
+
+
+def _corner(at: int, count: int) -> str:
+    return " " if count == 1 else "┌" if at == 0 else "└" if at == count - 1 else "│"
+
+
+def _buses(state: NodeState) -> Mapping[str, Bus]:
+    return state.reading.buses if state.reading else {}
+
+
+def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str) -> Text:
+    up = flow.up if flow.up is not None else hca.up
+    idle = not used and not up
+    rates = f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s)}" if up else ""
+    cells = (
+        Text(corner, "$muted"),
+        Text(fitted(plain(hca.device), 13), "" if used else "$muted"),
+        Text("down", "$muted") if idle else link_word(up),
+        Text(rates),
+    )
+    gid = f"gid {hca.gid_index}" if hca.gid_index is not None else ""
+    errors = Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn")
+    more = (
+        errors,
+        *flow_marks(flow),
+        Text(bus, "$node-warn"),
+        said(hca.rate if up else hca.phys_state, "$muted"),
+        Text(gid, "$muted"),
+    )
+    return fitting((joined_cells(cells, 1), *more), width)
+
+
+def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
+    flow = state.reading.nets.get(net.name, Flow()) if state.reading else Flow()
+    up = flow.up if flow.up is not None else net.up
+    address = net.addresses[0].partition("/")[0] if net.addresses else ""
+    speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
+    first = joined_cells(
+        (Text("▸" if used else " ", "$key"), Text(plain(net.name), "" if used else "$muted")), 1
+    )
+    told = (
+        said(address, "" if used else "$muted"),
+        link_word(up) if up is False or not address else Text(),
+        Text(f"mtu {net.mtu}" if net.mtu else "", "$muted"),
+        Text(speed, "$muted"),
+        Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn"),
+    )
+    return fitting((first, *told), width)
+
+
+# --- processes, containers, versions
+
+
+def process_lines(state: NodeState) -> list[Text]:
+    """Those that hold memory for the GPU, the largest first."""
+    if state.reading is None:
+        return [Text(UNKNOWN, "$muted")]
+    if state.reading.gpu_error and not state.reading.gpus:
+        return [said(state.reading.gpu_error, "$node-warn")]
+    held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
+    lines = [
+        joined(
+            (
+                f"{gib(p.used):>6} GiB",
+                Text(f"{p.pid:>7}", "$muted"),
+                said(p.name.rpartition("/")[2] or p.name),
+            )
+        )
+        for p in held
+    ]
+    return lines or [Text("nobody", "$muted")]
+
+
+def container_lines(state: NodeState, scene: Scene) -> list[Text]:
+    """The cluster's own first, then those that run."""
+    if state.containers is None:
+        return [Text(_engine_trouble(state), "$muted")]
+    order = sorted(state.containers, key=lambda c: (c.name != scene.container, not c.running, c.name))
+    return [_container(c, scene) for c in order] or [Text("none", "$muted")]
+
+
+def _engine_trouble(state: NodeState) -> str:
+    error = state.look.docker_error if state.look else None
+    return plain(error.cause) if error else NOT_SEEN
+
+
+def _container(found: Container, scene: Scene) -> Text:
+    glyph, style = ("▶", "$node-up") if found.running else ("○", "$node-none")
+    since = age(of.seconds_since(found.started_at, scene.wall)) if found.running else ""
+    code = "" if found.running or found.exit_code is None else f"exit {found.exit_code}"
+    killed = Text("out of memory" if found.oom_killed else "", "$node-lost")
+    name = joined(
+        (Text(glyph, style), said(found.name, "bold" if found.name == scene.container else "")), " "
+    )
+    return joined((name, said(f"{found.state} {since}"), code, killed, said(found.image, "$muted")))
+
+
+def version_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+    """What is installed, then the images."""
+    if state.look is None:
+        return [Text(NOT_SEEN, "$muted")]
+    facts, gpu = state.look.facts, of.gpu(state)
+    driver = next((g.driver for g in facts.gpus if g.driver), gpu.driver if gpu else "")
+    told = [
+        _version("", facts.release),
+        _version("kernel", facts.kernel),
+        _version("driver", driver),
+        _version("docker", facts.docker.version),
+        _version("user", facts.user),
+        _version("clock", {True: "synchronised", False: "not synchronised", None: ""}[facts.clock_synced]),
+    ]
+    images = [_image(i, scene) for i in state.images or () if i.tag]
+    return [fitting(told[:4], width), fitting(told[4:], width), *images]
+
+
+def _version(what: str, value: str) -> Text:
+    return joined((Text(what, "$muted"), said(value)), " ") if value else Text()
+
+
+def _image(image: ImageIdentity, scene: Scene) -> Text:
+    mine = image.tag.partition(":")[0] == scene.image.partition(":")[0]
+    name = said(image.tag, "bold" if mine else "")
+    return joined(
+        (
+            Text("image", "$muted"),
+            name,
+            image.short[:6],
+            of.built_age(image, scene),
+            binary_size(image.size_bytes),
+        )
+    )

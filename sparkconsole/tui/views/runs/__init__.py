@@ -1,0 +1,1 @@
+"""The Runs view: its widgets, what its keys do, and its pure drawing (`show`)."""

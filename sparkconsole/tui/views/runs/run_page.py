@@ -1,0 +1,161 @@
+"""The page of one run: how it stands, its plan with the exact commands, its output, its result."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from sparkconsole.fleet.journal_list import RunList
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.model.logs.diagnosis import Diagnosis, Kind
+from sparkconsole.model.logs.diagnosis import told as say
+from sparkconsole.model.logs.line import log_line
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.run_line import RunLine, run_line
+from sparkconsole.parse.diagnose.explain import explain
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views.runs import show
+from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunDeeds
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.panel import Panel
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.work import Task, job_ends
+
+GONE = "This run cannot be read.  esc goes back."
+
+
+class RunView(RunDeeds, View):
+    """Pushed above the list; `esc` goes back there. Work of this session is shown as it goes on."""
+
+    NAME = "run"
+    TAB = "runs"
+    AUTO_FOCUS = "#told"
+    KEYS = (
+        *RUN_KEYS,
+        Key("run.whole", "e", "in full", "Show scripts in full and how steps are taken back, or shortly."),
+        Key("run.output", "o", "output", "Give the output the room, or the plan.", shown=False),
+    )
+    DEFAULT_CSS = """
+    RunView #plan { height: 1fr; }
+    RunView #plan VerticalScroll { height: 1fr; scrollbar-size: 0 1; }
+    RunView #output { height: 1fr; padding: 0; }
+    RunView.-short #output { height: 8; }
+    RunView.-output #output { height: 1fr; }
+    RunView.-output #plan { height: 5; }
+    RunView Told { height: auto; }
+    """
+
+    def __init__(self, name: str = "", runs: RunList | None = None, task: Task | None = None) -> None:
+        super().__init__()
+        self._run_id, self._runs, self._deed = name, runs, task
+        self._run: Run | None = None
+        self._read = self._whole = False
+        self._ring: LineRing[Any] = task.output if task else LineRing()
+        self._lines: list[str] = []
+        self._found: tuple[Diagnosis, ...] = ()
+        self._drawn: tuple[Any, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        """Plan and result above, output below."""
+        with Panel(id="plan"), VerticalScroll(id="told", can_focus=True):
+            yield Told()
+        with Panel(id="output", title="output"):
+            yield LogView(self._ring)
+
+    def crumb(self) -> str:
+        """` › run 52d9`"""
+        return f" › run {printable(self._run_id).rpartition('-')[2]}"
+
+    def sample(self) -> None:
+        """Draws what changed."""
+        task = self._deed
+        if not self._read:
+            self._read = True
+            self._look()
+        ticking = (task.version, int(task.elapsed_s)) if task else ()
+        drawn = (ticking, self._run, len(self._lines), self._whole, self.size, self.query_one("#plan").size)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._draw()
+        if task is not None and not task.running and self._run is not None and not run_line(self._run).over:
+            self._look()
+
+    def sample_logs(self) -> None:
+        """New lines of output."""
+        self.query_one(LogView).sample()
+
+    @work(group="kept", exclusive=True, exit_on_error=False)
+    async def _look(self) -> None:
+        """What the journal keeps of it."""
+        if self._runs is None:
+            return
+        self._run = await asyncio.to_thread(self._runs.run, self._run_id)
+        if self._deed is None:
+            self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
+            found = await asyncio.to_thread(explain, self._lines)
+            self._found = tuple(one for one in found if one.kind is not Kind.UNKNOWN)
+            for line in self._lines:
+                self._ring.append(log_line(line))
+        self.refresh_now()
+
+    @property
+    def _line(self) -> RunLine | None:
+        kept = (run_line(self._run),) if self._run else ()
+        tasks = (self._deed,) if self._deed else ()
+        return next(iter(show.merged(kept, tasks, self.console.local_time())), None)
+
+    def _draw(self) -> None:
+        panel, line = self.query_one("#plan", Panel), self._line
+        told = panel.query_one(Told)
+        if line is None:
+            panel.head("run")
+            told.tell([Text(GONE if self._read and self._runs else "", "$muted")])
+            return
+        panel.head(*show.heading(line, self.console.local_time()))
+        task, run = self._deed, self._run
+        plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
+        marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
+        marks = job_ends(marks, done=line.state is RunState.DONE)
+        parts = task.answer.parts if task and task.answer else ()
+        outcome = run.outcome if run else {}
+        width = max(20, panel.size.width - 2)
+        if plan is not None:
+            why = tuple(say(self._found)) if line.state is RunState.FAILED and self._found else ()
+            lines = show.page(
+                line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
+            )
+            told.tell(lines)
+        else:
+            told.tell(show.brief(line, width))
+        kept = "" if len(self._ring) else "nothing was printed"
+        self.query_one("#output", Panel).head("output", kept)
+
+    # --- keys
+
+    def chosen_runs(self) -> tuple[str, ...]:
+        """This one."""
+        return (self._run_id,) if self._run_id and not self._run_id.startswith("task-") else ()
+
+    def chosen_task(self) -> Task | None:
+        """Its work in this session."""
+        return self._deed
+
+    def action_run_whole(self) -> None:
+        """`e`"""
+        told = self.query_one("#plan", Panel).query_one(Told)
+        before = told.lines
+        self._whole = not self._whole
+        self.sample()
+        if told.lines == before:
+            self.notify("there is nothing more to show", timeout=3)
+
+    def action_run_output(self) -> None:
+        """`o`"""
+        self.toggle_class("-output")

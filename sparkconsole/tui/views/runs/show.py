@@ -1,0 +1,268 @@
+"""The journal and this session's work as rows, one run in a few lines, and one run as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.text import Text
+
+from sparkconsole.errors import SparkError
+from sparkconsole.model.work.answer import Sheet
+from sparkconsole.model.work.export import verb_line
+from sparkconsole.model.work.job import Run, RunState
+from sparkconsole.model.work.news import advance_word
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.model.work.run_difference import leaves
+from sparkconsole.model.work.run_line import RunLine, gist
+from sparkconsole.tui.draw.bars import UNKNOWN
+from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.draw.frame import plain
+from sparkconsole.tui.draw.plan import plan_text
+from sparkconsole.tui.draw.sheet import sheet_lines
+from sparkconsole.tui.line.complete import verb_of
+from sparkconsole.tui.views.doctor.show import heads
+from sparkconsole.tui.views.serve.show import lasted
+from sparkconsole.tui.work import Task
+
+SIGNS = {
+    RunState.RUNNING: ("▶", "$node-up"),
+    RunState.DONE: ("✔", "$node-up"),
+    RunState.FAILED: ("✖", "$node-lost"),
+    RunState.CANCELLED: ("–", "$muted"),
+    RunState.UNKNOWN: ("?", "$node-warn"),
+}
+COLUMNS = (
+    Column("sign", "", width=1),
+    Column("when", "WHEN", min=11, max=12),
+    Column("kind", "KIND", min=6, max=13),
+    Column("what", "WHAT", min=14, grow=True),
+    Column("where", "WHERE", min=5, max=12, drop=1),
+    Column("took", "TOOK", min=5, max=8, align="right"),
+    Column("result", "RESULT", min=15, max=60),
+)
+MOST_LEAVES = 60
+
+
+def kind(words: Sequence[str]) -> str:
+    """The verb that was said, in the word by which it is known: `build`, `bench`, `node restart`."""
+    verb = verb_of(words) or (words[0] if words else UNKNOWN)
+    return {"bench run": "bench"}.get(verb, verb.removeprefix("image "))
+
+
+def when(at: datetime, now: datetime) -> str:
+    """`10:40 today`, `19 Dec 10:40`, `19 Dec 2025`; both are local times."""
+    if at.date() == now.date():
+        return f"{at:%H:%M} today"
+    return f"{at:%d %b %H:%M}" if at.year == now.year else f"{at:%d %b %Y}"
+
+
+def took(line: RunLine, now: datetime) -> str:
+    """How long; of what runs, until now."""
+    if line.ended is None and line.state is not RunState.RUNNING:
+        return UNKNOWN
+    return lasted(((line.ended or now) - line.started).total_seconds())
+
+
+def result(line: RunLine) -> str:
+    """How it ended, in a few words."""
+    match line.state:
+        case RunState.RUNNING:
+            return line.gist or "running"
+        case RunState.DONE:
+            return line.gist or "done"
+        case RunState.UNKNOWN:
+            if line.exit_code is not None:
+                return f"unknown ({line.exit_code})"
+            return "gone: a follows" if line.jobs else "console gone"
+        case RunState.CANCELLED:
+            return line.cause or "cancelled"
+    code = f"failed ({line.exit_code})" if line.exit_code not in (None, 1) else "failed"
+    return f"{code}: {line.cause}" if line.cause else code
+
+
+def what(line: RunLine) -> str:
+    """The plan's title less what the column before says, else the words behind the verb."""
+    first, _, rest = line.title.partition(" ")
+    if rest and first.lower().startswith(kind(line.words)):
+        return rest
+    behind = " ".join(line.words[len(verb_of(line.words).split()) :])
+    return line.title or behind or UNKNOWN
+
+
+def row(line: RunLine, now: datetime, names: Sequence[str]) -> Row:
+    """As the table takes it; `now` is local."""
+    sign, style = SIGNS[line.state]
+    tone = style if line.state in (RunState.FAILED, RunState.UNKNOWN) else ""
+    cells = (
+        Text(sign, style),
+        when(line.started.astimezone(now.tzinfo), now),
+        plain(kind(line.words)),
+        plain(what(line)),
+        where(line.nodes, names),
+        took(line, now),
+        Text(plain(result(line)), tone),
+    )
+    seconds = ((line.ended or now) - line.started).total_seconds()
+    order = (line.state.value, line.started.timestamp(), *(plain(str(c)) for c in cells[2:5]), seconds)
+    return Row(line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause)))
+
+
+def where(nodes: Sequence[str], names: Sequence[str]) -> str:
+    """`01`, `2/2`, as the cluster is now."""
+    if not nodes:
+        return UNKNOWN
+    if len(nodes) == 1:
+        return heads(tuple(names)).get(nodes[0], plain(nodes[0]))
+    return f"{len(nodes)}/{len(names)}" if set(nodes) <= set(names) else f"{len(nodes)} nodes"
+
+
+def of_task(task: Task, number: int, now: datetime) -> RunLine:
+    """This session's work, which the journal may not have (a stream)."""
+    ended = now if task.ended_s is None else now - timedelta(seconds=task.clock.monotonic() - task.ended_s)
+    latest = task.latest()
+    progress = advance_word(latest) if latest else ""
+    return RunLine(
+        id=task.run_id or f"task-{number}",
+        words=task.words,
+        state=RunState(task.state.value),
+        started=ended - timedelta(seconds=task.elapsed_s),
+        ended=None if task.running else ended,
+        title=task.plan.title if task.plan else "",
+        nodes=task.plan.nodes() if task.plan else (),
+        jobs=len(run.jobs) if (run := task.session.run if task.session else None) else 0,
+        steps=len(task.plan.steps) if task.plan else 0,
+        cause=task_cause(task.error),
+        hint=task.error.hint if task.error else "",
+        gist=f"running {progress}".strip() if task.running else gist(task.answer.data if task.answer else {}),
+    )
+
+
+def task_cause(error: SparkError | None) -> str:
+    """With the node it happened on."""
+    return "" if error is None else f"{error.node}: {error.cause}" if error.node else error.cause
+
+
+def merged(kept: Iterable[RunLine], tasks: Sequence[Task], now: datetime) -> tuple[RunLine, ...]:
+    """Newest first; what runs here is told by its own work, what ended by the journal once that has it."""
+    lines = {line.id: line for line in kept}
+    for number, task in enumerate(tasks):
+        line = of_task(task, number, now)
+        known = lines.get(line.id)
+        if known is not None and (task.running or not known.over):
+            line = replace(line, started=known.started, words=known.words, title=known.title or line.title)
+        if known is None or task.running or not known.over:
+            lines[line.id] = line
+    return tuple(sorted(lines.values(), key=lambda each: (each.started, each.id), reverse=True))
+
+
+def brief(line: RunLine, width: int) -> list[Text]:
+    """What was said, what went wrong, what to do."""
+    lines = _hung(": ", "$muted", plain(verb_line(line.words)), width, "bold")
+    if line.cause:
+        lines += _hung("✖ ", "$node-lost", line.cause, width)
+    if line.hint:
+        lines += _hung("→ ", "$muted", line.hint, width, "bold")
+    if line.state is RunState.UNKNOWN:
+        gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
+        told = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
+        lines += _hung("? ", "$node-warn", told, width)
+    if line.state is RunState.DONE:
+        lines += _hung("✔ ", "$node-up", line.gist or "done", width)
+    nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
+    about = (
+        nodes,
+        f"{line.steps} steps" if line.steps > 1 else "",
+        line.cluster and f"cluster {line.cluster}",
+    )
+    lines += _hung("  ", "", " · ".join(part for part in about if part), width, "$muted")
+    return lines
+
+
+def _hung(sign: str, sign_style: str, text: str, width: int, style: str = "") -> list[Text]:
+    parts = folded(text, max(width - 2, 10))
+    return [
+        Text(sign if number == 0 else "  ", sign_style).append(part, style)
+        for number, part in enumerate(parts)
+    ]
+
+
+def heading(line: RunLine, now: datetime) -> tuple[Text, str]:
+    """For a frame: `✖ 10:29 today · launch` and `failed 02:00`."""
+    sign, style = SIGNS[line.state]
+    title = Text(f"{sign} ", style).append(f"{when(line.started.astimezone(now.tzinfo), now)} · ", "$title")
+    return title.append(plain(kind(line.words)), "$title"), f"{line.state.value} {took(line, now)}"
+
+
+def plan_of(run: Run) -> Plan:
+    """The plan that the journal keeps, to be looked at."""
+    steps = tuple(
+        Step(
+            str(s.get("id", n)),
+            str(s.get("node", "")),
+            str(s.get("sentence", "")),
+            tuple(map(str, s.get("argv", ()))),
+            undo=tuple(map(str, s.get("undo") or ())),
+            stdin=s.get("stdin"),
+            folder=str(s.get("folder") or ""),
+        )
+        for n, s in enumerate(run.plan.get("steps", ()))
+        if isinstance(s, Mapping)
+    )
+    notes = tuple(map(str, run.plan.get("notes", ())))
+    return Plan(str(run.plan.get("title", "")), steps, notes=notes, table=_table(run.plan.get("table")))
+
+
+def _table(kept: object) -> Sheet | None:
+    """What the plan was decided from."""
+    if not isinstance(kept, Mapping):
+        return None
+    return Sheet.of(kept.get("columns", ()), kept.get("rows", ()))
+
+
+def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
+    """How each step ended, as the run's own output says."""
+    said = {f"{s.node} {s.sentence}: ": s.id for s in plan.steps}
+    found: dict[str, str] = {}
+    for line in output:
+        for begin, step in said.items():
+            if line.startswith(begin):
+                word = line[len(begin) :].partition(":")[0]
+                found |= {step: word} if word in ("started", "sent", "done", "failed") else {}
+    return found
+
+
+def page(
+    line: RunLine,
+    plan: Plan,
+    marks: Mapping[str, str],
+    outcome: Mapping[str, Any],
+    *,
+    whole: bool = False,
+    parts: Sequence[Sheet | str] = (),
+    width: int = 80,
+    why: Sequence[str] = (),
+) -> list[Text]:
+    """Words, error, why it failed as its output says, plan with its exact commands, result."""
+    lines = brief(line, width)
+    if why:
+        lines += [Text(), Text("what its output says", "bold $title")]
+    lines += [Text(x) for said in why for part in said.split("\n") for x in folded(part, width)]
+    if plan.steps or plan.notes:
+        shown = plan_text(plan, whole=whole, marks=marks, width=width)
+        lines += [Text(), Text("plan", "bold $title"), *shown.split("\n")]
+    found = [part for part in parts if part]
+    if found or outcome:
+        lines += [Text(), Text("result", "bold $title")]
+    for part in found:
+        lines += [
+            Text(x) for x in (sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
+        ]
+    if not found and outcome:
+        told = list(leaves(outcome))[:MOST_LEAVES]
+        cells = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in told]
+        lines += [Text(x) for x in sheet_lines(Sheet.of(("", ""), cells), width)[1:]]
+    return lines

@@ -1,0 +1,1 @@
+"""The Serve view: its widgets, what its keys do, and its pure drawing (`show`)."""

@@ -1,0 +1,325 @@
+"""How a served model stands, as lines of text: the way to ready, the live numbers, what went wrong.
+
+Styles are names of theme variables, resolved when drawn. Nothing here is known that was not told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from sparkconsole.fleet.store import ServerPhase, ServerState
+from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.draw.bars import UNKNOWN, bar_text, fitted, percent, tokens, work_bar
+from sparkconsole.tui.draw.charts.spark import spark_text
+from sparkconsole.tui.draw.folding import folded
+
+WAY = (Phase.CONTAINER, Phase.ENGINE, Phase.WEIGHTS, Phase.COMPILE, Phase.CACHE, Phase.GRAPHS, Phase.READY)
+"""What is shown of a start; that the API server starts is the beginning of being ready."""
+MARKS = {
+    "done": ("✔", "$node-up"),
+    "now": ("▶", "$node-warn"),
+    "failed": ("✖", "$node-lost"),
+    "": ("○", "$muted"),
+}
+SHORT = {Phase.CONTAINER: "cntr", Phase.COMPILE: "comp", Phase.CACHE: "KV"}
+"""Where there is no room for the whole word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What this console's own work knows of a start."""
+
+    running: bool = False
+    proved: bool = False
+    """A token came back, a moment ago."""
+    model: str = ""
+    stage: str = ""
+    percent: float | None = None
+    detail: str = ""
+    cause: str = ""
+    """Set: it failed."""
+    remedy: str = ""
+    elapsed_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the served model stands, from the store and from this console's own work."""
+
+    phase: ServerPhase
+    model: str = ""
+    stage: str = ""
+    percent: float | None = None
+    detail: str = ""
+    cause: str = ""
+    remedy: str = ""
+    elapsed_s: float | None = None
+
+
+def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> Standing:
+    """The two put together. A start under way here says more than the store, a server that answers wins."""
+    since = None if server.since_s is None else max(0.0, now_s - server.since_s)
+    unseen = server.phase is ServerPhase.UNKNOWN and bool(server.detail)
+    if server.phase is not ServerPhase.READY and not unseen and start is not None and start.proved:
+        return Standing(ServerPhase.READY, start.model)
+    if server.phase is ServerPhase.READY or start is None or not (start.running or start.cause):
+        return _stored(server, since, remedy)
+    if start.running:
+        return _loading(server, start)
+    if server.phase in (ServerPhase.LOADING, ServerPhase.WEDGED):
+        return _stored(server, since, remedy)
+    return Standing(
+        ServerPhase.FAILED,
+        start.model or server.model,
+        start.stage,
+        cause=start.cause,
+        remedy=start.remedy,
+    )
+
+
+def _stored(server: ServerState, since: float | None, remedy: str) -> Standing:
+    wrong = server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED, ServerPhase.UNKNOWN)
+    return Standing(
+        server.phase,
+        server.model,
+        server.stage,
+        server.percent,
+        "" if wrong else server.detail,
+        cause=server.detail if wrong else "",
+        remedy=(server.look_at or remedy) if wrong else "",
+        elapsed_s=since,
+    )
+
+
+def _loading(server: ServerState, start: Start) -> Standing:
+    """Whichever has come further; the store reads every line, so it says more of the same stage."""
+    stored = server.stage if server.phase is ServerPhase.LOADING else ""
+    further = bool(stored) and place(stored) >= place(start.stage)
+    stage, done, detail = (
+        (stored, server.percent, server.detail) if further else (start.stage, start.percent, start.detail)
+    )
+    return Standing(
+        ServerPhase.LOADING, start.model or server.model, stage, done, detail, elapsed_s=start.elapsed_s
+    )
+
+
+def place(stage: str) -> int:
+    """Where on the way a stage is; -1 for one that is not known."""
+    if stage == Phase.SERVER:
+        return len(WAY) - 1
+    return next((i for i, phase in enumerate(WAY) if phase == stage), -1)
+
+
+def way_text(now: Standing, width: int) -> Text:
+    """`✔ container  ✔ engine  ▶ weights 77 %  ○ compile  ○ KV cache  ○ graphs  ○ ready`, to `width` cells."""
+    for names, gap in ((_long, 2), (_long, 1), (_short, 1)):
+        text = _way(now, names, gap)
+        if cell_len(text.plain) <= width:
+            return text
+    text.truncate(max(width, 0), overflow="ellipsis")
+    return text
+
+
+def _long(phase: Phase) -> str:
+    return phase.value
+
+
+def _short(phase: Phase) -> str:
+    return SHORT.get(phase, phase.value)
+
+
+def _way(now: Standing, names: Any, gap: int) -> Text:
+    here, text = _here(now), Text(no_wrap=True, end="")
+    for number, phase in enumerate(WAY):
+        mark, style = MARKS[_mark(now, number, here)]
+        text.append(mark, style)
+        text.append(f" {names(phase)}", "bold" if number == here else "")
+        if number == here and now.percent is not None:
+            text.append(f" {now.percent:.0f}%", "bold")
+        text.append(" " * gap if number + 1 < len(WAY) else "")
+    return text
+
+
+def _here(now: Standing) -> int:
+    if now.phase is ServerPhase.READY:
+        return len(WAY)
+    return max(place(now.stage), 0) if now.phase is ServerPhase.LOADING or now.stage else -1
+
+
+def _mark(now: Standing, number: int, here: int) -> str:
+    if number < here:
+        return "done"
+    if number > here or here < 0:
+        return ""
+    return "now" if now.phase is ServerPhase.LOADING else "failed"
+
+
+TITLES = {
+    ServerPhase.NONE: "○ nothing is served",
+    ServerPhase.LOADING: "▶ loading",
+    ServerPhase.READY: "● ready",
+    ServerPhase.WEDGED: "✖ wedged",
+    ServerPhase.FAILED: "✖ failed",
+    ServerPhase.UNKNOWN: "– unknown",
+}
+
+
+def title(now: Standing) -> str:
+    """For the frame: `● ready 00:41:12`; glyph and word, so that no colour is needed."""
+    ran = now.elapsed_s is not None and now.phase in (ServerPhase.LOADING, ServerPhase.READY)
+    return f"{TITLES[now.phase]} {lasted(now.elapsed_s)}" if ran else TITLES[now.phase]
+
+
+def lasted(seconds: float | None) -> str:
+    """`01:04`, from an hour on `1:01:04`."""
+    if seconds is None:
+        return UNKNOWN
+    whole = max(0, int(seconds))
+    short = f"{whole // 60 % 60:02}:{whole % 60:02}"
+    return f"{whole // 3600}:{short}" if whole >= 3600 else short
+
+
+def loading_lines(now: Standing, width: int) -> list[Text]:
+    """The model, the way, and what the log last told of the stage, with a bar where there is a percentage."""
+    second = Text(no_wrap=True, end="")
+    if now.percent is not None:
+        second.append_text(work_bar(now.percent / 100, min(30, width // 3)))
+        second.append(f" {percent(now.percent / 100)}  ")
+    room = width - cell_len(second.plain)
+    second.append(_cut(now.detail, room), "$muted")
+    lines = [Text(_cut(now.model, width), "bold", no_wrap=True, end=""), way_text(now, width), second]
+    return [line for line in lines if line.plain]
+
+
+def wrong_lines(now: Standing, width: int) -> list[Text]:
+    """What is wrong and what to do, folded; the way with the stage at which it stopped."""
+    unseen = now.phase is ServerPhase.UNKNOWN
+    lines = [way_text(now, width)] if now.stage and not unseen else []
+    if unseen and now.model:
+        lines.append(Text(_cut(f"last known: {now.model}", width), "$muted", no_wrap=True, end=""))
+    cause = now.cause or _USUAL.get(now.phase, "")
+    lines += _folded(f"{TITLES[now.phase][0]} ", "$node-lost", cause, width) if cause else []
+    remedy = now.remedy or _NEXT.get(now.phase, "")
+    return [*lines, *(_folded("→ ", "$node-up", remedy, width) if remedy else [])]
+
+
+_USUAL = {
+    ServerPhase.WEDGED: "it answers /health but completes no token: a worker died or the fabric hangs",
+    ServerPhase.FAILED: "the server ended",
+    ServerPhase.UNKNOWN: "the head has not been asked yet, or cannot be reached",
+}
+_NEXT = {
+    ServerPhase.WEDGED: "X stops it; then V serves again; R in the cluster view restarts the containers",
+    ServerPhase.FAILED: "l shows its log; change a field, then V",
+    ServerPhase.UNKNOWN: "r looks again; the cluster view says how the nodes stand",
+}
+
+
+def _folded(mark: str, style: str, sentence: str, width: int) -> list[Text]:
+    """A sentence broken between words, behind its mark."""
+    found = folded(sentence, max(width - len(mark), 8))
+    lines = [Text(" " * len(mark) + line, no_wrap=True, end="") for line in found]
+    if lines:
+        lines[0] = Text.assemble((mark, style), found[0], no_wrap=True, end="")
+    return lines
+
+
+def ready_lines(
+    server: ServerState,
+    width: int,
+    *,
+    generated: Sequence[float | None] = (),
+    prompted: Sequence[float | None] = (),
+    address: str = "",
+) -> list[Text]:
+    """Model, load, rates with their course, and where it answers."""
+    return [
+        Text(_cut(server.model, width), "bold", no_wrap=True, end=""),
+        load_text(server, width),
+        rates_text(server, generated, prompted, width),
+        where_text(server, address, width),
+    ]
+
+
+def load_text(server: ServerState, width: int) -> Text:
+    """`running 4  waiting 0  KV ▕███▌      ▏  37 %`."""
+    load = server.load
+    text = Text(no_wrap=True, end="")
+    for name, count in (("running", load and load.running), ("waiting", load and load.waiting)):
+        text.append(f"{name} ", "$muted")
+        text.append(f"{UNKNOWN if count is None else count}   ", "bold")
+    share = load.kv_share if load else None
+    text.append("KV cache ", "$muted")
+    if share is None:
+        return text.append(UNKNOWN)
+    text.append_text(bar_text(share, min(20, max(0, width - cell_len(text.plain) - 6))))
+    text.append(f" {percent(share)}")
+    return text
+
+
+def rates_text(
+    server: ServerState, generated: Sequence[float | None], prompted: Sequence[float | None], width: int
+) -> Text:
+    """`gen 41.2 tok/s ▁▂▃▅▆▆▇  prompt 812 tok/s ▁▁▂▇▂▁`."""
+    pairs = (("gen", server.generated_per_s, generated), ("prompt", server.prompt_per_s, prompted))
+    room = max(0, (width - sum(len(name) + 14 for name, _, _ in pairs)) // 2)
+    text = Text(no_wrap=True, end="")
+    for name, rate, series in pairs:
+        text.append(f"{name} ", "$muted")
+        text.append(f"{tokens(rate):<12}", "bold")
+        text.append_text(spark_text(series, min(room, 60)))
+        text.append(" ")
+    text.rstrip()
+    return text
+
+
+def where_text(server: ServerState, address: str, width: int) -> Text:
+    """`http://10.0.0.1:8888/v1   2 ranks   first token 0.31 s   21.0 ms a token`."""
+    text = Text(no_wrap=True, end="")
+    text.append("url ", "$muted")
+    text.append(url(address, server.port), "bold")
+    if server.ranks:
+        text.append(f"   {server.ranks} rank{'s' * (server.ranks != 1)}", "$muted")
+    for words in server.load.pace() if server.load else ():
+        text.append(f"   {words}", "$muted")
+    text.append("   c copies a curl example", "$muted")
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def url(address: str, port: int) -> str:
+    """Where it answers; an IPv6 address stands in brackets."""
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{printable(host) or UNKNOWN}:{port}/v1"
+
+
+def curl(address: str, server: ServerState) -> str:
+    """A first request that can be pasted into any shell."""
+    asked = {"model": server.model, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 64}
+    body = json.dumps(asked).replace("'", "'\\''")
+    return (
+        f"curl {url(address, server.port)}/chat/completions -H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def preview_text(commands: Mapping[str, str], width: int, height: int) -> Text:
+    """The command of every rank, folded to `height` lines; the rest is said to be there."""
+    lines: list[str] = []
+    for node, command in commands.items():
+        prefix = f"{node}  " if len(commands) > 1 else ""
+        lines += folded(f"{prefix}{command}", width)
+    if len(lines) > height > 0:
+        more = " … y copies all"
+        lines = [*lines[: height - 1], fitted(lines[height - 1], max(0, width - len(more))).rstrip() + more]
+    return Text("\n".join(lines), "$muted", no_wrap=True, end="")
+
+
+def _cut(text: str, width: int) -> str:
+    return fitted(printable(text), width).rstrip() if width > 0 else ""

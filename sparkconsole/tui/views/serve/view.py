@@ -1,0 +1,361 @@
+"""The serve view: what to serve, how far a start is, what the served model does, what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.logs.ring import LineRing
+from sparkconsole.fleet.store import ServerPhase
+from sparkconsole.model.serve.spec import PRESETS
+from sparkconsole.model.text.printable import printable
+from sparkconsole.tui.dialogs.choose import Choose
+from sparkconsole.tui.draw.folding import folded
+from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.serve import form as filling
+from sparkconsole.tui.views.serve import show
+from sparkconsole.tui.views.serve.actions import ServeDeeds
+from sparkconsole.tui.views.serve.log import ServerLog
+from sparkconsole.tui.views.serve.rates import Rates
+from sparkconsole.tui.views.serve.start import newest_start, start_of
+from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.work import Task
+
+SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
+FRESH_S = 10.0
+AGAIN_S = 60.0
+"""The caches are looked at again when the view is shown after this long."""
+
+
+class ServeView(ServeDeeds):
+    """While something is served, a short screen shows that instead of the form; `e` brings the form back."""
+
+    NAME = "serve"
+    AUTO_FOCUS = ""
+    KEYS = (
+        Key("model.next", "down", "model", "Choose the next model; up: the one before.", display="↑↓"),
+        Key("model.previous", "up", "model", "Choose the model before.", shown=False, display="↑"),
+        Key(
+            "form.next",
+            "tab",
+            "field",
+            "Go to the next field of the form.",
+            display="tab",
+            act="app.focus_next",
+        ),
+        Key("serve.pick", "o", "recent", "Fill the form: presets, recent starts, models in the caches."),
+        Key("serve.copy", "y", "copy cmd", "Copy the exact command of every rank."),
+        Key("serve.logs", "l", "logs", "Show the server's log in the logs view."),
+        Key("serve", "V,ctrl+j", "serve…", changes=True, display="V"),
+        Key("serve.stop", "X", "stop…", changes=True),
+        Key("serve.curl", "c", "curl", "Copy a curl example of the served model."),
+        Key("serve.form", "e", "form", "Show the form, or what is served, where there is room for one."),
+    )
+    DEFAULT_CSS = """
+    ServeView .pane { border: round $frame; border-title-color: $title; padding: 0 1; height: auto; }
+    ServeView #serve-spec Form { grid-size: 3; height: auto; }
+    ServeView #serve-spec FormLine.-long { column-span: 3; }
+    ServeView #serve-spec FormLine Label { width: 12; }
+    ServeView #serve-preview { height: auto; max-height: 2; }
+    ServeView.-tall #serve-preview { max-height: 6; margin-top: 1; }
+    ServeView #serve-log { height: 1fr; min-height: 3; }
+    ServeView Rates { display: none; }
+    ServeView.-tall.-ready Rates { display: block; }
+    ServeView #serve-log:focus { border: round $frame-focus; }
+    ServeView.-short.-serving #serve-spec { display: none; }
+    ServeView.-short.-editing #serve-spec { display: block; }
+    ServeView.-short.-editing #serve-log { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._models: tuple[Mapping[str, Any], ...] = ()
+        self._models_said = "looking into the nodes' caches …"
+        self._asked_s: float | None = None
+        self._remedy: tuple[str, str] = ("", "")
+        self._drawn: tuple[Any, ...] = ()
+        self._logged: object = ()
+        self._log = ServerLog(None)
+
+    # --- parts
+
+    def compose_body(self) -> ComposeResult:
+        """Form with its commands, standing, log."""
+        with Vertical(id="serve-spec", classes="pane") as panel:
+            panel.border_title = "what to serve"
+            yield Form(
+                "serve",
+                filling.FIELDS,
+                labels=filling.LABELS,
+                hints=filling.HINTS,
+                choices={"model": tuple(PRESETS), **filling.CHOICES},
+                id="serve-form",
+            )
+            yield Told(id="serve-preview")
+        yield Told(id="serve-standing", classes="pane")
+        yield Rates()
+        yield LogView(LineRing(), id="serve-log", classes="pane")
+
+    def on_mount(self) -> None:
+        """The first and the last field take a line each."""
+        super().on_mount()
+        lines = list(self.query("FormLine"))
+        for line in (lines[0], lines[-1]):
+            line.add_class("-long")
+        log = self.query_one(LogView)
+        log.wrap = True
+
+    def on_screen_resume(self) -> None:
+        """What the nodes have may be something else by now."""
+        super().on_screen_resume()
+        self._log.begin()
+        now = self.console.clock.monotonic()
+        if self._asked_s is None or now - self._asked_s > AGAIN_S:
+            self._ask_models()
+
+    async def on_screen_suspend(self) -> None:
+        """Nobody reads what nobody sees."""
+        self._log.rest()
+
+    def on_unmount(self) -> None:
+        """The same for good."""
+        self._log.rest()
+
+    @property
+    def container(self) -> str:
+        """Where the model is served."""
+        session = self.console.session
+        return session.cluster.container if session else "vllm_node"
+
+    # --- what is known
+
+    @work(group="models", exclusive=True, exit_on_error=False)
+    async def _ask_models(self) -> None:
+        """Which models can be chosen; a node that cannot be asked is said."""
+        await self.console.opened.wait()
+        if self.console.work is None:
+            return
+        self._asked_s = self.console.clock.monotonic()
+        try:
+            answer = await self.console.work.answer(("model", "list"))
+        except SparkError as error:
+            self._models_said = f"the caches could not be looked at: {error.cause}"
+            return
+        self._models = tuple(answer.data["models"])
+        self.console.models = tuple(str(m["name"]) for m in self._models)
+        whole = [m["name"] for m in self._models if m["everywhere"]]
+        self._models_said = filling.models_said(self._models, tuple(answer.data["unknown"]))
+        self.form.offer("model", (*whole, *PRESETS))
+        self._drawn = ()
+
+    def standing(self) -> show.Standing:
+        """How the served model stands right now."""
+        task = self._start()
+        start = start_of(task, fresh=self._fresh(task)) if task else None
+        server = self.console.store.server
+        remedy = self._remedy[1] if self._remedy[0] == server.detail else ""
+        return show.standing(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
+
+    def _fresh(self, task: Task) -> bool:
+        """It ended so short a time ago that the watch may not have looked since."""
+        return task.ended_s is not None and task.clock.monotonic() - task.ended_s < FRESH_S
+
+    def _start(self) -> Task | None:
+        return newest_start(self.console.work.tasks) if self.console.work else None
+
+    @property
+    def starting(self) -> bool:
+        """A start of this console is under way."""
+        task = self._start()
+        return task is not None and task.running
+
+    def preview(self) -> filling.Preview:
+        """What V would run."""
+        try:
+            words = self.form.words()
+        except WrongUsage as error:
+            return filling.Preview(wrong=error.cause)
+        return filling.preview(words, self.console.store, self.container)
+
+    # --- drawing
+
+    def sample(self) -> None:
+        """Draws what changed; a second that passes is a change while something loads or is served."""
+        now = self.standing()
+        task = self._start()
+        seen = (
+            self.console.store.version,
+            task.version if task else -1,
+            replace(now, elapsed_s=int(now.elapsed_s or 0)),
+            self._models_said,
+            self.size,
+            tuple(self.form.values.items()),
+        )
+        if seen == self._drawn:
+            return
+        self._drawn = seen
+        self.set_class(
+            now.phase not in (ServerPhase.NONE, ServerPhase.UNKNOWN, ServerPhase.FAILED), "-serving"
+        )
+        self.set_class(now.phase is ServerPhase.READY, "-ready")
+        self._draw_preview()
+        self._draw_standing(now)
+        self.query_one(Rates).show(self.console.store)
+        self._follow(task, now)
+        self._ask_remedy(now)
+
+    def sample_logs(self) -> None:
+        """New lines of the log."""
+        self.query_one(LogView).sample()
+
+    def _draw_preview(self) -> None:
+        width = max(20, self.query_one("#serve-spec").size.width)
+        height = 5 if self.has_class("-tall") else 2
+        preview = self.preview()
+        if not self.form.values.get("model"):
+            lines = [Text("the command stands here once a model is chosen", "$muted", no_wrap=True, end="")]
+        elif preview.wrong:
+            lines = [Text(f"! {printable(preview.wrong)}", "$node-warn", no_wrap=True, end="")]
+        else:
+            chosen = str(self.form.values.get("model") or "")
+            remarks = [*filling.doubts(chosen, self._models), *preview.notes][: height - 1]
+            lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks]
+            lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
+        self.query_one("#serve-preview", Told).tell(lines)
+
+    def _draw_standing(self, now: show.Standing) -> None:
+        pane = self.query_one("#serve-standing", Told)
+        pane.border_title = show.title(now)
+        width = max(20, pane.size.width or self.size.width - 4)
+        store = self.console.store
+        if now.phase is ServerPhase.READY:
+            lines = show.ready_lines(
+                store.server, width, generated=store.generated, prompted=store.prompted, address=self.address
+            )
+        elif now.phase is ServerPhase.LOADING:
+            lines = show.loading_lines(now, width)
+        elif now.phase is ServerPhase.NONE:
+            lines = self._nothing(width)
+        else:
+            lines = show.wrong_lines(now, width)
+        pane.tell(lines)
+
+    def _nothing(self, width: int) -> list[Text]:
+        """The empty state says what to press."""
+        how = filling.how(self.console.store, self.container, read_only=self.console.options.read_only)
+        return [
+            Text(line, no_wrap=True, end="")
+            for line in (*folded(how, width), *folded(self._models_said, width))
+        ]
+
+    def _follow(self, task: Task | None, now: show.Standing) -> None:
+        """While a start of this console runs, what it says; else the server's own log, whoever started it."""
+        if task is not None and (task.running or now.phase is ServerPhase.FAILED):
+            wanted: object = task
+        else:
+            wanted = (now.phase in SERVING, now.model, task)
+        if wanted == self._logged:
+            return
+        self._logged = wanted
+        self._log.rest()
+        log = self.query_one(LogView)
+        if isinstance(wanted, Task):
+            log.show_ring(wanted.output)
+            log.border_title = "log of this start"
+        elif now.phase in SERVING:
+            self._log = ServerLog(self.console.session)
+            self._log.begin()
+            log.show_ring(self._log.ring)
+            log.border_title = self._log.title
+        elif now.phase is ServerPhase.UNKNOWN:
+            log.border_title = "log · whether a server writes one is unknown"
+        elif task is None:
+            log.border_title = "log · nothing was started here yet"
+
+    def _ask_remedy(self, now: show.Standing) -> None:
+        """Once for each thing that is wrong and that this console did not see happen."""
+        detail = self.console.store.server.detail
+        wrong = now.phase in (ServerPhase.FAILED, ServerPhase.WEDGED)
+        if wrong and not now.remedy and self._remedy[0] != detail:
+            self._remedy = (detail, "")
+            self._ask_status(detail)
+
+    @work(group="remedy", exclusive=True, exit_on_error=False)
+    async def _ask_status(self, detail: str) -> None:
+        if self.console.work is None:
+            return
+        try:
+            answer = await self.console.work.answer(("serve", "status", "--port", str(self.port)))
+        except SparkError:
+            return
+        self._remedy = (detail, str(answer.data.get("remedy", "")))
+        self._drawn = ()
+
+    # --- doing
+
+    def on_form_changed(self) -> None:
+        """The command follows what is typed."""
+        self.sample()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field."""
+        event.stop()
+        self.focus_next()
+
+    def peel(self) -> bool:
+        """Esc leaves a field, so that letters are keys again; then the form."""
+        if self.focused is not None:
+            self.set_focus(None)
+            return True
+        if self.has_class("-editing"):
+            self.remove_class("-editing")
+            return True
+        return False
+
+    def action_serve(self) -> None:
+        """`V`"""
+        try:
+            words = self.form.words()
+        except WrongUsage as error:
+            self.notify(f"{printable(error.cause)}: ↑ ↓ choose", severity="warning", markup=False)
+            self.add_class("-editing")
+            return
+        self.remove_class("-editing")
+        self.set_focus(None)
+        self.console.say(words)
+
+    def action_serve_form(self) -> None:
+        """`e`"""
+        if self.is_idle("serve.form"):
+            return
+        self.toggle_class("-editing")
+
+    @work(group="pick", exclusive=True, exit_on_error=False)
+    async def action_serve_pick(self) -> None:
+        """`o`"""
+        offers = (*filling.presets(), *await self._recent(), *filling.cached(self._models))
+        rows = [(offer.kind, offer.title, offer.detail) for offer in offers]
+        chosen = await self.app.push_screen_wait(Choose("fill the form with", rows, "nothing yet"))
+        if chosen is not None:
+            self.add_class("-editing")
+            self.form.fill(offers[chosen].values)
+            self.sample()
+
+    async def _recent(self) -> tuple[filling.Offer, ...]:
+        if self.console.work is None:
+            return ()
+        try:
+            answer = await self.console.work.answer(("runs", "list", "--limit", "0"))
+        except SparkError:
+            return ()
+        return filling.recent(answer.data["runs"])

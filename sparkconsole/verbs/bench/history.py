@@ -1,0 +1,160 @@
+"""The benchmarks that the journal keeps: listed, shown, and two beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.model.bench import Comparison, compare, kept_result
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.job import JobKind
+from sparkconsole.verbs.bench.run import result_sheet, written
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here, Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A benchmark in the journal."""
+
+    id: str
+    when: str
+    model: str
+    result: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    server: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    """vLLM's own result, as it came."""
+
+    def as_data(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "id": self.id,
+            "when": self.when,
+            "model": self.model,
+            "spec": dict(self.spec),
+            "server": dict(self.server),
+            "result": dict(self.result),
+            "file": self.file,
+        }
+
+
+def _kept(session: Session) -> list[_Kept]:
+    return [
+        _Kept(
+            run.id,
+            f"{run.started:%Y-%m-%d %H:%M}",
+            str(run.outcome.get("model", "")),
+            result,
+            run.outcome.get("spec", {}),
+            run.outcome.get("server", {}),
+            str(run.outcome.get("file", "")),
+        )
+        for run in session.journal.runs()
+        if any(j.kind is JobKind.BENCH for j in run.jobs)
+        and (result := kept_result(run.outcome.get("result")))
+    ]
+
+
+@verb("bench list")
+async def list_benches(session: Here) -> Answer:
+    """List the benchmarks that were kept, newest first."""
+    kept = _kept(session)
+    rows = [
+        (
+            k.id,
+            k.when,
+            k.model,
+            f"{k.result['completed']}/{k.result['completed'] + (k.result['failed'] or 0)}",
+            written(k.result["output_tokens_per_s"]),
+            written(k.result["latencies"].get("median_ttft")),
+        )
+        for k in kept
+    ]
+    data = {"benches": [k.as_data() for k in kept]}
+    columns = ("run", "when", "model", "requests", "output tok/s", "TTFT ms")
+    return Answer(
+        data, (Sheet.of(columns, rows) if rows else "no benchmark was kept yet: sparkconsole bench run",)
+    )
+
+
+@verb("bench show")
+async def show(session: Here, id: str | None = None) -> Answer:  # noqa: A002 - it is called so in every help
+    """Show a benchmark's numbers; without an id the newest one's.
+
+    Parameters
+    ----------
+    id
+        The run, or how its name begins.
+    """
+    found = session.journal.find(id) if id else None
+    kept = [k for k in _kept(session) if found is None or k.id == found.id]
+    if not kept:
+        raise WrongUsage("no such benchmark was kept", hint="sparkconsole bench list")
+    chosen = kept[0]
+    version = f", vLLM {chosen.server['vllm']}" if chosen.server.get("vllm") else ""
+    whole = (f"all of it: {chosen.file}",) if chosen.file else ()
+    return Answer(
+        chosen.as_data(), (f"{chosen.model}, {chosen.when}{version}", result_sheet(chosen.result), *whole)
+    )
+
+
+@verb("bench compare")
+async def compare_benches(session: Here, one: str, other: str) -> Answer:
+    """Put two kept benchmarks beside each other: what was asked differently, and every number.
+
+    Parameters
+    ----------
+    one
+        A run, or how its name begins or ends.
+    other
+        The run to compare it with.
+    """
+    kept = {k.id: k for k in _kept(session)}
+    first, second = (_chosen(session, kept, name) for name in (one, other))
+    found = compare(first.as_data(), second.as_data())
+    data = {
+        "one": first.as_data(),
+        "other": second.as_data(),
+        "settings": {name: [a, b] for name, a, b in found.settings},
+        "numbers": {n.name: [n.one, n.other, n.difference, n.ratio] for n in found.numbers},
+    }
+    return Answer(data, (_settings_sheet(first, second, found), _numbers_sheet(found)))
+
+
+def _chosen(session: Session, kept: Mapping[str, _Kept], name: str) -> _Kept:
+    run = session.journal.find(name)
+    if run.id not in kept:
+        raise WrongUsage(f"{run.id} kept no result of a benchmark", hint="sparkconsole bench list")
+    return kept[run.id]
+
+
+def _settings_sheet(first: _Kept, second: _Kept, found: Comparison) -> Sheet:
+    """Which two they are, and what tells them apart."""
+    rows = [("when", first.when, second.when), ("model", first.model, second.model)]
+    rows += [(name, _said(a), _said(b)) for name, a, b in found.settings]
+    title = "asked differently" if found.settings else "asked the same"
+    return Sheet.of((title, f"1 · {first.id[-4:]}", f"2 · {second.id[-4:]}"), rows)
+
+
+def _said(value: Any) -> str:
+    return "–" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _numbers_sheet(found: Comparison) -> Sheet:
+    marks = {"one": "1 is better", "other": "2 is better", "": ""}
+    rows = [
+        (n.name, written(n.one), written(n.other), _signed(n.difference), _times(n.ratio), marks[n.better])
+        for n in found.numbers
+    ]
+    return Sheet.of(("measured", "1", "2", "difference", "ratio", ""), rows)
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:+.2f}"
+
+
+def _times(value: float | None) -> str | None:
+    return None if value is None else f"× {value:.3f}"

@@ -1,0 +1,273 @@
+"""`bench`: `vllm bench serve` in the head's container, streamed, read, judged and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from sparkconsole.config.paths import write_private
+from sparkconsole.errors import Refused, SparkError
+from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.serve.start import servers_on
+from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.news import Advance, Output, Report
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.parse.serve.vllm_bench import first_error, parse_bar, parse_output
+from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+
+KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
+
+
+@verb("bench run", ahead=True)
+async def run(
+    session: Here,
+    *extra: str,
+    num_prompts: int = 100,
+    max_concurrency: int | None = None,
+    request_rate: float | None = None,
+    input_len: Annotated[int | None, Parameter(name=["--input-len", "--random-input-len"])] = None,
+    output_len: Annotated[int | None, Parameter(name=["--output-len", "--random-output-len"])] = None,
+    dataset_name: str = "random",
+    dataset_path: str | None = None,
+    backend: Literal["vllm", "openai", "openai-chat"] = "vllm",
+    endpoint: str | None = None,
+    model: str | None = None,
+    tokenizer: str | None = None,
+    port: int = 8888,
+    seed: int = 0,
+    name: str | None = None,
+) -> Deed:
+    """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
+
+    Words behind `--` go to `vllm bench serve` byte for byte.
+
+    Parameters
+    ----------
+    extra
+        Behind `--`: vLLM's own arguments.
+    num_prompts
+        Requests to send.
+    max_concurrency
+        Most requests at a time.
+    request_rate
+        Requests a second; by default all at once.
+    input_len
+        Tokens of each request.
+    output_len
+        Tokens of each answer.
+    dataset_name
+        random, sharegpt, …
+    dataset_path
+        The dataset's file, in the container.
+    backend
+        Which API is used.
+    endpoint
+        Its path, where it is not the usual one.
+    model
+        The served name; by default asked of the server.
+    tokenizer
+        Where its tokenizer is; by default asked of the server.
+    port
+        Where it answers.
+    seed
+        For the random requests.
+    name
+        Name of the containers; without it the cluster's.
+    """
+    said = {
+        "num_prompts": num_prompts,
+        "max_concurrency": max_concurrency,
+        "request_rate": request_rate,
+        "input_len": input_len,
+        "output_len": output_len,
+        "dataset_name": dataset_name,
+        "dataset_path": dataset_path,
+        "backend": backend,
+        "endpoint": endpoint,
+        "port": port,
+        "seed": seed,
+        "model": model or "the served one",
+        "tokenizer": tokenizer,
+        "extra": extra,
+    }
+    _spec(said)  # what cannot be is said before anybody is asked
+    container = name or session.cluster.container
+    server = await _served(session, port, container)
+    if not model:
+        said["model"] = server["model"]
+    if not tokenizer and server["root"] != server["model"]:
+        said["tokenizer"] = server["root"]
+    job = _job(session, _spec(said), container, server)
+    argv = ("docker", "exec", job.container, *job.argv)
+    step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
+    plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
+    return Deed(plan, lambda report: _carry(session, plan, job, report), ())
+
+
+def _spec(said: dict[str, Any]) -> BenchSpec:
+    try:
+        return BenchSpec.model_validate(said)
+    except ValidationError as error:
+        raise wrong_value(error, ("bench", "run")) from error
+
+
+async def _served(session: Session, port: int, container: str) -> dict[str, Any]:
+    """What is measured: the served name, where it came from, its longest request, and its vLLM."""
+    from sparkconsole.remote.serve.vllm import served, version
+
+    head = session.fleet.head
+    shell = await session.fleet.shell(head)
+    try:
+        found = await served(shell, port)
+    except SparkError as error:
+        hint = await _instead(session, container, port) or "sparkconsole serve MODEL"
+        raise Refused(f"no model answers on port {port}: {error.cause}", hint=hint, node=head) from error
+    if not found:
+        raise Refused(f"the server on port {port} offers no model", node=head)
+    first = found[0]
+    told = {"model": first.id, "root": first.root, "max_model_len": first.max_model_len, "vllm": ""}
+    with contextlib.suppress(SparkError):
+        told["vllm"] = await version(shell, port)
+    return told
+
+
+async def _instead(session: Session, container: str, port: int) -> str:
+    """The server that there is, or that is not ready yet; empty where none is seen."""
+    with contextlib.suppress(SparkError):
+        there = {r.port: r.name for r in await servers_on(session.fleet, container, (session.fleet.head,))}
+        if port in there:
+            return f"{there[port]} is not ready: sparkconsole wait-for server --port {port}"
+        return next(
+            (f"{name} is served on port {other}: --port {other}" for other, name in there.items()), ""
+        )
+    return ""
+
+
+def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str, Any]) -> Job:
+    slug = "".join(c if c.isalnum() else "-" for c in spec.model.rsplit("/", 1)[-1].lower())[:40]
+    return Job(
+        id=session.fleet.fresh.name(f"bench-{slug}"),
+        node=session.fleet.head,
+        kind=JobKind.BENCH,
+        argv=bench_argv(spec),
+        container=container,
+        details={
+            "model": spec.model,
+            "num_prompts": spec.num_prompts,
+            "spec": spec.model_dump(mode="json"),
+            "server": dict(server),
+        },
+    )
+
+
+async def _carry(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
+    if session.run is not None:
+        session.run = session.journal.add_jobs(session.run, (job,))
+    outcome = await carry_out(session.fleet, plan, report)
+    for wrong in outcome.failures():
+        raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)
+    return await _follow(session, job, report)
+
+
+@follower(JobKind.BENCH)
+async def follow_bench(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a benchmark to its end and reads its result."""
+    return await _follow(session, job, report)
+
+
+async def _follow(session: Session, job: Job, report: Report) -> Answer:
+    lines: list[str] = []
+    async for line in follow_job(session.fleet, job):
+        lines.append(line)
+        if bar := parse_bar(line):
+            report(Advance(job.node, "requests", bar[0], bar[1]))
+        elif not line.startswith(RESULT_MARK):
+            report(Output(job.node, line))
+    state = await job_state(session.fleet, job)
+    try:
+        return _judged(session, job, lines, state.status)
+    finally:
+        await forget_job(session.fleet, job)
+
+
+def _keep(session: Session, job: Job, raw: Mapping[str, Any]) -> str:
+    """vLLM's own result goes into a file beside the journal, as it came; where it is, empty for nowhere.
+
+    What it says is in the answer all the same: a full disk costs the file alone.
+    """
+    if not raw:
+        return ""
+    path = session.journal.folder.parent / "bench" / f"{job.id}.json"
+    try:
+        write_private(path, json.dumps(raw, indent=1) + "\n")
+    except OSError:
+        return ""
+    return str(path)
+
+
+def _judged(session: Session, job: Job, lines: list[str], status: int | None) -> Answer:
+    """vLLM's exit status alone says nothing: it is 0 with every request failed."""
+    result, raw = parse_output(lines)
+    file = _keep(session, job, raw)
+    if result is None or status != 0:
+        why = first_error(lines) or (lines[-1] if lines else "it said nothing")
+        ended = f"status {status}" if status is not None else "no status: it was killed"
+        raise SparkError(
+            f"the benchmark ended with {ended}: {why}", hint="does the server still answer?", node=job.node
+        )
+    short = result.shortfall(int(job.details["num_prompts"]))
+    said = {k: raw[k] for k in KEPT_KEYS if k in raw}
+    data = {
+        "model": job.details["model"],
+        "spec": job.details["spec"],
+        "result": result.as_data(),
+        "server": job.details.get("server", {}),
+        "said": said,
+        "file": file,
+    }
+    if not short:
+        return Answer(data, (result_sheet(result.as_data()),))
+    error = first_error(lines)
+    line = f"{short} of {job.details['num_prompts']} requests failed" + (f": {error}" if error else "")
+    return Answer({**data, "error": line}, (result_sheet(result.as_data()), line), 1)
+
+
+def result_sheet(result: Mapping[str, Any]) -> Sheet:
+    """The numbers of a result, as a table."""
+    rows = [
+        ("requests", f"{result['completed']} completed, {result['failed'] or 0} failed"),
+        ("duration", written(result["duration_s"], "s")),
+        ("requests/s", written(result["requests_per_s"])),
+        ("output tokens/s", written(result["output_tokens_per_s"])),
+        ("total tokens/s", written(result["total_tokens_per_s"])),
+    ]
+    kinds = [k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in result["latencies"]]
+    latencies = result["latencies"]
+    rows += [
+        (
+            f"{k.upper()} ms",
+            "  ".join(
+                f"{s} {latencies[f'{s}_{k}']:.1f}"
+                for s in ("mean", "median", "p99")
+                if f"{s}_{k}" in latencies
+            ),
+        )
+        for k in kinds
+    ]
+    return Sheet.of(("measured", ""), rows)
+
+
+def written(value: float | None, unit: str = "") -> str | None:
+    """With two digits; None for what was not measured."""
+    return None if value is None else f"{value:.2f} {unit}".strip()

@@ -1,0 +1,157 @@
+"""`doctor`: every check on every node with its evidence and remedy; the safe remedies can be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparkconsole.config.rules import load_rules, rules_file
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.fleet.diagnose.gather import Question, examine
+from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, evidence, judge
+from sparkconsole.model.checks.skew import SkewRow, skew
+from sparkconsole.model.probes import EVERYTHING
+from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
+from sparkconsole.verbs.diagnose.fix import mend, mendable
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.status.history import recorded
+
+_FLAG = Parameter(negative="")
+CONTENTS = "image-contents.json"
+
+
+def _refuse_words(*checks: str, **_: object) -> None:
+    """A check that there is not."""
+    _known(checks)
+
+
+@verb("doctor", refuses=_refuse_words)
+async def doctor(
+    session: Here,
+    *checks: str,
+    fix: Annotated[bool, _FLAG] = False,
+    skew: Annotated[bool, _FLAG] = False,
+    model: str | None = None,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    name: str | None = None,
+    eth_if: str | None = None,
+    ib_if: str | None = None,
+) -> Answer | Deed:
+    """Ask everything that can be asked of every node, say what is wrong, why, and what to do.
+
+    Nothing is changed without --fix. Own rules about bad combinations go into rules.toml beside cluster.toml.
+    Exit code 0 when nothing failed (warnings allowed), 1 when something did, 3 when a node is unreachable.
+
+    Parameters
+    ----------
+    checks
+        Only these, by the names in the answer (`mtu-path` for "mtu path"); without any, all.
+    fix
+        Plan the remedies that are safe, carry them out, and look again: commands, then copies of an image or
+        a model that another node has. `sudo -n` runs what needs root: it never asks for a password.
+    skew
+        Show what should be equal on all nodes: what most have, and who differs.
+    model
+        The model that every node should have; without it the one that was served last.
+    tag
+        Image to look for; without it the cluster's.
+    name
+        Name of the containers; without it the cluster's.
+    eth_if
+        Interface for Ethernet, the same on every node; without it detected on each.
+    ib_if
+        RDMA devices, with commas; without it detected on each.
+    """
+    session.fleet.head  # noqa: B018 - an empty cluster is refused
+    only = _known(checks)
+    if fix and session.options.read_only:
+        raise Refused("doctor --fix changes the cluster, and this session is read-only")
+    kept = recorded(session)
+    question = Question(
+        image=tag or session.cluster.image,
+        container=name or session.cluster.container,
+        model=kept.model if model is None else model,
+        eth_if=eth_if,
+        ib_if=tuple((ib_if or "").replace(",", " ").split()),
+        rules=load_rules(rules_file()),
+        evidence=EVERYTHING if skew else evidence(only),
+        recorded=kept.words,
+        paces=kept.paces,
+    )
+    examined = await _examined(session, question)
+    findings = judge(examined, only)
+
+    async def again() -> tuple[tuple[Finding, ...], Answer]:
+        now = await _examined(session, question)
+        found = judge(now, only)
+        return found, _answer(now, found)
+
+    if fix and (deed := await mend(session, findings, again)):
+        return deed
+    answer = _answer(examined, findings, skewed=skew)
+    if fix:
+        left = "nothing that was found can be mended safely by itself"
+        return Answer(answer.data, (*answer.parts, left), answer.exit_code)
+    return answer
+
+
+def _known(checks: Sequence[str]) -> tuple[str, ...]:
+    """The ids that are meant; WrongUsage with the nearest one."""
+    asked = tuple(word.replace("-", " ") for word in checks)
+    for check in asked:
+        if check not in BY_ID:
+            ids = [known.replace(" ", "-") for known in BY_ID]
+            hint = meant(check, ids, f"checks: {', '.join(ids)}")
+            raise WrongUsage(f"there is no check {check!r}", hint=hint)
+    return asked
+
+
+async def _examined(session: Session, question: Question) -> Examined:
+    kept = session.journal.folder.parent / CONTENTS
+    return await examine(session.fleet, session.cluster, question, kept)
+
+
+def _answer(examined: Examined, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
+    rows = skew(examined)
+    head, *workers = examined.looks
+    ran = {f.check for f in findings}
+    data: dict[str, Any] = {
+        "head": head,
+        "workers": workers,
+        "container": examined.container,
+        "image": examined.image,
+        "model": examined.model,
+        "nodes": [node_data(examined, name) for name in examined.looks],
+        "findings": [{**f.as_data(), "fix": list(f.fix.argv) if f.fix else []} for f in findings],
+        "checks": [
+            {"id": c.id, "question": c.question, "why": c.why, "needs": c.needs, "said": c.id in ran}
+            for c in CHECKS
+        ],
+        "skew": [row.as_data() for row in rows],
+    }
+    shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
+    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(examined, findings))
+
+
+def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
+    """Who differs first."""
+    cells = [
+        (
+            "differs" if row.differing else "",
+            row.what,
+            row.majority,
+            ", ".join(f"{node} {value}" for node, value in row.differing.items()),
+        )
+        for row in sorted(rows, key=lambda r: not r.differing)
+    ]
+    return Sheet.of(("", "what", "most have", "who differs"), cells)
+
+
+def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
+    count = len(mendable(findings))
+    return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()

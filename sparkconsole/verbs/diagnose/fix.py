@@ -1,0 +1,159 @@
+"""The safe remedies of what the doctor found as one plan: commands first, then copies by their own verbs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.foresight.effect import Anything
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.news import Report
+from sparkconsole.model.work.plan import Plan, Step, Verification
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.session import Deed, Session
+
+Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
+"""Looks again: what is found now, and the answer that says so."""
+TITLE = "mend what the doctor found"
+
+
+def mendable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """One finding per command and node."""
+    wrong = [f for f in findings if f.fix is not None and f.node and f.severity is not Severity.OK]
+    return tuple({(f.node, f.fix.argv): f for f in wrong if f.fix}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """One verb for several nodes, planned; or why it cannot be."""
+
+    words: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    deed: Deed | None = None
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class _Done:
+    """What came of it, by the finding."""
+
+    trouble: dict[Finding, str] = field(default_factory=dict)
+    sheets: list[Sheet | str] = field(default_factory=list)
+
+
+async def mend(session: Session, findings: Sequence[Finding], again: Again) -> Deed | None:
+    """Everything that can be planned; None when nothing can. What cannot is in the plan's notes."""
+    chosen = mendable(findings)
+    single = {_step(i, f): f for i, f in enumerate(chosen, 1) if f.fix and not f.fix.words}
+    copies = [await _planned(session, *group) for group in _grouped(chosen)]
+    planned = [c for c in copies if c.deed is not None]
+    if not single and not planned:
+        return None
+    kept = tuple(step for c in planned if c.deed for step in c.deed.plan.steps)
+    notes = (*_notes(findings, single), *(n for c in copies for n in _copy_notes(c)))
+    plan = Plan(TITLE, (*single, *kept), Tier.RECOVERABLE, notes=notes)
+    tried = (*single.values(), *(f for c in planned for f in c.findings))
+
+    async def carry(report: Report) -> Answer:
+        done = _Done()
+        # Each by itself: one that fails takes nothing back of the others.
+        for step, finding in single.items():
+            failures = (await carry_out(session.fleet, Plan(TITLE, (step,)), report)).failures()
+            if failures:
+                done.trouble[finding] = failures[0].detail
+        for copy in planned:
+            await _copied(copy, done, report)
+        return _mended(tried, done, *await again())
+
+    known = tuple(e for c in planned if c.deed for e in c.deed.effects)
+    commands = (Anything("what the remedies change is looked at when they are done"),) if single else ()
+    return Deed(plan, carry, (*commands, *known))
+
+
+def _step(number: int, finding: Finding) -> Step:
+    assert finding.fix is not None  # noqa: S101 - `mendable` looked
+    proof = finding.fix.proof
+    return Step(
+        id=f"fix-{number}-{finding.check.replace(' ', '-')}",
+        node=finding.node,
+        sentence=finding.fix.sentence,
+        argv=finding.fix.argv,
+        verify=Verification(f"{finding.check} is mended", proof) if proof else None,
+        timeout_s=300,
+    )
+
+
+def _grouped(chosen: Sequence[Finding]) -> list[tuple[tuple[str, ...], list[Finding]]]:
+    """The same words but for the node they are for, which is the last one: said once, for all of them."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in chosen:
+        if finding.fix and finding.fix.words:
+            groups.setdefault(finding.fix.words[:-1], []).append(finding)
+    return [((*words, ",".join(f.node for f in those)), those) for words, those in groups.items()]
+
+
+async def _planned(session: Session, words: tuple[str, ...], findings: Sequence[Finding]) -> _Copy:
+    """The verb plans itself, and refuses by itself: for want of room, of a login, of the network."""
+    try:
+        result = await begin(session, understand(words))
+    except SparkError as error:
+        return _Copy(words, tuple(findings), refused=error.cause)
+    if isinstance(result, Deed):
+        return _Copy(words, tuple(findings), result)
+    return _Copy(words, tuple(findings), refused="it found nothing to do")
+
+
+def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> tuple[str, ...]:
+    """What is left to a person, and what `sudo -n` means."""
+    by_hand = [f for f in findings if f.severity is not Severity.OK and f.fix is None]
+    root = any(step.argv[:2] == ("sudo", "-n") for step in single)
+    return (
+        *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
+        *(f"not by itself: {_told(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
+    )
+
+
+def _copy_notes(copy: _Copy) -> tuple[str, ...]:
+    said = f"sparkconsole {shlex.join(copy.words)}"
+    if copy.deed is None:
+        return (f"not by itself: {said}: {copy.refused}",)
+    return (f"then {said}", *copy.deed.plan.notes)
+
+
+async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
+    """As the verb does it; what goes wrong is said of every node that it was for."""
+    assert copy.deed is not None  # noqa: S101 - it was planned
+    try:
+        answer = await copy.deed.carry(report)
+    except SparkError as error:
+        done.trouble |= dict.fromkeys(copy.findings, error.cause)
+        return
+    done.sheets += answer.parts
+    if answer.exit_code:
+        told = f"sparkconsole {' '.join(copy.words[:2])} ended with {answer.exit_code}"
+        done.trouble |= dict.fromkeys(copy.findings, told)
+
+
+def _mended(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], answer: Answer) -> Answer:
+    """What is gone, what is still found, and which command failed."""
+    still = {(f.check, f.node, f.sentence) for f in after if f.severity is not Severity.OK}
+    rows, data = [], []
+    for finding in tried:
+        gone = (finding.check, finding.node, finding.sentence) not in still
+        # Of several copies under one verb some may have arrived.
+        trouble = "" if gone and finding.fix and finding.fix.words else done.trouble.get(finding, "")
+        result = "failed" if trouble else "mended" if gone else "done, and still found"
+        rows.append((result, finding.node, finding.check, trouble or finding.sentence))
+        data.append({**finding.as_data(), "result": result, "detail": trouble})
+    sheet = Sheet.of(("", "node", "check", "what was found"), rows)
+    code = answer.exit_code or (1 if done.trouble else 0)
+    return Answer({**answer.data, "mended": data}, (*done.sheets, sheet, *answer.parts), code)
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence

@@ -1,0 +1,129 @@
+"""What `launch` and `serve` look at first: the doctor's checks that matter to them; a failure refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sparkconsole.errors import Refused, SparkError
+from sparkconsole.fleet.diagnose.probe import checkpoint_of
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.launch.await_memory import Settled, settle
+from sparkconsole.fleet.launch.survey import Ground
+from sparkconsole.fleet.serve.start import Stage
+from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.launch.memory_returns import USUAL_SHARE, WINDOW_S, Return
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.ray import RayMember
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE
+from sparkconsole.model.text.printable import size
+from sparkconsole.model.work.news import nobody
+from sparkconsole.remote.shell import Shell
+
+CACHE = "/root/.cache/"
+
+
+def node_model(model: str) -> str:
+    """The model, where its files are the node's; empty for a path that only the image has."""
+    return "" if model.startswith("/") and not model.startswith(CACHE) else model
+
+
+def require(verb: str, findings: Sequence[Finding], *, force: bool) -> tuple[str, ...]:
+    """Refused with the first failure and its remedy; with `force` the failures as sentences for the plan."""
+    failures = [f for f in findings if f.severity is Severity.FAIL and verb in BY_ID[f.check].matters_to]
+    if not failures:
+        return ()
+    if force:
+        return tuple(
+            f"forced past {f.check}: {f.node + ': ' if f.node else ''}{f.sentence}" for f in failures
+        )
+    first, *others = failures
+    more = f"; {len(others)} more: sparkconsole doctor" if others else ""
+    remedy = first.remedy or "sparkconsole doctor says more"
+    raise Refused(
+        f"{first.sentence}{more}; nothing was started",
+        hint=f"{remedy}; or {verb} --force to go on all the same",
+        node=first.node,
+    )
+
+
+def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
+    """Of what a launch looked at anyway. Its own ports are told exactly elsewhere."""
+    looks: dict[str, Look | SparkError] = {
+        s.node: Look(ground.facts[s.node], ground.sites[s.node], ground.images[s.node])
+        for s in ground.seats
+        if s.node in ground.facts
+    }
+    chosen: dict[str, NodeNetwork | SparkError] = {s.node: s.network for s in ground.seats if s.network}
+    examined = Examined(cluster, ground.spec.image, ground.spec.container, looks, chosen)
+    unneeded = {"ports", *(() if ground.spec.gpus else ("gpu",))}
+    only = (c.id for c in BY_ID.values() if "launch" in c.matters_to and c.id not in unneeded)
+    return judge(examined, only)
+
+
+async def serve_looks(fleet: Fleet, stage: Stage, model: str) -> dict[str, Look | SparkError]:
+    """What every node has of the model (where its files are the node's), and its memory."""
+
+    async def question(shell: Shell) -> Look:
+        found = await checkpoint_of(shell, model)
+        return Look(NodeFacts(shell.node), stage.sites[shell.node], checkpoint=found)
+
+    return await fleet.ask(question, stage.nodes)
+
+
+async def serve_findings(
+    cluster: Cluster, fleet: Fleet, stage: Stage, model: str, looks: Mapping[str, Look | SparkError]
+) -> tuple[Finding, ...]:
+    """Ray has every node, the model is whole on each, memory is left."""
+    chosen: dict[str, NodeNetwork | SparkError] = {
+        n: NodeNetwork("", a) for n, a in stage.addresses.items() if a
+    }
+    examined = Examined(
+        cluster, stage.launch.image, stage.launch.container, looks, chosen,
+        members=await _members(fleet, stage), ray_asked=True, model=model,
+    )  # fmt: skip
+    return (*judge(examined, ("ray", "model")), *await _tight(fleet, stage))
+
+
+async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
+    """With so little left a start freezes the machine before anything is killed.
+
+    Memory of a server that has just ended still comes back: it is waited for before the start instead.
+    """
+    tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
+    seen = await settle(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
+    return tuple(
+        Finding(
+            "memory",
+            Severity.FAIL,
+            node,
+            f"{size(stage.sites[node].available_bytes)} of memory is available: a start would freeze it",
+            "see who holds it: ps aux --sort=-rss",
+        )
+        for node in tight
+        if node not in seen or seen[node].outcome not in (Return.COMES, Return.ENOUGH)
+    )
+
+
+def require_room(settled: Iterable[Settled], *, force: bool) -> None:
+    """Refused when memory that was waited for did not come: below the line a start freezes the machine."""
+    for end in settled:
+        if end.available < FREEZE_LINE and not force:
+            raise Refused(
+                f"{size(end.available)} of memory is available: a start would freeze it",
+                hint="see who holds it: ps aux --sort=-rss; or serve --force to go on all the same",
+                node=end.node,
+            )
+
+
+async def _members(fleet: Fleet, stage: Stage) -> tuple[RayMember, ...] | None:
+    if stage.launch.backend is not Backend.RAY:
+        return None
+    from sparkconsole.remote import ray
+
+    try:
+        return await ray.members(await fleet.shell(stage.head), stage.launch.dashboard_port)
+    except SparkError:
+        return None

@@ -1,0 +1,1 @@
+"""From words to what they do: registry, arguments, sessions, agreement, records."""

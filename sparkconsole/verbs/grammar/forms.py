@@ -1,0 +1,176 @@
+"""Forms drawn from the verbs themselves: a field per parameter, and from filled fields the words again.
+
+A form says what `:` would say, so that what it starts can be typed, scripted and read in the journal.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from cyclopts import App
+
+from sparkconsole.errors import WrongUsage
+from sparkconsole.verbs.grammar.registry import MODULES, application, load
+
+
+class Kind(StrEnum):
+    """How a field is filled in."""
+
+    TEXT = "text"
+    WHOLE = "whole number"
+    NUMBER = "number"
+    CHECK = "yes or no"
+    CHOICE = "one of"
+    LIST = "several"
+    WORDS = "words"
+    """Behind `--`, split as a shell would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter of a verb."""
+
+    name: str
+    kind: Kind
+    flags: tuple[str, ...] = ()
+    """As they are typed; empty for what stands without a flag."""
+    negative: str = ""
+    """The flag that switches off what is on by itself."""
+    default: Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    help: str = ""
+
+    @property
+    def positional(self) -> bool:
+        """It is said without a flag."""
+        return not self.flags
+
+
+@cache
+def fields(verb: str) -> tuple[Field, ...]:
+    """Every field of that verb (`image build`), in the order of its signature."""
+    return tuple(_fields(_command(tuple(verb.split()))))
+
+
+def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that say these values; what equals its default is left unsaid.
+
+    WrongUsage names the field that is missing or that holds what it cannot.
+    """
+    said: list[str] = []
+    behind: list[str] = []
+    for field in fields(verb):
+        value = values.get(field.name)
+        if value in (None, "", (), []) or (field.kind is not Kind.CHECK and str(value) == str(field.default)):
+            _refuse_missing(field)
+        elif field.kind is Kind.WORDS:
+            behind += _split(field, str(value))
+        else:
+            said += _say(field, value)
+    return (*verb.split(), *said, *(["--", *behind] if behind else []))
+
+
+def _command(verb: tuple[str, ...]) -> App:
+    if not verb or verb[0] not in MODULES or verb not in load(verb[0]):
+        raise WrongUsage(f"there is no verb {' '.join(verb)}")
+    app = application(verb[0])[verb[0]]
+    return app if len(verb) == 1 else app[verb[1]]
+
+
+def _fields(app: App) -> Iterator[Field]:
+    for argument in app.assemble_argument_collection(parse_docstring=True):
+        if "*" in argument.names:
+            continue
+        info, hint = argument.field_info, _plain(argument.hint)
+        spoken = info.kind is inspect.Parameter.KEYWORD_ONLY
+        variadic = info.kind is inspect.Parameter.VAR_POSITIONAL
+        kind, choices = _kind(hint, variadic=variadic, name=info.name)
+        yield Field(
+            name=info.name,
+            kind=kind,
+            flags=tuple(n for n in argument.names if n not in argument.negatives) if spoken else (),
+            negative=next(iter(argument.negatives), ""),
+            default=_plain_value(None if info.default is inspect.Parameter.empty else info.default),
+            required=bool(argument.required),
+            choices=choices,
+            help=str(argument.parameter.help or ""),
+        )
+
+
+def _plain(hint: Any) -> Any:
+    """The type without `| None`."""
+    if get_origin(hint) in (Union, UnionType):
+        return next((a for a in get_args(hint) if a is not NoneType), str)
+    return hint
+
+
+def _plain_value(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[Kind, tuple[str, ...]]:
+    if variadic and name == "extra":
+        return Kind.WORDS, ()
+    if get_origin(hint) is Literal:
+        return Kind.CHOICE, tuple(str(a) for a in get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return Kind.CHOICE, tuple(str(member.value) for member in hint)
+    if variadic or get_origin(hint) in (list, tuple):
+        return Kind.LIST, ()
+    return {bool: Kind.CHECK, int: Kind.WHOLE, float: Kind.NUMBER}.get(hint, Kind.TEXT), ()
+
+
+def _refuse_missing(field: Field) -> None:
+    if field.required:
+        raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
+
+
+def _say(field: Field, value: Any) -> Sequence[str]:
+    if field.kind is Kind.CHECK:
+        return _checked(field, on=bool(value))
+    if field.kind is Kind.LIST:
+        found = _split(field, value) if isinstance(value, str) else [str(v) for v in value]
+        return [w for item in found for w in _flagged(field, item)]
+    _refuse_no_number(field, str(value))
+    return _flagged(field, str(value))
+
+
+def _checked(field: Field, *, on: bool) -> Sequence[str]:
+    if on == bool(field.default):
+        return ()
+    return (field.flags[0],) if on else (field.negative,)
+
+
+def _flagged(field: Field, value: str) -> Sequence[str]:
+    if field.positional:
+        return (value,)
+    # A value that begins with a dash would be taken for a flag of its own.
+    return (f"{field.flags[0]}={value}",) if value.startswith("-") else (field.flags[0], value)
+
+
+def _refuse_no_number(field: Field, text: str) -> None:
+    shape = {Kind.WHOLE: int, Kind.NUMBER: float}.get(field.kind)
+    if shape is None:
+        return
+    try:
+        shape(text)
+    except ValueError as error:
+        raise WrongUsage(f"{field.name.replace('_', ' ')} is no {field.kind}: {text!r}") from error
+
+
+def _split(field: Field, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise WrongUsage(f"{field.name.replace('_', ' ')}: a quote is not closed") from error
+
+
+__all__ = ["Field", "Kind", "fields", "words"]

@@ -1,0 +1,166 @@
+"""A deed carried out with the journal's record of it: what was shown is kept, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
+from sparkconsole.fleet.watch.own_actions import ended_by
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import JobKind, Run, RunState
+from sparkconsole.model.work.news import News, Output, Remark, Report, StepEnded
+from sparkconsole.model.work.own_actions import deed_of, ends_job, ends_run, touched
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.verbs.grammar.session import Deed, Session
+
+UNSEEN = 5
+"""The exit code of what was done or not: nobody could see which."""
+MOST_RUNS = 200
+"""So far back runs are looked for that a deed ends."""
+
+
+async def carry(session: Session, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+    """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
+
+    A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
+    """
+    said = deed.words or words
+    told = deed.plan.consequences
+    touches = touched(deed.effects, told.empty, told.serving) if told else touched(deed.effects)
+    kept_plan = {**deed.plan.as_data(), "touches": [list(each) for each in touches]}
+    session.run = began = session.journal.begin(said, session.cluster.name, kept_plan)
+    _tell_fault(session, report)
+    _mark(session, began, touches)
+    steps: dict[str, str] = {}
+    keep = _keeping(session, report, steps)
+    try:
+        answer = await deed.carry(keep)
+    except asyncio.CancelledError:
+        _left(session, session.run or began, report)
+        raise
+    except SparkError as error:
+        if (stopped := _stopped(session, session.run or began, deed, report)) is not None:
+            raise stopped from error
+        _failed(session, session.run or began, error, report)
+        raise
+    if answer.exit_code and (stopped := _stopped(session, session.run or began, deed, report, answer)):
+        raise stopped
+    state = ended_as(answer.exit_code)
+    done = replace(
+        answer, data={"state": state.value, "steps": _stand(deed.plan, steps, state), **answer.data}
+    )
+    session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
+    _tell_fault(session, report)
+    return done
+
+
+def _stand(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
+    """What a run that is done had started or sent is done with it; a server and its guards run on."""
+    jobs = {step.id: step.job.kind for step in plan.steps if step.job}
+    lasting = {step for step, kind in jobs.items() if kind in (JobKind.SERVE, JobKind.GUARD)}
+    over = state is RunState.DONE
+    return {
+        step: "done" if over and word in ("started", "sent") and step not in lasting else word
+        for step, word in steps.items()
+    }
+
+
+def ended_as(exit_code: int) -> RunState:
+    """What an answer's exit code says of its run: a node that could not be asked leaves it unknown."""
+    if exit_code in (Unreachable.exit_code, UNSEEN):
+        return RunState.UNKNOWN
+    return RunState.DONE if exit_code == 0 else RunState.FAILED
+
+
+def _mark(session: Session, by: Run, touches: Sequence[tuple[str, str]]) -> None:
+    """What it ends of other runs is written down there first: they end on purpose, whoever watches them."""
+    if not touches:
+        return
+    for run in islice(session.journal.newest(), MOST_RUNS):
+        if run.id != by.id and run.cluster == session.cluster.name and _ends(run, touches):
+            session.journal.ends(run, deed_of(by).as_data())
+
+
+def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
+    """What is under way, and servers, which outlive the run that started them."""
+    if run.state in (RunState.RUNNING, RunState.UNKNOWN) and ends_run(touches, run):
+        return True
+    serves = run.state in (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE) and not run.ended_by
+    return serves and any(ends_job(touches, j) for j in run.jobs if j.kind is JobKind.SERVE)
+
+
+def _stopped(
+    session: Session, run: Run, deed: Deed, report: Report, answer: Answer | None = None
+) -> Stopped | None:
+    """It was ended on purpose by another deed of ours: that is no failure. None: nobody of us ended it."""
+    kept = session.journal.again(run)
+    by = ended_by(kept)
+    if not by and kept.state is not RunState.CANCELLED:
+        return None
+    why = Stopped(f"{deed.plan.title}: stopped" + (f" ({by})" if by else ""))
+    outcome = dict(answer.data) if answer else {}
+    session.journal.end(run, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
+    _tell_fault(session, report)
+    return why
+
+
+def _tell_fault(session: Session, report: Report) -> None:
+    """What cannot be written down is done and said all the same: the record is never in the way."""
+    if why := session.journal.fault():
+        report(Remark(f"{why}; this goes on without a record", level="warning"))
+
+
+def _keeping(session: Session, report: Report, steps: dict[str, str]) -> Report:
+    """Everything that is shown is kept, but for the progress bars; `steps` gets how each stands."""
+
+    def keep(said: News) -> None:
+        news = _on_purpose(session, said)
+        if isinstance(news, StepEnded):
+            steps[news.outcome.step.id] = news.outcome.word
+        if session.run is not None and (line := kept(news)):
+            session.journal.append_output(session.run, line)
+        report(news)
+
+    return keep
+
+
+def _on_purpose(session: Session, news: News) -> News:
+    """What a deed of ours ends has not failed: asked only where something says that it has."""
+    if not isinstance(news, Remark) or news.level != "error" or session.run is None:
+        return news
+    kept = session.journal.again(session.run)
+    if not kept.ended_by and kept.state is not RunState.CANCELLED:
+        return news
+    return replace(news, level="info", text=news.text.replace(" failed: ", " stopped: ", 1))
+
+
+def kept(news: News) -> str:
+    """The line of news as the journal keeps it; empty for what it does not."""
+    match news:
+        case Output(node, line) | Remark(line, node):
+            return f"{node} {line}".strip()
+        case StepEnded(outcome):
+            mark = outcome.word if outcome.ok else f"failed: {outcome.detail}"
+            return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
+    return ""
+
+
+def _failed(session: Session, run: Run, error: SparkError, report: Report) -> None:
+    """A run whose jobs could not be asked stays open: unknown is not failed."""
+    if isinstance(error, Unreachable) and run.jobs:
+        report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
+        return
+    session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
+    _tell_fault(session, report)
+
+
+def _left(session: Session, run: Run, report: Report) -> None:
+    """The person let go: detached jobs go on and are named, anything else is over."""
+    if run.jobs:
+        report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
+        return
+    session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
+    _tell_fault(session, report)

@@ -1,0 +1,214 @@
+"""The one registry of words: a `@verb` is a command, a `:` word, a palette entry and a script word."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
+
+from cyclopts import App
+
+from sparkconsole.model.work.tier import Tier
+
+if TYPE_CHECKING:
+    from sparkconsole.model.work.answer import Answer, Row
+    from sparkconsole.model.work.job import Job, JobKind, Run
+    from sparkconsole.model.work.news import Report
+    from sparkconsole.verbs.grammar.session import Deed, Session
+
+Result: TypeAlias = "Answer | Deed | AsyncIterator[Row]"
+"""What a verb returns: an answer, a plan with what carries it out, or a stream of rows."""
+P = ParamSpec("P")
+R = TypeVar("R", bound="Awaitable[Result]")
+
+PURPOSE = (
+    "Run a vLLM cluster on DGX Spark machines: see it, build and copy its image, launch it, serve a model, "
+    "measure it, and do all of it again from a script: sparkconsole --script FILE."
+)
+GROUPS = {
+    "node": "The machines: list, add, remove, scan, trust, restart, their page cache.",
+    "image": "The container image: build, list, copy, prune, roll back.",
+    "model": "The models in the nodes' caches.",
+    "serve": "A model on the cluster.",
+    "bench": "Measure the served model.",
+    "fabric": "The fast link between the nodes: try it, and what it carried before.",
+    "runs": "The journal: what was done, and doing it again.",
+    "config": "Where configuration is and what it says.",
+    "demo": "The pretend cluster: break something, mend it.",
+    "examples": "Scripts to begin with: list them, show one.",
+}
+ALONE = {
+    "check": "Look at every node and say what would hinder a launch; nothing is changed.",
+    "doctor": "Ask everything that can be asked of every node, say what is wrong, why, and what to do.",
+    "explain": "Read logs and say what went wrong: the root cause, where, why, and what to do.",
+    "status": "Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.",
+    "launch": "Start the containers and Ray on every node, and return when all of it is ready.",
+    "stop": "Stop the cluster: its servers, then its containers, on every node that answers.",
+    "exec": "Run a command in the head's container: exec -- CMD…",
+    "logs": "Print the logs of all nodes, merged by time; -f follows them.",
+    "wait-for": "Wait until nodes, ray, server or image is ready; exit code 1 when it is not in time.",
+    "web": "Open the console to a browser on this machine; it prints an address with a token.",
+    "completion": "Print what makes a shell complete verbs, options and names of nodes, images and models.",
+    "help": "Explain a word: help, help launch, help image build.",
+    "version": "Say which version this is.",
+}
+"""The verbs of one word, each with its own first line: the help of everything loads none of them."""
+MODULES = {
+    "node": ("node.inventory", "node.restart", "node.drop_caches"),
+    "check": ("diagnose.check",),
+    "doctor": ("diagnose.doctor",),
+    "explain": ("diagnose.explain",),
+    "status": ("status.status",),
+    "image": ("image.build_and_copy", "image.list", "image.prune", "image.rollback"),
+    "model": ("model.list", "model.fit", "model.transfer"),
+    "fabric": ("fabric.test",),
+    "launch": ("launch.start",),
+    "stop": ("launch.stop",),
+    "serve": ("serve.start", "serve.keep"),
+    "bench": ("bench.run", "bench.history"),
+    "exec": ("execute",),
+    "logs": ("logs.logs",),
+    "runs": ("runs.runs", "runs.again"),
+    "wait-for": ("status.wait_for",),
+    "config": ("config",),
+    "demo": ("demo",),
+    "examples": ("help.scripts",),
+    "web": ("web",),
+    "completion": ("help.completion",),
+    "help": ("help.help",),
+    "version": ("help.help",),
+}
+"""Where the verbs are that begin with a word; a command loads only its own."""
+TASKS = {
+    "Set up": ("node", "check", "doctor", "fabric", "config"),
+    "Image and model": ("image", "model"),
+    "Run": ("launch", "serve", "exec", "wait-for", "stop"),
+    "Look": ("status", "logs", "explain", "bench"),
+    "Again": ("runs",),
+    "This program": ("demo", "examples", "web", "completion", "help", "version"),
+}
+"""The first words by what a person wants to do, in the order of a day's work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing a person can ask for."""
+
+    words: tuple[str, ...]
+    function: Callable[..., Awaitable[Result]]
+    changes: bool
+    """It can change a machine; `--read-only` refuses it."""
+    tier: Tier
+    default: bool = False
+    """It is what its first word alone does (`serve MODEL`)."""
+    local: bool = False
+    """It asks nothing of a cluster: no inventory is read for it, and it may be called without a session."""
+    ahead: bool = False
+    """In a dry run it says what it would do, on the state that earlier lines of a script would leave."""
+    refuses: Callable[..., object] | None = None
+    """Takes its arguments without the session; WrongUsage for what no cluster could make right."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of its help."""
+        return (self.function.__doc__ or "").strip().splitlines()[0]
+
+
+_OPTIONS: dict[str, Any] = {
+    "version_flags": (),
+    "help_format": "plaintext",
+    "result_action": "return_value",
+}
+VERBS: dict[tuple[str, ...], Verb] = {}
+Follower: TypeAlias = "Callable[[Session, Run, Job, Report], Awaitable[Answer]]"
+FOLLOWERS: dict[JobKind, Follower] = {}
+
+
+def verb(
+    words: str,
+    *,
+    tier: Tier = Tier.LOOK,
+    default: bool = False,
+    local: bool = False,
+    ahead: bool = False,
+    refuses: Callable[..., object] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
+
+    `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
+    `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run. `refuses`: what
+    is wrong by the words alone, so that a script's last line is refused before its first one runs.
+    """
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        key = tuple(words.split())
+        plans = ahead or tier > Tier.LOOK
+        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans, refuses)
+        return function
+
+    return register
+
+
+def follower(kind: JobKind) -> Callable[[Follower], Follower]:
+    """Registers what follows jobs of `kind` from wherever they are to their verified end."""
+
+    def register(function: Follower) -> Follower:
+        FOLLOWERS[kind] = function
+        return function
+
+    return register
+
+
+@functools.cache
+def load(first: str = "") -> dict[tuple[str, ...], Verb]:
+    """Every verb, or those that begin with `first`; importing their modules is what registers them."""
+    for module in MODULES[first] if first else dict.fromkeys(m for some in MODULES.values() for m in some):
+        importlib.import_module(f"sparkconsole.verbs.{module}")
+    return {words: entry for words, entry in VERBS.items() if not first or words[0] == first}
+
+
+@functools.cache
+def application(first: str = "") -> App:
+    """The verbs, or those that begin with `first`, as one cyclopts App.
+
+    It parses and helps, it never runs or prints errors by itself.
+    """
+    app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **_OPTIONS)
+    groups: dict[str, App] = {}
+    for words, entry in load(first).items():
+        _add(app, groups, words, entry, _OPTIONS)
+    return app
+
+
+def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+    """`function` as the parser sees it: without the session, which no person says (`__wrapped__` has it)."""
+
+    @functools.wraps(function)
+    def spoken(*args: Any, **kwargs: Any) -> Awaitable[Result]:
+        raise TypeError("verbs are called with their session: verbs.dispatch.begin")
+
+    signature = inspect.signature(function)
+    said = [p for name, p in signature.parameters.items() if name != "session"]
+    # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
+    bare = signature.replace(parameters=said, return_annotation=inspect.Signature.empty)
+    spoken.__signature__ = bare  # type: ignore[attr-defined]
+    spoken.__annotations__ = {p.name: p.annotation for p in said}
+    return spoken
+
+
+def _add(
+    app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
+) -> None:
+    if words[0] not in GROUPS:
+        app.command(_spoken(entry.function), name=words[0])
+        return
+    if words[0] not in groups:
+        groups[words[0]] = App(name=words[0], help=GROUPS[words[0]], **options)
+        app.command(groups[words[0]])
+    if entry.default:
+        groups[words[0]].default(_spoken(entry.function))
+    else:
+        groups[words[0]].command(_spoken(entry.function), name=words[1])

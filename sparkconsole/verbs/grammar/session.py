@@ -1,0 +1,58 @@
+"""What a verb works with: the cluster, its fleet, the journal, and what the person asked of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from sparkconsole.config.globals import Options, Place
+from sparkconsole.config.inventory import Inventory
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.journal import Journal
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.foresight.effect import Effect
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import Run
+from sparkconsole.model.work.news import Report
+from sparkconsole.model.work.plan import Plan
+
+if TYPE_CHECKING:
+    from sparkconsole.demo.cluster import Pretend
+
+
+@dataclass(slots=True)
+class Session:
+    """One per program run; every verb of a script shares it, and so its connections."""
+
+    options: Options
+    inventory: Inventory
+    cluster: Cluster
+    fleet: Fleet
+    journal: Journal
+    pretend: Pretend | None = None
+    """The pretend cluster behind `--demo`; None for a real one."""
+    remarks: tuple[str, ...] = ()
+    """What has to be said when it was opened."""
+    run: Run | None = field(default=None)
+    """The journal's record of the verb under way; None while nothing changes."""
+
+
+__all__ = ["Deed", "Here", "Options", "Place", "Session"]
+
+Here = Annotated[Session, Parameter(parse=False)]
+"""The first parameter of every verb: given by the face, never by the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A plan, and what carries it out. Nothing has happened yet."""
+
+    plan: Plan
+    carry: Callable[[Report], Awaitable[Answer]]
+    effects: tuple[Effect, ...]
+    """What will have changed once it is carried out: the next line of a script is planned on that."""
+    words: tuple[str, ...] = ()
+    """What the journal keeps as said, where that is not what was said (`runs again`)."""

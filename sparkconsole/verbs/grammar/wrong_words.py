@@ -1,0 +1,215 @@
+"""Which word is wrong, and the nearest that is right: words that make no verb, or no arguments of theirs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError
+from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
+
+from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
+from sparkconsole.errors import WrongUsage
+from sparkconsole.model.text.nearest import did_you_mean, nearest
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
+from sparkconsole.verbs.serve.vllm_words import hands_on, unknown_here
+
+if TYPE_CHECKING:
+    from cyclopts import App, ArgumentCollection
+
+_SURE = 0.75
+"""So alike that a word behind `serve` is taken for a slip of the pen, not for a model."""
+_TYPES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def verb_words(tokens: Sequence[str]) -> tuple[str, ...]:
+    """The words of the verb that `tokens` begin with; WrongUsage names the first that is wrong."""
+    if not tokens:
+        raise WrongUsage("there is no verb", hint="sparkconsole --help")
+    first = tokens[0]
+    if first not in MODULES:
+        raise _no_first_word(tokens)
+    if first not in GROUPS:
+        return (first,)
+    second = tokens[1] if len(tokens) > 1 else ""
+    verbs = load(first)
+    if (first, second) in verbs:
+        return first, second
+    if (first,) in verbs:
+        _refuse_slip(first, second, verbs)
+        return (first,)
+    raise _no_second_word(first, second, verbs)
+
+
+def _no_first_word(tokens: Sequence[str]) -> WrongUsage:
+    first = tokens[0]
+    if first == "--":
+        return WrongUsage("no verb stands before --", hint="sparkconsole --help")
+    if first.startswith("-"):
+        return _option_in_front(tokens)
+    verbs = {words[-1]: words for words in load()} | {word: (word,) for word in MODULES}
+    if near := verbs.get(nearest(first, verbs)):
+        return WrongUsage(f"there is no verb {first}; did you mean {' '.join(near)}?", hint=see_help(near))
+    return WrongUsage(f"there is no verb {first}", hint="sparkconsole --help lists them")
+
+
+def _option_in_front(tokens: Sequence[str]) -> WrongUsage:
+    """Its own options stand behind a verb, everybody's stand anywhere."""
+    name = tokens[0].partition("=")[0]
+    verb = next((w for w in tokens if w in MODULES), "")
+    known = set().union(*(flags_of(words) for words in load(verb))) if verb else set()
+    if name in known:
+        return WrongUsage(f"{name} stands before its verb; it belongs behind {verb}", hint=see_help((verb,)))
+    return unknown_option(tokens[0], sorted(known))
+
+
+def _no_second_word(first: str, second: str, verbs: Iterable[tuple[str, ...]]) -> WrongUsage:
+    seconds = [words[1] for words in verbs if len(words) > 1]
+    listed = f"{first} has {', '.join(seconds)}"
+    if not second or (second.startswith("-") and second.partition("=")[0] in _flags(verbs)):
+        return WrongUsage(f"{first} needs one more word: {', '.join(seconds)}", hint=see_help((first,)))
+    if second.startswith("-"):
+        return unknown_option(second, sorted(_flags(verbs)))
+    near = nearest(second, seconds)
+    ask = f"; did you mean {first} {near}?" if near else ""
+    return WrongUsage(f"there is no verb {first} {second}{ask}", hint=listed)
+
+
+def _flags(verbs: Iterable[tuple[str, ...]]) -> set[str]:
+    return set().union(*(flags_of(words) for words in verbs))
+
+
+def _refuse_slip(first: str, second: str, verbs: Iterable[tuple[str, ...]]) -> None:
+    """`serve stpo` is no model."""
+    near = nearest(second, [words[1] for words in verbs if len(words) > 1], alike=_SURE)
+    if near and "/" not in second:
+        cause = f"there is no verb {first} {second}; did you mean {first} {near}?"
+        raise WrongUsage(
+            cause, hint=f"a model has its owner's name too, or its whole path: {first} OWNER/{second}"
+        )
+
+
+def flags_of(words: tuple[str, ...]) -> set[str]:
+    """Every option of that verb, as it is typed."""
+    if words not in load(words[0]):
+        return set()
+    return {name for a in _arguments_of(words) for name in a.names if name.startswith("-")}
+
+
+@functools.cache
+def _arguments_of(words: tuple[str, ...]) -> ArgumentCollection:
+    """What the verb takes. Kept: putting it together costs ten milliseconds, for every line of a script."""
+    return command_of(words).assemble_argument_collection()
+
+
+def command_of(words: tuple[str, ...]) -> App:
+    """The verb as its parser sees it."""
+    from sparkconsole.verbs.grammar.registry import application
+
+    app = application(words[0])[words[0]]
+    if len(words) == 1:
+        return app
+    return app[words[1]]
+
+
+def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
+    """WrongUsage for an option whose value is missing where the parser would take that for an empty one."""
+    lists = {n for a in _arguments_of(words) if _several(a) for n in a.names}
+    for index, word in enumerate(tokens):
+        name, equals, value = word.partition("=")
+        if word == "--":
+            return
+        following = tokens[index + 1] if index + 1 < len(tokens) else "-"
+        if (equals and not value and name.startswith("-")) or (word in lists and following.startswith("-")):
+            raise _needs_value(name, words)
+
+
+def _several(argument: Any) -> bool:
+    keyword = argument.field_info.kind is inspect.Parameter.KEYWORD_ONLY
+    return keyword and bool(argument.token_count()[1])
+
+
+def _needs_value(name: str, words: Sequence[str]) -> WrongUsage:
+    return WrongUsage(f"{name} needs a value", hint=see_help(words))
+
+
+def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequence[str] = ()) -> WrongUsage:
+    """The parser's complaint about a verb's arguments, in our words."""
+    said, token = " ".join(words), getattr(error, "token", None)
+    match error:
+        case UnknownOptionError() if token is not None:
+            return _unknown(words, token.keyword or token.value)
+        case MissingArgumentError():
+            return _missing(words, error)
+        case CoercionError() if token is not None:
+            return WrongUsage(_not_of_its_type(error, token), hint=see_help(words))
+        case UnusedCliTokensError():
+            extra = " ".join(error.unused_tokens or ())
+            return WrongUsage(f"{said} takes no {extra or chr(39) * 2}", hint=see_help(words))
+        case RepeatArgumentError() if token is not None:
+            return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
+    error.verbose = False
+    return WrongUsage(f"{said}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+
+
+def _twice(flag: str, tokens: Sequence[str]) -> str:
+    """`-tp` is `-t p` to a verb that has no `-tp`: then the word that was typed is named too."""
+    typed = [t for t in tokens if t.startswith(flag) and t.partition("=")[0] != flag]
+    return f"{flag} is said twice" + (f": {typed[-1]} is {flag} too" if typed else "")
+
+
+def _unknown(words: tuple[str, ...], option: str) -> WrongUsage:
+    if hands_on(load(words[0])[words].function):
+        return unknown_here(words, option, sorted({*flags_of(words), *NAMES}))
+    wrong = unknown_option(option, sorted(flags_of(words)))
+    wrong.hint = see_help(words)
+    return wrong
+
+
+def _missing(words: tuple[str, ...], error: MissingArgumentError) -> WrongUsage:
+    keyword = error.keyword
+    if keyword:
+        return _needs_value(keyword, words)
+    name = error.argument.field_info.name if error.argument is not None else "word"
+    return WrongUsage(
+        f"{' '.join(words)} needs {name.strip('_').replace('_', '-').upper()}", hint=see_help(words)
+    )
+
+
+def _not_of_its_type(error: CoercionError, token: Any) -> str:
+    name = token.keyword or (error.argument.field_info.name.upper() if error.argument else "a word")
+    if kind := _TYPES.get(error.target_type):
+        return f"{name} is {kind}, not {token.value!r}"
+    if choices := _choices(error.target_type):
+        near = did_you_mean(token.value, choices)
+        return f"{name} is one of {', '.join(choices)}, not {token.value!r}{near}"
+    error.verbose = False
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _choices(wanted: Any) -> list[str]:
+    members = wanted if isinstance(wanted, type) and issubclass(wanted, Enum) else ()
+    return [str(member.value) for member in members]
+
+
+def told_of_equals(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
+    """The same, with what to write where its wrong word was meant as the value of an option before it."""
+    bare = {name: option for option in GLOBALS if option.bare is not None for name in option.names}
+    for name, word in itertools.pairwise(first_words(words)):
+        verb = wrong.cause.partition("; ")[0] == f"there is no verb {word}"
+        if name in bare and (verb or wrong.cause.endswith(f" takes no {word}")):
+            equals = f"the value of {name} stands behind an equals sign: {name}={word}"
+            wrong.hint = f"{wrong.hint}; {equals}" if verb and not word.isdigit() else equals
+    return wrong
+
+
+def see_help(words: Sequence[str]) -> str:
+    """Where the verb's words are explained."""
+    return " ".join(("sparkconsole", *words, "--help"))
+
+
+__all__ = ["NAMES", "flags_of", "refuse_no_value", "see_help", "verb_words", "wrong_arguments"]

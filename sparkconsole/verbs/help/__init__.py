@@ -1,0 +1,1 @@
+"""Help, reference, completion and examples, all from the registry."""

@@ -1,0 +1,121 @@
+"""The reference of all words, from the registry: docs/reference.md, and docs/sparkconsole.1 for `man`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sparkconsole import __version__
+from sparkconsole.config.globals import GLOBALS
+from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
+from sparkconsole.verbs.help.page import EXITS, OPENS, Page, page
+
+Pair = tuple[str, str]
+JSON = (
+    "With --json a verb that changes something says `state`: done (what it was for was read back), failed, "
+    "cancelled, started (it goes on) or unknown (a node could not be asked); a run of `runs` has the same "
+    "words. `serve` says ready or unproved there, `serve keep` how the server stands. `steps` has each step "
+    "of the plan: done, started (a job, which runs on), sent (nothing could be read back) or failed. What "
+    "nobody could look at is null or the word unknown, never false, 0 or an empty list; `unknown` names the "
+    "nodes and why."
+)
+
+
+def _pages(first: str) -> list[Page]:
+    return [page(words) for words in load(first)]
+
+
+def _globals() -> list[Pair]:
+    own = [("--help, -h", "Explain the words before it."), ("--version, -V", "Say which version this is.")]
+    return [*((option.shown, option.help) for option in GLOBALS), *own]
+
+
+# --- Markdown
+
+
+def markdown() -> str:
+    """docs/reference.md"""
+    parts = [
+        "# Reference",
+        "",
+        "Made from the program's own help by `make reference`.",
+        "",
+        PURPOSE,
+        "",
+        OPENS,
+    ]
+    parts += ["", "## Options of every verb", "", *_table(_globals()), "", EXITS, "", JSON]
+    for task, firsts in TASKS.items():
+        parts += ["", f"## {task}"]
+        for first in firsts:
+            parts += ["", f"### {first}", "", _md(GROUPS.get(first) or ALONE[first])]
+            for told in _pages(first):
+                parts += _md_page(told)
+    return "\n".join(parts) + "\n"
+
+
+def _md_page(told: Page) -> Iterable[str]:
+    if told.words[0] in GROUPS:
+        yield from ("", f"#### {' '.join(told.words)}", "", _md(told.summary))
+    yield from ("", "```text", told.usage, "```")
+    for text in told.paragraphs:
+        yield from ("", _md(text))
+    if told.arguments or told.options:
+        yield from ("", *_table((*told.arguments, *told.options)))
+    if told.examples:
+        yield from ("", "```sh", *(f"sparkconsole {line}  # {what}" for line, what in told.examples), "```")
+
+
+def _table(pairs: Iterable[Pair]) -> list[str]:
+    rows = (f"| `{name.replace('|', chr(92) + '|')}` | {_md(text)} |" for name, text in pairs)
+    return ["| word | what it means |", "|---|---|", *rows]
+
+
+def _md(text: str) -> str:
+    return re.sub(r"([|<>*])", r"\\\1", text)
+
+
+# --- roff
+
+
+def man() -> str:
+    """docs/sparkconsole.1"""
+    parts = [f'.TH SPARKCONSOLE 1 "" "sparkconsole {__version__}" "User commands"']
+    parts += [".SH NAME", r"sparkconsole \- run a vLLM cluster on DGX Spark machines"]
+    parts += [".SH SYNOPSIS", ".B sparkconsole", r"[\fIOPTIONS\fR] [\fIWORD\fR ...]"]
+    parts += [".SH DESCRIPTION", _roff(PURPOSE), ".PP", _roff(OPENS)]
+    parts += [".SH OPTIONS", "Of every verb, before or after any word.", *_items(_globals())]
+    for task, firsts in TASKS.items():
+        parts.append(f".SH {_roff(task.upper())}")
+        for told in (told for first in firsts for told in _pages(first)):
+            parts += _man_page(told)
+    parts += [".SH EXIT STATUS", _roff(EXITS), ".SH JSON", _roff(JSON)]
+    return "\n".join(parts) + "\n"
+
+
+def _man_page(told: Page) -> Iterable[str]:
+    yield from (
+        f".SS {_roff(' '.join(told.words))}",
+        f"\\fB{_roff(told.usage)}\\fR",
+        ".PP",
+        _roff(told.summary),
+    )
+    for text in told.paragraphs:
+        yield from (".PP", _roff(text))
+    yield from _items((*told.arguments, *told.options))
+    if told.examples:
+        yield from (".PP", "Examples:", ".PP", ".nf", ".RS 4")
+        for line, what in told.examples:
+            yield from (_roff(f"# {what}"), _roff(f"sparkconsole {line}"))
+        yield from (".RE", ".fi")
+
+
+def _items(pairs: Iterable[Pair]) -> Iterable[str]:
+    for name, text in pairs:
+        yield from (".TP", f"\\fB{_roff(name)}\\fR", _roff(text) or r"\&")
+
+
+def _roff(text: str) -> str:
+    """Text as it is: no word of it is a request, a dash can be copied."""
+    plain = text.replace("\\", r"\e").replace("-", r"\-").replace("…", "...").replace("–", "-")
+    return f"\\&{plain}" if plain.startswith((".", "'")) else plain

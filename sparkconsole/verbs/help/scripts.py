@@ -1,0 +1,59 @@
+"""`examples`: the scripts that come with this program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparkconsole.config.examples import SUFFIX, examples
+from sparkconsole.errors import WrongUsage
+from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here
+
+
+@verb("examples", default=True, local=True)
+async def overview(session: Here) -> Answer:
+    """List the scripts that come with this program, and how to run one."""
+    return _listed()
+
+
+@verb("examples list", local=True)
+async def list_examples(session: Here) -> Answer:
+    """List the scripts that come with this program, and how to run one."""
+    return _listed()
+
+
+def _listed() -> Answer:
+    rows = [(name, _summary(path)) for name, path in examples().items()]
+    data = {"examples": [{"name": name, "summary": summary} for name, summary in rows]}
+    told = (
+        "run one on the pretend cluster: sparkconsole --demo --yes --script NAME",
+        "see its plan only: sparkconsole --demo --dry-run --script NAME",
+        "begin your own with one: sparkconsole examples show NAME > mine.spark",
+    )
+    return Answer(data, (Sheet.of(("name", "what it does"), rows), *told))
+
+
+@verb("examples show", local=True)
+async def show_example(session: Here, name: str, /) -> Answer:
+    """Print one of the scripts that come with this program.
+
+    Parameters
+    ----------
+    name
+        As `examples list` names it.
+    """
+    there = examples()
+    path = there.get(name.removeprefix("examples/").removesuffix(SUFFIX))
+    if path is None:
+        raise WrongUsage(
+            f"there is no example {name}", hint=meant(name, there, f"there are {', '.join(there)}")
+        )
+    text = path.read_text(encoding="utf-8")
+    return Answer({"name": path.stem, "path": str(path), "text": text}, (text.rstrip("\n"),))
+
+
+def _summary(path: Path) -> str:
+    """Its first comment."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")

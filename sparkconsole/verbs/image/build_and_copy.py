@@ -1,0 +1,359 @@
+"""The container image: build it on one node, copy it to the others, see what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.image import build as building
+from sparkconsole.fleet.image import copy_plan as copy_steps
+from sparkconsole.fleet.image import copy_run as delivering
+from sparkconsole.fleet.image import copy_survey as copying
+from sparkconsole.model.foresight.effect import Effect
+from sparkconsole.model.image.build import BuildSpec, host_list, key_values
+from sparkconsole.model.image.reference import image_tag
+from sparkconsole.model.text.printable import hours
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.consequences import Moves
+from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.news import Report
+from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.image import transfer
+from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+
+Flag = Parameter(negative="")
+Many = Parameter(consume_multiple=True, negative="")
+
+
+def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **said: Any) -> None:
+    """What is no name of an image or a recipe, no KEY=VALUE, or leaves nothing to do."""
+    hosts = host_list(said.get("copy_to") or ())
+    if said.get("copy_to") is not None and not hosts:
+        raise WrongUsage("--copy-to names no host", hint="-c spark2, -c spark2,spark3, or -c all")
+    if said.get("no_build") and not hosts:
+        raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
+    own = {key: value for key, value in said.items() if key in BuildSpec.model_fields}
+    named = {"tag": tag} if tag else {}
+    spec = _spec({**own, **named, "build_args": key_values(build_arg or ())})
+    if not said.get("no_build"):
+        building.recipe_folder(spec.recipe)
+
+
+@verb("image build", tier=Tier.RECOVERABLE, refuses=_refuse_words)
+async def build(
+    session: Here,
+    *,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    rebuild_deps: Annotated[bool, Flag] = False,
+    rebuild_vllm: Annotated[bool, Flag] = False,
+    triton_ref: str = "v3.5.1",
+    vllm_ref: str = "main",
+    build_jobs: Annotated[int, Parameter(name=["--build-jobs", "-j"])] = 16,
+    copy_to: Annotated[
+        list[str] | None,
+        Parameter(
+            name=["--copy-to", "-c", "--copy-to-host", "--copy-to-hosts"], consume_multiple=True, negative=""
+        ),
+    ] = None,
+    copy_parallel: Annotated[bool, Flag] = False,
+    no_build: Annotated[bool, Flag] = False,
+    recipe: str = "vllm-node",
+    build_arg: Annotated[list[str] | None, Parameter(negative="")] = None,
+    network: str = "",
+    no_cache: Annotated[bool, Flag] = False,
+    full_log: Annotated[bool, Flag] = False,
+    least_free: float | None = None,
+    on: str | None = None,
+) -> Answer | Deed:
+    """Build the image on one node and, with --copy-to, copy it to others.
+
+    The build runs detached on the node and goes on when this console ends. Every build is also kept under a
+    dated tag. The SSH user of the copies is the global --user (-u).
+
+    Parameters
+    ----------
+    tag
+        Name of the image; by default the cluster's (vllm-node).
+    rebuild_deps
+        Build the dependencies again, whatever is cached.
+    rebuild_vllm
+        Fetch and build vLLM again, whatever is cached.
+    triton_ref
+        Triton commit, branch or tag.
+    vllm_ref
+        vLLM commit, branch or tag.
+    build_jobs
+        Compilers at the same time.
+    copy_to
+        Hosts to copy to, separated by spaces or commas; `all`: every other node.
+    copy_parallel
+        Copy to all hosts at the same time.
+    no_build
+        Only copy what is there; needs --copy-to.
+    recipe
+        vllm-node, vllm-node-wheels, vllm-node-cpu, or a folder with a Dockerfile.
+    build_arg
+        KEY=VALUE for the Dockerfile; repeatable.
+    network
+        Network of the build's commands, as docker build --network.
+    no_cache
+        Use nothing that is cached.
+    full_log
+        Show every line of the build; without it the steps (the journal keeps all lines).
+    least_free
+        GB that must be free on the node; by default what the recipe usually needs.
+    on
+        Node to build on; by default the head.
+    """
+    hosts = host_list(copy_to or ())
+    sender = _node(session, on)
+    words = {"tag": tag or session.cluster.image, "recipe": recipe, "network": network, "no_cache": no_cache}
+    refs = {"triton_ref": triton_ref, "vllm_ref": vllm_ref, "build_jobs": build_jobs}
+    again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
+    spec = _spec({**words, **refs, **again, "build_args": key_values(build_arg or ())})
+    if no_build:
+        return await _copy_deed(session, spec.tag, sender, hosts, parallel=copy_parallel)
+    return await _build_deed(
+        session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
+    )
+
+
+def _spec(words: Mapping[str, Any]) -> BuildSpec:
+    try:
+        return BuildSpec.model_validate(words)
+    except ValidationError as error:
+        raise wrong_value(error, ("image", "build")) from error
+
+
+def _node(session: Session, name: str | None) -> str:
+    if name is None:
+        return session.fleet.head
+    return session.cluster.member(name).name
+
+
+async def _build_deed(
+    session: Session,
+    spec: BuildSpec,
+    node: str,
+    hosts: Sequence[str],
+    *,
+    parallel: bool,
+    full_log: bool,
+    least_free: float | None,
+) -> Deed:
+    fleet = session.fleet
+    receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
+    folder = building.recipe_folder(spec.recipe)
+    seen: building.BuildSite | None = None
+    running = await building.running_build(fleet, session.journal, node, spec.tag)
+    if running is not None:
+        job, plan = (
+            running,
+            Plan(f"Follow the build of {spec.tag} that runs on {node} already ({running.id})"),
+        )
+    else:
+        seen = await building.look(fleet, node, spec)
+        building.require_builder(folder, seen)
+        building.require_room(spec, seen, least_free)
+        job = building.build_job(fleet, spec, seen, full_log=full_log)
+        plan = building.build_plan(spec, seen, job, folder)
+    found = await copying.survey(fleet, spec.tag, None, receivers, node)
+    ways = tuple(copy_steps.with_job(d, spec.tag, node, None, fleet.fresh) for d in found)
+    after = ("build",) if running is None else ()
+    copies = tuple(step for d in ways for step in copy_steps.delivery_steps(d, after))
+    notes = (*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
+    moves = _with_copies(plan.moves, copy_steps.copy_moves(ways))
+    shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
+
+    async def carry(report: Report) -> Answer:
+        _write_down(session, (job, *(d.job for d in ways if d.job)))
+        _require(await carry_out(fleet, plan, report), plan.steps)
+        built = await follow_build(session, _run(session), job, report)
+        if built.exit_code or not ways:
+            return built
+        return await _copy_built(session, built, ways, report, parallel=parallel)
+
+    site = seen.site if seen else await transfer.site(await fleet.shell(node))
+    images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
+    return Deed(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
+
+
+def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
+    if build is None or copies is None:
+        return build or copies
+    return Moves(f"{build.what}; then {copies.what}")
+
+
+async def _copy_built(
+    session: Session,
+    built: Answer,
+    ways: Sequence[copying.Delivery],
+    report: Report,
+    *,
+    parallel: bool,
+) -> Answer:
+    """Looks at the receivers again, now that the image is known, and copies to those that lack it."""
+    fleet, began = session.fleet, session.fleet.clock.monotonic()
+    tag, node = str(built.data["tag"]), str(built.data["node"])
+    image = await copying.find_image(fleet, node, tag)
+    now = await copying.survey(fleet, tag, image, [d.node for d in ways if d.job], node)
+    if any(d.sends_whole for d in now):
+        await copying.require_room_to_save(fleet, node, image)
+    fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
+    todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
+    _write_down(session, tuple(d.job for d in todo if d.job))
+    results = await delivering.send_all(fleet, todo, report, parallel=parallel)
+    took = fleet.clock.monotonic() - began
+    copied = delivering.answer_of(results, took)
+    build_s = float(built.data["seconds"])
+    times = Sheet.of(
+        ("", "time"),
+        [
+            ("Docker Build", hours(build_s)),
+            ("Image Copy", hours(took)),
+            ("Total Time", hours(build_s + took)),
+        ],
+    )
+    data = {**built.data, "copies": copied.data}
+    return Answer(data, (*built.parts, copied.parts[0], times), exit_code=copied.exit_code)
+
+
+@verb("image copy", tier=Tier.RECOVERABLE)
+async def copy(
+    session: Here,
+    tag: str | None = None,
+    *,
+    to: Annotated[list[str] | None, Many] = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    parallel: Annotated[bool, Parameter(negative="--serial")] = True,
+    through_console: Annotated[bool, Flag] = False,
+    whole: Annotated[bool, Flag] = False,
+) -> Answer | Deed:
+    """Copy the image from one node to others over the fast link.
+
+    Only the layers that a host lacks are sent, node to node; the plan says how many, how many bytes, the
+    room there and the way. What an image store is not known to take goes as the whole image, and that is
+    said. Hosts that have the same content are skipped; each copy is verified on the receiver; one failing or
+    slow host stops no other; an interrupted copy goes on from the layers that arrived. The SSH user is the
+    global --user (-u).
+
+    Parameters
+    ----------
+    tag
+        Name of the image; by default the cluster's (vllm-node).
+    to
+        Nodes or addresses, separated by spaces or commas; `all`: every other node (the default).
+    from_
+        Node that has the image; by default the head.
+    parallel
+        All hosts at the same time (the default), or one after the other.
+    through_console
+        Send it through this machine, when the sender may not log in at the receiver; slower.
+    whole
+        Send the whole image by `docker save`, whatever a host has of it.
+    """
+    hosts = host_list(to) if to is not None else ("all",)
+    if not hosts:
+        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
+    try:
+        name = image_tag(tag or session.cluster.image)
+    except ValueError as error:
+        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
+    sender = _node(session, from_)
+    return await _copy_deed(
+        session,
+        name,
+        sender,
+        hosts,
+        parallel=parallel,
+        through_console=through_console,
+        whole=whole or through_console,
+    )
+
+
+async def _copy_deed(
+    session: Session,
+    tag: str,
+    sender: str,
+    hosts: Sequence[str],
+    *,
+    parallel: bool,
+    through_console: bool = False,
+    whole: bool = False,
+) -> Answer | Deed:
+    fleet = session.fleet
+    nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
+    held = await copying.named(fleet, tag, (sender, *(node.name for node in nodes)))
+    image = copying.the_image(held, sender, tag)
+    found = await copying.survey(fleet, tag, image, nodes, sender, whole=whole, held=held)
+    if len(found) == 1 and found[0].problem is not None:
+        raise found[0].problem
+    if not any(d.to_send for d in found):
+        return delivering.answer_of([delivering.untouched(d) for d in found])
+    if any(d.sends_whole for d in found):
+        await copying.require_room_to_save(fleet, sender, image)
+    effects = copy_steps.arrivals(found, image, fleet.fresh)
+    if through_console:
+        return _relay_deed(session, tag, sender, found, parallel, effects)
+    ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
+
+    async def carry(report: Report) -> Answer:
+        began = fleet.clock.monotonic()
+        _write_down(session, tuple(d.job for d in ways if d.job))
+        results = await delivering.send_all(fleet, ways, report, parallel=parallel)
+        return delivering.answer_of(results, fleet.clock.monotonic() - began)
+
+    return Deed(copy_steps.copy_plan(ways, image, sender), carry, effects)
+
+
+def _relay_deed(
+    session: Session,
+    tag: str,
+    sender: str,
+    found: Sequence[copying.Delivery],
+    parallel: bool,
+    effects: Sequence[Effect],
+) -> Deed:
+    async def carry(report: Report) -> Answer:
+        began = session.fleet.clock.monotonic()
+        results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
+        return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
+
+    return Deed(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
+
+
+@follower(JobKind.BUILD)
+async def follow_build(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a build to its verified end."""
+    return await building.follow(session.fleet, session.journal, run, job, report)
+
+
+@follower(JobKind.COPY)
+async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a copy to its verified end."""
+    return delivering.answer_of((await delivering.follow_one(session.fleet, job, report),))
+
+
+def _run(session: Session) -> Run:
+    if session.run is None:
+        raise SparkError("this deed was carried out without a run in the journal")
+    return session.run
+
+
+def _write_down(session: Session, jobs: Sequence[Job]) -> None:
+    session.run = session.journal.add_jobs(_run(session), jobs)
+
+
+def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:
+    """SparkError with the first step that did not succeed."""
+    for end in outcome.failures():
+        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)

@@ -1,0 +1,242 @@
+"""`image prune`: old builds, what has lost its name and old build cache go; what is in use never does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparkconsole.errors import SparkError, Unreachable, WrongUsage
+from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.model.docker import DiskUsage
+from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
+from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
+from sparkconsole.model.image.prune import Cut, Decision, Held, Wish, cache_age, cuts, decide
+from sparkconsole.model.text.printable import size
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.news import Report
+from sparkconsole.model.work.plan import Plan, StepOutcome
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.shell import Shell
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.image.rollback import image_name
+
+WORD = "prune"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at every node that answered, and what that leads to."""
+
+    nodes: Mapping[str, Held]
+    errors: Mapping[str, SparkError]
+    decision: Decision
+
+
+@verb("image prune", tier=Tier.COSTLY)
+async def prune(
+    session: Here,
+    tag: str | None = None,
+    *,
+    keep: int = 3,
+    cache_until: str = "72h",
+    dangling: Annotated[bool | None, Parameter(negative="--no-dangling")] = None,
+) -> Answer | Deed:
+    """Remove old builds of the image, what has lost its name, and old build cache, on every node.
+
+    What stays: the newest builds, whatever a name means, whatever a container uses, running or not, and every
+    image of another name. Nothing is forced, and all of it is read back. The word is `prune`: `--yes=prune`.
+
+    Parameters
+    ----------
+    tag
+        Name of the image; by default the cluster's (vllm-node).
+    keep
+        How many of the newest dated builds stay on every node.
+    cache_until
+        Remove build cache that no build used for so long: 72h, 3d, 90m; `none` leaves all of it.
+    dangling
+        Every nameless image too, those of other builders and what arrived of interrupted copies; with
+        --no-dangling none. By default those that were builds of this console.
+    """
+    if keep < 0:
+        raise WrongUsage("--keep is 0 or more", hint="--keep 0 keeps no build but what is in use")
+    wish = Wish(image_name(tag or session.cluster.image), keep, dangling, cache_age(cache_until))
+    seen = await _look(session, wish, session.fleet.names)
+    todo = cuts(seen.decision, seen.nodes)
+    if not todo:
+        return _nothing(session, seen)
+    steps = tuple(cut.step for cut in todo)
+    title = f"Prune {wish.tag} on {', '.join(dict.fromkeys(s.node for s in steps))}"
+    plan = Plan(title, steps, Tier.COSTLY, WORD, _notes(seen), _matrix(session, seen))
+    return Deed(plan, lambda report: _carry(session, wish, todo, report), tuple(map(_effect, todo)))
+
+
+def _effect(cut: Cut) -> Effect:
+    if cut.image is None:
+        return BuildCacheGone(cut.step.node)
+    return ImageGone(cut.step.node, cut.image.tag, cut.image.id)
+
+
+async def _look(session: Session, wish: Wish, nodes: Sequence[str]) -> Seen:
+    asked = await session.fleet.ask(_held, nodes)
+    held = told(asked)
+    return Seen(held, failed(asked), decide(wish, held, session.fleet.clock.now()))
+
+
+async def _held(shell: Shell) -> Held:
+    """An engine that cannot say what it takes up still says what it has."""
+    from sparkconsole.remote.docker import engine as docker
+
+    images, containers = await docker.every_image(shell), await docker.containers(shell)
+    try:
+        return Held(images, containers, await docker.disk_usage(shell))
+    except Unreachable:
+        raise
+    except SparkError as error:
+        return Held(images, containers, None, error.cause)
+
+
+def _matrix(session: Session, seen: Seen) -> Sheet:
+    return matrix(seen.decision, session.fleet.names, list(seen.errors), session.fleet.clock.now())
+
+
+def _notes(seen: Seen) -> tuple[str, ...]:
+    """What is not known, and what that means."""
+    lost = [f"{n} is unknown, nothing is done there: {e.cause}" for n, e in seen.errors.items()]
+    dark = [
+        f"{n}: its build cache stays, it is not known how much there is: {held.why_no_usage}"
+        for n, held in seen.nodes.items()
+        if held.usage is None and seen.decision.wish.until
+    ]
+    return (*lost, *dark)
+
+
+def _nothing(session: Session, seen: Seen) -> Answer:
+    code = max((e.exit_code for e in seen.errors.values()), default=0)
+    said = f"nothing of {seen.decision.wish.tag} has to go"
+    parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), said)
+    return Answer({**_data(seen), "nodes": {}}, parts, code)
+
+
+def _data(seen: Seen) -> dict[str, Any]:
+    wish = seen.decision.wish
+    return {
+        "tag": wish.tag,
+        "keep": wish.keep,
+        "cache_until": wish.until or None,
+        "images": [entry.as_data() for entry in seen.decision.entries],
+        "old_cache_bytes": dict(seen.decision.cache),
+        "usage": {n: h.usage.as_data() if h.usage else None for n, h in seen.nodes.items()},
+        "unknown": {node: error.as_data() for node, error in seen.errors.items()},
+    }
+
+
+# --- doing it
+
+
+async def _carry(session: Session, wish: Wish, todo: Sequence[Cut], report: Report) -> Answer:
+    """Looks once more first: what got a name or a container since the plan stays."""
+    before = await _look(session, wish, session.fleet.names)
+    still = {(cut.step.node, cut.step.argv) for cut in cuts(before.decision, before.nodes)}
+    by_node: dict[str, list[Cut]] = {}
+    for cut in todo:
+        if (cut.step.node, cut.step.argv) in still:
+            by_node.setdefault(cut.step.node, []).append(cut)
+    ended = await asyncio.gather(*(_one_by_one(session, own, report) for own in by_node.values()))
+    after = await _look(session, wish, list(before.nodes))
+    outcomes = {o.step.id: o for outcomes in ended for o in outcomes}
+    answer = _answer(before, after, [_End.of(cut, before, after, outcomes) for cut in todo])
+    return replace(answer, parts=(_matrix(session, before), *answer.parts))
+
+
+async def _one_by_one(session: Session, todo: Sequence[Cut], report: Report) -> list[StepOutcome]:
+    """What one image stands in the way of, the next one does not."""
+    ended: list[StepOutcome] = []
+    for cut in todo:
+        ended += (await carry_out(session.fleet, Plan(cut.label, (cut.step,)), report)).outcomes
+    return ended
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What became of one removal: `gone`, `stays` or `unknown`, and why."""
+
+    cut: Cut
+    state: str
+    why: str = ""
+
+    @classmethod
+    def of(cls, cut: Cut, before: Seen, after: Seen, outcomes: Mapping[str, StepOutcome]) -> _End:
+        node, outcome = cut.step.node, outcomes.get(cut.step.id)
+        error = before.errors.get(node) or after.errors.get(node)
+        if error is not None:
+            return cls(cut, UNKNOWN, error.cause)
+        refused = outcome.detail if outcome is not None and not outcome.ok else ""
+        if cut.image is None:
+            return cls._of_the_cache(cut, before, after, refused)
+        if not cut.left(after.nodes[node]):
+            return cls(cut, "gone")
+        if outcome is not None:
+            return cls(cut, "stays", refused or "docker removed it, it says, and it is still there")
+        return cls(cut, "stays", after.decision.why(node, cut.image) or "it has a name by now")
+
+    @classmethod
+    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _End:
+        """What is counted afterwards decides; the builder keeps of it what younger steps are built on."""
+        node = cut.step.node
+        was, left = before.decision.cache.get(node, 0), after.decision.cache.get(node, 0)
+        if refused:
+            return cls(cut, "stays", refused)
+        if after.nodes[node].usage is None:
+            return cls(cut, UNKNOWN, after.nodes[node].why_no_usage)
+        kept = f"docker pruned it, it says, and all {size(left)} are still there"
+        return cls(cut, "stays", kept) if left and left >= was else cls(cut, "gone")
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.cut.step.node}: {self.cut.label} {self.state}: {self.why}"
+
+
+def _answer(before: Seen, after: Seen, ends: Sequence[_End]) -> Answer:
+    nodes = tuple(dict.fromkeys(end.cut.step.node for end in ends))
+    data = {node: _node_data(node, before, after, ends) for node in nodes}
+    lost = {**before.errors, **after.errors}
+    rows = [_row(node, before, after, data[node]) for node in nodes]
+    heads = ("node", "gone", "stays", "images", "build cache", "free", "given back")
+    lines = [end.text for end in ends if end.state != "gone"]
+    lines += [f"{n}: unknown: {error.cause}" for n, error in lost.items() if n not in nodes]
+    told_ = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
+    code = 1 if any(end.state == "stays" for end in ends) else 0
+    code = code or max((e.exit_code for e in lost.values()), default=0)
+    return Answer(told_, (Sheet.of(heads, rows), *lines), code)
+
+
+def _node_data(node: str, before: Seen, after: Seen, ends: Sequence[_End]) -> dict[str, Any]:
+    own = [end for end in ends if end.cut.step.node == node]
+    was, now = _usage(before, node), _usage(after, node)
+    return {
+        "gone": [end.cut.label for end in own if end.state == "gone"],
+        "stays": {end.cut.label: end.why for end in own if end.state == "stays"},
+        "unknown": {end.cut.label: end.why for end in own if end.state == UNKNOWN},
+        "before": was.as_data() if was else None,
+        "after": now.as_data() if now else None,
+        "given_back_bytes": was.taken - now.taken if was and now else None,
+    }
+
+
+def _usage(seen: Seen, node: str) -> DiskUsage | None:
+    return seen.nodes[node].usage if node in seen.nodes else None
+
+
+def _row(node: str, before: Seen, after: Seen, data: Mapping[str, Any]) -> tuple[object, ...]:
+    pairs = zip(usage_cells(_usage(before, node)), usage_cells(_usage(after, node)), strict=True)
+    back = data["given_back_bytes"]
+    changes = (was if was == now else f"{was} → {now}" for was, now in pairs)
+    return node, len(data["gone"]), len(data["stays"]), *changes, UNKNOWN if back is None else size(back)

@@ -1,0 +1,1 @@
+"""`launch` and `stop`."""

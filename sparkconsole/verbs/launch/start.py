@@ -1,0 +1,370 @@
+"""`launch`: containers and Ray on every node, verified; what was not looked at is not said."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ValidationError
+
+from sparkconsole.errors import Refused, WrongUsage
+from sparkconsole.fleet.launch.await_memory import settle
+from sparkconsole.fleet.launch.drive import carry_launch
+from sparkconsole.fleet.launch.stop import stop_nodes
+from sparkconsole.fleet.launch.survey import Ground, check_images, check_ports, check_ray, survey
+from sparkconsole.model.launch.difference import differences
+from sparkconsole.model.launch.effects import start_effects
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled, without_secret_values
+from sparkconsole.model.launch.state import LaunchState
+from sparkconsole.model.launch.steps import Condition, start_plan, stop_plan
+from sparkconsole.model.ray import living
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.news import Output, Remark, Report
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.diagnose.check import check
+from sparkconsole.verbs.diagnose.preflight import launch_findings, require
+from sparkconsole.verbs.fabric.test import require_gate
+from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+
+EXTRA_ARGS = "VLLM_SPARK_EXTRA_DOCKER_ARGS"
+
+
+Flag = Parameter(negative="")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerFlags:
+    """What the containers get; the same on every node but for `$HOME` and `~`."""
+
+    env: Annotated[tuple[str, ...], Parameter(name=["--env", "-e"], negative="")] = ()
+    """NAME=VALUE, or NAME: its value comes from this environment, unseen. Repeatable."""
+    volume: Annotated[tuple[str, ...], Parameter(name=["--volume", "-v"], negative="")] = ()
+    """SOURCE:TARGET to mount. Repeatable."""
+    gpus: Annotated[bool, Parameter(name="--gpus")] = True
+    """--no-gpus leaves out `--gpus all`, for machines without an NVIDIA runtime."""
+    ray_num_gpus: Annotated[int | None, Parameter(name="--ray-num-gpus")] = None
+    """GPUs a node that Ray is told of, where it sees none by itself."""
+    ray_num_cpus: Annotated[int | None, Parameter(name="--ray-num-cpus")] = None
+    """CPUs a node that Ray is told of; fewer means fewer idle processes."""
+    ray_port: Annotated[int | None, Parameter(name="--ray-port")] = None
+    """Ray's port on the head."""
+    dashboard_port: Annotated[int | None, Parameter(name="--dashboard-port")] = None
+    """Port of Ray's dashboard on the head's loopback."""
+    master_port: Annotated[int | None, Parameter(name="--master-port")] = None
+    """Port of vLLM's own start, for --backend none."""
+
+    def said(self) -> dict[str, Any]:
+        """The fields of the spec that these flags fill in."""
+        return {
+            "env": without_secret_values(self.env, os.environ),
+            "volumes": self.volume,
+            "docker_args": without_secret_values(_extra_args(), os.environ),
+            "gpus": self.gpus,
+            "ray_num_gpus": self.ray_num_gpus,
+            "ray_num_cpus": self.ray_num_cpus,
+            "ray_port": self.ray_port,
+            "dashboard_port": self.dashboard_port,
+            "master_port": self.master_port,
+        }
+
+
+def _refuse_words(*, tag: str | None = None, name: str | None = None, **said: Any) -> None:
+    """What no cluster could make right: names that Docker does not take, words that exclude each other."""
+    if said.get("solo") and said.get("backend") not in (None, Backend.SOLO):
+        raise WrongUsage(f"--solo and --backend {said['backend']} exclude each other")
+    if said.get("follow") and said.get("detach"):
+        raise WrongUsage("--follow and -d exclude each other")
+    flags = said.get("flags") or ContainerFlags()
+    named = {"nccl_debug": said.get("nccl_debug"), "eth_if": said.get("eth_if")}
+    launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
+
+
+@verb("launch", tier=Tier.RECOVERABLE, refuses=_refuse_words)
+async def launch(
+    session: Here,
+    *,
+    tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
+    name: str | None = None,
+    eth_if: str | None = None,
+    ib_if: str | None = None,
+    nccl_debug: str | None = None,
+    detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative="")] = False,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
+    backend: Backend | None = None,
+    solo: Annotated[bool, Flag] = False,
+    repair: Annotated[bool, Flag] = False,
+    check_config: Annotated[bool, Flag] = False,
+    gate: Annotated[bool, Flag] = False,
+    force: Annotated[bool, Flag] = False,
+    timeout: float = 180.0,
+    flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
+) -> Answer | Deed:
+    """Start the containers and Ray on every node, and return when all of it is ready.
+
+    More words for `docker run` come from VLLM_SPARK_EXTRA_DOCKER_ARGS; `$HOME` in them is the node's.
+
+    Parameters
+    ----------
+    tag
+        Image to run; without it the cluster's.
+    name
+        Name of the containers; without it the cluster's.
+    eth_if
+        Interface for Ethernet, the same on every node; without it detected on each.
+    ib_if
+        RDMA devices, with commas; without it detected on each.
+    nccl_debug
+        NCCL's log level: VERSION, WARN, INFO or TRACE; INFO without a value.
+    detach
+        Accepted: it is what happens anyway, the cluster outlives the console.
+    follow
+        Show the logs once it is ready; ctrl-c then stops what this launch started.
+    backend
+        ray, none (vLLM's own start over several nodes), or solo. One node: solo.
+    solo
+        The same as --backend solo: the head alone, no fast link needed.
+    repair
+        Start again what is missing of a half-running cluster.
+    check_config
+        Look and check only, as `check` does.
+    gate
+        Try the fast link first, as `fabric test` does; nothing is started when it would not carry a cluster.
+    force
+        Start although a check failed; what failed stands in the plan.
+    timeout
+        Seconds that getting ready may take after the containers started.
+    """
+    if check_config:
+        return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
+    spec = launch_spec(
+        (flags or ContainerFlags()).said()
+        | {
+            "image": tag or session.cluster.image,
+            "container": name or session.cluster.container,
+            "cluster": session.cluster.name,
+            "backend": Backend.SOLO if solo else backend or _usual_backend(session),
+            "nccl_debug": nccl_debug,
+            "eth_if": eth_if,
+            "ib_if": tuple((ib_if or "").replace(",", " ").split()),
+        }
+    )
+    ground = await survey(session.fleet, session.cluster, spec)
+    _refuse_other(session, ground, _said(spec, tag=tag, backend=solo or backend is not None))
+    decided = _decide(session, ground, repair=repair, force=force, follow=follow, timeout_s=timeout)
+    return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
+
+
+def _gated(session: Session, ground: Ground, deed: Deed) -> Deed:
+    """The same deed behind the fabric gate; one node has no fabric."""
+    if len(ground.seats) < 2:
+        return deed
+    note = "the fabric gate comes first, up to 10 s a pair: pings, routes, rates; red stops the launch"
+
+    async def carry(report: Report) -> Answer:
+        await require_gate(session, report, eth_if=ground.spec.eth_if, ib_if=ground.spec.ib_if)
+        return await deed.carry(report)
+
+    plan = replace(deed.plan, title=f"fabric gate, then {deed.plan.title}", notes=(note, *deed.plan.notes))
+    return replace(deed, plan=plan, carry=carry)
+
+
+def launch_spec(said: dict[str, Any]) -> LaunchSpec:
+    """The spec of what was said; WrongUsage with the first thing that cannot be."""
+    try:
+        return LaunchSpec.model_validate({k: v for k, v in said.items() if v is not None})
+    except ValidationError as error:
+        raise wrong_value(error, ("launch",)) from error
+
+
+def _extra_args() -> list[str]:
+    try:
+        return shlex.split(os.environ.get(EXTRA_ARGS, ""))
+    except ValueError as error:
+        raise WrongUsage(f"{EXTRA_ARGS}: {error}", hint="its quotes do not match") from error
+
+
+def _usual_backend(session: Session) -> Backend:
+    return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
+
+
+def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
+    """The fields that a person asked for, by option or environment; the rest is as it comes."""
+    apart = {"image": tag is not None, "backend": backend, "container": False, "cluster": False}
+    usual = LaunchSpec.model_fields
+    given = {name: getattr(spec, name) != usual[name].default for name in usual}
+    return frozenset(name for name, said in (given | apart).items() if said)
+
+
+def _refuse_other(session: Session, ground: Ground, said: frozenset[str]) -> None:
+    """Refused where containers run that were not given what is asked for now: nothing is dropped unsaid."""
+    running = next((p.found for p in ground.sites.values() if p.running and p.found), None)
+    if running is None:
+        return
+    launched = recalled(running.labels)
+    other = [*differences(ground.spec, said, launched), *_other_nodes(session, ground, launched)]
+    node = ground.other_image(unless_there=True) if "image" in said else ""
+    if node:
+        other.insert(0, f"from {launched.image if launched else 'another image'}, not {ground.spec.image}")
+    if other:
+        raise Refused(
+            f"{ground.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
+            "nothing was changed",
+            hint="end it first, which ends its servers too: sparkconsole stop, then launch again",
+            node=node or ground.seats[0].node,
+        )
+
+
+def _other_nodes(session: Session, ground: Ground, launched: LaunchSpec | None) -> tuple[str, ...]:
+    """It runs on more nodes than were named, or as one node where several were."""
+    if not session.options.nodes or launched is None:
+        return ()
+    spec, seats = ground.spec, ground.seats
+    if (launched.backend is Backend.SOLO) != (spec.backend is Backend.SOLO):
+        alone = launched.backend is Backend.SOLO
+        return ("on one node alone, not on several",) if alone else ("on several nodes, not on one alone",)
+    count = len(living(ground.members or ()))
+    return (f"on {count} nodes, not on {len(seats)}",) if count > len(seats) else ()
+
+
+def _decide(
+    session: Session, ground: Ground, *, repair: bool, force: bool, follow: bool, timeout_s: float
+) -> Answer | Deed:
+    """Attach, refuse, repair or launch, by what stands there now."""
+    match ground.condition:
+        case Condition.COMPLETE:
+            return _attach(ground, follow=follow)
+        case Condition.HALF if not repair:
+            told = "; ".join(f"{node}: {why}" for node, why in ground.broken.items())
+            raise Refused(
+                f"the cluster is half-running ({told}); nothing was changed",
+                hint="start what is missing: sparkconsole launch --repair, or end all of it: stop",
+                node=next(iter(ground.broken)),
+            )
+        case Condition.HALF:
+            broken = tuple(ground.broken)
+            return _deed(session, _as_started(ground), broken, "repair", timeout_s=timeout_s, follow=follow)
+    check_ports(ground)
+    check_images(ground)
+    forced = require("launch", launch_findings(session.cluster, ground), force=force)
+    ground = replace(ground, warnings=(*ground.warnings, *forced))
+    nodes = tuple(s.node for s in ground.seats)
+    return _deed(session, ground, nodes, "launch", timeout_s=timeout_s, follow=follow)
+
+
+def _attach(ground: Ground, *, follow: bool) -> Answer:
+    """It runs already: that is said, and nothing done."""
+    other = ground.other_image()
+    if other:
+        raise Refused(
+            f"{ground.spec.container} runs already, from another image than {ground.spec.image} is now",
+            hint="stop it first: sparkconsole stop",
+            node=other,
+        )
+    sheet = Sheet.of(
+        ("node", "role", "address", "container"),
+        [(s.node, s.role, s.address, ground.spec.container) for s in ground.seats],
+    )
+    data = {"already": True, "nodes": [s.node for s in ground.seats], "backend": ground.spec.backend.value}
+    told = f"{ground.spec.container} runs already, complete; nothing was changed"
+    logs = ("nothing was started, so nothing is followed; its logs: sparkconsole logs -f",) if follow else ()
+    return Answer(data, (told, sheet, *logs))
+
+
+def _as_started(ground: Ground) -> Ground:
+    """A repair starts what was started: the launch that the running containers tell of."""
+    told = (recalled(p.found.labels) for p in ground.sites.values() if p.running and p.found)
+    spec = next((s for s in told if s is not None), None)
+    return replace(ground, spec=spec) if spec is not None else ground
+
+
+def _deed(
+    session: Session,
+    ground: Ground,
+    nodes: tuple[str, ...],
+    what: str,
+    *,
+    timeout_s: float,
+    follow: bool = False,
+) -> Deed:
+    check_images(ground)
+    spec = ground.spec
+    title = f"{what} {spec.container} ({spec.backend}) on {', '.join(nodes)}"
+    plan = start_plan(spec, ground.seats, ground.sites, nodes, title=title, notes=_notes(ground))
+
+    async def carry(report: Report) -> Answer:
+        await check_ray(session.fleet, ground)
+        await start(session, ground, plan, report, timeout_s=timeout_s)
+        if follow:
+            await _follow(session, ground, plan, report)
+        return _started(ground, nodes)
+
+    return Deed(plan, carry, start_effects(spec, ground.seats, ground.images, nodes, ground.sites))
+
+
+ROOM = 0.5
+"""Of the memory: with less of it available an earlier server's may still come back, and is waited for."""
+
+
+async def start(session: Session, ground: Ground, plan: Plan, report: Report, *, timeout_s: float) -> None:
+    """Carries a start plan to ready; otherwise all of it is taken back and the cause raised."""
+    await settle(session.fleet, plan.nodes(), ROOM, report)
+    before = frozenset(m.id for m in ground.members or ())
+    state = LaunchState(ground.spec, ground.seats, plan, before=before)
+    await carry_launch(session.fleet, state, report, timeout_s=timeout_s)
+
+
+def _notes(ground: Ground) -> tuple[str, ...]:
+    places = (
+        f"{s.node}: {s.role}, {s.network.eth_if} {s.address}, RDMA {','.join(s.network.hcas) or 'none'}"
+        for s in ground.seats
+        if s.network is not None
+    )
+    return (*places, *ground.warnings, *unset_secrets(ground.spec))
+
+
+def unset_secrets(spec: LaunchSpec) -> tuple[str, ...]:
+    """A sentence for each variable that the containers want and this console's environment does not have."""
+    return tuple(
+        f"{n} is not set here, so not in the containers" for n in spec.secrets() if n not in os.environ
+    )
+
+
+def _started(ground: Ground, nodes: tuple[str, ...]) -> Answer:
+    seats = [s for s in ground.seats if s.node in nodes]
+    sheet = Sheet.of(("node", "role", "address"), [(s.node, s.role, s.address) for s in seats])
+    data = {
+        "ready": True,
+        "backend": ground.spec.backend.value,
+        "image": ground.spec.image,
+        "nodes": [{"node": s.node, "role": s.role.value, "address": s.address} for s in seats],
+    }
+    return Answer(data, (sheet, "ready: sparkconsole serve MODEL, or sparkconsole exec -- CMD"))
+
+
+async def _follow(session: Session, ground: Ground, plan: Plan, report: Report) -> None:
+    """The logs until the person lets go; then what this launch started is stopped, and only that."""
+    from sparkconsole.verbs.logs.logs import container_rows
+
+    nodes, spec = plan.nodes(), ground.spec
+    try:
+        async for row in container_rows(session, nodes, spec.container):
+            report(Output(row.node, row.text))
+    except asyncio.CancelledError:
+        stops = await stop_nodes(
+            session.fleet,
+            stop_plan(spec.container, nodes),
+            spec.container,
+            report,
+            nodes=nodes,
+            ports=spec.ports(),
+        )
+        for stop in stops:
+            report(Remark(stop.result.value + (f": {stop.why}" if stop.why else ""), stop.node))
+        raise

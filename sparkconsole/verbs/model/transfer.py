@@ -1,0 +1,312 @@
+"""`model download`, `model copy`, `model verify`: a model onto one node, to the others, and proved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet.checkpoint import copy as moving
+from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.image import copy_survey as copying
+from sparkconsole.fleet.image.copy_run import Result, answer_of
+from sparkconsole.fleet.jobs import forget_job, job_state
+from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.foresight.effect import ModelThere
+from sparkconsole.model.image.build import host_list, slug
+from sparkconsole.model.serve.spec import PRESETS
+from sparkconsole.model.text.printable import hours, size
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.consequences import Moves
+from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.news import Report, nobody
+from sparkconsole.model.work.plan import Plan, Step
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.checkpoint.files import download_argv, holding
+from sparkconsole.remote.checkpoint.hf_cache import hf_cache
+from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+
+Flag = Parameter(negative="")
+Many = Parameter(consume_multiple=True, negative="")
+HUB, TOKEN = "https://huggingface.co", "HF_TOKEN"
+GATED = "accept its licence on its page there, then give the token: HF_TOKEN=… sparkconsole model download …"
+
+
+@verb("model copy", tier=Tier.RECOVERABLE)
+async def copy(
+    session: Here,
+    model: str,
+    *,
+    to: Annotated[list[str] | None, Many] = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    revision: str = "",
+    verify: Annotated[bool, Flag] = False,
+    streams: int = moving.STREAMS,
+    parallel: Annotated[bool, Parameter(negative="--serial")] = True,
+) -> Answer | Deed:
+    """Copy a model from the node that has it to others over the fast link, only the files they lack.
+
+    Each file is hashed as it arrives; an interrupted copy goes on inside the file. The jobs go on when this
+    console ends. Exit code 1 when any copy failed; one failing node stops no other.
+
+    Parameters
+    ----------
+    model
+        `owner/name` in the cache, or a folder on the node that the others get too.
+    to
+        Nodes or addresses, separated by spaces or commas; `all`: every other node (the default).
+    from_
+        Node that has the model; by default the first that has it whole.
+    revision
+        Branch or commit; by default main, else what is there.
+    verify
+        Read and hash what the receivers have already, and send again what is damaged.
+    streams
+        Connections to each receiver.
+    parallel
+        All receivers at the same time, instead of one after the other.
+    """
+    hosts = host_list(to) if to is not None else ("all",)
+    if not hosts:
+        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
+    if not 1 <= streams <= 16:
+        raise WrongUsage("--streams is from 1 to 16")
+    fleet, name = session.fleet, _name(model)
+    local = name.startswith(("/", "~"))
+    sender, source = await moving.find_model(
+        fleet, name, revision, _sender(session, from_), hashing=verify and local
+    )
+    nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
+    found = await moving.survey(fleet, name, source, sender, nodes, hashing=verify, streams=streams)
+    if len(found) == 1 and found[0].problem is not None:
+        raise found[0].problem
+    if not any(d.to_send for d in found):
+        return _named(await moving.send_all(fleet, found, nobody, parallel=False), 0.0)
+
+    async def carry(report: Report) -> Answer:
+        began = fleet.clock.monotonic()
+        _write_down(session, tuple(d.job for d in found if d.job))
+        results = await moving.send_all(fleet, found, report, parallel=parallel)
+        return _named(results, fleet.clock.monotonic() - began)
+
+    effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
+    return Deed(moving.copy_plan(found, name, sender, source), carry, effects)
+
+
+def _named(results: Sequence[Result], seconds: float) -> Answer:
+    """The table of an image's copies, under the right word."""
+    answer = answer_of(results, seconds)
+    sheet, *rest = answer.parts
+    if isinstance(sheet, Sheet):
+        sheet = Sheet(("host", "model", *sheet.columns[2:]), sheet.rows, sheet.title)
+    return Answer(answer.data, (sheet, *rest), answer.exit_code)
+
+
+@follower(JobKind.MODEL_COPY)
+async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a copy to its proved end."""
+    return _named((await moving.follow_one(session.fleet, job, report),), 0.0)
+
+
+@verb("model verify")
+async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
+    """Read all of a model on every node and compare it with the hashes that the hub names its files by.
+
+    Takes as long as reading it from disk. Exit code 1 when one is not whole, 3 when one could not be asked.
+
+    Parameters
+    ----------
+    model
+        `owner/name` in the cache, or a folder on the nodes.
+    revision
+        Branch or commit; by default main, else what is there.
+    """
+    name = _name(model)
+    asked = await session.fleet.ask(lambda shell: holding(shell, name, revision, hashing=True))
+    found, errors = told(asked), failed(asked)
+    rows = [
+        (n, size(h.size_bytes), len(h.files), h.why_incomplete or "whole, every hash is right")
+        for n, h in found.items()
+    ]
+    data = {
+        "model": name,
+        "nodes": {n: _holding_data(h) for n, h in found.items()},
+        "unknown": {n: e.as_data() for n, e in errors.items()},
+    }
+    wrong = any(h.why_incomplete for h in found.values())
+    lines = [f"{n}: unknown: {e.cause}" for n, e in errors.items()]
+    lines += _mending(name, found, errors) if wrong else []
+    code = 1 if wrong else max((e.exit_code for e in errors.values()), default=0)
+    return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
+
+
+def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, SparkError]) -> list[str]:
+    """What makes it whole everywhere: from a node that has it whole, else from the hub."""
+    if any(not held.why_incomplete for held in found.values()):
+        return [f"→ sparkconsole model copy {name} --verify"]
+    if errors:
+        return [f"→ a copy comes from a node that has it whole: ask again when {', '.join(errors)} answers"]
+    if name.startswith(("/", "~")):
+        return [f"→ no node has it whole: bring {name} to one of them, then sparkconsole model copy {name}"]
+    return [
+        f"→ no node has it whole: sparkconsole model download {name}, then sparkconsole model copy {name}"
+    ]
+
+
+def _holding_data(held: Holding) -> dict[str, object]:
+    return {
+        "whole": not held.why_incomplete,
+        "why": held.why_incomplete,
+        "revision": held.revision,
+        "bytes": held.size_bytes,
+        "files": len(held.files),
+        "damaged": list(held.damaged),
+        "missing": list(held.missing),
+        "dangling": list(held.dangling),
+    }
+
+
+@verb("model download", tier=Tier.RECOVERABLE)
+async def download(
+    session: Here,
+    model: str,
+    *,
+    on: str | None = None,
+    revision: str = "main",
+    endpoint: str = "",
+    streams: int = moving.STREAMS,
+) -> Answer | Deed:
+    """Download a model from the hub into one node's cache; `model copy` brings it to the others.
+
+    By python3 on the node, its standard library only; it goes on when this console ends, and, started again,
+    where it was. A token is taken from HF_TOKEN here, else from the node's login, and shown nowhere.
+
+    Parameters
+    ----------
+    model
+        `owner/name`, as the hub calls it.
+    on
+        Node; by default the head.
+    revision
+        Branch, tag or commit; the commit that it stands for is what is downloaded.
+    endpoint
+        Another hub; by default HF_ENDPOINT here, else huggingface.co.
+    streams
+        Files at the same time.
+    """
+    fleet = session.fleet
+    name, node, hub = (
+        _name(model),
+        _sender(session, on) or session.fleet.head,
+        endpoint or os.environ.get("HF_ENDPOINT", HUB),
+    )
+    if name.count("/") != 1 or name.startswith(("/", "~", ".")):
+        raise WrongUsage(
+            f"{name} is no name of a model on the hub", hint="owner/name, such as Qwen/Qwen3-0.6B"
+        )
+    if not hub.startswith(("https://", "http://")):
+        raise WrongUsage(f"{hub} is no address of a hub", hint="https://…")
+    shell = await session.fleet.shell(node)
+    held = await holding(shell, name)
+    if not held.writable:
+        raise Refused(
+            f"{held.there} belongs to {held.owner} and {held.user} may not write there",
+            hint=moving.rights_hint(node, held),
+            node=node,
+        )
+    job = Job(
+        id=fleet.fresh.name(f"download-{slug(name)}"),
+        node=node,
+        kind=JobKind.DOWNLOAD,
+        argv=(await hf_cache(shell)).told(download_argv(name, revision, hub, max(1, min(16, streams)))),
+        details={"model": name, "revision": revision},
+    )
+    plan = _download_plan(name, node, hub, job, held)
+
+    async def carry(report: Report) -> Answer:
+        _write_down(session, (job,))
+        for end in (await carry_out(session.fleet, plan, report)).failures():
+            raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
+        return await follow_download(session, _run(session), job, report)
+
+    files = Holding(files={fleet.fresh.unknown(f"files of {name}"): 0})
+    return Deed(plan, carry, (ModelThere(node, name, files),))
+
+
+def _download_plan(name: str, node: str, hub: str, job: Job, held: Holding) -> Plan:
+    token = (
+        "the token in HF_TOKEN is used" if os.environ.get(TOKEN) else "the node's own token is used, if any"
+    )
+    notes = (
+        f"by python3 on {node}, its standard library only, from {hub}; {token}",
+        f"{size(held.free)} are free in {held.there}; what is there already is not loaded again",
+    )
+    step = Step(
+        "download",
+        node,
+        f"download {name} at {job.details['revision']}",
+        job.argv,
+        needs=("programs",),
+        secrets=(TOKEN,),
+        job=job,
+    )
+    steps = (moving.programs_step(job, "programs"), step)
+    return Plan(f"Download {name} on {node}", steps, notes=notes, moves=Moves(f"from {hub} to {node}"))
+
+
+@follower(JobKind.DOWNLOAD)
+async def follow_download(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """Brings a download to its proved end."""
+    fleet, name = session.fleet, str(job.details["model"])
+    if not (await job_state(fleet, job)).known:
+        raise SparkError(
+            "the node knows no such download", hint="start it again: what arrived is kept", node=job.node
+        )
+    log = await moving.watch(fleet, job, job.node, report)
+    await forget_job(fleet, job)
+    if log.failed != {}:
+        gated = "hub wants a login" in log.why or "licence" in log.why
+        hint = GATED if gated else "start it again: it goes on where it was"
+        raise SparkError(f"{name} was not downloaded: {log.why}", hint=hint, node=job.node)
+    held = await holding(await fleet.shell(job.node), name, log.revision)
+    if held.why_incomplete:
+        raise SparkError(
+            f"{name} is not whole afterwards: {held.why_incomplete}", hint="start it again", node=job.node
+        )
+    data = {
+        "model": name,
+        "node": job.node,
+        "revision": held.revision,
+        "bytes": held.size_bytes,
+        "seconds": log.seconds,
+    }
+    told = (
+        f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.seconds)}"
+    )
+    return Answer(data, (told, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
+
+
+def _name(model: str) -> str:
+    name = str(PRESETS[model]["model"]) if model in PRESETS else model.rstrip("/")
+    if not name or name.startswith("."):
+        raise WrongUsage(f"{model!r} is no model", hint="owner/name, or a folder by its whole path: /…, ~/…")
+    return name
+
+
+def _sender(session: Session, name: str | None) -> str | None:
+    return session.cluster.member(name).name if name else None
+
+
+def _run(session: Session) -> Run:
+    if session.run is None:
+        raise SparkError("this deed was carried out without a run in the journal")
+    return session.run
+
+
+def _write_down(session: Session, jobs: Sequence[Job]) -> None:
+    session.run = session.journal.add_jobs(_run(session), jobs)

@@ -1,0 +1,133 @@
+"""`node restart` starts containers anew so that a working cluster is left; `node reboot` the machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.fleet.launch.survey import Ground, check_images, survey
+from sparkconsole.model.foresight.effect import Rebooted
+from sparkconsole.model.launch.effects import start_effects
+from sparkconsole.model.launch.spec import Backend, recalled
+from sparkconsole.model.launch.steps import start_plan, with_dependents
+from sparkconsole.model.work.answer import Answer, Sheet
+from sparkconsole.model.work.news import Remark, Report, StepBegan, StepEnded
+from sparkconsole.model.work.plan import Plan, Step, StepOutcome
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.remote.node import power
+from sparkconsole.remote.node.site import look
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.launch.start import start, unset_secrets
+
+PAUSE_S = 2.0
+
+
+@verb("node restart", tier=Tier.RECOVERABLE)
+async def restart(
+    session: Here,
+    *names: str,
+    container: Annotated[str | None, Parameter(name="--name")] = None,
+    timeout: float = 180.0,
+) -> Deed:
+    """Start the containers of nodes anew, as they were launched; the cluster works again afterwards.
+
+    A worker joins again by itself. With the head, all of a Ray cluster starts again. A server that runs ends.
+
+    Parameters
+    ----------
+    names
+        Nodes; without any: all of them.
+    container
+        Name of the containers; without it the cluster's.
+    timeout
+        Seconds that getting ready may take.
+    """
+    ground = await _ground(session, container or session.cluster.container)
+    wanted = {_known(session, n): "asked for" for n in names or session.fleet.names}
+    nodes = with_dependents(ground.spec, ground.seats, wanted)
+    if not nodes:
+        raise WrongUsage("these nodes are not part of what runs", hint="see sparkconsole status")
+    check_images(ground)
+    notes = (*(f"{node}: {why}" for node, why in nodes.items()), *unset_secrets(ground.spec))
+    title = f"restart {ground.spec.container} on {', '.join(nodes)}"
+    plan = start_plan(ground.spec, ground.seats, ground.sites, nodes, title=title, notes=notes)
+
+    async def carry(report: Report) -> Answer:
+        await start(session, ground, plan, report, timeout_s=timeout)
+        rows = [(s.node, s.role, "joined" if ground.spec.backend is Backend.RAY else "running")
+                for s in ground.seats]  # fmt: skip
+        data = {"restarted": list(nodes), "ready": True, "backend": ground.spec.backend.value}
+        return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
+
+    effects = start_effects(ground.spec, ground.seats, ground.images, nodes, ground.sites)
+    return Deed(plan, carry, effects)
+
+
+async def _ground(session: Session, container: str) -> Ground:
+    """The launch that the containers' own labels tell of."""
+    answers = await session.fleet.ask(lambda shell: look(shell, container))
+    spec = None
+    for site in (a for a in answers.values() if not isinstance(a, SparkError)):
+        spec = spec or (recalled(site.found.labels) if site.found else None)
+    if spec is None:
+        lost = next((a for a in answers.values() if isinstance(a, SparkError)), None)
+        raise lost or Refused(
+            f"no container {container} that this program launched is on any node",
+            hint="start one: sparkconsole launch",
+        )
+    return await survey(session.fleet, session.cluster, spec)
+
+
+def _known(session: Session, name: str) -> str:
+    return session.cluster.member(name).name
+
+
+@verb("node reboot", tier=Tier.COSTLY)
+async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
+    """Reboot a machine and wait until it is back. Costly: --yes=reboot.
+
+    Parameters
+    ----------
+    name
+        The node.
+    timeout
+        Seconds until it has to be back.
+    """
+    node = _known(session, name)
+    shell = await session.fleet.shell(node)
+    await power.may_reboot(shell)
+    before = await power.life(shell)
+    step = Step(f"{node}:reboot", node, "reboot the machine", power.REBOOT, timeout_s=timeout)
+    notes = ("everything that runs on it ends; its containers do not start again by themselves",)
+    plan = Plan(f"reboot {node}", (step,), Tier.COSTLY, word="reboot", notes=notes)
+
+    async def carry(report: Report) -> Answer:
+        began = session.fleet.clock.monotonic()
+        report(StepBegan(node, step.sentence))
+        await power.reboot(shell)
+        session.fleet.lost(node, shell)
+        await _back(session, node, before, began + timeout, report)
+        elapsed = session.fleet.clock.monotonic() - began
+        report(StepEnded(StepOutcome(step, True, "", elapsed, seen=True)))
+        data = {"node": node, "rebooted": True, "seconds": round(elapsed, 1)}
+        return Answer(data, (f"{node} is back after {elapsed:.0f} s; next: sparkconsole launch --repair",))
+
+    return Deed(plan, carry, (Rebooted(node),))
+
+
+async def _back(session: Session, node: str, before: str, deadline: float, report: Report) -> None:
+    """Returns when the machine answers in another life; in the old one it has not gone yet."""
+    clock = session.fleet.clock
+    while (left := deadline - clock.monotonic()) > 0:
+        try:
+            shell = await session.fleet.reconnect(node, left)
+            if await power.life(shell) != before:
+                return
+        except Unreachable as error:
+            report(Remark(f"not back yet: {error.cause}", node))
+        session.fleet.lost(node)
+        await clock.sleep(PAUSE_S)
+    raise TimedOut("it was told to reboot and is not back", hint="look at its console", node=node)

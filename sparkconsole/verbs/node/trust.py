@@ -1,0 +1,168 @@
+"""Host keys: shown with their fingerprints, stored when a person agrees, never replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sparkconsole.config.inventory import ad_hoc_node
+from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
+from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.model.cluster import Node
+from sparkconsole.model.foresight.effect import KeysTrusted
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.news import Report, StepEnded
+from sparkconsole.model.work.plan import Plan, Step, StepOutcome
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+
+if TYPE_CHECKING:
+    from sparkconsole.demo.cluster import Pretend
+    from sparkconsole.remote.host_keys.shown import HostKey
+
+CONSOLE = "console"
+"""Where steps that only touch this machine's files are said to happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A machine whose keys are to be trusted: exactly those that the plan shows."""
+
+    node: Node
+    keys: tuple[HostKey, ...]
+
+    def step(self) -> Step:
+        """The step that stores them."""
+        from sparkconsole.remote.host_keys.trust import entry_name, trust_file
+
+        fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
+        lines = "".join(f"{entry_name(self.node)} {k.line}\n" for k in self.keys)
+        sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
+        return Step(self.node.name, CONSOLE, sentence, ("tee", "-a", trust_file(self.node)), stdin=lines)
+
+
+@verb("node trust", tier=Tier.RECOVERABLE)
+async def trust(session: Here, *names: str) -> Answer | Deed:
+    """Shows the host keys of machines that are not trusted yet, and stores them once you agree.
+
+    Compare each fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the machine itself.
+
+    Parameters
+    ----------
+    names:
+        Nodes, or addresses with or without a port (HOST:PORT, [V6]:PORT); none: every node of the cluster.
+    """
+    nodes = _asked(session, names)
+    if session.pretend is not None:
+        return _trust_pretended(session, session.pretend, nodes)
+    shown, lost = await _shown_by(nodes)
+    new = [_Shown(n, fresh) for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))]
+    known = [name for name in shown if name not in {s.node.name for s in new}]
+    if not new:
+        return _trusted((), known, lost)
+    steps = tuple(s.step() for s in new)
+    notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
+    plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
+    effects = (KeysTrusted(tuple(s.node.name for s in new)),)
+    return Deed(plan, partial(_store, session, new, known, lost), effects)
+
+
+def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | Deed:
+    """Nothing real is asked and no file is touched."""
+    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
+    known = [n.name for n in nodes if n.name not in keys]
+    if not keys:
+        return _trusted((), known, {})
+    steps = tuple(
+        Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
+    )
+
+    async def carry(report: Report) -> Answer:
+        for step in steps:
+            pretend.trust(step.id, keys[step.id])
+            session.fleet.lost(step.id)
+            report(StepEnded(StepOutcome(step, ok=True, seen=True)))
+        return _trusted(list(keys), known, {})
+
+    plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
+    return Deed(plan, carry, (KeysTrusted(tuple(keys)),))
+
+
+def meant(session: Session, name: str) -> Node:
+    """A node of the cluster, or a machine by its address."""
+    return session.cluster.effective(session.cluster.node(name) or ad_hoc_node(name))
+
+
+def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
+    every = (session.cluster.effective(n) for n in session.cluster.nodes)
+    nodes = tuple(dict.fromkeys(meant(session, n) for n in names)) if names else tuple(every)
+    if not nodes:
+        raise WrongUsage("the cluster has no nodes", hint="sparkconsole node trust ADDRESS")
+    return nodes
+
+
+async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]], dict[str, SparkError]]:
+    """The keys that machines show, and the errors of those that show none. This machine needs no key."""
+    from sparkconsole.remote.host_keys.trust import shown_keys
+    from sparkconsole.remote.local import is_local
+
+    async def ask(node: Node) -> Sequence[HostKey] | SparkError:
+        if is_local(node):
+            return ()
+        try:
+            return await shown_keys(node)
+        except SparkError as error:
+            error.node = error.node or node.name
+            return error
+
+    answers = dict(zip((n.name for n in nodes), await asyncio.gather(*map(ask, nodes)), strict=True))
+    return told(answers), failed(answers)
+
+
+def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
+    """The keys to be trusted: all of a machine never seen, none of one that shows a trusted key.
+
+    ChangedHostKey when the machine is known and shows another key, of whatever kind: only a person at the
+    machine can tell a new installation from an attack.
+    """
+    from sparkconsole.remote.host_keys.trust import entry_name, known_keys, standing
+
+    how = {key: standing(node, key) for key in shown}
+    changed = [key for key in shown if how[key] == "changed"]
+    if not changed and (not shown or "trusted" in how.values()):
+        return ()
+    if changed or known_keys(node):
+        key = (changed or list(shown))[0]
+        cause = f"shows another {key.kind} key than the trusted one: {key.fingerprint}"
+        hint = f"if it was installed anew, remove the old key by hand: ssh-keygen -R {entry_name(node)}"
+        raise ChangedHostKey(cause, hint=hint, node=node.name)
+    return tuple(shown)
+
+
+async def _store(
+    session: Session, new: Sequence[_Shown], known: Sequence[str], lost: dict[str, SparkError], report: Report
+) -> Answer:
+    """Stores exactly what was shown, and reads back that it is trusted."""
+    from sparkconsole.remote.host_keys import trust as hostkeys
+
+    for one in new:
+        path = hostkeys.trust(one.node, one.keys)
+        if any(hostkeys.standing(one.node, key) != "trusted" for key in one.keys):
+            hint = "look at that file: is it readable, and does a line of it revoke the key?"
+            raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=one.node.name)
+        if one.node.name in session.fleet.names:
+            session.fleet.lost(one.node.name)
+        report(StepEnded(StepOutcome(one.step(), ok=True, seen=True)))
+    return _trusted([one.node.name for one in new], known, lost)
+
+
+def _trusted(new: Sequence[str], known: Sequence[str], lost: dict[str, SparkError]) -> Answer:
+    parts = [f"trusted now: {', '.join(new)}"] if new else []
+    parts += [f"trusted already: {', '.join(known)}"] if known else []
+    parts += [f"not asked: {error}" for error in lost.values()]
+    data = {"trusted": list(new), "already": list(known), "failed": [e.as_data() for e in lost.values()]}
+    return Answer(data, tuple(parts), max((e.exit_code for e in lost.values()), default=0))

@@ -1,0 +1,200 @@
+"""`serve keep`: looks after the served model, and serves it again when it ended; within a budget."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.fleet.serve.status import Standing, State, serve_standing
+from sparkconsole.fleet.serve.stop import NoServer
+from sparkconsole.model.foresight.effect import Anything
+from sparkconsole.model.serve.restart_budget import Keeping
+from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.text.printable import hours
+from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.news import Remark, Report
+from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.runs.again import require_repeatable
+
+OWN = ("serve", "keep")
+
+
+@verb("serve keep", tier=Tier.RECOVERABLE)
+async def keep(
+    session: Here,
+    *,
+    port: int = 8888,
+    name: str | None = None,
+    every: float = 20.0,
+    misses: int = 3,
+    restarts: int = 3,
+    within: float = 6.0,
+    grace: float = 30.0,
+) -> Deed:
+    """Look after the served model while this console runs, and serve it again when it ended or hangs.
+
+    It is started with the words of its last start, each time after a longer pause. When the restarts allowed
+    are used up, serve keep exits with status 1; it exits with 0 when somebody stops the server with this
+    console's words. A node that cannot be reached is waited for: what it does is unknown.
+
+    Parameters
+    ----------
+    port
+        Where it answers.
+    name
+        Name of the containers; without it the cluster's.
+    every
+        Seconds between looks; each asks for one token.
+    misses
+        Looks after each other that have to find it not serving.
+    restarts
+        Restarts allowed within the hours of --within.
+    within
+        Length, in hours, of the window in which restarts are counted.
+    grace
+        Minutes that it may load.
+    """
+    if every <= 0 or misses < 1 or restarts < 0:
+        raise WrongUsage("--every is above 0, --misses at least 1, --restarts not below 0")
+    run = _served(session, port)
+    require_repeatable(session, run)
+    patience = Keeping(misses, restarts, within * 3600, grace * 60, began_s=session.fleet.clock.monotonic())
+    kept = _Kept(session, run, port, name or session.cluster.container, every, patience)
+    plan = Plan(f"keep serving on port {port}", (), Tier.RECOVERABLE, notes=kept.notes())
+    why = "it looks after the server until somebody stops it: what is there then is not known before"
+    return Deed(plan, kept.carry, (Anything(why),))
+
+
+def _served(session: Session, port: int) -> Run:
+    """The newest start on that port that was asked for by a person."""
+    for run in session.journal.newest():
+        if run.words[:2] != OWN and _ranks(run, port) and run.cluster == session.cluster.name:
+            return run
+    raise Refused(
+        f"this console has not served anything on port {port}",
+        hint="sparkconsole serve MODEL first: its words are what is started again",
+    )
+
+
+def _ranks(run: Run, port: int) -> tuple[Job, ...]:
+    return tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
+
+
+def _ends(words: tuple[str, ...], port: int) -> bool:
+    """`stop`, or `serve stop` of that port."""
+    said = value(words, "--port") or "8888"
+    return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and said == str(port))
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One server that is looked after."""
+
+    session: Session
+    run: Run
+    port: int
+    container: str
+    every_s: float
+    patience: Keeping
+    last: State | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """What is done, and how often."""
+        p = self.patience
+        return (
+            f"what is started again: sparkconsole {shlex.join(self.run.words)}",
+            f"after {p.misses} looks, {self.every_s:g} s apart, that find it not serving; "
+            f"at most {p.starts} times in {hours(p.within_s)}",
+            "before that what is left of it is ended, and containers that are gone are started",
+        )
+
+    async def carry(self, report: Report) -> Answer:
+        """Until it is stopped or the budget is used up."""
+        clock = self.session.fleet.clock
+        while not self._stopped():
+            found = await self._look(report)
+            if self.patience.due:
+                if self.patience.spent(clock.monotonic()):
+                    told = f"all {self.patience.starts} starts are used up: {found.detail}"
+                    return self._answer(found, told, 1)
+                await self._again(found, report)
+            await clock.sleep(self.every_s)
+        return self._answer(None, "it was stopped, and is kept no longer", 0)
+
+    async def _look(self, report: Report) -> Standing:
+        jobs = next((j for run in self.session.journal.newest() if (j := _ranks(run, self.port))), ())
+        try:
+            found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
+        except SparkError as error:
+            # It changed while it was looked at: the next look says how it stands.
+            found = Standing(State.UNKNOWN, error.cause, node=error.node, unreachable=True)
+        if found.state is not self.last:
+            said = ": ".join(part for part in (found.state.value, found.detail) if part)
+            level = "info" if found.state in (State.READY, State.LOADING) else "warning"
+            report(Remark(said, found.node, level))
+        self.last = found.state
+        if found.state is not State.UNKNOWN:
+            serves = found.state in (State.READY, State.UNPROVED)
+            now = self.session.fleet.clock.monotonic()
+            self.patience = self.patience.seen(now, serves=serves, loads=found.state is State.LOADING)
+        return found
+
+    async def _again(self, found: Standing, report: Report) -> None:
+        """A start that fails has been one; the next looks say what is."""
+        clock = self.session.fleet.clock
+        pause = self.patience.rest_s(clock.monotonic())
+        if pause:
+            report(Remark(f"it is started again in {pause:.0f} s"))
+            await clock.sleep(pause)
+        self.patience = self.patience.started(clock.monotonic())
+        count = self.patience.recent(clock.monotonic())
+        told = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
+        report(Remark(told, level="warning"))
+        try:
+            for words in self._words(found.state):
+                with suppress(NoServer):  # nothing is left of it, beside a server on another port
+                    await self._say(words, report)
+        except SparkError as error:
+            report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
+
+    async def _say(self, words: tuple[str, ...], report: Report) -> None:
+        result = await begin(self.session, understand(words))
+        if isinstance(result, Deed):
+            await result.carry(report)
+
+    def _words(self, state: State) -> tuple[tuple[str, ...], ...]:
+        """What is left of it is ended; then containers that are gone, then the server."""
+        named = ("--name", self.container)
+        launch: tuple[tuple[str, ...], ...] = ()
+        if state is State.LOST:
+            launch = (("launch", "--repair", *named),)
+        elif state is State.ABSENT:
+            launched = (r for r in self.session.journal.newest() if r.words[:1] == ("launch",))
+            launch = tuple(r.words for r in islice(launched, 1) if r.cluster == self.session.cluster.name)
+        return (("serve", "stop", "--port", str(self.port), *named), *launch, self.run.words)
+
+    def _stopped(self) -> bool:
+        """Somebody ended it with the console's words since it was served."""
+        for run in self.session.journal.newest():
+            if run.started <= self.run.started:
+                return False
+            if _ends(run.words, self.port) and not run.error:
+                return True
+        return False
+
+    def _answer(self, found: Standing | None, said: str, code: int) -> Answer:
+        data = {
+            "port": self.port,
+            "state": found.state.value if found else "stopped",
+            "starts": len(self.patience.started_s),
+            "run": self.run.id,
+        }
+        return Answer(data, (said,), code)

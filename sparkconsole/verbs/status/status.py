@@ -1,0 +1,310 @@
+"""`status`: how every node, Ray, the server and the jobs stand right now; what was not seen is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.fleet.diagnose.engine_death import REMEDY, Death, find_death
+from sparkconsole.fleet.diagnose.probe import look_at
+from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.serve.hang_probe import look_for_hang
+from sparkconsole.model.checks import Look
+from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.ray import RayMember, gpu_count, living
+from sparkconsole.model.serve.hang import Hang
+from sparkconsole.model.text.printable import size
+from sparkconsole.model.work.answer import Answer, Row, Sheet
+from sparkconsole.model.work.job import Job, Run, RunState
+from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.session import Here, Session
+from sparkconsole.verbs.status.watch import watched
+
+Looks = dict[str, Look | SparkError]
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """What Ray's head told; `members` None: it did not answer, or is not there."""
+
+    expected: bool | None
+    """None: whether Ray runs could not be seen."""
+    members: tuple[RayMember, ...] | None = None
+
+    @property
+    def alive(self) -> dict[str, RayMember]:
+        """Living members by address."""
+        return living(self.members or ())
+
+
+@verb("status")
+async def status(
+    session: Here,
+    *,
+    port: int = 8888,
+    name: str | None = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    every: float | None = None,
+    count: int | None = None,
+    series: Path | None = None,
+) -> Answer | AsyncIterator[Row]:
+    """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
+
+    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run without a
+    token, one is asked for; a server that gives none within 20 s is wedged, with the node to suspect: then
+    the code is 1. With --watch it goes on
+    with what every node's hardware does, a row a node and second.
+
+    Parameters
+    ----------
+    port
+        Where the server should answer.
+    name
+        Name of the containers; without it the cluster's.
+    watch
+        Go on with readings of every node: GPU, memory, fast link, pressure, what the kernel reports.
+    every
+        Seconds between readings with --watch; without it 1.
+    count
+        End after so many rows of each node.
+    series
+        Append the readings to this file too, a JSON object a line; goes with --watch.
+    """
+    if watch:
+        return watched(session, every=1.0 if every is None else every, count=count, series=series)
+    if every is not None or count is not None or series is not None:
+        raise WrongUsage("--every, --count and --series say how to watch", hint="add --watch")
+    fleet, container = session.fleet, name or session.cluster.container
+    head = fleet.head
+    looks = await look_at(fleet, container, session.cluster.image)
+    ray = await _ray(fleet, looks.get(head))
+    models = await _models(fleet, looks.get(head), port)
+    served = isinstance(models, list)
+    death = await find_death(fleet, container, _running(looks), port) if served else None
+    hang = await look_for_hang(fleet, container, port, _sites(looks)) if served and not death else None
+    nodes = [_node(n, container, look, ray) for n, look in looks.items()]
+    jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
+    data = {
+        "cluster": session.cluster.name,
+        "nodes": nodes,
+        "ray": _ray_data(ray, len(fleet.names)),
+        "server": {"port": port, "models": models if served else None, **_standing(models, hang, death)},
+        "jobs": jobs,
+    }
+    lost = any(isinstance(look, Unreachable) for look in looks.values())
+    failed = (hang or death) is not None or any(isinstance(look, SparkError) for look in looks.values())
+    return Answer(data, _parts(data), 3 if lost else int(failed))
+
+
+def _site(look: Look | SparkError | None) -> Site | None:
+    return look.site if isinstance(look, Look) else None
+
+
+def _running(looks: Looks) -> tuple[str, ...]:
+    return tuple(n for n, look in looks.items() if (site := _site(look)) is not None and site.running)
+
+
+def _sites(looks: Looks) -> dict[str, Site | SparkError]:
+    """What is known of the container of each node; where Docker did not say, nothing is held against it."""
+    return {
+        n: site for n, look in looks.items() if (site := look if isinstance(look, SparkError) else look.site)
+    }
+
+
+def _standing(
+    models: list[str] | SparkError | None, hang: Hang | None, death: Death | None
+) -> dict[str, Any]:
+    """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
+    if isinstance(models, SparkError):
+        return {"state": "unknown", "suspect": "", "detail": models.cause, "look_at": models.hint}
+    if death is not None:
+        return {"state": "failed", "suspect": death.node, "detail": death.why, "look_at": REMEDY}
+    if hang is None:
+        return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
+    told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
+    return {**told, "signs": list(hang.signs)}
+
+
+def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
+    site = _site(look)
+    return recalled(site.found.labels) if site and site.running and site.found else None
+
+
+async def _ray(fleet: Fleet, head: Look | SparkError | None) -> Ray:
+    """Asked only where the head's container runs and Ray is in it, as far as its labels tell."""
+    site, spec = _site(head), _launched(head)
+    if site is None:
+        return Ray(expected=None)
+    if not site.running or (spec and spec.backend is not Backend.RAY):
+        return Ray(expected=False)
+    from sparkconsole.remote.ray import members
+
+    try:
+        port = spec.dashboard_port if spec else 8265
+        return Ray(True, await members(await fleet.shell(fleet.head), port))
+    except Unreachable:
+        return Ray(expected=None)
+    except SparkError:
+        return Ray(expected=True)
+
+
+async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> list[str] | SparkError | None:
+    """The models that answer on the head; None when no server does, an error when it could not be seen."""
+    if not isinstance(head, Look):
+        return head
+    from sparkconsole.remote.serve.vllm import models
+
+    try:
+        return list(await models(await fleet.shell(fleet.head), port))
+    except (Unreachable, TimedOut) as error:
+        return error
+    except SparkError:
+        return None
+
+
+def _node(name: str, container: str, look: Look | SparkError, ray: Ray) -> dict[str, Any]:
+    if isinstance(look, SparkError):
+        return {"node": name, "state": "unknown", "error": look.as_data() | {"node": name}}
+    facts, gpu = look.facts, next(iter(look.facts.gpus), None)
+    return {
+        "node": name,
+        "state": "reachable",
+        "hostname": facts.hostname,
+        "memory": {"used": facts.memory.used, "total": facts.memory.total} if facts.memory else None,
+        "gpu": {
+            "name": gpu.name,
+            "utilisation": gpu.utilisation,
+            "temperature_c": gpu.temperature_c,
+            "power_w": gpu.power_w,
+        }
+        if gpu
+        else None,
+        "gpu_error": facts.gpu_error,
+        "gpu_used": facts.gpu_used,
+        "fabric": {"up": len(facts.fabric.up), "ports": len(facts.fabric.hcas)},
+        "container": _container(container, look),
+        "ray_alive": _ray_alive(look, ray),
+    }
+
+
+def _container(container: str, look: Look) -> dict[str, Any]:
+    """`state` is running, ended, absent, or unknown when docker could not be asked."""
+    if look.site is None:
+        host = look.facts.docker.host
+        said = look.docker_error.cause if look.docker_error else host.refused if host else ""
+        why = said or "docker may not be used"
+        return {"name": container, "state": "unknown", "error": why}
+    found = look.site.found
+    if found is None:
+        return {"name": container, "state": "absent"}
+    told = {"name": container, "image": found.image, "image_id": found.image_id}
+    if found.running:
+        return {**told, "state": "running"}
+    return {**told, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+
+
+def _ray_alive(look: Look, ray: Ray) -> bool | None:
+    """None: Ray was not asked, did not answer, or the container does not say which address is its own."""
+    if ray.members is None or look.site is None or look.site.found is None:
+        return None
+    address = look.site.found.labels.get(LABEL_ADDRESS)
+    return address in ray.alive if address else None
+
+
+def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
+    if ray.members is None:
+        states = {None: "unknown", True: "does not answer", False: "not running"}
+        return {"state": states[ray.expected], "expected": nodes}
+    return {
+        "state": "answers",
+        "alive": len(ray.alive),
+        "expected": nodes,
+        "gpus": gpu_count(ray.members),
+    }
+
+
+def _open_runs(session: Session) -> list[Run]:
+    return [r for r in session.journal.runs() if r.jobs and r.state in (RunState.RUNNING, RunState.UNKNOWN)]
+
+
+async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
+    """Asked on its node; a node that cannot be asked, or is no longer ours, leaves it unknown."""
+    told = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
+    try:
+        seen = await job_state(session.fleet, job)
+    except SparkError as error:
+        return {**told, "state": "unknown", "error": error.cause}
+    if not seen.known:
+        return {**told, "state": "gone"}
+    state = "running" if seen.running else "ended"
+    return {**told, "state": state, "status": seen.status}
+
+
+def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
+    columns = ("node", "state", "memory", "GPU", "fabric", "container", "image", "Ray")
+    parts: list[Sheet | str] = [Sheet.of(columns, [_row(n) for n in data["nodes"]])]
+    parts += [line for node in data["nodes"] for line in _unknown(node)]
+    ray, server = data["ray"], data["server"]
+    if ray["state"] == "answers":
+        unseen = [n["node"] for n in data["nodes"] if n["state"] == "unknown"]
+        beside = f", as its head says; {', '.join(unseen)} unknown" if unseen else ""
+        parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs{beside}")
+    else:
+        parts.append(f"Ray: {ray['state']}")
+    names = server["models"]
+    silent = f"unknown: {server['detail']}" if server["state"] == "unknown" else "no server answers"
+    answers = silent if names is None else ", ".join(names) or "no model"
+    parts.append(f"server on port {server['port']}: {answers}")
+    if server["state"] in ("wedged", "failed"):
+        sign = f" ({server['signs'][0]})" if server.get("signs") else ""
+        parts.append(f"✖ {server['state']}: {server['detail']}{sign}")
+        parts.append(f"→ {server['look_at']}")
+    if data["jobs"]:
+        rows = [(j["run"], j["kind"], j["node"], j["state"]) for j in data["jobs"]]
+        parts.append(Sheet.of(("run", "kind", "node", "state"), rows, title="jobs"))
+    return tuple(parts)
+
+
+def _unknown(node: dict[str, Any]) -> list[str]:
+    """Why something of a node is unknown."""
+    if node["state"] == "unknown":
+        return [f"{node['node']}: {node['error']['cause']}"]
+    box = node["container"]
+    docker = [f"{node['node']}: containers unknown: {box['error']}"] if box["state"] == "unknown" else []
+    return [*docker, *([f"{node['node']}: GPU unknown: {node['gpu_error']}"] if node["gpu_error"] else [])]
+
+
+def _row(node: dict[str, Any]) -> tuple[object, ...]:
+    if node["state"] == "unknown":
+        return (node["node"], *["unknown"] * 7)
+    memory, container = node["memory"], node["container"]
+    return (
+        node["node"],
+        "reachable",
+        f"{size(memory['used'])} / {size(memory['total'])}" if memory else None,
+        _gpu(node["gpu"]) or ("unknown" if node["gpu_error"] else None),
+        f"{node['fabric']['up']}/{node['fabric']['ports']} up",
+        f"{container['name']} {container['state']}",
+        container.get("image", "unknown" if container["state"] == "unknown" else None),
+        {True: "alive", False: "not a member", None: _unasked(container)}[node["ray_alive"]],
+    )
+
+
+def _unasked(container: dict[str, Any]) -> str | None:
+    """Ray in a container of which nothing is known may well run; without a container there is none."""
+    return None if container["state"] in ("absent", "ended") else "unknown"
+
+
+def _gpu(gpu: dict[str, Any] | None) -> str | None:
+    if gpu is None:
+        return None
+    readings = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
+    told = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
+    return " ".join((gpu["name"], *told))

@@ -1,0 +1,131 @@
+"""The rows of `status --watch`: what every node's hardware does, and the file that keeps them."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sparkconsole.config.bounded import expanded
+from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.watch.readings import Observed, observed
+from sparkconsole.model.telemetry import Flow, Reading, as_data
+from sparkconsole.model.text.printable import printable, size
+from sparkconsole.model.work.answer import Row
+from sparkconsole.verbs.grammar.session import Session
+
+LEAST_S = 0.1
+_OURS = 0o600
+
+
+def watched(session: Session, *, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
+    """A row a node and moment, for as long as somebody takes them; WrongUsage before the first."""
+    if not LEAST_S <= every <= 3600:
+        raise WrongUsage(f"--every must be {LEAST_S:g} to 3600 seconds")
+    if count is not None and count < 1:
+        raise WrongUsage("--count must be 1 or more")
+    return _rows(session, every, count, series)
+
+
+async def _rows(session: Session, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
+    stands: dict[str, int] = {}
+    with _file(series) as fd:
+        async with aclosing(observed(session.fleet, every, count)) as coming:  # type: ignore[type-var]
+            async for found in coming:
+                row = _as_all_stand(_row(found), found.node, stands)
+                if fd is not None:
+                    _append(fd, series, row.data)
+                yield row
+
+
+def _as_all_stand(row: Row, node: str, stands: dict[str, int]) -> Row:
+    """The last row's exit code is the watch's: of nodes that are unknown then, not of what is long mended."""
+    before = any(stands.values())
+    stands[node] = int(row.data.get("exit", 0))
+    worst = max(stands.values())
+    return replace(row, data={**row.data, "exit": worst}) if worst or before else row
+
+
+@contextmanager
+def _file(path: Path | None) -> Iterator[int | None]:
+    """Opened to append; nobody else may read what a machine says of itself."""
+    if path is None:
+        yield None
+        return
+    try:
+        fd = os.open(expanded(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OURS)
+    except OSError as error:
+        raise WrongUsage(
+            f"--series {path}: {error.strerror}", hint="name a file that can be written"
+        ) from error
+    try:
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # a device is not ours to close to others
+            os.fchmod(fd, _OURS)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _append(fd: int, path: Path | None, data: Mapping[str, Any]) -> None:
+    line = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    try:
+        while line:
+            line = line[os.write(fd, line) :]
+    except OSError as error:
+        raise SparkError(f"{path}: {error.strerror}", hint="make room, or name another file") from error
+
+
+def _row(found: Observed) -> Row:
+    at = datetime.fromtimestamp(found.at_s, UTC)
+    head = {"node": found.node, "time": at.isoformat(timespec="milliseconds")}
+    when = f"{at.astimezone():%H:%M:%S} {found.node}"
+    if found.reading is None:
+        why = found.error or SparkError("nobody said")
+        told = f"{why.cause} — {why.hint}" if why.hint else why.cause
+        unknown = {**head, "state": "unknown", "error": why.as_data(), "exit": why.exit_code}
+        return Row(unknown, f"{when} ✖ {told}", found.node)
+    data = {**head, "state": "reachable", **as_data(found.reading)}
+    return Row(data, f"{when} {'  '.join(_told(found.reading))}", found.node)
+
+
+def _told(now: Reading) -> Iterable[str]:
+    """What a person follows; what is not known is left out."""
+    gpu, memory = next(iter(now.gpus), None), now.memory
+    yield from _figures("gpu", (("{:.0f} %", gpu.utilisation), ("{:.0f} W", gpu.power_w),
+                                ("{:.0f} °C", gpu.temperature_c), ("{:.0f} MHz", gpu.clock_mhz))
+                        if gpu else ())  # fmt: skip
+    if gpu and gpu.held:
+        yield f"held by {', '.join(gpu.held)}"
+    if now.gpu_error and not gpu:
+        yield f"gpu: {printable(now.gpu_error)}"
+    if memory:
+        yield f"mem {size(memory.used)}/{size(memory.total)}"
+    yield from _figures("cache", ((size(now.cached), 0),) if now.cached is not None else ())
+    yield from _figures("cpu", (("{:.0f} %", now.cpu),))
+    yield from _figures("waits", (("{:.1f} %", now.pressure or None),))
+    yield from _rails(now.rails)
+    yield from (f"kernel: {printable(line)}" for line in now.kernel or ())
+
+
+def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[str]:
+    told = [form.format(value) for form, value in cells if value is not None]
+    if told:
+        yield f"{label} {' '.join(told)}"
+
+
+def _rails(rails: Mapping[str, Flow]) -> Iterator[str]:
+    """All that have a link together; those that lost it, errors and congestion by name."""
+    up = [flow for flow in rails.values() if flow.up]
+    moved = [(f.rx_per_s, f.tx_per_s) for f in up]
+    received, sent = (sum(v or 0.0 for v in way) for way in zip(*moved, strict=True)) if moved else (0.0, 0.0)
+    if rails:
+        yield f"rdma {len(up)}/{len(rails)} up {size(received)}/s in {size(sent)}/s out"
+    yield from (
+        f"{name} {what} +{new}" for name, flow in rails.items() for what, new in flow.counts.items() if new
+    )
