@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Button, Input
 
 from sparkconsole.model.logs.line import log_line
@@ -26,6 +27,9 @@ from sparkconsole.tui.dialogs.leave import Leave
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.dialogs.task import TaskScreen
+from sparkconsole.tui.prompt import PromptAbove
+from sparkconsole.tui.views.node import NodeView
+from sparkconsole.tui.views.run import RunView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
@@ -110,6 +114,32 @@ def offers(dialog: Dialog[Any]) -> list[tuple[str, str]]:
     buttons = [re.fullmatch(r"(.+)  (\S+)", str(b.label)) for b in dialog.query(Button) if not b.disabled]
     assert all(buttons)
     return [(m[1], m[2]) for m in told if m] + [(m[2], m[1]) for m in buttons if m]
+
+
+ABOVE: dict[str, Callable[[Pilot[Any]], Screen[Any]]] = {
+    **DIALOGS,
+    "line": lambda _: PromptAbove(filtering=True),
+    "node": lambda _: NodeView("spark-02"),
+    "run": lambda _: RunView("none"),
+}
+
+
+@pytest.mark.parametrize("name", ABOVE)
+async def test_what_is_closed_before_it_stood_harms_nothing(name: str) -> None:
+    """An esc that was typed ahead, or an answer that came at once."""
+    async with console() as pilot:
+        app = app_of(pilot)
+        await app.opened.wait()
+        for turns in range(8):
+            screen = ABOVE[name](pilot)
+            app.push_screen(screen)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if app.screen is screen:
+                app.pop_screen()
+            await pilot.resize_terminal(80 + turns % 2, 24)
+            await pilot.pause()
+            assert app.screen is not screen
 
 
 def noticed(pilot: Pilot[Any]) -> tuple[object, ...]:

@@ -31,7 +31,7 @@ class AnswerSheet(Dialog[None]):
                 for part in self.answer.parts or ("nothing to say",):
                     yield Part(part)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The keys scroll."""
         self.begin_at("VerticalScroll")
 

@@ -51,7 +51,7 @@ class Choose(Dialog[int]):
             yield Input(placeholder="type to narrow", compact=True)
             yield Rows(markup=False)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Typing works at once; the arrows move in the list."""
         self._show("")
         self.begin_at("Input")

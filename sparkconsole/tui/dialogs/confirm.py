@@ -91,7 +91,7 @@ class Confirm(Question):
         """A word has to be typed."""
         return self.plan.tier is Tier.COSTLY and not self._dry_run
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
         self._tell()
         self.begin_at("#word" if self.costly else "#cancel")

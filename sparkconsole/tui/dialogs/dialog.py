@@ -66,6 +66,19 @@ class Dialog(ModalScreen[T]):
         for panel in self.query(".dialog").results(Vertical):
             panel.border_subtitle = " · ".join(told)
 
+    @property
+    def stands(self) -> bool:
+        """It is open; one that was closed at once, by an esc typed ahead, never gets what it shows."""
+        return self in self.app.screen_stack
+
+    @on(Mount)
+    def _begin(self) -> None:
+        if self.stands:
+            self.begin()
+
+    def begin(self) -> None:
+        """What it does first, once it stands."""
+
     def begin_at(self, selector: str) -> None:
         """Gives the focus to that widget; a dialog that closes before it was shown has none."""
         for widget in self.query(selector):

@@ -41,7 +41,7 @@ class Help(Dialog[None]):
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 yield Static(id="keys", markup=False)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The keys scroll."""
         self.begin_at("VerticalScroll")
         self.call_after_refresh(self._tell)
@@ -51,6 +51,8 @@ class Help(Dialog[None]):
         self.call_after_refresh(self._tell)
 
     def _tell(self) -> None:
+        if not self.stands:
+            return
         told = self.query_one("#keys", Static)
         told.update(help_text(self._view.keys_here(), self.console.written, max(told.size.width - 2, 40)))
 

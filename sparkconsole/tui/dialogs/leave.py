@@ -32,7 +32,7 @@ class Leave(Question):
                 yield Button("Stay  esc", id="stay", compact=True)
                 yield Button("Leave  ^j", id="leave", variant="warning", compact=True)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Enter at once stays."""
         self.begin_at("#stay")
 

@@ -43,7 +43,7 @@ class TaskScreen(Dialog[None]):
                 yield Static(id="task-steps", markup=False)
             yield LogView(self.shown.output)
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The output takes the keys."""
         self.begin_at("LogView")
         self.sample()

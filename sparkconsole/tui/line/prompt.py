@@ -234,8 +234,9 @@ class PromptAbove(ModalScreen[None]):
         yield Prompt()
 
     def on_mount(self) -> None:
-        """It takes the focus."""
-        self.query_one(Prompt).open(filtering=self._filtering)
+        """It takes the focus; one that was closed at once has no line."""
+        if self in self.app.screen_stack:
+            self.query_one(Prompt).open(filtering=self._filtering)
 
 
 def split(line: str) -> list[str]:
