@@ -175,7 +175,7 @@ class View(Screen[None]):
             widget.refresh()
 
     def refresh_now(self) -> None:
-        """One sample of everything, chrome included; of a page that was left before it stood there is none."""
+        """One sample of everything, chrome included; a page that was left before it stood has none."""
         if not (self.ready and self.is_mounted and self.is_current):
             return
         self.sample_chrome()
