@@ -27,9 +27,9 @@ from sparkconsole.tui.dialogs.leave import Leave
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.dialogs.task import TaskScreen
-from sparkconsole.tui.prompt import PromptAbove
-from sparkconsole.tui.views.node import NodeView
-from sparkconsole.tui.views.run import RunView
+from sparkconsole.tui.line.prompt import PromptAbove
+from sparkconsole.tui.views.node.view import NodeView
+from sparkconsole.tui.views.runs.run_page import RunView
 from sparkconsole.tui.work import Task, TaskState
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 

@@ -26,7 +26,7 @@ _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "p
 
 
 def sample_line(machine: Machine, since: float | None = None) -> str:
-    """One line in the format of parse.telemetry; the kernel tells what came after the moment `since`."""
+    """One line in the format of parse.machine.telemetry; the kernel tells what came after `since`."""
     if "garbage" in machine.faults:
         return "\x1b[31m[/x] segfault \x00 0xDEADBEEF"
     live(machine)

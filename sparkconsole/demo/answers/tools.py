@@ -46,7 +46,7 @@ def waits_for_docker(machine: Machine, argv: tuple[str, ...]) -> bool:
 
 
 def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
-    """The sections of one look at a machine (remote.facts), as far as it was asked."""
+    """The sections of one look at a machine (remote.node.facts), as far as it was asked."""
     free, silent = _free(machine), "gpu-silent" in machine.faults
     engine = "" if "docker-silent" in machine.faults else "info 29.2.1|overlay2|/var/lib/docker\n"
     sections = {

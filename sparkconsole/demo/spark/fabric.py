@@ -14,7 +14,7 @@ RDMA_GBIT = (97.28, 92.57)
 
 
 def look(machine: Machine, argv: tuple[str, ...]) -> str:
-    """What each command of remote.gate says, as its program prints it."""
+    """What each command of remote.fabric.paths says, as its program prints it."""
     return json.dumps([_said(machine, line) for line in json.loads(argv[-1])])
 
 
@@ -53,7 +53,7 @@ def gbit(machine: Machine, peer: Machine, half: int) -> float:
 
 
 def metered(machine: Machine, argv: tuple[str, ...]) -> tuple[str, float]:
-    """What one end of a measurement says (remote.gate_rate), and after how many seconds."""
+    """What one end of a measurement says (remote.fabric.rate), and after how many seconds."""
     asked = json.loads(argv[-1])
     words = asked.get("argv") or []
     if "port" not in asked:

@@ -20,7 +20,7 @@ def cached(machine: Machine) -> int:
 
 
 def standing(machine: Machine, image: str) -> str:
-    """As remote.page_cache looks: its login may use sudo."""
+    """As remote.node.page_cache looks: its login may use sudo."""
     rows = {
         "MemTotal": TOTAL_BYTES,
         "MemFree": machine.available() - cached(machine),

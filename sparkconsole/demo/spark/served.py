@@ -8,7 +8,7 @@ from sparkconsole.demo.spark.machine import Machine, PretendJob
 
 
 def stop(machine: Machine, container: str, args: tuple[str, ...]) -> None:
-    """As remote.vllm_processes ends them: the groups that are named, and with `all` what is left of any."""
+    """As remote.serve.processes ends them: the groups that are named, and with `all` what is left of any."""
     for name in _serving(machine, container):
         if args[0] == "all" or str(_group(name)) in args[1:]:
             machine.cancel(name)
@@ -23,7 +23,7 @@ def gone(machine: Machine, container: str, args: tuple[str, ...]) -> tuple[int, 
 
 
 def servers(machine: Machine, container: str) -> str:
-    """As remote.vllm_processes finds them."""
+    """As remote.serve.processes finds them."""
     found = []
     for name, job in _serving(machine, container).items():
         group, words = _group(name), "\x1f".join(job.argv)

@@ -1,6 +1,6 @@
 """The served model: asked cheaply while it answers, looked for among processes and logs while it does not.
 
-`/health` stays 200 for minutes after a rank died: fleet.watch_hang says whether it still gives tokens.
+`/health` stays 200 for minutes after a rank died: fleet.watch.hang says whether it still gives tokens.
 """
 
 from __future__ import annotations

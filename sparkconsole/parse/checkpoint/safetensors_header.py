@@ -1,4 +1,4 @@
-"""What remote.model_headers_program prints: a model's files, tensors and configuration, and the memory."""
+"""What remote.checkpoint.headers_program prints: a model's files, tensors, configuration, and the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What remote.page_cache prints: /proc/meminfo's rows and the way to root."""
+"""What remote.node.page_cache prints: /proc/meminfo's rows and the way to root."""
 
 from __future__ import annotations
 

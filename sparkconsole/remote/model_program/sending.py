@@ -188,7 +188,7 @@ class Stream:
 
 
 def for_any_shell(script: str) -> str:
-    """A script of sh as bash, zsh, dash, fish and tcsh all hand it on; remote.framing says why it is so."""
+    """A script of sh as bash, zsh, dash, fish and tcsh all hand it on; remote.ssh.framing says why."""
     plain = set(range(0x20, 0x7F)) - set(b"'\\!")
     word = "".join(chr(n) if n in plain else "\\0%03o" % n for n in os.fsencode(script))  # noqa: UP031
     return 'exec /bin/sh -c \'eval "$(printf %b "$1")"\' sparkconsole \'' + word + "'"

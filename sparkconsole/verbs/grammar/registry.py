@@ -188,7 +188,7 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
 
     @functools.wraps(function)
     def spoken(*args: Any, **kwargs: Any) -> Awaitable[Result]:
-        raise TypeError("verbs are called with their session: verbs.dispatch.begin")
+        raise TypeError("verbs are called with their session: verbs.grammar.dispatch.begin")
 
     signature = inspect.signature(function)
     said = [p for name, p in signature.parameters.items() if name != "session"]
