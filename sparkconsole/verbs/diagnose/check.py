@@ -14,10 +14,8 @@ from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, 
 from sparkconsole.model.fabric.links import NodeNetwork, environment
 from sparkconsole.model.text.alike import whose
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here
-
-_FLAG = Parameter(negative="")
 
 
 @verb("check")
@@ -28,7 +26,7 @@ async def check(
     name: str | None = None,
     eth_if: str | None = None,
     ib_if: str | None = None,
-    env: Annotated[bool, _FLAG] = False,
+    env: Annotated[bool, FLAG] = False,
 ) -> Answer:
     """Look at every node and say what would hinder a launch; nothing is changed.
 

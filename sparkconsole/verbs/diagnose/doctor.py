@@ -17,11 +17,10 @@ from sparkconsole.model.text.nearest import meant
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import mend, mendable
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
 from sparkconsole.verbs.status.history import recorded
 
-_FLAG = Parameter(negative="")
 CONTENTS = "image-contents.json"
 
 
@@ -34,8 +33,8 @@ def _refuse_words(*checks: str, **_: object) -> None:
 async def doctor(
     session: Here,
     *checks: str,
-    fix: Annotated[bool, _FLAG] = False,
-    skew: Annotated[bool, _FLAG] = False,
+    fix: Annotated[bool, FLAG] = False,
+    skew: Annotated[bool, FLAG] = False,
     model: str | None = None,
     tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
     name: str | None = None,

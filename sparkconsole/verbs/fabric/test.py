@@ -6,8 +6,6 @@ import shlex
 from datetime import datetime
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
 from sparkconsole.fleet.fabric.history import GateHistory
 from sparkconsole.fleet.fabric.test import Standing, gate, measurements, meters, stand
@@ -17,10 +15,9 @@ from sparkconsole.model.fabric.rates import earlier
 from sparkconsole.model.fabric.test import Gate, PairLine, worst
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Remark, Report
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, Session
 
-_FLAG = Parameter(negative="")
 MOST_LINES = 12
 _BUSY = "something runs on the GPU of {}: a rate is what that leaves over, and slows it for as long"
 
@@ -29,7 +26,7 @@ _BUSY = "something runs on the GPU of {}: a rate is what that leaves over, and s
 async def fabric_test(
     session: Here,
     *,
-    quick: Annotated[bool, _FLAG] = False,
+    quick: Annotated[bool, FLAG] = False,
     eth_if: str | None = None,
     ib_if: str | None = None,
 ) -> Answer:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from sparkconsole.model.work.tier import Tier
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 Result: TypeAlias = "Answer | Deed | AsyncIterator[Row]"
 """What a verb returns: an answer, a plan with what carries it out, or a stream of rows."""
+FLAG = Parameter(negative="")
+"""A switch that only switches on, or a value that can be given more than once."""
+MANY = Parameter(consume_multiple=True, negative="")
+"""As many words as stand behind it."""
 P = ParamSpec("P")
 R = TypeVar("R", bound="Awaitable[Result]")
 

@@ -27,11 +27,8 @@ from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.image import transfer
 from sparkconsole.verbs.grammar.bounds import wrong_value
-from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
-
-Flag = Parameter(negative="")
-Many = Parameter(consume_multiple=True, negative="")
 
 
 def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **said: Any) -> None:
@@ -53,8 +50,8 @@ async def build(
     session: Here,
     *,
     tag: Annotated[str | None, Parameter(name=["--tag", "-t"])] = None,
-    rebuild_deps: Annotated[bool, Flag] = False,
-    rebuild_vllm: Annotated[bool, Flag] = False,
+    rebuild_deps: Annotated[bool, FLAG] = False,
+    rebuild_vllm: Annotated[bool, FLAG] = False,
     triton_ref: str = "v3.5.1",
     vllm_ref: str = "main",
     build_jobs: Annotated[int, Parameter(name=["--build-jobs", "-j"])] = 16,
@@ -64,13 +61,13 @@ async def build(
             name=["--copy-to", "-c", "--copy-to-host", "--copy-to-hosts"], consume_multiple=True, negative=""
         ),
     ] = None,
-    copy_parallel: Annotated[bool, Flag] = False,
-    no_build: Annotated[bool, Flag] = False,
+    copy_parallel: Annotated[bool, FLAG] = False,
+    no_build: Annotated[bool, FLAG] = False,
     recipe: str = "vllm-node",
-    build_arg: Annotated[list[str] | None, Parameter(negative="")] = None,
+    build_arg: Annotated[list[str] | None, FLAG] = None,
     network: str = "",
-    no_cache: Annotated[bool, Flag] = False,
-    full_log: Annotated[bool, Flag] = False,
+    no_cache: Annotated[bool, FLAG] = False,
+    full_log: Annotated[bool, FLAG] = False,
     least_free: float | None = None,
     on: str | None = None,
 ) -> Answer | Deed:
@@ -232,11 +229,11 @@ async def copy(
     session: Here,
     tag: str | None = None,
     *,
-    to: Annotated[list[str] | None, Many] = None,
+    to: Annotated[list[str] | None, MANY] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
-    through_console: Annotated[bool, Flag] = False,
-    whole: Annotated[bool, Flag] = False,
+    through_console: Annotated[bool, FLAG] = False,
+    whole: Annotated[bool, FLAG] = False,
 ) -> Answer | Deed:
     """Copy the image from one node to others over the fast link.
 

@@ -30,13 +30,10 @@ from sparkconsole.verbs.diagnose.check import check
 from sparkconsole.verbs.diagnose.preflight import launch_findings, require
 from sparkconsole.verbs.fabric.test import require_gate
 from sparkconsole.verbs.grammar.bounds import wrong_value
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
 
 EXTRA_ARGS = "VLLM_SPARK_EXTRA_DOCKER_ARGS"
-
-
-Flag = Parameter(negative="")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +95,11 @@ async def launch(
     detach: Annotated[bool, Parameter(name=["--detach", "-d"], negative="")] = False,
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="")] = False,
     backend: Backend | None = None,
-    solo: Annotated[bool, Flag] = False,
-    repair: Annotated[bool, Flag] = False,
-    check_config: Annotated[bool, Flag] = False,
-    gate: Annotated[bool, Flag] = False,
-    force: Annotated[bool, Flag] = False,
+    solo: Annotated[bool, FLAG] = False,
+    repair: Annotated[bool, FLAG] = False,
+    check_config: Annotated[bool, FLAG] = False,
+    gate: Annotated[bool, FLAG] = False,
+    force: Annotated[bool, FLAG] = False,
     timeout: float = 180.0,
     flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
 ) -> Answer | Deed:

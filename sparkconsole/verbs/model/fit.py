@@ -14,10 +14,8 @@ from sparkconsole.model.checkpoint.weights import Split
 from sparkconsole.model.serve.room import told as served
 from sparkconsole.model.serve.spec import PRESETS
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here
-
-Flag = Parameter(negative="")
 
 
 @verb("model fit")
@@ -34,8 +32,8 @@ async def fit(
     gpu_memory_utilization: float | None = None,
     max_num_batched_tokens: int = 2048,
     speculative_tokens: int = 0,
-    enforce_eager: Annotated[bool, Flag] = False,
-    language_model_only: Annotated[bool, Flag] = False,
+    enforce_eager: Annotated[bool, FLAG] = False,
+    language_model_only: Annotated[bool, FLAG] = False,
 ) -> Answer:
     """Say whether a model fits on the nodes, the longest requests, and the memory share that holds them.
 

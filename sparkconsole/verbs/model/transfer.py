@@ -28,11 +28,9 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.checkpoint.files import download_argv, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
 
-Flag = Parameter(negative="")
-Many = Parameter(consume_multiple=True, negative="")
 HUB, TOKEN = "https://huggingface.co", "HF_TOKEN"
 GATED = "accept its licence on its page there, then give the token: HF_TOKEN=… sparkconsole model download …"
 
@@ -42,10 +40,10 @@ async def copy(
     session: Here,
     model: str,
     *,
-    to: Annotated[list[str] | None, Many] = None,
+    to: Annotated[list[str] | None, MANY] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
     revision: str = "",
-    verify: Annotated[bool, Flag] = False,
+    verify: Annotated[bool, FLAG] = False,
     streams: int = moving.STREAMS,
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
 ) -> Answer | Deed:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.config import edit
@@ -28,7 +27,7 @@ from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs.grammar.open_session import inventory_path
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
@@ -36,11 +35,9 @@ from sparkconsole.verbs.node.trust import CONSOLE, meant
 
 __all__ = ["add", "exec_", "list_", "node_scan", "node_trust", "remove", "shell"]
 
-_FLAG = Parameter(negative="")
-
 
 @verb("node list")
-async def list_(session: Here, *, check: Annotated[bool, _FLAG] = False) -> Answer:
+async def list_(session: Here, *, check: Annotated[bool, FLAG] = False) -> Answer:
     """The nodes of the cluster, head first.
 
     Parameters
@@ -81,8 +78,8 @@ async def add(
     port: int | None = None,
     fabric: str | None = None,
     identity_file: str | None = None,
-    head: Annotated[bool, _FLAG] = False,
-    local: Annotated[bool, _FLAG] = False,
+    head: Annotated[bool, FLAG] = False,
+    local: Annotated[bool, FLAG] = False,
     to: str | None = None,
 ) -> Deed:
     """Writes a machine into cluster.toml.
@@ -143,7 +140,7 @@ def _refuse_no_command(*command: str, **_: object) -> None:
 async def exec_(
     session: Here,
     *command: str,
-    node: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    node: Annotated[tuple[str, ...], FLAG] = (),
     timeout: float = 3600.0,
 ) -> Deed:
     """Runs a command on the machines themselves, side by side; equal outputs are shown once.

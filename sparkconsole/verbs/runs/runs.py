@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
@@ -23,10 +21,8 @@ from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.verbs.grammar import registry
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
-
-_FLAG = Parameter(negative="")
 
 
 @verb("runs list")
@@ -50,7 +46,7 @@ async def list_(session: Here, *, limit: int = 20) -> Answer:
 
 
 @verb("runs show")
-async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] = False) -> Answer:
+async def show(session: Here, run_id: str, /, *, output: Annotated[bool, FLAG] = False) -> Answer:
     """One run: its words, plan, jobs and result; of a failed one also what its output says went wrong.
 
     Parameters

@@ -37,14 +37,11 @@ from sparkconsole.verbs.diagnose.preflight import (
     serve_looks,
 )
 from sparkconsole.verbs.grammar.bounds import wrong_value
-from sparkconsole.verbs.grammar.registry import follower, verb
+from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Deed, Here, Session
 from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.serve.room import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
-
-Flag = Parameter(negative="")
-
 
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
@@ -71,12 +68,12 @@ async def serve(
     dtype: str | None = None,
     load_format: str | None = None,
     served_model_name: str | None = None,
-    enforce_eager: Annotated[bool, Flag] = False,
-    trust_remote_code: Annotated[bool, Flag] = False,
-    offline: Annotated[bool, Flag] = False,
+    enforce_eager: Annotated[bool, FLAG] = False,
+    trust_remote_code: Annotated[bool, FLAG] = False,
+    offline: Annotated[bool, FLAG] = False,
     guard: bool | None = None,
     guard_at: float = LEAST_GIB,
-    force: Annotated[bool, Flag] = False,
+    force: Annotated[bool, FLAG] = False,
     name: str | None = None,
 ) -> Answer | Deed:
     """Serve a model on the running cluster and return when a completion came back.

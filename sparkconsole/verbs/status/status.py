@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
-
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.diagnose.engine_death import REMEDY, Death, find_death
 from sparkconsole.fleet.diagnose.probe import look_at
@@ -23,7 +21,7 @@ from sparkconsole.model.serve.hang import Hang
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.job import Job, Run, RunState
-from sparkconsole.verbs.grammar.registry import verb
+from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, Session
 from sparkconsole.verbs.status.watch import watched
 
@@ -50,7 +48,7 @@ async def status(
     *,
     port: int = 8888,
     name: str | None = None,
-    watch: Annotated[bool, Parameter(negative="")] = False,
+    watch: Annotated[bool, FLAG] = False,
     every: float | None = None,
     count: int | None = None,
     series: Path | None = None,
