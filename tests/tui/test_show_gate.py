@@ -9,7 +9,7 @@ import pytest
 from rich.text import Text
 
 from sparkconsole.model.fabric.rates import Rate
-from sparkconsole.tui.draw.fabric_test import gate_line, network_note, node_gate
+from sparkconsole.tui.draw.fabric_result import gate_line, network_note, node_gate
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from sparkconsole.model.launch.spec import NCCL_LEVELS
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.columns import Row
-from sparkconsole.tui.draw.fabric_test import network_note
+from sparkconsole.tui.draw.fabric_result import network_note
 from sparkconsole.tui.views.images.show import image_rows, legend
 from sparkconsole.tui.views.images.show_work import ending
 from sparkconsole.tui.views.launch import show

@@ -12,7 +12,7 @@ from sparkconsole.fleet.fabric.history import GateHistory
 from sparkconsole.fleet.store import NodeState, Reach
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.fabric_test import node_gate
+from sparkconsole.tui.draw.fabric_result import node_gate
 from sparkconsole.tui.draw.meaning import Meaning
 from sparkconsole.tui.draw.node_state import Scene
 from sparkconsole.tui.keyboard.keys import Key
