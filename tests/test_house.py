@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tools.shape import LIMITS, shape
 
 SOURCES = sorted((ROOT / "sparkconsole").rglob("*.py"))
 
@@ -94,6 +95,13 @@ def test_what_is_private_stays_in_its_module() -> None:
         if re.match(r"_[a-z]", alias.name, re.I) and not alias.name.startswith("__")
     ]
     assert wrong == []
+
+
+def test_functions_are_short() -> None:
+    found = shape([path.read_text() for path in SOURCES])
+    assert {name: found[name] for name, limit in LIMITS.items() if found[name] > limit} == {}
+    long = "def f():\n" + "    x = 1\n" * (LIMITS["longest"] + 1)
+    assert shape([long])["longest"] == LIMITS["longest"] + 1
 
 
 def test_names_say_what_a_thing_is() -> None:
