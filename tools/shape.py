@@ -35,14 +35,6 @@ def functions(tree: ast.AST) -> Iterator[Function]:
 
 def code_lines(text: str) -> int:
     """Lines that a reader has to understand."""
-    silent = (
-        tokenize.COMMENT,
-        tokenize.NL,
-        tokenize.NEWLINE,
-        tokenize.INDENT,
-        tokenize.DEDENT,
-        tokenize.ENDMARKER,
-    )
     said: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in SILENT:
