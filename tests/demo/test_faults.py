@@ -14,6 +14,7 @@ from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
 from sparkconsole.demo.faults import KINDS, clear, inject
 from sparkconsole.demo.spark.engine import image_json
+from sparkconsole.demo.spark.jobs import start
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import Reach
 from sparkconsole.model.docker_host import DEFAULT_SOCKET
@@ -112,7 +113,7 @@ def equipped(count: int = 2) -> tuple[Pretend, StillClock]:
         head = ("--head",) if machine.number == 1 else ()
         machine.run(("docker", "run", "-d", "--name", "vllm_node", "vllm-node:latest", "ray", "start", *head))
     inside = ("sh", "-c", "x", "job", "id", "vllm", "serve", "m", "--port", "8888", "-tp", "2")
-    cluster.machines["spark-01"].start("serve-m", ("docker", "exec", "vllm_node", *inside))
+    start(cluster.machines["spark-01"], "serve-m", ("docker", "exec", "vllm_node", *inside))
     return cluster, clock
 
 
@@ -255,7 +256,7 @@ async def test_a_copy_fails_with_its_receiver() -> None:
     cluster, clock = equipped()
     first, second = cluster.machines["spark-01"], cluster.machines["spark-02"]
     second.images.clear()
-    first.start("copy", ("sh", "-c", "x", "copy", "vllm-node:latest", "ssh", "spark@192.168.177.12"))
+    start(first, "copy", ("sh", "-c", "x", "copy", "vllm-node:latest", "ssh", "spark@192.168.177.12"))
     await clock.advance(5)
     inject(second, "lost")
     clear(second)
