@@ -36,9 +36,10 @@ install:  ## for this user alone: an environment of its own, and `sparkconsole` 
 uninstall:  ## what `make install` made; configuration and journal stay
 	rm -rf "$(INSTALLED)" "$(HOME_BIN)/sparkconsole" "$(HOME_MAN)/sparkconsole.1"
 
-reference: $(READY)  ## docs/reference.md and the man page, from the program's own help
+reference: $(READY)  ## docs/reference.md and the man page from the program's own help, docs/house.svg from the sources
 	$(BIN)/sparkconsole help --write markdown > docs/reference.md
 	$(BIN)/sparkconsole help --write man > docs/sparkconsole.1
+	$(BIN)/python tools/picture_of_the_house.py
 
 bench: $(READY)  ## what the console costs, each figure beside what one would otherwise use
 	$(BIN)/python -m tests.bench.first_frame
