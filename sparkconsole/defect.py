@@ -147,7 +147,7 @@ def _aside(what: str, text: str) -> None:
     background.append(f"{' '.join(_redacted(what).split())[:200]}" + (f" ({path})" if path else ""))
 
 
-class _Kept(logging.Handler):
+class _QuietLog(logging.Handler):
     """What libraries would print at any moment, into whatever is on the screen."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -160,7 +160,7 @@ class _Kept(logging.Handler):
 
 def install_hooks() -> None:
     """No library, thread, task or destructor prints a traceback any more."""
-    logging.getLogger().addHandler(_Kept(logging.ERROR))
+    logging.getLogger().addHandler(_QuietLog(logging.ERROR))
 
     def unraisable(hooked: Any) -> None:
         if hooked.exc_value is not None and not isinstance(hooked.exc_value, KeyboardInterrupt | OSError):

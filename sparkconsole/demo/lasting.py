@@ -109,7 +109,7 @@ def _held(file: int) -> Iterator[None]:
 
 def _write(path: Path, kept: Pretend, clock: DemoClock) -> None:
     stream = io.BytesIO()
-    _Writer(stream, clock).dump(kept.machines)
+    _MachinesWriter(stream, clock).dump(kept.machines)
     payload = stream.getvalue()
     state = {
         "what": "a pretend cluster of sparkconsole --demo=NAME; delete this folder to begin anew",
@@ -148,7 +148,7 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
             return _anew(path, "it is damaged", count, clock)
         away = max(0.0, time.time() - float(state["left"]))
         clock.resume(datetime.fromisoformat(state["began"]), float(state["passed"]) + away)
-        machines = _Reader(io.BytesIO(payload), clock).load()
+        machines = _MachinesReader(io.BytesIO(payload), clock).load()
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error, pickle.UnpicklingError) as error:
         return _anew(path, "it is damaged", count, clock, error)
     _refuse_other_size(path.parent.name, len(machines), count)
@@ -180,7 +180,7 @@ def shape() -> str:
     return hashlib.sha256("\n".join((__version__, *sorted(told))).encode()).hexdigest()[:16]
 
 
-class _Writer(pickle.Pickler):
+class _MachinesWriter(pickle.Pickler):
     """The clock belongs to the session, not to the machines."""
 
     def __init__(self, stream: io.BytesIO, clock: DemoClock) -> None:
@@ -192,7 +192,7 @@ class _Writer(pickle.Pickler):
         return _CLOCK if obj is self._clock else None
 
 
-class _Reader(pickle.Unpickler):
+class _MachinesReader(pickle.Unpickler):
     """Makes nothing but what a pretend cluster is made of."""
 
     def __init__(self, stream: io.BytesIO, clock: DemoClock) -> None:

@@ -23,7 +23,7 @@ from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.text.nearest import meant
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
-from sparkconsole.model.work.job import Console, Job, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """What is kept of one run's output; a build prints about one megabyte."""
@@ -119,7 +119,7 @@ class Journal:
             "error": redact_data(dict(error or {}), self._known),
         }
         if state is RunState.UNKNOWN:
-            ended["console"] = Console()
+            ended["console"] = ConsoleProcess()
         return self.standing(self._write(stored.model_copy(update=ended)))
 
     def runs(self) -> list[Run]:
@@ -291,12 +291,12 @@ def _slug(words: Sequence[str]) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:20].strip("-") or "run"
 
 
-def this_console() -> Console:
+def this_console() -> ConsoleProcess:
     """This process."""
-    return Console(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
+    return ConsoleProcess(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
 
 
-def alive(console: Console) -> bool:
+def alive(console: ConsoleProcess) -> bool:
     """The process is seen running on this machine; one on another machine is not seen."""
     if console.pid <= 0 or console.host != socket.gethostname():
         return False

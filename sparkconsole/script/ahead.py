@@ -19,7 +19,7 @@ from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar.dispatch import begin
 from sparkconsole.verbs.grammar.open_session import inventory_path
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Ahead:
         if self.changed and not (verb.ahead or verb.local):
             return self._look(line, request, printer)
         result = await begin(session, request)
-        if isinstance(result, Deed):
+        if isinstance(result, PlannedAction):
             return await self._deed(session, line, request, result, printer)
         if isinstance(result, Answer):
             printer.ahead(line, answer=result)
@@ -59,7 +59,7 @@ class Ahead:
         return 0
 
     async def _deed(
-        self, session: Session, line: ScriptLine, request: Request, deed: Deed, printer: Printer
+        self, session: Session, line: ScriptLine, request: Request, deed: PlannedAction, printer: Printer
     ) -> int:
         unknown = tuple(
             f"{e.why}; later lines are planned as if nothing were changed"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import partial
 
-from sparkconsole.config.globals import Place
+from sparkconsole.config.globals import SpokenAt
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.plan import Plan
@@ -24,7 +24,7 @@ from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
 from sparkconsole.verbs.grammar.record import carry
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""
@@ -75,7 +75,7 @@ def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Req
     wrong: list[SparkError] = []
     for line in lines:
         try:
-            requests.append((line, understand(line.words, Place.SCRIPT)))
+            requests.append((line, understand(line.words, SpokenAt.SCRIPT)))
         except WrongUsage as error:
             wrong.append(_at(line, error))
     return requests, wrong
@@ -145,7 +145,7 @@ async def perform(session: Session, request: Request, printer: Printer) -> int:
     if isinstance(result, Answer):
         printer.answer(result)
         return result.exit_code
-    if isinstance(result, Deed):
+    if isinstance(result, PlannedAction):
         return await _do(session, request, result, printer)
     return await _stream(result, printer)
 
@@ -162,7 +162,7 @@ async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
     return code
 
 
-async def _do(session: Session, request: Request, deed: Deed, printer: Printer) -> int:
+async def _do(session: Session, request: Request, deed: PlannedAction, printer: Printer) -> int:
     if session.options.dry_run:
         printer.plan(deed.plan)
         return 0

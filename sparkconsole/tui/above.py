@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sparkconsole.tui.work import Task
 
 
-class Saying:
+class PendingRequest:
     """Words that are being said, and what stands on the screen while the nodes are looked at for them."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Saying:
             planning.over()
 
 
-SAYING: ContextVar[Saying | None] = ContextVar("SAYING", default=None)
+SAYING: ContextVar[PendingRequest | None] = ContextVar("SAYING", default=None)
 """Of the task that says them."""
 
 

@@ -9,19 +9,19 @@ from rich.style import Style
 from rich.text import Text
 from textual.widgets import Static
 
-from sparkconsole.fleet.store import Reach, Store
+from sparkconsole.fleet.store import Reachability, Store
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.news import advance_word
 from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.host import Host, Shown
+    from sparkconsole.tui.host import Host, ShownView
 
 
 class TitleBar(Static):
     """Where we are on the left, how the cluster stands on the right; work under way in between."""
 
-    def sample(self, view: Shown) -> None:
+    def sample(self, view: ShownView) -> None:
         """Draws it again when it says something else."""
         self._say(title_text(view, self.size.width or 80))
 
@@ -43,7 +43,7 @@ class KeyLine(Static):
 
     LAST: ClassVar[tuple[str, ...]] = ("command", "help")
 
-    def sample(self, view: Shown) -> None:
+    def sample(self, view: ShownView) -> None:
         """Draws it again when other keys work."""
         text = keys_text(view.keys_offered(), self.size.width or 80)
         if text != getattr(self, "_said", None):
@@ -51,7 +51,7 @@ class KeyLine(Static):
             self.update(text)
 
 
-def title_text(view: Shown, width: int) -> Text:
+def title_text(view: ShownView, width: int) -> Text:
     """`sparkconsole · lab › spark-02     2/2 up · ray 2/2 · 10:42`."""
     console = view.console
     left = Text(" sparkconsole", style="bold")
@@ -89,7 +89,7 @@ def _standing(store: Store) -> tuple[str, ...]:
     told = [f"{len(store.up())}/{len(store.nodes)} up"]
     asked = [n for n in store.nodes.values() if n.ray_alive is not None]
     if asked:
-        unseen = sum(n.reach is Reach.LOST for n in asked)
+        unseen = sum(n.reach is Reachability.LOST for n in asked)
         members = sum(bool(n.in_ray) for n in asked)
         told.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
     return tuple(told)

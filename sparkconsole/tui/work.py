@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from sparkconsole.config.globals import Place
+from sparkconsole.config.globals import SpokenAt
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
@@ -31,7 +31,7 @@ from sparkconsole.verbs.grammar.dispatch import agreed, begin, understand
 from sparkconsole.verbs.grammar.open_session import beside, take_over
 from sparkconsole.verbs.grammar.record import carry, ended_as, kept
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 NEWS = 2000
 """Enough for what 64 nodes tell of one launch."""
@@ -184,13 +184,13 @@ class Work:
         shown, never raised.
         """
         try:
-            request = understand(words, Place.CONSOLE)
+            request = understand(words, SpokenAt.CONSOLE)
             session = self._own_session(request)
             result = await begin(session, request)
             if isinstance(result, Answer):
                 self._face.show_answer(words, _as_asked(result, request))
                 return None
-            if isinstance(result, Deed):
+            if isinstance(result, PlannedAction):
                 return await self._agree(session, request, result, shown=shown, asking=asking)
             task = self._start(self._task(words, session, None), lambda t: _stream(t, result))
         except SparkError as error:
@@ -209,7 +209,7 @@ class Work:
     async def plan(self, words: Sequence[str]) -> Plan:
         """The plan of a deed, which is not carried out; SparkError when there can be none."""
         result = await begin(self._own_session(), understand(words))
-        if isinstance(result, Deed):
+        if isinstance(result, PlannedAction):
             return result.plan
         raise WrongUsage(f"{' '.join(words)} has nothing to do")
 
@@ -246,7 +246,7 @@ class Work:
         return own
 
     async def _agree(
-        self, session: Session, request: Request, deed: Deed, *, shown: bool, asking: bool
+        self, session: Session, request: Request, deed: PlannedAction, *, shown: bool, asking: bool
     ) -> Task | None:
         if session.options.dry_run:
             await self._face.confirm(request.words, deed.plan, dry_run=True)
@@ -339,7 +339,7 @@ def _bug(error: Exception) -> SparkError:
     )
 
 
-async def _carry(task: Task, session: Session, request: Request, deed: Deed) -> None:
+async def _carry(task: Task, session: Session, request: Request, deed: PlannedAction) -> None:
     task.answer = await carry(session, request.words, deed, task.hear)
 
 

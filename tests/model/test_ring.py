@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.ends import judge_ends
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev, environment, is_ring
@@ -42,13 +42,13 @@ def machine(number: int, *, lan: str = "192.168.7", **changes: dict[str, Any]) -
     return Fabric(tuple(hcas), (*netdevs, *slow))
 
 
-def examined(*fabrics: Fabric) -> Examined:
+def examined(*fabrics: Fabric) -> ClusterEvidence:
     looks: dict[str, Look | SparkError] = {
         f"spark{i}": Look(NodeFacts(f"spark{i}", fabric=f, thorough=Thorough(default_routes=("enP7s7",))))
         for i, f in enumerate(fabrics, 1)
     }
     cluster = Cluster(nodes=tuple(Node(name=n, address=n) for n in looks))
-    return Examined(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks))
+    return ClusterEvidence(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks))
 
 
 def wrong(found: tuple[Finding, ...]) -> list[tuple[str, str, str]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Kind, Weight, ranked, told, verdict
-from sparkconsole.parse.diagnose.explain import Examined, examine, explain, read
+from sparkconsole.model.logs.diagnosis import LineKind, Weight, ranked, told, verdict
+from sparkconsole.parse.diagnose.explain import LogFindings, examine, explain, read
 
 KERNEL = "Nov 29 10:00:00 spark-01 kernel: "
 
 
-def of(text: str) -> Examined:
+def of(text: str) -> LogFindings:
     return examine(text.split("\n"))
 
 
@@ -344,7 +344,7 @@ def test_a_failed_agent_of_ray_points_to_grpcio_and_not_to_the_head(line: str) -
 )
 def test_a_request_that_is_refused_is_no_error_of_the_server(line: str) -> None:
     one = explain([line])[0]
-    assert one.kind is Kind.FACT
+    assert one.kind is LineKind.FACT
     assert one.severity is not Weight.ERROR
     assert "request" in one.text
 

@@ -9,7 +9,7 @@ import pytest
 
 from sparkconsole.model.logs.diagnosis import Weight, told, verdict
 from sparkconsole.model.logs.line import Level, level_of
-from sparkconsole.parse.diagnose.explain import Examined, examine
+from sparkconsole.parse.diagnose.explain import LogFindings, examine
 
 LOUD = {
     "vllm": "(EngineCore_DP0 pid=311) ERROR 11-24 07:00:00 [flux.py:12] the flux ring is gone",
@@ -100,7 +100,7 @@ LOUD = {
 }  # fmt: skip
 
 
-def of(text: str) -> Examined:
+def of(text: str) -> LogFindings:
     return examine(text.split("\n"))
 
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Look
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look
 from sparkconsole.model.checks.machine import docker as judged
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker_host import DEFAULT_HOST, DockerHost, found_at
@@ -239,7 +239,9 @@ async def test_the_doctor_says_which_socket_it_looked_at(
     shell = LocalShell("a")
     facts = await node_facts(shell, asked=(Evidence.DOCKER,))
     (finding,) = (
-        judged(Examined(Cluster(), "i", "c", {}), "a", Look(facts)) if facts.docker.installed else (None,)
+        judged(ClusterEvidence(Cluster(), "i", "c", {}), "a", Look(facts))
+        if facts.docker.installed
+        else (None,)
     )
     assert finding is None or f"no docker engine answers at unix://{tmp_path}/none.sock" in finding.sentence
     with pytest.raises(SparkError, match=r"none\.sock|not installed"):

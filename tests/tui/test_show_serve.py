@@ -13,7 +13,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.engine import EngineLoad, Waited
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.show import Standing, Start
+from sparkconsole.tui.views.serve.show import ServeStatus, Start
 
 LOADING = ServerState(ServerPhase.LOADING, "m", stage="weights", percent=77.0, detail="24/31", since_s=10.0)
 READY = ServerState(
@@ -47,8 +47,8 @@ def test_the_way_is_shortened_before_it_is_cut() -> None:
 
 
 def test_the_server_that_starts_is_the_last_step() -> None:
-    assert show.way_text(Standing(ServerPhase.LOADING, stage="server"), 80).plain.endswith("▶ ready")
-    assert show.way_text(Standing(ServerPhase.READY), 80).plain.count("✔") == len(show.WAY)
+    assert show.way_text(ServeStatus(ServerPhase.LOADING, stage="server"), 80).plain.endswith("▶ ready")
+    assert show.way_text(ServeStatus(ServerPhase.READY), 80).plain.count("✔") == len(show.WAY)
 
 
 def test_a_failed_start_keeps_the_stage_at_which_it_failed() -> None:
@@ -130,7 +130,7 @@ def test_a_preview_that_does_not_fit_says_so() -> None:
 def test_text_of_machines_stays_text_and_within_the_room(hostile: str) -> None:
     server = ServerState(ServerPhase.LOADING, hostile, stage=hostile, percent=3.0, detail=hostile)
     now = show.standing(server, None, now_s=0)
-    failed = Standing(ServerPhase.FAILED, hostile, hostile, cause=hostile, remedy=hostile)
+    failed = ServeStatus(ServerPhase.FAILED, hostile, hostile, cause=hostile, remedy=hostile)
     lines = [
         *show.loading_lines(now, 40),
         *show.wrong_lines(failed, 40),

@@ -19,7 +19,7 @@ from sparkconsole.model.work.news import News, Report
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 MODEL = "Qwen/Qwen3-0.6B"
 Result = TypeVar("Result")
@@ -48,13 +48,13 @@ class Operated:
         except SparkError as error:
             return Answer({"error": error.as_data()}, (str(error),), error.exit_code)
 
-    async def planned(self, line: str) -> Deed:
+    async def planned(self, line: str) -> PlannedAction:
         """What a line would do."""
         deed = await self._until(begin(self.session, understand(line.split())))
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         return deed
 
-    async def carries(self, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+    async def carries(self, words: Sequence[str], deed: PlannedAction, report: Report) -> Answer:
         """Does it, in the pretend time that it takes."""
         return await self._until(carry(self.session, words, deed, report))
 
@@ -66,7 +66,7 @@ class Operated:
 
     async def _says(self, line: str) -> Answer:
         result = await begin(self.session, understand(line.split()))
-        if isinstance(result, Deed):
+        if isinstance(result, PlannedAction):
             return await carry(self.session, line.split(), result, self.news.append)
         if isinstance(result, Answer):
             return result

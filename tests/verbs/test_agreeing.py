@@ -17,7 +17,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.agree import FRESH_S, agreed_deed
 from sparkconsole.verbs.grammar.registry import Verb
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 def plan(*nodes: str, job: str = "0a1b2c3d", free: str = "812.3") -> Plan:
@@ -29,8 +29,8 @@ async def nothing(report: object) -> Answer:
     raise AssertionError("no deed is carried out here")
 
 
-def deed(made: Plan) -> Deed:
-    return Deed(made, nothing, ())
+def deed(made: Plan) -> PlannedAction:
+    return PlannedAction(made, nothing, ())
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Person:
         return self.now
 
 
-async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer) -> Deed | None:
+async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer) -> PlannedAction | None:
     """What would run; `later` is what planning anew gives each time."""
     made = iter(later)
 

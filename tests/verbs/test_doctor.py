@@ -22,7 +22,7 @@ from sparkconsole.verbs.diagnose.doctor import doctor
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def demo(nodes: int, **options: Any) -> AsyncIterator[Session]:
 
 async def carried(session: Session, *words: str) -> Answer:
     result = await begin(session, understand(words))
-    result = await result.carry(lambda _: None) if isinstance(result, Deed) else result
+    result = await result.carry(lambda _: None) if isinstance(result, PlannedAction) else result
     assert isinstance(result, Answer)
     return result
 
@@ -111,7 +111,7 @@ async def test_mending_is_a_plan_first_and_what_stays_is_said() -> None:
         inject(session.pretend.machines["spark-02"], "mtu")
         inject(session.pretend.machines["spark-01"], "disk-full")
         deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         (step,) = deed.plan.steps
         assert step.node == "spark-02"
         assert step.argv[:2] == ("sudo", "-n")
@@ -154,7 +154,7 @@ async def test_what_another_node_has_is_copied_after_the_commands(monkeypatch: p
             session.pretend.machines[name].images.clear()
         inject(session.pretend.machines["spark-02"], "mtu")
         deed = await doctor(session, fix=True, model=QWEN)
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         assert deed.plan.steps[0].argv[:2] == ("sudo", "-n")
         notes = [note for note in deed.plan.notes if note.startswith("then ")]
         assert notes == [
@@ -183,7 +183,7 @@ async def test_a_copy_that_refuses_is_a_note_and_what_nobody_has_is_not_copied()
         inject(worker, "disk-full")
         inject(worker, "mtu")
         deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         assert len(deed.plan.steps) == 1
         assert any(n.startswith("not by itself: sparkconsole image copy") for n in deed.plan.notes)
         session.pretend.machines["spark-01"].images.clear()
@@ -198,7 +198,7 @@ async def test_a_copy_that_fails_says_so_and_the_rest_is_mended(monkeypatch: pyt
         worker.images.clear()
         inject(worker, "mtu")
         deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         monkeypatch.setattr(type(worker), "take", lambda *_: None)
         monkeypatch.setattr(stories, "COPY_S", 2.0)
         answer = await carry(session, ("doctor", "--fix"), deed, lambda _: None)

@@ -22,7 +22,7 @@ from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.record import carry
 from sparkconsole.verbs.grammar.registry import load
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 IMAGE, UP = ("image build", "image copy"), ("image build", "image copy", "launch")
 CASES = {
@@ -79,23 +79,25 @@ async def test_it_says_what_it_changes(session: Session, words: str) -> None:
         assert await ahead.line(session, line, understand(line.words), Printer(as_json=True)) == 0
     session.fleet.forecast = ahead.forecast
     deed = await begin(session, understand(LAST.get(words, words).split()))
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert deed.effects
 
 
 async def test_a_job_that_is_stopped_and_a_run_that_is_done_again(session: Session) -> None:
     deed = await begin(session, understand(["image", "build"]))
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     job = deed.plan.steps[-1].job
     assert job is not None
     run = session.journal.add_jobs(session.journal.begin(["image", "build"], "demo", {}), [job])
     await start_job(session.fleet, job)
     stop = await begin(session, understand(["runs", "stop", run.id]))
-    assert isinstance(stop, Deed)
+    assert isinstance(stop, PlannedAction)
     session.fleet.forecast = session.fleet.forecast.after(stop.effects)
-    assert not isinstance(await begin(session, understand(["runs", "stop", run.id])), Deed), "it ended before"
+    assert not isinstance(await begin(session, understand(["runs", "stop", run.id])), PlannedAction), (
+        "it ended before"
+    )
     again = await begin(session, understand(["runs", "again", run.id]))
-    assert isinstance(again, Deed)
+    assert isinstance(again, PlannedAction)
     assert [type(e).__name__ for e in again.effects] == ["ImageNamed", "ImageNamed"]
 
 
@@ -117,7 +119,7 @@ async def test_a_cluster_that_a_line_changes_is_the_next_lines_cluster(
 
 async def test_what_a_command_does_is_said_to_be_unknown(session: Session) -> None:
     deed = await begin(session, understand(["node", "exec", "--", "touch", "x"]))
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert [type(e) for e in deed.effects] == [Anything]
 
 
@@ -140,7 +142,7 @@ async def test_what_is_foreseen_is_what_is_found_then(session: Session, lines: t
     session.options = Options(demo=2, yes="reboot")
     for text in lines:
         deed = await begin(session, understand(text.split()))
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         session.fleet.forecast = session.fleet.forecast.after(deed.effects)
         foreseen = {node: await _found(session, node) for node in session.fleet.names}
         session.fleet.forecast = type(session.fleet.forecast)()

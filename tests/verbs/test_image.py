@@ -27,7 +27,7 @@ from sparkconsole.remote.image import transfer
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.registry import _spoken
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.build_and_copy import build, copy, follow_build, follow_copy
 from sparkconsole.verbs.image.list import list_images
 from tests import pretend_docker
@@ -60,7 +60,7 @@ class Stage:
         """Carries a deed out as the script face does."""
         if isinstance(result, Answer):
             return result
-        assert isinstance(result, Deed)
+        assert isinstance(result, PlannedAction)
         self.session.run = self.session.journal.begin(("image",), "default", result.plan.as_data())
         return await result.carry(self.hear)
 
@@ -132,7 +132,7 @@ async def test_a_build_is_planned_with_its_exact_command_and_nothing_has_happene
     stage: Stage, tmp_path: Path
 ) -> None:
     deed = await build(stage.session, recipe=_recipe(tmp_path), least_free=0, rebuild_vllm=True, build_jobs=3)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     upload, run = deed.plan.steps
     assert (upload.node, upload.folder) == ("spark1", str(tmp_path / "recipe"))
     assert run.argv[:5] == ("env", "DOCKER_BUILDKIT=1", "docker", "build", "-t")
@@ -145,7 +145,7 @@ async def test_a_build_is_planned_with_its_exact_command_and_nothing_has_happene
 async def test_a_build_runs_what_was_shown_and_is_read_back(stage: Stage, tmp_path: Path) -> None:
     node = stage.world.nodes["spark1"]
     deed = await build(stage.session, recipe=_recipe(tmp_path), least_free=0)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     answer = await stage.do(deed)
     assert answer.exit_code == 0
     ran = (node.engine / "build.argv").read_text().splitlines()
@@ -198,7 +198,7 @@ async def test_another_console_finds_the_build_and_ends_it(stage: Stage, tmp_pat
     run = session.run
     assert run is not None
     again = await build(session, recipe=_recipe(tmp_path), least_free=0)
-    assert isinstance(again, Deed)
+    assert isinstance(again, PlannedAction)
     assert again.plan.steps == ()
     assert run.jobs[0].id in again.plan.title
     (node.engine / "build.wait").unlink()
@@ -283,7 +283,7 @@ async def test_build_and_copy_in_one_go(stage: Stage, tmp_path: Path) -> None:
     deed = await build(
         stage.session, recipe=_recipe(tmp_path), least_free=0, copy_to=hosts, copy_parallel=True
     )
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert [s.id for s in deed.plan.steps] == [
         *("context", "build", "known_hosts-spark2", "copy-spark2", "known_hosts-spark3", "copy-spark3"),
     ]
@@ -311,7 +311,7 @@ def _recipe(tmp_path: Path) -> str:
 async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage) -> None:
     sender = _sender(stage)
     deed = await copy(stage.session, to=["spark2"])
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     keys, run = deed.plan.steps
     assert keys.stdin == "spark2 ssh-ed25519 AAAA\n"
     assert run.argv[-3].endswith("@192.168.177.12")
@@ -334,7 +334,7 @@ def _graph_drivers(stage: Stage) -> None:
 async def test_a_store_that_is_not_known_gets_the_whole_image_and_the_plan_says_so(stage: Stage) -> None:
     _sender(stage)
     deed = await copy(stage.session, to=["spark2"])
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert "spark2 gets the whole image: the sender's image store is btrfs" in deed.plan.notes
 
 
@@ -343,7 +343,7 @@ async def test_layers_are_sent_unless_the_whole_image_is_asked_for(stage: Stage,
     _sender(stage)
     _graph_drivers(stage)
     deed = await copy(stage.session, to=["spark2"], whole=whole)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     *files, run = deed.plan.steps
     assert ("1 of 1 layers by docker load" in run.sentence) is not whole
     assert (
@@ -442,7 +442,7 @@ async def test_a_slow_way_is_said_before_it_is_taken(stage: Stage) -> None:
     stage.world.node("office", "172.16.0.5")
     stage.world.nodes["172.16.0.5"] = stage.world.nodes["office"]
     deed = await copy(stage.session, to=["spark2", "172.16.0.5"])
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     warnings = [note for note in deed.plan.notes if note.startswith("warning")]
     assert len(warnings) == 1
     assert "172.16.0.5 is not on a ConnectX-7 port" in warnings[0]
@@ -454,7 +454,7 @@ async def test_a_slow_way_is_said_before_it_is_taken(stage: Stage) -> None:
 async def test_a_fast_address_means_the_node_that_has_it(stage: Stage) -> None:
     _sender(stage)
     deed = await copy(stage.session, to=["192.168.177.12"])
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert deed.plan.steps[-1].id == "copy-spark2"
     assert deed.plan.steps[-1].argv[-3].endswith("@192.168.177.12")
     with pytest.raises(WrongUsage, match="spark2 is named twice"):
@@ -479,7 +479,7 @@ async def test_through_the_console_needs_no_login_between_nodes(stage: Stage) ->
     _sender(stage)
     stage.world.nodes["spark3"].break_("load")
     deed = await copy(stage.session, through_console=True)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert [s.argv for s in deed.plan.steps][:2] == [
         ("docker", "save", "vllm-node:latest"),
         ("docker", "load"),
@@ -546,7 +546,7 @@ def test_the_shipped_recipes_are_found_by_name() -> None:
 # --- the words
 
 
-def _parsed(verb: Callable[..., Awaitable[Answer | Deed]], *words: str) -> dict[str, object]:
+def _parsed(verb: Callable[..., Awaitable[Answer | PlannedAction]], *words: str) -> dict[str, object]:
     app = App(result_action="return_value", exit_on_error=False, print_error=False, version_flags=())
     app.default(_spoken(verb))
     _, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)[:3]

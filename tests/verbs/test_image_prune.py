@@ -19,7 +19,7 @@ from sparkconsole.model.work.plan import plan_lines
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.list import list_images
 from sparkconsole.verbs.image.prune import prune
 from sparkconsole.verbs.image.rollback import rollback
@@ -62,12 +62,12 @@ async def session(stage: Stage, tmp_path: Path) -> AsyncIterator[Session]:
         yield Session(Options(), Inventory(), stage.cluster, fleet, Journal(tmp_path / "state", clock))
 
 
-async def planned(result: Answer | Deed) -> Deed:
-    assert isinstance(result, Deed), result
+async def planned(result: Answer | PlannedAction) -> PlannedAction:
+    assert isinstance(result, PlannedAction), result
     return result
 
 
-def commands(deed: Deed) -> list[tuple[str, str]]:
+def commands(deed: PlannedAction) -> list[tuple[str, str]]:
     return [(s.node, s.shown()) for s in deed.plan.steps]
 
 

@@ -23,7 +23,7 @@ from sparkconsole.model.work.job import Job, JobKind, RunState
 from sparkconsole.model.work.news import nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.launch import start as verb
 from sparkconsole.verbs.launch.start import ContainerFlags, launch
 from sparkconsole.verbs.launch.stop import stop
@@ -53,7 +53,7 @@ async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session
 
 
 async def done(result: Any) -> Answer:
-    assert isinstance(result, Deed)
+    assert isinstance(result, PlannedAction)
     return await result.carry(nobody)
 
 
@@ -63,7 +63,7 @@ def commands(pair: PretendCluster, node: str) -> list[tuple[str, ...]]:
 
 async def test_what_the_plan_shows_is_what_runs(session: Session, pair: PretendCluster) -> None:
     deed = await launch(session, nccl_debug="warn")
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert deed.plan.tier is Tier.RECOVERABLE
     assert pair.left == set(), "planning starts nothing"
     planned = {s.node: s.argv for s in deed.plan.steps if s.id.endswith(":start")}
@@ -85,7 +85,7 @@ async def test_tag_name_interfaces_and_extra_words_reach_docker(
     for node in pair.nodes.values():
         node.images["vllm-node:7"] = image()
     deed = await launch(session, tag="vllm-node:7", name="other", eth_if="enp1s0f1np1", ib_if="rocep1s0f1")
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     argv = next(s.argv for s in deed.plan.steps if s.id == "spark2:start")
     assert argv[argv.index("--name") + 1] == "other"
     assert "vllm-node:7" in argv
@@ -139,7 +139,7 @@ async def test_an_image_for_cpus_tells_ray_of_a_gpu(session: Session, pair: Pret
     for node in pair.nodes.values():
         node.images["vllm-node"] = image(**{"org.sparkconsole.accelerator": "cpu"})
     deed = await launch(session, flags=ContainerFlags(gpus=False))
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     argv = next(s.argv for s in deed.plan.steps if s.id == "spark1:start")
     assert argv[argv.index("--num-gpus") + 1] == "1"
     assert "--gpus" not in argv
@@ -285,7 +285,7 @@ async def test_letting_go_of_a_followed_launch_stops_what_it_started(
 
     monkeypatch.setattr("sparkconsole.verbs.logs.logs.container_rows", rows)
     deed = await launch(session, follow=True)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     task = asyncio.ensure_future(deed.carry(nobody))
     await asyncio.wait_for(followed.wait(), 20)
     assert pair.running == {"spark1", "spark2"}
@@ -399,5 +399,5 @@ async def test_a_failed_check_refuses_a_launch_unless_forced(session: Session, p
     assert "docker system df" in caught.value.hint
     assert commands(pair, "spark1") == []
     deed = await launch(session, force=True)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert any("forced past disk: spark2" in note for note in deed.plan.notes)

@@ -26,7 +26,7 @@ from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed
+from sparkconsole.verbs.grammar.session import PlannedAction
 from tests.verbs.operated import MODEL, Operated, operated
 
 UP = ("image build", "image copy --to all", "launch")
@@ -202,7 +202,7 @@ async def test_an_inventory_that_did_not_change_is_not_called_written(
         news: list[News] = []
         async with opening.open_session(Options(config=file, yes=True)) as session:
             deed = await begin(session, understand(line.split()))
-            assert isinstance(deed, Deed)
+            assert isinstance(deed, PlannedAction)
             with pytest.raises(SparkError, match="not what was written"):
                 await carry(session, line.split(), deed, news.append)
         assert not news

@@ -29,7 +29,7 @@ from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node import inventory as node
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
@@ -74,8 +74,8 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-async def carried(result: Answer | Deed) -> Answer:
-    assert isinstance(result, Deed)
+async def carried(result: Answer | PlannedAction) -> Answer:
+    assert isinstance(result, PlannedAction)
     return await result.carry(nobody)
 
 
@@ -295,7 +295,7 @@ async def test_a_new_key_is_shown_then_stored_then_known(path: Path) -> None:
     async with sshd(key) as port:
         session = at(path, port)
         deed = await node_trust.trust(session)
-        assert isinstance(deed, Deed)
+        assert isinstance(deed, PlannedAction)
         assert deed.plan.tier is Tier.RECOVERABLE
         assert key.get_fingerprint() in deed.plan.steps[0].sentence
         assert "127.0.0.1" not in (known_hosts.read_text() if known_hosts.exists() else "")

@@ -16,7 +16,7 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import export_script, verb_line
-from sparkconsole.model.work.job import Console, Job, JobKind, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
 from sparkconsole.model.work.news import Report, nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote import jobs as remote
@@ -24,11 +24,11 @@ from sparkconsole.remote.shell import Shell
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.registry import Verb
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.runs import runs
 from tests.line_shell import LineShell
 
-GONE = Console(host="elsewhere", pid=1)
+GONE = ConsoleProcess(host="elsewhere", pid=1)
 
 
 class Machine(LineShell):
@@ -95,8 +95,8 @@ def _verbs_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "FOLLOWERS", dict.fromkeys(JobKind, followed))
 
 
-async def deed(result: Answer | Deed) -> Deed:
-    assert isinstance(result, Deed)
+async def deed(result: Answer | PlannedAction) -> PlannedAction:
+    assert isinstance(result, PlannedAction)
     return result
 
 

@@ -11,7 +11,7 @@ from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import nobody
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.runs.again import again, compare
 
 WORDS = ("image", "build", "--tag", "mine")
@@ -26,7 +26,7 @@ async def session() -> AsyncIterator[Session]:
 async def test_the_same_words_become_a_new_run_with_a_plan_of_its_own(session: Session) -> None:
     old = session.journal.end(session.journal.begin(WORDS, "demo", {}), RunState.FAILED, 1)
     deed = await again(session, old.id)
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, PlannedAction)
     assert deed.words == WORDS
     assert any("-t mine" in " ".join(step.argv) for step in deed.plan.steps)
     await carry(session, ("runs", "again", old.id), deed, nobody)

@@ -19,7 +19,7 @@ from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.serve.start import serve, status, stop
 from tests.fleet.watched_sparks import QuickClock
 from tests.pretend_nodes import PretendCluster, PretendNode
@@ -47,8 +47,8 @@ async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session
         yield Session(Options(), Inventory(), pair.cluster, fleet, Journal(tmp_path / "state", RealClock()))
 
 
-def planned(result: Any) -> Deed:
-    assert isinstance(result, Deed)
+def planned(result: Any) -> PlannedAction:
+    assert isinstance(result, PlannedAction)
     return result
 
 

@@ -15,7 +15,7 @@ from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import look_at
 from sparkconsole.fleet.fabric.test import look_at_paths
 from sparkconsole.fleet.fleet import Fleet, told
-from sparkconsole.model.checks import Examined, Finding, Look, Pace, networks
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
@@ -30,7 +30,7 @@ KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvidenceRequest:
     """What is to be examined."""
 
     image: str
@@ -49,7 +49,7 @@ class Question:
         return evidence in self.evidence
 
 
-async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -> Examined:
+async def examine(fleet: Fleet, cluster: Cluster, asked: EvidenceRequest, kept: Path) -> ClusterEvidence:
     """All that is wanted in two rounds, one login a node; what could not be asked is left out, not guessed.
 
     `kept` is the file that remembers what is in each image.
@@ -66,7 +66,7 @@ async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
     )
-    return Examined(
+    return ClusterEvidence(
         cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,
         model=asked.model, rules=asked.rules, others=(*paths, *deaths),
         ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
@@ -74,7 +74,7 @@ async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -
 
 
 async def _paths(
-    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: Question
+    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: EvidenceRequest
 ) -> tuple[Finding, ...]:
     """Between the nodes that have a network; one alone has no paths."""
     if len(chosen) < 2 or not asked.wants(Evidence.PATHS):
@@ -83,14 +83,14 @@ async def _paths(
     return judge_paths(await look_at_paths(fleet, chosen, fabrics))
 
 
-async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> tuple[Finding, ...]:
+async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -> tuple[Finding, ...]:
     return await death_findings(fleet, asked.container, seen) if asked.wants(Evidence.RANKS) else ()
 
 
 Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]
 
 
-async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answered:
+async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -> Answered:
     """Whether it was asked, its members, and how many placement groups.
 
     It is asked of the head alone, and only while its container runs.
@@ -109,7 +109,9 @@ async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answe
     return True, members, placements
 
 
-async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dict[str, tuple[LiveRank, ...]]:
+async def _ranks(
+    fleet: Fleet, asked: EvidenceRequest, seen: Mapping[str, Look]
+) -> dict[str, tuple[LiveRank, ...]]:
     """The servers in the containers that run; one that could not be asked is unknown."""
     running = [n for n, look in seen.items() if look.site is not None and look.site.running]
     if not running or not asked.wants(Evidence.RANKS):
@@ -120,7 +122,7 @@ async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dic
 
 
 async def _contents(
-    fleet: Fleet, asked: Question, seen: Mapping[str, Look], kept: Path
+    fleet: Fleet, asked: EvidenceRequest, seen: Mapping[str, Look], kept: Path
 ) -> dict[str, dict[str, str]]:
     """Of each different image once, on the first node that has it; never again for the same content."""
     if not asked.wants(Evidence.CONTENTS):

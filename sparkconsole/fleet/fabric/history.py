@@ -18,7 +18,7 @@ KEPT = 2000
 _TEXTS = {f.name for f in fields(Rate) if f.type == "str"}
 
 
-class GateHistory:
+class RateHistory:
     """In the state folder; several consoles may add to it, the last writer's file stays."""
 
     def __init__(self, folder: Path) -> None:

@@ -196,7 +196,7 @@ async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Rep
 
     May start in the middle or after the end; a build whose folder is gone is judged by its dated tag alone.
     """
-    watch = _Watch(fleet, journal, run, job, report)
+    watch = _BuildWatch(fleet, journal, run, job, report)
     state = await job_state(fleet, job)
     if state.known:
         await watch.to_the_end()
@@ -210,7 +210,7 @@ async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Rep
 
 
 @dataclass(slots=True)
-class _Watch:
+class _BuildWatch:
     """Turns a build's lines into news, and keeps each of them once in the journal."""
 
     fleet: Fleet

@@ -17,12 +17,12 @@ from sparkconsole.model.launch.state import (
     ContainerDied,
     ContainerSeen,
     Event,
+    LaunchPhase,
     LaunchState,
     MembersSeen,
     NodeLost,
-    Phase,
-    Reach,
-    Standing,
+    NodeProgress,
+    NodeStage,
     StepDone,
     StepFailed,
     TimeUp,
@@ -38,7 +38,7 @@ from sparkconsole.remote.shell import Shell
 
 POLL_S = 1.0
 """How often containers and members are looked at while a launch is under way."""
-_WATCHED = (Reach.STARTED, Reach.UP, Reach.JOINED)
+_WATCHED = (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED)
 
 
 async def ray_members(shell: Shell, port: int) -> tuple[RayMember, ...]:
@@ -64,7 +64,7 @@ async def carry_launch(
     `timeout_s` counts from the moment every container was started.
     """
     await _Drive(fleet, state, report, timeout_s, eyes or Eyes()).run()
-    if state.phase is not Phase.READY:
+    if state.phase is not LaunchPhase.READY:
         raise failure_of(state)
 
 
@@ -76,7 +76,7 @@ def failure_of(state: LaunchState) -> SparkError:
         return Cancelled("the launch was cancelled", hint=f"may be left: {left}" if left else "")
     why = failure.why
     hint = "; ".join(filter(None, (why.hint, f"may be left ({left}): sparkconsole stop" if left else "")))
-    lost = any(s.node == failure.node and s.reach is Reach.LOST for s in state.board())
+    lost = any(s.node == failure.node and s.reach is NodeStage.LOST for s in state.board())
     return (Unreachable if lost else SparkError)(why.cause, hint=hint, node=failure.node)
 
 
@@ -89,7 +89,7 @@ class _Drive:
         self.fleet, self.state, self.report, self.timeout_s, self.eyes = fleet, state, report, timeout_s, eyes
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shown: dict[str, Standing] = {}
+        self._shown: dict[str, NodeProgress] = {}
         self._timer: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -114,7 +114,7 @@ class _Drive:
     def _feed(self, event: Event) -> None:
         self._start(self.state.feed(event))
         self._show_board()
-        if self.state.phase is Phase.GATHERING and self._timer is None:
+        if self.state.phase is LaunchPhase.GATHERING and self._timer is None:
             self._timer = self._spawn(self._time_up())
 
     def _start(self, steps: Iterable[Step]) -> None:
@@ -136,7 +136,7 @@ class _Drive:
             if self._shown.get(standing.node) != standing:
                 self._shown[standing.node] = standing
                 why = f": {standing.why}" if standing.why else ""
-                level = "error" if standing.reach in (Reach.FAILED, Reach.LOST) else "info"
+                level = "error" if standing.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
                 self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
 
     async def _carry(self, step: Step) -> None:
@@ -194,7 +194,7 @@ class _Drive:
 
     async def _watch(self) -> None:
         """Looks at what was started, again and again, until the launch is over or being taken back."""
-        while self.state.phase in (Phase.STARTING, Phase.GATHERING):
+        while self.state.phase in (LaunchPhase.STARTING, LaunchPhase.GATHERING):
             watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
             await asyncio.gather(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:

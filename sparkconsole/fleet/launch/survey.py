@@ -28,7 +28,7 @@ ACCELERATOR_LABEL = "org.sparkconsole.accelerator"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class LaunchSurvey:
     """Every node answered; `members` None: Ray did not, or is not asked."""
 
     spec: LaunchSpec
@@ -63,7 +63,7 @@ class Ground:
         return ""
 
 
-async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None) -> Ground:
+async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None) -> LaunchSurvey:
     """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
     eyes = eyes or Eyes()
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
@@ -75,7 +75,7 @@ async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | 
     caches = all_of(await fleet.ask(hf_cache, names))
     seats = seats_of(names, sites, networks, caches)
     members = await _members(fleet, spec, seats, sites, eyes)
-    return Ground(adapted(spec, images), seats, sites, images, members, warnings, facts)
+    return LaunchSurvey(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
 
 def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
@@ -112,7 +112,7 @@ def adapted(spec: LaunchSpec, images: Mapping[str, ImageIdentity | None]) -> Lau
     return spec
 
 
-def check_images(ground: Ground) -> None:
+def check_images(ground: LaunchSurvey) -> None:
     """Refused unless every node has the image, the same one, and one that can do what is asked."""
     tag, images = ground.spec.image, ground.images
     missing = [node for node, image in images.items() if image is None]
@@ -132,7 +132,7 @@ def check_images(ground: Ground) -> None:
             )
 
 
-def check_ports(ground: Ground) -> None:
+def check_ports(ground: LaunchSurvey) -> None:
     """Refused when somebody else listens where the head has to."""
     head = ground.seats[0].node
     taken = ground.sites[head].taken(ground.spec.ports())
@@ -145,7 +145,7 @@ def check_ports(ground: Ground) -> None:
         )
 
 
-async def check_ray(fleet: Fleet, ground: Ground) -> None:
+async def check_ray(fleet: Fleet, ground: LaunchSurvey) -> None:
     """Refused when an image has no Ray and the backend is Ray; a label is believed, else it is looked for."""
     head, image = ground.seats[0].node, ground.images[ground.seats[0].node]
     if ground.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):

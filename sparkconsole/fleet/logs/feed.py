@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.logs.merge import Entry, LogMerge, Sources
+from sparkconsole.fleet.logs.merge import LogMerge, MergedLine, Sources
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.line import Level, LogLine, log_line
 
@@ -39,12 +39,12 @@ class Feed:
         finally:
             self._take(self._merge.rest())
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, entries: Sequence[MergedLine]) -> None:
         for entry in entries:
             self.ring.append(as_line(entry))
 
 
-def as_line(entry: Entry) -> LogLine:
+def as_line(entry: MergedLine) -> LogLine:
     """As the views show it; what keeps a source from being read warns."""
     source = entry.source
     if entry.told:

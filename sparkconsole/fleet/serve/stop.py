@@ -27,7 +27,7 @@ class NoServer(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RunningServers:
     """Every container in which a server may run, and the servers that do."""
 
     container: str
@@ -59,7 +59,7 @@ class Scene:
         return all(r.port == self.port for ranks in self.ranks.values() for r in ranks)
 
 
-async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
+async def look_for_servers(fleet: Fleet, container: str, port: int) -> RunningServers:
     """What runs where; Refused when no container does, Unreachable when the head cannot be asked."""
     from sparkconsole.remote.serve.processes import live_ranks
 
@@ -79,7 +79,7 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
     if any(group <= 1 for group in first):
         hint = "end the container: sparkconsole stop"
         raise Refused(f"the server is what {container} was started for", hint=hint, node=fleet.head)
-    return Scene(container, port, fleet.head, sites, ranks, lost)
+    return RunningServers(container, port, fleet.head, sites, ranks, lost)
 
 
 def _solo(head: Site | None) -> bool:
@@ -87,7 +87,7 @@ def _solo(head: Site | None) -> bool:
     return launch is not None and launch.backend is Backend.SOLO
 
 
-async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> None:
+async def require_server(fleet: Fleet, scene: RunningServers, known: Iterable[Job]) -> None:
     """NoServer where only other ports have one, and no node has a trace of one that was started here."""
     others = scene.others()
     if not others or any(scene.ours(node) for node in scene.ranks):
@@ -105,7 +105,7 @@ async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> No
     )
 
 
-def serve_stop_plan(scene: Scene) -> Plan:
+def serve_stop_plan(scene: RunningServers) -> Plan:
     """One step a node: the servers of that port, and what outlived them when no other server runs."""
     notes = tuple(f"{node} cannot be asked: {error.cause}" for node, error in scene.lost.items())
     steps = tuple(_end(scene, node) for node in scene.sites)
@@ -114,7 +114,7 @@ def serve_stop_plan(scene: Scene) -> Plan:
     )
 
 
-def _end(scene: Scene, node: str) -> Step:
+def _end(scene: RunningServers, node: str) -> Step:
     from sparkconsole.remote.serve.processes import end_argv, gone_argv
 
     groups = tuple(r.group for r in scene.ours(node))
@@ -149,7 +149,7 @@ class End:
         return f"{size(self.before_bytes)} → {size(self.after_bytes)}" if self.after_bytes else None
 
 
-async def read_back(fleet: Fleet, scene: Scene, outcome: PlanOutcome) -> tuple[End, ...]:
+async def read_back(fleet: Fleet, scene: RunningServers, outcome: PlanOutcome) -> tuple[End, ...]:
     """Every node's end: its processes, its port, its memory. A node that cannot be asked is unknown."""
     answers = await fleet.ask(lambda shell: look(shell, scene.container), scene.sites)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
@@ -158,7 +158,7 @@ async def read_back(fleet: Fleet, scene: Scene, outcome: PlanOutcome) -> tuple[E
     return (*ends, *lost)
 
 
-def _read(scene: Scene, node: str, after: Site | SparkError, wrong: str) -> End:
+def _read(scene: RunningServers, node: str, after: Site | SparkError, wrong: str) -> End:
     if isinstance(after, SparkError):
         return End(node, f"unknown: {after.cause}", ok=False)
     before = scene.sites[node]

@@ -9,14 +9,14 @@ from itertools import islice
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.own_actions import OwnDeed, Touch, deed_of, recalled_deed
+from sparkconsole.model.work.own_actions import OwnAction, Touch, deed_of, recalled_deed
 
 LATE_S = 30.0
 """So long after its end what a deed ended may come to light: a connection is missed after ten seconds."""
 MOST_RUNS = 50
 
 
-class OwnDeeds:
+class OwnActions:
     """`told` for what is on nodes, `ended` for a job."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -46,7 +46,7 @@ class OwnDeeds:
                 return deed.told(this_console()) if deed and self._is_now(deed) else ""
         return ""
 
-    def _is_now(self, deed: OwnDeed) -> bool:
+    def _is_now(self, deed: OwnAction) -> bool:
         try:
             return self._now(self._journal.read(deed.run))
         except (OSError, ValueError):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import Reach, ServerPhase
-from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.store import Reachability, ServerPhase
+from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.ray import RayMember, last_words, living
@@ -24,7 +24,7 @@ _NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
 class RayWatch:
     """`run` until it is cancelled."""
 
-    def __init__(self, scope: Scope, roll: Roll) -> None:
+    def __init__(self, scope: WatchContext, roll: Roll) -> None:
         self._scope, self._roll = scope, roll
         self._alive: dict[str, bool] = {}
         """As it was told last."""
@@ -61,7 +61,7 @@ class RayWatch:
     def _asked(self) -> LaunchSpec | None:
         names = self._scope.fleet.names
         head = self._scope.store.nodes.get(names[0]) if names else None
-        launch = self._scope.launch() if head is not None and head.reach is Reach.UP else None
+        launch = self._scope.launch() if head is not None and head.reach is Reachability.UP else None
         return launch if launch is not None and launch.backend is Backend.RAY else None
 
     def _take(self, members: Sequence[RayMember]) -> None:

@@ -15,7 +15,7 @@ MARGIN_BYTES = 256 * 1000 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class CheckpointFiles:
     """What a node has of a model; paths are relative to `root`."""
 
     root: str = ""
@@ -92,7 +92,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class MissingFiles:
     """What has to go to a receiver so that it has what the sender has."""
 
     files: Mapping[str, int] = field(default_factory=dict)
@@ -127,7 +127,7 @@ def named_hash(path: str) -> str:
     return name if _NAMED.fullmatch(name) else ""
 
 
-def shipment(source: Holding, target: Holding) -> Shipment:
+def shipment(source: CheckpointFiles, target: CheckpointFiles) -> MissingFiles:
     """What the target lacks of the source's revision."""
     again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
     met = _met(source, target)
@@ -137,7 +137,7 @@ def shipment(source: Holding, target: Holding) -> Shipment:
         if (target.beside.get(p) != n or p in again) and p not in met.values()
     }
     left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
-    return Shipment(
+    return MissingFiles(
         files,
         again,
         {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met},
@@ -146,13 +146,13 @@ def shipment(source: Holding, target: Holding) -> Shipment:
     )
 
 
-def _wrong(path: str, source: Holding, target: Holding) -> bool:
+def _wrong(path: str, source: CheckpointFiles, target: CheckpointFiles) -> bool:
     found = target.hashes.get(path)
     wanted = named_hash(path) or source.hashes.get(path)
     return bool(wanted) and found != wanted and (found is not None or target.read)
 
 
-def _met(source: Holding, target: Holding) -> Mapping[str, str]:
+def _met(source: CheckpointFiles, target: CheckpointFiles) -> Mapping[str, str]:
     """Links to shared blobs where the target has the blob itself, and what they lead to."""
     leads = {p: _joined(p, to) for p, to in source.links.items() if named_hash(p) and p not in target.tied}
     return {

@@ -1,19 +1,19 @@
 """What is wrong with a cluster: pure judgements over one look at each node, each of them data (`CHECKS`)."""
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Pace, Severity, networks
-from sparkconsole.model.checks.said import Saying, sayings
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Pace, Severity, networks
+from sparkconsole.model.checks.said import JoinedFinding, sayings
 from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, evidence, judge
 
 __all__ = [
     "BY_ID",
     "CHECKS",
     "Check",
-    "Examined",
+    "ClusterEvidence",
     "Finding",
     "Fix",
+    "JoinedFinding",
     "Look",
     "Pace",
-    "Saying",
     "Severity",
     "evidence",
     "judge",

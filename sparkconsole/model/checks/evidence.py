@@ -108,7 +108,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ClusterEvidence:
     """Everything that is judged together. `looks` has every node, head first."""
 
     cluster: Cluster
@@ -167,14 +167,14 @@ class Examined:
         return self.versions.get(look.image.short, {}) if look and look.image else {}
 
 
-Judgement = Callable[[Examined], Iterable[Finding]]
-OnNode = Callable[[Examined, str, Look], Iterable[Finding]]
+Judgement = Callable[[ClusterEvidence], Iterable[Finding]]
+OnNode = Callable[[ClusterEvidence, str, Look], Iterable[Finding]]
 
 
 def each(judge: OnNode) -> Judgement:
     """A judgement of one node as one of all."""
 
-    def judged(examined: Examined) -> Iterator[Finding]:
+    def judged(examined: ClusterEvidence) -> Iterator[Finding]:
         for node, look in examined.seen.items():
             yield from judge(examined, node, look)
 

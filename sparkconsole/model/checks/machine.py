@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.text.printable import size
@@ -23,7 +23,7 @@ API_PORTS = {8000, 8888}
 NTP = "sudo timedatectl set-ntp true"
 
 
-def reachable(examined: Examined) -> Iterator[Finding]:
+def reachable(examined: ClusterEvidence) -> Iterator[Finding]:
     """Everything else is unknown of a node that does not answer."""
     for node, look in examined.looks.items():
         if isinstance(look, SparkError):
@@ -32,7 +32,7 @@ def reachable(examined: Examined) -> Iterator[Finding]:
             yield Finding("reachable", Severity.OK, node, "answers")
 
 
-def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """It runs, and the login may use it."""
     standing, user = look.facts.docker, look.facts.user or "this user"
     if not standing.installed:
@@ -79,7 +79,7 @@ def _not_permitted(node: str, look: Look, user: str) -> Finding:
     return _no_docker(node, told, f"sudo usermod -aG docker {user}, then log in again", fix)
 
 
-def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """nvidia-smi sees it, and has nothing to complain of."""
     if look.facts.gpus:
         names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
@@ -104,13 +104,13 @@ def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     )
 
 
-def gpu_counts(examined: Examined) -> Iterator[Finding]:
+def gpu_counts(examined: ClusterEvidence) -> Iterator[Finding]:
     """One rank runs per GPU."""
     counts = {n: len(look.facts.gpus) or None for n, look in examined.seen.items()}
     yield from equal("gpu", "number of GPUs", counts, "one rank runs per GPU: use nodes of one kind")
 
 
-def memory(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Enough to start with; while something is served, enough not to freeze."""
     seen = look.facts.memory
     if seen is None:
@@ -129,7 +129,7 @@ def memory(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     yield Finding("memory", Severity.WARN, node, told, remedy)
 
 
-def orphans(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An engine whose server is gone keeps its memory. One that is served without a container answers."""
     if look.site is None or look.site.running or look.facts.listening & API_PORTS:
         return
@@ -150,7 +150,7 @@ def orphans(_: Examined, node: str, look: Look) -> Iterator[Finding]:
         )
 
 
-def swap(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Swapped weights make every token slow."""
     seen = look.facts.memory
     if seen is None or not seen.swap_total:
@@ -163,7 +163,7 @@ def swap(_: Examined, node: str, look: Look) -> Iterator[Finding]:
         yield Finding("swap", Severity.OK, node, f"{size(used)} of {size(seen.swap_total)} in use")
 
 
-def disk(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Where Docker keeps its data, and where models are."""
     free = look.facts.free.get("docker", look.facts.free.get("home"))
     if free is None:
@@ -189,7 +189,7 @@ def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
             yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
 
 
-def clock(examined: Examined) -> Iterator[Finding]:
+def clock(examined: ClusterEvidence) -> Iterator[Finding]:
     """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
     for node, look in examined.seen.items():
         if examined.joined and look.facts.clock_synced is False:
@@ -213,7 +213,7 @@ def _ntp(look: Look) -> Fix:
     return Fix("let NTP keep the clock", as_root(look, "timedatectl", "set-ntp", "true"))
 
 
-def login(examined: Examined) -> Iterator[Finding]:
+def login(examined: ClusterEvidence) -> Iterator[Finding]:
     """What the login is, and what happens to its processes when it ends."""
     for node, (look, thorough) in examined.deep.items():
         if thorough.ssh_folder is False:
@@ -238,7 +238,7 @@ def _login_told(look: Look) -> str:
     return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
 
 
-def _different_users(examined: Examined) -> Iterator[Finding]:
+def _different_users(examined: ClusterEvidence) -> Iterator[Finding]:
     """Other users are as meant where somebody wrote them down."""
     meant = any(examined.cluster.effective(n).user for n in examined.cluster.nodes)
     users = {n: look.facts.user for n, look in examined.seen.items() if look.facts.user}
@@ -248,7 +248,7 @@ def _different_users(examined: Examined) -> Iterator[Finding]:
         yield Finding("login", Severity.WARN, "", f"the logins differ: {told}", remedy)
 
 
-def reboot(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
     thorough = look.facts.thorough
     if thorough is not None and thorough.reboot_required:
@@ -274,7 +274,7 @@ KERNEL_WORDS = {
 """What the kernel says when something broke for good: what it means, and what to do."""
 
 
-def kernel_log(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only what lasts until the next boot; nothing where the log may not be read."""
     thorough = look.facts.thorough
     for words, count in (thorough.kernel_log if thorough else {}).items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.fabric.links import Netdev
 
 SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
@@ -16,7 +16,7 @@ SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
 NETPLAN = "/etc/netplan/40-cx7.yaml"
 
 
-def fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def fabric(examined: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Each node has an interface with a link and an address, both halves of its cable, and RDMA on them."""
     if not examined.joined:
         return
@@ -38,7 +38,7 @@ def _gated(look: Look) -> str:
     return "without a cable the ConnectX-7 is powered off" if thorough and thorough.hotplug else ""
 
 
-def devices(examined: Examined) -> Iterator[Finding]:
+def devices(examined: ClusterEvidence) -> Iterator[Finding]:
     """NCCL pairs the nodes' RDMA devices by their place in the list: one too many waits for nobody."""
     if examined.joined:
         counts = {n: len(network.hcas) for n, network in examined.chosen.items()}
@@ -46,7 +46,7 @@ def devices(examined: Examined) -> Iterator[Finding]:
         yield from equal("fabric", "number of RDMA devices", counts, remedy)
 
 
-def speed(examined: Examined) -> Iterator[Finding]:
+def speed(examined: ClusterEvidence) -> Iterator[Finding]:
     """A switch that negotiates settles on 100G."""
     if not examined.joined:
         return
@@ -62,7 +62,7 @@ def speed(examined: Examined) -> Iterator[Finding]:
             yield Finding("speed", Severity.OK, node, "no link fell back to a lower speed")
 
 
-def addresses(examined: Examined) -> Iterator[Finding]:
+def addresses(examined: ClusterEvidence) -> Iterator[Finding]:
     """Every address once; both halves of a cable alike on every node; no subnet twice on one node."""
     if not examined.joined:
         return
@@ -72,7 +72,7 @@ def addresses(examined: Examined) -> Iterator[Finding]:
         yield Finding("address", Severity.OK, "", "no address is missing, doubled or ambiguous")
 
 
-def _doubled(examined: Examined) -> Iterator[Finding]:
+def _doubled(examined: ClusterEvidence) -> Iterator[Finding]:
     """One address on two machines."""
     every = {
         node: {a.partition("/")[0] for netdev in look.facts.fabric.fast() for a in netdev.addresses}
@@ -85,7 +85,7 @@ def _doubled(examined: Examined) -> Iterator[Finding]:
         yield Finding("address", Severity.FAIL, holders[-1], told, f"give it another one in {NETPLAN}")
 
 
-def _one_sided(examined: Examined) -> Iterator[Finding]:
+def _one_sided(examined: ClusterEvidence) -> Iterator[Finding]:
     """One half has IPv4 on some nodes only: NCCL fails with errno 22."""
     having: dict[str, dict[str, bool]] = {}
     for node in examined.chosen:
@@ -102,7 +102,7 @@ def _one_sided(examined: Examined) -> Iterator[Finding]:
                 )
 
 
-def _shared(examined: Examined) -> Iterator[Finding]:
+def _shared(examined: ClusterEvidence) -> Iterator[Finding]:
     """The fast link has the subnet of another interface: the kernel picks one of them."""
     for node, network in examined.chosen.items():
         fabric = examined.seen[node].facts.fabric
@@ -122,7 +122,7 @@ def _overlap(one: Netdev, other: Netdev) -> bool:
     return any(a.overlaps(b) for a in one.networks for b in other.networks)
 
 
-def default_route(examined: Examined) -> Iterator[Finding]:
+def default_route(examined: ClusterEvidence) -> Iterator[Finding]:
     """The way out is not the fast link's."""
     for node, (look, thorough) in examined.deep.items():
         fast = {h.netdev for h in look.facts.fabric.hcas}
@@ -135,7 +135,7 @@ def default_route(examined: Examined) -> Iterator[Finding]:
             yield Finding("default route", Severity.OK, node, f"over {thorough.default_routes[0]}{wireless}")
 
 
-def subnet(examined: Examined) -> Iterator[Finding]:
+def subnet(examined: ClusterEvidence) -> Iterator[Finding]:
     """Every node's chosen address is inside the head's subnet."""
     chosen = examined.chosen
     if not examined.joined or len(chosen) < 2:
@@ -166,14 +166,14 @@ _ONE_SUBNET = "give both ends of the cable addresses in one subnet, or choose wi
 _COMMON = "in a ring Ray needs a network that all nodes share: connect the 10G ports, or --eth-if for one"
 
 
-def _mtu_port(examined: Examined, node: str) -> Netdev | None:
+def _mtu_port(examined: ClusterEvidence, node: str) -> Netdev | None:
     """The interface whose MTU counts: in a ring it is not the one that all share."""
     network = examined.chosen[node]
     used = _used(examined, node) if network.ring else []
     return used[0] if used else examined.seen[node].facts.fabric.netdev(network.eth_if)
 
 
-def mtu(examined: Examined) -> Iterator[Finding]:
+def mtu(examined: ClusterEvidence) -> Iterator[Finding]:
     """The same on every node; the majority's MTU can be set until the next boot."""
     chosen = examined.chosen if examined.joined else {}
     ports = {n: port for n in chosen if (port := _mtu_port(examined, n)) is not None}
@@ -184,7 +184,7 @@ def mtu(examined: Examined) -> Iterator[Finding]:
 
 
 def _odd_mtus(
-    examined: Examined, ports: Mapping[str, Netdev], told: Mapping[str, int], finding: Finding
+    examined: ClusterEvidence, ports: Mapping[str, Netdev], told: Mapping[str, int], finding: Finding
 ) -> tuple[Finding, ...]:
     """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
     wanted = 9000 if 9000 in told.values() else Counter(told.values()).most_common(1)[0][0]
@@ -200,7 +200,7 @@ def _odd_mtus(
     return tuple(replace(finding, node=node, fix=fix) for node, fix in fixes.items())
 
 
-def _used(examined: Examined, node: str) -> list[Netdev]:
+def _used(examined: ClusterEvidence, node: str) -> list[Netdev]:
     """The interfaces of the RDMA devices that a node uses."""
     look, network = examined.seen[node], examined.chosen.get(node)
     hcas = [h for h in look.facts.fabric.hcas if network and h.device in network.hcas]

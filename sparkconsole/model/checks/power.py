@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root
 from sparkconsole.model.telemetry import is_stuck
 from sparkconsole.model.text.printable import hours
 
@@ -19,7 +19,7 @@ TWICE = 1.8
 CORD = "pull the power cords for a minute, then boot: a reboot does not help"
 
 
-def stuck(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Full use at a third of the clock and hardly any power, while it is cool."""
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
@@ -30,7 +30,7 @@ def stuck(_: Examined, node: str, look: Look) -> Iterator[Finding]:
             yield Finding("gpu", Severity.WARN, node, told, CORD)
 
 
-def clamped(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
     thorough = look.facts.thorough
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
@@ -41,7 +41,7 @@ def clamped(_: Examined, node: str, look: Look) -> Iterator[Finding]:
             yield Finding("gpu", Severity.WARN, node, told, f"sudo systemctl restart {unit}", fix)
 
 
-def went(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Off without a shutdown. Somebody may have pulled the cord: only while a container ran is it told."""
     thorough = look.facts.thorough
     if thorough is None or thorough.ended is None:
@@ -62,7 +62,7 @@ def went(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     yield Finding("power", Severity.WARN, node, f"{told}, while {', '.join(lost)} ran", remedy)
 
 
-def pace(examined: Examined) -> Iterator[Finding]:
+def pace(examined: ClusterEvidence) -> Iterator[Finding]:
     """The newest benchmark against the best of the same kind before it."""
     newest, *earlier = examined.paces or (None,)
     same = [p for p in earlier if p is not None and newest is not None and p.asked == newest.asked]

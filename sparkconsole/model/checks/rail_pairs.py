@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Severity
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Severity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev, NodeNetwork
 
 Chosen = Mapping[str, NodeNetwork]
@@ -18,7 +18,7 @@ ALIKE = "give its interface an address like the others' in /etc/netplan/40-cx7.y
 _MEET = "give both ends of that half one subnet in /etc/netplan/40-cx7.yaml, or choose with --ib-if"
 
 
-def unmatched(examined: Examined) -> Iterator[Finding]:
+def unmatched(examined: ClusterEvidence) -> Iterator[Finding]:
     """For `address`: an address whose GID is missing, and halves that never meet. Nothing where all fits."""
     fabrics = {n: look.facts.fabric for n, look in examined.seen.items()}
     wrong = halves(examined.chosen, fabrics) if examined.joined else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Look, Severity
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Look, Severity
 from sparkconsole.model.fabric.links import Hca, NodeNetwork
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
@@ -33,7 +33,7 @@ class _Set:
         return [h for h in self.look.facts.fabric.hcas if h.device in used]
 
 
-def settings(examined: Examined) -> Iterator[Finding]:
+def settings(examined: ClusterEvidence) -> Iterator[Finding]:
     """Of the container where one runs, else of the image that a launch would start."""
     for node, look in examined.seen.items() if examined.joined else ():
         if look.launched is not None and look.launched.backend is Backend.SOLO:
@@ -128,7 +128,7 @@ _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
 # --- the servers
 
 
-def engine(examined: Examined) -> Iterator[Finding]:
+def engine(examined: ClusterEvidence) -> Iterator[Finding]:
     """Every rank was started with the same words, and with those that were asked for."""
     ranks = [r for found in examined.ranks.values() for r in found]
     wrong = [*_unlike(ranks), *_missing(ranks), *_reverted(examined, ranks)]
@@ -168,7 +168,7 @@ def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
             yield Finding("engine", Severity.FAIL, "", told, remedy)
 
 
-def _reverted(examined: Examined, ranks: list[LiveRank]) -> Iterator[Finding]:
+def _reverted(examined: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
     """Somebody started the same model by hand, or something did it with older words."""
     for rank in (r for r in ranks if r.rank == 0 and not r.job):
         recorded = examined.recorded.get(rank.model, ())
@@ -212,7 +212,7 @@ def _said(name: str, value: str | None) -> str:
 # --- Ray
 
 
-def held(examined: Examined) -> Iterator[Finding]:
+def held(examined: ClusterEvidence) -> Iterator[Finding]:
     """GPUs that Ray keeps for a server which is gone: the next one waits for them for ever."""
     backends = {s.backend for look in examined.seen.values() if (s := look.launched) is not None}
     busy = any(look.facts.gpu_processes for look in examined.seen.values())

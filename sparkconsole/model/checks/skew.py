@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.checks.evidence import Examined, Look
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look
 from sparkconsole.model.checks.software import told_versions
 
 
@@ -34,7 +34,7 @@ class SkewRow:
         return {**told, "nodes": dict(self.told)}
 
 
-def skew(examined: Examined) -> tuple[SkewRow, ...]:
+def skew(examined: ClusterEvidence) -> tuple[SkewRow, ...]:
     """Every row of which somebody said something."""
     rows = (
         SkewRow(what, {n: str(v) for n, look in examined.seen.items() if (v := ask(examined, n, look))})
@@ -43,26 +43,26 @@ def skew(examined: Examined) -> tuple[SkewRow, ...]:
     return tuple(row for row in rows if row.told)
 
 
-def _version(name: str) -> Callable[[Examined, str, Look], object]:
+def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
     return lambda examined, node, _: told_versions(examined, node).get(name)
 
 
-def _network(name: str) -> Callable[[Examined, str, Look], object]:
+def _network(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
     return lambda examined, node, _: getattr(examined.chosen.get(node), name, None)
 
 
-def _speed(examined: Examined, node: str, look: Look) -> object:
+def _speed(examined: ClusterEvidence, node: str, look: Look) -> object:
     chosen = examined.chosen.get(node)
     netdev = look.facts.fabric.netdev(chosen.eth_if) if chosen else None
     return f"{netdev.speed_mbit} Mbit/s" if netdev and netdev.speed_mbit else None
 
 
-def _devices(examined: Examined, node: str, _: Look) -> object:
+def _devices(examined: ClusterEvidence, node: str, _: Look) -> object:
     chosen = examined.chosen.get(node)
     return ", ".join(chosen.hcas) if chosen else None
 
 
-_ROWS: Mapping[str, Callable[[Examined, str, Look], object]] = {
+_ROWS: Mapping[str, Callable[[ClusterEvidence, str, Look], object]] = {
     "release": lambda _, __, look: look.facts.release,
     "machine": lambda _, __, look: look.facts.machine,
     "kernel": _version("kernel"),

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from sparkconsole.model.checkpoint.hf_cache import usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
+from sparkconsole.model.checks.evidence import (
+    ClusterEvidence,
+    Finding,
+    Fix,
+    Look,
+    Severity,
+    as_root,
+    copied,
+    equal,
+)
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.image.reference import how_to_get
@@ -23,13 +32,13 @@ RISKY = {8265: "Ray's dashboard", 2375: "Docker's own API"}
 """Who listens there lets anybody who reaches it run commands."""
 
 
-def kernel(examined: Examined) -> Iterator[Finding]:
+def kernel(examined: ClusterEvidence) -> Iterator[Finding]:
     """One release on every node."""
     kernels = {n: look.facts.kernel or None for n, look in examined.seen.items()}
     yield from equal("kernel", "kernel", kernels, UPDATE)
 
 
-def driver(examined: Examined) -> Iterator[Finding]:
+def driver(examined: ClusterEvidence) -> Iterator[Finding]:
     """One GPU driver on every node."""
     drivers = {
         n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in examined.seen.items()
@@ -37,7 +46,7 @@ def driver(examined: Examined) -> Iterator[Finding]:
     yield from equal("driver", "GPU driver", drivers, UPDATE)
 
 
-def firmware(examined: Examined) -> Iterator[Finding]:
+def firmware(examined: ClusterEvidence) -> Iterator[Finding]:
     """One NIC firmware; news of fwupd are only mentioned."""
     told = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in examined.deep.items()}
     update = "sudo fwupdmgr refresh, sudo fwupdmgr update on every node, then boot"
@@ -50,7 +59,7 @@ def firmware(examined: Examined) -> Iterator[Finding]:
             yield Finding("firmware", Severity.OK, node, note, "sudo apt-mark hold mlnx-fw-updater")
 
 
-def known_bad(examined: Examined) -> Iterator[Finding]:
+def known_bad(examined: ClusterEvidence) -> Iterator[Finding]:
     """Combinations that others met."""
     deep = examined.deep
     if not deep or not examined.rules:
@@ -61,7 +70,7 @@ def known_bad(examined: Examined) -> Iterator[Finding]:
         yield Finding("known bad", Severity.OK, "", f"none of {len(examined.rules)} known-bad combinations")
 
 
-def _met(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def _met(examined: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     thorough = look.facts.thorough
     told = told_versions(examined, node)
     for rule in examined.rules:
@@ -72,7 +81,7 @@ def _met(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
             yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
 
 
-def told_versions(examined: Examined, node: str) -> dict[str, str]:
+def told_versions(examined: ClusterEvidence, node: str) -> dict[str, str]:
     """What a node is and has, by the names that rules use; what is not known is left out."""
     look = examined.seen[node]
     thorough = look.facts.thorough
@@ -86,7 +95,7 @@ def told_versions(examined: Examined, node: str) -> dict[str, str]:
     return {k: v for k, v in (own | dict(examined.contents(node))).items() if v}
 
 
-def image(examined: Examined) -> Iterator[Finding]:
+def image(examined: ClusterEvidence) -> Iterator[Finding]:
     """A missing or an old image is a warning: building and copying come after checking."""
     asked = {n: look for n, look in examined.seen.items() if look.site is not None}
     have = {n: look.image for n, look in asked.items() if look.image is not None}
@@ -107,7 +116,7 @@ def image(examined: Examined) -> Iterator[Finding]:
         yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
 
 
-def image_fits(examined: Examined) -> Iterator[Finding]:
+def image_fits(examined: ClusterEvidence) -> Iterator[Finding]:
     """Built for these machines, for this driver, and with Ray where nodes are joined."""
     for node, look in examined.seen.items():
         if look.image is None:
@@ -121,7 +130,7 @@ def image_fits(examined: Examined) -> Iterator[Finding]:
     yield from _contents(examined)
 
 
-def _cuda(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def _cuda(examined: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Within one major version older drivers do; code that is compiled at run time may not."""
     offered = look.facts.thorough.cuda if look.facts.thorough else ""
     built = examined.contents(node).get("cuda", "")
@@ -130,7 +139,7 @@ def _cuda(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
         yield Finding("image fits", Severity.WARN, node, told, "a newer driver, or an image for this one")
 
 
-def _contents(examined: Examined) -> Iterator[Finding]:
+def _contents(examined: ClusterEvidence) -> Iterator[Finding]:
     """Of each image that is there, once."""
     for node, look in examined.seen.items():
         known = examined.contents(node)
@@ -146,7 +155,7 @@ def _contents(examined: Examined) -> Iterator[Finding]:
         return
 
 
-def versions(examined: Examined) -> Iterator[Finding]:
+def versions(examined: ClusterEvidence) -> Iterator[Finding]:
     """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
     for name in ("vllm", "ray", "python", "nccl"):
         told = {n: examined.contents(n).get(name) for n in examined.seen}
@@ -155,7 +164,7 @@ def versions(examined: Examined) -> Iterator[Finding]:
             yield from equal("versions", f"{name} in the image", told, "sparkconsole image copy")
 
 
-def container(examined: Examined) -> Iterator[Finding]:
+def container(examined: ClusterEvidence) -> Iterator[Finding]:
     """The containers of one launch: all of them, or none."""
     sites = {n: look.site for n, look in examined.seen.items() if look.site is not None}
     running = [n for n, site in sites.items() if site.running]
@@ -168,7 +177,7 @@ def container(examined: Examined) -> Iterator[Finding]:
         yield Finding("container", Severity.OK, "", f"{examined.container} {told}")
 
 
-def _container_on(examined: Examined, node: str, half: Sequence[str]) -> Finding | None:
+def _container_on(examined: ClusterEvidence, node: str, half: Sequence[str]) -> Finding | None:
     """`half`: where it runs, while it does not everywhere."""
     name, site = examined.container, examined.seen[node].site
     found, listed = site.found if site else None, _listed(examined, node)
@@ -188,7 +197,7 @@ def _container_on(examined: Examined, node: str, half: Sequence[str]) -> Finding
     return None
 
 
-def _left(examined: Examined, node: str, found: Found, *, half: bool) -> Finding:
+def _left(examined: ClusterEvidence, node: str, found: Found, *, half: bool) -> Finding:
     """One that ended, or was never started; while the others run it is missing."""
     name, listed = examined.container, _listed(examined, node)
     why = f"exit status {found.exit_code}"
@@ -204,18 +213,18 @@ def _left(examined: Examined, node: str, found: Found, *, half: bool) -> Finding
     return Finding("container", Severity.WARN, node, told, "sparkconsole stop, which keeps its log", remove)
 
 
-def _listed(examined: Examined, node: str) -> Bystander | None:
+def _listed(examined: ClusterEvidence, node: str) -> Bystander | None:
     """As `docker ps -a` has it; None where it was not asked."""
     thorough = examined.seen[node].facts.thorough
     found = thorough.containers or () if thorough else ()
     return next((c for c in found if c.name == examined.container), None)
 
 
-def _launched(examined: Examined) -> list[LaunchSpec]:
+def _launched(examined: ClusterEvidence) -> list[LaunchSpec]:
     return [spec for look in examined.seen.values() if (spec := look.launched) is not None]
 
 
-def ray(examined: Examined) -> Iterator[Finding]:
+def ray(examined: ClusterEvidence) -> Iterator[Finding]:
     """Ray has every node whose container runs."""
     specs = _launched(examined)
     if not any(spec.backend is Backend.RAY for spec in specs):
@@ -238,14 +247,14 @@ def ray(examined: Examined) -> Iterator[Finding]:
         yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
 
 
-def _ray_address(examined: Examined, node: str, look: Look) -> str:
+def _ray_address(examined: ClusterEvidence, node: str, look: Look) -> str:
     """Where a running container told Ray that it is; empty for one that does not run."""
     found = look.site.found if look.site and look.site.running else None
     chosen = examined.chosen.get(node)
     return (found.labels.get(LABEL_ADDRESS) or (chosen.address if chosen else "")) if found else ""
 
 
-def model(examined: Examined) -> Iterator[Finding]:
+def model(examined: ClusterEvidence) -> Iterator[Finding]:
     """The model that was asked for, or served last, is whole on every node."""
     name = examined.model
     told = {n: c for n, look in examined.seen.items() if (c := look.checkpoint) is not None}
@@ -277,7 +286,7 @@ def _broken(found: Checkpoint) -> str:
     return some + (f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else "")
 
 
-def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def cache(examined: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """The login can write to the cache that the containers share, and it is the node's own."""
     owner, user, thorough = look.facts.cache_owner, look.facts.user, look.facts.thorough
     closed = thorough.cache_closed if thorough else ""
@@ -298,7 +307,7 @@ def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
             yield Finding("cache", Severity.WARN, node, told, JIT)
 
 
-def _give_back(examined: Examined, look: Look) -> Fix:
+def _give_back(examined: ClusterEvidence, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
     thorough = look.facts.thorough
     folder = look.facts.hf_cache or usual_cache(look.facts.home).home
@@ -311,7 +320,7 @@ def _give_back(examined: Examined, look: Look) -> Fix:
     return Fix(told, (*inside, examined.image, "-R", owner, "/cache"), proof)
 
 
-def ports(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def ports(examined: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only the head listens on ports that are told beforehand."""
     if node != examined.head or (look.site is not None and look.site.running):
         return
@@ -345,7 +354,7 @@ def _holder(look: Look, port: int) -> str:
     return f"the container {name}" if name else program
 
 
-def exposed(examined: Examined) -> Iterator[Finding]:
+def exposed(examined: ClusterEvidence) -> Iterator[Finding]:
     """Whoever reaches Ray's dashboard or Docker's API runs what they like."""
     for node, (look, thorough) in examined.deep.items():
         open_to_all = [one for one in thorough.listeners if one.open]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkconsole.model.checks import machine, network, power, running, software
 from sparkconsole.model.checks import rail_pairs as halves
-from sparkconsole.model.checks.evidence import Examined, Finding, Judgement, Severity, each
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Judgement, Severity, each
 from sparkconsole.model.probes import Evidence
 
 
@@ -182,13 +182,13 @@ CHECKS = (
 BY_ID = {check.id: check for check in CHECKS}
 
 
-def judge(examined: Examined, only: Iterable[str] = ()) -> tuple[Finding, ...]:
+def judge(examined: ClusterEvidence, only: Iterable[str] = ()) -> tuple[Finding, ...]:
     """Every finding, check by check; `only` those checks."""
     wanted = frozenset(only) or frozenset(BY_ID)
     return tuple(finding for check in CHECKS if check.id in wanted for finding in _findings(check, examined))
 
 
-def _findings(check: Check, examined: Examined) -> Iterator[Finding]:
+def _findings(check: Check, examined: ClusterEvidence) -> Iterator[Finding]:
     for judgement in check.judges:
         yield from judgement(examined)
     yield from (finding for finding in examined.others if finding.check == check.id)

@@ -38,7 +38,7 @@ class Rail:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RailWay:
     """One direction: from one node's rail to the other node's."""
 
     node: str
@@ -87,7 +87,7 @@ class Route:
 class Path:
     """What one node saw of one way."""
 
-    way: Way
+    way: RailWay
     small: Echo = field(default_factory=Echo)
     large: Echo = field(default_factory=Echo)
     route: Route = field(default_factory=Route)
@@ -129,15 +129,15 @@ def _rail(fabric: Fabric, name: str, hca: Hca | None) -> Rail | None:
     return Rail(name, str(where.ip), where.network, netdev.mtu, netdev.speed_mbit, device, port, index)
 
 
-def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[Way, ...]:
+def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[RailWay, ...]:
     """Both directions between every two nodes, over every rail that the other node has an end of."""
     return tuple(w for node in ends for peer in ends if peer != node for w in between(ends, node, peer))
 
 
-def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[Way, ...]:
+def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[RailWay, ...]:
     """One node's ways to another. The first rails belong together whatever their addresses say."""
     found = ((i, rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
-    return tuple(Way(node, rail, peer, far) for _, rail, far in found if far is not None)
+    return tuple(RailWay(node, rail, peer, far) for _, rail, far in found if far is not None)
 
 
 def _far(place: int, rail: Rail, others: Sequence[Rail]) -> Rail | None:
@@ -181,7 +181,7 @@ def _unreached(paths: Paths) -> Iterator[Finding]:
 def _astray(paths: Paths) -> Iterator[Finding]:
     """A line per node and interface, with everyone that is not reached over it."""
     lost = [p for p in paths.paths if p.route.interface != p.way.rail.interface]
-    groups: dict[tuple[str, str, Route], list[Way]] = {}
+    groups: dict[tuple[str, str, Route], list[RailWay]] = {}
     for path in (p for p in lost if p.route.interface or p.route.trouble):
         groups.setdefault((path.way.node, path.way.rail.interface, path.route), []).append(path.way)
     for (node, interface, route), those in groups.items():
@@ -195,14 +195,14 @@ def _astray(paths: Paths) -> Iterator[Finding]:
 _OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
 
 
-def _peers(those: Sequence[Way]) -> str:
+def _peers(those: Sequence[RailWay]) -> str:
     return ", ".join(f"{w.far.address} ({w.peer})" for w in those)
 
 
 def _cut_short(paths: Paths) -> Iterator[Finding]:
     """A way that says its limit, or whose far end has a smaller MTU, works; one that eats frames hangs."""
     short = [p for p in paths.paths if p.small.came_back and p.large.tried and not p.large.came_back]
-    groups: dict[tuple[str, int], list[Way]] = {}
+    groups: dict[tuple[str, int], list[RailWay]] = {}
     for path in (p for p in short if _limit(p)):
         groups.setdefault((path.way.peer, _limit(path)), []).append(path.way)
     for (peer, limit), those in groups.items():

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from sparkconsole.model.checks import Finding, Severity
-from sparkconsole.model.fabric.paths import Way
+from sparkconsole.model.fabric.paths import RailWay
 
 SECONDS = 2.0
 MOST_BYTES = 64_000_000_000
@@ -22,7 +22,7 @@ FAST_MBIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class RateBound:
     """Below `gbit` it is `severity`, for a known reason."""
 
     gbit: float
@@ -32,15 +32,15 @@ class Bound:
 
 
 _HALF = "each half of the cable carries 92 to 112 Gb/s of RDMA"
-BOUNDS: Mapping[str, tuple[Bound, ...]] = {
+BOUNDS: Mapping[str, tuple[RateBound, ...]] = {
     "ib_write_bw": (
-        Bound(
+        RateBound(
             16.0,
             Severity.FAIL,
             f"{_HALF}; about 13 is a card whose slot was given too little power",
             "shut both machines down, plug the cable in, start them; see /etc/nvidia/cx7-hotplug-enabled",
         ),
-        Bound(
+        RateBound(
             85.0,
             Severity.WARN,
             _HALF,
@@ -48,7 +48,7 @@ BOUNDS: Mapping[str, tuple[Bound, ...]] = {
         ),
     ),
     "iperf3": (
-        Bound(
+        RateBound(
             10.0,
             Severity.WARN,
             "TCP reaches 96 to 111 Gb/s on a half: this is what the 10G port does",
@@ -56,7 +56,7 @@ BOUNDS: Mapping[str, tuple[Bound, ...]] = {
         ),
     ),
     "tcp": (
-        Bound(
+        RateBound(
             10.0,
             Severity.WARN,
             "this is what the 10G port does",
@@ -101,7 +101,7 @@ class Rate:
 class Unmeasured:
     """Why there is no rate for a way."""
 
-    way: Way
+    way: RailWay
     tool: str
     why: str
 

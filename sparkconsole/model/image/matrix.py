@@ -8,7 +8,7 @@ from datetime import datetime
 from sparkconsole.model.docker import DiskUsage, ImageIdentity
 from sparkconsole.model.image.build import age
 from sparkconsole.model.image.history import build_date
-from sparkconsole.model.image.prune import Decision, Entry
+from sparkconsole.model.image.prune import Decision, PruneEntry
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Sheet
 
@@ -35,12 +35,12 @@ def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
     return age(image.created, now), size(image.size_bytes)
 
 
-def _label(entry: Entry, name: str) -> str:
+def _label(entry: PruneEntry, name: str) -> str:
     """A build's date says enough below its name."""
     return build_date(name, entry.tag) or entry.label(name)
 
 
-def _fate(entry: Entry) -> str:
+def _fate(entry: PruneEntry) -> str:
     return f"{'goes' if entry.goes else 'stays'}: {entry.why}"
 
 

@@ -181,7 +181,7 @@ def notes(spec: ServeSpec) -> tuple[str, ...]:
     return (*gone, *warn)
 
 
-class Phase(StrEnum):
+class StartPhase(StrEnum):
     """How far a start is, in order."""
 
     CONTAINER = "container"
@@ -194,14 +194,14 @@ class Phase(StrEnum):
     READY = "ready"
 
 
-ORDER = tuple(Phase)
+ORDER = tuple(StartPhase)
 
 
 @dataclass(frozen=True, slots=True)
 class ServeEvent:
     """What one line of the log says of a start."""
 
-    phase: Phase | None = None
+    phase: StartPhase | None = None
     percent: float | None = None
     detail: str = ""
 
@@ -210,7 +210,7 @@ class ServeEvent:
 class ServeProgress:
     """A start so far; phases only go forward."""
 
-    phase: Phase = Phase.CONTAINER
+    phase: StartPhase = StartPhase.CONTAINER
     percent: float | None = None
     detail: str = ""
 
@@ -229,7 +229,7 @@ def advance(progress: ServeProgress, event: ServeEvent) -> ServeProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class StartFailure:
     """Why a server did not start or died."""
 
     text: str

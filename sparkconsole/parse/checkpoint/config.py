@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checkpoint.shape import Attention, Cache, ModelShape, State
+from sparkconsole.model.checkpoint.shape import Attention, Cache, ModelShape, RecurrentState
 
 Config = Mapping[str, Any]
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config", "text_model_config")
@@ -254,7 +254,7 @@ def _kv_heads(config: Config, number: int) -> int:
     return _whole(config, *names, default=_heads(config))
 
 
-def _state(config: Config) -> State:
+def _state(config: Config) -> RecurrentState:
     for key, build in _STATES.items():
         if config.get(key):
             return build(config)
@@ -269,25 +269,25 @@ def _state_width(config: Config, default: int) -> int:
     return _WIDTHS.get(str(said), default)
 
 
-def _delta_net(config: Config) -> State:
+def _delta_net(config: Config) -> RecurrentState:
     values, keys = config["linear_num_value_heads"], config["linear_num_key_heads"]
     value_dim, key_dim = config["linear_value_head_dim"], config["linear_key_head_dim"]
     channels = 2 * keys * key_dim + values * value_dim
     width = _state_width(config, 2)
-    return State(values * key_dim * value_dim, channels, config["linear_conv_kernel_dim"], width)
+    return RecurrentState(values * key_dim * value_dim, channels, config["linear_conv_kernel_dim"], width)
 
 
-def _nemotron(config: Config) -> State:
+def _nemotron(config: Config) -> RecurrentState:
     inner, size = config["mamba_num_heads"] * config["mamba_head_dim"], config["ssm_state_size"]
     channels = inner + 2 * config["n_groups"] * size
-    return State(inner * size, channels, config["conv_kernel"], _state_width(config, 4))
+    return RecurrentState(inner * size, channels, config["conv_kernel"], _state_width(config, 4))
 
 
-def _mamba2(config: Config) -> State:
+def _mamba2(config: Config) -> RecurrentState:
     inner = config["mamba_n_heads"] * _mamba_head(config)
     channels = inner + 2 * config.get("mamba_n_groups", 1) * config["mamba_d_state"]
     width = _state_width(config, 2)
-    return State(inner * config["mamba_d_state"], channels, config["mamba_d_conv"], width)
+    return RecurrentState(inner * config["mamba_d_state"], channels, config["mamba_d_conv"], width)
 
 
 def _mamba_head(config: Config) -> int:
@@ -297,27 +297,31 @@ def _mamba_head(config: Config) -> int:
     return int(config.get("mamba_expand", 2) * config["hidden_size"] // config["mamba_n_heads"])
 
 
-def _mamba1(config: Config) -> State:
+def _mamba1(config: Config) -> RecurrentState:
     inner = int(config.get("mamba_expand", config.get("expand", 2)) * config["hidden_size"])
     size = _whole(config, "mamba_d_state", "state_size")
-    return State(inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2))
+    return RecurrentState(
+        inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2)
+    )
 
 
-def _kimi(config: Config) -> State:
+def _kimi(config: Config) -> RecurrentState:
     said = config["linear_attn_config"]
     inner = said["num_heads"] * said["head_dim"]
-    return State(inner * said["head_dim"], 3 * inner, said["short_conv_kernel_size"], _state_width(config, 4))
+    return RecurrentState(
+        inner * said["head_dim"], 3 * inner, said["short_conv_kernel_size"], _state_width(config, 4)
+    )
 
 
-def _lightning(config: Config) -> State:
-    return State(_heads(config) * _head_dim(config) ** 2, width=4)
+def _lightning(config: Config) -> RecurrentState:
+    return RecurrentState(_heads(config) * _head_dim(config) ** 2, width=4)
 
 
-def _short_conv(config: Config) -> State:
-    return State(0, config["hidden_size"], config["conv_L_cache"])
+def _short_conv(config: Config) -> RecurrentState:
+    return RecurrentState(0, config["hidden_size"], config["conv_L_cache"])
 
 
-_STATES: Mapping[str, Callable[[Config], State]] = {
+_STATES: Mapping[str, Callable[[Config], RecurrentState]] = {
     "linear_num_value_heads": _delta_net,
     "mamba_num_heads": _nemotron,
     "mamba_n_heads": _mamba2,

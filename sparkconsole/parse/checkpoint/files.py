@@ -8,18 +8,18 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 
 _LISTS = ("missing", "unreadable")
 
 
-def parse_holding(text: str) -> Holding:
+def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
-    known = {f.name for f in fields(Holding)}
+    known = {f.name for f in fields(CheckpointFiles)}
     try:
         said: dict[str, Any] = json.loads(text)
         told: dict[str, Any] = {k: v for k, v in said.items() if k in known}
-        return Holding(**{**told, **{k: tuple(told[k]) for k in _LISTS if k in told}})
+        return CheckpointFiles(**{**told, **{k: tuple(told[k]) for k in _LISTS if k in told}})
     except (ValueError, TypeError, AttributeError) as error:
         raise SparkError(
             "what it said of the model's files could not be understood", hint="try again"

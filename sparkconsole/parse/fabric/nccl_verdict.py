@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.parse.diagnose.log_frame import Framed
 
 _USING = re.compile(r"NCCL INFO NET/IB\w* ?: Using (?P<devices>.*)")
@@ -73,7 +73,7 @@ class NcclVerdict:
             f"{why}: the container lacks /dev/infiniband, memlock or IPC_LOCK, or NCCL_IB_DISABLE is set",
             "sparkconsole launch starts it with all of them; doctor shows what is missing",
             line,
-            kind=Kind.FACT,
+            kind=LineKind.FACT,
         )
 
     def _rdma(self, listed: dict[str, tuple[str, ...]]) -> Iterator[Diagnosis]:
@@ -87,7 +87,7 @@ class NcclVerdict:
                 "list both twins in NCCL_IB_HCA: sparkconsole launch does; both need a link and an address",
                 f"NET/IB : Using [0]{device}",
                 node,
-                kind=Kind.FACT,
+                kind=LineKind.FACT,
             )
         if not halves:
             yield self._roce(tuple(dict.fromkeys(name for d in listed.values() for name in d)))
@@ -99,4 +99,4 @@ class NcclVerdict:
         told = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")
         told += f" by {plugin}" if plugin else ""
         why = "data goes over RoCE" + (", both halves of each cable" if len(devices) > 1 else "")
-        return Diagnosis("nccl-rdma", Weight.INFO, told, why, "", line, kind=Kind.FACT)
+        return Diagnosis("nccl-rdma", Weight.INFO, told, why, "", line, kind=LineKind.FACT)

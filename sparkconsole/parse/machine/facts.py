@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerStanding, NodeFacts
+from sparkconsole.model.facts import DockerAccess, NodeFacts
 from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
@@ -86,11 +86,11 @@ def _free(parts: dict[str, str]) -> dict[str, int]:
     return {k: n for k, v in rows if (n := whole(v)) is not None}
 
 
-def _docker(text: str) -> DockerStanding:
+def _docker(text: str) -> DockerAccess:
     words = text.split("\n")
     info = next((line[5:].split("|") for line in words if line.startswith("info ")), [])
     version, driver, root, *_ = (*info, "", "", "")
-    return DockerStanding(
+    return DockerAccess(
         installed="installed" in words,
         running="socket" in words and (bool(version) or "permitted" not in words),
         permitted="permitted" in words,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
-from sparkconsole.model.checkpoint.files import Holding, Shipment
+from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
 from sparkconsole.model.image.copy import Receiver, ssh_argv
 from sparkconsole.parse.checkpoint.files import parse_holding
 from sparkconsole.parse.checkpoint.listing import OWNER_HINT, parse_models
@@ -48,7 +48,7 @@ def look_argv(
 
 async def holding(
     shell: Shell, model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
-) -> Holding:
+) -> CheckpointFiles:
     """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
     too. SparkError when it cannot say."""
     argv = (await hf_cache(shell)).told(look_argv(model, revision, hashing=hashing, beside=beside))
@@ -71,7 +71,9 @@ async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
     return done.checked().text
 
 
-def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipment, streams: int) -> str:
+def manifest(
+    receiver: Receiver, source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles, streams: int
+) -> str:
     """What is sent, a line of JSON each: how the receiver is reached, files, links, names of the revision."""
     head = {"ssh": ssh_argv(receiver), "root": source.root, "to": target.root, "streams": streams}
     files = (

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed
-from sparkconsole.model.fabric.paths import Path, Way
+from sparkconsole.model.fabric.paths import Path, RailWay
 from sparkconsole.parse.fabric.ping import parse_ping
 from sparkconsole.parse.fabric.route import parse_route
 from sparkconsole.remote.sampler.sampler import BOOT
@@ -19,7 +19,7 @@ LIMIT_S = 3.0
 SMALL = 56
 
 
-def commands(way: Way) -> tuple[tuple[str, ...], ...]:
+def commands(way: RailWay) -> tuple[tuple[str, ...], ...]:
     """What is run on the node for one way: the route, and a small and the largest ping in one piece."""
     ping = ("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-w", "2", "-M", "do")
     ends = ("-I", way.rail.address, way.far.address)
@@ -30,7 +30,7 @@ def commands(way: Way) -> tuple[tuple[str, ...], ...]:
     )
 
 
-async def look_along(shell: Shell, ways: Sequence[Way]) -> tuple[Path, ...]:
+async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
     """What the node sees along its ways, in at most LIMIT_S seconds and one command.
 
     Unreachable, TimedOut, or CommandFailed (no python3) when it cannot be asked.
@@ -51,7 +51,7 @@ async def look_along(shell: Shell, ways: Sequence[Way]) -> tuple[Path, ...]:
     return tuple(_path(way, said[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
 
 
-def _path(way: Way, said: Sequence[tuple[int | None, str]]) -> Path:
+def _path(way: RailWay, said: Sequence[tuple[int | None, str]]) -> Path:
     (routed, route), (small_end, small), (large_end, large) = said
     return Path(way, parse_ping(small, small_end), parse_ping(large, large_end), parse_route(route, routed))
 

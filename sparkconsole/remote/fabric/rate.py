@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from sparkconsole.errors import SparkError, TimedOut
-from sparkconsole.model.fabric.paths import Way
+from sparkconsole.model.fabric.paths import RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.remote.lines import LineReader
@@ -33,14 +33,14 @@ async def tools(shell: Shell) -> frozenset[str]:
     return frozenset(done.checked().text.split()) & frozenset(_TOOLS)
 
 
-def tool_for(way: Way, both: frozenset[str]) -> str:
+def tool_for(way: RailWay, both: frozenset[str]) -> str:
     """RDMA where both ends have it and the tool, else a TCP tool, else our own."""
     if "ib_write_bw" in both and way.rail.device and way.far.device:
         return "ib_write_bw"
     return "iperf3" if "iperf3" in both else "tcp"
 
 
-def ends(way: Way, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def ends(way: RailWay, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the receiver and the sender are asked to do; PORT in a command is the receiver's choice."""
     here, there = way.rail.address, way.far.address
     match tool:
@@ -76,7 +76,7 @@ def shown(asked: Mapping[str, Any]) -> tuple[str, ...]:
     return ("python3", "gate-meter", what, *(str(asked[k]) for k in ("address", "peer") if k in asked))
 
 
-async def measured(sender: Shell, receiver: Shell, way: Way, tool: str) -> float:
+async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> float:
     """Gb/s from one node to the other over that way. Nothing runs on either afterwards.
 
     Unreachable, TimedOut, or SparkError with what the tool said when there is no number.
@@ -96,7 +96,7 @@ async def measured(sender: Shell, receiver: Shell, way: Way, tool: str) -> float
     return _gbit(said, tool, way)
 
 
-def _gbit(said: Mapping[str, Any], tool: str, way: Way) -> float:
+def _gbit(said: Mapping[str, Any], tool: str, way: RailWay) -> float:
     output = str(said.get("output", ""))
     match tool:
         case "ib_write_bw":
@@ -116,7 +116,7 @@ def _trouble(said: Mapping[str, Any]) -> str:
 
 
 @dataclass(slots=True)
-class _End:
+class _RunningEnd:
     """One running end."""
 
     shell: Shell
@@ -147,11 +147,11 @@ class _End:
 
 
 @contextlib.asynccontextmanager
-async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_End]:
+async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
     pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(asked)))
     try:
         await pipe.write(program())
-        yield _End(shell, pipe, LineReader(), [])
+        yield _RunningEnd(shell, pipe, LineReader(), [])
     finally:
         await _end(pipe)
 

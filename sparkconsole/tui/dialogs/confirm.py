@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.told import StyledText
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
@@ -73,7 +73,7 @@ class Confirm(Question):
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
             with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield Told(id="plan")
+                yield StyledText(id="plan")
             if self.costly:
                 with Horizontal(classes="dialog-word"):
                     yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
@@ -138,7 +138,7 @@ class Confirm(Question):
         lines = list(text.split("\n"))
         command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
         self._first = len(before) + command
-        self.query_one("#plan", Told).tell([*before, *lines])
+        self.query_one("#plan", StyledText).tell([*before, *lines])
 
     def _bring_commands(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""

@@ -16,7 +16,7 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.verbs.grammar.registry import load
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.host import Shown
+    from sparkconsole.tui.host import ShownView
 
 KEY_WIDTH, NAME_WIDTH = 8, 16
 ALSO = (
@@ -30,7 +30,7 @@ STATES = "● up   ! warning   ✖ lost or failed   ○ none   – not known   �
 class Help(Dialog[None]):
     """Looks first, then what changes the cluster."""
 
-    def __init__(self, view: Shown) -> None:
+    def __init__(self, view: ShownView) -> None:
         super().__init__()
         self._view = view
 

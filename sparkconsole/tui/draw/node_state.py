@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
-from sparkconsole.model.telemetry import Flow, History, Reading, is_stuck
+from sparkconsole.model.telemetry import History, LinkTraffic, Reading, is_stuck
 from sparkconsole.tui.draw.bars import age, known
 from sparkconsole.tui.draw.frame import plain, said
 
@@ -33,7 +33,7 @@ LEFT_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class DrawContext:
     """What is needed beside the store: the time, and what the looks of all nodes together mean."""
 
     now_s: float
@@ -57,11 +57,13 @@ class Scene:
 Answer = TypeVar("Answer")
 
 
-def asked_once(question: Callable[[NodeState, Scene], Answer]) -> Callable[[NodeState, Scene], Answer]:
+def asked_once(
+    question: Callable[[NodeState, DrawContext], Answer],
+) -> Callable[[NodeState, DrawContext], Answer]:
     """Answers from the scene what was asked of the same state before."""
 
     @wraps(question)
-    def ask(state: NodeState, scene: Scene) -> Answer:
+    def ask(state: NodeState, scene: DrawContext) -> Answer:
         key = (question.__name__, id(state))
         if key not in scene.answered:
             scene.answered[key] = (state, question(state, scene))
@@ -90,25 +92,25 @@ LOST = Sign("✖", "lost", "$node-lost")
 CONNECTING = Sign("○", "connecting", "$node-none")
 
 
-def sign(state: NodeState, scene: Scene) -> Sign:
+def sign(state: NodeState, scene: DrawContext) -> Sign:
     """How the node stands."""
-    if state.reach is Reach.LOST:
+    if state.reach is Reachability.LOST:
         return LOST
-    if state.reach is Reach.CONNECTING:
+    if state.reach is Reachability.CONNECTING:
         return CONNECTING
     return WARN if troubles(state, scene) or age_s(state, scene) is None else UP
 
 
 @asked_once
-def troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def troubles(state: NodeState, scene: DrawContext) -> tuple[str, ...]:
     """What is wrong with it, worst first: what it does now, then what the checks found."""
     return (*live_troubles(state, scene), *scene.warnings.get(state.name, ()))
 
 
-def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def live_troubles(state: NodeState, scene: DrawContext) -> tuple[str, ...]:
     """What the newest reading says is wrong."""
     now = state.reading
-    if state.reach is not Reach.UP or now is None:
+    if state.reach is not Reachability.UP or now is None:
         return ()
     found = [f"the server's log: {state.log_error}"] if state.log_error else []
     if state.memory_alarm:
@@ -127,7 +129,7 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rail_troubles(state: NodeState, now: Reading, scene: Scene) -> Iterator[str]:
+def _rail_troubles(state: NodeState, now: Reading, scene: DrawContext) -> Iterator[str]:
     flows = rails(state, scene)
     yield from (f"{name} has no link" for name, flow in flows if flow.up is False)
     yield from (f"{name}: {flow.errors} new errors" for name, flow in flows if flow.errors)
@@ -145,23 +147,23 @@ def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
         yield f"GPU: {plain(now.gpu_error)}"
 
 
-def age_s(state: NodeState, scene: Scene) -> float | None:
+def age_s(state: NodeState, scene: DrawContext) -> float | None:
     """Seconds since its newest reading; None before the first."""
     return None if state.read_at_s is None else max(0.0, scene.now_s - state.read_at_s)
 
 
-def is_stale(state: NodeState, scene: Scene) -> bool:
+def is_stale(state: NodeState, scene: DrawContext) -> bool:
     """Its newest reading is older than three sampling periods."""
     seconds = age_s(state, scene)
     return seconds is not None and seconds > FRESH_S
 
 
-def since_s(state: NodeState, scene: Scene) -> float | None:
+def since_s(state: NodeState, scene: DrawContext) -> float | None:
     """Seconds since it is reached as it is."""
     return None if state.since_s is None else max(0.0, scene.now_s - state.since_s)
 
 
-def role(state: NodeState, scene: Scene) -> str:
+def role(state: NodeState, scene: DrawContext) -> str:
     """HEAD, worker, or alone."""
     return "alone" if scene.alone else "HEAD" if state.head else "worker"
 
@@ -181,7 +183,7 @@ def held(state: NodeState) -> tuple[str, ...]:
     return (first.held or ()) if first else ()
 
 
-def narrow(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def narrow(state: NodeState, scene: DrawContext) -> tuple[str, ...]:
     """Rails in use whose PCIe link has fewer lanes or less speed than card and slot can do."""
     buses = state.reading.buses if state.reading else {}
     return tuple(name for name in rail_names(state, scene) if name in buses and buses[name].narrow)
@@ -212,20 +214,20 @@ def fabric(state: NodeState) -> Fabric:
     return state.look.facts.fabric if state.look else Fabric()
 
 
-def network(state: NodeState, scene: Scene) -> NodeNetwork | None:
+def network(state: NodeState, scene: DrawContext) -> NodeNetwork | None:
     """What it uses, when that could be chosen."""
     found = scene.networks.get(state.name)
     return found if isinstance(found, NodeNetwork) else None
 
 
 @asked_once
-def rails(state: NodeState, scene: Scene) -> tuple[tuple[str, Flow], ...]:
+def rails(state: NodeState, scene: DrawContext) -> tuple[tuple[str, LinkTraffic], ...]:
     """The RDMA devices that should be up: those it uses, and their twins."""
     flows = state.reading.rails if state.reading else {}
-    return tuple((name, flows.get(name, Flow())) for name in rail_names(state, scene))
+    return tuple((name, flows.get(name, LinkTraffic())) for name in rail_names(state, scene))
 
 
-def rail_names(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def rail_names(state: NodeState, scene: DrawContext) -> tuple[str, ...]:
     """See above; before its first look every device with a link."""
     chosen, known = network(state, scene), fabric(state).hcas
     if chosen is None:
@@ -236,7 +238,7 @@ def rail_names(state: NodeState, scene: Scene) -> tuple[str, ...]:
     return (*chosen.hcas, *twins)
 
 
-def rates(state: NodeState, scene: Scene) -> tuple[float | None, float | None]:
+def rates(state: NodeState, scene: DrawContext) -> tuple[float | None, float | None]:
     """Bytes a second in and out over its rails together."""
     flows = [flow for _, flow in rails(state, scene)]
     return _sum([f.rx_per_s for f in flows]), _sum([f.tx_per_s for f in flows])
@@ -247,7 +249,7 @@ def _sum(values: list[float | None]) -> float | None:
     return sum(told) if told else None
 
 
-def links(state: NodeState, scene: Scene) -> str:
+def links(state: NodeState, scene: DrawContext) -> str:
     """`2/2`: rails with a link, of those that should have one; `–` when nobody said."""
     flows = rails(state, scene)
     if not flows or all(flow.up is None for _, flow in flows):
@@ -255,7 +257,7 @@ def links(state: NodeState, scene: Scene) -> str:
     return f"{sum(flow.up is True for _, flow in flows)}/{len(flows)}"
 
 
-def ethernet(state: NodeState, scene: Scene) -> tuple[str, bool | None]:
+def ethernet(state: NodeState, scene: DrawContext) -> tuple[str, bool | None]:
     """The interface that carries Ray's traffic, and whether it has a link."""
     chosen = network(state, scene)
     if chosen is None:
@@ -266,12 +268,12 @@ def ethernet(state: NodeState, scene: Scene) -> tuple[str, bool | None]:
     return chosen.eth_if, seen
 
 
-def own_container(state: NodeState, scene: Scene) -> Container | None:
+def own_container(state: NodeState, scene: DrawContext) -> Container | None:
     """The container of the cluster's name."""
     return next((c for c in state.containers or () if c.name == scene.container), None)
 
 
-def container_word(state: NodeState, scene: Scene) -> Text:
+def container_word(state: NodeState, scene: DrawContext) -> Text:
     """`▶ vllm_node 41m`, `✖ vllm_node exited 137`, `○ no container`, `–` when Docker was not asked yet."""
     found = own_container(state, scene)
     if found is None:
@@ -279,21 +281,21 @@ def container_word(state: NodeState, scene: Scene) -> Text:
         return Text(unasked, "$muted") if state.containers is None else Text("○ no container", "$node-none")
     if found.running:
         # What nobody sees does not grow older.
-        unseen = timedelta(seconds=age_s(state, scene) or 0.0 if state.reach is Reach.LOST else 0.0)
+        unseen = timedelta(seconds=age_s(state, scene) or 0.0 if state.reach is Reachability.LOST else 0.0)
         lasted = seconds_since(found.started_at, scene.wall - unseen)
         return Text("▶ ", "$node-up") + said(f"{found.name} {age(lasted)}")
     why = "out of memory" if found.oom_killed else "" if found.exit_code is None else str(found.exit_code)
     return Text("✖ ", "$node-lost") + said(f"{found.name} {found.state} {why}")
 
 
-def own_image(state: NodeState, scene: Scene) -> ImageIdentity | None:
+def own_image(state: NodeState, scene: DrawContext) -> ImageIdentity | None:
     """The cluster's image, as the newest list has it, else as the look has it."""
     tags = {scene.image, scene.image if ":" in scene.image.rpartition("/")[2] else f"{scene.image}:latest"}
     listed = next((i for i in state.images or () if i.tag in tags), None)
     return listed or (state.look.image if state.look and state.images is None else None)
 
 
-def image_word(state: NodeState, scene: Scene) -> str:
+def image_word(state: NodeState, scene: DrawContext) -> str:
     """`9f3c1a 6 d`; `none` when it is not there; `–` when nobody looked."""
     found = own_image(state, scene)
     if found is None:
@@ -301,7 +303,7 @@ def image_word(state: NodeState, scene: Scene) -> str:
     return f"{found.short[:6]} {built_age(found, scene)}".rstrip()
 
 
-def built_age(image: ImageIdentity, scene: Scene) -> str:
+def built_age(image: ImageIdentity, scene: DrawContext) -> str:
     """How long ago it was built; empty when it does not say."""
     seconds = seconds_since(image.created, scene.wall)
     return "" if seconds is None else age(seconds)
@@ -329,7 +331,7 @@ def seconds_since(stamp: str, wall: datetime) -> float | None:
     return (wall - at).total_seconds() if at.year > 1970 else None
 
 
-def lost_lines(state: NodeState, scene: Scene) -> tuple[Text, ...]:
+def lost_lines(state: NodeState, scene: DrawContext) -> tuple[Text, ...]:
     """Why it is lost, what to do, and when it is tried again."""
     if state.fingerprint:
         return (
@@ -347,7 +349,7 @@ def lost_lines(state: NodeState, scene: Scene) -> tuple[Text, ...]:
     return tuple(line for line in lines if line)
 
 
-def again_word(state: NodeState, scene: Scene) -> str:
+def again_word(state: NodeState, scene: DrawContext) -> str:
     """`tried again in 5s`; empty when it is not."""
     if state.retry_at_s is None:
         return ""

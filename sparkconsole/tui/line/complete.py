@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
 from sparkconsole.verbs.help.complete import goes_on, names_for, place_of
 
@@ -99,14 +99,14 @@ def verb_of(said: Sequence[str]) -> str:
 def _values(verb: str, said: tuple[str, ...], known: Here) -> tuple[str, ...]:
     """What may come next: the value that the last flag waits for, else names and flags."""
     every, words = _fields(verb), tuple(verb.split())
-    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
     if waiting is not None:
         return names_for(words, waiting, known)
-    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
+    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(said, f)), None)
     here = several or place_of(every, said[len(words) :])
     placed = names_for(words, here, known) if here is not None and "--" not in said else ()
     flags = tuple(
-        f.flags[0] for f in every if f.flags and (f.kind is Kind.LIST or not set(f.flags) & set(said))
+        f.flags[0] for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(said))
     )
     return (*(name for name in placed if name not in said), *(flags if "--" not in said else ()))
 

@@ -14,7 +14,7 @@ from sparkconsole.model.text.printable import printable
 Draw = Callable[[int, int], Sequence[Text]]
 
 
-class Told(Static):
+class StyledText(Static):
     """Never markup: text from machines may stand in it."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's

@@ -24,7 +24,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.serve.vllm_bench import first_error, parse_bar, parse_output
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
 
@@ -47,7 +47,7 @@ async def run(
     port: int = 8888,
     seed: int = 0,
     name: str | None = None,
-) -> Deed:
+) -> PlannedAction:
     """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
 
     Words behind `--` go to `vllm bench serve` byte for byte.
@@ -112,7 +112,7 @@ async def run(
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
-    return Deed(plan, lambda report: _carry(session, plan, job, report), ())
+    return PlannedAction(plan, lambda report: _carry(session, plan, job, report), ())
 
 
 def _spec(said: dict[str, Any]) -> BenchSpec:

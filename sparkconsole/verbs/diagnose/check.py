@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import look_at
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks, sayings
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks, sayings
 from sparkconsole.model.fabric.links import NodeNetwork, environment
 from sparkconsole.model.text.alike import whose
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -54,11 +54,11 @@ async def check(
     devices = tuple((ib_if or "").replace(",", " ").split())
     chosen = networks(cluster, looks, eth_if=eth_if, ib_if=devices)
     dead = await death_findings(session.fleet, container, looks)
-    examined = Examined(cluster, image, container, looks, chosen, others=dead)
+    examined = ClusterEvidence(cluster, image, container, looks, chosen, others=dead)
     return _answer(examined, judge(examined), env=env)
 
 
-def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> Answer:
+def _answer(examined: ClusterEvidence, findings: tuple[Finding, ...], *, env: bool) -> Answer:
     nodes = [node_data(examined, name) for name in examined.looks]
     head, *workers = examined.looks
     data = {
@@ -79,7 +79,7 @@ def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> 
     return Answer(data, (*parts, findings_sheet(findings), verdict(findings)), exit_code(examined, findings))
 
 
-def node_data(examined: Examined, name: str) -> dict[str, Any]:
+def node_data(examined: ClusterEvidence, name: str) -> dict[str, Any]:
     """A node as `--json` gives it."""
     look, network = examined.looks[name], examined.networks.get(name)
     known = network if isinstance(network, NodeNetwork) else None
@@ -162,7 +162,7 @@ def verdict(findings: tuple[Finding, ...]) -> str:
     return f"{', '.join(words)}, {told.count(Severity.OK)} ok"
 
 
-def exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:
+def exit_code(examined: ClusterEvidence, findings: tuple[Finding, ...]) -> int:
     """3 when a node is unreachable, 1 when a check failed."""
     errors = [a for a in examined.looks.values() if isinstance(a, SparkError)]
     if any(isinstance(e, Unreachable) for e in errors):

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from sparkconsole.config.rules import load_rules, rules_file
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.diagnose.gather import Question, examine
-from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, evidence, judge
+from sparkconsole.fleet.diagnose.gather import EvidenceRequest, examine
+from sparkconsole.model.checks import BY_ID, CHECKS, ClusterEvidence, Finding, evidence, judge
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.probes import EVERYTHING
 from sparkconsole.model.text.nearest import meant
@@ -18,7 +18,7 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import mend, mendable
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.status.history import recorded
 
 _FLAG = Parameter(negative="")
@@ -41,7 +41,7 @@ async def doctor(
     name: str | None = None,
     eth_if: str | None = None,
     ib_if: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Ask everything that can be asked of every node, say what is wrong, why, and what to do.
 
     Nothing is changed without --fix. Own rules about bad combinations go into rules.toml beside cluster.toml.
@@ -72,7 +72,7 @@ async def doctor(
     if fix and session.options.read_only:
         raise Refused("doctor --fix changes the cluster, and this session is read-only")
     kept = recorded(session)
-    question = Question(
+    question = EvidenceRequest(
         image=tag or session.cluster.image,
         container=name or session.cluster.container,
         model=kept.model if model is None else model,
@@ -111,12 +111,12 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
     return asked
 
 
-async def _examined(session: Session, question: Question) -> Examined:
+async def _examined(session: Session, question: EvidenceRequest) -> ClusterEvidence:
     kept = session.journal.folder.parent / CONTENTS
     return await examine(session.fleet, session.cluster, question, kept)
 
 
-def _answer(examined: Examined, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
+def _answer(examined: ClusterEvidence, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
     rows = skew(examined)
     head, *workers = examined.looks
     ran = {f.check for f in findings}

@@ -19,7 +19,7 @@ from cyclopts import Parameter
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.logs.diagnosis import Weight, ranked, told, verdict
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.parse.diagnose.explain import Examined, examine
+from sparkconsole.parse.diagnose.explain import LogFindings, examine
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
 
@@ -71,7 +71,7 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     )
 
 
-def _read(name: str, several: bool) -> Examined:
+def _read(name: str, several: bool) -> LogFindings:
     """`several`: a file that nobody named a node for is told by its own name."""
     node, equals, path = name.partition("=")
     if not equals or "/" in node or Path(name).exists():

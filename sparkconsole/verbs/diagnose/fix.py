@@ -15,7 +15,7 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
 """Looks again: what is found now, and the answer that says so."""
@@ -34,7 +34,7 @@ class _Copy:
 
     words: tuple[str, ...]
     findings: tuple[Finding, ...]
-    deed: Deed | None = None
+    deed: PlannedAction | None = None
     refused: str = ""
 
 
@@ -46,7 +46,7 @@ class _Done:
     sheets: list[Sheet | str] = field(default_factory=list)
 
 
-async def mend(session: Session, findings: Sequence[Finding], again: Again) -> Deed | None:
+async def mend(session: Session, findings: Sequence[Finding], again: Again) -> PlannedAction | None:
     """Everything that can be planned; None when nothing can. What cannot is in the plan's notes."""
     chosen = mendable(findings)
     single = {_step(i, f): f for i, f in enumerate(chosen, 1) if f.fix and not f.fix.words}
@@ -72,7 +72,7 @@ async def mend(session: Session, findings: Sequence[Finding], again: Again) -> D
 
     known = tuple(e for c in planned if c.deed for e in c.deed.effects)
     commands = (Anything("what the remedies change is looked at when they are done"),) if single else ()
-    return Deed(plan, carry, (*commands, *known))
+    return PlannedAction(plan, carry, (*commands, *known))
 
 
 def _step(number: int, finding: Finding) -> Step:
@@ -103,7 +103,7 @@ async def _planned(session: Session, words: tuple[str, ...], findings: Sequence[
         result = await begin(session, understand(words))
     except SparkError as error:
         return _Copy(words, tuple(findings), refused=error.cause)
-    if isinstance(result, Deed):
+    if isinstance(result, PlannedAction):
         return _Copy(words, tuple(findings), result)
     return _Copy(words, tuple(findings), refused="it found nothing to do")
 

@@ -8,9 +8,9 @@ from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.probe import checkpoint_of
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.launch.await_memory import Settled, settle
-from sparkconsole.fleet.launch.survey import Ground
+from sparkconsole.fleet.launch.survey import LaunchSurvey
 from sparkconsole.fleet.serve.start import Stage
-from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
+from sparkconsole.model.checks import BY_ID, ClusterEvidence, Finding, Look, Severity, judge
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
@@ -49,7 +49,7 @@ def require(verb: str, findings: Sequence[Finding], *, force: bool) -> tuple[str
     )
 
 
-def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
+def launch_findings(cluster: Cluster, ground: LaunchSurvey) -> tuple[Finding, ...]:
     """Of what a launch looked at anyway. Its own ports are told exactly elsewhere."""
     looks: dict[str, Look | SparkError] = {
         s.node: Look(ground.facts[s.node], ground.sites[s.node], ground.images[s.node])
@@ -57,7 +57,7 @@ def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
         if s.node in ground.facts
     }
     chosen: dict[str, NodeNetwork | SparkError] = {s.node: s.network for s in ground.seats if s.network}
-    examined = Examined(cluster, ground.spec.image, ground.spec.container, looks, chosen)
+    examined = ClusterEvidence(cluster, ground.spec.image, ground.spec.container, looks, chosen)
     unneeded = {"ports", *(() if ground.spec.gpus else ("gpu",))}
     only = (c.id for c in BY_ID.values() if "launch" in c.matters_to and c.id not in unneeded)
     return judge(examined, only)
@@ -80,7 +80,7 @@ async def serve_findings(
     chosen: dict[str, NodeNetwork | SparkError] = {
         n: NodeNetwork("", a) for n, a in stage.addresses.items() if a
     }
-    examined = Examined(
+    examined = ClusterEvidence(
         cluster, stage.launch.image, stage.launch.container, looks, chosen,
         members=await _members(fleet, stage), ray_asked=True, model=model,
     )  # fmt: skip

@@ -25,13 +25,13 @@ from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.own_actions import ends_run, touched
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.serve import vllm
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 MOST_RUNS = 200
 """So far back the journal is read for how long it took before."""
 
 
-async def foretold(session: Session, words: Sequence[str], deed: Deed) -> Deed:
+async def foretold(session: Session, words: Sequence[str], deed: PlannedAction) -> PlannedAction:
     """The deed with its plan's consequences; what could not be looked at is said as unknown."""
     nodes = {e.node for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
     empty: tuple[str, ...] = ()
@@ -63,13 +63,13 @@ Launched = dict[str, LaunchSpec | None]
 """Where a container of the cluster runs, and how it was launched, as far as it says."""
 
 
-def _container(session: Session, deed: Deed) -> str:
+def _container(session: Session, deed: PlannedAction) -> str:
     names = [e.name for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted))]
     names += [e.container for e in deed.effects if isinstance(e, ServerGone)]
     return next(iter(names), session.cluster.container)
 
 
-async def _launched(session: Session, deed: Deed, nodes: set[str]) -> Launched:
+async def _launched(session: Session, deed: PlannedAction, nodes: set[str]) -> Launched:
     """SparkError where a node that is touched cannot be asked: what runs there is unknown."""
     if not nodes and not any(isinstance(e, ServerGone) for e in deed.effects):
         return {}
@@ -82,7 +82,9 @@ async def _launched(session: Session, deed: Deed, nodes: set[str]) -> Launched:
     return {n: recalled(site.found.labels) if site.found else None for n, site in running.items()}
 
 
-async def _ranks(session: Session, deed: Deed, nodes: set[str], launched: Launched) -> tuple[LiveRank, ...]:
+async def _ranks(
+    session: Session, deed: PlannedAction, nodes: set[str], launched: Launched
+) -> tuple[LiveRank, ...]:
     """All of each server that ends: with several nodes to a server, those on the others end too."""
     port = next((e.port for e in deed.effects if isinstance(e, ServerGone)), None)
     alone = any(spec is not None and spec.backend is Backend.SOLO for spec in launched.values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from cyclopts import CycloptsError
 
-from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, Said, first_words, read_said
+from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Said, SpokenAt, first_words, read_said
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.bounds import require_bounds
@@ -34,7 +34,7 @@ OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE")
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
 
 
-def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Request:
+def understand(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
     said = read_said(words, place)
     try:
@@ -42,7 +42,7 @@ def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Reque
         require_bounds(request)
         if request.verb.refuses is not None:
             request.verb.refuses(*request.args, **request.kwargs)
-        if request.verb.words == ("web",) and place is Place.SCRIPT:
+        if request.verb.words == ("web",) and place is SpokenAt.SCRIPT:
             raise WrongUsage("web opens a console of its own, not in a script", hint="sparkconsole web")
     except WrongUsage as wrong:
         raise told_of_equals(wrong, words) from wrong
@@ -105,9 +105,9 @@ async def begin(session: Session, request: Request) -> Result:
 
 
 async def _with_consequences(session: Session, request: Request, result: Result) -> Result:
-    from sparkconsole.verbs.grammar.session import Deed
+    from sparkconsole.verbs.grammar.session import PlannedAction
 
-    if not isinstance(result, Deed):
+    if not isinstance(result, PlannedAction):
         return result
     from sparkconsole.verbs.grammar.consequences import foretold
 

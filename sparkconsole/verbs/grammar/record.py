@@ -14,7 +14,7 @@ from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepEnded
 from sparkconsole.model.work.own_actions import deed_of, ends_job, ends_run, touched
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
 """The exit code of what was done or not: nobody could see which."""
@@ -22,7 +22,7 @@ MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
 
-async def carry(session: Session, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+async def carry(session: Session, words: Sequence[str], deed: PlannedAction, report: Report) -> Answer:
     """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
@@ -93,7 +93,7 @@ def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
 
 
 def _stopped(
-    session: Session, run: Run, deed: Deed, report: Report, answer: Answer | None = None
+    session: Session, run: Run, deed: PlannedAction, report: Report, answer: Answer | None = None
 ) -> Stopped | None:
     """It was ended on purpose by another deed of ours: that is no failure. None: nobody of us ended it."""
     kept = session.journal.again(run)

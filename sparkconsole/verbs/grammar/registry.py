@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sparkconsole.model.work.answer import Answer, Row
     from sparkconsole.model.work.job import Job, JobKind, Run
     from sparkconsole.model.work.news import Report
-    from sparkconsole.verbs.grammar.session import Deed, Session
+    from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
-Result: TypeAlias = "Answer | Deed | AsyncIterator[Row]"
+Result: TypeAlias = "Answer | PlannedAction | AsyncIterator[Row]"
 """What a verb returns: an answer, a plan with what carries it out, or a stream of rows."""
 P = ParamSpec("P")
 R = TypeVar("R", bound="Awaitable[Result]")
@@ -138,7 +138,7 @@ def verb(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
-    `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
+    `tier` above LOOK: the function returns a PlannedAction. `default`: also what the first word alone does.
     `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run. `refuses`: what
     is wrong by the words alone, so that a script's last line is refused before its first one runs.
     """

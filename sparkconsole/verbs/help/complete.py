@@ -20,7 +20,7 @@ from sparkconsole.config.inventory import Inventory, load
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.verbs.grammar import registry
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.node_words import ANYWHERE, parameters
 
 NEWEST = 200
@@ -50,7 +50,7 @@ class Names(Protocol):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNames:
     """Names that this machine knows, each read when it is first asked for."""
 
     options: Options
@@ -173,7 +173,7 @@ def of_line(line: str) -> tuple[str, ...]:
 
 def candidates(before: Sequence[str], last: str) -> tuple[str, ...]:
     """The words that `last` may become after those before it, in the order of their likelihood."""
-    known = Known(_options(before))
+    known = KnownNames(_options(before))
     if "--" in before:
         return ()
     front, comma, tail = last.rpartition(",")
@@ -194,7 +194,7 @@ def _options(before: Sequence[str]) -> Options:
     return Options()
 
 
-def _next(before: list[str], last: str, known: Known) -> Iterable[str]:
+def _next(before: list[str], last: str, known: KnownNames) -> Iterable[str]:
     waiting = next(
         (o for o in GLOBALS if before and before[-1] in o.names and o.value and o.bare is None), None
     )
@@ -216,7 +216,7 @@ def _globals() -> tuple[str, ...]:
     return (*dict.fromkeys(long), *(n for n in (*HELP_WORDS, *VERSION_WORDS) if not n.startswith("--")))
 
 
-def _of_verb(said: list[str], last: str, known: Known) -> Iterable[str]:
+def _of_verb(said: list[str], last: str, known: KnownNames) -> Iterable[str]:
     first = said[0]
     if first not in registry.MODULES:
         return ()
@@ -226,26 +226,26 @@ def _of_verb(said: list[str], last: str, known: Known) -> Iterable[str]:
     if not words:
         return (*seconds, *_globals()) if last.startswith("-") else seconds
     every = fields(" ".join(words))
-    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
     if waiting is not None:
         return names_for(words, waiting, known)
     if last.startswith("-"):
         return (*(flag for f in every for flag in (*f.flags, f.negative) if flag), *_globals())
-    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
+    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(said, f)), None)
     here = several or place_of(every, said[len(words) :])
     return (*seconds, *(names_for(words, here, known) if here else ()))
 
 
 def place_of(every: Sequence[Field], said: Sequence[str]) -> Field | None:
     """The parameter that the next word without a flag is."""
-    waits = {name for f in every if f.kind is not Kind.CHECK for name in f.flags}
+    waits = {name for f in every if f.kind is not FieldKind.CHECK for name in f.flags}
     plain = [
         w
         for before, w in zip(("", *said), said, strict=False)
         if not w.startswith("-") and before not in waits
     ]
     placed = [f for f in every if f.positional]
-    if placed and placed[-1].kind is Kind.LIST:
+    if placed and placed[-1].kind is FieldKind.LIST:
         return placed[min(len(plain), len(placed) - 1)]
     return placed[len(plain)] if len(plain) < len(placed) else None
 

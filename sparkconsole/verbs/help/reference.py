@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sparkconsole import __version__
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
-from sparkconsole.verbs.help.page import EXITS, OPENS, Page, page
+from sparkconsole.verbs.help.page import EXITS, OPENS, HelpPage, page
 
 Pair = tuple[str, str]
 JSON = (
@@ -21,7 +21,7 @@ JSON = (
 )
 
 
-def _pages(first: str) -> list[Page]:
+def _pages(first: str) -> list[HelpPage]:
     return [page(words) for words in load(first)]
 
 
@@ -54,7 +54,7 @@ def markdown() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _md_page(told: Page) -> Iterable[str]:
+def _md_page(told: HelpPage) -> Iterable[str]:
     if told.words[0] in GROUPS:
         yield from ("", f"#### {' '.join(told.words)}", "", _md(told.summary))
     yield from ("", "```text", told.usage, "```")
@@ -93,7 +93,7 @@ def man() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _man_page(told: Page) -> Iterable[str]:
+def _man_page(told: HelpPage) -> Iterable[str]:
     yield from (
         f".SS {_roff(' '.join(told.words))}",
         f"\\fB{_roff(told.usage)}\\fR",

@@ -28,7 +28,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.image import transfer
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 Flag = Parameter(negative="")
 Many = Parameter(consume_multiple=True, negative="")
@@ -73,7 +73,7 @@ async def build(
     full_log: Annotated[bool, Flag] = False,
     least_free: float | None = None,
     on: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Build the image on one node and, with --copy-to, copy it to others.
 
     The build runs detached on the node and goes on when this console ends. Every build is also kept under a
@@ -149,7 +149,7 @@ async def _build_deed(
     parallel: bool,
     full_log: bool,
     least_free: float | None,
-) -> Deed:
+) -> PlannedAction:
     fleet = session.fleet
     receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
     folder = building.recipe_folder(spec.recipe)
@@ -184,7 +184,7 @@ async def _build_deed(
 
     site = seen.site if seen else await transfer.site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
-    return Deed(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
+    return PlannedAction(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 
 
 def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
@@ -196,7 +196,7 @@ def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
 async def _copy_built(
     session: Session,
     built: Answer,
-    ways: Sequence[copying.Delivery],
+    ways: Sequence[copying.CopyTask],
     report: Report,
     *,
     parallel: bool,
@@ -237,7 +237,7 @@ async def copy(
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
     through_console: Annotated[bool, Flag] = False,
     whole: Annotated[bool, Flag] = False,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Copy the image from one node to others over the fast link.
 
     Only the layers that a host lacks are sent, node to node; the plan says how many, how many bytes, the
@@ -289,7 +289,7 @@ async def _copy_deed(
     parallel: bool,
     through_console: bool = False,
     whole: bool = False,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     fleet = session.fleet
     nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
     held = await copying.named(fleet, tag, (sender, *(node.name for node in nodes)))
@@ -312,23 +312,23 @@ async def _copy_deed(
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.copy_plan(ways, image, sender), carry, effects)
+    return PlannedAction(copy_steps.copy_plan(ways, image, sender), carry, effects)
 
 
 def _relay_deed(
     session: Session,
     tag: str,
     sender: str,
-    found: Sequence[copying.Delivery],
+    found: Sequence[copying.CopyTask],
     parallel: bool,
     effects: Sequence[Effect],
-) -> Deed:
+) -> PlannedAction:
     async def carry(report: Report) -> Answer:
         began = session.fleet.clock.monotonic()
         results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
+    return PlannedAction(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
 
 
 @follower(JobKind.BUILD)

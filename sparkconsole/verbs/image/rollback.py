@@ -18,7 +18,7 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 Images = tuple[ImageIdentity, ...]
 Held = Mapping[str, Images]
@@ -26,7 +26,7 @@ Held = Mapping[str, Images]
 
 
 @verb("image rollback", tier=Tier.RECOVERABLE)
-async def rollback(session: Here, tag: str | None = None, *, to: str | None = None) -> Answer | Deed:
+async def rollback(session: Here, tag: str | None = None, *, to: str | None = None) -> Answer | PlannedAction:
     """Let the image's name mean an earlier build again, on every node.
 
     Every build keeps its date: vllm-node:20261124-0915. A node that has the build without a name, because a
@@ -51,7 +51,7 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
     plan = Plan(f"Let {name} mean {wanted.tag} again", steps, Tier.RECOVERABLE)
     effects = tuple(e for n, images in moving.items() for e in _effects(n, name, wanted, images, every))
-    return Deed(plan, lambda report: _carry(session, plan, name, wanted, report), effects)
+    return PlannedAction(plan, lambda report: _carry(session, plan, name, wanted, report), effects)
 
 
 def image_name(tag: str) -> str:

@@ -15,7 +15,7 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.launch.await_memory import settle
 from sparkconsole.fleet.launch.drive import carry_launch
 from sparkconsole.fleet.launch.stop import stop_nodes
-from sparkconsole.fleet.launch.survey import Ground, check_images, check_ports, check_ray, survey
+from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, check_ports, check_ray, survey
 from sparkconsole.model.launch.difference import differences
 from sparkconsole.model.launch.effects import start_effects
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled, without_secret_values
@@ -31,7 +31,7 @@ from sparkconsole.verbs.diagnose.preflight import launch_findings, require
 from sparkconsole.verbs.fabric.test import require_gate
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 EXTRA_ARGS = "VLLM_SPARK_EXTRA_DOCKER_ARGS"
 
@@ -105,7 +105,7 @@ async def launch(
     force: Annotated[bool, Flag] = False,
     timeout: float = 180.0,
     flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Start the containers and Ray on every node, and return when all of it is ready.
 
     More words for `docker run` come from VLLM_SPARK_EXTRA_DOCKER_ARGS; `$HOME` in them is the node's.
@@ -158,10 +158,10 @@ async def launch(
     ground = await survey(session.fleet, session.cluster, spec)
     _refuse_other(session, ground, _said(spec, tag=tag, backend=solo or backend is not None))
     decided = _decide(session, ground, repair=repair, force=force, follow=follow, timeout_s=timeout)
-    return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
+    return _gated(session, ground, decided) if gate and isinstance(decided, PlannedAction) else decided
 
 
-def _gated(session: Session, ground: Ground, deed: Deed) -> Deed:
+def _gated(session: Session, ground: LaunchSurvey, deed: PlannedAction) -> PlannedAction:
     """The same deed behind the fabric gate; one node has no fabric."""
     if len(ground.seats) < 2:
         return deed
@@ -202,7 +202,7 @@ def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]
     return frozenset(name for name, said in (given | apart).items() if said)
 
 
-def _refuse_other(session: Session, ground: Ground, said: frozenset[str]) -> None:
+def _refuse_other(session: Session, ground: LaunchSurvey, said: frozenset[str]) -> None:
     """Refused where containers run that were not given what is asked for now: nothing is dropped unsaid."""
     running = next((p.found for p in ground.sites.values() if p.running and p.found), None)
     if running is None:
@@ -221,7 +221,7 @@ def _refuse_other(session: Session, ground: Ground, said: frozenset[str]) -> Non
         )
 
 
-def _other_nodes(session: Session, ground: Ground, launched: LaunchSpec | None) -> tuple[str, ...]:
+def _other_nodes(session: Session, ground: LaunchSurvey, launched: LaunchSpec | None) -> tuple[str, ...]:
     """It runs on more nodes than were named, or as one node where several were."""
     if not session.options.nodes or launched is None:
         return ()
@@ -234,8 +234,8 @@ def _other_nodes(session: Session, ground: Ground, launched: LaunchSpec | None) 
 
 
 def _decide(
-    session: Session, ground: Ground, *, repair: bool, force: bool, follow: bool, timeout_s: float
-) -> Answer | Deed:
+    session: Session, ground: LaunchSurvey, *, repair: bool, force: bool, follow: bool, timeout_s: float
+) -> Answer | PlannedAction:
     """Attach, refuse, repair or launch, by what stands there now."""
     match ground.condition:
         case Condition.COMPLETE:
@@ -258,7 +258,7 @@ def _decide(
     return _deed(session, ground, nodes, "launch", timeout_s=timeout_s, follow=follow)
 
 
-def _attach(ground: Ground, *, follow: bool) -> Answer:
+def _attach(ground: LaunchSurvey, *, follow: bool) -> Answer:
     """It runs already: that is said, and nothing done."""
     other = ground.other_image()
     if other:
@@ -277,7 +277,7 @@ def _attach(ground: Ground, *, follow: bool) -> Answer:
     return Answer(data, (told, sheet, *logs))
 
 
-def _as_started(ground: Ground) -> Ground:
+def _as_started(ground: LaunchSurvey) -> LaunchSurvey:
     """A repair starts what was started: the launch that the running containers tell of."""
     told = (recalled(p.found.labels) for p in ground.sites.values() if p.running and p.found)
     spec = next((s for s in told if s is not None), None)
@@ -286,13 +286,13 @@ def _as_started(ground: Ground) -> Ground:
 
 def _deed(
     session: Session,
-    ground: Ground,
+    ground: LaunchSurvey,
     nodes: tuple[str, ...],
     what: str,
     *,
     timeout_s: float,
     follow: bool = False,
-) -> Deed:
+) -> PlannedAction:
     check_images(ground)
     spec = ground.spec
     title = f"{what} {spec.container} ({spec.backend}) on {', '.join(nodes)}"
@@ -305,14 +305,16 @@ def _deed(
             await _follow(session, ground, plan, report)
         return _started(ground, nodes)
 
-    return Deed(plan, carry, start_effects(spec, ground.seats, ground.images, nodes, ground.sites))
+    return PlannedAction(plan, carry, start_effects(spec, ground.seats, ground.images, nodes, ground.sites))
 
 
 ROOM = 0.5
 """Of the memory: with less of it available an earlier server's may still come back, and is waited for."""
 
 
-async def start(session: Session, ground: Ground, plan: Plan, report: Report, *, timeout_s: float) -> None:
+async def start(
+    session: Session, ground: LaunchSurvey, plan: Plan, report: Report, *, timeout_s: float
+) -> None:
     """Carries a start plan to ready; otherwise all of it is taken back and the cause raised."""
     await settle(session.fleet, plan.nodes(), ROOM, report)
     before = frozenset(m.id for m in ground.members or ())
@@ -320,7 +322,7 @@ async def start(session: Session, ground: Ground, plan: Plan, report: Report, *,
     await carry_launch(session.fleet, state, report, timeout_s=timeout_s)
 
 
-def _notes(ground: Ground) -> tuple[str, ...]:
+def _notes(ground: LaunchSurvey) -> tuple[str, ...]:
     places = (
         f"{s.node}: {s.role}, {s.network.eth_if} {s.address}, RDMA {','.join(s.network.hcas) or 'none'}"
         for s in ground.seats
@@ -336,7 +338,7 @@ def unset_secrets(spec: LaunchSpec) -> tuple[str, ...]:
     )
 
 
-def _started(ground: Ground, nodes: tuple[str, ...]) -> Answer:
+def _started(ground: LaunchSurvey, nodes: tuple[str, ...]) -> Answer:
     seats = [s for s in ground.seats if s.node in nodes]
     sheet = Sheet.of(("node", "role", "address"), [(s.node, s.role, s.address) for s in seats])
     data = {
@@ -348,7 +350,7 @@ def _started(ground: Ground, nodes: tuple[str, ...]) -> Answer:
     return Answer(data, (sheet, "ready: sparkconsole serve MODEL, or sparkconsole exec -- CMD"))
 
 
-async def _follow(session: Session, ground: Ground, plan: Plan, report: Report) -> None:
+async def _follow(session: Session, ground: LaunchSurvey, plan: Plan, report: Report) -> None:
     """The logs until the person lets go; then what this launch started is stopped, and only that."""
     from sparkconsole.verbs.logs.logs import container_rows
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import Unreachable, WrongUsage
-from sparkconsole.fleet.logs.merge import Entry, LogMerge
+from sparkconsole.fleet.logs.merge import LogMerge, MergedLine
 from sparkconsole.fleet.logs.sources import JobLog, Source
 from sparkconsole.model.work.answer import Row
 from sparkconsole.model.work.job import Job
@@ -85,7 +85,7 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
                     yield row(entry)
 
 
-def row(entry: Entry, *, once: bool = False) -> Row:
+def row(entry: MergedLine, *, once: bool = False) -> Row:
     """An entry as the command line prints it: containers' lines behind their node alone.
 
     `once`: nobody waits for a node that is not reached, and the exit code says so.

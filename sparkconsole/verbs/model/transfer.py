@@ -15,7 +15,7 @@ from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import Result, answer_of
 from sparkconsole.fleet.jobs import forget_job, job_state
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
 from sparkconsole.model.image.build import host_list, slug
 from sparkconsole.model.serve.spec import PRESETS
@@ -29,7 +29,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.checkpoint.files import download_argv, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.verbs.grammar.registry import follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 Flag = Parameter(negative="")
 Many = Parameter(consume_multiple=True, negative="")
@@ -48,7 +48,7 @@ async def copy(
     verify: Annotated[bool, Flag] = False,
     streams: int = moving.STREAMS,
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Copy a model from the node that has it to others over the fast link, only the files they lack.
 
     Each file is hashed as it arrives; an interrupted copy goes on inside the file. The jobs go on when this
@@ -95,7 +95,7 @@ async def copy(
         return _named(results, fleet.clock.monotonic() - began)
 
     effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
-    return Deed(moving.copy_plan(found, name, sender, source), carry, effects)
+    return PlannedAction(moving.copy_plan(found, name, sender, source), carry, effects)
 
 
 def _named(results: Sequence[Result], seconds: float) -> Answer:
@@ -145,7 +145,7 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
 
 
-def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, SparkError]) -> list[str]:
+def _mending(name: str, found: Mapping[str, CheckpointFiles], errors: Mapping[str, SparkError]) -> list[str]:
     """What makes it whole everywhere: from a node that has it whole, else from the hub."""
     if any(not held.why_incomplete for held in found.values()):
         return [f"→ sparkconsole model copy {name} --verify"]
@@ -158,7 +158,7 @@ def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, Spark
     ]
 
 
-def _holding_data(held: Holding) -> dict[str, object]:
+def _holding_data(held: CheckpointFiles) -> dict[str, object]:
     return {
         "whole": not held.why_incomplete,
         "why": held.why_incomplete,
@@ -180,7 +180,7 @@ async def download(
     revision: str = "main",
     endpoint: str = "",
     streams: int = moving.STREAMS,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Download a model from the hub into one node's cache; `model copy` brings it to the others.
 
     By python3 on the node, its standard library only; it goes on when this console ends, and, started again,
@@ -234,11 +234,11 @@ async def download(
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
         return await follow_download(session, _run(session), job, report)
 
-    files = Holding(files={fleet.fresh.unknown(f"files of {name}"): 0})
-    return Deed(plan, carry, (ModelThere(node, name, files),))
+    files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
+    return PlannedAction(plan, carry, (ModelThere(node, name, files),))
 
 
-def _download_plan(name: str, node: str, hub: str, job: Job, held: Holding) -> Plan:
+def _download_plan(name: str, node: str, hub: str, job: Job, held: CheckpointFiles) -> Plan:
     token = (
         "the token in HF_TOKEN is used" if os.environ.get(TOKEN) else "the node's own token is used, if any"
     )

@@ -10,7 +10,7 @@ from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.execute_plan import carry_out
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.foresight.effect import PageCacheDropped
-from sparkconsole.model.page_cache import MemoryStanding, brought, drop_argv, require_way, way_sentence
+from sparkconsole.model.page_cache import MemoryState, brought, drop_argv, require_way, way_sentence
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
@@ -18,7 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node.page_cache import memory_standing
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node.inventory import chosen
 
 _NOTES = (
@@ -30,7 +30,7 @@ _NOTES = (
 @verb("node drop-caches", tier=Tier.RECOVERABLE)
 async def drop_caches(
     session: Here, *names: str, image: Annotated[str | None, Parameter(name="--image")] = None
-) -> Deed:
+) -> PlannedAction:
     """Give the page cache of nodes back, and say how much memory is free before and after.
 
     A remedy for "Free memory … is less than desired" with nothing running. It needs root: the login itself,
@@ -54,15 +54,15 @@ async def drop_caches(
     steps = tuple(_step(node, standing, image) for node, standing in before.items())
     plan = Plan(f"Drop the page cache of {', '.join(nodes)}", steps, Tier.RECOVERABLE, notes=_NOTES)
     effects = tuple(PageCacheDropped(node) for node in nodes)
-    return Deed(plan, lambda report: _carry(session, plan, before, report), effects)
+    return PlannedAction(plan, lambda report: _carry(session, plan, before, report), effects)
 
 
-def _step(node: str, standing: MemoryStanding, image: str) -> Step:
+def _step(node: str, standing: MemoryState, image: str) -> Step:
     sentence = f"{way_sentence(standing.way, image)} ({size(standing.cached)} now)"
     return Step(f"{node}:drop-caches", node, sentence, drop_argv(standing.way, image), timeout_s=120)
 
 
-async def _carry(session: Session, plan: Plan, before: dict[str, MemoryStanding], report: Report) -> Answer:
+async def _carry(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:
     outcome = await carry_out(session.fleet, plan, report)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
     answers = await session.fleet.ask(memory_standing, tuple(before))

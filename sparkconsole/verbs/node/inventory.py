@@ -29,7 +29,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs.grammar.open_session import inventory_path
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
 from sparkconsole.verbs.node.trust import CONSOLE, meant
@@ -84,7 +84,7 @@ async def add(
     head: Annotated[bool, _FLAG] = False,
     local: Annotated[bool, _FLAG] = False,
     to: str | None = None,
-) -> Deed:
+) -> PlannedAction:
     """Writes a machine into cluster.toml.
 
     Parameters
@@ -119,7 +119,7 @@ async def add(
 
 
 @verb("node remove", tier=Tier.RECOVERABLE)
-async def remove(session: Here, name: str, /) -> Deed:
+async def remove(session: Here, name: str, /) -> PlannedAction:
     """Takes a machine out of cluster.toml; nothing on the machine itself changes.
 
     Parameters
@@ -145,7 +145,7 @@ async def exec_(
     *command: str,
     node: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     timeout: float = 3600.0,
-) -> Deed:
+) -> PlannedAction:
     """Runs a command on the machines themselves, side by side; equal outputs are shown once.
 
     Parameters
@@ -161,11 +161,11 @@ async def exec_(
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout, reads=True) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)
     unknown = Anything(f"what {command[0]} changes on {', '.join(names)} is not known before")
-    return Deed(plan, partial(_executed, session, command, names, timeout), (unknown,))
+    return PlannedAction(plan, partial(_executed, session, command, names, timeout), (unknown,))
 
 
 @verb("node shell", ahead=True)
-async def shell(session: Here, name: str, /) -> Deed:
+async def shell(session: Here, name: str, /) -> PlannedAction:
     """Opens an interactive shell on a machine with the system's own ssh; a read-only session has none.
 
     Parameters
@@ -182,7 +182,7 @@ async def shell(session: Here, name: str, /) -> Deed:
     step = Step(node.name, CONSOLE, f"open a shell on {node.name}", argv)
     unknown = Anything(f"what is typed on {node.name} is not known before")
     plan = Plan(f"Shell on {node.name}", (step,), Tier.LOOK)
-    return Deed(plan, partial(_become, session, argv), (unknown,))
+    return PlannedAction(plan, partial(_become, session, argv), (unknown,))
 
 
 def ssh_argv(node: Node) -> tuple[str, ...]:
@@ -239,7 +239,7 @@ def _refuse_in_demo(session: Session) -> None:
         raise Refused("the demo's cluster is not in a file", hint="leave --demo out")
 
 
-def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
+def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAction:
     path = inventory_path(session.options)
     before = read_text(path)
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
@@ -256,7 +256,7 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
-    return Deed(Plan(title, (step,), Tier.LOOK), carry, (ClusterChanged(text),))
+    return PlannedAction(Plan(title, (step,), Tier.LOOK), carry, (ClusterChanged(text),))
 
 
 async def _read_back(session: Session, cluster: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
-from sparkconsole.fleet.launch.survey import Ground, check_images, survey
+from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey
 from sparkconsole.model.foresight.effect import Rebooted
 from sparkconsole.model.launch.effects import start_effects
 from sparkconsole.model.launch.spec import Backend, recalled
@@ -19,7 +19,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node import power
 from sparkconsole.remote.node.site import look
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.launch.start import start, unset_secrets
 
 PAUSE_S = 2.0
@@ -31,7 +31,7 @@ async def restart(
     *names: str,
     container: Annotated[str | None, Parameter(name="--name")] = None,
     timeout: float = 180.0,
-) -> Deed:
+) -> PlannedAction:
     """Start the containers of nodes anew, as they were launched; the cluster works again afterwards.
 
     A worker joins again by itself. With the head, all of a Ray cluster starts again. A server that runs ends.
@@ -63,10 +63,10 @@ async def restart(
         return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
 
     effects = start_effects(ground.spec, ground.seats, ground.images, nodes, ground.sites)
-    return Deed(plan, carry, effects)
+    return PlannedAction(plan, carry, effects)
 
 
-async def _ground(session: Session, container: str) -> Ground:
+async def _ground(session: Session, container: str) -> LaunchSurvey:
     """The launch that the containers' own labels tell of."""
     answers = await session.fleet.ask(lambda shell: look(shell, container))
     spec = None
@@ -86,7 +86,7 @@ def _known(session: Session, name: str) -> str:
 
 
 @verb("node reboot", tier=Tier.COSTLY)
-async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
+async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> PlannedAction:
     """Reboot a machine and wait until it is back. Costly: --yes=reboot.
 
     Parameters
@@ -115,7 +115,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
         data = {"node": node, "rebooted": True, "seconds": round(elapsed, 1)}
         return Answer(data, (f"{node} is back after {elapsed:.0f} s; next: sparkconsole launch --repair",))
 
-    return Deed(plan, carry, (Rebooted(node),))
+    return PlannedAction(plan, carry, (Rebooted(node),))
 
 
 async def _back(session: Session, node: str, before: str, deadline: float, report: Report) -> None:

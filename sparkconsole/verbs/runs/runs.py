@@ -24,7 +24,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 _FLAG = Parameter(negative="")
 
@@ -100,7 +100,7 @@ async def export(session: Here, *run_ids: str) -> Answer:
 
 
 @verb("runs attach", ahead=True)
-async def attach(session: Here, run_id: str, /) -> Answer | Deed:
+async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
     """Follows what a run left running to its end, or finds how it ended, and writes that down.
 
     Parameters
@@ -123,11 +123,11 @@ async def attach(session: Here, run_id: str, /) -> Answer | Deed:
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
     unknown = Anything(f"how {run.id} ends is not known before")
-    return Deed(plan, lambda report: _attached(session, run, report), (unknown,))
+    return PlannedAction(plan, lambda report: _attached(session, run, report), (unknown,))
 
 
 @verb("runs stop", tier=Tier.RECOVERABLE)
-async def stop(session: Here, run_id: str, /) -> Answer | Deed:
+async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     """Ends what a run left running, all of its processes, and reads back that they are gone.
 
     Parameters
@@ -152,7 +152,9 @@ async def stop(session: Here, run_id: str, /) -> Answer | Deed:
     tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
     effects = tuple(e for job in running for e in _ends(job))
-    return Deed(plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects)
+    return PlannedAction(
+        plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects
+    )
 
 
 def _ends(job: Job) -> tuple[Effect, ...]:

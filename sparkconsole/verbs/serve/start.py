@@ -17,7 +17,7 @@ from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import Standing, serve_standing
+from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
@@ -38,7 +38,7 @@ from sparkconsole.verbs.diagnose.preflight import (
 )
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.serve.room import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
@@ -78,7 +78,7 @@ async def serve(
     guard_at: float = LEAST_GIB,
     force: Annotated[bool, Flag] = False,
     name: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Serve a model on the running cluster and return when a completion came back.
 
     Where an earlier server's memory still comes back it is waited for, a minute and a half at most.
@@ -176,7 +176,7 @@ async def serve(
         require_room(settled.values(), force=force)
         return await _carry(session, plan, jobs, watchers, report)
 
-    return Deed(plan, carry, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
+    return PlannedAction(plan, carry, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")
@@ -196,7 +196,7 @@ def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec
         raise wrong_value(error, ("serve",)) from error
 
 
-async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | Deed | None:
+async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | PlannedAction | None:
     """The same model on the same port is what was asked for, also while it starts; another keeps its port."""
     from sparkconsole.remote.serve.vllm import models
 
@@ -229,7 +229,7 @@ def _who(names: tuple[str, ...], ranks: tuple[LiveRank, ...]) -> str:
     return f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
 
 
-def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
+def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAction:
     """A start that is under way is followed, whichever console began it."""
     lead = jobs[-1]
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
@@ -239,7 +239,7 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
             session.run = session.journal.add_jobs(session.run, jobs)
         return await _follow(session, jobs, report)
 
-    return Deed(plan, carry, ())
+    return PlannedAction(plan, carry, ())
 
 
 def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: Fresh) -> Job:
@@ -337,7 +337,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     return _standing_answer(explained(found, newest_start(session, port)))
 
 
-def _standing_answer(found: Standing) -> Answer:
+def _standing_answer(found: ServerStatus) -> Answer:
     rows = [(n, said) for n, said in found.nodes.items()]
     data = {
         "state": found.state.value,
@@ -354,7 +354,7 @@ def _standing_answer(found: Standing) -> Answer:
 
 
 @verb("serve stop", tier=Tier.RECOVERABLE)
-async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> Answer | Deed:
+async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> Answer | PlannedAction:
     """End the served model on every node and read back that it is gone; the containers go on.
 
     Parameters
@@ -371,11 +371,11 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
     effects = (ServerGone(tuple(scene.sites), container, port),)
-    return Deed(plan, lambda report: _carry_stop(session, plan, scene, jobs, report), effects)
+    return PlannedAction(plan, lambda report: _carry_stop(session, plan, scene, jobs, report), effects)
 
 
 async def _carry_stop(
-    session: Session, plan: Plan, scene: stopping.Scene, jobs: tuple[Job, ...], report: Report
+    session: Session, plan: Plan, scene: stopping.RunningServers, jobs: tuple[Job, ...], report: Report
 ) -> Answer:
     outcome = await carry_out(session.fleet, plan, report)
     await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
-from sparkconsole.fleet.diagnose.engine_death import REMEDY, Death, find_death
+from sparkconsole.fleet.diagnose.engine_death import REMEDY, EngineDeath, find_death
 from sparkconsole.fleet.diagnose.probe import look_at
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
@@ -119,7 +119,7 @@ def _sites(looks: Looks) -> dict[str, Site | SparkError]:
 
 
 def _standing(
-    models: list[str] | SparkError | None, hang: Hang | None, death: Death | None
+    models: list[str] | SparkError | None, hang: Hang | None, death: EngineDeath | None
 ) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
     if isinstance(models, SparkError):

@@ -15,7 +15,7 @@ from typing import Any
 from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.watch.readings import Observed, observed
-from sparkconsole.model.telemetry import Flow, Reading, as_data
+from sparkconsole.model.telemetry import LinkTraffic, Reading, as_data
 from sparkconsole.model.text.printable import printable, size
 from sparkconsole.model.work.answer import Row
 from sparkconsole.verbs.grammar.session import Session
@@ -119,7 +119,7 @@ def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[
         yield f"{label} {' '.join(told)}"
 
 
-def _rails(rails: Mapping[str, Flow]) -> Iterator[str]:
+def _rails(rails: Mapping[str, LinkTraffic]) -> Iterator[str]:
     """All that have a link together; those that lost it, errors and congestion by name."""
     up = [flow for flow in rails.values() if flow.up]
     moved = [(f.rx_per_s, f.tx_per_s) for f in up]

@@ -27,7 +27,7 @@ from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.serve.show import preview_text
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told, frame_title
+from sparkconsole.tui.widgets.told import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
 
 RATES = 1800
@@ -100,12 +100,12 @@ class BenchView(View):
                 hints=filling.HINTS,
                 choices=filling.CHOICES,
             )
-            yield Told(id="bench-command")
-        yield Told(id="bench-now", classes="pane")
-        yield Told(id="bench-rate", classes="pane")
+            yield StyledText(id="bench-command")
+        yield StyledText(id="bench-now", classes="pane")
+        yield StyledText(id="bench-rate", classes="pane")
         with Horizontal(id="bench-spreads"):
             for kind in SPREADS:
-                yield Told(id=f"bench-{kind}", classes="pane")
+                yield StyledText(id=f"bench-{kind}", classes="pane")
         with Horizontal(id="bench-bottom"):
             yield LogView(LineRing(), id="bench-log", classes="pane")
             yield KeptBenches(id="bench-kept", classes="pane")
@@ -214,7 +214,7 @@ class BenchView(View):
         return None
 
     def _draw_command(self) -> None:
-        pane = self.query_one("#bench-command", Told)
+        pane = self.query_one("#bench-command", StyledText)
         width = max(20, self.query_one("#bench-spec").size.width)
         height = 4 if self.has_class("-tall") else 3
         command, wrong = self._command()
@@ -233,7 +233,7 @@ class BenchView(View):
         return filling.command(words, self.console.store.server.model, container)
 
     def _draw_now(self, task: Task | None, running: bool, result: Mapping[str, Any] | None) -> None:
-        pane = self.query_one("#bench-now", Told)
+        pane = self.query_one("#bench-now", StyledText)
         width = max(20, pane.size.width or self.size.width - 4)
         if task is not None and running:
             pane.border_title = frame_title(f"▶ {task.title}")
@@ -252,7 +252,7 @@ class BenchView(View):
             pane.tell([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
 
     def _draw_rate(self) -> None:
-        pane = self.query_one("#bench-rate", Told)
+        pane = self.query_one("#bench-rate", StyledText)
         told = [r for r in self._rates if r is not None]
         last = f"now {tokens(told[-1])} · " if told and self._was_running else ""
         now = f"{last}peak {tokens(max(told))}" if told else "no reading yet"
@@ -261,7 +261,7 @@ class BenchView(View):
 
     def _draw_spreads(self, result: Mapping[str, Any]) -> None:
         for kind in SPREADS:
-            pane = self.query_one(f"#bench-{kind}", Told)
+            pane = self.query_one(f"#bench-{kind}", StyledText)
             pane.border_title = show.spread_title(kind, result)
             pane.draw(partial(said.spread_lines, show.spread(kind, result)))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.model.telemetry import Flow, Reading
+from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import (
     UNKNOWN,
@@ -23,15 +23,21 @@ from sparkconsole.tui.draw.bars import (
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.node_state import DrawContext
 
 LABEL = 5
 SPARK_LEAST = 8
-Line = Callable[[NodeState, Scene, int], Text]
+Line = Callable[[NodeState, DrawContext, int], Text]
 
 
 def card(
-    state: NodeState, scene: Scene, width: int, height: int, *, cursor: bool = False, marked: bool = False
+    state: NodeState,
+    scene: DrawContext,
+    width: int,
+    height: int,
+    *,
+    cursor: bool = False,
+    marked: bool = False,
 ) -> list[Text]:
     """The whole card, frame included: `height` lines of `width` cells."""
     inside = card_lines(state, scene, width - 4, height - 2)
@@ -42,7 +48,7 @@ def card(
     )  # fmt: skip
 
 
-def _title(state: NodeState, scene: Scene, marked: bool) -> Text:
+def _title(state: NodeState, scene: DrawContext, marked: bool) -> Text:
     sign = of.sign(state, scene)
     role = of.role(state, scene)
     parts = (
@@ -54,11 +60,11 @@ def _title(state: NodeState, scene: Scene, marked: bool) -> Text:
     return joined(parts, " ")
 
 
-def _right(state: NodeState, scene: Scene) -> Text:
+def _right(state: NodeState, scene: DrawContext) -> Text:
     """The age of what is shown once it is old, else how long the machine has been up."""
-    if state.reach is Reach.LOST:
+    if state.reach is Reachability.LOST:
         return Text(f"lost {age(of.since_s(state, scene))}", "$node-lost")
-    if state.reach is Reach.CONNECTING:
+    if state.reach is Reachability.CONNECTING:
         return Text("connecting", "$muted")
     if of.is_stale(state, scene):
         return Text(f"{age(of.age_s(state, scene))} old", "$node-warn")
@@ -66,9 +72,9 @@ def _right(state: NodeState, scene: Scene) -> Text:
     return Text(f"up {age(up)}" if up is not None else "", "$muted")
 
 
-def card_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def card_lines(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     """What stands in it. A lost node says why, and keeps its last values, dimmed."""
-    if state.reach is Reach.LOST:
+    if state.reach is Reachability.LOST:
         told = lost_lines(state, scene, width, height)
         if state.reading and height - len(told) > 2:
             told.append(Text(f"last seen {age(of.age_s(state, scene))} ago:", "$muted"))
@@ -80,7 +86,7 @@ def card_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[
     return [_dimmed(x) for x in lines] if of.is_stale(state, scene) else lines
 
 
-def lost_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def lost_lines(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     """Why it is lost, when it is tried again, what to do: in full where there is room for values too."""
     if state.fingerprint:
         return list(of.lost_lines(state, scene))
@@ -100,9 +106,9 @@ def lost_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[
     return [*why, *hint, *([again] if again else [])]
 
 
-def _waiting(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def _waiting(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     name, address = plain(state.name), plain(state.address)
-    if state.reach is Reach.UP:
+    if state.reach is Reachability.UP:
         first = Text(f"connected to {name}; the first reading comes …", "$muted")
     else:
         first = Text(f"connecting to {name} …", "$muted")
@@ -115,7 +121,7 @@ def _dimmed(line: Text) -> Text:
     return Text(line.plain, "$muted dim", no_wrap=True, end="")
 
 
-def _values(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def _values(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     if height <= 0:
         return []
     if height <= 2:
@@ -126,7 +132,7 @@ def _values(state: NodeState, scene: Scene, width: int, height: int) -> list[Tex
     return [*lines, *charts(state, scene, width, height - len(lines))]
 
 
-def charts(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def charts(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     """The last minutes of the GPU, and of the rails where there is room for both."""
     history = scene.histories.get(state.name)
     if history is None or height < 4:
@@ -162,7 +168,7 @@ def bar_width(width: int) -> int:
     return min(18, max(6, width - LABEL - 19)) if width < 46 else min(18, max(12, width // 4))
 
 
-def gpu_row(state: NodeState, scene: Scene, width: int) -> Text:
+def gpu_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`gpu  ▕█████████▉   ▏  71 %  48 W  71 °C  ▂▃▅▆`"""
     gpu = of.gpu(state)
     if gpu is None:
@@ -188,7 +194,7 @@ def _hot(heat: float | None) -> Text:
     return Text() if heat is None else Text(f"{heat:.0f} °C", "$node-warn" if heat >= of.HOT_C else "")
 
 
-def memory_row(state: NodeState, scene: Scene, width: int) -> Text:
+def memory_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`mem  ▕██████████▋  ▏  98.4/119.7 GiB  ▇▇▇▇`"""
     memory = state.reading.memory if state.reading else None
     if memory is None:
@@ -199,7 +205,7 @@ def memory_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _with_spark(line, scene, state, "memory", width)
 
 
-def _with_spark(line: Text, scene: Scene, state: NodeState, measure: str, width: int) -> Text:
+def _with_spark(line: Text, scene: DrawContext, state: NodeState, measure: str, width: int) -> Text:
     """The newest readings to the right of the values, where all cards have them."""
     begin = LABEL + bar_width(width) + 1 + 22
     room = width - begin
@@ -211,7 +217,7 @@ def _with_spark(line: Text, scene: Scene, state: NodeState, measure: str, width:
     return line.append_text(spark_text(history.series(measure, room), room, high=high))
 
 
-def ethernet_row(state: NodeState, scene: Scene, width: int) -> Text:
+def ethernet_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`eth  enp1s0f1np1  192.168.177.11  mtu 9000`"""
     chosen = of.network(state, scene)
     if chosen is None:
@@ -222,7 +228,7 @@ def ethernet_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("eth", fitting((said(chosen.eth_if), down, said(chosen.address), mtu), width - LABEL))
 
 
-def _without_network(state: NodeState, scene: Scene) -> Text:
+def _without_network(state: NodeState, scene: DrawContext) -> Text:
     if state.look is None:
         return said(f"{state.address or UNKNOWN}  (links not looked at yet)", "$muted")
     if scene.alone:
@@ -231,7 +237,7 @@ def _without_network(state: NodeState, scene: Scene) -> Text:
     return said(getattr(why, "cause", "") or "no link is known", "$node-warn")
 
 
-def rdma_row(state: NodeState, scene: Scene, width: int) -> Text:
+def rdma_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`rdma 2/2 up       11.8 / 11.7 GB/s`"""
     links = of.links(state, scene)
     if links == UNKNOWN:
@@ -244,14 +250,14 @@ def rdma_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _with_spark(line, scene, state, "rdma_rx", width)
 
 
-def rail_rows(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def rail_rows(state: NodeState, scene: DrawContext, width: int) -> list[Text]:
     """`  rocep1s0f1    up   5.9/ 5.8 GB/s`, one a rail."""
     names = [plain(name) for name, _ in of.rails(state, scene)]
     broad = max((Text(n).cell_len for n in names), default=0)
     return [_rail(n, flow, broad, width) for n, (_, flow) in zip(names, of.rails(state, scene), strict=True)]
 
 
-def _rail(name: str, flow: Flow, broad: int, width: int) -> Text:
+def _rail(name: str, flow: LinkTraffic, broad: int, width: int) -> Text:
     parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow), *flow_marks(flow))
     indent = "     " if width >= 46 else "  "
     return Text(indent).append_text(fitting(parts, width - len(indent), " "))
@@ -264,20 +270,20 @@ def link_word(up: bool | None) -> Text:
     return Text("up  ", "$node-up") if up else Text("down", "$node-lost")
 
 
-def flow_text(flow: Flow) -> Text:
+def flow_text(flow: LinkTraffic) -> Text:
     """` 5.9/ 5.8 GB/s`, bytes in and out."""
     if flow.up is False:
         return Text()
     return Text(f"{gigabytes(flow.rx_per_s):>4}/{gigabytes(flow.tx_per_s):>4} GB/s")
 
 
-def flow_marks(flow: Flow) -> tuple[Text, Text]:
+def flow_marks(flow: LinkTraffic) -> tuple[Text, Text]:
     """`lost 7/s` where packets do not come as they should, `cnp 120/s` where the network asks for less."""
     lost = Text(f"lost {flow.losses}/s" if flow.losses else "", "$node-warn")
     return lost, Text(f"cnp {flow.marks}/s" if flow.marks else "", "$muted")
 
 
-def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
+def ray_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`ray  alive  img 9f3c1a 6 d  ▶ vllm_node 41m`"""
     image = of.image_word(state, scene)
     style = "$node-warn" if image == "none" else ""
@@ -286,7 +292,7 @@ def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("ray", fitting((of.ray_word(state), shown, box), width - LABEL))
 
 
-def nccl_row(state: NodeState, scene: Scene, width: int) -> Text:
+def nccl_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
     wrong = [t for t in of.troubles(state, scene) if _of_nccl(t)]
     slow = state.nccl.startswith("NET/Socket")
@@ -296,7 +302,7 @@ def nccl_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("nccl", both if both.cell_len <= width - LABEL or not wrong else last)
 
 
-def warn_row(state: NodeState, scene: Scene, width: int) -> Text:
+def warn_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`warn ! the worst of what is wrong, and how much more there is`."""
     wrong = _wrong_here(state, scene)
     more = f" +{len(wrong) - 1}" if len(wrong) > 1 else ""
@@ -305,7 +311,7 @@ def warn_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("warn", line, Text(more, "$muted"))
 
 
-def _wrong_here(state: NodeState, scene: Scene) -> list[str]:
+def _wrong_here(state: NodeState, scene: DrawContext) -> list[str]:
     return [t for t in of.troubles(state, scene) if not _of_nccl(t)]
 
 
@@ -313,7 +319,7 @@ def _of_nccl(trouble: str) -> bool:
     return "NCCL" in trouble
 
 
-def container_row(state: NodeState, scene: Scene, width: int) -> Text:
+def container_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`cntr ▶ vllm_node 41m  image vllm-node`"""
     box, held = of.own_container(state, scene), state.reading.gpu_used if state.reading else 0
     image = said(box.image, "$muted") if box else Text()
@@ -321,7 +327,7 @@ def container_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("cntr", fitting((of.container_word(state, scene), used, image), width - LABEL))
 
 
-def host_row(state: NodeState, scene: Scene, width: int) -> Text:
+def host_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`host cpu 12 %  load 6.1  disk 612.0 GiB free`"""
     now = state.reading
     if now is None:
@@ -336,7 +342,7 @@ def host_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("host", fitting([p for p in parts if p] or [UNKNOWN], width - LABEL))
 
 
-def compact_load(state: NodeState, scene: Scene, width: int) -> Text:
+def compact_load(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`gpu  71 % ▅▆▇▇▆▅▆▇   mem 98.4/119.7`"""
     memory = state.reading.memory if state.reading else None
     share = of.share(state)
@@ -351,7 +357,7 @@ def compact_load(state: NodeState, scene: Scene, width: int) -> Text:
     return fitting(parts, width)
 
 
-def compact_links(state: NodeState, scene: Scene, width: int) -> Text:
+def compact_links(state: NodeState, scene: DrawContext, width: int) -> Text:
     """`rdma 2/2  eth up  ray alive  9f3c1a`, or first of all what is wrong."""
     wrong = of.troubles(state, scene)
     name, up = of.ethernet(state, scene)

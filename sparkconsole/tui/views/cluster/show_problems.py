@@ -8,12 +8,12 @@ from functools import partial
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, Store
+from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, Store
 from sparkconsole.model.text.alike import form, groups, together, whose
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import age
 from sparkconsole.tui.draw.frame import joined_cells, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.node_state import DrawContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,15 @@ class Problem:
         return " ".join(x for x in (self.glyph, f"{where}{':' * (len(self.nodes) > 1)}", self.sentence) if x)
 
 
-def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
+def problems(store: Store, scene: DrawContext) -> tuple[Problem, ...]:
     """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
     nodes = tuple(store.nodes.values())
-    gone = [n for n in nodes if n.reach is Reach.LOST]
+    gone = [n for n in nodes if n.reach is Reachability.LOST]
     lost = groups([n for n in gone if not n.deed], _cause)
     meant = groups([n for n in gone if n.deed], lambda n: n.deed)
-    told = [of.troubles(n, scene) for n in nodes if n.reach is not Reach.LOST]
+    told = [of.troubles(n, scene) for n in nodes if n.reach is not Reachability.LOST]
     most = max(map(len, told), default=0)
-    kept = [n for n in nodes if n.reach is not Reach.LOST]
+    kept = [n for n in nodes if n.reach is not Reachability.LOST]
     rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, told, strict=True) if at < len(t)]
     alike = groups(rest, lambda each: form(each[1]))
     some = partial(Problem, every=len(nodes))
@@ -64,7 +64,7 @@ def _cause(state: NodeState) -> str:
     return form(state.reason.replace(state.name, "#").replace(state.address, "#"))
 
 
-def _lost(same: Sequence[NodeState], scene: Scene) -> str:
+def _lost(same: Sequence[NodeState], scene: DrawContext) -> str:
     """Of one when it was lost and when it is tried again; of many what is the same."""
     state = same[0]
     if state.fingerprint:

@@ -11,7 +11,7 @@ from rich.text import Text
 from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, sayings
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import short_names
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark
@@ -80,7 +80,7 @@ def columns(nodes: Sequence[str], width: int) -> tuple[Column, ...]:
     return (first, Column("nodes", "NODES", width=wide), last)
 
 
-def table_row(row: CheckRow, shown: Sequence[Column]) -> Row:
+def table_row(row: CheckRow, shown: Sequence[Column]) -> TableRow:
     """As the table takes it."""
     style = "$muted" if row.ignored else "bold" if row.problems else ""
     cells = [Text(title(row.check), style)]
@@ -88,7 +88,7 @@ def table_row(row: CheckRow, shown: Sequence[Column]) -> Row:
         cells.append(_together(row, shown[1].width or 0))
     else:
         cells += [_cell(mark, row.ignored) for mark in row.marks.values()]
-    return Row(row.check, (*cells, found(row)), find=" ".join(f.sentence for f in row.findings))
+    return TableRow(row.check, (*cells, found(row)), find=" ".join(f.sentence for f in row.findings))
 
 
 def _cell(mark: Mark, ignored: bool) -> Text:

@@ -19,7 +19,7 @@ from sparkconsole.tui.views.doctor import show
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.told import StyledText
 
 NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
 
@@ -44,7 +44,7 @@ class DoctorView(View):
     DoctorView #evidence { height: 6; }
     DoctorView.-tall #checks { height: 16; }
     DoctorView.-tall #evidence { height: 1fr; }
-    DoctorView #evidence Told { height: 1fr; }
+    DoctorView #evidence StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class DoctorView(View):
     def compose_body(self) -> ComposeResult:
         """The grid above, the evidence below."""
         yield SheetTable(show.columns((), 76), id="checks")
-        yield Panel(Told(), id="evidence")
+        yield Panel(StyledText(), id="evidence")
 
     @property
     def table(self) -> SheetTable:
@@ -148,7 +148,7 @@ class DoctorView(View):
 
     def _draw_evidence(self) -> None:
         panel = self.query_one("#evidence", Panel)
-        told = panel.query_one(Told)
+        told = panel.query_one(StyledText)
         width = max(20, panel.size.width)
         if not self.console.store.nodes:
             panel.head("doctor")

@@ -12,13 +12,13 @@ from itertools import zip_longest
 from rich.cells import cell_len
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import ImageIdentity, difference, same_content
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.labels import built_from
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, short_names
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import filled, plain
 
 NAMED = 44
@@ -89,14 +89,14 @@ def _named(tag: str) -> bool:
 
 def _row(tag: str, nodes: Sequence[NodeState]) -> ImageRow:
     found = {n.name: i for n in nodes for i in n.images or () if i.tag == tag}
-    known = [n.name for n in nodes if n.name in found and n.reach is Reach.UP]
+    known = [n.name for n in nodes if n.name in found and n.reach is Reachability.UP]
     where = known[0] if known else next(iter(found))
     cells = {n.name: _cell(n, found.get(n.name), found[where]) for n in nodes}
     return ImageRow(tag, found[where], where, cells, found)
 
 
 def _cell(node: NodeState, own: ImageIdentity | None, image: ImageIdentity) -> Cell:
-    if node.reach is not Reach.UP or node.images is None:
+    if node.reach is not Reachability.UP or node.images is None:
         return Cell.UNKNOWN
     if own is None:
         return Cell.MISSING
@@ -152,7 +152,7 @@ def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
     )
 
 
-def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> Row:
+def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> TableRow:
     """One image; `told`: the heads of its nodes, `width`: the cells of their column."""
     image = row.image
     cells: tuple[Text | str, ...] = (
@@ -164,7 +164,7 @@ def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> 
         binary_size(image.size_bytes),
     )
     order = (row.tag, image.short, version(image) or None, _created(image), len(row.nodes(Cell.SAME)))
-    return Row(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
+    return TableRow(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
 
 
 def _created(image: ImageIdentity) -> float | None:
@@ -219,8 +219,8 @@ def _listed(nodes: Sequence[str], most: int = 3) -> str:
 
 def matrix_state(nodes: Sequence[NodeState]) -> str:
     """What stands in the place of rows: nothing was asked yet, nobody can be asked, or there is none."""
-    lost = [n for n in nodes if n.reach is Reach.LOST]
-    asked = [n for n in nodes if n.reach is Reach.UP and n.images is not None]
+    lost = [n for n in nodes if n.reach is Reachability.LOST]
+    asked = [n for n in nodes if n.reach is Reachability.UP and n.images is not None]
     if not nodes:
         return "No nodes yet. Add one:  : node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
@@ -238,7 +238,7 @@ def _of(asked: Sequence[NodeState]) -> str:
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
     """Who could not be asked, and why."""
-    lost = [n for n in nodes if n.reach is Reach.LOST or n.docker_error]
+    lost = [n for n in nodes if n.reach is Reachability.LOST or n.docker_error]
     if not lost:
         return None
     names, why = _listed([n.name for n in lost]), lost[0].reason or lost[0].docker_error or "lost"

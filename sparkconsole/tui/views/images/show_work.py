@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.errors import SparkError, Stopped
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.image.build import BuildSpec, build_argv, dated_tag, key_values
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.news import Advance, News, Remark
@@ -46,7 +46,7 @@ _SAME = re.compile(r"(?P<host>\S+) has the same content already")
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class CommandPreview:
     """The words, and the commands that come of them; or what is wrong."""
 
     words: tuple[str, ...] = ()
@@ -59,7 +59,9 @@ class Preview:
         return "\n".join(self.commands) or (shlex.join(("sparkconsole", *self.words)) if self.words else "")
 
 
-def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, now: datetime) -> Preview:
+def build_preview(
+    words: Sequence[str], said_: Mapping[str, Any], image: str, now: datetime
+) -> CommandPreview:
     """The exact `docker build` of these words, as the node's newest builder takes it.
 
     `said_`: the verb's arguments by name, `image`: the tag where none was said.
@@ -69,18 +71,18 @@ def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, no
         pairs = key_values(said_.get("build_arg") or ())
         spec = BuildSpec.model_validate({**values, "tag": said_.get("tag") or image, "build_args": pairs})
     except ValidationError as error:
-        return Preview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
+        return CommandPreview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
     except SparkError as error:
-        return Preview(tuple(words), wrong=str(error))
+        return CommandPreview(tuple(words), wrong=str(error))
     argv = build_argv(spec, now_epoch=int(now.timestamp()), dated=dated_tag(spec.tag, now))
-    return Preview(tuple(words), (shlex.join(argv),))
+    return CommandPreview(tuple(words), (shlex.join(argv),))
 
 
-def plan_preview(words: Sequence[str], plan: Plan) -> Preview:
+def plan_preview(words: Sequence[str], plan: Plan) -> CommandPreview:
     """The commands of a plan that a node was asked for; scripts as their arguments, they fill pages."""
     jobs = [s for s in plan.steps if s.job] or plan.steps
     commands = tuple(short_command(s.argv) for s in jobs)
-    return Preview(tuple(words), commands, notes=plan.notes)
+    return CommandPreview(tuple(words), commands, notes=plan.notes)
 
 
 def short_command(argv: Sequence[str]) -> str:
@@ -88,7 +90,7 @@ def short_command(argv: Sequence[str]) -> str:
     return shlex.join(["…" if "\n" in word.strip() else word for word in argv]).replace("'…'", "…")
 
 
-def preview_lines(preview: Preview, width: int, height: int) -> list[Text]:
+def preview_lines(preview: CommandPreview, width: int, height: int) -> list[Text]:
     """`: words`, then the commands, folded; at most `height` lines."""
     if preview.wrong:
         return [filled(said(f"! {preview.wrong}", "$node-warn"), width)]
@@ -134,8 +136,8 @@ def targets(row: ImageRow | None, nodes: Iterable[NodeState], sender: str) -> tu
 
 
 def _target(row: ImageRow | None, node: NodeState) -> Target:
-    if node.reach is not Reach.UP:
-        why = node.reason or ("not reached yet" if node.reach is Reach.CONNECTING else "lost")
+    if node.reach is not Reachability.UP:
+        why = node.reason or ("not reached yet" if node.reach is Reachability.CONNECTING else "lost")
         return Target(node.name, plain(why), open=False, wanted=False, mark="✖" if node.reason else "·")
     if row is None:
         return Target(node.name, "", open=True, wanted=False)
@@ -308,8 +310,8 @@ def ending(
 
 
 __all__ = [
+    "CommandPreview",
     "CopyLine",
-    "Preview",
     "Target",
     "build_preview",
     "build_text",

@@ -26,7 +26,7 @@ from sparkconsole.parse.diagnose.explain import examine, explain_line
 from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views.logs.show import Standing, head_text, tail_text
+from sparkconsole.tui.views.logs.show import LogsHeading, head_text, tail_text
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.verbs.logs.sources import KINDS, kept_current, log_sources, speaks_of_nccl
 
@@ -174,10 +174,10 @@ class LogsView(View):
         self._totals.append(self._ring.total)
         view.sample()
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> LogsHeading:
         view, counted = self.log_view, self._totals
         seconds = max(len(counted) - 1, 1) / 10
-        return Standing(
+        return LogsHeading(
             source=self.source,
             nodes=self.nodes,
             least=view.least,

@@ -9,11 +9,11 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
-from sparkconsole.model.telemetry import Bus, Flow
+from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, fitted, gib, gigabytes, percent, used_of
 from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
@@ -32,7 +32,7 @@ def labelled(label: str, *told: Text | str) -> Text:
     return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(told)), 1)
 
 
-def standing(state: NodeState, scene: Scene) -> list[Text]:
+def standing(state: NodeState, scene: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
     image = of.image_word(state, scene)
     return [
@@ -113,7 +113,7 @@ WAITS = (("io", "io full"), ("cpu", "cpu some"))
 # --- fabric
 
 
-def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def fabric_lines(state: NodeState, scene: DrawContext, width: int) -> list[Text]:
     """RDMA devices with twins together, those in use first; then the interfaces."""
     found = of.fabric(state)
     if state.look is None:
@@ -122,7 +122,9 @@ def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
     flows = state.reading.rails if state.reading else {}
     slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
     lines = [
-        _device(h, where, flows.get(h.device, Flow(h.up)), h.device in used, width, slow.get(h.device, ""))
+        _device(
+            h, where, flows.get(h.device, LinkTraffic(h.up)), h.device in used, width, slow.get(h.device, "")
+        )
         for h, where in paired(found.hcas, used)
     ]
     chosen = of.network(state, scene)
@@ -149,7 +151,7 @@ def _buses(state: NodeState) -> Mapping[str, Bus]:
     return state.reading.buses if state.reading else {}
 
 
-def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str) -> Text:
+def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bus: str) -> Text:
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
     rates = f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s)}" if up else ""
@@ -172,7 +174,7 @@ def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str)
 
 
 def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
-    flow = state.reading.nets.get(net.name, Flow()) if state.reading else Flow()
+    flow = state.reading.nets.get(net.name, LinkTraffic()) if state.reading else LinkTraffic()
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
@@ -212,7 +214,7 @@ def process_lines(state: NodeState) -> list[Text]:
     return lines or [Text("nobody", "$muted")]
 
 
-def container_lines(state: NodeState, scene: Scene) -> list[Text]:
+def container_lines(state: NodeState, scene: DrawContext) -> list[Text]:
     """The cluster's own first, then those that run."""
     if state.containers is None:
         return [Text(_engine_trouble(state), "$muted")]
@@ -225,7 +227,7 @@ def _engine_trouble(state: NodeState) -> str:
     return plain(error.cause) if error else NOT_SEEN
 
 
-def _container(found: Container, scene: Scene) -> Text:
+def _container(found: Container, scene: DrawContext) -> Text:
     glyph, style = ("▶", "$node-up") if found.running else ("○", "$node-none")
     since = age(of.seconds_since(found.started_at, scene.wall)) if found.running else ""
     code = "" if found.running or found.exit_code is None else f"exit {found.exit_code}"
@@ -236,7 +238,7 @@ def _container(found: Container, scene: Scene) -> Text:
     return joined((name, said(f"{found.state} {since}"), code, killed, said(found.image, "$muted")))
 
 
-def version_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def version_lines(state: NodeState, scene: DrawContext, width: int) -> list[Text]:
     """What is installed, then the images."""
     if state.look is None:
         return [Text(NOT_SEEN, "$muted")]
@@ -258,7 +260,7 @@ def _version(what: str, value: str) -> Text:
     return joined((Text(what, "$muted"), said(value)), " ") if value else Text()
 
 
-def _image(image: ImageIdentity, scene: Scene) -> Text:
+def _image(image: ImageIdentity, scene: DrawContext) -> Text:
     mine = image.tag.partition(":")[0] == scene.image.partition(":")[0]
     name = said(image.tag, "bold" if mine else "")
     return joined(

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
 from sparkconsole.model.logs.diagnosis import told as say
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
@@ -22,16 +22,16 @@ from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
-from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunDeeds
+from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.told import StyledText
 from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."
 
 
-class RunView(RunDeeds, View):
+class RunView(RunActions, View):
     """Pushed above the list; `esc` goes back there. Work of this session is shown as it goes on."""
 
     NAME = "run"
@@ -49,7 +49,7 @@ class RunView(RunDeeds, View):
     RunView.-short #output { height: 8; }
     RunView.-output #output { height: 1fr; }
     RunView.-output #plan { height: 5; }
-    RunView Told { height: auto; }
+    RunView StyledText { height: auto; }
     """
 
     def __init__(self, name: str = "", runs: RunList | None = None, task: Task | None = None) -> None:
@@ -65,7 +65,7 @@ class RunView(RunDeeds, View):
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
         with Panel(id="plan"), VerticalScroll(id="told", can_focus=True):
-            yield Told()
+            yield StyledText()
         with Panel(id="output", title="output"):
             yield LogView(self._ring)
 
@@ -100,7 +100,7 @@ class RunView(RunDeeds, View):
         if self._deed is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
             found = await asyncio.to_thread(explain, self._lines)
-            self._found = tuple(one for one in found if one.kind is not Kind.UNKNOWN)
+            self._found = tuple(one for one in found if one.kind is not LineKind.UNKNOWN)
             for line in self._lines:
                 self._ring.append(log_line(line))
         self.refresh_now()
@@ -113,7 +113,7 @@ class RunView(RunDeeds, View):
 
     def _draw(self) -> None:
         panel, line = self.query_one("#plan", Panel), self._line
-        told = panel.query_one(Told)
+        told = panel.query_one(StyledText)
         if line is None:
             panel.head("run")
             told.tell([Text(GONE if self._read and self._runs else "", "$muted")])
@@ -149,7 +149,7 @@ class RunView(RunDeeds, View):
 
     def action_run_whole(self) -> None:
         """`e`"""
-        told = self.query_one("#plan", Panel).query_one(Told)
+        told = self.query_one("#plan", Panel).query_one(StyledText)
         before = told.lines
         self._whole = not self._whole
         self.sample()

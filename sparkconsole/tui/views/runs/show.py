@@ -18,7 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import UNKNOWN
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.draw.plan import plan_text
@@ -93,7 +93,7 @@ def what(line: RunLine) -> str:
     return line.title or behind or UNKNOWN
 
 
-def row(line: RunLine, now: datetime, names: Sequence[str]) -> Row:
+def row(line: RunLine, now: datetime, names: Sequence[str]) -> TableRow:
     """As the table takes it; `now` is local."""
     sign, style = SIGNS[line.state]
     tone = style if line.state in (RunState.FAILED, RunState.UNKNOWN) else ""
@@ -108,7 +108,9 @@ def row(line: RunLine, now: datetime, names: Sequence[str]) -> Row:
     )
     seconds = ((line.ended or now) - line.started).total_seconds()
     order = (line.state.value, line.started.timestamp(), *(plain(str(c)) for c in cells[2:5]), seconds)
-    return Row(line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause)))
+    return TableRow(
+        line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause))
+    )
 
 
 def where(nodes: Sequence[str], names: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ServePreview:
     """What would run, by node; or what is wrong."""
 
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Preview:
         return "\n".join(f"# {node}\n{command}" for node, command in self.commands.items())
 
 
-def preview(words: Sequence[str], store: Store, container: str) -> Preview:
+def preview(words: Sequence[str], store: Store, container: str) -> ServePreview:
     """The commands that these words come to on the cluster as the store knows it."""
     try:
         request = understand(words)
@@ -103,10 +103,10 @@ def preview(words: Sequence[str], store: Store, container: str) -> Preview:
         launch, nodes, addresses = stage(store, name)
         ranks = serve_ranks(spec, launch.backend, nodes, addresses, Meeting(launch.master_port))
     except SparkError as error:
-        return Preview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
+        return ServePreview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
     ordered = sorted(ranks, key=lambda rank: rank.rank)
     said = {r.node: shlex.join(("docker", "exec", name, *r.argv)) for r in ordered}
-    return Preview(said, notes=notes(spec))
+    return ServePreview(said, notes=notes(spec))
 
 
 def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], dict[str, str]]:

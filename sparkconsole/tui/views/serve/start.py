@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.news import Remark
 from sparkconsole.tui.views.serve.show import Start, place
 from sparkconsole.tui.work import Task, TaskState
@@ -47,11 +47,13 @@ def reached(task: Task) -> str:
     """The furthest stage that was told."""
     told = [_stage(news.text) for news in task.news if isinstance(news, Remark)]
     told += [what for _, what in task.advances]
-    return max((t for t in told if place(t) >= 0), key=place, default=Phase.CONTAINER.value)
+    return max((t for t in told if place(t) >= 0), key=place, default=StartPhase.CONTAINER.value)
 
 
 def _stage(sentence: str) -> str:
-    return next((p.value for p in Phase if sentence == p.value or sentence.startswith(f"{p.value} ")), "")
+    return next(
+        (p.value for p in StartPhase if sentence == p.value or sentence.startswith(f"{p.value} ")), ""
+    )
 
 
 def _detail(task: Task, stage: str) -> str:
