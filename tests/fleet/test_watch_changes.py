@@ -11,7 +11,7 @@ GIB = 1 << 30
 
 
 def fed(changes: ChangeDetector, at_s: float, now: Reading, **netdevs: str) -> list[str]:
-    return [text for _, text in changes.of(now, at_s, netdevs)]
+    return [text for _, text in changes.feed(now, at_s, netdevs)]
 
 
 def links(**up: bool | None) -> Reading:
@@ -81,7 +81,7 @@ def test_a_gpu_is_news_only_when_it_changes() -> None:
 def test_a_death_in_the_kernel_s_log_is_told_once_a_while() -> None:
     changes = ChangeDetector()
     xid = Reading(0.0, kernel=("usb 1-1: new device", "NVRM: Xid (PCI:000f:01:00): 13"))
-    assert changes.of(xid, 0, {}) == (
+    assert changes.feed(xid, 0, {}) == (
         ("error", "kernel: the GPU reported an error: NVRM: Xid (PCI:000f:01:00): 13"),
     )
     assert fed(changes, 1, xid) == []
@@ -99,7 +99,7 @@ def test_a_card_that_went_away_is_told_by_name() -> None:
     changes = ChangeDetector()
     assert fed(changes, 0, links(rocep1s0f0=False, rocep1s0f1=True)) == []
     assert fed(changes, 1, links(rocep1s0f0=None, rocep1s0f1=None)) == []
-    assert changes.of(Reading(0.0), 2, {}) == (("warning", "no longer there: rocep1s0f0, rocep1s0f1"),)
+    assert changes.feed(Reading(0.0), 2, {}) == (("warning", "no longer there: rocep1s0f0, rocep1s0f1"),)
     assert fed(changes, 3, Reading(0.0)) == []
 
 

@@ -47,7 +47,7 @@ class ChangeDetector:
         self._narrow: set[str] = set()
         self._stuck = 0
 
-    def of(self, now: Reading, at_s: float, netdevs: Mapping[str, str]) -> tuple[Change, ...]:
+    def feed(self, now: Reading, at_s: float, netdevs: Mapping[str, str]) -> tuple[Change, ...]:
         """What this reading brought; `netdevs`: the RDMA device of an interface: both are one link."""
         links = dict(now.rails) | {
             n: f for n, f in now.nets.items() if n not in netdevs and not twin_of(n, now)

@@ -234,7 +234,7 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        for level, text in self._changes.of(found, self._now, self._netdevs()):
+        for level, text in self._changes.feed(found, self._now, self._netdevs()):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:

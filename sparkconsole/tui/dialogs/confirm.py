@@ -138,7 +138,7 @@ class Confirm(Question):
         lines = list(text.split("\n"))
         command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
         self._first = len(before) + command
-        self.query_one("#plan", StyledText).tell([*before, *lines])
+        self.query_one("#plan", StyledText).show([*before, *lines])
 
     def _bring_commands(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""

@@ -27,7 +27,7 @@ class StyledText(Static):
         """What it shows."""
         return self._said or ()
 
-    def tell(self, lines: Sequence[Text]) -> None:
+    def show(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
         said = tuple(lines)
         if said != self._said:
@@ -42,7 +42,7 @@ class StyledText(Static):
     def on_resize(self) -> None:
         """Other room, other lines."""
         if self._draw is not None and self.size.width:
-            self.tell(self._draw(self.size.width, self.size.height))
+            self.show(self._draw(self.size.width, self.size.height))
 
 
 def content(lines: Iterable[Text]) -> Content:

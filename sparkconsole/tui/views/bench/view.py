@@ -219,9 +219,9 @@ class BenchView(View):
         height = 4 if self.has_class("-tall") else 3
         command, wrong = self._command()
         if wrong:
-            pane.tell([_line(f"! {printable(wrong)}", "$node-warn")])
+            pane.show([_line(f"! {printable(wrong)}", "$node-warn")])
         else:
-            pane.tell(list(preview_text({"": command}, width, height).split("\n")))
+            pane.show(list(preview_text({"": command}, width, height).split("\n")))
 
     def _command(self) -> tuple[str, str]:
         try:
@@ -239,17 +239,17 @@ class BenchView(View):
             pane.border_title = frame_title(f"▶ {task.title}")
             latest = task.latest()
             done, total = (latest.done, latest.total) if latest else (None, None)
-            pane.tell([show.progress_text(done, total, task.elapsed_s, width)])
+            pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
             pane.border_title = frame_title(said.result_title(self._shown, task, result))
             more = said.remarks(task, width) if task and self._shown is None else []
-            pane.tell([*show.result_lines(result, width), *more])
+            pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
             pane.border_title = "✖ the benchmark failed"
-            pane.tell(said.remarks(task, width))
+            pane.show(said.remarks(task, width))
         else:
             pane.border_title = "nothing measured yet"
-            pane.tell([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
+            pane.show([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)

@@ -152,16 +152,16 @@ class DoctorView(View):
         width = max(20, panel.size.width)
         if not self.console.store.nodes:
             panel.head("doctor")
-            told.tell([Text(line, "$muted") for line in NO_NODES])
+            told.show([Text(line, "$muted") for line in NO_NODES])
             return
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
             panel.head("doctor", f"could not ask at {self._when}")
-            told.tell(_error(self._wrong, width, older=bool(rows)))
+            told.show(_error(self._wrong, width, older=bool(rows)))
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        told.tell(self._told(self.row, width) if self.row else [])
+        told.show(self._told(self.row, width) if self.row else [])
 
     def _told(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""

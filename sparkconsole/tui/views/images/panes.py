@@ -136,7 +136,7 @@ class WorkPane(Vertical):
             now = self.shown
             ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
             lines = [*ended[1:], *lines]
-        told.tell(lines or [Text("starts …", "$muted")])
+        told.show(lines or [Text("starts …", "$muted")])
 
 
 class BuildPane(WorkPane):

@@ -183,7 +183,7 @@ class ImagesView(ImageActions):
         lost = show.lost_line(tuple(self.console.store.nodes.values()))
         advice = not self.console.options.read_only
         lines = [show.legend(self.row, advice=advice)] if self.row else []
-        self.query_one("#standing", StyledText).tell([*lines, *([lost] if lost else [])])
+        self.query_one("#standing", StyledText).show([*lines, *([lost] if lost else [])])
 
     def _draw_panes(self) -> None:
         row, nodes = self.row, tuple(self.console.store.nodes.values())
@@ -229,7 +229,7 @@ class ImagesView(ImageActions):
             lines = [Text("asking the nodes for the plan …", "$muted")]
         else:
             lines = image_work.preview_lines(preview, width, height)
-        told.tell(lines)
+        told.show(lines)
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
             self._settle()

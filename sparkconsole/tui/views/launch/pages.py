@@ -111,7 +111,7 @@ class NodesPage(WizardPage):
         solo = backend == "solo" or (not backend and len(nodes) == 1)
         fit(self.query_one(SheetTable), show.node_rows(nodes, found, solo=solo))
         width = max(30, self.size.width - 2)
-        self.query_one(".note", StyledText).tell(
+        self.query_one(".note", StyledText).show(
             [Text(show.BACKENDS[backend or ("ray" if len(nodes) > 1 else "solo")], "$muted"),
              *show.lost_lines(nodes, width),
              *show.subset_lines([n.name for n in nodes], width)]
@@ -137,11 +137,11 @@ class NetworkPage(WizardPage):
         if error is not None:
             table.empty = "not known"
             table.show(())
-            note.tell(show.refused_lines(error, width))
+            note.show(show.refused_lines(error, width))
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
             doubts = launch_checks.network_doubts(looked["findings"], width, 5)
-            note.tell(network_note(doubts, tried, now))
+            note.show(network_note(doubts, tried, now))
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
         """Names that every node has."""
@@ -174,7 +174,7 @@ class ContainerPage(WizardPage):
         lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
             extra
         )
-        self.query_one(".note", StyledText).tell(lines)
+        self.query_one(".note", StyledText).show(lines)
 
 
 class ReviewPage(WizardPage):
@@ -200,7 +200,7 @@ class ReviewPage(WizardPage):
             lines = show.plan_lines(plan, width)
         else:
             lines = [Text(said, "$muted")]
-        pane.query_one(StyledText).tell(lines)
+        pane.query_one(StyledText).show(lines)
 
     def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
         """What `check` says."""
@@ -211,7 +211,7 @@ class ReviewPage(WizardPage):
             lines = launch_checks.check_lines(looked["findings"], width)
         else:
             lines = show.refused_lines(error, width) if error else [Text("asking the nodes …", "$muted")]
-        pane.query_one(StyledText).tell(lines)
+        pane.query_one(StyledText).show(lines)
 
 
 class ProgressBoard(Vertical):
@@ -250,7 +250,7 @@ class ProgressBoard(Vertical):
         more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
         if task.state is TaskState.DONE:
             more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
-        self.query_one(".note", StyledText).tell([first, *more])
+        self.query_one(".note", StyledText).show([first, *more])
 
 
 def _board_keys(task: Task) -> str:

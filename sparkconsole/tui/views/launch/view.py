@@ -224,7 +224,7 @@ class LaunchView(LaunchActions):
             lines = [show.without_keys(line) for line in lines]
         if self._asking:
             lines = show.asking_lines()
-        self.query_one("#launch-standing", StyledText).tell(lines)
+        self.query_one("#launch-standing", StyledText).show(lines)
         self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
 
     def _draw_pages(self) -> None:

@@ -116,7 +116,7 @@ class RunView(RunActions, View):
         told = panel.query_one(StyledText)
         if line is None:
             panel.head("run")
-            told.tell([Text(GONE if self._read and self._runs else "", "$muted")])
+            told.show([Text(GONE if self._read and self._runs else "", "$muted")])
             return
         panel.head(*show.heading(line, self.console.local_time()))
         task, run = self._deed, self._run
@@ -131,9 +131,9 @@ class RunView(RunActions, View):
             lines = show.page(
                 line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
             )
-            told.tell(lines)
+            told.show(lines)
         else:
-            told.tell(show.brief(line, width))
+            told.show(show.brief(line, width))
         kept = "" if len(self._ring) else "nothing was printed"
         self.query_one("#output", Panel).head("output", kept)
 

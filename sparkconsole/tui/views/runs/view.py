@@ -160,10 +160,10 @@ class RunsView(RunActions, View):
         told, line, width = panel.query_one(StyledText), self.line, max(20, panel.size.width)
         if line is None:
             panel.head("runs")
-            told.tell([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
+            told.show([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
             return
         panel.head(*show.heading(line, self.console.local_time()))
-        told.tell(show.brief(line, width))
+        told.show(show.brief(line, width))
 
     def on_resize(self) -> None:
         """Other folds."""

@@ -231,7 +231,7 @@ class ServeView(ServeActions):
             remarks = [*filling.doubts(chosen, self._models), *preview.notes][: height - 1]
             lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks]
             lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
-        self.query_one("#serve-preview", StyledText).tell(lines)
+        self.query_one("#serve-preview", StyledText).show(lines)
 
     def _draw_standing(self, now: show.ServeStatus) -> None:
         pane = self.query_one("#serve-standing", StyledText)
@@ -248,7 +248,7 @@ class ServeView(ServeActions):
             lines = self._nothing(width)
         else:
             lines = show.wrong_lines(now, width)
-        pane.tell(lines)
+        pane.show(lines)
 
     def _nothing(self, width: int) -> list[Text]:
         """The empty state says what to press."""
