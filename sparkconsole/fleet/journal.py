@@ -76,9 +76,11 @@ class Journal:
         merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
         return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
 
-    def ends(self, run: Run, deed: Mapping[str, Any]) -> Run:
+    def ends(self, run: Run, action: Mapping[str, Any]) -> Run:
         """Writes down, before it happens, which deed of ours ends what this run started."""
-        return self._write(self._stored(run).model_copy(update={"ended_by": redact_data(deed, self._known)}))
+        return self._write(
+            self._stored(run).model_copy(update={"ended_by": redact_data(action, self._known)})
+        )
 
     def again(self, run: Run) -> Run:
         """The run as it is kept now, with what other consoles wrote into it."""

@@ -43,7 +43,7 @@ class NodeState:
     """Why it is lost; of a node that is up: why it has no readings every second."""
     hint: str = ""
     """What to do about it."""
-    deed: str = ""
+    own_action: str = ""
     """Of a node that is lost: the deed of ours that explains it (`node reboot spark-02, by you at …`)."""
     fingerprint: str = ""
     """Set: it is lost because this host key is not trusted yet."""

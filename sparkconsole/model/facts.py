@@ -102,7 +102,7 @@ class Bystander:
 
 
 @dataclass(frozen=True, slots=True)
-class Thorough:
+class DeepProbe:
     """What only the doctor looks for. An empty value: nobody said."""
 
     uid: int | None = None
@@ -176,7 +176,7 @@ class NodeFacts:
     """TCP ports somebody listens on."""
     unparsed: tuple[str, ...] = ()
     """What was said and not understood, with the tool that said it."""
-    thorough: Thorough | None = None
+    deep_probe: DeepProbe | None = None
     """None: it was not looked for."""
 
     @property

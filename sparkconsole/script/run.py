@@ -18,11 +18,11 @@ from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
-from sparkconsole.verbs.grammar.agree import agreed_deed
+from sparkconsole.verbs.grammar.agree import agreed_action
 from sparkconsole.verbs.grammar.dispatch import agreed, begin, how_to_agree, understand
 from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
-from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.record import execute
 from sparkconsole.verbs.grammar.request import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
@@ -162,16 +162,16 @@ async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
     return code
 
 
-async def _do(session: Session, request: Request, deed: PlannedAction, printer: Printer) -> int:
+async def _do(session: Session, request: Request, action: PlannedAction, printer: Printer) -> int:
     if session.options.dry_run:
-        printer.plan(deed.plan)
+        printer.plan(action.plan)
         return 0
-    if not agreed(session.options, deed.plan):
-        found = await agreed_deed(session, request, deed, partial(_ask, printer))
+    if not agreed(session.options, action.plan):
+        found = await agreed_action(session, request, action, partial(_ask, printer))
         if found is None:
-            raise Refused(f"{deed.plan.title}: not confirmed; nothing was done")
-        deed = found
-    answer = await carry(session, request.words, deed, printer.news)
+            raise Refused(f"{action.plan.title}: not confirmed; nothing was done")
+        action = found
+    answer = await execute(session, request.words, action, printer.news)
     try:
         printer.answer(answer)
     except Undelivered as error:

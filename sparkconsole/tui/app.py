@@ -136,7 +136,7 @@ class Console(Above):
                     self.store,
                     container=session.cluster.container,
                     image=session.cluster.image,
-                    deeds=OwnActions(session.journal, session.fleet.clock),
+                    own_actions=OwnActions(session.journal, session.fleet.clock),
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()

@@ -9,7 +9,7 @@ import pytest
 
 from sparkconsole.errors import Cancelled, SparkError, Unreachable
 from sparkconsole.fleet.launch import drive as launching
-from sparkconsole.fleet.launch.drive import carry_launch
+from sparkconsole.fleet.launch.drive import drive_launch
 from sparkconsole.fleet.launch.stop import StopResult, stop_nodes
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.launch.site import Site
@@ -51,7 +51,7 @@ async def launch(
 ) -> list[News]:
     news: list[News] = []
     async with pair.fleet() as fleet:
-        await carry_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+        await drive_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
     return news
 
 
@@ -59,7 +59,7 @@ async def failing(pair: PretendCluster, *, timeout_s: float = 30) -> tuple[Spark
     news: list[News] = []
     async with pair.fleet() as fleet:
         with pytest.raises(SparkError) as caught:
-            await carry_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+            await drive_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
     return caught.value, news
 
 

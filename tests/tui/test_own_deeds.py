@@ -59,7 +59,7 @@ async def test_a_machine_that_we_reboot_is_down_on_purpose() -> None:
         await begun(pilot, clock, "node reboot spark-02 --yes=reboot", 10)
         state = app_of(pilot).store.nodes["spark-02"]
         assert state.reach is Reachability.LOST
-        assert state.deed.startswith("node reboot spark-02, by you at 12:0")
+        assert state.own_action.startswith("node reboot spark-02, by you at 12:0")
         screen = await seen(pilot)
         assert "down on purpose" in screen
         assert "✖ spark-02 lost" not in screen

@@ -66,9 +66,9 @@ def session_of(tmp_path: Path, *sparks: Spark) -> Session:
 
 
 async def dropped(session: Session, *names: str) -> Answer:
-    deed = await drop_caches(session, *names)
-    assert isinstance(deed, PlannedAction)
-    return await deed.carry(nobody)
+    action = await drop_caches(session, *names)
+    assert isinstance(action, PlannedAction)
+    return await action.execute(nobody)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import News, Remark
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.record import execute
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.serve import keep as serve_keep
 
@@ -53,7 +53,7 @@ async def done(session: Session, *words: str, told: list[str] | None = None) -> 
             told.append(f"{news.node} {news.text}".strip())
 
     result = await begin(session, understand(words))
-    result = await carry(session, words, result, hear) if isinstance(result, PlannedAction) else result
+    result = await execute(session, words, result, hear) if isinstance(result, PlannedAction) else result
     assert isinstance(result, Answer)
     return result
 
@@ -138,9 +138,9 @@ async def test_a_node_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.M
 
 async def test_the_plan_says_the_words_and_the_budget() -> None:
     async with served() as session:
-        deed = await begin(session, understand(("serve", "keep", "--restarts", "2", "--within", "1")))
-        assert isinstance(deed, PlannedAction)
-        notes = " ".join(deed.plan.notes)
+        action = await begin(session, understand(("serve", "keep", "--restarts", "2", "--within", "1")))
+        assert isinstance(action, PlannedAction)
+        notes = " ".join(action.plan.notes)
         assert f"sparkconsole serve {MODEL}" in notes
         assert "at most 2 times in 01:00:00" in notes
 

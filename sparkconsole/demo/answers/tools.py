@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Collection
 
-from sparkconsole.demo.answers.deep_probe import as_root, contents, proved, thorough_sections
+from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
 from sparkconsole.demo.answers.printed import container_log
 from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.spark import fabric, life, served, storage
@@ -63,7 +63,7 @@ def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
         "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
-        **thorough_sections(machine),
+        **deep_probe_sections(machine),
         "end": "",
     }
     told = {name: text for name, text in sections.items() if _PARTS.get(name, name) in {*asked, *_ALWAYS}}

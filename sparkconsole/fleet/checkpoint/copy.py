@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet, told
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.image import copy_survey as copying
@@ -266,7 +266,7 @@ async def _send(fleet: Fleet, delivery: ModelCopyTask, report: Report) -> Result
         )
     if delivery.job is None:
         return Result(host, SAME)
-    started = await carry_out(fleet, Plan(f"copy to {host}", steps_of(delivery)), report)
+    started = await execute_plan(fleet, Plan(f"copy to {host}", steps_of(delivery)), report)
     if not started.ok:
         return Result(host, FAILED, detail=started.failures()[0].detail, exit_code=1)
     try:

@@ -16,14 +16,14 @@ from sparkconsole.model.fabric.paths import Path, Paths, Rail, RailWay, between,
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, rounds
 from sparkconsole.model.fabric.test import FabricTest
 from sparkconsole.model.facts import NodeFacts
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.probes import Probe
 from sparkconsole.remote.shell import Shell
 
 Ends = Mapping[str, tuple[Rail, ...]]
 Measured = tuple[Rate | Unmeasured, ...]
 
 
-async def look_at_paths(
+async def probe_paths(
     fleet: Fleet, networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric] | None = None
 ) -> Paths:
     """Routes and pings (small ones and full frames) both ways between every two nodes, in under 4 s.
@@ -147,7 +147,7 @@ async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ..
     """Asks every node for its fabric and chooses from it, as a launch does."""
     from sparkconsole.remote.node.facts import node_facts
 
-    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Evidence.FABRIC, Evidence.GPU)))
+    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Probe.FABRIC, Probe.GPU)))
     facts = told(answers)
     looks = {n: Look(f) for n, f in facts.items()}
     chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_plan import delivery_steps
 from sparkconsole.fleet.image.copy_survey import CopyTask, find_image
@@ -147,7 +147,7 @@ async def _send_one(fleet: Fleet, delivery: CopyTask, report: Report) -> Result:
     if job is None:
         return untouched(delivery)
     plan = Plan(f"copy to {host}", delivery_steps(delivery))
-    started = await carry_out(fleet, plan, report)
+    started = await execute_plan(fleet, plan, report)
     if not started.ok:
         return Result(host, FAILED, detail=started.failures()[0].detail, exit_code=1)
     return await follow_one(fleet, job, report)

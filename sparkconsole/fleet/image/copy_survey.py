@@ -17,7 +17,7 @@ from sparkconsole.model.image.copy import CopySite, Receiver, loading_needs, sav
 from sparkconsole.model.image.history import builds
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.image.route import Transport, choose_way, missing_bytes
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.probes import Probe
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
@@ -355,4 +355,4 @@ async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
     """The fast links of a node."""
     from sparkconsole.remote.node.facts import node_facts
 
-    return (await node_facts(await fleet.shell(name), asked=(Evidence.FABRIC,))).fabric
+    return (await node_facts(await fleet.shell(name), asked=(Probe.FABRIC,))).fabric

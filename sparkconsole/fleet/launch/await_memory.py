@@ -18,7 +18,7 @@ LOOK_S, MOST_S = 0.75, 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class MemoryAwaited:
     """How waiting ended on one node."""
 
     node: str
@@ -28,19 +28,21 @@ class Settled:
     waited_s: float
 
 
-async def settle(
+async def await_memory(
     fleet: Fleet, nodes: Iterable[str], share: float, report: Report, *, most_s: float = MOST_S
-) -> dict[str, Settled]:
+) -> dict[str, MemoryAwaited]:
     """Returns when each node has `share` of its memory available, or gets no more, or time is up.
 
     Never fails: a node that cannot be asked is left out, and what starts afterwards says what it lacks.
     """
     names = tuple(nodes)
-    ends = await asyncio.gather(*(_settle(fleet, n, share, report, most_s) for n in names))
+    ends = await asyncio.gather(*(_await_node(fleet, n, share, report, most_s) for n in names))
     return {end.node: end for end in ends if end is not None}
 
 
-async def _settle(fleet: Fleet, node: str, share: float, report: Report, most_s: float) -> Settled | None:
+async def _await_node(
+    fleet: Fleet, node: str, share: float, report: Report, most_s: float
+) -> MemoryAwaited | None:
     began, seen, told = fleet.clock.monotonic(), list[Free](), False
     while True:
         try:
@@ -52,7 +54,7 @@ async def _settle(fleet: Fleet, node: str, share: float, report: Report, most_s:
         seen.append(Free(waited_s, standing.available))
         outcome = judge_return(seen, needed)
         if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
-            end = Settled(node, outcome, standing.available, needed, waited_s)
+            end = MemoryAwaited(node, outcome, standing.available, needed, waited_s)
             _tell_end(end, report, waited=told)
             return end
         if outcome is Return.COMES:
@@ -63,7 +65,7 @@ async def _settle(fleet: Fleet, node: str, share: float, report: Report, most_s:
         await fleet.clock.sleep(LOOK_S)
 
 
-def _tell_end(end: Settled, report: Report, *, waited: bool) -> None:
+def _tell_end(end: MemoryAwaited, report: Report, *, waited: bool) -> None:
     """Silence where there was enough from the start."""
     if end.outcome is Return.ENOUGH and waited:
         report(Remark(f"its memory came back in {end.waited_s:.0f} s", end.node))

@@ -56,7 +56,7 @@ class Eyes:
     members: Callable[[Shell, int], Awaitable[tuple[RayMember, ...]]] = ray_members
 
 
-async def carry_launch(
+async def drive_launch(
     fleet: Fleet, state: LaunchState, report: Report, *, timeout_s: float = 180.0, eyes: Eyes | None = None
 ) -> None:
     """Brings the launch to READY; otherwise everything it started is gone again and the real cause is raised.
@@ -119,7 +119,7 @@ class _Drive:
 
     def _start(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            self._spawn(self._carry(step))
+            self._spawn(self._execute(step))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -139,7 +139,7 @@ class _Drive:
                 level = "error" if standing.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
                 self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
 
-    async def _carry(self, step: Step) -> None:
+    async def _execute(self, step: Step) -> None:
         self.report(StepBegan(step.node, step.sentence))
         began = self.fleet.clock.monotonic()
         event = await self._outcome(step)
@@ -198,7 +198,7 @@ class _Drive:
             watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
             await asyncio.gather(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
-                await self._look_at_members()
+                await self._probe_members()
             await self.fleet.clock.sleep(POLL_S)
 
     async def _look(self, node: str) -> None:
@@ -216,7 +216,7 @@ class _Drive:
     async def _death(self, shell: Shell, node: str) -> ContainerDied:
         return ContainerDied(node, await self._why_dead(shell))
 
-    async def _look_at_members(self) -> None:
+    async def _probe_members(self) -> None:
         try:
             shell = await self.fleet.shell(self.state.seats[0].node)
             members = await self.eyes.members(shell, self.state.spec.dashboard_port)

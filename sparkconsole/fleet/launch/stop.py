@@ -63,7 +63,7 @@ async def _stop_node(
         if not steps and before.found is None:
             return Stop(node, StopResult.NOT_RUNNING, "", before.available_bytes, before.available_bytes)
         for step in steps:
-            await _carry(fleet, shell, step, report)
+            await _execute(fleet, shell, step, report)
         return await _read_back(fleet, shell, container, before, ports)
     except Unreachable as error:
         return Stop(node, StopResult.UNREACHABLE, error.cause)
@@ -71,7 +71,7 @@ async def _stop_node(
         return Stop(node, StopResult.FAILED, error.cause, before.available_bytes if before else 0)
 
 
-async def _carry(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
+async def _execute(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
     done = await shell.run(step.argv, timeout=step.timeout_s)

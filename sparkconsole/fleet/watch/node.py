@@ -113,23 +113,28 @@ class NodeWatch:
         """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
         key = isinstance(error, UnknownHostKey | ChangedHostKey)
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
-        deed = self._scope.own(Touch.NODE, self.name)
-        self._tell_lost(error, fingerprint, deed)
-        said = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "deed": deed}
+        own_action = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, own_action)
+        said = {
+            "reason": error.cause,
+            "hint": error.hint,
+            "fingerprint": fingerprint,
+            "own_action": own_action,
+        }
         self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **said)
         if key:
             await self._retry.rung()
         else:
             await self._retry.rest(self._scope.clock, pause)
 
-    def _tell_lost(self, error: Unreachable, fingerprint: str, deed: str) -> None:
+    def _tell_lost(self, error: Unreachable, fingerprint: str, own_action: str) -> None:
         state = self._state
         if state.reach is Reachability.LOST and (state.fingerprint == fingerprint or not fingerprint):
             return
         if fingerprint:
             self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
-        elif deed:
-            self._scope.tell("info", self.name, f"goes down: {deed}")
+        elif own_action:
+            self._scope.tell("info", self.name, f"goes down: {own_action}")
         elif state.reach is Reachability.UP:
             self._scope.tell("error", self.name, f"lost: {error.cause}")
         else:
@@ -140,7 +145,7 @@ class NodeWatch:
         if state.reach is Reachability.LOST and state.since_s is not None:
             away = f" after {self._now - state.since_s:.0f} s" if state.read_at_s is not None else ""
             self._scope.tell("done", self.name, f"is back{away}" if away else "is reached")
-        self._reach(Reachability.UP, reason="", hint="", fingerprint="", deed="", retry_at_s=None)
+        self._reach(Reachability.UP, reason="", hint="", fingerprint="", own_action="", retry_at_s=None)
         self._before, self._outline, self._garbled = None, None, False
 
     def _reach(self, reach: Reachability, **changes: object) -> None:

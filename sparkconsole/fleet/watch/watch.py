@@ -31,10 +31,10 @@ class Watch:
         container: str = "vllm_node",
         image: str = "vllm-node",
         port: int = 8888,
-        deeds: OwnActions | None = None,
+        own_actions: OwnActions | None = None,
     ) -> None:
         self.fleet, self.store = fleet, store
-        self._scope = WatchContext(fleet, store, container, image, deeds)
+        self._scope = WatchContext(fleet, store, container, image, own_actions)
         roll = Roll(self._scope)
         self._server, self._ray = ServerWatch(self._scope, port, roll), RayWatch(self._scope, roll)
         self._nodes: dict[str, NodeWatch] = {}

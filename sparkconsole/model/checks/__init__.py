@@ -2,7 +2,7 @@
 
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Pace, Severity, networks
 from sparkconsole.model.checks.said import JoinedFinding, sayings
-from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, evidence, judge
+from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, judge, probes
 
 __all__ = [
     "BY_ID",
@@ -15,8 +15,8 @@ __all__ = [
     "Look",
     "Pace",
     "Severity",
-    "evidence",
     "judge",
     "networks",
+    "probes",
     "sayings",
 ]

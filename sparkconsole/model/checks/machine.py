@@ -23,9 +23,9 @@ API_PORTS = {8000, 8888}
 NTP = "sudo timedatectl set-ntp true"
 
 
-def reachable(examined: ClusterEvidence) -> Iterator[Finding]:
+def reachable(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Everything else is unknown of a node that does not answer."""
-    for node, look in examined.looks.items():
+    for node, look in evidence.looks.items():
         if isinstance(look, SparkError):
             yield Finding("reachable", Severity.FAIL, node, look.cause, look.hint)
         else:
@@ -71,8 +71,8 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
     told = f"docker may not be used by {user}"
-    thorough = look.facts.thorough
-    if thorough is not None and user in thorough.docker_group:
+    deep_probe = look.facts.deep_probe
+    if deep_probe is not None and user in deep_probe.docker_group:
         return _no_docker(node, f"{told} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
@@ -104,9 +104,9 @@ def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     )
 
 
-def gpu_counts(examined: ClusterEvidence) -> Iterator[Finding]:
+def gpu_counts(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One rank runs per GPU."""
-    counts = {n: len(look.facts.gpus) or None for n, look in examined.seen.items()}
+    counts = {n: len(look.facts.gpus) or None for n, look in evidence.seen.items()}
     yield from equal("gpu", "number of GPUs", counts, "one rank runs per GPU: use nodes of one kind")
 
 
@@ -136,7 +136,7 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
     others = [
         c
-        for c in (look.facts.thorough.containers or () if look.facts.thorough else ())
+        for c in (look.facts.deep_probe.containers or () if look.facts.deep_probe else ())
         if c.state == "running"
     ]
     if left and not others:
@@ -189,22 +189,22 @@ def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
             yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
 
 
-def clock(examined: ClusterEvidence) -> Iterator[Finding]:
+def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
-    for node, look in examined.seen.items():
-        if examined.joined and look.facts.clock_synced is False:
+    for node, look in evidence.seen.items():
+        if evidence.joined and look.facts.clock_synced is False:
             told = "nothing keeps its clock right (NTP is not synchronised)"
             yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(look))
-    ahead = {n: s for n, look in examined.seen.items() if (s := look.clock_ahead_s) is not None}
+    ahead = {n: s for n, look in evidence.seen.items() if (s := look.clock_ahead_s) is not None}
     if len(ahead) < 2:
         return
     middle = median(ahead.values())
-    doubt = max(examined.seen[n].clock_doubt_s for n in ahead)
+    doubt = max(evidence.seen[n].clock_doubt_s for n in ahead)
     off = {n: s - middle for n, s in ahead.items() if abs(s - middle) - doubt > MOST_SKEW_S}
     for node, seconds in off.items():
         way = "ahead of" if seconds > 0 else "behind"
         told = f"its clock is {abs(seconds):.0f} s {way} the others"
-        yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(examined.seen[node]))
+        yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(evidence.seen[node]))
     if not off:
         yield Finding("clock", Severity.OK, "", "the clocks agree")
 
@@ -213,35 +213,37 @@ def _ntp(look: Look) -> Fix:
     return Fix("let NTP keep the clock", as_root(look, "timedatectl", "set-ntp", "true"))
 
 
-def login(examined: ClusterEvidence) -> Iterator[Finding]:
+def login(evidence: ClusterEvidence) -> Iterator[Finding]:
     """What the login is, and what happens to its processes when it ends."""
-    for node, (look, thorough) in examined.deep.items():
-        if thorough.ssh_folder is False:
+    for node, (look, deep_probe) in evidence.deep.items():
+        if deep_probe.ssh_folder is False:
             make = Fix("make ~/.ssh", ("mkdir", "-m", "700", f"{look.facts.home}/.ssh"))
             told = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
             yield Finding("login", Severity.WARN, node, told, "mkdir -m 700 ~/.ssh", make)
-        if thorough.login.get("KillUserProcesses") == "yes" and thorough.lingers is False:
+        if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
             told = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
             yield Finding(
                 "login", Severity.WARN, node, told, f"loginctl enable-linger {look.facts.user}", linger
             )
-        elif thorough.ssh_folder is not False:
+        elif deep_probe.ssh_folder is not False:
             yield Finding("login", Severity.OK, node, _login_told(look))
-    yield from _different_users(examined)
+    yield from _different_users(evidence)
 
 
 def _login_told(look: Look) -> str:
     """With RemoveIPC, that matters to what runs outside a container alone."""
-    thorough, user = look.facts.thorough, look.facts.user or "the login"
-    ends = thorough is not None and thorough.login.get("RemoveIPC") == "yes" and thorough.lingers is False
+    deep_probe, user = look.facts.deep_probe, look.facts.user or "the login"
+    ends = (
+        deep_probe is not None and deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
+    )
     return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
 
 
-def _different_users(examined: ClusterEvidence) -> Iterator[Finding]:
+def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Other users are as meant where somebody wrote them down."""
-    meant = any(examined.cluster.effective(n).user for n in examined.cluster.nodes)
-    users = {n: look.facts.user for n, look in examined.seen.items() if look.facts.user}
+    meant = any(evidence.cluster.effective(n).user for n in evidence.cluster.nodes)
+    users = {n: look.facts.user for n, look in evidence.seen.items() if look.facts.user}
     if len(set(users.values())) > 1 and not meant:
         told = ", ".join(f"{n} {u}" for n, u in users.items())
         remedy = "say which one is meant in cluster.toml: user = …"
@@ -250,13 +252,13 @@ def _different_users(examined: ClusterEvidence) -> Iterator[Finding]:
 
 def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
-    thorough = look.facts.thorough
-    if thorough is not None and thorough.reboot_required:
+    deep_probe = look.facts.deep_probe
+    if deep_probe is not None and deep_probe.reboot_required:
         told = "an update waits for a reboot: what runs is not what is installed"
         yield Finding(
             "reboot", Severity.WARN, node, told, "when nothing runs there: sparkconsole node reboot"
         )
-    elif thorough is not None and thorough.reboot_required is False:
+    elif deep_probe is not None and deep_probe.reboot_required is False:
         yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
 
 
@@ -276,8 +278,8 @@ KERNEL_WORDS = {
 
 def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only what lasts until the next boot; nothing where the log may not be read."""
-    thorough = look.facts.thorough
-    for words, count in (thorough.kernel_log if thorough else {}).items():
+    deep_probe = look.facts.deep_probe
+    for words, count in (deep_probe.kernel_log if deep_probe else {}).items():
         if words in KERNEL_WORDS:
             told, remedy = KERNEL_WORDS[words]
             yield Finding(

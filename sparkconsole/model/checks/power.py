@@ -32,9 +32,9 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
-    thorough = look.facts.thorough
+    deep_probe = look.facts.deep_probe
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
-    for unit, most in (thorough.clamps if thorough else {}).items():
+    for unit, most in (deep_probe.clamps if deep_probe else {}).items():
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
             told = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
@@ -43,15 +43,15 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Off without a shutdown. Somebody may have pulled the cord: only while a container ran is it told."""
-    thorough = look.facts.thorough
-    if thorough is None or thorough.ended is None:
+    deep_probe = look.facts.deep_probe
+    if deep_probe is None or deep_probe.ended is None:
         return
-    if thorough.ended:
+    if deep_probe.ended:
         yield Finding("power", Severity.OK, node, "it was shut down before it booted")
         return
-    lost = [c.name for c in thorough.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
-    recent = thorough.uptime_s is not None and thorough.uptime_s < RECENT_S
-    since = f", {hours(thorough.uptime_s)} ago" if thorough.uptime_s is not None else ""
+    lost = [c.name for c in deep_probe.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
+    recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
+    since = f", {hours(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
     told = f"it went off without a shutdown before it booted{since}"
     if not (lost and recent):
         yield Finding("power", Severity.OK, node, told)
@@ -62,9 +62,9 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     yield Finding("power", Severity.WARN, node, f"{told}, while {', '.join(lost)} ran", remedy)
 
 
-def pace(examined: ClusterEvidence) -> Iterator[Finding]:
+def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The newest benchmark against the best of the same kind before it."""
-    newest, *earlier = examined.paces or (None,)
+    newest, *earlier = evidence.paces or (None,)
     same = [p for p in earlier if p is not None and newest is not None and p.asked == newest.asked]
     if newest is None or not same:
         return

@@ -18,13 +18,13 @@ ALIKE = "give its interface an address like the others' in /etc/netplan/40-cx7.y
 _MEET = "give both ends of that half one subnet in /etc/netplan/40-cx7.yaml, or choose with --ib-if"
 
 
-def unmatched(examined: ClusterEvidence) -> Iterator[Finding]:
+def unmatched(evidence: ClusterEvidence) -> Iterator[Finding]:
     """For `address`: an address whose GID is missing, and halves that never meet. Nothing where all fits."""
-    fabrics = {n: look.facts.fabric for n, look in examined.seen.items()}
-    wrong = halves(examined.chosen, fabrics) if examined.joined else ()
+    fabrics = {n: look.facts.fabric for n, look in evidence.seen.items()}
+    wrong = halves(evidence.chosen, fabrics) if evidence.joined else ()
     for finding in (f for f in wrong if f.severity is Severity.FAIL):
         # A half without an address has no such GID either, and that is told of the address already.
-        if all(d.addresses for d in _netdevs(examined.chosen[finding.node], fabrics[finding.node])):
+        if all(d.addresses for d in _netdevs(evidence.chosen[finding.node], fabrics[finding.node])):
             yield replace(finding, check="address")
 
 

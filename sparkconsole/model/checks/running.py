@@ -33,15 +33,15 @@ class _Set:
         return [h for h in self.look.facts.fabric.hcas if h.device in used]
 
 
-def settings(examined: ClusterEvidence) -> Iterator[Finding]:
+def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Of the container where one runs, else of the image that a launch would start."""
-    for node, look in examined.seen.items() if examined.joined else ():
+    for node, look in evidence.seen.items() if evidence.joined else ():
         if look.launched is not None and look.launched.backend is Backend.SOLO:
             continue  # It finds nobody, and is not meant to.
         running = look.site is not None and look.site.running
         found = look.site.found if look.site and running else None
         told = found.settings if found else look.image.settings if look.image else {}
-        holding = _Set(node, look, told, examined.chosen.get(node))
+        holding = _Set(node, look, told, evidence.chosen.get(node))
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong
         if not wrong and (found or look.image):
@@ -128,10 +128,10 @@ _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
 # --- the servers
 
 
-def engine(examined: ClusterEvidence) -> Iterator[Finding]:
+def engine(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Every rank was started with the same words, and with those that were asked for."""
-    ranks = [r for found in examined.ranks.values() for r in found]
-    wrong = [*_unlike(ranks), *_missing(ranks), *_reverted(examined, ranks)]
+    ranks = [r for found in evidence.ranks.values() for r in found]
+    wrong = [*_unlike(ranks), *_missing(ranks), *_reverted(evidence, ranks)]
     yield from wrong
     if ranks and not wrong:
         models = ", ".join(dict.fromkeys(r.name for r in ranks))
@@ -168,10 +168,10 @@ def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
             yield Finding("engine", Severity.FAIL, "", told, remedy)
 
 
-def _reverted(examined: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
+def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
     """Somebody started the same model by hand, or something did it with older words."""
     for rank in (r for r in ranks if r.rank == 0 and not r.job):
-        recorded = examined.recorded.get(rank.model, ())
+        recorded = evidence.last_known.get(rank.model, ())
         if told := told_apart(rank.words, recorded, ()) if recorded else "":
             sentence = f"{rank.model} runs with other words than it was last served with here: {told}"
             remedy = "if that is not meant: sparkconsole serve stop, then runs again for that serve"
@@ -212,13 +212,13 @@ def _said(name: str, value: str | None) -> str:
 # --- Ray
 
 
-def held(examined: ClusterEvidence) -> Iterator[Finding]:
+def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     """GPUs that Ray keeps for a server which is gone: the next one waits for them for ever."""
-    backends = {s.backend for look in examined.seen.values() if (s := look.launched) is not None}
-    busy = any(look.facts.gpu_processes for look in examined.seen.values())
-    if examined.placements and Backend.RAY in backends and not (busy or any(examined.ranks.values())):
+    backends = {s.backend for look in evidence.seen.values() if (s := look.launched) is not None}
+    busy = any(look.facts.gpu_processes for look in evidence.seen.values())
+    if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
         told = (
-            f"Ray keeps {examined.placements} placement group(s) and nothing is served: its GPUs are not free"
+            f"Ray keeps {evidence.placements} placement group(s) and nothing is served: its GPUs are not free"
         )
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, examined.head, told, remedy)
+        yield Finding("ray", Severity.WARN, evidence.head, told, remedy)

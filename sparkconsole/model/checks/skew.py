@@ -34,31 +34,31 @@ class SkewRow:
         return {**told, "nodes": dict(self.told)}
 
 
-def skew(examined: ClusterEvidence) -> tuple[SkewRow, ...]:
+def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
     """Every row of which somebody said something."""
     rows = (
-        SkewRow(what, {n: str(v) for n, look in examined.seen.items() if (v := ask(examined, n, look))})
+        SkewRow(what, {n: str(v) for n, look in evidence.seen.items() if (v := ask(evidence, n, look))})
         for what, ask in _ROWS.items()
     )
     return tuple(row for row in rows if row.told)
 
 
 def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
-    return lambda examined, node, _: told_versions(examined, node).get(name)
+    return lambda evidence, node, _: told_versions(evidence, node).get(name)
 
 
 def _network(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
-    return lambda examined, node, _: getattr(examined.chosen.get(node), name, None)
+    return lambda evidence, node, _: getattr(evidence.chosen.get(node), name, None)
 
 
-def _speed(examined: ClusterEvidence, node: str, look: Look) -> object:
-    chosen = examined.chosen.get(node)
+def _speed(evidence: ClusterEvidence, node: str, look: Look) -> object:
+    chosen = evidence.chosen.get(node)
     netdev = look.facts.fabric.netdev(chosen.eth_if) if chosen else None
     return f"{netdev.speed_mbit} Mbit/s" if netdev and netdev.speed_mbit else None
 
 
-def _devices(examined: ClusterEvidence, node: str, _: Look) -> object:
-    chosen = examined.chosen.get(node)
+def _devices(evidence: ClusterEvidence, node: str, _: Look) -> object:
+    chosen = evidence.chosen.get(node)
     return ", ".join(chosen.hcas) if chosen else None
 
 

@@ -107,12 +107,12 @@ class OwnAction:
         }
 
 
-def deed_of(run: Run) -> OwnAction:
+def own_action(run: Run) -> OwnAction:
     """That run, as a deed."""
     return OwnAction(redact_words(run.words), run.started, run.id, run.console)
 
 
-def recalled_deed(kept: Mapping[str, Any]) -> OwnAction | None:
+def recalled_action(kept: Mapping[str, Any]) -> OwnAction | None:
     """From what the journal kept; None: nothing, or nothing that can be read."""
     try:
         words, at = tuple(map(str, kept["words"])), datetime.fromisoformat(kept["at"])

@@ -21,9 +21,9 @@ PASSING = re.compile(r"\b\d[\d.,]* ?(?:%|(?:ms|s|min|m|h|d|seconds?|minutes?|hou
 TAKES = ("  takes about ", "  how long it takes ")
 
 
-def same_deed(old: Plan, new: Plan) -> bool:
+def same_action(old: Plan, new: Plan) -> bool:
     """They would do the same to the same nodes, for the same reasons; readings may have moved."""
-    return _deed(old) == _deed(new)
+    return _shown(old) == _shown(new)
 
 
 def difference(old: Plan, new: Plan) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def _lines(plan: Plan) -> list[str]:
     return [line for line in told if not line.startswith(TAKES)]
 
 
-def _deed(plan: Plan) -> str:
+def _shown(plan: Plan) -> str:
     data = plan.as_data()
     steps = [{**step, "job": bool(step["job"])} for step in data["steps"]]
     ends = plan.consequences.ends if plan.consequences else ()

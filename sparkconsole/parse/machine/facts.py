@@ -9,7 +9,7 @@ from sparkconsole.model.facts import DockerAccess, NodeFacts
 from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
-from sparkconsole.parse.machine.deep_probe import DEEPER, parse_thorough
+from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
 from sparkconsole.parse.machine.listening import parse_listening
 from sparkconsole.parse.machine.meminfo import parse_meminfo
 from sparkconsole.parse.machine.numbers import number, whole
@@ -43,7 +43,7 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         cache_owner=parts.get("cache", "").strip(),
         listening=parse_listening(parts.get("listen", "")),
         unparsed=_unparsed(parts, fabric),
-        thorough=parse_thorough(parts) if DEEPER & parts.keys() else None,
+        deep_probe=parse_deep_probe(parts) if DEEPER & parts.keys() else None,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
@@ -112,7 +112,7 @@ async def run(
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
-    return PlannedAction(plan, lambda report: _carry(session, plan, job, report), ())
+    return PlannedAction(plan, lambda report: _execute(session, plan, job, report), ())
 
 
 def _spec(said: dict[str, Any]) -> BenchSpec:
@@ -171,10 +171,10 @@ def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str,
     )
 
 
-async def _carry(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
+async def _execute(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
     if session.run is not None:
         session.run = session.journal.add_jobs(session.run, (job,))
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     for wrong in outcome.failures():
         raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)
     return await _follow(session, job, report)

@@ -51,7 +51,7 @@ class PlannedAction:
     """A plan, and what carries it out. Nothing has happened yet."""
 
     plan: Plan
-    carry: Callable[[Report], Awaitable[Answer]]
+    execute: Callable[[Report], Awaitable[Answer]]
     effects: tuple[Effect, ...]
     """What will have changed once it is carried out: the next line of a script is planned on that."""
     words: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_plan as copy_steps
 from sparkconsole.fleet.image import copy_run as delivering
@@ -121,8 +121,8 @@ async def build(
     again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
     spec = _spec({**words, **refs, **again, "build_args": key_values(build_arg or ())})
     if no_build:
-        return await _copy_deed(session, spec.tag, sender, hosts, parallel=copy_parallel)
-    return await _build_deed(
+        return await _copy_action(session, spec.tag, sender, hosts, parallel=copy_parallel)
+    return await _build_action(
         session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
     )
 
@@ -140,7 +140,7 @@ def _node(session: Session, name: str | None) -> str:
     return session.cluster.member(name).name
 
 
-async def _build_deed(
+async def _build_action(
     session: Session,
     spec: BuildSpec,
     node: str,
@@ -174,9 +174,9 @@ async def _build_deed(
     moves = _with_copies(plan.moves, copy_steps.copy_moves(ways))
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         _write_down(session, (job, *(d.job for d in ways if d.job)))
-        _require(await carry_out(fleet, plan, report), plan.steps)
+        _require(await execute_plan(fleet, plan, report), plan.steps)
         built = await follow_build(session, _run(session), job, report)
         if built.exit_code or not ways:
             return built
@@ -184,7 +184,7 @@ async def _build_deed(
 
     site = seen.site if seen else await transfer.site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
-    return PlannedAction(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
+    return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 
 
 def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
@@ -269,7 +269,7 @@ async def copy(
     except ValueError as error:
         raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
     sender = _node(session, from_)
-    return await _copy_deed(
+    return await _copy_action(
         session,
         name,
         sender,
@@ -280,7 +280,7 @@ async def copy(
     )
 
 
-async def _copy_deed(
+async def _copy_action(
     session: Session,
     tag: str,
     sender: str,
@@ -303,19 +303,19 @@ async def _copy_deed(
         await copying.require_room_to_save(fleet, sender, image)
     effects = copy_steps.arrivals(found, image, fleet.fresh)
     if through_console:
-        return _relay_deed(session, tag, sender, found, parallel, effects)
+        return _relay_action(session, tag, sender, found, parallel, effects)
     ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
         _write_down(session, tuple(d.job for d in ways if d.job))
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return PlannedAction(copy_steps.copy_plan(ways, image, sender), carry, effects)
+    return PlannedAction(copy_steps.copy_plan(ways, image, sender), execute, effects)
 
 
-def _relay_deed(
+def _relay_action(
     session: Session,
     tag: str,
     sender: str,
@@ -323,12 +323,12 @@ def _relay_deed(
     parallel: bool,
     effects: Sequence[Effect],
 ) -> PlannedAction:
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = session.fleet.clock.monotonic()
         results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
-    return PlannedAction(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
+    return PlannedAction(copy_steps.relay_plan(found, tag, sender), execute, tuple(effects))
 
 
 @follower(JobKind.BUILD)

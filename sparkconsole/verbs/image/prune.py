@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
@@ -74,7 +74,9 @@ async def prune(
     steps = tuple(cut.step for cut in todo)
     title = f"Prune {wish.tag} on {', '.join(dict.fromkeys(s.node for s in steps))}"
     plan = Plan(title, steps, Tier.COSTLY, WORD, _notes(seen), _matrix(session, seen))
-    return PlannedAction(plan, lambda report: _carry(session, wish, todo, report), tuple(map(_effect, todo)))
+    return PlannedAction(
+        plan, lambda report: _execute(session, wish, todo, report), tuple(map(_effect, todo))
+    )
 
 
 def _effect(cut: Cut) -> Effect:
@@ -140,7 +142,7 @@ def _data(seen: Seen) -> dict[str, Any]:
 # --- doing it
 
 
-async def _carry(session: Session, wish: Wish, todo: Sequence[Cut], report: Report) -> Answer:
+async def _execute(session: Session, wish: Wish, todo: Sequence[Cut], report: Report) -> Answer:
     """Looks once more first: what got a name or a container since the plan stays."""
     before = await _look(session, wish, session.fleet.names)
     still = {(cut.step.node, cut.step.argv) for cut in cuts(before.decision, before.nodes)}
@@ -159,7 +161,7 @@ async def _one_by_one(session: Session, todo: Sequence[Cut], report: Report) -> 
     """What one image stands in the way of, the next one does not."""
     ended: list[StepOutcome] = []
     for cut in todo:
-        ended += (await carry_out(session.fleet, Plan(cut.label, (cut.step,)), report)).outcomes
+        ended += (await execute_plan(session.fleet, Plan(cut.label, (cut.step,)), report)).outcomes
     return ended
 
 

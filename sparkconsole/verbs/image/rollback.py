@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.foresight.effect import ImageNamed
@@ -51,7 +51,7 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
     plan = Plan(f"Let {name} mean {wanted.tag} again", steps, Tier.RECOVERABLE)
     effects = tuple(e for n, images in moving.items() for e in _effects(n, name, wanted, images, every))
-    return PlannedAction(plan, lambda report: _carry(session, plan, name, wanted, report), effects)
+    return PlannedAction(plan, lambda report: _execute(session, plan, name, wanted, report), effects)
 
 
 def image_name(tag: str) -> str:
@@ -163,8 +163,8 @@ def _means_now(name: str, image_id: str) -> Verification:
     )
 
 
-async def _carry(session: Session, plan: Plan, name: str, wanted: ImageIdentity, report: Report) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+async def _execute(session: Session, plan: Plan, name: str, wanted: ImageIdentity, report: Report) -> Answer:
+    outcome = await execute_plan(session.fleet, plan, report)
     held = await _held(session)
     rest = tuple(node for node, images in held.items() if not _means(name, images, wanted))
     data = {"tag": name, "build": build_date(name, wanted.tag), "other": list(rest)}

@@ -46,7 +46,7 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
     notes = tuple(f"{node}: {error.cause}; not stopped" for node, error in lost.items())
     plan = stop_plan(container, found, notes=notes)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         before = told(await session.fleet.ask(lambda shell: look(shell, container), sites))
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
@@ -54,7 +54,7 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
         return outcome(container, (*(_since(s, before.get(s.node)) for s in stops), *_unknown(lost)))
 
     ports = frozenset(_ports(sites))
-    return PlannedAction(plan, carry, tuple(ContainerGone(node, container, ports) for node in found))
+    return PlannedAction(plan, execute, tuple(ContainerGone(node, container, ports) for node in found))
 
 
 def outcome(container: str, stops: tuple[Stop, ...]) -> Answer:

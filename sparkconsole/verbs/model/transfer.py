@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.checkpoint import copy as moving
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import Result, answer_of
@@ -88,14 +88,14 @@ async def copy(
     if not any(d.to_send for d in found):
         return _named(await moving.send_all(fleet, found, nobody, parallel=False), 0.0)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
         _write_down(session, tuple(d.job for d in found if d.job))
         results = await moving.send_all(fleet, found, report, parallel=parallel)
         return _named(results, fleet.clock.monotonic() - began)
 
     effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
-    return PlannedAction(moving.copy_plan(found, name, sender, source), carry, effects)
+    return PlannedAction(moving.copy_plan(found, name, sender, source), execute, effects)
 
 
 def _named(results: Sequence[Result], seconds: float) -> Answer:
@@ -140,12 +140,12 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     }
     wrong = any(h.why_incomplete for h in found.values())
     lines = [f"{n}: unknown: {e.cause}" for n, e in errors.items()]
-    lines += _mending(name, found, errors) if wrong else []
+    lines += _fixing(name, found, errors) if wrong else []
     code = 1 if wrong else max((e.exit_code for e in errors.values()), default=0)
     return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
 
 
-def _mending(name: str, found: Mapping[str, CheckpointFiles], errors: Mapping[str, SparkError]) -> list[str]:
+def _fixing(name: str, found: Mapping[str, CheckpointFiles], errors: Mapping[str, SparkError]) -> list[str]:
     """What makes it whole everywhere: from a node that has it whole, else from the hub."""
     if any(not held.why_incomplete for held in found.values()):
         return [f"→ sparkconsole model copy {name} --verify"]
@@ -228,14 +228,14 @@ async def download(
     )
     plan = _download_plan(name, node, hub, job, held)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         _write_down(session, (job,))
-        for end in (await carry_out(session.fleet, plan, report)).failures():
+        for end in (await execute_plan(session.fleet, plan, report)).failures():
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
         return await follow_download(session, _run(session), job, report)
 
     files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
-    return PlannedAction(plan, carry, (ModelThere(node, name, files),))
+    return PlannedAction(plan, execute, (ModelThere(node, name, files),))
 
 
 def _download_plan(name: str, node: str, hub: str, job: Job, held: CheckpointFiles) -> Plan:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import failed, told
 from sparkconsole.model.foresight.effect import PageCacheDropped
 from sparkconsole.model.page_cache import MemoryState, brought, drop_argv, require_way, way_sentence
@@ -54,7 +54,7 @@ async def drop_caches(
     steps = tuple(_step(node, standing, image) for node, standing in before.items())
     plan = Plan(f"Drop the page cache of {', '.join(nodes)}", steps, Tier.RECOVERABLE, notes=_NOTES)
     effects = tuple(PageCacheDropped(node) for node in nodes)
-    return PlannedAction(plan, lambda report: _carry(session, plan, before, report), effects)
+    return PlannedAction(plan, lambda report: _execute(session, plan, before, report), effects)
 
 
 def _step(node: str, standing: MemoryState, image: str) -> Step:
@@ -62,8 +62,8 @@ def _step(node: str, standing: MemoryState, image: str) -> Step:
     return Step(f"{node}:drop-caches", node, sentence, drop_argv(standing.way, image), timeout_s=120)
 
 
-async def _carry(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:
+    outcome = await execute_plan(session.fleet, plan, report)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
     answers = await session.fleet.ask(memory_standing, tuple(before))
     wrong.update({node: f"unknown: {error.cause}" for node, error in failed(answers).items()})

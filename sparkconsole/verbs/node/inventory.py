@@ -244,7 +244,7 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAct
     before = read_text(path)
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         if read_text(path) != before:
             raise Refused(f"{path} was changed by somebody else meanwhile", hint="do it again")
         edit.write(path, text)
@@ -256,7 +256,7 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAct
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
-    return PlannedAction(Plan(title, (step,), Tier.LOOK), carry, (ClusterChanged(text),))
+    return PlannedAction(Plan(title, (step,), Tier.LOOK), execute, (ClusterChanged(text),))
 
 
 async def _read_back(session: Session, cluster: str) -> list[str]:

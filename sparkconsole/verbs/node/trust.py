@@ -81,7 +81,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
         Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
     )
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         for step in steps:
             pretend.trust(step.id, keys[step.id])
             session.fleet.lost(step.id)
@@ -89,7 +89,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
         return _trusted(list(keys), known, {})
 
     plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
-    return PlannedAction(plan, carry, (KeysTrusted(tuple(keys)),))
+    return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
 
 
 def meant(session: Session, name: str) -> Node:

@@ -72,7 +72,7 @@ async def keep(
     kept = _KeptServer(session, run, port, name or session.cluster.container, every, patience)
     plan = Plan(f"keep serving on port {port}", (), Tier.RECOVERABLE, notes=kept.notes())
     why = "it looks after the server until somebody stops it: what is there then is not known before"
-    return PlannedAction(plan, kept.carry, (Anything(why),))
+    return PlannedAction(plan, kept.execute, (Anything(why),))
 
 
 def _served(session: Session, port: int) -> Run:
@@ -118,7 +118,7 @@ class _KeptServer:
             "before that what is left of it is ended, and containers that are gone are started",
         )
 
-    async def carry(self, report: Report) -> Answer:
+    async def execute(self, report: Report) -> Answer:
         """Until it is stopped or the budget is used up."""
         clock = self.session.fleet.clock
         while not self._stopped():
@@ -172,7 +172,7 @@ class _KeptServer:
     async def _say(self, words: tuple[str, ...], report: Report) -> None:
         result = await begin(self.session, understand(words))
         if isinstance(result, PlannedAction):
-            await result.carry(report)
+            await result.execute(report)
 
     def _words(self, state: ServerCondition) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""

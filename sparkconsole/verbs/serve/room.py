@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.checkpoint.fit import Fitting, fitting_of
 from sparkconsole.fleet.fleet import Fleet, told
-from sparkconsole.fleet.launch.await_memory import settle
+from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve.start import Stage
 from sparkconsole.model.checkpoint.fit import gib, judge
@@ -205,7 +205,7 @@ async def _comes_back(fleet: Fleet, found: Fitting, read: Mapping[str, Checkpoin
         return False
     share = ask.utilization or 1.0
     tight = [n for n, m in memory.items() if share * m.total > m.available]
-    seen = await settle(fleet, tight, share, nobody, most_s=WINDOW_S)
+    seen = await await_memory(fleet, tight, share, nobody, most_s=WINDOW_S)
     return bool(tight) and all(n in seen and seen[n].outcome in (Return.COMES, Return.ENOUGH) for n in tight)
 
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.engine_death import find_death
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fresh import Fresh
-from sparkconsole.fleet.launch.await_memory import settle
+from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
@@ -170,13 +170,13 @@ async def serve(
         f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
     )
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         share = spec.utilization or USUAL_SHARE
-        settled = await settle(session.fleet, stage.nodes, share, report)
+        settled = await await_memory(session.fleet, stage.nodes, share, report)
         require_room(settled.values(), force=force)
-        return await _carry(session, plan, jobs, watchers, report)
+        return await _execute(session, plan, jobs, watchers, report)
 
-    return PlannedAction(plan, carry, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
+    return PlannedAction(plan, execute, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")
@@ -234,12 +234,12 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAc
     lead = jobs[-1]
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         if session.run is not None:
             session.run = session.journal.add_jobs(session.run, jobs)
         return await _follow(session, jobs, report)
 
-    return PlannedAction(plan, carry, ())
+    return PlannedAction(plan, execute, ())
 
 
 def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: Fresh) -> Job:
@@ -277,12 +277,12 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     )
 
 
-async def _carry(
+async def _execute(
     session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
 ) -> Answer:
     if session.run is not None:
         session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
         await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
@@ -371,13 +371,13 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
     effects = (ServerGone(tuple(scene.sites), container, port),)
-    return PlannedAction(plan, lambda report: _carry_stop(session, plan, scene, jobs, report), effects)
+    return PlannedAction(plan, lambda report: _execute_stop(session, plan, scene, jobs, report), effects)
 
 
-async def _carry_stop(
+async def _execute_stop(
     session: Session, plan: Plan, scene: stopping.RunningServers, jobs: tuple[Job, ...], report: Report
 ) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
     await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
     ends = await stopping.read_back(session.fleet, scene, outcome)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.diagnose.engine_death import REMEDY, EngineDeath, find_death
-from sparkconsole.fleet.diagnose.probe import look_at
+from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
@@ -25,7 +25,7 @@ from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.job import Job, Run, RunState
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, Session
-from sparkconsole.verbs.status.watch import watched
+from sparkconsole.verbs.status.watch import status_watch
 
 Looks = dict[str, Look | SparkError]
 
@@ -78,12 +78,12 @@ async def status(
         Append the readings to this file too, a JSON object a line; goes with --watch.
     """
     if watch:
-        return watched(session, every=1.0 if every is None else every, count=count, series=series)
+        return status_watch(session, every=1.0 if every is None else every, count=count, series=series)
     if every is not None or count is not None or series is not None:
         raise WrongUsage("--every, --count and --series say how to watch", hint="add --watch")
     fleet, container = session.fleet, name or session.cluster.container
     head = fleet.head
-    looks = await look_at(fleet, container, session.cluster.image)
+    looks = await probe(fleet, container, session.cluster.image)
     ray = await _ray(fleet, looks.get(head))
     models = await _models(fleet, looks.get(head), port)
     served = isinstance(models, list)

@@ -24,7 +24,9 @@ LEAST_S = 0.1
 _OURS = 0o600
 
 
-def watched(session: Session, *, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
+def status_watch(
+    session: Session, *, every: float, count: int | None, series: Path | None
+) -> AsyncIterator[Row]:
     """A row a node and moment, for as long as somebody takes them; WrongUsage before the first."""
     if not LEAST_S <= every <= 3600:
         raise WrongUsage(f"--every must be {LEAST_S:g} to 3600 seconds")

@@ -91,17 +91,18 @@ def lost_lines(state: NodeState, scene: DrawContext, width: int, height: int) ->
     if state.fingerprint:
         return list(of.lost_lines(state, scene))
     most = 2 if height >= 6 else 1
-    told, style = (state.deed, "$node-warn") if state.deed else (state.reason, "$node-lost")
+    told, style = (state.own_action, "$node-warn") if state.own_action else (state.reason, "$node-lost")
     why = [Text(x, style) for x in folded(told or "it does not answer", width, most)]
     again = Text(of.again_word(state, scene), "$muted")
     if height < 6:
         return [
             *why,
             fitting(
-                [t for t in (again, said("" if state.deed else state.hint, "$node-warn")) if t] or [""], width
+                [t for t in (again, said("" if state.own_action else state.hint, "$node-warn")) if t] or [""],
+                width,
             ),
         ]
-    advice = "" if state.deed else state.hint
+    advice = "" if state.own_action else state.hint
     hint = [Text(x, "$node-warn") for x in folded(advice, width, most)] if advice else []
     return [*why, *hint, *([again] if again else [])]
 

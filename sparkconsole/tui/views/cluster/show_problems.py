@@ -37,8 +37,8 @@ def problems(store: Store, scene: DrawContext) -> tuple[Problem, ...]:
     """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
     nodes = tuple(store.nodes.values())
     gone = [n for n in nodes if n.reach is Reachability.LOST]
-    lost = groups([n for n in gone if not n.deed], _cause)
-    meant = groups([n for n in gone if n.deed], lambda n: n.deed)
+    lost = groups([n for n in gone if not n.own_action], _cause)
+    meant = groups([n for n in gone if n.own_action], lambda n: n.own_action)
     told = [of.troubles(n, scene) for n in nodes if n.reach is not Reachability.LOST]
     most = max(map(len, told), default=0)
     kept = [n for n in nodes if n.reach is not Reachability.LOST]
@@ -48,7 +48,7 @@ def problems(store: Store, scene: DrawContext) -> tuple[Problem, ...]:
     return (
         *(some("✖", _lost(same, scene), tuple(n.name for n in same)) for same in lost),
         *_served(store),
-        *(some("!", f"down on purpose: {plain(s[0].deed)}", tuple(n.name for n in s)) for s in meant),
+        *(some("!", f"down on purpose: {plain(s[0].own_action)}", tuple(n.name for n in s)) for s in meant),
         *(some("!", together([t for _, t in same]), _names(same)) for same in alike),
     )
 

@@ -81,8 +81,8 @@ class DoctorView(View):
     def sample(self) -> None:
         """Asks when other nodes are ours than were asked; draws what changed."""
         others = self._asked_for() != tuple(self.console.store.nodes)
-        if (others or self._mended() != self._after) and not self._asking:
-            self._after = self._mended()
+        if (others or self._fixes_done() != self._after) and not self._asking:
+            self._after = self._fixes_done()
             self._ask()
         drawn = self._seen()
         if drawn != self._drawn:
@@ -93,7 +93,7 @@ class DoctorView(View):
         asked = (self._answer, self._wrong, self._asking, self._ignored)
         return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
 
-    def _mended(self) -> int:
+    def _fixes_done(self) -> int:
         """How often remedies were carried out: what was found before may be gone."""
         tasks = self.console.work.tasks if self.console.work else ()
         return sum(

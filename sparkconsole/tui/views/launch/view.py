@@ -333,13 +333,13 @@ class LaunchView(LaunchActions):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The buttons are the keys."""
         event.stop()
-        deeds = {
+        actions = {
             "page-back": self.action_page_previous,
             "page-next": self.action_page_next,
             "page-save": self.action_launch_save,
             "page-launch": self.action_launch,
         }
-        deeds[str(event.button.id)]()
+        actions[str(event.button.id)]()
 
     def on_form_changed(self, event: Form.Changed) -> None:
         """The plan follows what is typed."""

@@ -54,7 +54,7 @@ class RunView(RunActions, View):
 
     def __init__(self, name: str = "", runs: RunList | None = None, task: Task | None = None) -> None:
         super().__init__()
-        self._run_id, self._runs, self._deed = name, runs, task
+        self._run_id, self._runs, self._own_task = name, runs, task
         self._run: Run | None = None
         self._read = self._whole = False
         self._ring: LineRing[Any] = task.output if task else LineRing()
@@ -75,7 +75,7 @@ class RunView(RunActions, View):
 
     def sample(self) -> None:
         """Draws what changed."""
-        task = self._deed
+        task = self._own_task
         if not self._read:
             self._read = True
             self._look()
@@ -97,7 +97,7 @@ class RunView(RunActions, View):
         if self._runs is None:
             return
         self._run = await asyncio.to_thread(self._runs.run, self._run_id)
-        if self._deed is None:
+        if self._own_task is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
             found = await asyncio.to_thread(explain, self._lines)
             self._found = tuple(one for one in found if one.kind is not LineKind.UNKNOWN)
@@ -108,7 +108,7 @@ class RunView(RunActions, View):
     @property
     def _line(self) -> RunLine | None:
         kept = (run_line(self._run),) if self._run else ()
-        tasks = (self._deed,) if self._deed else ()
+        tasks = (self._own_task,) if self._own_task else ()
         return next(iter(show.merged(kept, tasks, self.console.local_time())), None)
 
     def _draw(self) -> None:
@@ -119,7 +119,7 @@ class RunView(RunActions, View):
             told.show([Text(GONE if self._read and self._runs else "", "$muted")])
             return
         panel.head(*show.heading(line, self.console.local_time()))
-        task, run = self._deed, self._run
+        task, run = self._own_task, self._run
         plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
         marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
         marks = job_ends(marks, done=line.state is RunState.DONE)
@@ -145,7 +145,7 @@ class RunView(RunActions, View):
 
     def chosen_task(self) -> Task | None:
         """Its work in this session."""
-        return self._deed
+        return self._own_task
 
     def action_run_whole(self) -> None:
         """`e`"""
