@@ -81,8 +81,8 @@ def of_file(error: OSError) -> SparkError:
 
 def _of_group(error: BaseExceptionGroup[BaseException]) -> SparkError:
     leaves = list(_leaves(error))
-    said = next((e for e in leaves if isinstance(e, SparkError)), None)
-    return said or told(leaves[0])
+    fault = next((e for e in leaves if isinstance(e, SparkError)), None)
+    return fault or told(leaves[0])
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

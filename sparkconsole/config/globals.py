@@ -166,8 +166,8 @@ class Said:
 
 def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
     """The global options among `words`, and the other words in their order; WrongUsage for a wrong one."""
-    said = read_said(words)
-    return said.over(Options()), list(said.rest)
+    spoken = read_said(words)
+    return spoken.over(Options()), list(spoken.rest)
 
 
 def read_said(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Said:

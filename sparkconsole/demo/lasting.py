@@ -156,8 +156,8 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
 
 
 def _anew(path: Path, why: str, count: int | None, clock: DemoClock, error: Exception | None = None) -> Kept:
-    told = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-    remark = f"the pretend cluster {path.parent.name} begins anew: {path}: {why}{told}"
+    text = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    remark = f"the pretend cluster {path.parent.name} begins anew: {path}: {why}{text}"
     return Kept(pretend(count or 2, clock=clock), remark)
 
 
@@ -171,13 +171,13 @@ def _refuse_other_size(name: str, there: int, asked: int | None) -> None:
 
 def shape() -> str:
     """What the kept classes look like: another version's machines are never taken for this one's."""
-    told = [
+    lines = [
         f"{kind.__qualname__}: {[f.name for f in fields(kind)]}"
         for module in _MODULES
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind)
     ]
-    return hashlib.sha256("\n".join((__version__, *sorted(told))).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join((__version__, *sorted(lines))).encode()).hexdigest()[:16]
 
 
 class _MachinesWriter(pickle.Pickler):

@@ -36,10 +36,10 @@ class Story:
 
     def told(self, seconds: float) -> bytes:
         """All that was printed by then."""
-        said = [line for at, line in self.lines if at <= seconds]
+        lines = [line for at, line in self.lines if at <= seconds]
         if self.goes_on is not None and self.ready_s is not None:
-            said += [self.goes_on(n) for n in range(int(max(0.0, seconds - self.ready_s) / BEAT_S))]
-        return "".join(f"{line}\n" for line in said).encode()
+            lines += [self.goes_on(n) for n in range(int(max(0.0, seconds - self.ready_s) / BEAT_S))]
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ def layers_story(layers: Sequence[int]) -> Story:
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
-        told: dict[str, object] = {
+        values: dict[str, object] = {
             "layer": count - len(layers) + place + 1,
             "of": count,
             "size": layers[place],
         }
-        told |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
-        lines.append((at, json.dumps({**told, "phase": "receiving", "seconds": at})))
+        values |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
+        lines.append((at, json.dumps({**values, "phase": "receiving", "seconds": at})))
     last: dict[str, object] = {
         "layer": count,
         "of": count,

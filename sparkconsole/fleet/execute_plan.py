@@ -87,9 +87,9 @@ async def verify(shell: Shell, step: Step) -> None:
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
-        said = seen.error_text.strip() or seen.text.strip()
+        output = seen.error_text.strip() or seen.text.strip()
         raise CommandFailed(
-            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {said}", node=shell.node
+            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {output}", node=shell.node
         )
 
 

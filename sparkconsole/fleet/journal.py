@@ -53,8 +53,8 @@ class Journal:
         if fault is None:
             return ""
         why = f"the journal cannot be written: {fault.filename or self.folder}: {fault.strerror or fault}"
-        told, self._told = self._told, why
-        return "" if told == why else why
+        text, self._told = self._told, why
+        return "" if text == why else why
 
     def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
         """Writes a new run down before it does anything."""

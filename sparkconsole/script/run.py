@@ -191,7 +191,7 @@ async def _ask(printer: Printer, plan: Plan, before: Plan | None) -> bool:
             printer.remark(f"  {line}")
     printer.plan(plan)
     question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
-    said = await answer_to(question, anew=before is not None)
-    if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
+    answer = await answer_to(question, anew=before is not None)
+    if answer != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
     return True

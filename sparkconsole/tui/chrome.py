@@ -63,12 +63,12 @@ def title_text(view: ShownView, width: int) -> Text:
     left.append(f" · {printable(cluster)}{view.crumb()}")
     right = printable(" · ".join((*_standing(console.store), f"{console.local_time():%H:%M}")))
     room = max(width - cell_len(left.plain) - 2, 0)
-    told = Text(printable("".join(_work(console))))
-    told.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
-    told.append(" · " if told.plain else "").append(right)
-    told.truncate(room, overflow="ellipsis")
-    left.append(" " * max(1, width - cell_len(left.plain) - cell_len(told.plain) - 1))
-    return left.append_text(told)
+    text = Text(printable("".join(_work(console))))
+    text.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
+    text.append(" · " if text.plain else "").append(right)
+    text.truncate(room, overflow="ellipsis")
+    left.append(" " * max(1, width - cell_len(left.plain) - cell_len(text.plain) - 1))
+    return left.append_text(text)
 
 
 def _work(console: Host) -> tuple[str, ...]:
@@ -86,13 +86,13 @@ def _work(console: Host) -> tuple[str, ...]:
 def _standing(store: Store) -> tuple[str, ...]:
     if not store.nodes:
         return ("no nodes",)
-    told = [f"{len(store.up())}/{len(store.nodes)} up"]
+    parts = [f"{len(store.up())}/{len(store.nodes)} up"]
     asked = [n for n in store.nodes.values() if n.ray_alive is not None]
     if asked:
         unseen = sum(n.reach is Reachability.LOST for n in asked)
         members = sum(bool(n.in_ray) for n in asked)
-        told.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
-    return tuple(told)
+        parts.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
+    return tuple(parts)
 
 
 def tabs_text(current: str) -> Text:

@@ -251,8 +251,8 @@ class Work:
         if session.options.dry_run:
             await self._face.confirm(request.words, action.plan, dry_run=True)
             return None
-        said = "yes" in request.given and agreed(session.options, action.plan)
-        asked = asking or (action.plan.tier is not Tier.LOOK and not said)
+        agreed_before = "yes" in request.given and agreed(session.options, action.plan)
+        asked = asking or (action.plan.tier is not Tier.LOOK and not agreed_before)
         if asked:
             ask = partial(self._face.confirm, request.words)
             found = await agreed_action(session, request, action, ask)

@@ -61,10 +61,10 @@ def metered(machine: Machine, argv: tuple[str, ...]) -> tuple[str, float]:
     peer = next((m for m in machine.cluster.values() if words and words[-1] in m.addresses), None)
     half = next((i for i, address in enumerate(machine.addresses) if address == asked["address"]), 0)
     if peer is None or not joined(machine, peer, half):
-        told = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"
-        return f"{json.dumps({'status': 1, 'output': told})}\n", 1.0
-    told = f"{_HEAD}\n 65536      371093           0.00               {gbit(machine, peer, half)}  0.18\n"
-    return f"{json.dumps({'status': 0, 'output': told})}\n", 2.0
+        text = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"
+        return f"{json.dumps({'status': 1, 'output': text})}\n", 1.0
+    text = f"{_HEAD}\n 65536      371093           0.00               {gbit(machine, peer, half)}  0.18\n"
+    return f"{json.dumps({'status': 0, 'output': text})}\n", 2.0
 
 
 _HEAD = " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]    MsgRate[Mpps]"

@@ -209,11 +209,11 @@ def steps_of(delivery: ModelCopyTask) -> tuple[Step, ...]:
     if job is None or receiver is None:
         return ()
     texts = {"known_hosts": known_hosts(receiver), "manifest": delivery.manifest}
-    said = {
+    values = {
         "known_hosts": f"give the sender the verified host keys of {host}",
         "manifest": f"say what goes to {host}",
     }
-    puts = tuple(text_step(f"{name}-{host}", job, name, text, said[name]) for name, text in texts.items())
+    puts = tuple(text_step(f"{name}-{host}", job, name, text, values[name]) for name, text in texts.items())
     copy = Step(
         id=f"copy-{host}",
         node=job.node,
@@ -227,8 +227,8 @@ def steps_of(delivery: ModelCopyTask) -> tuple[Step, ...]:
 
 def programs_step(job: Job, step: str) -> Step:
     """The program that the job runs."""
-    said = "send the program that moves models (python3, standard library only)"
-    return folder_step(step, job, "programs", FOLDER, said)
+    text = "send the program that moves models (python3, standard library only)"
+    return folder_step(step, job, "programs", FOLDER, text)
 
 
 def copy_plan(deliveries: Sequence[ModelCopyTask], model: str, sender: str, source: CheckpointFiles) -> Plan:
@@ -332,8 +332,8 @@ def _advice(job: Job, why: str) -> str:
     # A cause first: a key that is refused ends as a lost connection too, and trying again mends nothing.
     if known and known.id in ours:
         return ours[known.id]
-    said = next((advice for sign, advice in words.items() if sign in why), "")
-    return said or (known.remedy if known else "")
+    text = next((advice for sign, advice in words.items() if sign in why), "")
+    return text or (known.remedy if known else "")
 
 
 async def _proved(fleet: Fleet, job: Job, log: MoveLog) -> Result:

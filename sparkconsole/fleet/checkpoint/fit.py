@@ -51,14 +51,14 @@ class Fitting:
     def ask_words(self) -> str:
         """What `serve` has to hand on to vLLM so that the verdict holds."""
         data, ask, default = self.chosen.split.data, self.ask, Ask()
-        said = (
+        reasons = (
             (data > 1, f"--data-parallel-size {data}"),
             (ask.cache_type != default.cache_type, f"--kv-cache-dtype {ask.cache_type}"),
             (ask.batched != default.batched, f"--max-num-batched-tokens {ask.batched}"),
             (ask.eager, "--enforce-eager"),
             (ask.text_only, "--language-model-only"),
         )
-        words = [text for true, text in said if true]
+        words = [text for true, text in reasons if true]
         return f" -- {' '.join(words)}" if words else ""
 
 
@@ -130,8 +130,8 @@ def _nowhere(model: str, found: Mapping[str, Checkpoint], errors: Mapping[str, S
     if errors:
         node, error = next(iter(errors.items()))
         kind = Unreachable if isinstance(error, Unreachable) else SparkError
-        said = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
-        return kind(said, hint=error.hint, node=node)
+        text = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
+        return kind(text, hint=error.hint, node=node)
     if any(c.there for c in found.values()):
         return SparkError(
             f"{model} has no config.json in the nodes' caches", hint=f"sparkconsole model download {model}"

@@ -85,9 +85,9 @@ async def death_findings(fleet: Fleet, container: str, looks: Looks) -> tuple[Fi
 
 async def _end_of(fleet: Fleet, job: Job) -> list[str]:
     """Whole lines: what is left of one that was cut could look like the program's own."""
-    said = await job_end(fleet, job, "log", READ)
-    lines = said.decode("utf-8", "replace").splitlines()
-    return lines[1:] if len(said) >= READ else lines
+    output = await job_end(fleet, job, "log", READ)
+    lines = output.decode("utf-8", "replace").splitlines()
+    return lines[1:] if len(output) >= READ else lines
 
 
 async def _moves(fleet: Fleet, port: int) -> bool:

@@ -136,10 +136,10 @@ async def _contents(
             first.setdefault(look.image.short, node)
     missing = {short: node for short, node in first.items() if short not in known}
     found = await asyncio.gather(*(_ask(fleet, node, asked.image) for node in missing.values()))
-    fresh = {short: said for short, said in zip(missing, found, strict=True) if said}
+    fresh = {short: contents for short, contents in zip(missing, found, strict=True) if contents}
     if fresh:
         await asyncio.to_thread(_remember, kept, {**known, **fresh})
-    return {short: said for short in first if (said := fresh.get(short) or known.get(short))}
+    return {short: contents for short in first if (contents := fresh.get(short) or known.get(short))}
 
 
 async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:

@@ -54,8 +54,8 @@ class RateHistory:
 
 def _rate(line: str) -> Rate | None:
     try:
-        said: Any = json.loads(line)
-        known = {f.name: said[f.name] for f in fields(Rate) if f.name in said}
+        data: Any = json.loads(line)
+        known = {f.name: data[f.name] for f in fields(Rate) if f.name in data}
         rate = Rate(**known)
     except (ValueError, TypeError, RecursionError):
         return None

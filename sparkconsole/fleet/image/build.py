@@ -334,8 +334,8 @@ async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
     if job.details.get("recipe") != SOURCE_RECIPE:
         return ""
     read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
-    told = await shell.run(read, timeout=60)
-    return told.text.strip() if told.ok and is_commit(told.text.strip()) else ""
+    done = await shell.run(read, timeout=60)
+    return done.text.strip() if done.ok and is_commit(done.text.strip()) else ""
 
 
 def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:

@@ -71,9 +71,9 @@ def delivery_steps(delivery: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Ste
     if job is None:
         return ()
     host = delivery.receiver.name
-    said = {"known_hosts": f"give the sender the verified host keys of {host}"}
+    values = {"known_hosts": f"give the sender the verified host keys of {host}"}
     files = tuple(
-        text_step(f"{name}-{host}", job, name, text, said.get(name, f"say what goes to {host}"), needs)
+        text_step(f"{name}-{host}", job, name, text, values.get(name, f"say what goes to {host}"), needs)
         for name, text in delivery.transfer.files(delivery.receiver).items()
     )
     files += _program_steps(delivery, job, needs)
@@ -97,9 +97,9 @@ def delivery_steps(delivery: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Ste
 def _program_steps(delivery: CopyTask, job: Job, needs: tuple[str, ...]) -> tuple[Step, ...]:
     if not delivery.transfer.folder:
         return ()
-    said = "send the program that moves layers (python3, standard library only)"
+    text = "send the program that moves layers (python3, standard library only)"
     name, folder = f"programs-{delivery.receiver.name}", delivery.transfer.folder
-    return (folder_step(name, job, PROGRAMS, folder, said, needs),)
+    return (folder_step(name, job, PROGRAMS, folder, text, needs),)
 
 
 def relay_steps(delivery: CopyTask, tag: str, sender: str) -> tuple[Step, ...]:

@@ -43,7 +43,7 @@ async def await_memory(
 async def _await_node(
     fleet: Fleet, node: str, share: float, report: Report, most_s: float
 ) -> MemoryAwaited | None:
-    began, seen, told = fleet.clock.monotonic(), list[Free](), False
+    began, seen, reported = fleet.clock.monotonic(), list[Free](), False
     while True:
         try:
             standing = await memory_standing(await fleet.shell(node))
@@ -55,12 +55,12 @@ async def _await_node(
         outcome = judge_return(seen, needed)
         if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
             end = MemoryAwaited(node, outcome, standing.available, needed, waited_s)
-            _tell_end(end, report, waited=told)
+            _tell_end(end, report, waited=reported)
             return end
         if outcome is Return.COMES:
-            if not told:
+            if not reported:
                 report(Remark(waits_for(standing.available, needed), node))
-            told = True
+            reported = True
             report(Advance(node, "memory", standing.available, needed, "B", elapsed_s=waited_s))
         await fleet.clock.sleep(LOOK_S)
 
@@ -71,5 +71,5 @@ def _tell_end(end: MemoryAwaited, report: Report, *, waited: bool) -> None:
         report(Remark(f"its memory came back in {end.waited_s:.0f} s", end.node))
     elif end.outcome is not Return.ENOUGH:
         why = "it does not grow" if end.outcome is Return.STAYS else f"after {end.waited_s:.0f} s"
-        told = f"{size(end.available)} of {size(end.needed)} are available, and {why}: it goes on with that"
-        report(Remark(told, end.node, "warning" if waited else "info"))
+        text = f"{size(end.available)} of {size(end.needed)} are available, and {why}: it goes on with that"
+        report(Remark(text, end.node, "warning" if waited else "info"))

@@ -156,9 +156,9 @@ class _Drive:
         except Unreachable as error:
             return StepFailed(step.id, Why(error.cause, error.hint), lost=True)
         except CommandFailed as error:
-            said = error.stderr or error.cause
+            text = error.stderr or error.cause
             return StepFailed(
-                step.id, why_refused(said) if step.undo else _plain(error), not_ours=name_taken(said)
+                step.id, why_refused(text) if step.undo else _plain(error), not_ours=name_taken(text)
             )
         except TimedOut as error:
             return StepFailed(step.id, Why(f"“{step.sentence}” took too long: {error.cause}", error.hint))
@@ -226,5 +226,5 @@ class _Drive:
 
 
 def _plain(error: CommandFailed) -> Why:
-    said = [line for line in error.stderr.splitlines() if line.strip()]
-    return Why(said[-1].strip() if said else error.cause, error.hint)
+    lines = [line for line in error.stderr.splitlines() if line.strip()]
+    return Why(lines[-1].strip() if lines else error.cause, error.hint)

@@ -95,24 +95,24 @@ class LogMerge:
     async def printed(self) -> list[MergedLine]:
         """All lines that there are now; what keeps a source from telling is an entry too, at its end."""
         now, found = self.fleet.clock.now(), self._listed()
-        told = await asyncio.gather(*(self._all(source, now) for source in found))
-        return list(heapq.merge(*told, key=lambda entry: entry.at))
+        lines_of = await asyncio.gather(*(self._all(source, now) for source in found))
+        return list(heapq.merge(*lines_of, key=lambda entry: entry.at))
 
     async def _all(self, source: Source, now: datetime) -> list[MergedLine]:
         """In the order in which the source told them; a line without a time belongs to the one before it."""
-        told: list[Stamped] = []
+        rows: list[Stamped] = []
         wrong: list[MergedLine] = []
         try:
             # The last lines are meant of those that are kept, wherever they are.
             reading = source.lines(self.fleet, follow=False, tail=None if self.keep else self.tail)
             async with contextlib.aclosing(reading) as lines:  # type: ignore[type-var]
-                told = [(time, text) async for time, text in lines if self._kept(text)]
+                rows = [(time, text) async for time, text in lines if self._kept(text)]
         except SparkError as error:
             wrong.append(_silence(source, error, now))
-        told = told[-self.tail :] if self.tail else told
-        at = next((own for time, _ in told if (own := moment(time))), now)
+        rows = rows[-self.tail :] if self.tail else rows
+        at = next((own for time, _ in rows if (own := moment(time))), now)
         entries: list[MergedLine] = []
-        for time, text in told:
+        for time, text in rows:
             at = max(at, moment(time) or at)
             entries.append(MergedLine(source, at, text, time))
         return [*entries, *wrong]

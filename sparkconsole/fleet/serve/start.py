@@ -238,9 +238,9 @@ async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
         return cause.remedy
     with contextlib.suppress(SparkError):
         shell = await fleet.shell(node)
-        kernel, said = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
-        if told := kho.why_and_remedy(kernel.text.strip(), said.text.strip()):
-            return told[1]
+        kernel, words = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
+        if why := kho.why_and_remedy(kernel.text.strip(), words.text.strip()):
+            return why[1]
     return cause.remedy
 
 

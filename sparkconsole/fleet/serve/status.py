@@ -158,8 +158,8 @@ async def _load(shell: Shell, port: int) -> tuple[str, ...]:
     from sparkconsole.remote.serve.vllm import metrics
 
     with contextlib.suppress(SparkError):
-        said = (await metrics(shell, port)).said()
-        return (said,) if said else ()
+        text = (await metrics(shell, port)).said()
+        return (text,) if text else ()
     return ()
 
 

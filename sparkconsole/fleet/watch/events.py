@@ -66,11 +66,11 @@ class ChangeDetector:
         """What changes together is told together."""
         due = [name for name, flow in flows.items() if flow.up is not None and self._due(name, flow.up, at_s)]
         for up in (False, True):
-            told = [name for name in due if self._links[name].up is up]
-            once = [n for n in told if self._links[n].changes == 1]
+            names = [name for name in due if self._links[name].up is up]
+            once = [n for n in names if self._links[n].changes == 1]
             if once:
                 yield ("info" if up else "warning"), f"link {'up' if up else 'down'}: {', '.join(once)}"
-            for name in (n for n in told if n not in once):
+            for name in (n for n in names if n not in once):
                 count = self._links[name].changes
                 yield "warning", f"link {name} changed {count} times, it is {'up' if up else 'down'} now"
         for name in due:
@@ -149,8 +149,8 @@ class ChangeDetector:
 
 def _named(flow: LinkTraffic) -> str:
     """` (link_downed 1)`"""
-    told = ", ".join(f"{name} {count}" for name, count in flow.counts.items())
-    return f" ({told})" if told else ""
+    text = ", ".join(f"{name} {count}" for name, count in flow.counts.items())
+    return f" ({text})" if text else ""
 
 
 def twin_of(interface: str, now: Reading) -> bool:

@@ -115,13 +115,13 @@ class NodeWatch:
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
         own_action = self._scope.own(Touch.NODE, self.name)
         self._tell_lost(error, fingerprint, own_action)
-        said = {
+        values = {
             "reason": error.cause,
             "hint": error.hint,
             "fingerprint": fingerprint,
             "own_action": own_action,
         }
-        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **said)
+        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **values)
         if key:
             await self._retry.rung()
         else:
@@ -271,12 +271,12 @@ class NodeWatch:
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
-                said = (
+                text = (
                     f"no reading for {SILENT_S:.0f} s: is it out of memory?"
                     if late
                     else "readings come again"
                 )
-                self._scope.tell("warning" if late else "info", self.name, said)
+                self._scope.tell("warning" if late else "info", self.name, text)
 
     # --- the slow looks
 
@@ -306,21 +306,21 @@ class NodeWatch:
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
-    def _explained(self, level: str, said: str) -> Change:
+    def _explained(self, level: str, text: str) -> Change:
         """With the deed of ours that ended it; one that began after the deed ended by itself."""
         lived = self._now - self._ran_since if self._ran_since is not None else math.inf
         runs = self._scope.container_on(self.name) is not None
         self._ran_since = self._now if runs else self._ran_since
         own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
-        return ("info", f"{said} ({own})") if own else (level, said)
+        return ("info", f"{text} ({own})") if own else (level, text)
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         scope = self._scope
         change = container_change(scope.container, self._state.containers, found)
         scope.store.update(self.name, containers=found)
         if change is not None:
-            level, said = self._explained(*change)
-            scope.tell(level, self.name, said)
+            level, text = self._explained(*change)
+            scope.tell(level, self.name, text)
             scope.serving.ring()
 
 

@@ -83,8 +83,8 @@ class RayWatch:
         elif before and not alive and name not in self._dead:
             why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
             own = self._scope.own(Touch.CONTAINER, name)
-            said = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
-            self._scope.tell("info" if own else "warning", name, said)
+            text = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
+            self._scope.tell("info" if own else "warning", name, text)
 
     def _tell_deaths(self) -> None:
         """Only while a server needs its workers: without one, what happened to the container says all."""
@@ -96,8 +96,8 @@ class RayWatch:
         for name in found.keys() - self._dead:
             own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
             level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
-            said = self._sentence(found[name])
-            self._scope.tell(level, name, f"{said} ({own})" if own else said)
+            text = self._sentence(found[name])
+            self._scope.tell(level, name, f"{text} ({own})" if own else text)
         for name in self._doubted - found.keys():
             if self._scope.store.server.phase is ServerPhase.READY:
                 self._scope.tell("done", name, f"{self._model} has its rank here still")

@@ -237,9 +237,9 @@ class ServerWatch:
     def _loads(self, log: ServeLog | None) -> None:
         if log is None:
             return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        said = log.progress
+        progress = log.progress
         return self._become(
-            ServerPhase.LOADING, stage=said.phase.value, percent=said.percent, detail=said.detail
+            ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
         )
 
     async def _gone(self) -> None:
@@ -253,8 +253,8 @@ class ServerWatch:
         why = verdict(state, log) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
-            said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
-            self._become(ServerPhase.FAILED, **said, look_at=guarding.REMEDY, **_NOTHING)
+            values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
+            self._become(ServerPhase.FAILED, **values, look_at=guarding.REMEDY, **_NOTHING)
         elif why or (state is not None and state.status == 0 and (first := self._blamed()) and first.dead):
             why = why or "it ended"
             self._fails(ServerPhase.FAILED, why, **_NOTHING)

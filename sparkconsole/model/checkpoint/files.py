@@ -77,7 +77,7 @@ class CheckpointFiles:
         """What is wrong with the revision, with names; empty when it looks whole."""
         if self.error:
             return self.error
-        told = (
+        reasons = (
             (not self.files, "nothing of it"),
             (self.dangling, f"{_some(self.dangling)} lead to nothing"),
             (self.missing, f"{_some(self.missing)} missing"),
@@ -85,7 +85,7 @@ class CheckpointFiles:
             (self.unreadable, f"{self._called(self.unreadable)} may not be read by {self.user}"),
             (self.damaged, f"{self._called(self.damaged)} damaged"),
         )
-        return "; ".join(text for wrong, text in told if wrong)
+        return "; ".join(text for wrong, text in reasons if wrong)
 
     def _called(self, paths: tuple[str, ...]) -> str:
         return _some(tuple(map(self.name_of, paths)))
@@ -116,9 +116,9 @@ class MissingFiles:
     @property
     def words(self) -> str:
         """In a few words."""
-        told = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {size(self.size_bytes)}"
-        told += f", {len(self.again)} of them because damaged" if self.again else ""
-        return told + (f", {size(self.arrived)} there already" if self.arrived else "")
+        text = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {size(self.size_bytes)}"
+        text += f", {len(self.again)} of them because damaged" if self.again else ""
+        return text + (f", {size(self.arrived)} there already" if self.arrived else "")
 
 
 def named_hash(path: str) -> str:

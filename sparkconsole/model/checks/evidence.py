@@ -181,9 +181,9 @@ def each(judge: OnNode) -> Judgement:
     return judged
 
 
-def equal(check: str, what: str, told: Mapping[str, object], remedy: str) -> Iterator[Finding]:
+def equal(check: str, what: str, by_node: Mapping[str, object], remedy: str) -> Iterator[Finding]:
     """The same value everywhere; unknown ones do not count."""
-    known = {n: v for n, v in told.items() if v is not None}
+    known = {n: v for n, v in by_node.items() if v is not None}
     if len(known) < 2:
         return
     if len(set(known.values())) == 1:

@@ -70,28 +70,28 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
-    told = f"docker may not be used by {user}"
+    text = f"docker may not be used by {user}"
     deep_probe = look.facts.deep_probe
     if deep_probe is not None and user in deep_probe.docker_group:
-        return _no_docker(node, f"{told} yet: this login is older than the group", "log in again")
+        return _no_docker(node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
-    return _no_docker(node, told, f"sudo usermod -aG docker {user}, then log in again", fix)
+    return _no_docker(node, text, f"sudo usermod -aG docker {user}, then log in again", fix)
 
 
 def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """nvidia-smi sees it, and has nothing to complain of."""
     if look.facts.gpus:
         names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
-        told = f"{names}: nvidia-smi says {trouble}" if trouble else names
+        text = f"{names}: nvidia-smi says {trouble}" if trouble else names
         bad = Severity.FAIL if trouble else Severity.OK
         remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
-        yield Finding("gpu", bad, node, told, remedy)
+        yield Finding("gpu", bad, node, text, remedy)
         return
     if look.facts.gpu_silent and not look.for_cpu:
-        told = f"its GPU is unknown: {look.facts.gpu_error}"
+        text = f"its GPU is unknown: {look.facts.gpu_error}"
         yield Finding(
-            "gpu", Severity.FAIL, node, told, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+            "gpu", Severity.FAIL, node, text, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
         )
         return
     yield Finding(
@@ -117,16 +117,16 @@ def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         yield Finding("memory", Severity.WARN, node, "nobody said how much memory is available")
         return
     running = look.site is not None and look.site.running
-    told = f"{size(seen.available)} of {size(seen.total)} available"
+    text = f"{size(seen.available)} of {size(seen.total)} available"
     if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
-        yield Finding("memory", Severity.OK, node, told)
+        yield Finding("memory", Severity.OK, node, text)
         return
     remedy = (
         "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
         if running
         else "see who holds it: ps aux --sort=-rss"
     )
-    yield Finding("memory", Severity.WARN, node, told, remedy)
+    yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
 def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -140,12 +140,12 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         if c.state == "running"
     ]
     if left and not others:
-        told = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
+        text = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
         yield Finding(
             "memory",
             Severity.WARN,
             node,
-            f"no container runs, and an engine still holds memory: {told}",
+            f"no container runs, and an engine still holds memory: {text}",
             f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}",
         )
 
@@ -172,18 +172,18 @@ def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     # An image for CPUs is a tenth of one for GPUs.
     enough = free >= (LITTLE_DISK if look.for_cpu else ENOUGH_DISK)
     bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
-    told = f"{size(free)} free where docker keeps its data"
+    text = f"{size(free)} free where docker keeps its data"
     remedy = "" if enough else "docker system df shows what could go; an image needs up to 35 GB"
-    yield Finding("disk", Severity.OK if enough else bad, node, told, remedy)
+    yield Finding("disk", Severity.OK if enough else bad, node, text, remedy)
     yield from _models_disk(node, look, free)
 
 
 def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     """Said only of a place that is another one."""
     places = {"cache": f"where models are kept ({look.facts.models_at})", "home": "in the home folder"}
-    told = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
-    for place, free in told.items():
-        if free < LITTLE_DISK and not (place == "home" and told.get("cache") == free):
+    bytes_free = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
+    for place, free in bytes_free.items():
+        if free < LITTLE_DISK and not (place == "home" and bytes_free.get("cache") == free):
             bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
             remedy = "remove models that nobody needs: sparkconsole model list"
             yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
@@ -193,8 +193,8 @@ def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
     for node, look in evidence.seen.items():
         if evidence.joined and look.facts.clock_synced is False:
-            told = "nothing keeps its clock right (NTP is not synchronised)"
-            yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(look))
+            text = "nothing keeps its clock right (NTP is not synchronised)"
+            yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(look))
     ahead = {n: s for n, look in evidence.seen.items() if (s := look.clock_ahead_s) is not None}
     if len(ahead) < 2:
         return
@@ -203,8 +203,8 @@ def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     off = {n: s - middle for n, s in ahead.items() if abs(s - middle) - doubt > MOST_SKEW_S}
     for node, seconds in off.items():
         way = "ahead of" if seconds > 0 else "behind"
-        told = f"its clock is {abs(seconds):.0f} s {way} the others"
-        yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(evidence.seen[node]))
+        text = f"its clock is {abs(seconds):.0f} s {way} the others"
+        yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(evidence.seen[node]))
     if not off:
         yield Finding("clock", Severity.OK, "", "the clocks agree")
 
@@ -218,13 +218,13 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, (look, deep_probe) in evidence.deep.items():
         if deep_probe.ssh_folder is False:
             make = Fix("make ~/.ssh", ("mkdir", "-m", "700", f"{look.facts.home}/.ssh"))
-            told = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
-            yield Finding("login", Severity.WARN, node, told, "mkdir -m 700 ~/.ssh", make)
+            text = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
+            yield Finding("login", Severity.WARN, node, text, "mkdir -m 700 ~/.ssh", make)
         if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
-            told = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
+            text = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
             yield Finding(
-                "login", Severity.WARN, node, told, f"loginctl enable-linger {look.facts.user}", linger
+                "login", Severity.WARN, node, text, f"loginctl enable-linger {look.facts.user}", linger
             )
         elif deep_probe.ssh_folder is not False:
             yield Finding("login", Severity.OK, node, _login_told(look))
@@ -245,18 +245,18 @@ def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
     meant = any(evidence.cluster.effective(n).user for n in evidence.cluster.nodes)
     users = {n: look.facts.user for n, look in evidence.seen.items() if look.facts.user}
     if len(set(users.values())) > 1 and not meant:
-        told = ", ".join(f"{n} {u}" for n, u in users.items())
+        text = ", ".join(f"{n} {u}" for n, u in users.items())
         remedy = "say which one is meant in cluster.toml: user = …"
-        yield Finding("login", Severity.WARN, "", f"the logins differ: {told}", remedy)
+        yield Finding("login", Severity.WARN, "", f"the logins differ: {text}", remedy)
 
 
 def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
     deep_probe = look.facts.deep_probe
     if deep_probe is not None and deep_probe.reboot_required:
-        told = "an update waits for a reboot: what runs is not what is installed"
+        text = "an update waits for a reboot: what runs is not what is installed"
         yield Finding(
-            "reboot", Severity.WARN, node, told, "when nothing runs there: sparkconsole node reboot"
+            "reboot", Severity.WARN, node, text, "when nothing runs there: sparkconsole node reboot"
         )
     elif deep_probe is not None and deep_probe.reboot_required is False:
         yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")

@@ -53,10 +53,10 @@ def speed(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, look in evidence.seen.items():
         slow = [n for n in _used(evidence, node) if n.speed_mbit in SLOW_MBIT]
         if slow:
-            told = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
+            text = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
             remedy = "fix the switch's port at 200G with auto-negotiation off, or use a cable for 200G"
             yield Finding(
-                "speed", Severity.WARN, node, f"the link runs at half its speed: {told} Mbit/s", remedy
+                "speed", Severity.WARN, node, f"the link runs at half its speed: {text} Mbit/s", remedy
             )
         elif _used(evidence, node) and look.facts.fabric.up:
             yield Finding("speed", Severity.OK, node, "no link fell back to a lower speed")
@@ -91,10 +91,10 @@ def _one_sided(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node in evidence.chosen:
         for netdev in _used(evidence, node):
             having.setdefault(netdev.name, {})[node] = bool(netdev.addresses)
-    for name, told in having.items():
-        without = [n for n, has in told.items() if not has]
-        if without and len(without) < len(told):
-            ones = ", ".join(n for n, has in told.items() if has)
+    for name, values in having.items():
+        without = [n for n, has in values.items() if not has]
+        if without and len(without) < len(values):
+            ones = ", ".join(n for n, has in values.items() if has)
             sentence = f"{name} has no IPv4 address here and has one on {ones}: NCCL may fail with errno 22"
             for node in without:
                 yield Finding(
@@ -113,9 +113,9 @@ def _shared(evidence: ClusterEvidence) -> Iterator[Finding]:
         for netdev in meant:
             clash = ", ".join(n.name for n in others if _overlap(netdev, n))
             if clash:
-                told = f"{netdev.name} is in the same subnet as {clash}: traffic may take the slow one"
+                text = f"{netdev.name} is in the same subnet as {clash}: traffic may take the slow one"
                 remedy = f"a subnet of its own for the fast link, in {NETPLAN}"
-                yield Finding("address", Severity.WARN, node, told, remedy)
+                yield Finding("address", Severity.WARN, node, text, remedy)
 
 
 def _overlap(one: Netdev, other: Netdev) -> bool:
@@ -128,8 +128,8 @@ def default_route(evidence: ClusterEvidence) -> Iterator[Finding]:
         fast = {h.netdev for h in look.facts.fabric.hcas}
         wrong = [d for d in deep_probe.default_routes[:1] if d in fast]
         if wrong:
-            told = f"its way to everywhere else leads over the fast link ({wrong[0]})"
-            yield Finding("default route", Severity.WARN, node, told, f"no gateway on it, in {NETPLAN}")
+            text = f"its way to everywhere else leads over the fast link ({wrong[0]})"
+            yield Finding("default route", Severity.WARN, node, text, f"no gateway on it, in {NETPLAN}")
         elif deep_probe.default_routes:
             wireless = (
                 " (Wi-Fi: a cable is steadier)" if deep_probe.default_routes[0].startswith("wl") else ""
@@ -162,8 +162,8 @@ def subnet(evidence: ClusterEvidence) -> Iterator[Finding]:
         ring = (
             f"a ring: each pair of nodes has subnets of its own, and all share {', '.join(map(str, subnets))}"
         )
-        told = ring if all(w.ring for w in chosen.values()) else "one subnet"
-        yield Finding("subnet", Severity.OK, "", told)
+        text = ring if all(w.ring for w in chosen.values()) else "one subnet"
+        yield Finding("subnet", Severity.OK, "", text)
 
 
 _ONE_SUBNET = "give both ends of the cable addresses in one subnet, or choose with --eth-if"
@@ -181,24 +181,24 @@ def mtu(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The same on every node; the majority's MTU can be set until the next boot."""
     chosen = evidence.chosen if evidence.joined else {}
     ports = {n: port for n in chosen if (port := _mtu_port(evidence, n)) is not None}
-    told = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
-    for finding in equal("mtu", "MTU", told, f"MTU 9000 in {NETPLAN} on every node"):
-        odd = _odd_mtus(evidence, ports, told, finding) if finding.severity is Severity.WARN else ()
+    mtus = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
+    for finding in equal("mtu", "MTU", mtus, f"MTU 9000 in {NETPLAN} on every node"):
+        odd = _odd_mtus(evidence, ports, mtus, finding) if finding.severity is Severity.WARN else ()
         yield from odd or (finding,)
 
 
 def _odd_mtus(
-    evidence: ClusterEvidence, ports: Mapping[str, Netdev], told: Mapping[str, int], finding: Finding
+    evidence: ClusterEvidence, ports: Mapping[str, Netdev], mtus: Mapping[str, int], finding: Finding
 ) -> tuple[Finding, ...]:
     """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
-    wanted = 9000 if 9000 in told.values() else Counter(told.values()).most_common(1)[0][0]
+    wanted = 9000 if 9000 in mtus.values() else Counter(mtus.values()).most_common(1)[0][0]
     fixes = {
         node: Fix(
             f"set the MTU of {ports[node].name} to {wanted}, until the next boot",
             as_root(evidence.seen[node], "ip", "link", "set", "dev", ports[node].name, "mtu", str(wanted)),
             ("grep", "-qx", str(wanted), f"/sys/class/net/{ports[node].name}/mtu"),
         )
-        for node, mtu in told.items()
+        for node, mtu in mtus.items()
         if mtu != wanted
     }
     return tuple(replace(finding, node=node, fix=fix) for node, fix in fixes.items())

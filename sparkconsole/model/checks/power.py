@@ -23,11 +23,11 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Full use at a third of the clock and hardly any power, while it is cool."""
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
-            told = (
+            text = (
                 f"{gpu.name} is stuck slow: {gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and "
                 f"{gpu.power_w:.0f} W"
             )
-            yield Finding("gpu", Severity.WARN, node, told, CORD)
+            yield Finding("gpu", Severity.WARN, node, text, CORD)
 
 
 def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -37,8 +37,8 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     for unit, most in (deep_probe.clamps if deep_probe else {}).items():
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
-            told = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
-            yield Finding("gpu", Severity.WARN, node, told, f"sudo systemctl restart {unit}", fix)
+            text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
+            yield Finding("gpu", Severity.WARN, node, text, f"sudo systemctl restart {unit}", fix)
 
 
 def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -52,14 +52,14 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     lost = [c.name for c in deep_probe.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
     recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
     since = f", {hours(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
-    told = f"it went off without a shutdown before it booted{since}"
+    text = f"it went off without a shutdown before it booted{since}"
     if not (lost and recent):
-        yield Finding("power", Severity.OK, node, told)
+        yield Finding("power", Severity.OK, node, text)
         return
     remedy = (
         "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
     )
-    yield Finding("power", Severity.WARN, node, f"{told}, while {', '.join(lost)} ran", remedy)
+    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", remedy)
 
 
 def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -69,9 +69,9 @@ def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
     if newest is None or not same:
         return
     best = min(same, key=lambda p: p.token_ms)
-    told = f"{newest.token_ms:.1f} ms a token in {newest.run}, {best.token_ms:.1f} ms in {best.run}"
+    text = f"{newest.token_ms:.1f} ms a token in {newest.run}, {best.token_ms:.1f} ms in {best.run}"
     if newest.token_ms < TWICE * best.token_ms:
-        yield Finding("pace", Severity.OK, "", f"as fast as it was: {told}")
+        yield Finding("pace", Severity.OK, "", f"as fast as it was: {text}")
         return
     remedy = f"nvidia-smi may show nothing of it; on each node {CORD}; then sparkconsole bench run again"
-    yield Finding("pace", Severity.WARN, "", f"the same benchmark is slower than it was: {told}", remedy)
+    yield Finding("pace", Severity.WARN, "", f"the same benchmark is slower than it was: {text}", remedy)

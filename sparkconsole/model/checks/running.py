@@ -40,18 +40,18 @@ def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
             continue  # It finds nobody, and is not meant to.
         running = look.site is not None and look.site.running
         found = look.site.found if look.site and running else None
-        told = found.settings if found else look.image.settings if look.image else {}
-        holding = _Set(node, look, told, evidence.chosen.get(node))
+        values = found.settings if found else look.image.settings if look.image else {}
+        holding = _Set(node, look, values, evidence.chosen.get(node))
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong
         if not wrong and (found or look.image):
             where = "container" if found else "image"
-            yield Finding("settings", Severity.OK, node, f"the {where}'s variables suit it{_kept(told)}")
+            yield Finding("settings", Severity.OK, node, f"the {where}'s variables suit it{_kept(values)}")
 
 
-def _kept(told: Mapping[str, str]) -> str:
+def _kept(values: Mapping[str, str]) -> str:
     """A pinned index that is right today is told, and no more."""
-    pinned = told.get("NCCL_IB_GID_INDEX")
+    pinned = values.get("NCCL_IB_GID_INDEX")
     return f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
 
 
@@ -64,15 +64,15 @@ def _pinned(held: _Set) -> Iterator[Finding]:
         kind = next((g.kind for g in device.gids if g.index == int(index)), "")
         if kind != "RoCE v2":
             slot = f"GID {index} of {device.device} is {kind or 'empty'}"
-            told = f"NCCL_IB_GID_INDEX={index} is pinned, and {slot}"
+            text = f"NCCL_IB_GID_INDEX={index} is pinned, and {slot}"
             remedy = "leave NCCL_IB_GID_INDEX out: NCCL finds it itself"
-            yield Finding("settings", Severity.FAIL, held.node, f"{told}: NCCL ends with errno 61", remedy)
+            yield Finding("settings", Severity.FAIL, held.node, f"{text}: NCCL ends with errno 61", remedy)
 
 
 def _without_rdma(held: _Set) -> Iterator[Finding]:
     if held.told.get("NCCL_IB_DISABLE") == "1" and held.devices:
-        told = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+        text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _half(held: _Set) -> Iterator[Finding]:
@@ -84,8 +84,8 @@ def _half(held: _Set) -> Iterator[Finding]:
     names = [n.partition(":")[0] for n in named.split(",") if n]
     unused = [d.device for d in held.devices if not any(d.device.startswith(n) for n in names)]
     if unused and len(unused) < len(held.devices):
-        told = f"NCCL_IB_HCA leaves out {', '.join(unused)}: part of the bandwidth"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+        text = f"NCCL_IB_HCA leaves out {', '.join(unused)}: part of the bandwidth"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _gone(held: _Set) -> Iterator[Finding]:
@@ -94,26 +94,26 @@ def _gone(held: _Set) -> Iterator[Finding]:
     have = {a.partition("/")[0] for n in netdevs for a in n.addresses}
     address = held.told.get("VLLM_HOST_IP", "")
     if address and have and address not in have:
-        told = f"VLLM_HOST_IP={address}, and no interface here has that address"
-        yield Finding("settings", Severity.FAIL, held.node, told, AGAIN)
+        text = f"VLLM_HOST_IP={address}, and no interface here has that address"
+        yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
     names = {n.name for n in netdevs}
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         interface = held.told.get(variable, "")
         plain = interface.isalnum()
         if plain and names and not any(n.startswith(interface) for n in names):
-            told = f"{variable}={interface}, and there is no such interface"
-            yield Finding("settings", Severity.FAIL, held.node, told, AGAIN)
+            text = f"{variable}={interface}, and there is no such interface"
+            yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
         elif plain and interface.startswith("wl"):
-            told = f"{variable}={interface} is Wi-Fi: every step waits for it"
-            yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+            text = f"{variable}={interface} is Wi-Fi: every step waits for it"
+            yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _watchdog(held: _Set) -> Iterator[Finding]:
     """On unified memory it takes the GPU's for the programs', and kills the engine."""
     period = held.told.get("RAY_memory_monitor_refresh_ms", "0")
     if period != "0":
-        told = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
@@ -160,12 +160,12 @@ def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
 
 def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
     for party in _parties(ranks):
-        said = value(party[0].words, "--nnodes") or ""
-        absent = sorted(set(range(int(said))) - {r.rank for r in party}) if said.isdigit() else []
+        count = value(party[0].words, "--nnodes") or ""
+        absent = sorted(set(range(int(count))) - {r.rank for r in party}) if count.isdigit() else []
         if absent:
-            told = f"rank {', '.join(map(str, absent))} of {said} does not run: the others wait for it"
+            text = f"rank {', '.join(map(str, absent))} of {count} does not run: the others wait for it"
             remedy = "sparkconsole serve stop, then serve again; sparkconsole logs says why it ended"
-            yield Finding("engine", Severity.FAIL, "", told, remedy)
+            yield Finding("engine", Severity.FAIL, "", text, remedy)
 
 
 def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
@@ -217,8 +217,8 @@ def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     backends = {s.backend for look in evidence.seen.values() if (s := look.launched) is not None}
     busy = any(look.facts.gpu_processes for look in evidence.seen.values())
     if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
-        told = (
+        text = (
             f"Ray keeps {evidence.placements} placement group(s) and nothing is served: its GPUs are not free"
         )
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, evidence.head, told, remedy)
+        yield Finding("ray", Severity.WARN, evidence.head, text, remedy)

@@ -24,9 +24,9 @@ def sayings(findings: Iterable[Finding]) -> list[JoinedFinding]:
 
 
 def _saying(found: list[Finding]) -> JoinedFinding:
-    said = replace(
+    joined = replace(
         found[0],
         sentence=together([f.sentence for f in found]),
         remedy=together([f.remedy for f in found]),
     )
-    return JoinedFinding(said, tuple(f.node for f in found if f.node))
+    return JoinedFinding(joined, tuple(f.node for f in found if f.node))

@@ -30,8 +30,8 @@ class SkewRow:
 
     def as_data(self) -> dict[str, Any]:
         """As `--json` gives it."""
-        told = {"what": self.what, "majority": self.majority, "differs": self.differing}
-        return {**told, "nodes": dict(self.told)}
+        data = {"what": self.what, "majority": self.majority, "differs": self.differing}
+        return {**data, "nodes": dict(self.told)}
 
 
 def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:

@@ -48,9 +48,9 @@ def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def firmware(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One NIC firmware; news of fwupd are only mentioned."""
-    told = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in evidence.deep.items()}
+    values = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in evidence.deep.items()}
     update = "sudo fwupdmgr refresh, sudo fwupdmgr update on every node, then boot"
-    yield from equal("firmware", "NIC firmware", told, update)
+    yield from equal("firmware", "NIC firmware", values, update)
     for node, (_, deep_probe) in evidence.deep.items():
         if deep_probe.firmware_news:
             yield Finding("firmware", Severity.OK, node, f"fwupd: {deep_probe.firmware_news}", update)
@@ -72,11 +72,11 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     deep_probe = look.facts.deep_probe
-    told = told_versions(evidence, node)
+    values = told_versions(evidence, node)
     for rule in evidence.rules:
-        if rule.holds(told, deep_probe.kernel_log if deep_probe else {}, len(evidence.looks)):
+        if rule.holds(values, deep_probe.kernel_log if deep_probe else {}, len(evidence.looks)):
             bounds = rule.when.model_dump(exclude_none=True)
-            seen = ", ".join(f"{k} {told[k]}" for k in bounds if k in told)
+            seen = ", ".join(f"{k} {values[k]}" for k in bounds if k in values)
             sentence = f"{rule.what} ({rule.id}: {seen})" if seen else f"{rule.what} ({rule.id})"
             yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
 
@@ -110,8 +110,8 @@ def image(evidence: ClusterEvidence) -> Iterator[Finding]:
     first, *others = have
     differing = {n: why for n in others if (why := difference(have[first], have[n]))}
     for node, why in differing.items():
-        told = f"the image {tag} is another one than on {first}: {why}"
-        yield Finding("image", Severity.WARN, node, told, f"sparkconsole image copy {tag}")
+        text = f"the image {tag} is another one than on {first}: {why}"
+        yield Finding("image", Severity.WARN, node, text, f"sparkconsole image copy {tag}")
     if not missing and not differing:
         yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
 
@@ -123,9 +123,9 @@ def image_fits(evidence: ClusterEvidence) -> Iterator[Finding]:
             continue
         platform = PLATFORMS.get(look.facts.machine)
         if platform and not look.image.platform.startswith(platform):
-            told = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
+            text = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
             remedy = "build it here: sparkconsole image build"
-            yield Finding("image fits", Severity.FAIL, node, told, remedy)
+            yield Finding("image fits", Severity.FAIL, node, text, remedy)
         yield from _cuda(evidence, node, look)
     yield from _contents(evidence)
 
@@ -135,8 +135,8 @@ def _cuda(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     offered = look.facts.deep_probe.cuda if look.facts.deep_probe else ""
     built = evidence.contents(node).get("cuda", "")
     if offered and built and _numbers(built)[:2] > _numbers(offered)[:2]:
-        told = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
-        yield Finding("image fits", Severity.WARN, node, told, "a newer driver, or an image for this one")
+        text = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
+        yield Finding("image fits", Severity.WARN, node, text, "a newer driver, or an image for this one")
 
 
 def _contents(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -146,22 +146,22 @@ def _contents(evidence: ClusterEvidence) -> Iterator[Finding]:
         if not known or look.image is None:
             continue
         if evidence.joined and "ray" not in known:
-            told = f"the image {evidence.image} has no Ray"
+            text = f"the image {evidence.image} has no Ray"
             remedy = "launch --backend none, or build an image with ray[default]"
-            yield Finding("image fits", Severity.WARN, "", told, remedy)
+            yield Finding("image fits", Severity.WARN, "", text, remedy)
         else:
-            told = ", ".join(f"{name} {version}" for name, version in known.items())
-            yield Finding("image fits", Severity.OK, "", told)
+            text = ", ".join(f"{name} {version}" for name, version in known.items())
+            yield Finding("image fits", Severity.OK, "", text)
         return
 
 
 def versions(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
     for name in ("vllm", "ray", "python", "nccl"):
-        told = {n: evidence.contents(n).get(name) for n in evidence.seen}
-        known = {n: v for n, v in told.items() if v is not None}
+        values = {n: evidence.contents(n).get(name) for n in evidence.seen}
+        known = {n: v for n, v in values.items() if v is not None}
         if len(set(known.values())) > 1:
-            yield from equal("versions", f"{name} in the image", told, "sparkconsole image copy")
+            yield from equal("versions", f"{name} in the image", values, "sparkconsole image copy")
 
 
 def container(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -173,8 +173,8 @@ def container(evidence: ClusterEvidence) -> Iterator[Finding]:
     wrong = [f for n in sites if (f := _container_on(evidence, n, running if half else [])) is not None]
     yield from wrong
     if sites and not wrong:
-        told = "runs" if running else "does not run, and none is left over"
-        yield Finding("container", Severity.OK, "", f"{evidence.container} {told}")
+        text = "runs" if running else "does not run, and none is left over"
+        yield Finding("container", Severity.OK, "", f"{evidence.container} {text}")
 
 
 def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> Finding | None:
@@ -183,17 +183,17 @@ def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> 
     found, listed = site.found if site else None, _listed(evidence, node)
     if listed and listed.state == "paused":
         resume = Fix(f"let {name} go on", ("docker", "unpause", name))
-        told = f"{name} is paused: its rank answers nobody"
-        return Finding("container", Severity.FAIL, node, told, " ".join(resume.argv), resume)
+        text = f"{name} is paused: its rank answers nobody"
+        return Finding("container", Severity.FAIL, node, text, " ".join(resume.argv), resume)
     if found and not found.running:
         return _left(evidence, node, found, half=bool(half))
     if not found and half:
-        told = f"{name} runs on {', '.join(half)} and not here"
-        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"{name} runs on {', '.join(half)} and not here"
+        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
     if found and found.oom_killed:
-        told = "the kernel killed a process of it for its memory"
+        text = "the kernel killed a process of it for its memory"
         remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
-        return Finding("container", Severity.WARN, node, told, remedy)
+        return Finding("container", Severity.WARN, node, text, remedy)
     return None
 
 
@@ -206,11 +206,11 @@ def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> 
     if listed and listed.state == "created":
         why = "it was made and never started"
     if half:
-        told = f"{name} ended here ({why}) while it runs on the others"
-        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"{name} ended here ({why}) while it runs on the others"
+        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
     remove = Fix(f"remove the container {name} that ended", ("docker", "rm", "--", name))
-    told = f"an old container {name} is left ({why})"
-    return Finding("container", Severity.WARN, node, told, "sparkconsole stop, which keeps its log", remove)
+    text = f"an old container {name} is left ({why})"
+    return Finding("container", Severity.WARN, node, text, "sparkconsole stop, which keeps its log", remove)
 
 
 def _listed(evidence: ClusterEvidence, node: str) -> Bystander | None:
@@ -233,16 +233,16 @@ def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     if members is None and not evidence.ray_asked:
         return
     if members is None:
-        told = "its container runs, and Ray's dashboard does not answer"
-        yield Finding("ray", Severity.WARN, evidence.head, told, "sparkconsole launch --repair")
+        text = "its container runs, and Ray's dashboard does not answer"
+        yield Finding("ray", Severity.WARN, evidence.head, text, "sparkconsole launch --repair")
         return
     alive = living(members)
     places = {n: a for n, look in evidence.seen.items() if (a := _ray_address(evidence, n, look))}
     missing = {n: address for n, address in places.items() if address not in alive}
     for node, address in missing.items():
         why = last_words(members, address) or "it never joined, or has left"
-        told = f"Ray has no living member at {address}: {why}"
-        yield Finding("ray", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"Ray has no living member at {address}: {why}"
+        yield Finding("ray", Severity.FAIL, node, text, "sparkconsole launch --repair")
     if not missing:
         yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
 
@@ -257,12 +257,12 @@ def _ray_address(evidence: ClusterEvidence, node: str, look: Look) -> str:
 def model(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The model that was asked for, or served last, is whole on every node."""
     name = evidence.model
-    told = {n: c for n, look in evidence.seen.items() if (c := look.checkpoint) is not None}
-    if not name or not told:
+    checkpoints = {n: c for n, look in evidence.seen.items() if (c := look.checkpoint) is not None}
+    if not name or not checkpoints:
         return
-    copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in told.values())
-    source = next((n for n, c in told.items() if c.there and not _broken(c)), "")
-    for node, found in told.items():
+    copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in checkpoints.values())
+    source = next((n for n, c in checkpoints.items() if c.there and not _broken(c)), "")
+    for node, found in checkpoints.items():
         fix = copied("model", name, source, node) if source else None
         if not found.there:
             bad = Severity.FAIL if anywhere else Severity.WARN
@@ -270,11 +270,11 @@ def model(evidence: ClusterEvidence) -> Iterator[Finding]:
             yield Finding("model", bad, node, f"{name} is not there", remedy, fix)
         elif why := _broken(found):
             yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy, fix)
-    whole = {n: c for n, c in told.items() if c.there and not _broken(c)}
+    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
     revisions = {n: c.revision[:12] or None for n, c in whole.items()}
     if len({r for r in revisions.values() if r}) > 1:
         yield from equal("model", f"revision of {name}", revisions, f"sparkconsole model copy {name}")
-    elif len(whole) == len(told):
+    elif len(whole) == len(checkpoints):
         yield Finding("model", Severity.OK, "", f"{name} is whole on {len(whole)} nodes")
 
 
@@ -291,33 +291,33 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     owner, user, deep_probe = look.facts.cache_owner, look.facts.user, look.facts.deep_probe
     closed = deep_probe.cache_closed if deep_probe else ""
     if owner not in ("", user) or closed:
-        told = (
+        text = (
             f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
             if owner not in ("", user)
             else f"{user} may not write to {closed}: a container made it as root"
         )
         remedy = f"sudo chown -R {user} {look.facts.models_at}"
-        yield Finding("cache", Severity.WARN, node, told, remedy, _give_back(evidence, look))
+        yield Finding("cache", Severity.WARN, node, text, remedy, _give_back(evidence, look))
     else:
-        told = "the model cache is the user's" if owner else "no cache yet"
-        yield Finding("cache", Severity.OK, node, told)
+        text = "the model cache is the user's" if owner else "no cache yet"
+        yield Finding("cache", Severity.OK, node, text)
     for name, kind in (deep_probe.compile_cache_types if deep_probe else {}).items():
         if kind.startswith("nfs"):
-            told = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
-            yield Finding("cache", Severity.WARN, node, told, JIT)
+            text = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
+            yield Finding("cache", Severity.WARN, node, text, JIT)
 
 
 def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
     deep_probe = look.facts.deep_probe
     folder = look.facts.hf_cache or usual_cache(look.facts.home).home
-    told = f"give {look.facts.models_at} back to {look.facts.user}"
+    text = f"give {look.facts.models_at} back to {look.facts.user}"
     proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
     owner = f"{deep_probe.uid}" if deep_probe and deep_probe.uid is not None else look.facts.user
     if look.image is None or not look.facts.docker.permitted or not owner.isdigit():
-        return Fix(told, as_root(look, "chown", "-R", owner, folder), proof)
+        return Fix(text, as_root(look, "chown", "-R", owner, folder), proof)
     inside = ("docker", "run", "--rm", "--network", "none", "-v", f"{folder}:/cache", "--entrypoint", "chown")
-    return Fix(told, (*inside, evidence.image, "-R", owner, "/cache"), proof)
+    return Fix(text, (*inside, evidence.image, "-R", owner, "/cache"), proof)
 
 
 def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -328,8 +328,8 @@ def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     for port in taken:
         holder = _holder(look, port)
         if not holder and look.site is None:
-            told = f"port {port} is in use; by what is unknown, for docker did not say what runs"
-            yield Finding("ports", Severity.WARN, node, told, "see who listens there: ss -ltnp")
+            text = f"port {port} is in use; by what is unknown, for docker did not say what runs"
+            yield Finding("ports", Severity.WARN, node, text, "see who listens there: ss -ltnp")
             continue
         needed = port in HEAD_PORTS and evidence.joined
         yield Finding(
@@ -360,10 +360,10 @@ def exposed(evidence: ClusterEvidence) -> Iterator[Finding]:
         open_to_all = [one for one in deep_probe.listeners if one.open]
         risky = [one for one in open_to_all if one.port in RISKY]
         for one in {o.port: o for o in risky}.values():
-            told = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
+            text = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
             remedy = "launch here binds it to loopback; stop what started it" if one.port == 8265 else \
                 "take the tcp:// host out of docker's configuration"  # fmt: skip
-            yield Finding("exposed", Severity.WARN, node, told, remedy)
+            yield Finding("exposed", Severity.WARN, node, text, remedy)
         if not risky:
             yield Finding("exposed", Severity.OK, node, _apis(look, open_to_all))
 

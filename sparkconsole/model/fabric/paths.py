@@ -156,7 +156,7 @@ def judge_paths(paths: Paths) -> tuple[Finding, ...]:
     found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
     wrong = {f.check for f in found}
     right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
-    return (*found, *(Finding(check, Severity.OK, "", told) for check, told in right))
+    return (*found, *(Finding(check, Severity.OK, "", text) for check, text in right))
 
 
 def _unasked(paths: Paths) -> Iterator[Finding]:
@@ -166,9 +166,9 @@ def _unasked(paths: Paths) -> Iterator[Finding]:
     silent = [p for p in paths.paths if not (p.small.tried or p.large.tried)]
     for node in dict.fromkeys(p.way.node for p in silent):
         why = next(p.small.trouble or p.large.trouble for p in silent if p.way.node == node)
-        told = f"it could not ping: {why or 'nobody said why'}"
+        text = f"it could not ping: {why or 'nobody said why'}"
         remedy = "sudo apt install iputils-ping" if "not there" in why else ""
-        yield Finding("reach", Severity.WARN, node, told, remedy)
+        yield Finding("reach", Severity.WARN, node, text, remedy)
 
 
 def _unreached(paths: Paths) -> Iterator[Finding]:
@@ -187,9 +187,9 @@ def _astray(paths: Paths) -> Iterator[Finding]:
     for (node, interface, route), those in groups.items():
         over = f"over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
         taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
-        told = f"what is for {_peers(those)} {taken}, and should go over {interface}"
+        text = f"what is for {_peers(those)} {taken}, and should go over {interface}"
         look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
-        yield Finding("route", Severity.FAIL, node, told, f"{_OWN_SUBNET}; {look}")
+        yield Finding("route", Severity.FAIL, node, text, f"{_OWN_SUBNET}; {look}")
 
 
 _OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
@@ -209,15 +209,15 @@ def _cut_short(paths: Paths) -> Iterator[Finding]:
         sent = " and ".join(map(str, sorted({w.rail.mtu or 0 for w in those})))
         over = ", ".join(dict.fromkeys(w.far.interface for w in those))
         senders = ", ".join(dict.fromkeys(w.node for w in those))
-        told = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
-        yield Finding("mtu path", Severity.WARN, peer, told, _SAME_MTU)
+        text = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
+        yield Finding("mtu path", Severity.WARN, peer, text, _SAME_MTU)
     silent = [p.way for p in short if not _limit(p)]
     for node in dict.fromkeys(w.node for w in silent):
         those = [w for w in silent if w.node == node]
         size = max(w.rail.largest for w in those) + HEADERS
-        told = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
+        text = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
         remedy = f"{_SAME_MTU}, and on the switch"
-        yield Finding("mtu path", Severity.FAIL, node, f"{told}: connections will hang", remedy)
+        yield Finding("mtu path", Severity.FAIL, node, f"{text}: connections will hang", remedy)
 
 
 def _limit(path: Path) -> int:

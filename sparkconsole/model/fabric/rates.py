@@ -114,23 +114,23 @@ def earlier(rate: Rate, kept: Iterable[Rate]) -> float | None:
 
 def judge_rate(rate: Rate, before: float | None = None) -> Finding:
     """Whether it is enough. Bounds are for links that are fast by their own word, or say nothing."""
-    told = f"{rate.gbit:.1f} Gb/s to {rate.peer} over {rate.interface} ({rate.tool})"
+    text = f"{rate.gbit:.1f} Gb/s to {rate.peer} over {rate.interface} ({rate.tool})"
     fast = (rate.speed_mbit or FAST_MBIT) >= FAST_MBIT
     bound = next((b for b in BOUNDS.get(rate.tool, ()) if fast and rate.gbit < b.gbit), None)
     if bound is not None:
-        return Finding("rate", bound.severity, rate.node, f"{told}: {bound.why}", bound.remedy)
+        return Finding("rate", bound.severity, rate.node, f"{text}: {bound.why}", bound.remedy)
     if before is not None and rate.gbit < SLOWER * before:
-        sentence = f"{told}: it was {before:.1f} before"
+        sentence = f"{text}: it was {before:.1f} before"
         remedy = "what changed since? sparkconsole fabric history"
         return Finding("rate", Severity.WARN, rate.node, sentence, remedy)
-    return Finding("rate", Severity.OK, rate.node, told)
+    return Finding("rate", Severity.OK, rate.node, text)
 
 
 def judge_unmeasured(missing: Unmeasured) -> Finding:
     """RDMA that does not run is a failure; what could not be measured by TCP is unknown."""
     bad = Severity.FAIL if missing.tool == "ib_write_bw" else Severity.WARN
-    told = f"{missing.tool} did not measure {missing.way.rail.interface} to {missing.way.peer}: {missing.why}"
-    return Finding("rate", bad, missing.way.node, told, "run it by hand as `--dry-run` shows it")
+    text = f"{missing.tool} did not measure {missing.way.rail.interface} to {missing.way.peer}: {missing.why}"
+    return Finding("rate", bad, missing.way.node, text, "run it by hand as `--dry-run` shows it")
 
 
 def rounds(nodes: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], ...]:

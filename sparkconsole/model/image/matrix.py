@@ -45,15 +45,15 @@ def _fate(entry: PruneEntry) -> str:
 
 
 def _cache_row(decision: Decision, nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str | None, ...]:
-    told = {node: size(count) for node, count in decision.cache.items()}
+    sizes = {node: size(count) for node, count in decision.cache.items()}
     total = size(sum(decision.cache.values()))
     why = f"goes: no build used it for {decision.wish.until}"
-    return "build cache", None, total, *_cells(told, nodes, unknown), why
+    return "build cache", None, total, *_cells(sizes, nodes, unknown), why
 
 
-def _cells(told: Mapping[str, str], nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
-    cells = {n: UNKNOWN if n in unknown else told.get(n, LACKS) for n in nodes}
-    return tuple(cells.values()) if len(nodes) <= COLUMNS else (_counted(list(told), nodes),)
+def _cells(values: Mapping[str, str], nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+    cells = {n: UNKNOWN if n in unknown else values.get(n, LACKS) for n in nodes}
+    return tuple(cells.values()) if len(nodes) <= COLUMNS else (_counted(list(values), nodes),)
 
 
 def _counted(have: Sequence[str], nodes: Sequence[str]) -> str:

@@ -81,8 +81,8 @@ class PruneEntry:
     def as_data(self) -> dict[str, Any]:
         """As JSON gives it."""
         ids = {node: image.id for node, image in self.on.items()}
-        told = {"kind": self.kind.value, "name": self.tag, "goes": self.goes, "why": self.why}
-        return {**told, **self.image.as_data(), "ids": ids}
+        data = {"kind": self.kind.value, "name": self.tag, "goes": self.goes, "why": self.why}
+        return {**data, **self.image.as_data(), "ids": ids}
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,10 +271,10 @@ class LaunchState:
 
     def _time_up(self, seconds: float) -> None:
         missing = [s for s in self.board() if not self._arrived(s)]
-        told = "; ".join(f"{s.node} ({s.reach.value}{': ' + s.why if s.why else ''})" for s in missing)
+        text = "; ".join(f"{s.node} ({s.reach.value}{': ' + s.why if s.why else ''})" for s in missing)
         if self._ray and self._members is None:
-            told = f"Ray never answered on the head; {told}"
-        cause = f"not ready after {seconds:.0f} s, missing: {told or 'GPUs in Ray'}"
+            text = f"Ray never answered on the head; {text}"
+        cause = f"not ready after {seconds:.0f} s, missing: {text or 'GPUs in Ray'}"
         hint = "see the container's log above; --timeout SECONDS waits longer"
         self._failures.append(LaunchFailure(missing[0].node if missing else "", Why(cause, hint)))
 

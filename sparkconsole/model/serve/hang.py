@@ -236,7 +236,7 @@ def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
         return None
     if frozen_s < LONG_S and nodes and all(n.works and not n.still for n in nodes):
         return None
-    signs = (*server.said(), *(said for n in nodes if (said := n.said())))
+    signs = (*server.said(), *(word for n in nodes if (word := n.said())))
     found = _troubled(nodes) or _odd_one(nodes) or _all_wait(nodes) or _engine(nodes)
     return Hang(found.cause, found.look_at, found.node, found.id, signs)
 

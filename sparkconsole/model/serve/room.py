@@ -89,5 +89,5 @@ def ask_of(spec: ServeSpec) -> Ask:
 
 def unjudged(spec: ServeSpec) -> str:
     """The first word that makes the arithmetic another one; empty: there is none."""
-    said = (w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("-"))
-    return next((flag for w in said if (flag := _SHORT.get(w, w)) in OTHER_ARITHMETIC), "")
+    words = (w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("-"))
+    return next((flag for w in words if (flag := _SHORT.get(w, w)) in OTHER_ARITHMETIC), "")

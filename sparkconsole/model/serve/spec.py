@@ -121,8 +121,8 @@ class ServeSpec(BaseModel):
     @property
     def pipeline(self) -> int:
         """Stages of layers, wherever that was said."""
-        said = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
-        return said or self.pipeline_parallel
+        size = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
+        return size or self.pipeline_parallel
 
     @property
     def data(self) -> int:
@@ -156,11 +156,11 @@ class ServeSpec(BaseModel):
         return (*given, *(flag for flag, on in switches.items() if on))
 
 
-def preset(model: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a spec: those of the example called `model`, under those that a person said."""
     if model not in PRESETS:
-        return {"model": model, **said}
-    return {**PRESETS[model], **{key: value for key, value in said.items() if value not in (None, False)}}
+        return {"model": model, **data}
+    return {**PRESETS[model], **{key: value for key, value in data.items() if value not in (None, False)}}
 
 
 def _said_flags(words: tuple[str, ...]) -> frozenset[str]:

@@ -18,14 +18,14 @@ MOST_ITEMS = 32
 
 def differences(first: Run, second: Run) -> tuple[Difference, ...]:
     """Only what is not the same."""
-    told = [*_words(first, second), *_standing(first, second)]
+    rows = [*_words(first, second), *_standing(first, second)]
     one, other = dict(leaves(first.outcome)), dict(leaves(second.outcome))
     for name in dict.fromkeys((*one, *other)):
         if one.get(name) != other.get(name):
-            told.append(
+            rows.append(
                 (name, _shown(one.get(name)), _shown(other.get(name)), change(one.get(name), other.get(name)))
             )
-    return tuple(told)
+    return tuple(rows)
 
 
 def _words(first: Run, second: Run) -> Iterator[Difference]:

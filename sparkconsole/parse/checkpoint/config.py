@@ -105,15 +105,15 @@ def _width(name: Any) -> int:
 
 
 def _longest(config: Config) -> int | None:
-    said = [config[key] for key in _LENGTHS if isinstance(config.get(key), int)]
+    lengths = [config[key] for key in _LENGTHS if isinstance(config.get(key), int)]
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     factor = rope.get("factor")
     kind = rope.get("rope_type") or rope.get("type")
     if isinstance(factor, (int, float)) and kind == "yarn" and rope.get("original_max_position_embeddings"):
         return int(rope["original_max_position_embeddings"] * factor)
-    if isinstance(factor, (int, float)) and kind in ("linear", "dynamic") and said:
-        return int(min(said) * factor)
-    return min(said, default=None)
+    if isinstance(factor, (int, float)) and kind in ("linear", "dynamic") and lengths:
+        return int(min(lengths) * factor)
+    return min(lengths, default=None)
 
 
 # --- which layer keeps what
@@ -144,19 +144,19 @@ def _only_kind(config: Config) -> str:
 
 def _named(config: Config) -> Sequence[str] | None:
     """A word or a letter a layer."""
-    said = (
+    pattern = (
         config.get("hybrid_override_pattern") or config.get("layers_block_type") or config.get("layer_types")
     )
-    if not said:
+    if not pattern:
         return None
-    unknown = sorted({str(word) for word in said if str(word) not in _KINDS})
+    unknown = sorted({str(word) for word in pattern if str(word) not in _KINDS})
     if unknown:
         raise SparkError(
             f"it has layers of a kind that is not known here: {', '.join(unknown)}",
             hint="let vLLM say it: its start prints the size of the KV cache",
         )
     slides = config.get("sliding_window") and config.get("use_sliding_window", True)
-    kinds = [_KINDS[str(word)] for word in said]
+    kinds = [_KINDS[str(word)] for word in pattern]
     return [("full" if kind == "sliding" and not slides else kind) for kind in kinds]
 
 
@@ -240,8 +240,8 @@ def _attention(config: Config, kind: str, number: int = 0) -> Attention:
 
 
 def _head_dim(config: Config) -> int:
-    said = _whole(config, "head_dim", "attention_head_dim", "v_head_dim", default=0)
-    return said or _whole(config, "hidden_size", "n_embd", "d_model", "dim") // max(1, _heads(config))
+    size = _whole(config, "head_dim", "attention_head_dim", "v_head_dim", default=0)
+    return size or _whole(config, "hidden_size", "n_embd", "d_model", "dim") // max(1, _heads(config))
 
 
 def _kv_heads(config: Config, number: int) -> int:
@@ -265,8 +265,8 @@ def _state(config: Config) -> RecurrentState:
 
 
 def _state_width(config: Config, default: int) -> int:
-    said = config.get("mamba_ssm_cache_dtype") or config.get("mamba_ssm_dtype")
-    return _WIDTHS.get(str(said), default)
+    name = config.get("mamba_ssm_cache_dtype") or config.get("mamba_ssm_dtype")
+    return _WIDTHS.get(str(name), default)
 
 
 def _delta_net(config: Config) -> RecurrentState:
@@ -291,9 +291,9 @@ def _mamba2(config: Config) -> RecurrentState:
 
 
 def _mamba_head(config: Config) -> int:
-    said = config.get("mamba_d_head")
-    if isinstance(said, int):
-        return said
+    size = config.get("mamba_d_head")
+    if isinstance(size, int):
+        return size
     return int(config.get("mamba_expand", 2) * config["hidden_size"] // config["mamba_n_heads"])
 
 
@@ -306,10 +306,10 @@ def _mamba1(config: Config) -> RecurrentState:
 
 
 def _kimi(config: Config) -> RecurrentState:
-    said = config["linear_attn_config"]
-    inner = said["num_heads"] * said["head_dim"]
+    linear = config["linear_attn_config"]
+    inner = linear["num_heads"] * linear["head_dim"]
     return RecurrentState(
-        inner * said["head_dim"], 3 * inner, said["short_conv_kernel_size"], _state_width(config, 4)
+        inner * linear["head_dim"], 3 * inner, linear["short_conv_kernel_size"], _state_width(config, 4)
     )
 
 

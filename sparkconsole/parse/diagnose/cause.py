@@ -19,9 +19,9 @@ class Cause:
     remedy: str
 
 
-def cause_of(said: str, during: During) -> Cause | None:
+def cause_of(text: str, during: During) -> Cause | None:
     """The first known cause in what a program said; None: nothing known, or only what follows from one."""
-    found = [one for line in said.splitlines() if (one := diagnose(framed(line), during))]
+    found = [one for line in text.splitlines() if (one := diagnose(framed(line), during))]
     root = first_error(found)
     return (
         Cause(root.id, root.text, root.remedy) if root is not None and root.kind is LineKind.CAUSE else None

@@ -79,10 +79,10 @@ def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
 
 def named(line: Framed, known: KnownCause, match: re.Match[str], during: During | None = None) -> Diagnosis:
     """What the logger itself only warns of ends nothing."""
-    said = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
-    meanings = [m for group, table in known.numbers.items() if (m := _meaning(said, group, table))]
+    data = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
+    meanings = [m for group, table in known.numbers.items() if (m := _meaning(data, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
-    text, why, remedy = (filled(form, said) for form in (known.text, known.why, _remedy(known, during)))
+    text, why, remedy = (filled(form, data) for form in (known.text, known.why, _remedy(known, during)))
     one = Diagnosis(
         (meaning and meaning.id) or known.id,
         known.severity,
@@ -90,8 +90,8 @@ def named(line: Framed, known: KnownCause, match: re.Match[str], during: During 
         why,
         meaning.remedy if meaning and meaning.remedy else remedy,
         line.text[:SHOWN],
-        said.get("node") or line.node,
-        int(said["rank"]) if said["rank"].isdigit() else line.rank,
+        data.get("node") or line.node,
+        int(data["rank"]) if data["rank"].isdigit() else line.rank,
         known.kind,
         count=line.times,
     )
@@ -106,16 +106,16 @@ def _remedy(known: KnownCause, during: During | None) -> str:
     return known.remedies.get(during, known.remedy) if during is not None else known.remedy
 
 
-def _meaning(said: dict[str, str], group: str, table: Mapping[str, NumberMeaning]) -> NumberMeaning | None:
+def _meaning(values: dict[str, str], group: str, table: Mapping[str, NumberMeaning]) -> NumberMeaning | None:
     """What a number of the line means by its table; told where the entry's sentences ask for it."""
-    found = table.get(said[group].upper())
-    said[f"{group}_means"] = found.told if found else ""
+    found = table.get(values[group].upper())
+    values[f"{group}_means"] = found.told if found else ""
     return found
 
 
-def filled(form: str, said: Mapping[str, str]) -> str:
+def filled(form: str, values: Mapping[str, str]) -> str:
     """A sentence with what the line said in it; where it said nothing the sentence ends before."""
-    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(said)))
+    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(values)))
 
 
 def unknown(line: Framed) -> Diagnosis | None:

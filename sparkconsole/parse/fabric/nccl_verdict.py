@@ -93,10 +93,10 @@ class NcclVerdict:
             yield self._roce(tuple(dict.fromkeys(name for d in listed.values() for name in d)))
 
     def _roce(self, devices: tuple[str, ...]) -> Diagnosis:
-        said = {**self.said, **self.ways}
-        plugin = next((net for net in said if net.startswith("IBext")), "")
-        line = next((text for net, text in said.items() if net.startswith("IB")), "")
-        told = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")
-        told += f" by {plugin}" if plugin else ""
+        values = {**self.said, **self.ways}
+        plugin = next((net for net in values if net.startswith("IBext")), "")
+        line = next((text for net, text in values.items() if net.startswith("IB")), "")
+        sentence = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")
+        sentence += f" by {plugin}" if plugin else ""
         why = "data goes over RoCE" + (", both halves of each cable" if len(devices) > 1 else "")
-        return Diagnosis("nccl-rdma", Weight.INFO, told, why, "", line, kind=LineKind.FACT)
+        return Diagnosis("nccl-rdma", Weight.INFO, sentence, why, "", line, kind=LineKind.FACT)

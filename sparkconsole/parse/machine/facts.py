@@ -71,7 +71,7 @@ def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
     mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
     return replace(
         netdev,
-        mtu=netdev.mtu if (told := whole(mtu)) is None else told,
+        mtu=netdev.mtu if (size := whole(mtu)) is None else size,
         up={"1": True, "0": False}.get(carrier, netdev.up),
         operstate=state.strip("-"),
         speed_mbit=whole(speed),
@@ -110,8 +110,8 @@ def _unparsed(parts: dict[str, str], fabric: Fabric) -> tuple[str, ...]:
     """Lines of tools that answered with something else than we know."""
     addresses = parts.get("ip", "").strip()
     strange = addresses.splitlines()[:1] if addresses and not parse_ip_addr(addresses) else []
-    told = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
-    return tuple(f"{tool}: {line[:200]}" for tool, lines in told.items() for line in lines)
+    values = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
+    return tuple(f"{tool}: {line[:200]}" for tool, lines in values.items() for line in lines)
 
 
 def _sections(text: str, mark: str) -> dict[str, str]:

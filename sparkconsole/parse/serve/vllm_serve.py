@@ -71,8 +71,8 @@ def read_line(line: str) -> ServeEvent:
             groups = match.groupdict()
             percent = groups.get("percent")
             detail = groups.get("detail") or groups.get("memory") or ""
-            told = ", ".join(filter(None, (detail, _concurrency(text))))
-            return ServeEvent(phase, float(percent) if percent else None, told)
+            sentence = ", ".join(filter(None, (detail, _concurrency(text))))
+            return ServeEvent(phase, float(percent) if percent else None, sentence)
     return _NOTHING
 
 

@@ -45,14 +45,14 @@ async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
         raise CommandFailed(
             ("python3", "gate-look"), done.status, done.error_text, hint=hint, node=shell.node
         )
-    said = _answers(done.text, len(lines))
-    if said is None:
+    answers = _answers(done.text, len(lines))
+    if answers is None:
         raise CommandFailed(("python3", "gate-look"), 0, "what it said was not understood", node=shell.node)
-    return tuple(_path(way, said[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
+    return tuple(_path(way, answers[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
 
 
-def _path(way: RailWay, said: Sequence[tuple[int | None, str]]) -> Path:
-    (routed, route), (small_end, small), (large_end, large) = said
+def _path(way: RailWay, answers: Sequence[tuple[int | None, str]]) -> Path:
+    (routed, route), (small_end, small), (large_end, large) = answers
     return Path(way, parse_ping(small, small_end), parse_ping(large, large_end), parse_route(route, routed))
 
 
@@ -60,10 +60,10 @@ def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
     """A status and a text for each command; None for anything else."""
     try:
         rows = json.loads(text)
-        said = [(s if isinstance(s, int) else None, str(t)) for s, t in rows]
+        pairs = [(s if isinstance(s, int) else None, str(t)) for s, t in rows]
     except (ValueError, TypeError, RecursionError):
         return None
-    return said if len(said) == count else None
+    return pairs if len(pairs) == count else None
 
 
 @cache

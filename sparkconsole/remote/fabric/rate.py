@@ -88,31 +88,31 @@ async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> f
         if not isinstance(port, int):
             raise SparkError(_trouble(heard) or "it did not begin to listen", node=receiver.node)
         async with _started(sender, {**client, "port": port}) as near:
-            said = await near.told()
-            if "error" in said:
-                raise SparkError(_trouble(said), node=sender.node)
+            data = await near.told()
+            if "error" in data:
+                raise SparkError(_trouble(data), node=sender.node)
             if tool == "tcp":
-                said = await far.told()
-    return _gbit(said, tool, way)
+                data = await far.told()
+    return _gbit(data, tool, way)
 
 
-def _gbit(said: Mapping[str, Any], tool: str, way: RailWay) -> float:
-    output = str(said.get("output", ""))
+def _gbit(data: Mapping[str, Any], tool: str, way: RailWay) -> float:
+    output = str(data.get("output", ""))
     match tool:
         case "ib_write_bw":
             value = parse_ib_write_bw(output)
         case "iperf3":
             value = parse_iperf3(output)
         case _:
-            told = said.get("gbit")
+            told = data.get("gbit")
             value = float(told) if isinstance(told, int | float) and told > 0 else None
     if value is None:
-        raise SparkError(_trouble(said) or "it measured nothing", node=way.node)
+        raise SparkError(_trouble(data) or "it measured nothing", node=way.node)
     return value
 
 
-def _trouble(said: Mapping[str, Any]) -> str:
-    return str(said.get("error") or "")[:200] or trouble_of(str(said.get("output", "")))
+def _trouble(data: Mapping[str, Any]) -> str:
+    return str(data.get("error") or "")[:200] or trouble_of(str(data.get("output", "")))
 
 
 @dataclass(slots=True)
@@ -132,10 +132,10 @@ class _RunningEnd:
         except TimeoutError as error:
             raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
         try:
-            told = json.loads(line or "{}")
+            data = json.loads(line or "{}")
         except (ValueError, RecursionError):
             return {}
-        return told if isinstance(told, dict) else {}
+        return data if isinstance(data, dict) else {}
 
     async def _line(self) -> str:
         while not self.lines:

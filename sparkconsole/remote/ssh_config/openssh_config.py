@@ -65,11 +65,11 @@ def _asked(program: str, given: Sequence[str], address: str) -> str:
 
 def _said(text: str) -> dict[str, list[str]]:
     """Each key's values, in order."""
-    said: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
-        said.setdefault(key.lower(), []).append(value)
-    return said
+        values.setdefault(key.lower(), []).append(value)
+    return values
 
 
 def place_from(address: str, said: Said) -> SshDestination:

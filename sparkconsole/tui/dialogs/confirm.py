@@ -120,8 +120,8 @@ class Confirm(Question):
         """`?`"""
         agrees = "" if self._dry_run else "^j agrees · "
         ends = "esc closes" if self._dry_run else "esc cancels"
-        told = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
-        self.notify(told + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
+        text = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
+        self.notify(text + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
 
     def action_whole(self) -> None:
         """The commands, then their scripts in full, then only what they do again."""
@@ -176,13 +176,13 @@ class Confirm(Question):
 
 def verb_of(words: Sequence[str]) -> str:
     """What the button says: the verb, as a person would say it."""
-    said = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
-    return said or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
+    verb = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
+    return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
 
 
 def _changed(lines: Sequence[str]) -> Text:
     """What is not as it was when the person read the plan."""
-    told = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
+    text = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
     for line in lines:
-        told.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
-    return told
+        text.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
+    return text

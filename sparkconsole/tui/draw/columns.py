@@ -185,9 +185,9 @@ def ordered(rows: Iterable[TableRow], column: int | None, *, descending: bool = 
     every = list(rows)
     if column is None:
         return every
-    told = [r for r in every if not unknown(r, column)]
-    told.sort(key=lambda r: sort_key(r, column), reverse=descending)
-    return told + [r for r in every if unknown(r, column)]
+    known = [r for r in every if not unknown(r, column)]
+    known.sort(key=lambda r: sort_key(r, column), reverse=descending)
+    return known + [r for r in every if unknown(r, column)]
 
 
 def having(rows: Iterable[TableRow], text: str) -> list[TableRow]:

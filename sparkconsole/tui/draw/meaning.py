@@ -57,9 +57,9 @@ def _warnings(
         return {}
     from sparkconsole.model.checks import ClusterEvidence, Severity, judge
 
-    told: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for finding in judge(ClusterEvidence(cluster, cluster.image, cluster.container, dict(looks), chosen)):
         bad = finding.severity is not Severity.OK and finding.check not in QUIET
         if bad and finding.node and nodes[finding.node].reach is Reachability.UP:
-            told.setdefault(finding.node, []).append(finding.sentence)
-    return {name: tuple(sentences) for name, sentences in told.items()}
+            values.setdefault(finding.node, []).append(finding.sentence)
+    return {name: tuple(sentences) for name, sentences in values.items()}

@@ -173,8 +173,8 @@ def gpu(state: NodeState) -> Gpu | None:
     now = state.reading
     if now is not None and now.gpu_error and not now.gpus:
         return None  # what an earlier look saw is not how it is now
-    told = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
-    return told[0] if told else None
+    gpus = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
+    return gpus[0] if gpus else None
 
 
 def held(state: NodeState) -> tuple[str, ...]:
@@ -245,8 +245,8 @@ def rates(state: NodeState, scene: DrawContext) -> tuple[float | None, float | N
 
 
 def _sum(values: list[float | None]) -> float | None:
-    told = [v for v in values if v is not None]
-    return sum(told) if told else None
+    numbers = [v for v in values if v is not None]
+    return sum(numbers) if numbers else None
 
 
 def links(state: NodeState, scene: DrawContext) -> str:

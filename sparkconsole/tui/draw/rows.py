@@ -111,11 +111,11 @@ class RowSheet:
 
 def _prepared(row: TableRow, before: DrawnRow | None) -> DrawnRow:
     """The line as it was when nothing of it changed, else a new one with safe cells."""
-    told = stamp(row)
+    mark = stamp(row)
     if before is not None and (before.stamp, before.row.order, before.row.find) == (
-        told,
+        mark,
         row.order,
         row.find,
     ):
         return before
-    return DrawnRow(TableRow(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), told)
+    return DrawnRow(TableRow(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), mark)

@@ -29,10 +29,10 @@ class StyledText(Static):
 
     def show(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
-        said = tuple(lines)
-        if said != self._said:
-            self._said = said
-            self.update(content(said))
+        drawn = tuple(lines)
+        if drawn != self._said:
+            self._said = drawn
+            self.update(content(drawn))
 
     def draw(self, draw: Draw) -> None:
         """Shows what `draw` makes of the width and height there is, now and whenever that changes."""

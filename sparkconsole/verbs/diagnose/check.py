@@ -156,10 +156,10 @@ def _where(nodes: Sequence[str], every: int, whole: str) -> str:
 
 def verdict(findings: tuple[Finding, ...]) -> str:
     """How many of each in a line: a thing that is said of many nodes counts once."""
-    told = [each.finding.severity for each in sayings(findings)]
-    warned = told.count(Severity.WARN)
-    words = (f"{told.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
-    return f"{', '.join(words)}, {told.count(Severity.OK)} ok"
+    severities = [each.finding.severity for each in sayings(findings)]
+    warned = severities.count(Severity.WARN)
+    words = (f"{severities.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
+    return f"{', '.join(words)}, {severities.count(Severity.OK)} ok"
 
 
 def exit_code(evidence: ClusterEvidence, findings: tuple[Finding, ...]) -> int:

@@ -127,10 +127,10 @@ def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
             if "\0" not in line:
                 yield line
                 continue
-            said = line.replace("\0", "")
-            if _is_binary(said):
+            clean = line.replace("\0", "")
+            if _is_binary(clean):
                 raise WrongUsage(f"{path} is no text", hint="give a log: sparkconsole logs prints one")
-            yield said
+            yield clean
     except (OSError, EOFError, zlib.error) as error:
         # What was read is told: the thousand lines before the damage may hold the cause.
         yield f"WARNING sparkconsole: {path} cannot be read on from here: {error}\n"

@@ -119,10 +119,10 @@ def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> tuple[st
 
 
 def _copy_notes(copy: _Copy) -> tuple[str, ...]:
-    said = f"sparkconsole {shlex.join(copy.words)}"
+    text = f"sparkconsole {shlex.join(copy.words)}"
     if copy.action is None:
-        return (f"not by itself: {said}: {copy.refused}",)
-    return (f"then {said}", *copy.action.plan.notes)
+        return (f"not by itself: {text}: {copy.refused}",)
+    return (f"then {text}", *copy.action.plan.notes)
 
 
 async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
@@ -135,8 +135,8 @@ async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
         return
     done.sheets += answer.parts
     if answer.exit_code:
-        told = f"sparkconsole {' '.join(copy.words[:2])} ended with {answer.exit_code}"
-        done.trouble |= dict.fromkeys(copy.findings, told)
+        text = f"sparkconsole {' '.join(copy.words[:2])} ended with {answer.exit_code}"
+        done.trouble |= dict.fromkeys(copy.findings, text)
 
 
 def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], answer: Answer) -> Answer:

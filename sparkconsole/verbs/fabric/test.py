@@ -137,10 +137,10 @@ def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answe
         "unknown": unknown,
     }
     wrong = _wrong(findings)
-    told = _worth_telling(lines)
-    parts: list[Sheet | str] = [_pairs(told)] if told else []
-    if len(told) < len(lines):
-        parts.append(f"{len(lines) - len(told)} more, between nodes that are no neighbours, are ok")
+    shown = _worth_telling(lines)
+    parts: list[Sheet | str] = [_pairs(shown)] if shown else []
+    if len(shown) < len(lines):
+        parts.append(f"{len(lines) - len(shown)} more, between nodes that are no neighbours, are ok")
     parts += [wrong] if wrong.rows else []
     return Answer(
         data,
@@ -210,8 +210,8 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
     tools = ", ".join(sorted({r.tool for r in done.rates}))
     least = f"{min(sums):.0f} Gb/s{' or more' if len(sums) > 1 else ''}" if sums else ""
     carried = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
-    said = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
-    return ": ".join(filter(None, (said.get(verdict, "the fabric would not carry a cluster"), carried)))
+    values = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
+    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
 
 
 def _told(line: PairLine) -> str:

@@ -46,7 +46,7 @@ async def foretold(session: Session, words: Sequence[str], action: PlannedAction
         servers = (f"perhaps a server: {error.node or 'a node'} cannot be asked: {error.cause}",)
     serving = tuple(f"{rank.node}:{rank.port}" for rank in ranks)
     seconds = _took(session, words)
-    told = Consequences(
+    consequences = Consequences(
         ends=(*servers, *_under_way(session, touched(action.effects, empty, serving))),
         unknown="; ".join(e.why for e in action.effects if isinstance(e, Anything)),
         moves=action.plan.moves,
@@ -56,7 +56,7 @@ async def foretold(session: Session, words: Sequence[str], action: PlannedAction
         empty=empty,
         serving=serving,
     )
-    return replace(action, plan=replace(action.plan, consequences=told))
+    return replace(action, plan=replace(action.plan, consequences=consequences))
 
 
 Launched = dict[str, LaunchSpec | None]

@@ -36,9 +36,9 @@ OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE")
 
 def understand(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
-    said = read_said(words, place)
+    spoken = read_said(words, place)
     try:
-        request = _understood(said)
+        request = _understood(spoken)
         require_bounds(request)
         if request.verb.refuses is not None:
             request.verb.refuses(*request.args, **request.kwargs)
@@ -82,12 +82,12 @@ def _asked_about(tokens: Sequence[str]) -> list[str] | None:
 
 def _topic(ours: Sequence[str]) -> tuple[str, ...]:
     """The verb, or the group, that help was asked about; WrongUsage when there is none of that name."""
-    said = [word for word in ours if not word.startswith("-")]
-    if said[:1] == ["help"]:
-        said = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
-    if not said or (said[0] in GROUPS and len(said) == 1):
-        return tuple(said)
-    return verb_words(said)
+    words = [word for word in ours if not word.startswith("-")]
+    if words[:1] == ["help"]:
+        words = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
+    if not words or (words[0] in GROUPS and len(words) == 1):
+        return tuple(words)
+    return verb_words(words)
 
 
 async def begin(session: Session, request: Request) -> Result:

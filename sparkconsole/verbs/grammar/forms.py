@@ -65,7 +65,7 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 
     WrongUsage names the field that is missing or that holds what it cannot.
     """
-    said: list[str] = []
+    made: list[str] = []
     behind: list[str] = []
     for field in fields(verb):
         value = values.get(field.name)
@@ -76,8 +76,8 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         elif field.kind is FieldKind.WORDS:
             behind += _split(field, str(value))
         else:
-            said += _say(field, value)
-    return (*verb.split(), *said, *(["--", *behind] if behind else []))
+            made += _say(field, value)
+    return (*verb.split(), *made, *(["--", *behind] if behind else []))
 
 
 def _command(verb: tuple[str, ...]) -> App:

@@ -27,11 +27,15 @@ async def execute(session: Session, words: Sequence[str], action: PlannedAction,
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
     """
-    said = action.words or words
-    told = action.plan.consequences
-    touches = touched(action.effects, told.empty, told.serving) if told else touched(action.effects)
+    given = action.words or words
+    consequences = action.plan.consequences
+    touches = (
+        touched(action.effects, consequences.empty, consequences.serving)
+        if consequences
+        else touched(action.effects)
+    )
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
-    session.run = began = session.journal.begin(said, session.cluster.name, kept_plan)
+    session.run = began = session.journal.begin(given, session.cluster.name, kept_plan)
     _tell_fault(session, report)
     _mark(session, began, touches)
     steps: dict[str, str] = {}

@@ -191,11 +191,11 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
         raise TypeError("verbs are called with their session: verbs.dispatch.begin")
 
     signature = inspect.signature(function)
-    said = [p for name, p in signature.parameters.items() if name != "session"]
+    parameters = [p for name, p in signature.parameters.items() if name != "session"]
     # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
-    bare = signature.replace(parameters=said, return_annotation=inspect.Signature.empty)
+    bare = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
     spoken.__signature__ = bare  # type: ignore[attr-defined]
-    spoken.__annotations__ = {p.name: p.annotation for p in said}
+    spoken.__annotations__ = {p.name: p.annotation for p in parameters}
     return spoken
 
 

@@ -98,8 +98,8 @@ def _shown(field: Field) -> str:
 
 def _sentence(field: Field) -> str:
     text = " ".join(field.help.split())
-    told = field.default not in (None, False, "", (), [], inspect.Parameter.empty)
-    if not told or field.kind is FieldKind.CHECK:
+    with_default = field.default not in (None, False, "", (), [], inspect.Parameter.empty)
+    if not with_default or field.kind is FieldKind.CHECK:
         return text
     default = field.default.value if isinstance(field.default, Enum) else field.default
     value = f"{default:g}" if isinstance(default, float) else str(default)
@@ -139,21 +139,24 @@ def _group_text(first: str, width: int) -> str:
     blocks = [f"Usage: sparkconsole {first} WORD… [OPTIONS]", _wrapped(GROUPS[first], width)]
     if (first,) in verbs:
         blocks = [_verb_text(page((first,)), width)]
-    told = [(" ".join(w), entry.summary) for w, entry in verbs.items() if len(w) > 1]
-    blocks.append(_titled("Words", told, width))
+    rows = [(" ".join(w), entry.summary) for w, entry in verbs.items() if len(w) > 1]
+    blocks.append(_titled("Words", rows, width))
     if (first,) not in verbs:
         examples = [pair for words in verbs for pair in EXAMPLES.get(words, ())[:1]]
         blocks.append(_examples(examples, width))
     return "\n\n".join((*blocks, f"sparkconsole help {own[-1]} explains one of them."))
 
 
-def _verb_text(told: HelpPage, width: int) -> str:
-    blocks = [f"Usage: {told.usage}", *(_wrapped(p, width) for p in (told.summary, *told.paragraphs))]
-    for title, pairs in (("Arguments", told.arguments), ("Options", told.options)):
+def _verb_text(help_page: HelpPage, width: int) -> str:
+    blocks = [
+        f"Usage: {help_page.usage}",
+        *(_wrapped(p, width) for p in (help_page.summary, *help_page.paragraphs)),
+    ]
+    for title, pairs in (("Arguments", help_page.arguments), ("Options", help_page.options)):
         if pairs:
             blocks.append(_titled(title, pairs, width))
-    if told.examples:
-        blocks.append(_examples(told.examples, width))
+    if help_page.examples:
+        blocks.append(_examples(help_page.examples, width))
     return "\n\n".join((*blocks, _wrapped("Options of every verb: sparkconsole help.", width)))
 
 

@@ -34,17 +34,17 @@ Flag = Parameter(negative="")
 Many = Parameter(consume_multiple=True, negative="")
 
 
-def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **said: Any) -> None:
+def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **given: Any) -> None:
     """What is no name of an image or a recipe, no KEY=VALUE, or leaves nothing to do."""
-    hosts = host_list(said.get("copy_to") or ())
-    if said.get("copy_to") is not None and not hosts:
+    hosts = host_list(given.get("copy_to") or ())
+    if given.get("copy_to") is not None and not hosts:
         raise WrongUsage("--copy-to names no host", hint="-c spark2, -c spark2,spark3, or -c all")
-    if said.get("no_build") and not hosts:
+    if given.get("no_build") and not hosts:
         raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
-    own = {key: value for key, value in said.items() if key in BuildSpec.model_fields}
+    own = {key: value for key, value in given.items() if key in BuildSpec.model_fields}
     named = {"tag": tag} if tag else {}
     spec = _spec({**own, **named, "build_args": key_values(build_arg or ())})
-    if not said.get("no_build"):
+    if not given.get("no_build"):
         building.recipe_folder(spec.recipe)
 
 

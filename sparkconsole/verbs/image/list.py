@@ -89,8 +89,8 @@ def _versions(tags: list[str], have: Have) -> tuple[Sheet, ...]:
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for tag in tags:
         for node, images in have.items():
-            if tag in images and (said := (built_from(images[tag]), built_with(images[tag]))) != ("", ""):
-                found.setdefault((tag, images[tag].short, *said), []).append(node)
+            if tag in images and (versions := (built_from(images[tag]), built_with(images[tag]))) != ("", ""):
+                found.setdefault((tag, images[tag].short, *versions), []).append(node)
     rows = [(tag, short, ", ".join(on), vllm or None, rest) for (tag, short, vllm, rest), on in found.items()]
     return (Sheet.of(("image", "content", "on", "vLLM", "built with"), rows, "versions"),) if rows else ()
 

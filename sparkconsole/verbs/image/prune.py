@@ -121,8 +121,8 @@ def _notes(seen: Seen) -> tuple[str, ...]:
 
 def _nothing(session: Session, seen: Seen) -> Answer:
     code = max((e.exit_code for e in seen.errors.values()), default=0)
-    said = f"nothing of {seen.decision.wish.tag} has to go"
-    parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), said)
+    text = f"nothing of {seen.decision.wish.tag} has to go"
+    parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), text)
     return Answer({**_data(seen), "nodes": {}}, parts, code)
 
 

@@ -168,8 +168,8 @@ async def _execute(session: Session, plan: Plan, name: str, wanted: ImageIdentit
     held = await _held(session)
     rest = tuple(node for node, images in held.items() if not _means(name, images, wanted))
     data = {"tag": name, "build": build_date(name, wanted.tag), "other": list(rest)}
-    said = f"{name} is {wanted.tag} on {len(held) - len(rest)} of {len(held)} nodes"
-    return Answer(data, (said, *_wrong(outcome)), int(bool(rest)))
+    text = f"{name} is {wanted.tag} on {len(held) - len(rest)} of {len(held)} nodes"
+    return Answer(data, (text, *_wrong(outcome)), int(bool(rest)))
 
 
 def _wrong(outcome: PlanOutcome) -> tuple[str, ...]:

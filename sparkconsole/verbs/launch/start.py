@@ -75,14 +75,14 @@ class ContainerFlags:
         }
 
 
-def _refuse_words(*, tag: str | None = None, name: str | None = None, **said: Any) -> None:
+def _refuse_words(*, tag: str | None = None, name: str | None = None, **given: Any) -> None:
     """What no cluster could make right: names that Docker does not take, words that exclude each other."""
-    if said.get("solo") and said.get("backend") not in (None, Backend.SOLO):
-        raise WrongUsage(f"--solo and --backend {said['backend']} exclude each other")
-    if said.get("follow") and said.get("detach"):
+    if given.get("solo") and given.get("backend") not in (None, Backend.SOLO):
+        raise WrongUsage(f"--solo and --backend {given['backend']} exclude each other")
+    if given.get("follow") and given.get("detach"):
         raise WrongUsage("--follow and -d exclude each other")
-    flags = said.get("flags") or ContainerFlags()
-    named = {"nccl_debug": said.get("nccl_debug"), "eth_if": said.get("eth_if")}
+    flags = given.get("flags") or ContainerFlags()
+    named = {"nccl_debug": given.get("nccl_debug"), "eth_if": given.get("eth_if")}
     launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
 
 
@@ -177,10 +177,10 @@ def _gated(session: Session, survey: LaunchSurvey, action: PlannedAction) -> Pla
     return replace(action, plan=plan, execute=execute)
 
 
-def launch_spec(said: dict[str, Any]) -> LaunchSpec:
+def launch_spec(data: dict[str, Any]) -> LaunchSpec:
     """The spec of what was said; WrongUsage with the first thing that cannot be."""
     try:
-        return LaunchSpec.model_validate({k: v for k, v in said.items() if v is not None})
+        return LaunchSpec.model_validate({k: v for k, v in data.items() if v is not None})
     except ValidationError as error:
         raise wrong_value(error, ("launch",)) from error
 
@@ -204,14 +204,14 @@ def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]
     return frozenset(name for name, said in (given | apart).items() if said)
 
 
-def _refuse_other(session: Session, survey: LaunchSurvey, said: frozenset[str]) -> None:
+def _refuse_other(session: Session, survey: LaunchSurvey, given: frozenset[str]) -> None:
     """Refused where containers run that were not given what is asked for now: nothing is dropped unsaid."""
     running = next((p.found for p in survey.sites.values() if p.running and p.found), None)
     if running is None:
         return
     launched = recalled(running.labels)
-    other = [*differences(survey.spec, said, launched), *_other_nodes(session, survey, launched)]
-    node = survey.other_image(unless_there=True) if "image" in said else ""
+    other = [*differences(survey.spec, given, launched), *_other_nodes(session, survey, launched)]
+    node = survey.other_image(unless_there=True) if "image" in given else ""
     if node:
         other.insert(0, f"from {launched.image if launched else 'another image'}, not {survey.spec.image}")
     if other:
@@ -243,9 +243,9 @@ def _decide(
         case Condition.COMPLETE:
             return _attach(survey, follow=follow)
         case Condition.HALF if not repair:
-            told = "; ".join(f"{node}: {why}" for node, why in survey.broken.items())
+            text = "; ".join(f"{node}: {why}" for node, why in survey.broken.items())
             raise Refused(
-                f"the cluster is half-running ({told}); nothing was changed",
+                f"the cluster is half-running ({text}); nothing was changed",
                 hint="start what is missing: sparkconsole launch --repair, or end all of it: stop",
                 node=next(iter(survey.broken)),
             )
@@ -276,15 +276,15 @@ def _attach(survey: LaunchSurvey, *, follow: bool) -> Answer:
         [(s.node, s.role, s.address, survey.spec.container) for s in survey.seats],
     )
     data = {"already": True, "nodes": [s.node for s in survey.seats], "backend": survey.spec.backend.value}
-    told = f"{survey.spec.container} runs already, complete; nothing was changed"
+    text = f"{survey.spec.container} runs already, complete; nothing was changed"
     logs = ("nothing was started, so nothing is followed; its logs: sparkconsole logs -f",) if follow else ()
-    return Answer(data, (told, sheet, *logs))
+    return Answer(data, (text, sheet, *logs))
 
 
 def _as_started(survey: LaunchSurvey) -> LaunchSurvey:
     """A repair starts what was started: the launch that the running containers tell of."""
-    told = (recalled(p.found.labels) for p in survey.sites.values() if p.running and p.found)
-    spec = next((s for s in told if s is not None), None)
+    specs = (recalled(p.found.labels) for p in survey.sites.values() if p.running and p.found)
+    spec = next((s for s in specs if s is not None), None)
     return replace(survey, spec=spec) if spec is not None else survey
 
 

@@ -285,10 +285,10 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "bytes": held.size_bytes,
         "seconds": log.seconds,
     }
-    told = (
+    text = (
         f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.seconds)}"
     )
-    return Answer(data, (told, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
+    return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 
 def _name(model: str) -> str:

@@ -69,9 +69,9 @@ async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState],
     wrong.update({node: f"unknown: {error.cause}" for node, error in failed(answers).items()})
     after = told(answers)
     seen = {n: [(w, getattr(b, w), getattr(after.get(n), w, None)) for w in _WHAT] for n, b in before.items()}
-    said = {n: wrong.get(n) or brought(b, after[n]) for n, b in before.items()}
-    rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), said[n]) for n in before]
-    data = {n: {**{w: [a, b] for w, a, b in seen[n]}, "ok": n not in wrong, "said": said[n],
+    values = {n: wrong.get(n) or brought(b, after[n]) for n, b in before.items()}
+    rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), values[n]) for n in before]
+    data = {n: {**{w: [a, b] for w, a, b in seen[n]}, "ok": n not in wrong, "said": values[n],
                 "way": before[n].way.value} for n in before}  # fmt: skip
     code = Unreachable.exit_code if failed(answers) else int(bool(wrong))
     return Answer({"nodes": data}, (Sheet.of(("node", "MemAvailable", "MemFree", ""), rows),), code)

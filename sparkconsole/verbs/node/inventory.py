@@ -64,10 +64,10 @@ async def list_(session: Here, *, check: Annotated[bool, _FLAG] = False) -> Answ
 
 
 def _refuse_words(
-    name: str, address: str, /, *, fabric: str | None = None, user: str | None = None, **said: Any
+    name: str, address: str, /, *, fabric: str | None = None, user: str | None = None, **given: Any
 ) -> None:
     """What is no name, address or port, whatever the inventory says."""
-    _node(name=name, address=address, fabric_address=fabric, user=user, port=said.get("port"))
+    _node(name=name, address=address, fabric_address=fabric, user=user, port=given.get("port"))
 
 
 @verb("node add", tier=Tier.RECOVERABLE, refuses=_refuse_words)

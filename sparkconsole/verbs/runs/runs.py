@@ -266,8 +266,8 @@ def _row(run: Run) -> tuple[str, ...]:
 
 def _summary(run: Run) -> dict[str, Any]:
     keep = {"id", "words", "cluster", "started", "ended", "state", "exit_code"}
-    told = {"jobs": [job.id for job in run.jobs], "ended_by": run.ended_by}
-    return {**run.model_dump(mode="json", include=keep), **told}
+    data = {"jobs": [job.id for job in run.jobs], "ended_by": run.ended_by}
+    return {**run.model_dump(mode="json", include=keep), **data}
 
 
 def _portrait(run: Run) -> Sheet:

@@ -92,8 +92,8 @@ def _ranks(run: Run, port: int) -> tuple[Job, ...]:
 
 def _ends(words: tuple[str, ...], port: int) -> bool:
     """`stop`, or `serve stop` of that port."""
-    said = value(words, "--port") or "8888"
-    return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and said == str(port))
+    text = value(words, "--port") or "8888"
+    return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and text == str(port))
 
 
 @dataclass(slots=True)
@@ -125,8 +125,8 @@ class _KeptServer:
             found = await self._look(report)
             if self.patience.due:
                 if self.patience.spent(clock.monotonic()):
-                    told = f"all {self.patience.starts} starts are used up: {found.detail}"
-                    return self._answer(found, told, 1)
+                    text = f"all {self.patience.starts} starts are used up: {found.detail}"
+                    return self._answer(found, text, 1)
                 await self._again(found, report)
             await clock.sleep(self.every_s)
         return self._answer(None, "it was stopped, and is kept no longer", 0)
@@ -139,9 +139,9 @@ class _KeptServer:
             # It changed while it was looked at: the next look says how it stands.
             found = ServerStatus(ServerCondition.UNKNOWN, error.cause, node=error.node, unreachable=True)
         if found.state is not self.last:
-            said = ": ".join(part for part in (found.state.value, found.detail) if part)
+            text = ": ".join(part for part in (found.state.value, found.detail) if part)
             level = "info" if found.state in (ServerCondition.READY, ServerCondition.LOADING) else "warning"
-            report(Remark(said, found.node, level))
+            report(Remark(text, found.node, level))
         self.last = found.state
         if found.state is not ServerCondition.UNKNOWN:
             serves = found.state in (ServerCondition.READY, ServerCondition.UNPROVED)
@@ -160,8 +160,8 @@ class _KeptServer:
             await clock.sleep(pause)
         self.patience = self.patience.started(clock.monotonic())
         count = self.patience.recent(clock.monotonic())
-        told = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
-        report(Remark(told, level="warning"))
+        text = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
+        report(Remark(text, level="warning"))
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
@@ -194,11 +194,11 @@ class _KeptServer:
                 return True
         return False
 
-    def _answer(self, found: ServerStatus | None, said: str, code: int) -> Answer:
+    def _answer(self, found: ServerStatus | None, text: str, code: int) -> Answer:
         data = {
             "port": self.port,
             "state": found.state.value if found else "stopped",
             "starts": len(self.patience.started_s),
             "run": self.run.id,
         }
-        return Answer(data, (said,), code)
+        return Answer(data, (text,), code)

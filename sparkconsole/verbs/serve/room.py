@@ -62,8 +62,8 @@ def yet_to_be_known(fleet: Fleet, room: Room, ranks: Sequence[Rank]) -> tuple[Ra
     if not room.rest or not fleet.forecast.effects:
         return tuple(ranks)
     share = fleet.fresh.unknown(f"share of the memory that is left for {room.spec.name}")
-    said = str(room.spec.gpu_memory_utilization)
-    return tuple(replace(r, argv=tuple(share if w == said else w for w in r.argv)) for r in ranks)
+    part = str(room.spec.gpu_memory_utilization)
+    return tuple(replace(r, argv=tuple(share if w == part else w for w in r.argv)) for r in ranks)
 
 
 async def find_room(

@@ -49,9 +49,9 @@ Flag = Parameter(negative="")
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
-def _refuse_words(model: str, *extra: str, **said: Any) -> None:
+def _refuse_words(model: str, *extra: str, **given: Any) -> None:
     """What no cluster could make right: a model without a name, a port that there is not, a secret."""
-    own = {_SPEC_NAMES.get(key, key): value for key, value in said.items()}
+    own = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
     _spec(model, {key: value for key, value in own.items() if key in ServeSpec.model_fields}, extra)
 
 
@@ -130,7 +130,7 @@ async def serve(
     name
         Name of the containers; without it the cluster's.
     """
-    said = {
+    values = {
         "tensor_parallel": tp,
         "pipeline_parallel": pp,
         "data_parallel": dp,
@@ -146,7 +146,7 @@ async def serve(
         "trust_remote_code": trust_remote_code,
         "offline": offline,
     }
-    spec = _spec(model, said, extra)
+    spec = _spec(model, values, extra)
     container = name or session.cluster.container
     stage = await serving.find_stage(session.fleet, container)
     if (there := await _there_already(session, spec, stage)) is not None:
@@ -185,13 +185,13 @@ _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_p
 
 def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
     """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
-    return _spec(model, said, extra)
+    data = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
+    return _spec(model, data, extra)
 
 
-def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
+def _spec(model: str, data: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
     try:
-        return ServeSpec(**preset(model, {**said, "extra": extra}))
+        return ServeSpec(**preset(model, {**data, "extra": extra}))
     except ValidationError as error:
         raise wrong_value(error, ("serve",)) from error
 
@@ -338,7 +338,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
 
 
 def _standing_answer(found: ServerStatus) -> Answer:
-    rows = [(n, said) for n, said in found.nodes.items()]
+    rows = [(n, text) for n, text in found.nodes.items()]
     data = {
         "state": found.state.value,
         "detail": found.detail,

@@ -128,8 +128,8 @@ def _standing(
         return {"state": "failed", "suspect": death.node, "detail": death.why, "look_at": REMEDY}
     if hang is None:
         return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
-    told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
-    return {**told, "signs": list(hang.signs)}
+    data = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
+    return {**data, "signs": list(hang.signs)}
 
 
 def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
@@ -198,16 +198,16 @@ def _container(container: str, look: Look) -> dict[str, Any]:
     """`state` is running, ended, absent, or unknown when docker could not be asked."""
     if look.site is None:
         host = look.facts.docker.host
-        said = look.docker_error.cause if look.docker_error else host.refused if host else ""
-        why = said or "docker may not be used"
+        text = look.docker_error.cause if look.docker_error else host.refused if host else ""
+        why = text or "docker may not be used"
         return {"name": container, "state": "unknown", "error": why}
     found = look.site.found
     if found is None:
         return {"name": container, "state": "absent"}
-    told = {"name": container, "image": found.image, "image_id": found.image_id}
+    data = {"name": container, "image": found.image, "image_id": found.image_id}
     if found.running:
-        return {**told, "state": "running"}
-    return {**told, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+        return {**data, "state": "running"}
+    return {**data, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
 
 
 def _ray_alive(look: Look, ray: Ray) -> bool | None:
@@ -236,15 +236,15 @@ def _open_runs(session: Session) -> list[Run]:
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
     """Asked on its node; a node that cannot be asked, or is no longer ours, leaves it unknown."""
-    told = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
+    data = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
     try:
         seen = await job_state(session.fleet, job)
     except SparkError as error:
-        return {**told, "state": "unknown", "error": error.cause}
+        return {**data, "state": "unknown", "error": error.cause}
     if not seen.known:
-        return {**told, "state": "gone"}
+        return {**data, "state": "gone"}
     state = "running" if seen.running else "ended"
-    return {**told, "state": state, "status": seen.status}
+    return {**data, "state": state, "status": seen.status}
 
 
 def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
@@ -306,5 +306,5 @@ def _gpu(gpu: dict[str, Any] | None) -> str | None:
     if gpu is None:
         return None
     readings = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
-    told = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
-    return " ".join((gpu["name"], *told))
+    parts = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
+    return " ".join((gpu["name"], *parts))

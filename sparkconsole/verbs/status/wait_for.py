@@ -96,12 +96,12 @@ async def _ahead(
 ) -> Answer:
     """What would be waited for, and, in a script, whether the lines before it lead there."""
     data: dict[str, Any] = {"condition": condition, "waits": False, "timeout_s": timeout}
-    said = f"would wait for {condition} ({WAITED[condition]}), {timeout:g} s at most"
+    text = f"would wait for {condition} ({WAITED[condition]}), {timeout:g} s at most"
     if not session.fleet.forecast.effects:
-        return Answer(data, (said,))
+        return Answer(data, (text,))
     missing = await look()
     then = f"not so after the lines before: {'; '.join(missing)}" if missing else "so after the lines before"
-    return Answer({**data, "missing": list(missing)}, (f"{said}: {then}",))
+    return Answer({**data, "missing": list(missing)}, (f"{text}: {then}",))
 
 
 def _condition(

@@ -89,9 +89,9 @@ def _row(found: Observed) -> Row:
     when = f"{at.astimezone():%H:%M:%S} {found.node}"
     if found.reading is None:
         why = found.error or SparkError("nobody said")
-        told = f"{why.cause} — {why.hint}" if why.hint else why.cause
+        text = f"{why.cause} — {why.hint}" if why.hint else why.cause
         unknown = {**head, "state": "unknown", "error": why.as_data(), "exit": why.exit_code}
-        return Row(unknown, f"{when} ✖ {told}", found.node)
+        return Row(unknown, f"{when} ✖ {text}", found.node)
     data = {**head, "state": "reachable", **as_data(found.reading)}
     return Row(data, f"{when} {'  '.join(_told(found.reading))}", found.node)
 
@@ -116,9 +116,9 @@ def _told(now: Reading) -> Iterable[str]:
 
 
 def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[str]:
-    told = [form.format(value) for form, value in cells if value is not None]
-    if told:
-        yield f"{label} {' '.join(told)}"
+    parts = [form.format(value) for form, value in cells if value is not None]
+    if parts:
+        yield f"{label} {' '.join(parts)}"
 
 
 def _rails(rails: Mapping[str, LinkTraffic]) -> Iterator[str]:

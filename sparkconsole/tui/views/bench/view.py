@@ -253,9 +253,9 @@ class BenchView(View):
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)
-        told = [r for r in self._rates if r is not None]
-        last = f"now {tokens(told[-1])} · " if told and self._was_running else ""
-        now = f"{last}peak {tokens(max(told))}" if told else "no reading yet"
+        values = [r for r in self._rates if r is not None]
+        last = f"now {tokens(values[-1])} · " if values and self._was_running else ""
+        now = f"{last}peak {tokens(max(values))}" if values else "no reading yet"
         pane.border_title = f"output · {now}"
         pane.draw(partial(show.course, tuple(self._rates)))
 

@@ -75,11 +75,11 @@ def _right(state: NodeState, scene: DrawContext) -> Text:
 def card_lines(state: NodeState, scene: DrawContext, width: int, height: int) -> list[Text]:
     """What stands in it. A lost node says why, and keeps its last values, dimmed."""
     if state.reach is Reachability.LOST:
-        told = lost_lines(state, scene, width, height)
-        if state.reading and height - len(told) > 2:
-            told.append(Text(f"last seen {age(of.age_s(state, scene))} ago:", "$muted"))
-        values = _values(state, scene, width, height - len(told)) if state.reading else []
-        return [*told, *map(_dimmed, values)][:height]
+        drawn = lost_lines(state, scene, width, height)
+        if state.reading and height - len(drawn) > 2:
+            drawn.append(Text(f"last seen {age(of.age_s(state, scene))} ago:", "$muted"))
+        values = _values(state, scene, width, height - len(drawn)) if state.reading else []
+        return [*drawn, *map(_dimmed, values)][:height]
     if state.reading is None:
         return _waiting(state, scene, width, height)
     lines = _values(state, scene, width, height)
@@ -91,8 +91,8 @@ def lost_lines(state: NodeState, scene: DrawContext, width: int, height: int) ->
     if state.fingerprint:
         return list(of.lost_lines(state, scene))
     most = 2 if height >= 6 else 1
-    told, style = (state.own_action, "$node-warn") if state.own_action else (state.reason, "$node-lost")
-    why = [Text(x, style) for x in folded(told or "it does not answer", width, most)]
+    text, style = (state.own_action, "$node-warn") if state.own_action else (state.reason, "$node-lost")
+    why = [Text(x, style) for x in folded(text or "it does not answer", width, most)]
     again = Text(of.again_word(state, scene), "$muted")
     if height < 6:
         return [
@@ -246,8 +246,8 @@ def rdma_row(state: NodeState, scene: DrawContext, width: int) -> Text:
     up, _, every = links.partition("/")
     style = "$node-up" if up == every else "$node-warn" if up != "0" else "$node-lost"
     received, sent = of.rates(state, scene)
-    told = f"{gigabytes(received)} / {gigabytes(sent)} GB/s"
-    line = _labelled("rdma", fitting((Text(f"{links} up", style), Text(told)), width - LABEL, "   "))
+    text = f"{gigabytes(received)} / {gigabytes(sent)} GB/s"
+    line = _labelled("rdma", fitting((Text(f"{links} up", style), Text(text)), width - LABEL, "   "))
     return _with_spark(line, scene, state, "rdma_rx", width)
 
 

@@ -74,7 +74,7 @@ def _lost(same: Sequence[NodeState], scene: DrawContext) -> str:
     if len(same) > 1:
         own = len({n.reason for n in same}) > 1
         return f"lost: {reason} ({plain(state.name)})" if own else f"lost: {reason}"
-    again = f", {told}" if (told := of.again_word(state, scene)) else ""
+    again = f", {retry}" if (retry := of.again_word(state, scene)) else ""
     gone = of.since_s(state, scene)
     return f"lost{'' if gone is None else f' {age(gone)} ago'}: {reason}{again}"
 

@@ -72,8 +72,8 @@ def _lines(
     if server.phase is ServerPhase.LOADING:
         return [*first, *_loading(server, width, height - 1)][:height]
     if server.phase is not ServerPhase.READY:
-        told = folded(server.detail or "see its log: l", width, max(1, height - 1))
-        return [*first, *(Text(line, "$node-lost") for line in told)][:height]
+        lines = folded(server.detail or "see its log: l", width, max(1, height - 1))
+        return [*first, *(Text(line, "$node-lost") for line in lines)][:height]
     return _ready(server, generated, prompted, width, height)[:height]
 
 
@@ -89,14 +89,14 @@ def _ready(server: ServerState, generated: Series, prompted: Series, width: int,
 
 def _nothing(why: str, hint: str, width: int) -> list[Text]:
     """`why`: what ended the last one, where somebody did."""
-    told = f"nothing is served: {why}" if why else "nothing is served"
-    return [*map(Text, folded(told, width, 2)), *(Text(x, "$muted") for x in folded(hint, width, 2))]
+    text = f"nothing is served: {why}" if why else "nothing is served"
+    return [*map(Text, folded(text, width, 2)), *(Text(x, "$muted") for x in folded(hint, width, 2))]
 
 
 def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
     last = joined((Text("last known:", "$muted"), said(server.model, "$muted"))) if server.model else Text()
-    told = folded(server.detail or hint or "not asked yet …", width, 2)
-    return [x for x in (*(Text(t, "$muted") for t in told), last) if x][:height]
+    lines = folded(server.detail or hint or "not asked yet …", width, 2)
+    return [x for x in (*(Text(t, "$muted") for t in lines), last) if x][:height]
 
 
 def _what(server: ServerState, width: int, rest: Sequence[Text] | None = None) -> Text:

@@ -184,11 +184,11 @@ class ClusterView(NodeActions, View):
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
         shown = f" /{self._needle}: {len(board.states)} of {len(store.nodes)}" if self._needle else ""
         marks = Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark")
-        told = joined((marks, said(shown, "$match")))
+        text = joined((marks, said(shown, "$match")))
         waiting = sum(n.reach is Reachability.CONNECTING for n in store.nodes.values())
         found = problems(store, scene)
-        line = problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
-        self._pane("problem").show([joined((told, line), " ")])
+        line = problem_line(found, width - text.cell_len - (1 if text else 0), waiting)
+        self._pane("problem").show([joined((text, line), " ")])
 
     def _draw_heat(self, scene: DrawContext) -> None:
         self._pane("heat").show(

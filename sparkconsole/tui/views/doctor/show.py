@@ -110,13 +110,13 @@ def _together(row: CheckRow, width: int) -> Text:
 
 def found(row: CheckRow) -> Text:
     """The worst in a line; of what is right, what was seen."""
-    told = sayings(row.problems or row.findings)
-    if not told:
+    findings = sayings(row.problems or row.findings)
+    if not findings:
         return Text()
-    shared = next((each for each in told if not each.nodes), None)
-    first = told[0] if row.problems else (shared or told[0])
-    where = _where(first.nodes, row.marks) if row.problems or len(told) > 1 else ""
-    more = f"  +{len(told) - 1} more" if row.problems and len(told) > 1 else ""
+    shared = next((each for each in findings if not each.nodes), None)
+    first = findings[0] if row.problems else (shared or findings[0])
+    where = _where(first.nodes, row.marks) if row.problems or len(findings) > 1 else ""
+    more = f"  +{len(findings) - 1} more" if row.problems and len(findings) > 1 else ""
     line = f"{where}{plain(first.finding.sentence)}{more}"
     style = "" if row.pressing else "$muted"
     return Text(f"ignored: {line}" if row.ignored else line, style, no_wrap=True, end="")
@@ -177,13 +177,13 @@ def named(nodes: Sequence[str]) -> str:
 def verdict(rows: Sequence[CheckRow]) -> str:
     """`1 failed · 2 warnings · 11 ok · 1 ignored`, counted by check."""
     pressing = [r for r in rows if not r.ignored]
-    told = [
+    pairs = [
         (sum(r.worst is Severity.FAIL for r in pressing), "failed"),
         (sum(r.worst is Severity.WARN for r in pressing), "to look at"),
         (sum(r.worst is Severity.OK for r in pressing), "ok"),
         (sum(r.ignored for r in rows), "ignored"),
     ]
-    return " · ".join(f"{count} {word}" for count, word in told if count or word == "ok")
+    return " · ".join(f"{count} {word}" for count, word in pairs if count or word == "ok")
 
 
 def explained(row: CheckRow) -> Answer:

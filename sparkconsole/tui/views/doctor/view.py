@@ -148,20 +148,20 @@ class DoctorView(View):
 
     def _draw_evidence(self) -> None:
         panel = self.query_one("#evidence", Panel)
-        told = panel.query_one(StyledText)
+        pane = panel.query_one(StyledText)
         width = max(20, panel.size.width)
         if not self.console.store.nodes:
             panel.head("doctor")
-            told.show([Text(line, "$muted") for line in NO_NODES])
+            pane.show([Text(line, "$muted") for line in NO_NODES])
             return
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
             panel.head("doctor", f"could not ask at {self._when}")
-            told.show(_error(self._wrong, width, older=bool(rows)))
+            pane.show(_error(self._wrong, width, older=bool(rows)))
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        told.show(self._told(self.row, width) if self.row else [])
+        pane.show(self._told(self.row, width) if self.row else [])
 
     def _told(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""
@@ -245,7 +245,7 @@ class DoctorView(View):
 
 def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
     """Why nothing could be asked, and what to do."""
-    told = folded(f"{error.node} {error.cause}".strip(), width - 2)
-    lines = [Text(f"✖ {line}", "$node-lost") for line in told]
+    parts = folded(f"{error.node} {error.cause}".strip(), width - 2)
+    lines = [Text(f"✖ {line}", "$node-lost") for line in parts]
     lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
     return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]

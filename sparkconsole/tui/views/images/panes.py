@@ -115,10 +115,10 @@ class WorkPane(Vertical):
         task = self.shown
         if task is None:
             return ""
-        told = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
+        text = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
         if not self.showing:
-            return f"{told} · e shows it"
-        return f"{told} · X stops it" if task.running else f"{told} · esc: the form"
+            return f"{text} · e shows it"
+        return f"{text} · X stops it" if task.running else f"{text} · esc: the form"
 
     def progress(self, width: int) -> list[Text]:
         """The lines above the output."""
@@ -129,14 +129,14 @@ class WorkPane(Vertical):
         self.border_subtitle = self.subtitle()
         if self.shown is None or not self.showing:
             return
-        told = self.query_one(".progress", StyledText)
-        width = max(20, told.size.width or self.size.width - 2)
+        pane = self.query_one(".progress", StyledText)
+        width = max(20, pane.size.width or self.size.width - 2)
         lines = self.progress(width)
         if not self.shown.running:
             now = self.shown
             ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
             lines = [*ended[1:], *lines]
-        told.show(lines or [Text("starts …", "$muted")])
+        pane.show(lines or [Text("starts …", "$muted")])
 
 
 class BuildPane(WorkPane):

@@ -142,13 +142,13 @@ def _target(row: ImageRow | None, node: NodeState) -> Target:
     if row is None:
         return Target(node.name, "", open=True, wanted=False)
     cell = row.cells.get(node.name, Cell.UNKNOWN)
-    told = {
+    values = {
         Cell.SAME: "has it",
         Cell.OTHER: "has another",
         Cell.MISSING: "lacks it",
         Cell.UNKNOWN: "not asked yet",
     }
-    return Target(node.name, told[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
+    return Target(node.name, values[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
 
 
 def copy_amount(row: ImageRow | None, chosen: Sequence[str]) -> str:
@@ -257,15 +257,15 @@ def _travelling(advance: Advance, room: int) -> Text:
     share = advance.done / advance.total if advance.total else None
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
     left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
-    told = fitting((percent, left, rate(advance.rate_per_s)), room).plain
+    text = fitting((percent, left, rate(advance.rate_per_s)), room).plain
     if advance.rate_per_s is None and advance.piece.startswith("no news"):
-        told = fitting((percent, plain(advance.piece)), room).plain
+        text = fitting((percent, plain(advance.piece)), room).plain
     elif room >= 45 and advance.piece:
-        told += f"  {plain(advance.piece)}"
+        text += f"  {plain(advance.piece)}"
     if room >= 70:
-        told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
-    wide = min(max(room - len(told) - 1, 0), 40)
-    return joined([work_bar(share, wide) if wide >= 6 else "", told], " ")
+        text += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
+    wide = min(max(room - len(text) - 1, 0), 40)
+    return joined([work_bar(share, wide) if wide >= 6 else "", text], " ")
 
 
 def _all(head: Sequence[Text], rest: Text, room: int) -> Text:
@@ -280,14 +280,14 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
     for advance in whole[-1:]:
         share = advance.done / advance.total if advance.total else None
         took = f"  {hours(advance.elapsed_s)}" if advance.elapsed_s is not None else ""
-        told = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
-        lines.append(filled(joined([work_bar(share, max(8, min(width - len(told), 40))), told], ""), width))
+        text = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
+        lines.append(filled(joined([work_bar(share, max(8, min(width - len(text), 40))), text], ""), width))
     for advance in found[::-1]:
         if advance in whole or advance.what.startswith("copy ") or not advance.total:
             continue
         if advance.done < advance.total:
-            told = f"  {advance.done:g}/{advance.total:g}  {plain(advance.what)}"
-            lines.append(filled(Text(told, "$muted"), width))
+            text = f"  {advance.done:g}/{advance.total:g}  {plain(advance.what)}"
+            lines.append(filled(Text(text, "$muted"), width))
     return lines[:4]
 
 

@@ -112,8 +112,8 @@ class ImagesView(ImageActions):
     @property
     def sender(self) -> str:
         """Where a copy comes from."""
-        said = str(self.copy_to.form.values.get("from_") or "")
-        return said or next((n.name for n in self.console.store.nodes.values() if n.head), "")
+        text = str(self.copy_to.form.values.get("from_") or "")
+        return text or next((n.name for n in self.console.store.nodes.values() if n.head), "")
 
     # --- drawing
 
@@ -172,11 +172,11 @@ class ImagesView(ImageActions):
             self.matrix.lay_columns(columns)
         rows = show.image_rows(nodes, self.image)
         self._rows = {row.tag: row for row in rows}
-        told, wide = show.heads(names, max(width, 30)), columns[4].width or 0
+        headings, wide = show.heads(names, max(width, 30)), columns[4].width or 0
         if (empty := show.matrix_state(nodes)) != self.matrix.empty:
             self.matrix.empty = empty
             self.matrix.refresh()
-        self.matrix.show(show.table_row(row, told, wide, self.console.clock.now()) for row in rows)
+        self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
         self._draw_standing()
 
     def _draw_standing(self) -> None:
@@ -216,20 +216,20 @@ class ImagesView(ImageActions):
                 same = self._planned.words == words
                 return self._planned if same else image_work.CommandPreview(words)
             words = self.build.form.words()
-            said = understand(words).kwargs
+            data = understand(words).kwargs
         except SparkError as error:
             return image_work.CommandPreview(wrong=error.cause)
-        return image_work.build_preview(words, said, self.image, self.console.clock.now())
+        return image_work.build_preview(words, data, self.image, self.console.clock.now())
 
     def _draw_preview(self) -> None:
-        told = self.query_one("#preview", StyledText)
+        pane = self.query_one("#preview", StyledText)
         width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
         preview = self.preview()
         if self._asking:
             lines = [Text("asking the nodes for the plan …", "$muted")]
         else:
             lines = image_work.preview_lines(preview, width, height)
-        told.show(lines)
+        pane.show(lines)
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
             self._settle()

@@ -120,8 +120,8 @@ class LaunchActions(View):
             return
         self.notify(f"saved {path}\nrun it: sparkconsole --script {path.name}", timeout=6, markup=False)
 
-    def _say(self, said: tuple[str, ...]) -> None:
-        self.console.say(said, shown=False)
+    def _say(self, given: tuple[str, ...]) -> None:
+        self.console.say(given, shown=False)
         self.sample()
 
     def _warn(self, text: str) -> None:

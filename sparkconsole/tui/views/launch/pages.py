@@ -165,12 +165,12 @@ class ContainerPage(WizardPage):
         self.hint("name", container)
         wanted = str(self.query_one(Form).values.get("tag") or tag)
         row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
-        told = (
+        text = (
             legend(row, advice=False)
             if row
             else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
         )
-        lines = [Text(f"{wanted}: ", "bold").append_text(told)]
+        lines = [Text(f"{wanted}: ", "bold").append_text(text)]
         lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
             extra
         )
@@ -189,7 +189,7 @@ class ReviewPage(WizardPage):
             panel.border_title = "checks"
             yield StyledText(classes="lines")
 
-    def draw_plan(self, plan: Plan | None, error: SparkError | None, said: str) -> None:
+    def draw_plan(self, plan: Plan | None, error: SparkError | None, text: str) -> None:
         """The plan, or why there is none, or what is being asked."""
         pane = self.query_one("#review-plan")
         width = max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
@@ -199,7 +199,7 @@ class ReviewPage(WizardPage):
         elif plan is not None:
             lines = show.plan_lines(plan, width)
         else:
-            lines = [Text(said, "$muted")]
+            lines = [Text(text, "$muted")]
         pane.query_one(StyledText).show(lines)
 
     def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:

@@ -63,11 +63,11 @@ def standing(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
     solo = spec is not None and spec.backend is Backend.SOLO
     expected = every[:1] if solo else every
     ray = spec is None or spec.backend is Backend.RAY
-    told = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
-    wrong = tuple(filter(None, told.values()))
+    values = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
+    wrong = tuple(filter(None, values.values()))
     if any(own[name] is not None for name in seen):
         unsure = ClusterCondition.UNSURE if wrong else ClusterCondition.COMPLETE
-        half = any(told.get(name) for name in seen)
+        half = any(values.get(name) for name in seen)
         return ClusterStatus(ClusterCondition.HALF if half else unsure, container, running, wrong, spec)
     if len(known) == len(every) and every:
         return ClusterStatus(ClusterCondition.NOTHING, container)
@@ -102,12 +102,12 @@ def standing_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
         case ClusterCondition.UNKNOWN:
             return [said("… asking the nodes what runs", "$muted")]
         case ClusterCondition.COMPLETE:
-            told = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
-            return [_fitting(told, "R restart…  D stop…  5: serve a model", width, "$node-up")]
-    told, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+            text = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
+            return [_fitting(text, "R restart…  D stop…  5: serve a model", width, "$node-up")]
+    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
     if now.state is ClusterCondition.UNSURE:
-        told, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
-    first = _fitting(told + _how(now), keys, width, "$node-warn")
+        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+    first = _fitting(text + _how(now), keys, width, "$node-warn")
     return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
 
 
@@ -196,8 +196,8 @@ def reach_text(node: NodeState) -> Text:
 def lost_lines(nodes: Iterable[NodeState], width: int) -> list[Text]:
     """Each lost node with its reason and what to do: a launch needs all of them."""
     lost = [n for n in nodes if n.reach is Reachability.LOST]
-    told = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
-    return few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
+    lines = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
+    return few([Text(line, "$node-lost") for t in lines for line in folded(t, width)], 4, width)
 
 
 def subset_lines(names: Sequence[str], width: int) -> list[Text]:
@@ -205,11 +205,11 @@ def subset_lines(names: Sequence[str], width: int) -> list[Text]:
     if len(names) < 2:
         return []
     swapped = ",".join((names[1], names[0]))
-    told = (
+    text = (
         "A launch has all nodes of this session, in this order. Fewer of them, or another head: "
         f"leave and start  sparkconsole --nodes {swapped}"
     )
-    return [Text(line, "$muted") for line in folded(told, width)]
+    return [Text(line, "$muted") for line in folded(text, width)]
 
 
 # --- over which network

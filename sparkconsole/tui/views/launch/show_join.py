@@ -116,9 +116,9 @@ def _reached(line: JoinLine, reach: NodeStage, why: str, *, ray: bool) -> JoinLi
         case NodeStage.FAILED | NodeStage.LOST:
             return _failed(line, why or reach.value)
         case NodeStage.REMOVED:
-            told = f"{line.why}; taken back" if line.why else "taken back"
+            text = f"{line.why}; taken back" if line.why else "taken back"
             undone = {"container": ""} if line.container != "bad" else {}
-            return replace(line, why=told, **undone)
+            return replace(line, why=text, **undone)
     return line
 
 
@@ -149,7 +149,7 @@ def summary(lines: Sequence[JoinLine], *, running: bool, failed: bool) -> Text:
     """`2 of 4 nodes are ready`."""
     there = sum(line.arrived for line in lines)
     bad = sum(line.stands == 0 for line in lines)
-    told = f"{there} of {len(lines)} nodes are ready" + (f", {bad} failed" if bad else "")
+    text = f"{there} of {len(lines)} nodes are ready" + (f", {bad} failed" if bad else "")
     if failed:
-        return Text(f"✖ {told}", "$node-lost")
-    return Text(f"▶ {told}", "$bar") if running else Text(f"✔ {told}", "$node-up")
+        return Text(f"✖ {text}", "$node-lost")
+    return Text(f"▶ {text}", "$bar") if running else Text(f"✔ {text}", "$node-up")

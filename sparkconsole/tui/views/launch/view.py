@@ -149,8 +149,8 @@ class LaunchView(LaunchActions):
     @property
     def container(self) -> str:
         """The name typed, or the cluster's."""
-        said = str(self.values.get("name") or "")
-        return said or (self.console.session.cluster.container if self.console.session else "vllm_node")
+        text = str(self.values.get("name") or "")
+        return text or (self.console.session.cluster.container if self.console.session else "vllm_node")
 
     def check_words(self) -> tuple[str, ...]:
         """What looks at the same things."""

@@ -91,8 +91,8 @@ def _banner(state: NodeState, scene: DrawContext, width: int) -> list[list[NodeP
 
 def _lost(state: NodeState, scene: DrawContext, width: int) -> list[Text]:
     """Each sentence whole: here is the room for it."""
-    told = of.lost_lines(state, scene)
-    return [Text(line, str(x.style)) for x in told for line in folded(x.plain, width, 3)]
+    lines = of.lost_lines(state, scene)
+    return [Text(line, str(x.style)) for x in lines for line in folded(x.plain, width, 3)]
 
 
 def _node(state: NodeState, scene: DrawContext) -> NodePanel:
@@ -135,9 +135,11 @@ def _nccl(state: NodeState) -> NodePanel:
 
 
 def _troubles(state: NodeState, scene: DrawContext) -> list[NodePanel]:
-    told = [said(f"! {t}", "$node-warn") for t in of.troubles(state, scene)]
+    lines = [said(f"! {t}", "$node-warn") for t in of.troubles(state, scene)]
     return (
-        [NodePanel("what is wrong", lambda w, h: parts.cut(told, h), min(6, len(told) + 2))] if told else []
+        [NodePanel("what is wrong", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))]
+        if lines
+        else []
     )
 
 

@@ -103,8 +103,8 @@ def _cached(state: NodeState) -> Text:
 
 def _waits(state: NodeState) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    told = state.reading.pressures if state.reading else {}
-    much = [f"{what} waits {told[key]:.0f} %" for what, key in WAITS if told.get(key, 0.0) >= of.PRESSED]
+    values = state.reading.pressures if state.reading else {}
+    much = [f"{what} waits {values[key]:.0f} %" for what, key in WAITS if values.get(key, 0.0) >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
 
@@ -181,14 +181,14 @@ def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
     first = joined_cells(
         (Text("▸" if used else " ", "$key"), Text(plain(net.name), "" if used else "$muted")), 1
     )
-    told = (
+    lines = (
         said(address, "" if used else "$muted"),
         link_word(up) if up is False or not address else Text(),
         Text(f"mtu {net.mtu}" if net.mtu else "", "$muted"),
         Text(speed, "$muted"),
         Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn"),
     )
-    return fitting((first, *told), width)
+    return fitting((first, *lines), width)
 
 
 # --- processes, containers, versions
@@ -244,7 +244,7 @@ def version_lines(state: NodeState, scene: DrawContext, width: int) -> list[Text
         return [Text(NOT_SEEN, "$muted")]
     facts, gpu = state.look.facts, of.gpu(state)
     driver = next((g.driver for g in facts.gpus if g.driver), gpu.driver if gpu else "")
-    told = [
+    lines = [
         _version("", facts.release),
         _version("kernel", facts.kernel),
         _version("driver", driver),
@@ -253,7 +253,7 @@ def version_lines(state: NodeState, scene: DrawContext, width: int) -> list[Text
         _version("clock", {True: "synchronised", False: "not synchronised", None: ""}[facts.clock_synced]),
     ]
     images = [_image(i, scene) for i in state.images or () if i.tag]
-    return [fitting(told[:4], width), fitting(told[4:], width), *images]
+    return [fitting(lines[:4], width), fitting(lines[4:], width), *images]
 
 
 def _version(what: str, value: str) -> Text:

@@ -113,10 +113,10 @@ class RunView(RunActions, View):
 
     def _draw(self) -> None:
         panel, line = self.query_one("#plan", Panel), self._line
-        told = panel.query_one(StyledText)
+        pane = panel.query_one(StyledText)
         if line is None:
             panel.head("run")
-            told.show([Text(GONE if self._read and self._runs else "", "$muted")])
+            pane.show([Text(GONE if self._read and self._runs else "", "$muted")])
             return
         panel.head(*show.heading(line, self.console.local_time()))
         task, run = self._own_task, self._run
@@ -131,9 +131,9 @@ class RunView(RunActions, View):
             lines = show.page(
                 line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
             )
-            told.show(lines)
+            pane.show(lines)
         else:
-            told.show(show.brief(line, width))
+            pane.show(show.brief(line, width))
         kept = "" if len(self._ring) else "nothing was printed"
         self.query_one("#output", Panel).head("output", kept)
 
@@ -149,11 +149,11 @@ class RunView(RunActions, View):
 
     def action_run_whole(self) -> None:
         """`e`"""
-        told = self.query_one("#plan", Panel).query_one(StyledText)
-        before = told.lines
+        pane = self.query_one("#plan", Panel).query_one(StyledText)
+        before = pane.lines
         self._whole = not self._whole
         self.sample()
-        if told.lines == before:
+        if pane.lines == before:
             self.notify("there is nothing more to show", timeout=3)
 
     def action_run_output(self) -> None:

@@ -157,13 +157,13 @@ class RunsView(RunActions, View):
 
     def _draw_run(self) -> None:
         panel = self.query_one("#run", Panel)
-        told, line, width = panel.query_one(StyledText), self.line, max(20, panel.size.width)
+        pane, line, width = panel.query_one(StyledText), self.line, max(20, panel.size.width)
         if line is None:
             panel.head("runs")
-            told.show([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
+            pane.show([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
             return
         panel.head(*show.heading(line, self.console.local_time()))
-        told.show(show.brief(line, width))
+        pane.show(show.brief(line, width))
 
     def on_resize(self) -> None:
         """Other folds."""

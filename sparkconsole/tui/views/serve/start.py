@@ -45,9 +45,9 @@ def start_of(task: Task, *, fresh: bool = False) -> Start:
 
 def reached(task: Task) -> str:
     """The furthest stage that was told."""
-    told = [_stage(news.text) for news in task.news if isinstance(news, Remark)]
-    told += [what for _, what in task.advances]
-    return max((t for t in told if place(t) >= 0), key=place, default=StartPhase.CONTAINER.value)
+    lines = [_stage(news.text) for news in task.news if isinstance(news, Remark)]
+    lines += [what for _, what in task.advances]
+    return max((t for t in lines if place(t) >= 0), key=place, default=StartPhase.CONTAINER.value)
 
 
 def _stage(sentence: str) -> str:
@@ -57,8 +57,8 @@ def _stage(sentence: str) -> str:
 
 
 def _detail(task: Task, stage: str) -> str:
-    told = [n.text for n in task.news if isinstance(n, Remark) and _stage(n.text) == stage]
-    return told[-1].removeprefix(stage).strip() if told else ""
+    lines = [n.text for n in task.news if isinstance(n, Remark) and _stage(n.text) == stage]
+    return lines[-1].removeprefix(stage).strip() if lines else ""
 
 
 def _model(task: Task) -> str:
