@@ -74,7 +74,7 @@ def _tell(error: BaseException) -> int:
     """Said on standard error by the shortest way there is."""
     from sparkconsole import defect, streams
 
-    fault = defect.told(error)
+    fault = defect.as_error(error)
     streams.errors_stream().write(f"✖ {fault}\n")
     return fault.exit_code
 
@@ -117,7 +117,7 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the edge: nothing leaves as a traceback
         from sparkconsole import defect
 
-        printer().error(fault := defect.told(error))
+        printer().error(fault := defect.as_error(error))
         return fault.exit_code
 
 

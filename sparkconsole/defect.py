@@ -44,7 +44,7 @@ class Defect(SparkError):
     """Our own mistake."""
 
 
-def told(error: BaseException) -> SparkError:
+def as_error(error: BaseException) -> SparkError:
     """The error as a person is told; the traceback of what is our mistake is kept."""
     if isinstance(error, SparkError):
         return error
@@ -82,7 +82,7 @@ def of_file(error: OSError) -> SparkError:
 def _of_group(error: BaseExceptionGroup[BaseException]) -> SparkError:
     leaves = list(_leaves(error))
     fault = next((e for e in leaves if isinstance(e, SparkError)), None)
-    return fault or told(leaves[0])
+    return fault or as_error(leaves[0])
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -175,7 +175,7 @@ def install_hooks() -> None:
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError, AttributeError):
-                sys.stderr.write(f"{told(error)}\n")
+                sys.stderr.write(f"{as_error(error)}\n")
 
     sys.unraisablehook, threading.excepthook, sys.excepthook = unraisable, in_thread, uncaught
 

@@ -36,19 +36,19 @@ def plain(lines: list[Text]) -> list[str]:
 
 
 def test_nothing_runs_only_when_every_node_said_so() -> None:
-    assert show.standing([node("a"), node("b")], "vllm_node").state is ClusterCondition.NOTHING
-    assert show.standing([node("a"), NodeState("b")], "vllm_node").state is ClusterCondition.UNKNOWN
-    assert show.standing([], "vllm_node").state is ClusterCondition.UNKNOWN
-    lost = show.standing([node("a"), node("b", reach=Reachability.LOST)], "vllm_node")
-    assert show.standing_lines(lost, 2, 78)[0].plain.endswith("unknown: b")
+    assert show.cluster_status([node("a"), node("b")], "vllm_node").state is ClusterCondition.NOTHING
+    assert show.cluster_status([node("a"), NodeState("b")], "vllm_node").state is ClusterCondition.UNKNOWN
+    assert show.cluster_status([], "vllm_node").state is ClusterCondition.UNKNOWN
+    lost = show.cluster_status([node("a"), node("b", reach=Reachability.LOST)], "vllm_node")
+    assert show.status_lines(lost, 2, 78)[0].plain.endswith("unknown: b")
 
 
 def test_all_running_and_joined_is_complete() -> None:
-    now = show.standing(
+    now = show.cluster_status(
         [node("a", container(), ray_alive=True), node("b", container(), ray_alive=True)], "vllm_node"
     )
     assert now.state is ClusterCondition.COMPLETE
-    (line,) = show.standing_lines(now, 2, 78)
+    (line,) = show.status_lines(now, 2, 78)
     assert line.plain.startswith("● vllm_node runs on 2 of 2 (ray)")
     assert line.plain.endswith("5: serve a model")
 
@@ -62,10 +62,10 @@ def test_all_running_and_joined_is_complete() -> None:
     ],
 )
 def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeState, told: str) -> None:
-    now = show.standing([node("a", container(), ray_alive=True), second], "vllm_node")
+    now = show.cluster_status([node("a", container(), ray_alive=True), second], "vllm_node")
     assert now.state is ClusterCondition.HALF
     assert now.wrong == (told,)
-    first, why = show.standing_lines(now, 2, 78)
+    first, why = show.status_lines(now, 2, 78)
     assert "F repair…" in first.plain
     assert told in why.plain
 
@@ -82,9 +82,9 @@ def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeStat
     ],
 )
 def test_what_is_not_seen_is_neither_half_nor_whole_and_is_not_repaired(second: NodeState, told: str) -> None:
-    now = show.standing([node("a", container(), ray_alive=True), second], "vllm_node")
+    now = show.cluster_status([node("a", container(), ray_alive=True), second], "vllm_node")
     assert (now.state, now.running, now.wrong) == (ClusterCondition.UNSURE, ("a",), (told,))
-    first, why = show.standing_lines(now, 2, 78)
+    first, why = show.status_lines(now, 2, 78)
     assert first.plain.startswith("? vllm_node runs on the 1 of 2 that answer (ray)")
     assert "F repair" not in first.plain
     assert told in why.plain
@@ -96,28 +96,28 @@ def test_what_is_wrong_where_it_was_seen_is_half_running_whatever_the_others_do(
         node("b"),
         node("c", reach=Reachability.LOST, reason="no route"),
     ]
-    now = show.standing(nodes, "vllm_node")
+    now = show.cluster_status(nodes, "vllm_node")
     assert (now.state, now.wrong) == (ClusterCondition.HALF, ("b: no container", "c is unknown: no route"))
 
 
 def test_solo_needs_the_head_only_and_another_name_is_another_cluster() -> None:
     solo = [node("a", container(backend=Backend.SOLO)), node("b")]
-    assert show.standing(solo, "vllm_node").state is ClusterCondition.COMPLETE
-    assert "runs on a (solo)" in show.standing_lines(show.standing(solo, "vllm_node"), 2, 78)[0].plain
+    assert show.cluster_status(solo, "vllm_node").state is ClusterCondition.COMPLETE
+    assert "runs on a (solo)" in show.status_lines(show.cluster_status(solo, "vllm_node"), 2, 78)[0].plain
     assert (
-        show.standing([node("a", container(name="vllm_node_2"))], "vllm_node").state
+        show.cluster_status([node("a", container(name="vllm_node_2"))], "vllm_node").state
         is ClusterCondition.NOTHING
     )
 
 
 def test_without_ray_nobody_has_to_join() -> None:
     nodes = [node(n, container(backend=Backend.NONE), ray_alive=False) for n in "ab"]
-    assert show.standing(nodes, "vllm_node").state is ClusterCondition.COMPLETE
+    assert show.cluster_status(nodes, "vllm_node").state is ClusterCondition.COMPLETE
 
 
 def test_the_key_gives_way_before_the_sentence() -> None:
-    now = show.standing([node("a", container(), ray_alive=True)], "vllm_node")
-    assert "R restart" not in show.standing_lines(now, 1, 30)[0].plain
+    now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
+    assert "R restart" not in show.status_lines(now, 1, 30)[0].plain
 
 
 # --- pages
@@ -216,7 +216,7 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
 
 
 def test_nothing_to_do_is_said_as_what_it_is() -> None:
-    now = show.standing([node("a", container(), ray_alive=True)], "vllm_node")
+    now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
     told = show.explained(SparkError("launch has nothing to do"), now)
     assert "runs already" in told.cause
     other = SparkError("boom")

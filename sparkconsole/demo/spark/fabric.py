@@ -15,7 +15,7 @@ RDMA_GBIT = (97.28, 92.57)
 
 def look(machine: Machine, argv: tuple[str, ...]) -> str:
     """What each command of remote.gate says, as its program prints it."""
-    return json.dumps([_said(machine, line) for line in json.loads(argv[-1])])
+    return json.dumps([_answer(machine, line) for line in json.loads(argv[-1])])
 
 
 def mtu(machine: Machine) -> int:
@@ -23,7 +23,7 @@ def mtu(machine: Machine) -> int:
     return USUAL if "mtu" in machine.faults else LARGE
 
 
-def _said(machine: Machine, argv: list[str]) -> tuple[int, str]:
+def _answer(machine: Machine, argv: list[str]) -> tuple[int, str]:
     if argv[0] == "ip":
         half = machine.addresses.index(argv[-1])
         return 0, f"{argv[4]} from {argv[-1]} dev {HALVES[half]} uid 1000 \\    cache \n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import COPIED, FAILED, SAME, UNKNOWN, Result
@@ -57,7 +57,7 @@ async def find_model(
     there is none."""
     names = (sender,) if sender else fleet.names
     asked = await fleet.ask(lambda shell: holding(shell, model, revision), names)
-    found = told(asked)
+    found = answered(asked)
     whole = next((name for name, held in found.items() if not held.why_incomplete), None)
     if whole is None:
         raise (

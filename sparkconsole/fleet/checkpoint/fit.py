@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.checkpoint.fit import Ask, Fit, best, judge, splits
 from sparkconsole.model.checkpoint.shape import ModelShape
 from sparkconsole.model.checkpoint.weights import Checkpoint, Split
@@ -71,14 +71,14 @@ async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask, con
     asked, servers = await asyncio.gather(
         fleet.ask(lambda shell: checkpoint(shell, model)), _servers(fleet, container)
     )
-    return fitting_of(model, split, ask, told(asked), failed(asked), servers)
+    return fitting_of(model, split, ask, answered(asked), failed(asked), servers)
 
 
 async def _servers(fleet: Fleet, container: str) -> tuple[LiveRank, ...]:
     """None where there is no container, and of a node that cannot say."""
     if not container:
         return ()
-    found = told(await fleet.ask(lambda shell: live_ranks(shell, container)))
+    found = answered(await fleet.ask(lambda shell: live_ranks(shell, container)))
     return tuple(rank for ranks in found.values() for rank in ranks)
 
 

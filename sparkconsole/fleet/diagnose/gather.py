@@ -14,7 +14,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fabric.test import probe_paths
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
@@ -120,7 +120,7 @@ async def _ranks(
         return {}
     from sparkconsole.remote.serve.processes import live_ranks
 
-    return told(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
+    return answered(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
 
 
 async def _contents(

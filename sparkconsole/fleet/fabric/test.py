@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fabric.history import RateHistory
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.checks import Look
 from sparkconsole.model.checks import networks as choose_networks
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
@@ -50,7 +50,7 @@ async def look_between(fleet: Fleet, ends: Ends) -> Paths:
         return await look_along(shell, [w for w in every if w.node == shell.node])
 
     answers = await fleet.ask(question, dict.fromkeys(w.node for w in every))
-    seen = told(answers)
+    seen = answered(answers)
     return Paths(tuple(p for node in seen for p in seen[node]), failed(answers))
 
 
@@ -58,7 +58,7 @@ async def meters(fleet: Fleet, ends: Ends) -> dict[str, frozenset[str]]:
     """The tools that measure, on each node that answers."""
     from sparkconsole.remote.fabric.rate import tools
 
-    return told(await fleet.ask(tools, ends))
+    return answered(await fleet.ask(tools, ends))
 
 
 def measurements(
@@ -148,7 +148,7 @@ async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ..
     from sparkconsole.remote.node.facts import node_facts
 
     answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Probe.FABRIC, Probe.GPU)))
-    facts = told(answers)
+    facts = answered(answers)
     looks = {n: Look(f) for n, f in facts.items()}
     chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)
     return FabricSurvey({n: chosen.get(n) or failed(answers)[n] for n in fleet.names}, facts)
@@ -156,17 +156,17 @@ async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ..
 
 async def gate(
     fleet: Fleet,
-    standing: FabricSurvey,
+    survey_fabric: FabricSurvey,
     history: RateHistory,
     *,
     quick: bool = False,
     tell: Callable[[RailWay, str], None] = lambda way, tool: None,
 ) -> FabricTest:
     """The whole gate; its rates are kept. `quick`: without rates."""
-    ends, kept = standing.ends, history.rates(fleet.cluster.name)
+    ends, kept = survey_fabric.ends, history.rates(fleet.cluster.name)
     at = fleet.clock.now().isoformat(timespec="seconds")
     paths = await look_between(fleet, ends)
-    seen = FabricTest(standing.networks, standing.fabrics, paths, kept=kept)
+    seen = FabricTest(survey_fabric.networks, survey_fabric.fabrics, paths, kept=kept)
     if quick or len(ends) < 2:
         return seen
     plan = measurements(ends, await meters(fleet, ends), paths)

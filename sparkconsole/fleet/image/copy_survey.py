@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -88,7 +88,7 @@ async def _owners(fleet: Fleet) -> dict[str, str]:
     links = await fleet.ask(lambda shell: _fabric_of(fleet, shell.node))
     pairs = [
         (address.split("/")[0], name)
-        for name, fabric in told(links).items()
+        for name, fabric in answered(links).items()
         for netdev in fabric.netdevs
         for address in netdev.addresses
     ]

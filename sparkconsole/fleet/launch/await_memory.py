@@ -46,22 +46,22 @@ async def _await_node(
     began, seen, reported = fleet.clock.monotonic(), list[Free](), False
     while True:
         try:
-            standing = await memory_standing(await fleet.shell(node))
+            state = await memory_standing(await fleet.shell(node))
         except SparkError as error:
             report(Remark(f"its memory could not be looked at: {error.cause}", node, "warning"))
             return None
-        waited_s, needed = fleet.clock.monotonic() - began, int(standing.total * share)
-        seen.append(Free(waited_s, standing.available))
+        waited_s, needed = fleet.clock.monotonic() - began, int(state.total * share)
+        seen.append(Free(waited_s, state.available))
         outcome = judge_return(seen, needed)
         if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
-            end = MemoryAwaited(node, outcome, standing.available, needed, waited_s)
+            end = MemoryAwaited(node, outcome, state.available, needed, waited_s)
             _tell_end(end, report, waited=reported)
             return end
         if outcome is Return.COMES:
             if not reported:
-                report(Remark(waits_for(standing.available, needed), node))
+                report(Remark(waits_for(state.available, needed), node))
             reported = True
-            report(Advance(node, "memory", standing.available, needed, "B", elapsed_s=waited_s))
+            report(Advance(node, "memory", state.available, needed, "B", elapsed_s=waited_s))
         await fleet.clock.sleep(LOOK_S)
 
 

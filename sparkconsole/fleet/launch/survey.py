@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.cluster import Cluster
@@ -89,7 +89,7 @@ def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
             also = ", ".join(e.node for e in others)
             first.hint = "; ".join(filter(None, (first.hint, f"the same or worse on {also}")))
         raise first
-    return told(answers)
+    return answered(answers)
 
 
 def seats_of(

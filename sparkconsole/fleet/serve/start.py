@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
 from sparkconsole.model.fabric import kho
@@ -51,7 +51,7 @@ class Stage:
 async def find_stage(fleet: Fleet, container: str) -> Stage:
     """The running cluster; Refused when none runs or it is not whole, Unreachable when a node is."""
     answers = await fleet.ask(lambda shell: look(shell, container))
-    sites = told(answers)
+    sites = answered(answers)
     head = sites.get(fleet.head)
     for error in failed(answers).values():
         if head is None or not _solo(head):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.diagnose.engine_death import REMEDY, find_death
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import why_no_token
 from sparkconsole.fleet.serve.start import cause_text, log_lines, ranks_on
@@ -61,8 +61,8 @@ class ServerStatus:
 async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> ServerStatus:
     """Looks at every node, then at the server. A node that cannot be asked is unknown, never stopped."""
     answers = await fleet.ask(lambda shell: look(shell, container))
-    sites, wrong = told(answers), failed(answers)
-    nodes = {n: _said(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
+    sites, wrong = answered(answers), failed(answers)
+    nodes = {n: _seen_text(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
     needed = _needed(fleet, sites, jobs)
     for node in needed:
         if node in wrong:
@@ -101,7 +101,7 @@ def _unknown(error: SparkError) -> str:
     return f"{'unreachable' if isinstance(error, Unreachable) else 'unknown'}: {error.cause}"
 
 
-def _said(site: Site) -> str:
+def _seen_text(site: Site) -> str:
     if site.found is None:
         return "no container"
     return "running" if site.found.running else f"ended with {site.found.exit_code}"

@@ -182,7 +182,7 @@ def told_apart(one: tuple[str, ...], other: tuple[str, ...], but: tuple[str, ...
     """Flags of `vllm serve` that differ: what one says, and the other in brackets; empty for none."""
     mine, theirs = _flags(one), _flags(other)
     names = [n for n in dict.fromkeys((*mine, *theirs)) if n not in but and mine.get(n) != theirs.get(n)]
-    return ", ".join(f"{_said(n, mine.get(n))} ({_said(n, theirs.get(n))})" for n in names[:4])
+    return ", ".join(f"{_quoted(n, mine.get(n))} ({_quoted(n, theirs.get(n))})" for n in names[:4])
 
 
 _SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-n": "--nnodes"}
@@ -202,7 +202,7 @@ def _flags(words: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _said(name: str, value: str | None) -> str:
+def _quoted(name: str, value: str | None) -> str:
     """A key in a command is a secret, though everybody there may read it."""
     if value is not None and secret_flag(name):
         return f"{name} ***"

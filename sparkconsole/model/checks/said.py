@@ -17,13 +17,13 @@ class JoinedFinding:
     nodes: tuple[str, ...]
 
 
-def sayings(findings: Iterable[Finding]) -> list[JoinedFinding]:
+def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
     """Each thing said once, in the order in which it was said first."""
     alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
-    return [_saying(found) for found in alike]
+    return [_joined(found) for found in alike]
 
 
-def _saying(found: list[Finding]) -> JoinedFinding:
+def _joined(found: list[Finding]) -> JoinedFinding:
     joined = replace(
         found[0],
         sentence=together([f.sentence for f in found]),

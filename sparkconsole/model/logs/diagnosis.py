@@ -185,7 +185,7 @@ def verdict(found: Iterable[Diagnosis], endings: Iterable[Ending]) -> str:
     return "healthy" if every and all(s.alive for s in every) else "unknown"
 
 
-def told(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterator[str]:
+def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterator[str]:
     """For people: the worst first, each with its line; what only follows is told in one sentence.
 
     `endings`: how each log ends, told where nothing is wrong.

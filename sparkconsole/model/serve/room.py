@@ -70,7 +70,7 @@ def crowded(launch: LaunchSpec, head: str, servers: Iterable[LiveRank]) -> bool:
     return launch.backend is Backend.RAY and len(ports) >= (launch.ray_num_gpus or 1)
 
 
-def told(servers: Iterable[LiveRank]) -> str:
+def listed(servers: Iterable[LiveRank]) -> str:
     """`Qwen/Qwen3-0.6B on port 8888`, each server once."""
     return ", ".join(dict.fromkeys(f"{r.name} on port {r.port}" for r in servers))
 

@@ -33,10 +33,10 @@ def _words(first: Run, second: Run) -> Iterator[Difference]:
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
             before = first.words[a - 1] if a and first.words[a - 1].startswith("-") else ""
-            yield (f"words {before}".strip(), _said(first.words[a:b]), _said(second.words[c:d]), "")
+            yield (f"words {before}".strip(), _quoted(first.words[a:b]), _quoted(second.words[c:d]), "")
 
 
-def _said(words: Sequence[str]) -> str:
+def _quoted(words: Sequence[str]) -> str:
     return " ".join(words) or NONE
 
 

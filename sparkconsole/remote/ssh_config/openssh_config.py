@@ -33,7 +33,7 @@ def place_by_ssh(address: str, user: str | None, port: int | None) -> SshDestina
     if program is None:
         return None
     given = (*(("-p", str(port)) if port else ()), *(("-l", user) if user else ()))
-    return place_from(address, _said(_asked(program, given, address)))
+    return place_from(address, _keywords(_asked(program, given, address)))
 
 
 def login_home() -> Path:
@@ -63,7 +63,7 @@ def _asked(program: str, given: Sequence[str], address: str) -> str:
     return done.stdout
 
 
-def _said(text: str) -> dict[str, list[str]]:
+def _keywords(text: str) -> dict[str, list[str]]:
     """Each key's values, in order."""
     values: dict[str, list[str]] = {}
     for line in text.splitlines():

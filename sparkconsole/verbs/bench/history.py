@@ -134,12 +134,12 @@ def _chosen(session: Session, kept: Mapping[str, _KeptBench], name: str) -> _Kep
 def _settings_sheet(first: _KeptBench, second: _KeptBench, found: Comparison) -> Sheet:
     """Which two they are, and what tells them apart."""
     rows = [("when", first.when, second.when), ("model", first.model, second.model)]
-    rows += [(name, _said(a), _said(b)) for name, a, b in found.settings]
+    rows += [(name, _shown(a), _shown(b)) for name, a, b in found.settings]
     title = "asked differently" if found.settings else "asked the same"
     return Sheet.of((title, f"1 · {first.id[-4:]}", f"2 · {second.id[-4:]}"), rows)
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "–" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

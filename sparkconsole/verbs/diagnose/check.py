@@ -10,7 +10,15 @@ from cyclopts import Parameter
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import probe
-from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks, sayings
+from sparkconsole.model.checks import (
+    ClusterEvidence,
+    Finding,
+    Look,
+    Severity,
+    joined_findings,
+    judge,
+    networks,
+)
 from sparkconsole.model.fabric.links import NodeNetwork, environment
 from sparkconsole.model.text.alike import whose
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -131,7 +139,7 @@ def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     asked = {f.node: f.severity for f in findings if f.check == "reachable"}
     every = len(asked)
     whole = "all" if Severity.FAIL not in asked.values() else "all that answered"
-    order = sorted(sayings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
+    order = sorted(joined_findings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
     rows = [
         (f.severity, f.check, _where(each.nodes, every, whole), f.sentence, f.remedy)
         for each in order
@@ -156,7 +164,7 @@ def _where(nodes: Sequence[str], every: int, whole: str) -> str:
 
 def verdict(findings: tuple[Finding, ...]) -> str:
     """How many of each in a line: a thing that is said of many nodes counts once."""
-    severities = [each.finding.severity for each in sayings(findings)]
+    severities = [each.finding.severity for each in joined_findings(findings)]
     warned = severities.count(Severity.WARN)
     words = (f"{severities.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
     return f"{', '.join(words)}, {severities.count(Severity.OK)} ok"

@@ -17,7 +17,7 @@ from typing import IO, Annotated, Any, cast
 from cyclopts import Parameter
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.logs.diagnosis import Weight, ranked, told, verdict
+from sparkconsole.model.logs.diagnosis import Weight, paragraphs, ranked, verdict
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import LogFindings, examine
 from sparkconsole.verbs.grammar.registry import verb
@@ -66,7 +66,7 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
             "findings": [d.as_data() for d in found],
             "logs": [end.as_data() for end in ends],
         },
-        tuple(told(found, ends)),
+        tuple(paragraphs(found, ends)),
         int(any(d.severity is Weight.ERROR for d in found)),
     )
 

@@ -114,7 +114,7 @@ def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> tuple[st
     root = any(step.argv[:2] == ("sudo", "-n") for step in single)
     return (
         *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
-        *(f"not by itself: {_told(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
+        *(f"not by itself: {_sentence(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
     )
 
 
@@ -155,5 +155,5 @@ def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], an
     return Answer({**answer.data, "mended": data}, (*done.sheets, sheet, *answer.parts), code)
 
 
-def _told(finding: Finding) -> str:
+def _sentence(finding: Finding) -> str:
     return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence

@@ -102,7 +102,7 @@ async def require_gate(
     report(Remark("fabric gate: pings, routes and rates between the nodes"))
     done = await gate(session.fleet, standing, history_of(session))
     for line in done.lines():
-        report(Remark(_told(line)))
+        report(Remark(_sentence(line)))
     for found in done.findings:
         if found.severity is Severity.WARN:
             report(Remark(found.sentence, found.node))
@@ -214,7 +214,7 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
     return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
 
 
-def _told(line: PairLine) -> str:
+def _sentence(line: PairLine) -> str:
     way, rate = line.there.way, line.rate
     carried = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
     return (

@@ -125,10 +125,10 @@ class KnownNames:
 
     @functools.cached_property
     def _words(self) -> tuple[list[str], ...]:
-        return tuple(words for path in self._records if (words := _said(path)))
+        return tuple(words for path in self._records if (words := _words_of(path)))
 
 
-def _said(path: Path) -> list[str]:
+def _words_of(path: Path) -> list[str]:
     """The words of a run; none where the record cannot be read."""
     try:
         words = json.loads(path.read_text(encoding="utf-8"))["words"]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
 from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
@@ -87,7 +87,7 @@ def _effect(cut: Cut) -> Effect:
 
 async def _look(session: Session, wish: Wish, nodes: Sequence[str]) -> Seen:
     asked = await session.fleet.ask(_held, nodes)
-    held = told(asked)
+    held = answered(asked)
     return Seen(held, failed(asked), decide(wish, held, session.fleet.clock.now()))
 
 

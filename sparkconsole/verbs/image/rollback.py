@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name
@@ -69,7 +69,7 @@ async def _held(session: Session) -> Held:
     asked = await session.fleet.ask(docker.every_image)
     for error in failed(asked).values():
         raise error
-    return told(asked)
+    return answered(asked)
 
 
 def _wanted(name: str, to: str | None, every: Images) -> ImageIdentity:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
 from sparkconsole.fleet.launch.stop import Stop, StopResult, stop_nodes
 from sparkconsole.model.foresight.effect import ContainerGone
@@ -39,7 +39,7 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
     """
     container = name or session.cluster.container
     answers = await session.fleet.ask(lambda shell: look(shell, container))
-    sites, lost = told(answers), failed(answers)
+    sites, lost = answered(answers), failed(answers)
     found = [node for node, site in sites.items() if site.found is not None]
     if not found:
         return outcome(container, (*map(_idle, sites.values()), *_unknown(lost)))
@@ -47,7 +47,7 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
     plan = stop_plan(container, found, notes=notes)
 
     async def execute(report: Report) -> Answer:
-        before = told(await session.fleet.ask(lambda shell: look(shell, container), sites))
+        before = answered(await session.fleet.ask(lambda shell: look(shell, container), sites))
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
         await _forget(session, runs, stops, report)

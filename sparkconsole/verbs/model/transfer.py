@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.checkpoint import copy as moving
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import Result, answer_of
 from sparkconsole.fleet.jobs import forget_job, job_state
@@ -128,7 +128,7 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     """
     name = _name(model)
     asked = await session.fleet.ask(lambda shell: holding(shell, name, revision, hashing=True))
-    found, errors = told(asked), failed(asked)
+    found, errors = answered(asked), failed(asked)
     rows = [
         (n, size(h.size_bytes), len(h.files), h.why_incomplete or "whole, every hash is right")
         for n, h in found.items()

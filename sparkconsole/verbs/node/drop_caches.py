@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.foresight.effect import PageCacheDropped
 from sparkconsole.model.page_cache import MemoryState, brought, drop_argv, require_way, way_sentence
 from sparkconsole.model.text.printable import size
@@ -48,7 +48,7 @@ async def drop_caches(
     answers = await session.fleet.ask(lambda shell: memory_standing(shell, image), nodes)
     for error in failed(answers).values():
         raise error
-    before = told(answers)
+    before = answered(answers)
     for node, standing in before.items():
         require_way(node, standing.way, image)
     steps = tuple(_step(node, standing, image) for node, standing in before.items())
@@ -67,7 +67,7 @@ async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState],
     wrong = {o.step.node: o.detail for o in outcome.failures()}
     answers = await session.fleet.ask(memory_standing, tuple(before))
     wrong.update({node: f"unknown: {error.cause}" for node, error in failed(answers).items()})
-    after = told(answers)
+    after = answered(answers)
     seen = {n: [(w, getattr(b, w), getattr(after.get(n), w, None)) for w in _WHAT] for n, b in before.items()}
     values = {n: wrong.get(n) or brought(b, after[n]) for n, b in before.items()}
     rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), values[n]) for n in before]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import choose, load
-from sparkconsole.config.reading import read_text, said
+from sparkconsole.config.reading import read_text, sentence
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.cluster import Node
@@ -230,7 +230,7 @@ def _node(**given: Any) -> Node:
         first = error.errors()[0]
         key = str(first["loc"][-1])
         raise WrongUsage(
-            f"{key} {given.get(key)!r} {said(first)}", hint="sparkconsole node add --help"
+            f"{key} {given.get(key)!r} {sentence(first)}", hint="sparkconsole node add --help"
         ) from error
 
 
@@ -296,7 +296,7 @@ async def _executed(
     alone = len(names) == 1
     parts = tuple(_block(who, text, code, alone) for (text, code), who in groups.items())
     codes = [Unreachable.exit_code if code is None else code for _, code in groups]
-    return Answer({"nodes": {n: _said(a) for n, a in answers.items()}}, parts, max(codes))
+    return Answer({"nodes": {n: _answer_data(a) for n, a in answers.items()}}, parts, max(codes))
 
 
 def _outcome(answer: Completed | SparkError) -> tuple[str, int | None]:
@@ -311,7 +311,7 @@ def _block(names: Sequence[str], text: str, status: int | None, alone: bool) -> 
     return text + ended if alone else f"--- {', '.join(names)}{ended}\n{text}"
 
 
-def _said(answer: Completed | SparkError) -> dict[str, Any]:
+def _answer_data(answer: Completed | SparkError) -> dict[str, Any]:
     if isinstance(answer, SparkError):
         return {"error": answer.as_data()}
     return {"status": answer.status, "stdout": answer.text, "stderr": answer.error_text}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.foresight.effect import KeysTrusted
 from sparkconsole.model.work.answer import Answer
@@ -120,7 +120,7 @@ async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]]
             return error
 
     answers = dict(zip((n.name for n in nodes), await asyncio.gather(*map(ask, nodes)), strict=True))
-    return told(answers), failed(answers)
+    return answered(answers), failed(answers)
 
 
 def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:

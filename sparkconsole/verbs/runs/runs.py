@@ -13,7 +13,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
-from sparkconsole.model.logs.diagnosis import told
+from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.export import export_script, verb_line
@@ -73,7 +73,7 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, _FLAG] 
     if run.state is RunState.FAILED:
         found = explain(session.journal.output(run).splitlines())
         data["findings"] = [d.as_data() for d in found]
-        parts += told(found) if found else ()
+        parts += paragraphs(found) if found else ()
     if output:
         data["output"] = session.journal.output(run)
         parts.append(data["output"].rstrip("\n"))

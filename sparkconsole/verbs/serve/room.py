@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.checkpoint.fit import Fitting, fitting_of
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve.start import Stage
@@ -111,7 +111,7 @@ async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, .
     if serve_room.crowded(stage.launch, stage.head, others):
         raise Refused(
             f"Ray has no free GPU on {stage.head}, where rank 0 of every server runs: "
-            f"{serve_room.told(others)} has it",
+            f"{serve_room.listed(others)} has it",
             hint="end that server first: sparkconsole serve stop --port "
             f"{others[0].port}; or launch --backend none, where servers share the memory",
             node=stage.head,
@@ -121,7 +121,7 @@ async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, .
             await models(await fleet.shell(stage.head), rank.port)
         except SparkError:
             raise Refused(
-                f"{serve_room.told((rank,))} is still starting: how much memory it takes is not known yet",
+                f"{serve_room.listed((rank,))} is still starting: how much memory it takes is not known yet",
                 hint=f"wait until it is ready: sparkconsole serve status --port {rank.port}",
                 node=rank.node,
             ) from None
@@ -134,10 +134,10 @@ async def _beside(
     gpu = all(c.gpu for c in read.values()) if read else stage.launch.gpus
     if not others or not gpu:
         return spec, ()
-    standing = told(await fleet.ask(memory_standing, taking_part(spec, stage)))
+    standing = answered(await fleet.ask(memory_standing, taking_part(spec, stage)))
     memory = [Memory(s.total, s.available) for s in standing.values()]
     left = serve_room.share_left(memory)
-    beside = f"part of the memory is taken by {serve_room.told(others)}"
+    beside = f"part of the memory is taken by {serve_room.listed(others)}"
     hint = f"end it first: sparkconsole serve stop --port {others[0].port}"
     if left < LEAST_SHARE:
         raise Refused(f"{beside}, and no room is left for a second server", hint=hint)
@@ -178,7 +178,7 @@ async def _require_fit(
     problem = _problem(found)
     if not problem or await _comes_back(fleet, found, own):
         return found.chosen.warnings if found.checkpoint.gpu else ()
-    holds = f"; part of the memory is taken by {serve_room.told(others)}" if others else ""
+    holds = f"; part of the memory is taken by {serve_room.listed(others)}" if others else ""
     raise Refused(
         f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started",
         hint=f"{_way_out(found, read)}; or serve --force to go on all the same",

@@ -93,10 +93,10 @@ def _row(found: Observed) -> Row:
         unknown = {**head, "state": "unknown", "error": why.as_data(), "exit": why.exit_code}
         return Row(unknown, f"{when} ✖ {text}", found.node)
     data = {**head, "state": "reachable", **as_data(found.reading)}
-    return Row(data, f"{when} {'  '.join(_told(found.reading))}", found.node)
+    return Row(data, f"{when} {'  '.join(_sentences(found.reading))}", found.node)
 
 
-def _told(now: Reading) -> Iterable[str]:
+def _sentences(now: Reading) -> Iterable[str]:
     """What a person follows; what is not known is left out."""
     gpu, memory = next(iter(now.gpus), None), now.memory
     yield from _figures("gpu", (("{:.0f} %", gpu.utilisation), ("{:.0f} W", gpu.power_w),

@@ -78,14 +78,14 @@ class Board(Lines):
         self._plan = Arrangement(0)
         self._table = table.NodeColumns((), 8)
 
-    def draw(self, states: Sequence[NodeState], scene: DrawContext, plan: Arrangement) -> None:
+    def draw(self, states: Sequence[NodeState], context: DrawContext, plan: Arrangement) -> None:
         """These nodes, in this order."""
         self.states, self._plan = tuple(states), plan
         names = [s.name for s in states]
         self.marked &= set(names)
         if self.cursor not in names:
             self.cursor = names[0] if names else ""
-        self.show(self._cards(scene) if plan.cards else self._rows(scene))
+        self.show(self._cards(context) if plan.cards else self._rows(context))
 
     def head(self, width: int, sort: str) -> Text:
         """The names of the table's columns."""
@@ -153,24 +153,24 @@ class Board(Lines):
     def _index(self) -> int:
         return next((i for i, s in enumerate(self.states) if s.name == self.cursor), 0)
 
-    def _rows(self, scene: DrawContext) -> LazyLines:
+    def _rows(self, context: DrawContext) -> LazyLines:
         labels = table.labels([s.name for s in self.states], self._table.name_width)
 
         def make(at: int) -> list[Text]:
             state = self.states[at]
             marks = {"cursor": state.name == self.cursor, "marked": state.name in self.marked}
-            return [table.row(state, scene, self._table, labels[state.name], **marks)]
+            return [table.row(state, context, self._table, labels[state.name], **marks)]
 
         return LazyLines(len(self.states), 1, make)
 
-    def _cards(self, scene: DrawContext) -> LazyLines:
+    def _cards(self, context: DrawContext) -> LazyLines:
         plan = self._plan
 
         def make(row: int) -> list[Text]:
             states = self.states[row * plan.cards : (row + 1) * plan.cards]
             made = [
                 card(
-                    s, scene, plan.card_width, plan.card_height,
+                    s, context, plan.card_width, plan.card_height,
                     cursor=s.name == self.cursor, marked=s.name in self.marked,
                 )
                 for s in states

@@ -12,7 +12,7 @@ from sparkconsole.model.text.printable import hours
 from sparkconsole.tui.draw.bars import UNKNOWN, age, bar_text, percent, tokens, work_bar
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, said
+from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, styled
 
 Series = Sequence[float | None]
 SIGNS = {
@@ -94,7 +94,7 @@ def _nothing(why: str, hint: str, width: int) -> list[Text]:
 
 
 def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
-    last = joined((Text("last known:", "$muted"), said(server.model, "$muted"))) if server.model else Text()
+    last = joined((Text("last known:", "$muted"), styled(server.model, "$muted"))) if server.model else Text()
     lines = folded(server.detail or hint or "not asked yet …", width, 2)
     return [x for x in (*(Text(t, "$muted") for t in lines), last) if x][:height]
 
@@ -128,10 +128,10 @@ def _counts(server: ServerState) -> list[Text]:
 
 def _loading(server: ServerState, width: int, height: int) -> list[Text]:
     share = server.percent / 100 if server.percent is not None else None
-    stage = said(server.stage or "starting", "$node-warn")
+    stage = styled(server.stage or "starting", "$node-warn")
     bar = work_bar(share, min(30, max(8, width // 3))) if share is not None else Text()
     number = Text(percent(share)) if share is not None else Text()
-    first = fitting((stage, bar, number, said(server.detail, "$muted")), width)
+    first = fitting((stage, bar, number, styled(server.detail, "$muted")), width)
     return [first, _stages(server, width)][: max(height, 0)]
 
 

@@ -11,7 +11,7 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import UNKNOWN, age, gib, gigabytes, percent, short_names
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import filled, joined_cells, said
+from sparkconsole.tui.draw.frame import filled, joined_cells, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import link_text
 
@@ -39,16 +39,16 @@ def _gpu_share(state: NodeState, _: DrawContext) -> float:
     return -1.0 if (share := of.share(state)) is None else share
 
 
-def _gpu(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _gpu(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(percent(of.share(state)))
 
 
-def _history(state: NodeState, scene: DrawContext, width: int) -> Text:
-    history = scene.histories.get(state.name)
+def _history(state: NodeState, context: DrawContext, width: int) -> Text:
+    history = context.histories.get(state.name)
     return spark_text(history.series("gpu", width), width, high=100.0) if history else Text()
 
 
-def _memory(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _memory(state: NodeState, context: DrawContext, width: int) -> Text:
     memory = state.reading.memory if state.reading else None
     return Text(f"{gib(memory.used, 0):>3}/{gib(memory.total, 0)}" if memory else UNKNOWN)
 
@@ -57,56 +57,56 @@ def _memory_used(state: NodeState, _: DrawContext) -> int:
     return state.reading.memory.used if state.reading and state.reading.memory else -1
 
 
-def _links(state: NodeState, scene: DrawContext, width: int) -> Text:
-    links = of.links(state, scene)
+def _links(state: NodeState, context: DrawContext, width: int) -> Text:
+    links = of.links(state, context)
     up, _, every = links.partition("/")
     return Text(links, "" if up == every or not every else "$node-warn" if up != "0" else "$node-lost")
 
 
-def _rates(state: NodeState, scene: DrawContext, width: int) -> Text:
-    received, sent = of.rates(state, scene)
+def _rates(state: NodeState, context: DrawContext, width: int) -> Text:
+    received, sent = of.rates(state, context)
     return Text(f"{gigabytes(received):>4}/{gigabytes(sent)}")
 
 
-def _ethernet(state: NodeState, scene: DrawContext, width: int) -> Text:
-    return link_text(*of.ethernet(state, scene))
+def _ethernet(state: NodeState, context: DrawContext, width: int) -> Text:
+    return link_text(*of.ethernet(state, context))
 
 
-def _image(state: NodeState, scene: DrawContext, width: int) -> Text:
-    found = of.image_word(state, scene).partition(" ")[0]
+def _image(state: NodeState, context: DrawContext, width: int) -> Text:
+    found = of.image_word(state, context).partition(" ")[0]
     return Text(found, "$node-warn" if found == "none" else "")
 
 
-def _held(state: NodeState, scene: DrawContext) -> int:
+def _held(state: NodeState, context: DrawContext) -> int:
     """Unknown sorts below nothing."""
     held = state.reading.gpu_used if state.reading else None
     return -1 if held is None else held
 
 
-def _serve(state: NodeState, scene: DrawContext, width: int) -> Text:
-    held = _held(state, scene)
+def _serve(state: NodeState, context: DrawContext, width: int) -> Text:
+    held = _held(state, context)
     return Text(f"{gib(held)}", "") if held > 0 else Text(UNKNOWN, "$muted")
 
 
-def _seen(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _seen(state: NodeState, context: DrawContext, width: int) -> Text:
     if state.reach is Reachability.LOST:
-        return Text(age(of.since_s(state, scene)), "$node-lost")
+        return Text(age(of.since_s(state, context)), "$node-lost")
     if state.reach is Reachability.CONNECTING:
         return Text("…", "$muted")
-    stale = of.is_stale(state, scene)
-    return Text(age(of.age_s(state, scene)), "$node-warn") if stale else Text("now", "$muted")
+    stale = of.is_stale(state, context)
+    return Text(age(of.age_s(state, context)), "$node-warn") if stale else Text("now", "$muted")
 
 
-def _heat(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _heat(state: NodeState, context: DrawContext, width: int) -> Text:
     heat = of.temperature(state)
     return Text(UNKNOWN if heat is None else f"{heat:.0f}", "$node-warn" if (heat or 0) >= of.HOT_C else "")
 
 
-def _power(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _power(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(of.number("{:.0f}", gpu.power_w if (gpu := of.gpu(state)) else None) or UNKNOWN)
 
 
-def _cpu(state: NodeState, scene: DrawContext, width: int) -> Text:
+def _cpu(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(of.number("{:.0f}", state.reading.cpu if state.reading else None) or UNKNOWN)
 
 
@@ -131,20 +131,20 @@ COLUMNS = (
     NodeColumn("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
     NodeColumn("ETH", 4, _ethernet, need=1),
     NodeColumn(
-        "ADDRESS", 15, lambda s, c, w: said(n.address if (n := of.network(s, c)) else s.address), need=11
+        "ADDRESS", 15, lambda s, c, w: styled(n.address if (n := of.network(s, c)) else s.address), need=11
     ),
     NodeColumn("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.in_ray is False),
     NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
     NodeColumn("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
-    NodeColumn("NCCL", 10, lambda s, c, w: said(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
+    NodeColumn("NCCL", 10, lambda s, c, w: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
     NodeColumn("HOLDS", 5, _serve, need=3, order=_held, right=True),
     NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""
 
 
-def _role(state: NodeState, scene: DrawContext) -> Text:
-    role = of.role(state, scene)
+def _role(state: NodeState, context: DrawContext) -> Text:
+    role = of.role(state, context)
     return Text(role, "$head-mark" if role == "HEAD" else "$muted")
 
 
@@ -202,7 +202,7 @@ def _placed(cell: Text, column: NodeColumn) -> Text:
 
 def row(
     state: NodeState,
-    scene: DrawContext,
+    context: DrawContext,
     plan: NodeColumns,
     label: str,
     *,
@@ -210,12 +210,12 @@ def row(
     marked: bool = False,
 ) -> Text:
     """`▸● spark-01  HEAD  71 % …`; a lost node's last values are dimmed."""
-    sign = of.sign(state, scene)
-    old = state.reach is Reachability.LOST or of.is_stale(state, scene)
-    name = said(label, "bold" if state.head else "")
+    sign = of.sign(state, context)
+    old = state.reach is Reachability.LOST or of.is_stale(state, context)
+    name = styled(label, "bold" if state.head else "")
     cells = [filled(name, plan.name_width)]
     for column in plan.columns:
-        cell = _placed(column.cell(state, scene, column.width), column)
+        cell = _placed(column.cell(state, context, column.width), column)
         cells.append(Text(cell.plain, "$muted dim") if old and column.name != "SEEN" else cell)
     line = Text("▸" if cursor else " ", "$frame-focus", no_wrap=True, end="")
     line.append("◆" if marked else " ", "$mark").append(sign.glyph, sign.style).append(" ")
@@ -230,7 +230,7 @@ def labels(names: Sequence[str], width: int) -> dict[str, str]:
     return dict(zip(names, short_names(tuple(names), width), strict=True))
 
 
-def ordered(states: Sequence[NodeState], scene: DrawContext, sort: str) -> tuple[NodeState, ...]:
+def ordered(states: Sequence[NodeState], context: DrawContext, sort: str) -> tuple[NodeState, ...]:
     """Largest first; equal ones stay as the cluster lists them."""
     if sort == "name":
         return tuple(sorted(states, key=lambda s: s.name))
@@ -238,4 +238,4 @@ def ordered(states: Sequence[NodeState], scene: DrawContext, sort: str) -> tuple
     if column is None or column.order is None:
         return tuple(states)
     order = column.order
-    return tuple(sorted(states, key=lambda s: order(s, scene), reverse=True))  # type: ignore[arg-type,return-value]
+    return tuple(sorted(states, key=lambda s: order(s, context), reverse=True))  # type: ignore[arg-type,return-value]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, sayings
+from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, joined_findings
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.columns import Column, TableRow
@@ -110,7 +110,7 @@ def _together(row: CheckRow, width: int) -> Text:
 
 def found(row: CheckRow) -> Text:
     """The worst in a line; of what is right, what was seen."""
-    findings = sayings(row.problems or row.findings)
+    findings = joined_findings(row.problems or row.findings)
     if not findings:
         return Text()
     shared = next((each for each in findings if not each.nodes), None)
@@ -140,14 +140,14 @@ def heads(nodes: tuple[str, ...]) -> dict[str, str]:
 def evidence(row: CheckRow, width: int) -> list[Text]:
     """What is wrong and what to do about it, what could not be asked, what is right."""
     lines: list[Text] = []
-    for finding, nodes in ((each.finding, each.nodes) for each in sayings(row.problems)):
+    for finding, nodes in ((each.finding, each.nodes) for each in joined_findings(row.problems)):
         sign = GLYPHS[finding.severity]
         lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
         lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
-    for each in sayings(_fine(row)):
+    for each in joined_findings(_fine(row)):
         lines += _hung("✔", "$node-up", _said(each.finding, each.nodes), width)
     return lines
 

@@ -21,7 +21,7 @@ from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.bars import UNKNOWN, binary_size, rate, work_bar
 from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, said
+from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
 from sparkconsole.tui.views.images.show import Cell, ImageRow
 from sparkconsole.verbs.grammar.bounds import wrong_value
 
@@ -93,8 +93,8 @@ def short_command(argv: Sequence[str]) -> str:
 def preview_lines(preview: CommandPreview, width: int, height: int) -> list[Text]:
     """`: words`, then the commands, folded; at most `height` lines."""
     if preview.wrong:
-        return [filled(said(f"! {preview.wrong}", "$node-warn"), width)]
-    lines = [said(f": {shlex.join(preview.words)}", "bold")] if preview.words else []
+        return [filled(styled(f"! {preview.wrong}", "$node-warn"), width)]
+    lines = [styled(f": {shlex.join(preview.words)}", "bold")] if preview.words else []
     for command in preview.commands:
         lines += [Text(part, "$muted") for part in _chunks(f"$ {plain(command)}", width)]
     if len(lines) > height:
@@ -237,18 +237,18 @@ def _copy_lines(line: CopyLine, named: int, width: int) -> list[Text]:
 
 
 def _copy_line(line: CopyLine, named: int, width: int) -> Text:
-    name = filled(said(line.host), named)
+    name = filled(styled(line.host), named)
     head = [Text(f"{MARKS[line.state]} ", STYLES[line.state]), name, Text(" ")]
     room = width - named - 3
     advance = line.advance
     if line.state in ("failed", "unknown"):
-        return _all(head, said(line.why or line.state, STYLES[line.state]), room)
+        return _all(head, styled(line.why or line.state, STYLES[line.state]), room)
     if line.state == "done":
-        return _all(head, said(f"done {line.why}".strip(), "$node-up"), room)
+        return _all(head, styled(f"done {line.why}".strip(), "$node-up"), room)
     if advance is None:
         return _all(head, Text("waiting" if not line.state else plain(line.why) or "starts", "$muted"), room)
     if "registers" in line.why:
-        return _all(head, said(f"sent; {line.why}", "$muted"), room)
+        return _all(head, styled(f"sent; {line.why}", "$muted"), room)
     return _all(head, _travelling(advance, room), room)
 
 
@@ -293,14 +293,14 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
 
 def last_lines(lines: Sequence[str], width: int, height: int) -> list[Text]:
     """The end of an output, a line each."""
-    return [filled(said(line), width) for line in lines[-height:]] if height > 0 else []
+    return [filled(styled(line), width) for line in lines[-height:]] if height > 0 else []
 
 
 def ending(
     state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
 ) -> list[Text]:
     """How a piece of work stands, in one line, and why it failed, in others, folded to `width`."""
-    lines = [said(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
+    lines = [styled(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
     if error is not None:
         where = f"{error.node}: " if error.node else ""
         sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")

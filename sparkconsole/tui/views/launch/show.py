@@ -18,7 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.bars import UNKNOWN, gib
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, plain, said
+from sparkconsole.tui.draw.frame import filled, plain, styled
 from sparkconsole.tui.views.launch.show_checks import few
 
 PAGES = ("nodes", "network", "container", "review")
@@ -51,7 +51,7 @@ class ClusterStatus:
     """The launch that the containers tell of."""
 
 
-def standing(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
+def cluster_status(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
     """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
     every = tuple(nodes)
     own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
@@ -89,18 +89,18 @@ def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
     return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
 
 
-def standing_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
+def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
     """What stands now in one or two lines, with the keys that help."""
     match now.state:
         case ClusterCondition.NOTHING:
             return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
         case ClusterCondition.UNKNOWN if not count:
-            return [said("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
+            return [styled("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
         case ClusterCondition.UNKNOWN if now.wrong:
             names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
-            return [said(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
+            return [styled(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
         case ClusterCondition.UNKNOWN:
-            return [said("… asking the nodes what runs", "$muted")]
+            return [styled("… asking the nodes what runs", "$muted")]
         case ClusterCondition.COMPLETE:
             text = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
             return [_fitting(text, "R restart…  D stop…  5: serve a model", width, "$node-up")]
@@ -108,7 +108,7 @@ def standing_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
     if now.state is ClusterCondition.UNSURE:
         text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
     first = _fitting(text + _how(now), keys, width, "$node-warn")
-    return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
+    return [first, styled(f"  {'; '.join(now.wrong)}", "$node-warn")]
 
 
 def _of(now: ClusterStatus, count: int) -> str:
@@ -123,7 +123,7 @@ def _how(now: ClusterStatus) -> str:
 def _fitting(left: str, right: str, width: int, style: str) -> Text:
     """Both ends of a line; the right one goes when there is no room."""
     room = width - cell_len(left)
-    line = said(left, style)
+    line = styled(left, style)
     if room > cell_len(right) + 1:
         line.append(" " * (room - cell_len(right)))
         line.append(right, "$key")
@@ -273,14 +273,14 @@ def plan_lines(plan: Plan, width: int) -> list[Text]:
 
 
 def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
-    line = filled(said(step.node), named)
+    line = filled(styled(step.node), named)
     line.append(f"{number:>4} ", "$muted")
     room = width - line.cell_len
     if width < 100:
-        line.append_text(filled(said(step.sentence), room))
+        line.append_text(filled(styled(step.sentence), room))
         below = f"{'':{named + 5}}$ {plain(command(step))}"
         return [line, filled(Text(below, "$muted"), width)]
-    line.append_text(filled(said(step.sentence), 48))
+    line.append_text(filled(styled(step.sentence), 48))
     line.append("  ")
     line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
     return [line]

@@ -159,7 +159,7 @@ class LaunchView(LaunchActions):
     @property
     def standing(self) -> show.ClusterStatus:
         """What runs now."""
-        return show.standing(self.nodes, self.container)
+        return show.cluster_status(self.nodes, self.container)
 
     def selected_nodes(self) -> tuple[str, ...]:
         """None: what is done here is done to all of them."""
@@ -219,7 +219,7 @@ class LaunchView(LaunchActions):
     def _draw_frame(self) -> None:
         now, read_only = self.standing, self.console.options.read_only
         self.query_one(Steps).tell(self.page)
-        lines = show.standing_lines(now, len(self.nodes), max(20, self.size.width - 2))
+        lines = show.status_lines(now, len(self.nodes), max(20, self.size.width - 2))
         if read_only:
             lines = [show.without_keys(line) for line in lines]
         if self._asking:

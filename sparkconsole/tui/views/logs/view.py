@@ -19,7 +19,7 @@ from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.fabric.kho import on_kernel
-from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, ranked, told
+from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, paragraphs, ranked
 from sparkconsole.model.logs.line import Level, LogLine
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import examine, explain_line
@@ -302,7 +302,7 @@ class LogsView(View):
             if chosen
             else await asyncio.to_thread(explained, self.log_view.shown(), self._kernels())
         )
-        self.console.show_answer(("why",), Answer({}, tuple(told(found, ends))))
+        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
 
     def _kernels(self) -> dict[str, str]:
         """Of every node that told."""

@@ -76,19 +76,19 @@ class NodeView(NodeActions, View):
         size, now_s = lines.size, self.console.clock.monotonic()
         if not size.width:
             return
-        scene = self._scene(now_s)
-        fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, scene)
+        context = self._scene(now_s)
+        fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, context)
         minute = int(now_s // (60 if fresh else 1))
-        drawn = (self.console.store.version, minute, size, self._shown, *scene.tried.items())
+        drawn = (self.console.store.version, minute, size, self._shown, *context.tried.items())
         if drawn == self._drawn:
             return
         self._drawn = drawn
         if state is None:
             lines.show([Text(""), Text(f"  {GONE}", "$muted")])
             return
-        made = page(state, scene, size.width, size.height)
+        made = page(state, context, size.width, size.height)
         longer = len(made) > size.height
-        lines.show(page(state, scene, size.width - 1, size.height) if longer else made)
+        lines.show(page(state, context, size.width - 1, size.height) if longer else made)
 
     def _scene(self, now_s: float) -> DrawContext:
         session, store = self.console.session, self.console.store

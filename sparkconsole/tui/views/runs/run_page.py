@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
-from sparkconsole.model.logs.diagnosis import told as say
+from sparkconsole.model.logs.diagnosis import paragraphs as say
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState

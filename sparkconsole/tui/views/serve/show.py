@@ -71,7 +71,7 @@ class ServeStatus:
     elapsed_s: float | None = None
 
 
-def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> ServeStatus:
+def serve_status(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> ServeStatus:
     """The two put together. A start under way here says more than the store, a server that answers wins."""
     since = None if server.since_s is None else max(0.0, now_s - server.since_s)
     unseen = server.phase is ServerPhase.UNKNOWN and bool(server.detail)

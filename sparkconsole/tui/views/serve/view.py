@@ -164,7 +164,7 @@ class ServeView(ServeActions):
         start = start_of(task, fresh=self._fresh(task)) if task else None
         server = self.console.store.server
         remedy = self._remedy[1] if self._remedy[0] == server.detail else ""
-        return show.standing(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
+        return show.serve_status(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
 
     def _fresh(self, task: Task) -> bool:
         """It ended so short a time ago that the watch may not have looked since."""
