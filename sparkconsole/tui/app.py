@@ -83,7 +83,7 @@ class Console(Above):
         self.session: Session | None = None
         self.watching: Watch | None = None
         self.work: Work | None = None
-        self.said: list[str] = [] if options.demo else load_history()
+        self.command_lines: list[str] = [] if options.demo else load_history()
         """Command lines, oldest first; what is said to a pretend cluster is not kept."""
         self.opened = asyncio.Event()
         self._leaving = asyncio.Event()
@@ -162,7 +162,7 @@ class Console(Above):
         """Quitting stops nothing: connections are closed, detached jobs go on."""
         self._leaving.set()
         if not self.options.demo:
-            save_history(self.said)
+            save_history(self.command_lines)
         if self._life is not None:
             await self._life
 
@@ -243,7 +243,7 @@ class Console(Above):
         if words and words[0] == "theme" and len(words) == 2:
             return self._theme(words[1], line)
         if (key := self._own_key(line.strip())) is not None:
-            self.said = remembered(self.said, line)
+            self.command_lines = remembered(self.command_lines, line)
             self.call_later(self.view.run_action, key.action)
             return ""
         from sparkconsole.verbs.grammar.dispatch import understand
@@ -252,7 +252,7 @@ class Console(Above):
             understand(words, SpokenAt.CONSOLE)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
-        self.said = remembered(self.said, line)
+        self.command_lines = remembered(self.command_lines, line)
         self.say(words)
         return ""
 
@@ -267,7 +267,7 @@ class Console(Above):
         if name not in self.available_themes:
             return f"there is no theme {name}{did_you_mean(name, self.available_themes)}"
         self.theme = name
-        self.said = remembered(self.said, line)
+        self.command_lines = remembered(self.command_lines, line)
         return ""
 
     def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> None:

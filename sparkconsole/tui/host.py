@@ -54,7 +54,7 @@ class Host(Protocol):
     session: Session | None
     watching: Watch | None
     work: Work | None
-    said: list[str]
+    command_lines: list[str]
     models: tuple[str, ...]
 
     @property

@@ -47,7 +47,7 @@ class Feed:
 def as_line(entry: MergedLine) -> LogLine:
     """As the views show it; what keeps a source from being read warns."""
     source = entry.source
-    if entry.told:
+    if entry.about_source:
         text = log_line(f"{'✖' if entry.error else '·'} {entry.text}").text
         level = Level.WARNING if entry.error else Level.INFO
         return LogLine(text, source.node, source.name, entry.at, level)

@@ -43,7 +43,7 @@ class MergedLine:
     text: str
     time: str = ""
     """As the source stamped it; empty where it does not."""
-    told: bool = False
+    about_source: bool = False
     error: SparkError | None = None
     """What keeps the source from being read."""
 
@@ -197,7 +197,7 @@ class LogMerge:
         self._ended.add(source.key)
         if self.remind and callable(self.sources):
             text = f"{source.name}: its log ended; the next start will be followed"
-            self._put(MergedLine(source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(source, self.fleet.clock.now(), text, about_source=True))
 
     async def _read(self, reading: _Reading, turn: int) -> None:
         source = reading.source
@@ -257,7 +257,7 @@ class LogMerge:
         if self.remind and since is not None:
             now = self.fleet.clock.monotonic()
             text = f"{reading.source.name}: resumed after {now - since:.0f} s"
-            self._put(MergedLine(reading.source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(reading.source, self.fleet.clock.now(), text, about_source=True))
 
     async def _remind(self) -> None:
         """One sentence a node and turn, however many of its logs are awaited."""
@@ -276,7 +276,7 @@ class LogMerge:
             since = min(r.awaited for r in readings if r.awaited is not None)
             names = ", ".join(dict.fromkeys(r.source.name for r in readings))
             text = f"{names}: still waiting for the node, {now - since:.0f} s"
-            self._put(MergedLine(readings[0].source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(readings[0].source, self.fleet.clock.now(), text, about_source=True))
 
     # --- order
 
@@ -302,5 +302,5 @@ def _silence(source: Source, error: SparkError, now: datetime, *, again: bool = 
     wait = "; resumes when the node returns" if again and isinstance(error, Unreachable) else ""
     text = f"{source.name}: {error.cause}{wait}"
     if isinstance(error, Absent):
-        return MergedLine(source, now, f"{text} — {error.hint}" if error.hint else text, told=True)
-    return MergedLine(source, now, text, told=True, error=error)
+        return MergedLine(source, now, f"{text} — {error.hint}" if error.hint else text, about_source=True)
+    return MergedLine(source, now, text, about_source=True, error=error)

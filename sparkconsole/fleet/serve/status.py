@@ -158,7 +158,7 @@ async def _load(shell: Shell, port: int) -> tuple[str, ...]:
     from sparkconsole.remote.serve.vllm import metrics
 
     with contextlib.suppress(SparkError):
-        text = (await metrics(shell, port)).said()
+        text = (await metrics(shell, port)).text()
         return (text,) if text else ()
     return ()
 

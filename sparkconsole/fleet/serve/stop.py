@@ -142,7 +142,7 @@ class End:
     """How ending went on one node, as read back from it."""
 
     node: str
-    said: str
+    text: str
     ok: bool
     before_bytes: int = 0
     """MemAvailable before and after."""

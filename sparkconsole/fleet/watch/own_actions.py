@@ -35,7 +35,7 @@ class OwnActions:
                 and self._now(run)
                 and wanted & {tuple(t) for t in run.plan.get("touches", ())}
             ):
-                return own_action(run).told(this_console())
+                return own_action(run).text(this_console())
         return ""
 
     def ended(self, job: str) -> str:
@@ -43,7 +43,7 @@ class OwnActions:
         for run in islice(self._journal.newest(), MOST_RUNS):
             if any(j.id == job for j in run.jobs):
                 action = recalled_action(run.ended_by)
-                return action.told(this_console()) if action and self._is_now(action) else ""
+                return action.text(this_console()) if action and self._is_now(action) else ""
         return ""
 
     def _is_now(self, action: OwnAction) -> bool:
@@ -62,7 +62,7 @@ class OwnActions:
 def ended_by(run: Run) -> str:
     """Which deed of ours ended what this run had started; empty: none."""
     action = recalled_action(run.ended_by)
-    return action.told(this_console()) if action else ""
+    return action.text(this_console()) if action else ""
 
 
 def _touches(run: Run) -> set[tuple[str, ...]]:

@@ -23,7 +23,7 @@ class _Set:
 
     node: str
     look: Look
-    told: Mapping[str, str]
+    values: Mapping[str, str]
     network: NodeNetwork | None
 
     @property
@@ -57,7 +57,7 @@ def _kept(values: Mapping[str, str]) -> str:
 
 def _pinned(held: _Set) -> Iterator[Finding]:
     """A slot that is empty or of another kind: NCCL takes it all the same."""
-    index = held.told.get("NCCL_IB_GID_INDEX", "")
+    index = held.values.get("NCCL_IB_GID_INDEX", "")
     if not index.isdigit():
         return
     for device in (d for d in held.devices if d.gids):
@@ -70,14 +70,14 @@ def _pinned(held: _Set) -> Iterator[Finding]:
 
 
 def _without_rdma(held: _Set) -> Iterator[Finding]:
-    if held.told.get("NCCL_IB_DISABLE") == "1" and held.devices:
+    if held.values.get("NCCL_IB_DISABLE") == "1" and held.devices:
         text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
         yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _half(held: _Set) -> Iterator[Finding]:
     """Devices that nobody uses. What was asked for with --ib-if is meant."""
-    named = held.told.get("NCCL_IB_HCA", "")
+    named = held.values.get("NCCL_IB_HCA", "")
     asked = held.look.launched.ib_if if held.look.launched else ()
     if not named or named[0] in "^=" or asked:
         return
@@ -92,13 +92,13 @@ def _gone(held: _Set) -> Iterator[Finding]:
     """Addresses and interfaces that the node does not have (any more)."""
     netdevs = held.look.facts.fabric.netdevs
     have = {a.partition("/")[0] for n in netdevs for a in n.addresses}
-    address = held.told.get("VLLM_HOST_IP", "")
+    address = held.values.get("VLLM_HOST_IP", "")
     if address and have and address not in have:
         text = f"VLLM_HOST_IP={address}, and no interface here has that address"
         yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
     names = {n.name for n in netdevs}
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-        interface = held.told.get(variable, "")
+        interface = held.values.get(variable, "")
         plain = interface.isalnum()
         if plain and names and not any(n.startswith(interface) for n in names):
             text = f"{variable}={interface}, and there is no such interface"
@@ -110,7 +110,7 @@ def _gone(held: _Set) -> Iterator[Finding]:
 
 def _watchdog(held: _Set) -> Iterator[Finding]:
     """On unified memory it takes the GPU's for the programs', and kills the engine."""
-    period = held.told.get("RAY_memory_monitor_refresh_ms", "0")
+    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
     if period != "0":
         text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
         yield Finding("settings", Severity.WARN, held.node, text, AGAIN)

@@ -16,22 +16,22 @@ class SkewRow:
     """One thing that should be equal; a node that did not say it is not in `told`."""
 
     what: str
-    told: Mapping[str, str]
+    values: Mapping[str, str]
 
     @property
     def majority(self) -> str:
         """What most nodes say; of equally many, what the first of them says."""
-        return Counter(self.told.values()).most_common(1)[0][0] if self.told else ""
+        return Counter(self.values.values()).most_common(1)[0][0] if self.values else ""
 
     @property
     def differing(self) -> dict[str, str]:
         """Who says something else."""
-        return {n: value for n, value in self.told.items() if value != self.majority}
+        return {n: value for n, value in self.values.items() if value != self.majority}
 
     def as_data(self) -> dict[str, Any]:
         """As `--json` gives it."""
         data = {"what": self.what, "majority": self.majority, "differs": self.differing}
-        return {**data, "nodes": dict(self.told)}
+        return {**data, "nodes": dict(self.values)}
 
 
 def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
@@ -40,7 +40,7 @@ def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
         SkewRow(what, {n: str(v) for n, look in evidence.seen.items() if (v := ask(evidence, n, look))})
         for what, ask in _ROWS.items()
     )
-    return tuple(row for row in rows if row.told)
+    return tuple(row for row in rows if row.values)
 
 
 def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:

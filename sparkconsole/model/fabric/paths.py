@@ -47,7 +47,7 @@ class RailWay:
     far: Rail
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """As a person names it."""
         return f"{self.node} {self.rail.interface} to {self.peer} {self.far.address}"
 

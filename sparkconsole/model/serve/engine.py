@@ -47,7 +47,7 @@ class EngineLoad:
     """Tokens that a smaller model proposed, since it started; None: none does."""
     accepted: float | None = None
 
-    def said(self) -> str:
+    def text(self) -> str:
         """In a few words; empty when nothing is known."""
         counts = ((self.running, "running"), (self.waiting, "waiting"))
         parts = [f"{count} {what}" for count, what in counts if count is not None]

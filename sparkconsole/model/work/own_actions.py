@@ -91,7 +91,7 @@ class OwnAction:
     run: str
     console: ConsoleProcess
 
-    def told(self, here: ConsoleProcess) -> str:
+    def text(self, here: ConsoleProcess) -> str:
         """`node restart spark-02, by you at 12:03:04`; `here`: the console that tells it."""
         mine = (self.console.host, self.console.pid) == (here.host, here.pid)
         who = "you" if mine else f"another console ({self.console.host}, process {self.console.pid})"

@@ -68,9 +68,9 @@ class MoveLog:
         """Why it failed; empty when it ended well."""
         if self.failed is None:
             return self.last or "it was ended before its end (stopped, killed, or the node restarted)"
-        return "; ".join(self._told(why) for why in dict.fromkeys(self.failed.values()))
+        return "; ".join(self._text(why) for why in dict.fromkeys(self.failed.values()))
 
-    def _told(self, why: str) -> str:
+    def _text(self, why: str) -> str:
         """One cause, and the files that it kept from arriving."""
         names = [n.rpartition("/")[2] for n, text in (self.failed or {}).items() if n and text == why]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""

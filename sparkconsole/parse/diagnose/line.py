@@ -109,7 +109,7 @@ def _remedy(known: KnownCause, during: During | None) -> str:
 def _meaning(values: dict[str, str], group: str, table: Mapping[str, NumberMeaning]) -> NumberMeaning | None:
     """What a number of the line means by its table; told where the entry's sentences ask for it."""
     found = table.get(values[group].upper())
-    values[f"{group}_means"] = found.told if found else ""
+    values[f"{group}_means"] = found.text if found else ""
     return found
 
 

@@ -24,7 +24,7 @@ class NcclVerdict:
 
     devices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By node, in the order NCCL lists them."""
-    said: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     """The network by node, and the line that chose it."""
     ways: dict[str, str] = field(default_factory=dict)
     """How channels go, with a line that says so."""
@@ -43,7 +43,7 @@ class NcclVerdict:
             self._add(line.node, using["devices"].partition(";")[0])
             self._open = line.node if text.rstrip().endswith("\\") else None
         elif chosen := _CHOSEN.search(text):
-            self.said.setdefault(chosen["net"], text)
+            self.values.setdefault(chosen["net"], text)
         elif channel := _CHANNEL.search(text):
             self.ways.setdefault(channel["net"] or channel["way"], text)
         elif _REFUSED.search(text):
@@ -56,7 +56,7 @@ class NcclVerdict:
     def diagnoses(self) -> Iterator[Diagnosis]:
         """At most one of sockets and RDMA, and one for each node that uses half a cable."""
         nets = set(self.ways) & {"Socket"} or {n for n in self.ways if n.startswith("IB")}
-        chosen = nets or (set() if self.ways else set(self.said))
+        chosen = nets or (set() if self.ways else set(self.values))
         listed = {n: d for n, d in self.devices.items() if d}
         if "Socket" in chosen:
             yield self._sockets()
@@ -64,7 +64,7 @@ class NcclVerdict:
             yield from self._rdma(listed)
 
     def _sockets(self) -> Diagnosis:
-        line = self.ways.get("Socket") or self.said.get("Socket", "")
+        line = self.ways.get("Socket") or self.values.get("Socket", "")
         why = "NCCL found no RDMA device" if self.refused else "NCCL chose, or was told to use, TCP"
         return Diagnosis(
             "nccl-sockets",
@@ -93,7 +93,7 @@ class NcclVerdict:
             yield self._roce(tuple(dict.fromkeys(name for d in listed.values() for name in d)))
 
     def _roce(self, devices: tuple[str, ...]) -> Diagnosis:
-        values = {**self.said, **self.ways}
+        values = {**self.values, **self.ways}
         plugin = next((net for net in values if net.startswith("IBext")), "")
         line = next((text for net, text in values.items() if net.startswith("IB")), "")
         sentence = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")

@@ -35,7 +35,7 @@ class NumberMeaning:
     """Of what it follows; empty: in general."""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """`RETRY_EXC_ERR: the other end did not acknowledge`."""
         return f"{self.name}: {self.words}" if self.words else self.name
 

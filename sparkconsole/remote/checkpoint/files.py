@@ -51,7 +51,7 @@ async def holding(
 ) -> CheckpointFiles:
     """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
     too. SparkError when it cannot say."""
-    argv = (await hf_cache(shell)).told(look_argv(model, revision, hashing=hashing, beside=beside))
+    argv = (await hf_cache(shell)).with_folders(look_argv(model, revision, hashing=hashing, beside=beside))
     found = parse_holding(await _output(shell, argv, HASH_S if hashing else LOOK_S))
     if found.error:
         raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
@@ -61,7 +61,7 @@ async def holding(
 async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
     """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
     the node cannot say."""
-    return parse_models(await _output(shell, (await hf_cache(shell)).told(LIST), LOOK_S))
+    return parse_models(await _output(shell, (await hf_cache(shell)).with_folders(LIST), LOOK_S))
 
 
 async def _output(shell: Shell, argv: tuple[str, ...], limit: float) -> str:

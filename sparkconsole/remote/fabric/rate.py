@@ -83,16 +83,16 @@ async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> f
     """
     server, client = ends(way, tool)
     async with _started(receiver, server) as far:
-        heard = await far.told()
+        heard = await far.next_answer()
         port = heard.get("port")
         if not isinstance(port, int):
             raise SparkError(_trouble(heard) or "it did not begin to listen", node=receiver.node)
         async with _started(sender, {**client, "port": port}) as near:
-            data = await near.told()
+            data = await near.next_answer()
             if "error" in data:
                 raise SparkError(_trouble(data), node=sender.node)
             if tool == "tcp":
-                data = await far.told()
+                data = await far.next_answer()
     return _gbit(data, tool, way)
 
 
@@ -124,7 +124,7 @@ class _RunningEnd:
     reader: LineReader
     lines: list[str]
 
-    async def told(self) -> dict[str, Any]:
+    async def next_answer(self) -> dict[str, Any]:
         """Its next line; an empty one when it ended instead. TimedOut past its own limit."""
         try:
             async with asyncio.timeout(LIMIT_S + 2):

@@ -169,7 +169,7 @@ class Prompt(Vertical):
 
     def walk(self, step: int) -> None:
         """Through the history."""
-        history = self.console.said
+        history = self.console.command_lines
         if self.filtering or not history:
             return
         at = (len(history) if self._at is None else self._at) + step

@@ -75,13 +75,13 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
     least = datetime.fromtimestamp(float(newer), UTC) if newer else None
     if not follow:
         for entry in await merge.printed():
-            if least is None or entry.at >= least or entry.told:
+            if least is None or entry.at >= least or entry.about_source:
                 yield row(entry, once=True)
         return
     async with aclosing(merge.followed()) as coming:
         async for entries in coming:
             for entry in entries:
-                if least is None or entry.at >= least or entry.told:
+                if least is None or entry.at >= least or entry.about_source:
                     yield row(entry)
 
 
@@ -94,7 +94,7 @@ def row(entry: MergedLine, *, once: bool = False) -> Row:
     data: dict[str, Any] = {"node": source.node, "time": entry.time, "source": source.name}
     if isinstance(source, JobLog):
         data["job"] = source.job.id
-    if entry.told:
+    if entry.about_source:
         hint = f" — {entry.error.hint}" if entry.error and entry.error.hint else ""
         key = "error" if entry.error else "note"
         mark = "✖" if entry.error else "·"

@@ -223,7 +223,9 @@ async def download(
         id=fleet.fresh.name(f"download-{slug(name)}"),
         node=node,
         kind=JobKind.DOWNLOAD,
-        argv=(await hf_cache(shell)).told(download_argv(name, revision, hub, max(1, min(16, streams)))),
+        argv=(await hf_cache(shell)).with_folders(
+            download_argv(name, revision, hub, max(1, min(16, streams)))
+        ),
         details={"model": name, "revision": revision},
     )
     plan = _download_plan(name, node, hub, job, held)

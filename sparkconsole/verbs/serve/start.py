@@ -381,10 +381,10 @@ async def _execute_stop(
     await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
     await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
     ends = await stopping.read_back(session.fleet, scene, outcome)
-    rows = [(e.node, e.said, e.memory()) for e in ends]
+    rows = [(e.node, e.text, e.memory()) for e in ends]
     data = {
         "stopped": all(e.ok for e in ends),
-        "nodes": {e.node: e.said for e in ends},
+        "nodes": {e.node: e.text for e in ends},
         "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
     }
     code = 3 if scene.lost else 0 if data["stopped"] else 1
