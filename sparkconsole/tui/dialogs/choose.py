@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 
 class Choices(OptionList, can_focus=False):

@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""

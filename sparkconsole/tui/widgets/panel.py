@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 EDGE = "─"
 AROUND = 6

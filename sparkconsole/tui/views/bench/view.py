@@ -27,7 +27,7 @@ from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.serve.show import preview_text
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText, frame_title
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
 
 RATES = 1800

@@ -19,7 +19,7 @@ from sparkconsole.tui.views.doctor import show
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
 

@@ -24,7 +24,7 @@ from sparkconsole.tui.views.images import show_work as show
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 

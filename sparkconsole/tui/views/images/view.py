@@ -24,7 +24,7 @@ from sparkconsole.tui.views.images.words import newest
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.verbs.grammar.dispatch import understand
 
 SETTLED_S = 0.5

@@ -29,7 +29,7 @@ from sparkconsole.tui.views.launch import show_join as board
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, TaskState
 
 NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")

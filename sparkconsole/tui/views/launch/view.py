@@ -31,7 +31,7 @@ from sparkconsole.tui.views.launch.pages import (
 )
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.fabric.test import history_of
 from sparkconsole.verbs.grammar.forms import words

@@ -25,7 +25,7 @@ from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."

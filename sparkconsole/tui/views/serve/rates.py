@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from sparkconsole.fleet.store import Store
 from sparkconsole.tui.draw.bars import tokens
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 KINDS = {"generated": "generated", "prompted": "prompt"}
 

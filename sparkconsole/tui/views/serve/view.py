@@ -28,7 +28,7 @@ from sparkconsole.tui.views.serve.rates import Rates
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
