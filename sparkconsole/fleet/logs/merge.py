@@ -35,7 +35,7 @@ TURN, CHUNK = 128, 2000
 
 @dataclass(frozen=True, slots=True)
 class MergedLine:
-    """A line of a source, or (`told`) a sentence about it."""
+    """A line of a source, or (`about_source`) a sentence about it."""
 
     source: Source
     at: datetime

@@ -13,7 +13,7 @@ from sparkconsole.model.checks.software import told_versions
 
 @dataclass(frozen=True, slots=True)
 class SkewRow:
-    """One thing that should be equal; a node that did not say it is not in `told`."""
+    """One thing that should be equal; a node that did not say it is not in `values`."""
 
     what: str
     values: Mapping[str, str]

@@ -25,7 +25,7 @@ _CALLED = MappingProxyType(
 
 
 def differences(asked: LaunchSpec, given: Collection[str], running: LaunchSpec | None) -> tuple[str, ...]:
-    """A phrase for each field in `said` that the running launch does not have as `asked` has it.
+    """A phrase for each field in `given` that the running launch does not have as `asked` has it.
 
     What nobody said differs in nothing. `running` None: who started it did not write down how.
     """

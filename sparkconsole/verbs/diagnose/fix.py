@@ -76,7 +76,7 @@ async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again
 
 
 def _step(number: int, finding: Finding) -> Step:
-    assert finding.fix is not None  # noqa: S101 - `mendable` looked
+    assert finding.fix is not None  # noqa: S101 - `fixable` looked
     proof = finding.fix.proof
     return Step(
         id=f"fix-{number}-{finding.check.replace(' ', '-')}",

@@ -153,7 +153,7 @@ def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
 
 
 def table_row(row: ImageRow, headings: Sequence[str], width: int, now: datetime) -> TableRow:
-    """One image; `told`: the heads of its nodes, `width`: the cells of their column."""
+    """One image; `headings`: the heads of its nodes, `width`: the cells of their column."""
     image = row.image
     cells: tuple[Text | str, ...] = (
         Text(row.name, "bold"),
