@@ -74,9 +74,9 @@ def _tell(error: BaseException) -> int:
     """Said on standard error by the shortest way there is."""
     from sparkconsole import defect, streams
 
-    said = defect.told(error)
-    streams.errors_stream().write(f"✖ {said}\n")
-    return said.exit_code
+    fault = defect.as_error(error)
+    streams.errors_stream().write(f"✖ {fault}\n")
+    return fault.exit_code
 
 
 def _asks_version(words: list[str]) -> bool:
@@ -117,8 +117,8 @@ def run(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the edge: nothing leaves as a traceback
         from sparkconsole import defect
 
-        printer().error(said := defect.told(error))
-        return said.exit_code
+        printer().error(fault := defect.as_error(error))
+        return fault.exit_code
 
 
 def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
@@ -126,8 +126,8 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
         return _complete(words[1:]) if words[0] == "_complete" else _overview()
     from sparkconsole.config.globals import Options, read_said
 
-    said = read_said(words)
-    given, rest = said.over(Options()), list(said.rest)
+    spoken = read_said(words)
+    given, rest = spoken.over(Options()), list(spoken.rest)
     _refuse_two_faces(given, rest)
     if given.script is not None:
         return _script(given, printer())
@@ -147,12 +147,12 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
         code = _local(request, printer())
         return code if rest else 2
     if request.verb.words == ("web",):
-        return _web(said.ours, request)
+        return _web(spoken.ours, request)
     import asyncio
 
     from sparkconsole.script.run import run_request
 
-    return asyncio.run(run_request(request, said.over(Options()), printer()))
+    return asyncio.run(run_request(request, spoken.over(Options()), printer()))
 
 
 def _complete(words: list[str]) -> int:

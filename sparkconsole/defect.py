@@ -44,7 +44,7 @@ class Defect(SparkError):
     """Our own mistake."""
 
 
-def told(error: BaseException) -> SparkError:
+def as_error(error: BaseException) -> SparkError:
     """The error as a person is told; the traceback of what is our mistake is kept."""
     if isinstance(error, SparkError):
         return error
@@ -81,8 +81,8 @@ def of_file(error: OSError) -> SparkError:
 
 def _of_group(error: BaseExceptionGroup[BaseException]) -> SparkError:
     leaves = list(_leaves(error))
-    said = next((e for e in leaves if isinstance(e, SparkError)), None)
-    return said or told(leaves[0])
+    fault = next((e for e in leaves if isinstance(e, SparkError)), None)
+    return fault or as_error(leaves[0])
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -147,7 +147,7 @@ def _aside(what: str, text: str) -> None:
     background.append(f"{' '.join(_redacted(what).split())[:200]}" + (f" ({path})" if path else ""))
 
 
-class _Kept(logging.Handler):
+class _QuietLog(logging.Handler):
     """What libraries would print at any moment, into whatever is on the screen."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -160,7 +160,7 @@ class _Kept(logging.Handler):
 
 def install_hooks() -> None:
     """No library, thread, task or destructor prints a traceback any more."""
-    logging.getLogger().addHandler(_Kept(logging.ERROR))
+    logging.getLogger().addHandler(_QuietLog(logging.ERROR))
 
     def unraisable(hooked: Any) -> None:
         if hooked.exc_value is not None and not isinstance(hooked.exc_value, KeyboardInterrupt | OSError):
@@ -175,7 +175,7 @@ def install_hooks() -> None:
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, KeyboardInterrupt):
             with contextlib.suppress(OSError, AttributeError):
-                sys.stderr.write(f"{told(error)}\n")
+                sys.stderr.write(f"{as_error(error)}\n")
 
     sys.unraisablehook, threading.excepthook, sys.excepthook = unraisable, in_thread, uncaught
 

@@ -72,9 +72,9 @@ class CommandFailed(SparkError):
         self, argv: Sequence[str], status: int | None, stderr: str = "", *, hint: str = "", node: str = ""
     ) -> None:
         self.argv, self.status, self.stderr = tuple(argv), status, stderr
-        said = stderr.strip().splitlines()[-1] if stderr.strip() else "it said nothing"
+        last_line = stderr.strip().splitlines()[-1] if stderr.strip() else "it said nothing"
         ended = f"status {status}" if status is not None else "an unknown end (the connection was lost)"
-        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {said}", hint=hint, node=node)
+        super().__init__(f"`{shlex.join(argv)[:200]}` ended with {ended}: {last_line}", hint=hint, node=node)
 
 
 class TimedOut(SparkError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.checkpoint.files import Holding, Shipment, shipment
+from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles, shipment
 from sparkconsole.model.image.copy import Receiver
 from sparkconsole.parse.checkpoint.files import MoveLog, parse_holding
 from sparkconsole.remote.checkpoint.files import FOLDER, SEND, look_argv, manifest, program
@@ -23,7 +23,7 @@ MODEL = "owner/a-model"
 
 def look(
     home: Path, model: str = MODEL, *, hashing: bool = False, beside: bool = False, revision: str = ""
-) -> Holding:
+) -> CheckpointFiles:
     """What the program says of a home's model."""
     done = subprocess.run(
         look_argv(model, revision, hashing=hashing, beside=beside), input=program(), env=environment(home),
@@ -38,7 +38,9 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {"HOME": str(home), "PATH": os.environ["PATH"], **more}
 
 
-def job(home: Path, ssh: list[str], source: Holding, target: Holding, what: Shipment) -> Path:
+def job(
+    home: Path, ssh: list[str], source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles
+) -> Path:
     """The folder of a job, as the steps of the plan fill it."""
     folder = Path(tempfile.mkdtemp(dir=home, prefix="job-"))
     shutil.copytree(FOLDER, folder / "programs")

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -107,6 +107,31 @@ def test_functions_are_short() -> None:
 def test_names_say_what_a_thing_is() -> None:
     vague = re.compile(r"(?:class|def) \w*(?:Manager|Helper|Util|Handler|Service|Base)\w*\b")
     assert [(p.name, m[0]) for p in SOURCES for m in vague.finditer(p.read_text())] == []
+
+
+def classes(tree: ast.AST, within: str = "") -> Iterator[str]:
+    """Every class of a module; one inside another by both names, `Board.Moved`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield within + node.name
+            yield from classes(node, f"{within}{node.name}.")
+        else:
+            yield from classes(node, within)
+
+
+def named_twice(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Classes of one name in several modules, and those modules."""
+    homes: dict[str, list[str]] = {}
+    for module, text in texts.items():
+        for name in classes(ast.parse(text)):
+            homes.setdefault(name, []).append(module)
+    return {name: found for name, found in homes.items() if len(found) > 1}
+
+
+def test_a_class_is_the_only_one_of_its_name() -> None:
+    assert named_twice({dotted(path): path.read_text() for path in SOURCES}) == {}
+    planted = {"a": "class S: ...\nclass A:\n    class Moved: ...", "b": "if x:\n    class S: ..."}
+    assert named_twice(planted) == {"S": ["a", "b"]}
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def examples() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
-def script_path(said: str) -> Path:
+def script_path(text: str) -> Path:
     """The file of that name; where there is none, the example that goes by it: `first-run`,
     `first-run.spark` and `examples/first-run.spark` are the same one everywhere."""
-    path = Path(said)
+    path = Path(text)
     if path.exists() or path.is_absolute():
         return path
     name = Path(*path.parts[1:]) if path.parts[:1] == ("examples",) else path

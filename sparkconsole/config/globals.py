@@ -21,7 +21,7 @@ EXEC = {"--node": True, "--name": True, "--interactive": False, "-i": False, "--
 """What may stand between `exec` and its command, and whether a value follows; all behind is the command's."""
 
 
-class Place(StrEnum):
+class SpokenAt(StrEnum):
     """Where words were said."""
 
     COMMAND_LINE = "the command line"
@@ -166,11 +166,11 @@ class Said:
 
 def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
     """The global options among `words`, and the other words in their order; WrongUsage for a wrong one."""
-    said = read_said(words)
-    return said.over(Options()), list(said.rest)
+    spoken = read_said(words)
+    return spoken.over(Options()), list(spoken.rest)
 
 
-def read_said(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Said:
+def read_said(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Said:
     """Takes global options out of `words`: anywhere before `--`, and before the command of `exec`.
 
     WrongUsage for a value that is missing, and for an option that has no sense in a line.
@@ -237,8 +237,8 @@ def _command_at(words: list[str], index: int) -> int:
     return min(index, len(words))
 
 
-def _refuse_here(option: GlobalOption, name: str, place: Place) -> None:
-    if place is not Place.COMMAND_LINE and option.whole_run:
+def _refuse_here(option: GlobalOption, name: str, place: SpokenAt) -> None:
+    if place is not SpokenAt.COMMAND_LINE and option.whole_run:
         raise WrongUsage(f"{name} holds for a whole run, not in {place}", hint=option.whole_run)
 
 
@@ -313,4 +313,4 @@ def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
     return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
 
 
-__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Place", "Said", "read_globals", "read_said"]
+__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Said", "SpokenAt", "read_globals", "read_said"]

@@ -128,10 +128,10 @@ def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, pa
         known = _known_keys(model, place[:-1])
         hint = f"{meant(str(place[-1]), known)} allowed here: {', '.join(known)}".lstrip()
         return wrong_at(path, text, place, f"is not a known key{others}", hint)
-    return wrong_at(path, text, place, said(error) + others, _advice(error, path))
+    return wrong_at(path, text, place, sentence(error) + others, _advice(error, path))
 
 
-def said(error: ErrorDetails) -> str:
+def sentence(error: ErrorDetails) -> str:
     """What is allowed where the validation found something else, in our words."""
     words = _WORDS.get(error["type"], "has a value that is not allowed here")
     return words.format(**error.get("ctx", {}))

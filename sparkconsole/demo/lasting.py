@@ -109,7 +109,7 @@ def _held(file: int) -> Iterator[None]:
 
 def _write(path: Path, kept: Pretend, clock: DemoClock) -> None:
     stream = io.BytesIO()
-    _Writer(stream, clock).dump(kept.machines)
+    _MachinesWriter(stream, clock).dump(kept.machines)
     payload = stream.getvalue()
     state = {
         "what": "a pretend cluster of sparkconsole --demo=NAME; delete this folder to begin anew",
@@ -148,7 +148,7 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
             return _anew(path, "it is damaged", count, clock)
         away = max(0.0, time.time() - float(state["left"]))
         clock.resume(datetime.fromisoformat(state["began"]), float(state["passed"]) + away)
-        machines = _Reader(io.BytesIO(payload), clock).load()
+        machines = _MachinesReader(io.BytesIO(payload), clock).load()
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error, pickle.UnpicklingError) as error:
         return _anew(path, "it is damaged", count, clock, error)
     _refuse_other_size(path.parent.name, len(machines), count)
@@ -156,8 +156,8 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
 
 
 def _anew(path: Path, why: str, count: int | None, clock: DemoClock, error: Exception | None = None) -> Kept:
-    told = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-    remark = f"the pretend cluster {path.parent.name} begins anew: {path}: {why}{told}"
+    text = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    remark = f"the pretend cluster {path.parent.name} begins anew: {path}: {why}{text}"
     return Kept(pretend(count or 2, clock=clock), remark)
 
 
@@ -171,16 +171,16 @@ def _refuse_other_size(name: str, there: int, asked: int | None) -> None:
 
 def shape() -> str:
     """What the kept classes look like: another version's machines are never taken for this one's."""
-    told = [
+    lines = [
         f"{kind.__module__}.{kind.__qualname__}: {[f.name for f in fields(kind)]}"
         for module in _MODULES
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind)
     ]
-    return hashlib.sha256("\n".join((__version__, *sorted(told))).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join((__version__, *sorted(lines))).encode()).hexdigest()[:16]
 
 
-class _Writer(pickle.Pickler):
+class _MachinesWriter(pickle.Pickler):
     """The clock belongs to the session, not to the machines."""
 
     def __init__(self, stream: io.BytesIO, clock: DemoClock) -> None:
@@ -192,7 +192,7 @@ class _Writer(pickle.Pickler):
         return _CLOCK if obj is self._clock else None
 
 
-class _Reader(pickle.Unpickler):
+class _MachinesReader(pickle.Unpickler):
     """Makes nothing but what a pretend cluster is made of."""
 
     def __init__(self, stream: io.BytesIO, clock: DemoClock) -> None:

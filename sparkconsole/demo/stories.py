@@ -36,10 +36,10 @@ class Story:
 
     def told(self, seconds: float) -> bytes:
         """All that was printed by then."""
-        said = [line for at, line in self.lines if at <= seconds]
+        lines = [line for at, line in self.lines if at <= seconds]
         if self.goes_on is not None and self.ready_s is not None:
-            said += [self.goes_on(n) for n in range(int(max(0.0, seconds - self.ready_s) / BEAT_S))]
-        return "".join(f"{line}\n" for line in said).encode()
+            lines += [self.goes_on(n) for n in range(int(max(0.0, seconds - self.ready_s) / BEAT_S))]
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Statistics:
         return _statistics(beat, self.began)
 
 
-def _recorded(name: str) -> list[str]:
+def _journaled(name: str) -> list[str]:
     return (files("sparkconsole.demo") / "captures" / name).read_text(encoding="utf-8").splitlines()
 
 
@@ -62,7 +62,7 @@ def _spread(lines: Sequence[str], seconds: float) -> tuple[tuple[float, str], ..
 
 def build_story() -> Story:
     """A BuildKit build in plain progress."""
-    return Story(_spread(_recorded("build.log"), BUILD_S), BUILD_S)
+    return Story(_spread(_journaled("build.log"), BUILD_S), BUILD_S)
 
 
 def copying_s(total: int) -> float:
@@ -91,13 +91,13 @@ def layers_story(layers: Sequence[int]) -> Story:
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
-        told: dict[str, object] = {
+        values: dict[str, object] = {
             "layer": count - len(layers) + place + 1,
             "of": count,
             "size": layers[place],
         }
-        told |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
-        lines.append((at, json.dumps({**told, "phase": "receiving", "seconds": at})))
+        values |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
+        lines.append((at, json.dumps({**values, "phase": "receiving", "seconds": at})))
     last: dict[str, object] = {
         "layer": count,
         "of": count,
@@ -178,7 +178,7 @@ def serve_story(
     """
     model, port, name = served_of(argv)
     words = {"@MODEL@": model, "@PORT@": str(port), "@NAME@": name}
-    text = [re.sub("@[A-Z]+@", lambda m: words[m[0]], line) for line in _recorded("serve.log")]
+    text = [re.sub("@[A-Z]+@", lambda m: words[m[0]], line) for line in _journaled("serve.log")]
     at = next((i for i, line in enumerate(text) if "Starting to load model" in line), len(text) // 3)
     nccl = [line for address in addresses if len(addresses) > 1 for line in _nccl(address, len(addresses))]
     lines = _spread([*text[:at], *nccl, *text[at:]], SERVE_S)
@@ -226,7 +226,7 @@ def bench_story(argv: Sequence[str]) -> Story:
     """A benchmark of as many requests as were asked for; the numbers are the recording's."""
     asked = int(_after(argv, "--num-prompts") or 1000)
     report = [
-        re.sub(r"^(Successful requests: +)\d+", rf"\g<1>{asked}", line) for line in _recorded("bench.log")
+        re.sub(r"^(Successful requests: +)\d+", rf"\g<1>{asked}", line) for line in _journaled("bench.log")
     ]
     bars = [(BENCH_S * i / 10, _bar(asked * i // 10, asked)) for i in range(1, 11)]
     return Story((*bars, *((BENCH_S, line) for line in (*report, _result(report, argv)))), BENCH_S)

@@ -16,7 +16,7 @@ from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, StepOutcome
 from sparkconsole.remote.shell import Shell
 
 
-async def carry_out(fleet: Fleet, plan: Plan, report: Report) -> PlanOutcome:
+async def execute_plan(fleet: Fleet, plan: Plan, report: Report) -> PlanOutcome:
     """Runs the plan to its end or to its first failure; then undoes, newest first, what had been done."""
     done: dict[str, StepOutcome] = {}
     running: dict[asyncio.Task[StepOutcome], Step] = {}
@@ -26,7 +26,7 @@ async def carry_out(fleet: Fleet, plan: Plan, report: Report) -> PlanOutcome:
             if all(o.ok for o in done.values()):
                 for step in plan.ready(done, started):
                     started.append(step.id)
-                    running[asyncio.create_task(_carry_step(fleet, step, report))] = step
+                    running[asyncio.create_task(_execute_step(fleet, step, report))] = step
             if not running:
                 break
             ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -48,7 +48,7 @@ async def _stop(running: Mapping[asyncio.Task[StepOutcome], Step]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _carry_step(fleet: Fleet, step: Step, report: Report) -> StepOutcome:
+async def _execute_step(fleet: Fleet, step: Step, report: Report) -> StepOutcome:
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
     try:
@@ -87,9 +87,9 @@ async def verify(shell: Shell, step: Step) -> None:
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
-        said = seen.error_text.strip() or seen.text.strip()
+        output = seen.error_text.strip() or seen.text.strip()
         raise CommandFailed(
-            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {said}", node=shell.node
+            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {output}", node=shell.node
         )
 
 

@@ -127,7 +127,7 @@ class Fleet:
             return error
 
 
-def told(answers: dict[str, T | SparkError]) -> dict[str, T]:
+def answered(answers: dict[str, T | SparkError]) -> dict[str, T]:
     """The answers of the nodes that answered."""
     return {n: a for n, a in answers.items() if not isinstance(a, SparkError)}
 

@@ -23,7 +23,7 @@ from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.text.nearest import meant
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
-from sparkconsole.model.work.job import Console, Job, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """What is kept of one run's output; a build prints about one megabyte."""
@@ -53,8 +53,8 @@ class Journal:
         if fault is None:
             return ""
         why = f"the journal cannot be written: {fault.filename or self.folder}: {fault.strerror or fault}"
-        told, self._told = self._told, why
-        return "" if told == why else why
+        text, self._told = self._told, why
+        return "" if text == why else why
 
     def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
         """Writes a new run down before it does anything."""
@@ -76,9 +76,11 @@ class Journal:
         merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
         return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
 
-    def ends(self, run: Run, deed: Mapping[str, Any]) -> Run:
+    def ends(self, run: Run, action: Mapping[str, Any]) -> Run:
         """Writes down, before it happens, which deed of ours ends what this run started."""
-        return self._write(self._stored(run).model_copy(update={"ended_by": redact_data(deed, self._known)}))
+        return self._write(
+            self._stored(run).model_copy(update={"ended_by": redact_data(action, self._known)})
+        )
 
     def again(self, run: Run) -> Run:
         """The run as it is kept now, with what other consoles wrote into it."""
@@ -119,7 +121,7 @@ class Journal:
             "error": redact_data(dict(error or {}), self._known),
         }
         if state is RunState.UNKNOWN:
-            ended["console"] = Console()
+            ended["console"] = ConsoleProcess()
         return self.standing(self._write(stored.model_copy(update=ended)))
 
     def runs(self) -> list[Run]:
@@ -291,12 +293,12 @@ def _slug(words: Sequence[str]) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:20].strip("-") or "run"
 
 
-def this_console() -> Console:
+def this_console() -> ConsoleProcess:
     """This process."""
-    return Console(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
+    return ConsoleProcess(host=socket.gethostname(), pid=os.getpid(), born=_born(os.getpid()))
 
 
-def alive(console: Console) -> bool:
+def alive(console: ConsoleProcess) -> bool:
     """The process is seen running on this machine; one on another machine is not seen."""
     if console.pid <= 0 or console.host != socket.gethostname():
         return False

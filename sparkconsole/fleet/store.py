@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EVENTS = 500
 
 
-class Reach(StrEnum):
+class Reachability(StrEnum):
     """How a node is reached. Lost is unknown, never stopped."""
 
     CONNECTING = "connecting"
@@ -38,12 +38,12 @@ class NodeState:
     name: str
     address: str = ""
     head: bool = False
-    reach: Reach = Reach.CONNECTING
+    reach: Reachability = Reachability.CONNECTING
     reason: str = ""
     """Why it is lost; of a node that is up: why it has no readings every second."""
     hint: str = ""
     """What to do about it."""
-    deed: str = ""
+    own_action: str = ""
     """Of a node that is lost: the deed of ours that explains it (`node reboot spark-02, by you at …`)."""
     fingerprint: str = ""
     """Set: it is lost because this host key is not trusted yet."""
@@ -79,7 +79,7 @@ class NodeState:
 
         None while it is not reached. Without any running container there is no Ray here.
         """
-        if self.ray_alive is None or self.reach is Reach.LOST:
+        if self.ray_alive is None or self.reach is Reachability.LOST:
             return None
         return self.ray_alive and (self.containers is None or any(c.running for c in self.containers))
 
@@ -172,11 +172,11 @@ class Store:
 
     def up(self) -> tuple[str, ...]:
         """Names of the nodes that answer."""
-        return tuple(n.name for n in self.nodes.values() if n.reach is Reach.UP)
+        return tuple(n.name for n in self.nodes.values() if n.reach is Reachability.UP)
 
     def lost(self) -> tuple[NodeState, ...]:
         """The nodes that do not."""
-        return tuple(n for n in self.nodes.values() if n.reach is Reach.LOST)
+        return tuple(n for n in self.nodes.values() if n.reach is Reachability.LOST)
 
     def _kept(self, fresh: NodeState) -> NodeState:
         old = self.nodes.get(fresh.name)
@@ -194,7 +194,7 @@ def shared_images(nodes: Iterable[NodeState]) -> tuple[ImageIdentity, ...]:
 __all__ = [
     "Event",
     "NodeState",
-    "Reach",
+    "Reachability",
     "ServerPhase",
     "ServerState",
     "Store",

@@ -74,8 +74,8 @@ class ImageIdentity:
         """Twelve characters that name the content, the same on every node; a blank while there is none."""
         if self.foreseen:
             return self.config_digest
-        told = "\n".join((self.platform, self.config_digest, *self.layers))
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = "\n".join((self.platform, self.config_digest, *self.layers))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def as_data(self) -> dict[str, Any]:
         """The image as JSON gives it; of the labels only ours."""

@@ -83,9 +83,9 @@ _REMEDY = (
 )
 
 
-def _why(said: str) -> str:
+def _why(text: str) -> str:
     """A login and its password are nobody's business."""
-    scheme, colons, rest = said.partition("://")
+    scheme, colons, rest = text.partition("://")
     shown = f"{scheme}{colons}{rest.rpartition('@')[2]}"[:_SHOWN]
     if scheme in ("ssh", "npipe", "fd"):
         return f"its docker is to be reached by {shown!r}, which the console cannot do"

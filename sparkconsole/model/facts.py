@@ -59,7 +59,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class DockerStanding:
+class DockerAccess:
     """How Docker stands for the user who looked."""
 
     installed: bool = False
@@ -102,7 +102,7 @@ class Bystander:
 
 
 @dataclass(frozen=True, slots=True)
-class Thorough:
+class DeepProbe:
     """What only the doctor looks for. An empty value: nobody said."""
 
     uid: int | None = None
@@ -165,7 +165,7 @@ class NodeFacts:
     """What nvidia-smi said instead of an answer."""
     gpu_processes: tuple[GpuProcess, ...] = ()
     memory: Memory | None = None
-    docker: DockerStanding = field(default_factory=DockerStanding)
+    docker: DockerAccess = field(default_factory=DockerAccess)
     free: dict[str, int] = field(default_factory=dict)
     """Bytes free where Docker keeps its data (`docker`) and in the home (`home`)."""
     hf_cache: str = ""
@@ -176,7 +176,7 @@ class NodeFacts:
     """TCP ports somebody listens on."""
     unparsed: tuple[str, ...] = ()
     """What was said and not understood, with the tool that said it."""
-    thorough: Thorough | None = None
+    deep_probe: DeepProbe | None = None
     """None: it was not looked for."""
 
     @property

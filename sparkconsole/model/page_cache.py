@@ -13,7 +13,7 @@ SCRIPT = "sync; echo 3 >/proc/sys/vm/drop_caches"
 _WRITE = ("sh", "-c", SCRIPT, "drop-caches")
 
 
-class Way(StrEnum):
+class RootWay(StrEnum):
     """How a login becomes root for it, the best first."""
 
     ROOT = "root"
@@ -23,7 +23,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryStanding:
+class MemoryState:
     """One look at a node's memory, in bytes."""
 
     total: int
@@ -33,34 +33,34 @@ class MemoryStanding:
     """With the cache that the kernel would give back."""
     cached: int
     """Page cache and buffers."""
-    way: Way = Way.NONE
+    way: RootWay = RootWay.NONE
     """How this login may drop the cache."""
 
 
-def drop_argv(way: Way, image: str) -> tuple[str, ...]:
+def drop_argv(way: RootWay, image: str) -> tuple[str, ...]:
     """The command; a privileged container of `image` writes to the node's own kernel."""
     match way:
-        case Way.ROOT:
+        case RootWay.ROOT:
             return _WRITE
-        case Way.SUDO:
+        case RootWay.SUDO:
             return ("sudo", "-n", *_WRITE)
         case _:
             alone = ("--rm", "--privileged", "--network", "none", "--entrypoint", _WRITE[0])
             return ("docker", "run", *alone, image, *_WRITE[1:])
 
 
-def way_sentence(way: Way, image: str) -> str:
+def way_sentence(way: RootWay, image: str) -> str:
     """How the plan says it."""
     return {
-        Way.ROOT: "drop the page cache, as root",
-        Way.SUDO: "drop the page cache, by sudo -n",
-        Way.CONTAINER: f"drop the page cache, in a privileged one-shot container of {image}",
+        RootWay.ROOT: "drop the page cache, as root",
+        RootWay.SUDO: "drop the page cache, by sudo -n",
+        RootWay.CONTAINER: f"drop the page cache, in a privileged one-shot container of {image}",
     }[way]
 
 
-def require_way(node: str, way: Way, image: str) -> None:
+def require_way(node: str, way: RootWay, image: str) -> None:
     """Refused where this login cannot become root in any way that asks no password."""
-    if way is Way.NONE:
+    if way is RootWay.NONE:
         raise Refused(
             f"only root may drop the page cache: sudo asks for a password, and Docker has no {image}",
             hint="allow sudo without a password there, or name an image that the node has: --image NAME",
@@ -68,6 +68,6 @@ def require_way(node: str, way: Way, image: str) -> None:
         )
 
 
-def brought(before: MemoryStanding, after: MemoryStanding) -> str:
+def brought(before: MemoryState, after: MemoryState) -> str:
     """What a person wants to know of it."""
     return f"{size(after.free - before.free)} more are free" if after.free > before.free else "nothing more"

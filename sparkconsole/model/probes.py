@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Evidence(StrEnum):
+class Probe(StrEnum):
     """Who a node is, its release, memory and listening ports are always told; the rest is asked for."""
 
     FABRIC = "fabric"
@@ -38,19 +38,17 @@ class Evidence(StrEnum):
     """What the console itself kept: benchmarks, and the servers that it started."""
 
 
-USUAL = frozenset(
-    {Evidence.FABRIC, Evidence.GPU, Evidence.DOCKER, Evidence.DISK, Evidence.CACHE, Evidence.NTP}
-)
+USUAL = frozenset({Probe.FABRIC, Probe.GPU, Probe.DOCKER, Probe.DISK, Probe.CACHE, Probe.NTP})
 """What a launch looks at."""
 DEEPER = frozenset(
     {
-        Evidence.DEEP,
-        Evidence.CUDA,
-        Evidence.LISTENERS,
-        Evidence.CONTAINERS,
-        Evidence.KERNEL,
-        Evidence.BOOT,
+        Probe.DEEP,
+        Probe.CUDA,
+        Probe.LISTENERS,
+        Probe.CONTAINERS,
+        Probe.KERNEL,
+        Probe.BOOT,
     }
 )
 """What only the doctor looks at, in the same one command."""
-EVERYTHING = frozenset(Evidence)
+EVERYTHING = frozenset(Probe)

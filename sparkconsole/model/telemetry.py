@@ -91,7 +91,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class LinkTraffic:
     """A rail or an interface between two samples."""
 
     up: bool | None = None
@@ -131,8 +131,8 @@ class Reading:
     kernel: tuple[str, ...] | None = None
     buses: Mapping[str, Bus] = field(default_factory=dict)
     temperature_c: float | None = None
-    rails: Mapping[str, Flow] = field(default_factory=dict)
-    nets: Mapping[str, Flow] = field(default_factory=dict)
+    rails: Mapping[str, LinkTraffic] = field(default_factory=dict)
+    nets: Mapping[str, LinkTraffic] = field(default_factory=dict)
     gpus: tuple[Gpu, ...] = ()
     gpu_processes: tuple[GpuProcess, ...] = ()
     gpu_error: str = ""
@@ -177,7 +177,9 @@ def reading(before: Sample | None, now: Sample) -> Reading:
     )
 
 
-def _flows(before: Mapping[str, Counters], now: Mapping[str, Counters], seconds: float) -> dict[str, Flow]:
+def _flows(
+    before: Mapping[str, Counters], now: Mapping[str, Counters], seconds: float
+) -> dict[str, LinkTraffic]:
     return {name: _flow(before.get(name, Counters()), counted, seconds) for name, counted in now.items()}
 
 
@@ -187,7 +189,7 @@ def _cpu(before: Sample, now: Sample) -> float | None:
     return 100.0 * busy / ticks if ticks > 0 and 0 <= busy <= ticks else None
 
 
-def _flow(before: Counters, now: Counters, seconds: float) -> Flow:
+def _flow(before: Counters, now: Counters, seconds: float) -> LinkTraffic:
     rx, tx = _rate(before.rx, now.rx, seconds), _rate(before.tx, now.tx, seconds)
     counts = now.counts
     if counts != before.counts:
@@ -195,7 +197,7 @@ def _flow(before: Counters, now: Counters, seconds: float) -> Flow:
         grown = {name: count for name, count in new.items() if count}
     else:
         grown = {}
-    return Flow(now.up, rx, tx, _grown(before.errors, now.errors) or 0, grown)
+    return LinkTraffic(now.up, rx, tx, _grown(before.errors, now.errors) or 0, grown)
 
 
 def _grown(before: int | None, now: int | None) -> int | None:

@@ -63,8 +63,8 @@ def _is_own(family: int, place: tuple[object, ...]) -> bool:
             probe.connect(place)
         except OSError:
             return False
-        said = ipaddress.ip_address(str(probe.getsockname()[0]).partition("%")[0])
-        return said == ipaddress.ip_address(str(place[0]))
+        address = ipaddress.ip_address(str(probe.getsockname()[0]).partition("%")[0])
+        return address == ipaddress.ip_address(str(place[0]))
 
 
 def leads_here(address: str) -> bool:
@@ -204,12 +204,12 @@ class LocalShell:
         heard = Heard(budget)
 
         async def whole(stream: asyncio.StreamReader | None) -> bytes:
-            said = bytearray()
+            output = bytearray()
             while stream and (chunk := await stream.read(65536)):
                 if not heard.fits(chunk):
                     raise too_much(argv, budget, self.node)
-                said += chunk
-            return bytes(said)
+                output += chunk
+            return bytes(output)
 
         try:
             async with asyncio.TaskGroup() as both:

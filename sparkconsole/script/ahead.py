@@ -19,7 +19,7 @@ from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar.dispatch import begin
 from sparkconsole.verbs.grammar.open_session import inventory_path
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ class Ahead:
         if self.changed and not (verb.ahead or verb.local):
             return self._look(line, request, printer)
         result = await begin(session, request)
-        if isinstance(result, Deed):
-            return await self._deed(session, line, request, result, printer)
+        if isinstance(result, PlannedAction):
+            return await self._plan_ahead(session, line, request, result, printer)
         if isinstance(result, Answer):
             printer.ahead(line, answer=result)
             return result.exit_code
@@ -58,21 +58,21 @@ class Ahead:
         printer.ahead(line, look=f"looks {what}: {request.verb.summary}")
         return 0
 
-    async def _deed(
-        self, session: Session, line: ScriptLine, request: Request, deed: Deed, printer: Printer
+    async def _plan_ahead(
+        self, session: Session, line: ScriptLine, request: Request, action: PlannedAction, printer: Printer
     ) -> int:
         unknown = tuple(
             f"{e.why}; later lines are planned as if nothing were changed"
-            for e in deed.effects
+            for e in action.effects
             if isinstance(e, Anything)
         )
-        printer.ahead(line, plan=replace(deed.plan, notes=(*deed.plan.notes, *unknown)))
-        for effect in deed.effects:
+        printer.ahead(line, plan=replace(action.plan, notes=(*action.plan.notes, *unknown)))
+        for effect in action.effects:
             if isinstance(effect, ClusterChanged):
                 await _regroup(session, effect.text)
-        self.forecast = self.forecast.after(deed.effects)
+        self.forecast = self.forecast.after(action.effects)
         self.changed = line.number
-        self.journal.expect(_run(session, deed.words or request.words, deed.plan))
+        self.journal.expect(_run(session, action.words or request.words, action.plan))
         return 0
 
 

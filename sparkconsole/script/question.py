@@ -18,11 +18,11 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
     if anew:
         _forget_what_was_typed()
     loop = asyncio.get_running_loop()
-    said: asyncio.Future[str] = loop.create_future()
+    answer: asyncio.Future[str] = loop.create_future()
 
     def tell(line: str) -> None:
-        if not said.done():
-            said.set_result(line)
+        if not answer.done():
+            answer.set_result(line)
 
     def read() -> None:
         try:
@@ -33,7 +33,7 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
             loop.call_soon_threadsafe(tell, line)
 
     threading.Thread(target=read, daemon=True).start()
-    return (await said).strip()
+    return (await answer).strip()
 
 
 def _forget_what_was_typed() -> None:

@@ -130,8 +130,8 @@ class Printer:
                 self._out.print(Text(self._said(f"[{line.number}] {shlex.join(line.words)}")))
                 self._ahead(plan, answer, look)
             return
-        told = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
-        self._json({**_place(line), **told})
+        data = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
+        self._json({**_place(line), **data})
 
     def _ahead(self, plan: Plan | None, answer: Answer | None, look: str) -> None:
         if plan is not None:

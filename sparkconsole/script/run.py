@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import partial
 
-from sparkconsole.config.globals import Place
+from sparkconsole.config.globals import SpokenAt
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.plan import Plan
@@ -18,13 +18,13 @@ from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
-from sparkconsole.verbs.grammar.agree import agreed_deed
+from sparkconsole.verbs.grammar.agree import agreed_action
 from sparkconsole.verbs.grammar.dispatch import agreed, begin, how_to_agree, understand
 from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
-from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.record import execute
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""
@@ -75,7 +75,7 @@ def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Req
     wrong: list[SparkError] = []
     for line in lines:
         try:
-            requests.append((line, understand(line.words, Place.SCRIPT)))
+            requests.append((line, understand(line.words, SpokenAt.SCRIPT)))
         except WrongUsage as error:
             wrong.append(_at(line, error))
     return requests, wrong
@@ -145,7 +145,7 @@ async def perform(session: Session, request: Request, printer: Printer) -> int:
     if isinstance(result, Answer):
         printer.answer(result)
         return result.exit_code
-    if isinstance(result, Deed):
+    if isinstance(result, PlannedAction):
         return await _do(session, request, result, printer)
     return await _stream(result, printer)
 
@@ -162,16 +162,16 @@ async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
     return code
 
 
-async def _do(session: Session, request: Request, deed: Deed, printer: Printer) -> int:
+async def _do(session: Session, request: Request, action: PlannedAction, printer: Printer) -> int:
     if session.options.dry_run:
-        printer.plan(deed.plan)
+        printer.plan(action.plan)
         return 0
-    if not agreed(session.options, deed.plan):
-        found = await agreed_deed(session, request, deed, partial(_ask, printer))
+    if not agreed(session.options, action.plan):
+        found = await agreed_action(session, request, action, partial(_ask, printer))
         if found is None:
-            raise Refused(f"{deed.plan.title}: not confirmed; nothing was done")
-        deed = found
-    answer = await carry(session, request.words, deed, printer.news)
+            raise Refused(f"{action.plan.title}: not confirmed; nothing was done")
+        action = found
+    answer = await execute(session, request.words, action, printer.news)
     try:
         printer.answer(answer)
     except Undelivered as error:
@@ -191,7 +191,7 @@ async def _ask(printer: Printer, plan: Plan, before: Plan | None) -> bool:
             printer.remark(f"  {line}")
     printer.plan(plan)
     question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
-    said = await answer_to(question, anew=before is not None)
-    if said != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
+    answer = await answer_to(question, anew=before is not None)
+    if answer != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
     return True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sparkconsole.tui.work import Task
 
 
-class Saying:
+class PendingRequest:
     """Words that are being said, and what stands on the screen while the nodes are looked at for them."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Saying:
             planning.over()
 
 
-SAYING: ContextVar[Saying | None] = ContextVar("SAYING", default=None)
+SAYING: ContextVar[PendingRequest | None] = ContextVar("SAYING", default=None)
 """Of the task that says them."""
 
 
@@ -139,17 +139,17 @@ class Above(App[SparkError | None]):
         """Shows the plan and asks. `before`: the plan that was agreed to and is another one now."""
         from sparkconsole.tui.dialogs.confirm import Confirm
 
-        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         shown_s, saying = self.clock.monotonic(), SAYING.get()
 
         def tell(agreed: bool | None) -> None:
             if agreed and saying is not None and self.clock.monotonic() - shown_s > FRESH_S:
                 self._open(saying.planning())  # the nodes are looked at again: no key is the view's meanwhile
-            if not said.done():
-                said.set_result(bool(agreed))
+            if not answer.done():
+                answer.set_result(bool(agreed))
 
         self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), tell)
-        return said
+        return answer
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:
         """In a sheet above the view."""

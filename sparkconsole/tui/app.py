@@ -25,7 +25,7 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, meant
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.above import SAYING, Above, Saying
+from sparkconsole.tui.above import SAYING, Above, PendingRequest
 from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.keyboard.keystrokes import Keystrokes
@@ -35,7 +35,7 @@ from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
-from sparkconsole.verbs.grammar.session import Options, Place, Session
+from sparkconsole.verbs.grammar.session import Options, Session, SpokenAt
 
 if TYPE_CHECKING:
     from sparkconsole.fleet.watch.watch import Watch
@@ -83,7 +83,7 @@ class Console(Above):
         self.session: Session | None = None
         self.watching: Watch | None = None
         self.work: Work | None = None
-        self.said: list[str] = [] if options.demo else load_history()
+        self.command_lines: list[str] = [] if options.demo else load_history()
         """Command lines, oldest first; what is said to a pretend cluster is not kept."""
         self.opened = asyncio.Event()
         self._leaving = asyncio.Event()
@@ -124,7 +124,7 @@ class Console(Above):
 
     async def _live(self) -> None:
         """Session, watch and work live exactly as long as the console."""
-        from sparkconsole.fleet.watch.own_actions import OwnDeeds
+        from sparkconsole.fleet.watch.own_actions import OwnActions
         from sparkconsole.fleet.watch.watch import Watch
         from sparkconsole.verbs.grammar.open_session import open_session
 
@@ -136,7 +136,7 @@ class Console(Above):
                     self.store,
                     container=session.cluster.container,
                     image=session.cluster.image,
-                    deeds=OwnDeeds(session.journal, session.fleet.clock),
+                    own_actions=OwnActions(session.journal, session.fleet.clock),
                 ) as self.watching:
                     self.opened.set()
                     await self._leaving.wait()
@@ -162,7 +162,7 @@ class Console(Above):
         """Quitting stops nothing: connections are closed, detached jobs go on."""
         self._leaving.set()
         if not self.options.demo:
-            save_history(self.said)
+            save_history(self.command_lines)
         if self._life is not None:
             await self._life
 
@@ -243,16 +243,16 @@ class Console(Above):
         if words and words[0] == "theme" and len(words) == 2:
             return self._theme(words[1], line)
         if (key := self._own_key(line.strip())) is not None:
-            self.said = remembered(self.said, line)
+            self.command_lines = remembered(self.command_lines, line)
             self.call_later(self.view.run_action, key.action)
             return ""
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            understand(words, Place.CONSOLE)
+            understand(words, SpokenAt.CONSOLE)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
-        self.said = remembered(self.said, line)
+        self.command_lines = remembered(self.command_lines, line)
         self.say(words)
         return ""
 
@@ -267,7 +267,7 @@ class Console(Above):
         if name not in self.available_themes:
             return f"there is no theme {name}{did_you_mean(name, self.available_themes)}"
         self.theme = name
-        self.said = remembered(self.said, line)
+        self.command_lines = remembered(self.command_lines, line)
         return ""
 
     def say(self, words: Sequence[str], *, shown: bool = False, asking: bool = False) -> None:
@@ -275,7 +275,7 @@ class Console(Above):
 
         `asking`: it is asked first, whatever it is.
         """
-        saying = Saying(words)
+        saying = PendingRequest(words)
         saying.give_up = self._say(saying, shown, asking).cancel
         if self._asks(words):
             self._open(saying.planning())
@@ -285,12 +285,12 @@ class Console(Above):
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            return understand(words, Place.CONSOLE).verb.changes
+            return understand(words, SpokenAt.CONSOLE).verb.changes
         except SparkError:
             return False
 
     @work(group="words", exit_on_error=True)
-    async def _say(self, saying: Saying, shown: bool, asking: bool) -> None:
+    async def _say(self, saying: PendingRequest, shown: bool, asking: bool) -> None:
         SAYING.set(saying)
         words = saying.words
         slow = self.set_timer(SLOW_S, partial(self._say_asking, words))

@@ -9,19 +9,19 @@ from rich.style import Style
 from rich.text import Text
 from textual.widgets import Static
 
-from sparkconsole.fleet.store import Reach, Store
+from sparkconsole.fleet.store import Reachability, Store
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.news import advance_word
 from sparkconsole.tui.keyboard.keys import VIEWS, Key
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.host import Host, Shown
+    from sparkconsole.tui.host import Host, ShownView
 
 
 class TitleBar(Static):
     """Where we are on the left, how the cluster stands on the right; work under way in between."""
 
-    def sample(self, view: Shown) -> None:
+    def sample(self, view: ShownView) -> None:
         """Draws it again when it says something else."""
         self._say(title_text(view, self.size.width or 80))
 
@@ -43,7 +43,7 @@ class KeyLine(Static):
 
     LAST: ClassVar[tuple[str, ...]] = ("command", "help")
 
-    def sample(self, view: Shown) -> None:
+    def sample(self, view: ShownView) -> None:
         """Draws it again when other keys work."""
         text = keys_text(view.keys_offered(), self.size.width or 80)
         if text != getattr(self, "_said", None):
@@ -51,7 +51,7 @@ class KeyLine(Static):
             self.update(text)
 
 
-def title_text(view: Shown, width: int) -> Text:
+def title_text(view: ShownView, width: int) -> Text:
     """`sparkconsole · lab › spark-02     2/2 up · ray 2/2 · 10:42`."""
     console = view.console
     left = Text(" sparkconsole", style="bold")
@@ -63,12 +63,12 @@ def title_text(view: Shown, width: int) -> Text:
     left.append(f" · {printable(cluster)}{view.crumb()}")
     right = printable(" · ".join((*_standing(console.store), f"{console.local_time():%H:%M}")))
     room = max(width - cell_len(left.plain) - 2, 0)
-    told = Text(printable("".join(_work(console))))
-    told.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
-    told.append(" · " if told.plain else "").append(right)
-    told.truncate(room, overflow="ellipsis")
-    left.append(" " * max(1, width - cell_len(left.plain) - cell_len(told.plain) - 1))
-    return left.append_text(told)
+    text = Text(printable("".join(_work(console))))
+    text.truncate(max(room - cell_len(right) - len(" · "), 0), overflow="ellipsis")
+    text.append(" · " if text.plain else "").append(right)
+    text.truncate(room, overflow="ellipsis")
+    left.append(" " * max(1, width - cell_len(left.plain) - cell_len(text.plain) - 1))
+    return left.append_text(text)
 
 
 def _work(console: Host) -> tuple[str, ...]:
@@ -86,13 +86,13 @@ def _work(console: Host) -> tuple[str, ...]:
 def _standing(store: Store) -> tuple[str, ...]:
     if not store.nodes:
         return ("no nodes",)
-    told = [f"{len(store.up())}/{len(store.nodes)} up"]
+    parts = [f"{len(store.up())}/{len(store.nodes)} up"]
     asked = [n for n in store.nodes.values() if n.ray_alive is not None]
     if asked:
-        unseen = sum(n.reach is Reach.LOST for n in asked)
+        unseen = sum(n.reach is Reachability.LOST for n in asked)
         members = sum(bool(n.in_ray) for n in asked)
-        told.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
-    return tuple(told)
+        parts.append(f"ray {members}/{len(store.nodes)}{f', {unseen} unknown' if unseen else ''}")
+    return tuple(parts)
 
 
 def tabs_text(current: str) -> Text:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparkconsole.verbs.grammar.session import Options, Session
 
 
-class Shown(Protocol):
+class ShownView(Protocol):
     """The view that stands below lines and dialogs."""
 
     NAME: ClassVar[str]
@@ -54,11 +54,11 @@ class Host(Protocol):
     session: Session | None
     watching: Watch | None
     work: Work | None
-    said: list[str]
+    command_lines: list[str]
     models: tuple[str, ...]
 
     @property
-    def view(self) -> Shown:
+    def view(self) -> ShownView:
         """The view under whatever dialog is open."""
 
     @property

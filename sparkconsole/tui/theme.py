@@ -184,8 +184,8 @@ def _derived(theme: Theme) -> dict[str, str]:
     if theme.ansi:
         usual = BUILTIN_THEMES["ansi-dark" if theme.dark else "ansi-light"].variables
         return {**usual, **same, **dict.fromkeys(_BETWEEN, "ansi_bright_black"), **_ANSI}
-    ground, text = _opaque(made["background"], "#121212"), _opaque(made["foreground"], "#e0e0e0")
-    return {**same, **{name: ground.blend(text, share).hex for name, share in _BETWEEN.items()}}
+    background, text = _opaque(made["background"], "#121212"), _opaque(made["foreground"], "#e0e0e0")
+    return {**same, **{name: background.blend(text, share).hex for name, share in _BETWEEN.items()}}
 
 
 def _opaque(value: str, otherwise: str) -> Color:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from sparkconsole.config.globals import Place
+from sparkconsole.config.globals import SpokenAt
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
@@ -26,12 +26,12 @@ from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.news import Advance, News, Output, Remark, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.agree import agreed_deed
+from sparkconsole.verbs.grammar.agree import agreed_action
 from sparkconsole.verbs.grammar.dispatch import agreed, begin, understand
 from sparkconsole.verbs.grammar.open_session import beside, take_over
-from sparkconsole.verbs.grammar.record import carry, ended_as, kept
+from sparkconsole.verbs.grammar.record import ended_as, execute, kept
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 NEWS = 2000
 """Enough for what 64 nodes tell of one launch."""
@@ -184,13 +184,13 @@ class Work:
         shown, never raised.
         """
         try:
-            request = understand(words, Place.CONSOLE)
+            request = understand(words, SpokenAt.CONSOLE)
             session = self._own_session(request)
             result = await begin(session, request)
             if isinstance(result, Answer):
                 self._face.show_answer(words, _as_asked(result, request))
                 return None
-            if isinstance(result, Deed):
+            if isinstance(result, PlannedAction):
                 return await self._agree(session, request, result, shown=shown, asking=asking)
             task = self._start(self._task(words, session, None), lambda t: _stream(t, result))
         except SparkError as error:
@@ -209,7 +209,7 @@ class Work:
     async def plan(self, words: Sequence[str]) -> Plan:
         """The plan of a deed, which is not carried out; SparkError when there can be none."""
         result = await begin(self._own_session(), understand(words))
-        if isinstance(result, Deed):
+        if isinstance(result, PlannedAction):
             return result.plan
         raise WrongUsage(f"{' '.join(words)} has nothing to do")
 
@@ -246,21 +246,21 @@ class Work:
         return own
 
     async def _agree(
-        self, session: Session, request: Request, deed: Deed, *, shown: bool, asking: bool
+        self, session: Session, request: Request, action: PlannedAction, *, shown: bool, asking: bool
     ) -> Task | None:
         if session.options.dry_run:
-            await self._face.confirm(request.words, deed.plan, dry_run=True)
+            await self._face.confirm(request.words, action.plan, dry_run=True)
             return None
-        said = "yes" in request.given and agreed(session.options, deed.plan)
-        asked = asking or (deed.plan.tier is not Tier.LOOK and not said)
+        agreed_before = "yes" in request.given and agreed(session.options, action.plan)
+        asked = asking or (action.plan.tier is not Tier.LOOK and not agreed_before)
         if asked:
             ask = partial(self._face.confirm, request.words)
-            found = await agreed_deed(session, request, deed, ask)
+            found = await agreed_action(session, request, action, ask)
             if found is None:
                 return None
-            deed = found
-        task = self._task(deed.words or request.words, session, deed.plan)
-        self._start(task, lambda t: _carry(t, session, request, deed))
+            action = found
+        task = self._task(action.words or request.words, session, action.plan)
+        self._start(task, lambda t: _execute(t, session, request, action))
         if shown:
             self._face.show_task(task)
         return task
@@ -339,8 +339,8 @@ def _bug(error: Exception) -> SparkError:
     )
 
 
-async def _carry(task: Task, session: Session, request: Request, deed: Deed) -> None:
-    task.answer = await carry(session, request.words, deed, task.hear)
+async def _execute(task: Task, session: Session, request: Request, action: PlannedAction) -> None:
+    task.answer = await execute(session, request.words, action, task.hear)
 
 
 async def _stream(task: Task, rows: AsyncIterator[Row]) -> None:

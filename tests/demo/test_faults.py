@@ -16,7 +16,7 @@ from sparkconsole.demo.faults import KINDS, clear, inject
 from sparkconsole.demo.spark.engine import image_json
 from sparkconsole.demo.spark.jobs import start
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.store import Reach
+from sparkconsole.fleet.store import Reachability
 from sparkconsole.model.docker_host import DEFAULT_SOCKET
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.parse.serve.vllm_serve import first_cause
@@ -46,12 +46,12 @@ async def test_a_power_cut_is_lost_with_a_reason_and_comes_back() -> None:
         app = app_of(pilot)
         await said(pilot, clock, "demo fault spark-02 lost")
         lost = app.store.nodes["spark-02"]
-        assert lost.reach is Reach.LOST
+        assert lost.reach is Reachability.LOST
         assert lost.reason
         assert lost.reading is not None, "the last values stay"
         assert "✖ spark-02" in await seen(pilot)
         await said(pilot, clock, "demo clear spark-02", 90)
-        assert app.store.nodes["spark-02"].reach is Reach.UP
+        assert app.store.nodes["spark-02"].reach is Reachability.UP
         (ended,) = app.store.nodes["spark-02"].containers or ()
         assert (ended.running, ended.exit_code) == (False, 255), "nothing starts by itself"
 
@@ -84,7 +84,7 @@ async def test_every_fault_can_be_had_and_mended_without_harm() -> None:
             await said(pilot, clock, "demo clear spark-02", 10)
             await pilot.press("r")
             await clock.advance(30)
-        assert app_of(pilot).store.nodes["spark-02"].reach is Reach.UP
+        assert app_of(pilot).store.nodes["spark-02"].reach is Reachability.UP
         assert "DEMO" in screen_text(pilot)
 
 

@@ -116,7 +116,7 @@ def test_no_other_class_than_ours_is_made_of_the_file(harm: str, tmp_path: Path)
     import io
 
     with pytest.raises(pickle.UnpicklingError, match="no part of a pretend cluster"):
-        lasting._Reader(io.BytesIO(stream), DemoClock()).load()
+        lasting._MachinesReader(io.BytesIO(stream), DemoClock()).load()
 
 
 @pytest.mark.parametrize("kind", KINDS)

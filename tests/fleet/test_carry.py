@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job
 from sparkconsole.model.cluster import Cluster, Node
@@ -57,7 +57,7 @@ def failing(id_: str, *needs: str) -> Step:
 async def test_steps_wait_for_what_they_need(fleet: Fleet, diary: Path) -> None:
     steps = (step(diary, "c", "a", "b"), step(diary, "b", "a", node="spark2"), step(diary, "a"))
     news: list[News] = []
-    outcome = await carry_out(fleet, Plan("order", steps), news.append)
+    outcome = await execute_plan(fleet, Plan("order", steps), news.append)
     assert outcome.ok
     assert wrote(diary) == ["a", "b", "c"]
     assert [n.sentence for n in news if isinstance(n, StepBegan)] == ["do a", "do b", "do c"]
@@ -71,13 +71,13 @@ async def test_steps_without_needs_run_side_by_side(fleet: Fleet, tmp_path: Path
         Step(mine, "spark1", mine, ("sh", "-c", meet, "meet", str(tmp_path), mine, other), timeout_s=20)
         for mine, other in (("x", "y"), ("y", "x"))
     )
-    assert (await carry_out(fleet, Plan("meet", steps), nobody)).ok
+    assert (await execute_plan(fleet, Plan("meet", steps), nobody)).ok
 
 
 async def test_a_failure_takes_back_what_was_done_newest_first(fleet: Fleet, diary: Path) -> None:
     steps = (step(diary, "a"), step(diary, "b", "a"), failing("c", "b"), step(diary, "d", "c"))
     news: list[News] = []
-    outcome = await carry_out(fleet, Plan("fails", steps), news.append)
+    outcome = await execute_plan(fleet, Plan("fails", steps), news.append)
     assert wrote(diary) == ["a", "b", "unb", "una"]
     assert not outcome.ok
     (failure,) = outcome.failures()
@@ -89,7 +89,7 @@ async def test_a_failure_takes_back_what_was_done_newest_first(fleet: Fleet, dia
 async def test_what_could_not_be_taken_back_is_told_and_the_rest_is(fleet: Fleet, diary: Path) -> None:
     stuck = Step("b", "spark1", "do b", ("true",), needs=("a",), undo=("false",))
     news: list[News] = []
-    await carry_out(fleet, Plan("fails", (step(diary, "a"), stuck, failing("c", "b"))), news.append)
+    await execute_plan(fleet, Plan("fails", (step(diary, "a"), stuck, failing("c", "b"))), news.append)
     assert wrote(diary) == ["a", "una"]
     told = [n for n in news if isinstance(n, Remark) and n.level == "error"]
     assert ["do b" in n.text for n in told] == [True]
@@ -99,15 +99,15 @@ async def test_a_step_is_done_when_its_effect_was_read_back(fleet: Fleet, diary:
     lying = Step(
         "a", "spark1", "say so", ("true",), verify=Verification("it is there", ("cat", str(diary)), "a")
     )
-    outcome = await carry_out(fleet, Plan("lies", (lying,)), nobody)
+    outcome = await execute_plan(fleet, Plan("lies", (lying,)), nobody)
     assert "it is there: not so" in outcome.failures()[0].detail
     true = Step("a", "spark1", "do it", write(diary, "a"), verify=lying.verify)
-    assert (await carry_out(fleet, Plan("true", (true,)), nobody)).ok
+    assert (await execute_plan(fleet, Plan("true", (true,)), nobody)).ok
 
 
 async def test_a_node_that_is_gone_fails_its_step_and_nothing_goes_on(fleet: Fleet, diary: Path) -> None:
     steps = (step(diary, "a"), step(diary, "b", "a", node="gone"), step(diary, "c", "b"))
-    outcome = await carry_out(fleet, Plan("gone", steps), nobody)
+    outcome = await execute_plan(fleet, Plan("gone", steps), nobody)
     assert outcome.failures()[0].detail == "no route to it — is it on?"
     assert wrote(diary) == ["a", "una"]
 
@@ -122,7 +122,7 @@ async def test_cancelling_ends_the_step_and_takes_back(fleet: Fleet, diary: Path
     hang = Step(
         "b", "spark1", "hang", ("sleep", "300"), needs=("a",), undo=write(diary, "unb"), timeout_s=600
     )
-    running = asyncio.create_task(carry_out(fleet, Plan("hang", (step(diary, "a"), hang)), report))
+    running = asyncio.create_task(execute_plan(fleet, Plan("hang", (step(diary, "a"), hang)), report))
     async with asyncio.timeout(20):
         await began.wait()
         running.cancel()
@@ -138,7 +138,7 @@ async def test_text_and_secrets_are_fed_and_unset_ones_left_out(
     monkeypatch.delenv("OTHER_TOKEN", raising=False)
     argv = ("sh", "-c", '{ echo "$HF_TOKEN"; echo "${OTHER_TOKEN-unset}"; cat; } >"$1"', "keep", str(diary))
     fed = Step("a", "spark1", "feed", argv, stdin="ü text", secrets=("HF_TOKEN", "OTHER_TOKEN"))
-    assert (await carry_out(fleet, Plan("feed", (fed,)), nobody)).ok
+    assert (await execute_plan(fleet, Plan("feed", (fed,)), nobody)).ok
     assert wrote(diary) == ["hf_1", "unset", "ü", "text"]
 
 
@@ -146,7 +146,7 @@ async def test_a_step_that_is_a_job_is_done_when_it_started(fleet: Fleet, tmp_pa
     gate = tmp_path / "gate"
     argv = ("sh", "-c", f"while [ ! -e '{gate}' ]; do sleep 0.02; done; echo end")
     job = Job(id="bench-1", node="spark1", kind=JobKind.BENCH, argv=argv)
-    assert (await carry_out(fleet, Plan("job", (Step("a", "spark1", "begin", argv, job=job),)), nobody)).ok
+    assert (await execute_plan(fleet, Plan("job", (Step("a", "spark1", "begin", argv, job=job),)), nobody)).ok
     gate.touch()
     async with asyncio.timeout(20):
         assert [line async for line in follow_job(fleet, job)] == ["end"]

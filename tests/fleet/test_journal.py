@@ -13,7 +13,7 @@ import pytest
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.journal import OUTPUT_LIMIT_BYTES, Journal, alive, this_console
-from sparkconsole.model.work.job import Console, Job, JobKind, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, RunState
 
 
 class Ticking:
@@ -130,7 +130,7 @@ def test_a_process_id_used_again_is_not_the_console() -> None:
     mine = this_console()
     assert alive(mine)
     assert not alive(mine.model_copy(update={"born": "another boot/1"}))
-    assert not alive(Console(host="elsewhere", pid=os.getpid(), born=mine.born))
+    assert not alive(ConsoleProcess(host="elsewhere", pid=os.getpid(), born=mine.born))
 
 
 def test_ending_as_unknown_leaves_the_run_open(journal: Journal) -> None:

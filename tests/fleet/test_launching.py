@@ -9,8 +9,8 @@ import pytest
 
 from sparkconsole.errors import Cancelled, SparkError, Unreachable
 from sparkconsole.fleet.launch import drive as launching
-from sparkconsole.fleet.launch.drive import carry_launch
-from sparkconsole.fleet.launch.stop import Stopped, stop_nodes
+from sparkconsole.fleet.launch.drive import drive_launch
+from sparkconsole.fleet.launch.stop import StopResult, stop_nodes
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
@@ -51,7 +51,7 @@ async def launch(
 ) -> list[News]:
     news: list[News] = []
     async with pair.fleet() as fleet:
-        await carry_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+        await drive_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
     return news
 
 
@@ -59,7 +59,7 @@ async def failing(pair: PretendCluster, *, timeout_s: float = 30) -> tuple[Spark
     news: list[News] = []
     async with pair.fleet() as fleet:
         with pytest.raises(SparkError) as caught:
-            await carry_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+            await drive_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
     return caught.value, news
 
 
@@ -172,8 +172,8 @@ async def test_stop_says_of_each_node_what_is_so(pair: PretendCluster) -> None:
             fleet, plan, "vllm_node", news.append, nodes=["spark1", "spark2"], ports=(6379,)
         )
     assert [(s.node, s.result) for s in stops] == [
-        ("spark1", Stopped.STOPPED),
-        ("spark2", Stopped.NOT_RUNNING),
+        ("spark1", StopResult.STOPPED),
+        ("spark2", StopResult.NOT_RUNNING),
     ]
     assert stops[0].after_bytes > stops[0].before_bytes
     assert [n.line for n in news if isinstance(n, Output)] == ["old log"]
@@ -187,7 +187,7 @@ async def test_stop_goes_on_when_a_node_is_lost_and_never_calls_it_stopped(pair:
     pair.nodes["spark1"].lost = True
     async with pair.fleet() as fleet:
         stops = await stop_nodes(fleet, plan, "vllm_node", lambda _: None, nodes=pair.nodes, ports=())
-    assert [s.result for s in stops] == [Stopped.UNREACHABLE, Stopped.STOPPED]
+    assert [s.result for s in stops] == [StopResult.UNREACHABLE, StopResult.STOPPED]
 
 
 async def test_stop_fails_when_a_port_stays_taken(pair: PretendCluster) -> None:
@@ -198,4 +198,4 @@ async def test_stop_fails_when_a_port_stays_taken(pair: PretendCluster) -> None:
         (stop,) = await stop_nodes(
             fleet, plan, "vllm_node", lambda _: None, nodes=["spark1"], ports=(6379, 8265)
         )
-    assert (stop.result, stop.why) == (Stopped.FAILED, "port 6379 is still in use")
+    assert (stop.result, stop.why) == (StopResult.FAILED, "port 6379 is still in use")

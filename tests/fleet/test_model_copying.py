@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sparkconsole.fleet.checkpoint.copy import rights_hint
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 
 HOME = "/home/ann"
 HUB = f"{HOME}/.cache/huggingface/hub"
@@ -22,5 +22,5 @@ HUB = f"{HOME}/.cache/huggingface/hub"
     ],
 )
 def test_no_folder_of_others_is_ever_given_away(root: str, there: str, hint: str) -> None:
-    held = Holding(root=root, home=HOME, there=there, owner="root", user="ann", writable=False)
+    held = CheckpointFiles(root=root, home=HOME, there=there, owner="root", user="ann", writable=False)
     assert rights_hint("spark-02", held) == f"on spark-02: {hint}"

@@ -13,7 +13,7 @@ from sparkconsole.fleet import journal_list as run_list
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.journal_list import RunList
-from sparkconsole.model.work.job import Console, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Run, RunState
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -70,7 +70,9 @@ def test_torn_and_foreign_files_are_named_and_left_alone(journal: Journal) -> No
 
 def test_what_another_machine_runs_is_unknown_here(journal: Journal) -> None:
     path = put(journal, 11, RunState.RUNNING)
-    run = Run.model_validate_json(path.read_text()).model_copy(update={"console": Console(host="far", pid=1)})
+    run = Run.model_validate_json(path.read_text()).model_copy(
+        update={"console": ConsoleProcess(host="far", pid=1)}
+    )
     path.write_text(run.model_dump_json())
     assert RunList(journal).look(1)[0].state is RunState.UNKNOWN
 

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.serve.start import find_stage
-from sparkconsole.fleet.serve.status import State, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, serve_standing
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.serve import vllm
 from sparkconsole.remote.shell import Shell
@@ -40,7 +40,7 @@ async def test_a_node_that_cannot_be_asked_leaves_it_unknown_and_is_named(lost: 
     pretend.nodes[lost].lost = True
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.node, found.exit_code) == (State.UNKNOWN, lost, 3)
+    assert (found.state, found.node, found.exit_code) == (ServerCondition.UNKNOWN, lost, 3)
     assert found.nodes[lost] == "unreachable: no route to it"
 
 
@@ -49,7 +49,7 @@ async def test_a_worker_without_its_container_means_lost() -> None:
     pretend.nodes["b"].containers.clear()
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.node, found.exit_code) == (State.LOST, "b", 1)
+    assert (found.state, found.node, found.exit_code) == (ServerCondition.LOST, "b", 1)
     assert "launch --repair" in found.remedy
 
 
@@ -59,13 +59,13 @@ async def test_alone_the_other_node_does_not_matter() -> None:
     async with pretend.fleet() as fleet:
         assert (await find_stage(fleet, "vllm_node")).nodes == ("a",)
         found = await serve_standing(fleet, "vllm_node", 8888, ())
-    assert found.state is State.ABSENT
+    assert found.state is ServerCondition.ABSENT
 
 
 async def test_without_containers_there_is_none() -> None:
     async with PretendCluster("a", "b").fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, ())
-    assert (found.state, found.exit_code) == (State.ABSENT, 1)
+    assert (found.state, found.exit_code) == (ServerCondition.ABSENT, 1)
 
 
 async def test_a_start_under_way_is_loading_and_says_how_far() -> None:
@@ -75,7 +75,7 @@ async def test_a_start_under_way_is_loading_and_says_how_far() -> None:
     )
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.detail) == (State.LOADING, "weights 50 % 1/2")
+    assert (found.state, found.detail) == (ServerCondition.LOADING, "weights 50 % 1/2")
 
 
 async def test_a_start_that_ended_failed_with_its_cause() -> None:
@@ -85,7 +85,7 @@ async def test_a_start_that_ended_failed_with_its_cause() -> None:
     )
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.node) == (State.FAILED, "a")
+    assert (found.state, found.node) == (ServerCondition.FAILED, "a")
     assert "line 2 of its log" in found.detail
     assert "--port" in found.remedy
 
@@ -95,7 +95,7 @@ async def test_a_job_that_was_forgotten_is_no_failure() -> None:
     says(pretend, "unknown")
     async with pretend.fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.detail) == (State.ABSENT, "no server answers")
+    assert (found.state, found.detail) == (ServerCondition.ABSENT, "no server answers")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_health_without_a_token_is_wedged(
     monkeypatch.setattr(vllm, "complete_one_token", complete)
     async with pair().fleet() as fleet:
         found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
-    assert (found.state, found.exit_code) == (State.WEDGED, 1)
+    assert (found.state, found.exit_code) == (ServerCondition.WEDGED, 1)
     assert said in found.detail
 
 

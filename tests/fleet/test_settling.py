@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sparkconsole.demo.clock import StillClock
-from sparkconsole.fleet.launch.await_memory import LOOK_S, Settled, settle
+from sparkconsole.fleet.launch.await_memory import LOOK_S, MemoryAwaited, await_memory
 from sparkconsole.model.launch.memory_returns import Return
 from sparkconsole.model.work.news import Advance, Remark
 from tests.pretend_nodes import PretendCluster
@@ -13,11 +13,11 @@ from tests.pretend_nodes import PretendCluster
 GIB_KB = 1 << 20
 
 
-async def settled(pair: PretendCluster, **how: float) -> tuple[dict[str, Settled], list[object]]:
+async def settled(pair: PretendCluster, **how: float) -> tuple[dict[str, MemoryAwaited], list[object]]:
     news: list[object] = []
     async with pair.fleet() as fleet:
         fleet.clock = clock = StillClock()
-        ends = asyncio.create_task(settle(fleet, ("a", "b"), 0.9, news.append, **how))
+        ends = asyncio.create_task(await_memory(fleet, ("a", "b"), 0.9, news.append, **how))
         while not ends.done():
             await clock.advance(LOOK_S)
         return await ends, news

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from sparkconsole.fleet.watch.events import Changes, container_change
+from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import Gpu, Memory
-from sparkconsole.model.telemetry import Bus, Flow, Reading
+from sparkconsole.model.telemetry import Bus, LinkTraffic, Reading
 
 GIB = 1 << 30
 
 
-def fed(changes: Changes, at_s: float, now: Reading, **netdevs: str) -> list[str]:
-    return [text for _, text in changes.of(now, at_s, netdevs)]
+def fed(changes: ChangeDetector, at_s: float, now: Reading, **netdevs: str) -> list[str]:
+    return [text for _, text in changes.feed(now, at_s, netdevs)]
 
 
 def links(**up: bool | None) -> Reading:
-    return Reading(0.0, rails={name: Flow(state) for name, state in up.items()})
+    return Reading(0.0, rails={name: LinkTraffic(state) for name, state in up.items()})
 
 
 def test_twins_that_go_together_are_one_event() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     assert fed(changes, 0, links(rocep1s0f1=True, roceP2p1s0f1=True, rocep1s0f0=False)) == []
     down = links(rocep1s0f1=False, roceP2p1s0f1=False, rocep1s0f0=False)
     assert fed(changes, 1, down) == ["link down: rocep1s0f1, roceP2p1s0f1"]
@@ -27,7 +27,7 @@ def test_twins_that_go_together_are_one_event() -> None:
 
 
 def test_a_link_that_flaps_is_told_at_once_then_counted() -> None:
-    changes, told = Changes(), []
+    changes, told = ChangeDetector(), []
     for second in range(121):
         told += [(second, t) for t in fed(changes, second, links(rocep1s0f1=second % 2 == 0))]
     assert told[0] == (1, "link down: rocep1s0f1")
@@ -36,31 +36,31 @@ def test_a_link_that_flaps_is_told_at_once_then_counted() -> None:
 
 
 def test_an_unknown_state_is_no_change() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     assert fed(changes, 0, links(rocep1s0f1=True)) == []
     assert fed(changes, 1, links(rocep1s0f1=None)) == []
     assert fed(changes, 2, links(rocep1s0f1=True)) == []
 
 
 def test_the_interface_of_an_rdma_device_is_the_same_link() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     for second, up in enumerate((True, False)):
-        rails = {"mlx5_0": Flow(up)}
-        nets = {"eth0": Flow(up), "enP7s7": Flow(up)}
+        rails = {"mlx5_0": LinkTraffic(up)}
+        nets = {"eth0": LinkTraffic(up), "enP7s7": LinkTraffic(up)}
         told = fed(changes, second, Reading(0.0, rails=rails, nets=nets), eth0="mlx5_0")
     assert told == ["link down: mlx5_0, enP7s7"]
 
 
 def test_errors_are_told_now_and_then() -> None:
-    changes = Changes()
-    bad = Reading(0.0, rails={"rocep1s0f1": Flow(True, errors=3)})
+    changes = ChangeDetector()
+    bad = Reading(0.0, rails={"rocep1s0f1": LinkTraffic(True, errors=3)})
     assert fed(changes, 0, bad) == ["rocep1s0f1: 3 new errors"]
     assert fed(changes, 1, bad) == []
     assert fed(changes, 700, bad) == ["rocep1s0f1: 3 new errors"]
 
 
 def test_memory_that_runs_out_is_told_until_there_is_room_again() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     left = (50, 5, 6, 5, 3, 6, 40, 2)
     told = [fed(changes, n * 60, Reading(0.0, memory=Memory(100 * GIB, s * GIB))) for n, s in enumerate(left)]
     assert [len(t) for t in told] == [0, 1, 0, 0, 1, 0, 1, 1]
@@ -69,19 +69,19 @@ def test_memory_that_runs_out_is_told_until_there_is_room_again() -> None:
 
 
 def test_a_gpu_is_news_only_when_it_changes() -> None:
-    changes, gpu = Changes(), (Gpu("GB10"),)
+    changes, gpu = ChangeDetector(), (Gpu("GB10"),)
     assert fed(changes, 0, Reading(0.0)) == []
     assert fed(changes, 1, Reading(0.0, gpus=gpu)) == []
     assert fed(changes, 2, Reading(0.0, gpu_error="it is lost")) == ["GPU: it is lost"]
     assert fed(changes, 3, Reading(0.0, gpu_error="it is lost")) == []
     assert fed(changes, 4, Reading(0.0, gpus=gpu)) == ["the GPU answers again"]
-    assert fed(Changes(), 0, Reading(0.0, gpu_error="nvidia-smi is not there")) == []
+    assert fed(ChangeDetector(), 0, Reading(0.0, gpu_error="nvidia-smi is not there")) == []
 
 
 def test_a_death_in_the_kernel_s_log_is_told_once_a_while() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     xid = Reading(0.0, kernel=("usb 1-1: new device", "NVRM: Xid (PCI:000f:01:00): 13"))
-    assert changes.of(xid, 0, {}) == (
+    assert changes.feed(xid, 0, {}) == (
         ("error", "kernel: the GPU reported an error: NVRM: Xid (PCI:000f:01:00): 13"),
     )
     assert fed(changes, 1, xid) == []
@@ -90,26 +90,28 @@ def test_a_death_in_the_kernel_s_log_is_told_once_a_while() -> None:
 
 
 def test_killed_processes_are_told_where_the_log_may_not_be_read() -> None:
-    told = fed(Changes(), 0, Reading(0.0, oom_kills=2))
+    told = fed(ChangeDetector(), 0, Reading(0.0, oom_kills=2))
     assert told == ["out of memory: the kernel killed 2 processes"]
-    assert fed(Changes(), 0, Reading(0.0, kernel=(), oom_kills=2)) == []
+    assert fed(ChangeDetector(), 0, Reading(0.0, kernel=(), oom_kills=2)) == []
 
 
 def test_a_card_that_went_away_is_told_by_name() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     assert fed(changes, 0, links(rocep1s0f0=False, rocep1s0f1=True)) == []
     assert fed(changes, 1, links(rocep1s0f0=None, rocep1s0f1=None)) == []
-    assert changes.of(Reading(0.0), 2, {}) == (("warning", "no longer there: rocep1s0f0, rocep1s0f1"),)
+    assert changes.feed(Reading(0.0), 2, {}) == (("warning", "no longer there: rocep1s0f0, rocep1s0f1"),)
     assert fed(changes, 3, Reading(0.0)) == []
 
 
 def test_few_lanes_lost_packets_and_a_stuck_gpu() -> None:
-    changes = Changes()
+    changes = ChangeDetector()
     narrow = Reading(0.0, buses={"rocep1s0f1": Bus(16, 4, 32, 4), "rocep1s0f0": Bus(32, 4, 32, 4)})
     assert fed(changes, 0, narrow) == ["rocep1s0f1 has PCIe 16 GT/s x4, not 32 GT/s x4"]
     assert fed(changes, 1, narrow) == []
-    lossy = Reading(0.0, rails={"rocep1s0f1": Flow(True, counts={"out_of_sequence": 150, "np_cnp_sent": 9})})
-    told = fed(Changes(), 0, lossy)
+    lossy = Reading(
+        0.0, rails={"rocep1s0f1": LinkTraffic(True, counts={"out_of_sequence": 150, "np_cnp_sent": 9})}
+    )
+    told = fed(ChangeDetector(), 0, lossy)
     assert told == ["rocep1s0f1 loses packets: 150 in a second (out_of_sequence 150, np_cnp_sent 9)"]
     stuck = Reading(0.0, gpus=(Gpu("GB10", utilisation=96, clock_mhz=800, power_w=20, held=()),))
     told = [text for second in range(90) for text in fed(changes, second, stuck)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.fleet.watch import hang as watch_hang
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from tests.fleet.watched_sparks import Spark, Watched, watched
@@ -102,7 +102,7 @@ async def test_an_idle_server_whose_worker_lost_power_is_asked_and_the_node_name
         head.stuck = True
         worker.refuses = [Unreachable("no answer")] * 100
         worker.cut()
-        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reach.LOST)
+        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reachability.LOST)
         assert (await wedged(seen, "spark2")).startswith("spark2: the node cannot be reached: ")
 
 

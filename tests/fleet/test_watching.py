@@ -9,7 +9,7 @@ import pytest
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.store import Reach, ServerPhase, Store
+from sparkconsole.fleet.store import Reachability, ServerPhase, Store
 from sparkconsole.fleet.watch.context import CONNECTING
 from sparkconsole.fleet.watch.watch import Watch
 from sparkconsole.model.cluster import Cluster, Node
@@ -30,7 +30,7 @@ async def test_every_node_is_up_with_a_reading_and_a_look(tmp_path: Path) -> Non
         await seen.up()
         await seen.until(lambda: all(n.images is not None for n in seen.store.nodes.values()))
         for node in seen.store.nodes.values():
-            assert node.reach is Reach.UP
+            assert node.reach is Reachability.UP
             assert node.reading is not None
             assert node.reading.memory is not None
             assert node.read_at_s is not None
@@ -48,11 +48,11 @@ async def test_a_node_that_dies_is_lost_with_its_values_and_comes_back(tmp_path:
         spark.cut()
         await seen.until(lambda: seen.store.nodes["spark2"].reason == "no answer")
         lost = seen.store.nodes["spark2"]
-        assert (lost.reach, lost.hint) == (Reach.LOST, "is it on?")
+        assert (lost.reach, lost.hint) == (Reachability.LOST, "is it on?")
         assert lost.retry_at_s is not None
         assert lost.reading is not None
-        assert seen.store.nodes["spark1"].reach is Reach.UP
-        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reach.UP)
+        assert seen.store.nodes["spark1"].reach is Reachability.UP
+        await seen.until(lambda: seen.store.nodes["spark2"].reach is Reachability.UP)
         back = seen.store.nodes["spark2"]
         assert (back.reason, back.retry_at_s) == ("", None)
         first, second = seen.events("spark2")
@@ -67,7 +67,7 @@ async def test_a_node_that_never_answered_is_told_once_and_tried_for_ever(tmp_pa
         sparks["spark1"].refuses = [Unreachable("no route to host")] * 5
 
     async with watched(tmp_path, "spark1", engines=True, prepare=off) as seen:
-        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reach.LOST)
+        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reachability.LOST)
         seen.watch.again("spark1")
         await seen.up()
         assert seen.sparks["spark1"].logins == 6
@@ -88,9 +88,9 @@ async def test_an_unknown_key_waits_for_a_person(tmp_path: Path) -> None:
         await asyncio.sleep(0.1)  # ten seconds of its clock: it must not have tried
         assert [s.logins for s in seen.sparks.values()] == [1, 1]
         seen.watch.again("spark1")
-        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reach.UP)
+        await seen.until(lambda: seen.store.nodes["spark1"].reach is Reachability.UP)
         assert seen.store.nodes["spark1"].fingerprint == ""
-        assert seen.store.nodes["spark2"].reach is Reach.LOST
+        assert seen.store.nodes["spark2"].reach is Reachability.LOST
         assert seen.said("spark1")[0] == "its host key is not trusted yet: SHA256:abc"
 
 
@@ -101,7 +101,7 @@ async def test_a_node_that_talks_nonsense_is_up_without_a_reading(tmp_path: Path
     async with watched(tmp_path, "spark1", "spark2", engines=True, prepare=garbled) as seen:
         await seen.until(lambda: seen.store.nodes["spark2"].reading and seen.said("spark1"))
         node = seen.store.nodes["spark1"]
-        assert (node.reach, node.reading) == (Reach.UP, None)
+        assert (node.reach, node.reading) == (Reachability.UP, None)
         await asyncio.sleep(0.05)
         assert len(seen.said("spark1")) == 1
         assert "not understood" in seen.said("spark1")[0]
@@ -116,7 +116,7 @@ async def test_a_node_that_falls_silent_is_told_and_stays_up(tmp_path: Path) -> 
         await seen.until(seen.said)
         await asyncio.sleep(0.2)
         assert seen.said("spark1") == ["no reading for 30 s: is it out of memory?"]
-        assert seen.store.nodes["spark1"].reach is Reach.UP
+        assert seen.store.nodes["spark1"].reach is Reachability.UP
         seen.sparks["spark1"].frozen = False
         await seen.until(lambda: len(seen.said()) == 2)
         assert seen.said("spark1")[-1] == "readings come again"

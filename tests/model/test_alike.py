@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.checks import Finding, Severity, sayings
+from sparkconsole.model.checks import Finding, Severity, joined_findings
 from sparkconsole.model.text.alike import form, groups, together, whose
 from sparkconsole.verbs.diagnose.check import findings_sheet, verdict
 
@@ -73,4 +73,4 @@ def test_a_check_says_a_thing_once_and_counts_it_once(nodes: int, every: int, wh
 
 def test_another_remedy_is_another_thing() -> None:
     first, second = (Finding("image", Severity.WARN, n, "missing", f"pull on {n}") for n in ("a", "b"))
-    assert [s.nodes for s in sayings([first, second])] == [("a",), ("b",)]
+    assert [s.nodes for s in joined_findings([first, second])] == [("a",), ("b",)]

@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint, WeightFile
-from sparkconsole.model.checks import CHECKS, Examined, Finding, Look, Pace, Severity, judge, networks
+from sparkconsole.model.checks import CHECKS, ClusterEvidence, Finding, Look, Pace, Severity, judge, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.checks.skew import skew
 from sparkconsole.model.cluster import Cluster, Node
@@ -18,13 +18,13 @@ from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import (
     Bystander,
-    DockerStanding,
+    DeepProbe,
+    DockerAccess,
     Gpu,
     GpuProcess,
     Listener,
     Memory,
     NodeFacts,
-    Thorough,
 )
 from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.model.ray import RayMember
@@ -37,7 +37,7 @@ RAY = {"org.sparkconsole.launch": '{"backend": "ray"}', "org.sparkconsole.cluste
 SOLO = {"org.sparkconsole.launch": '{"backend": "solo"}', "org.sparkconsole.cluster": "c"}
 WHOLE = Checkpoint("/home/ann/x", "abc", files=(WeightFile("model.safetensors", 9),))
 FIRST, TWIN, MANAGEMENT = "enp1s0f1np1", "enP2p1s0f1np1", "enP7s7"
-DEEP = Thorough(
+DEEP = DeepProbe(
     uid=1000, ssh_folder=True, docker_group=("ann",), hotplug=True, reboot_required=False, lingers=False,
     login={"KillUserProcesses": "no", "RemoveIPC": "yes"}, firmware={"rocep1s0f1": "28.45.4028"}, cuda="13.0",
     default_routes=(MANAGEMENT,), listeners=(Listener("0.0.0.0", 22), Listener("127.0.0.1", 8265)),
@@ -81,9 +81,9 @@ def look(number: int, *, image: ImageIdentity | None = IMAGE, container: Found |
         "fabric": fabric(number),
         "gpus": (Gpu("NVIDIA GB10", driver="580.95.05"),),
         "memory": Memory(128 * GB, 120 * GB, 16 * GB, 16 * GB),
-        "docker": DockerStanding(True, True, True, "29.2.1", "overlay2", "/var/lib/docker"),
+        "docker": DockerAccess(True, True, True, "29.2.1", "overlay2", "/var/lib/docker"),
         "free": {"docker": 900 * GB, "home": 900 * GB, "cache": 900 * GB},
-        "thorough": replace(DEEP, **(deep or {})),
+        "deep_probe": replace(DEEP, **(deep or {})),
     }
     site = Site(f"spark{number}", "/home/ann", 120 * GB, frozenset(), container)
     return Look(NodeFacts(f"spark{number}", **(usual | facts)), site, image, None, ahead, checkpoint)
@@ -104,7 +104,7 @@ class Case:
         short = IMAGE.short
         usual: dict[str, Any] = {"versions": {short: CONTENTS}, "rules": (RULE,)}
         return judge(
-            Examined(
+            ClusterEvidence(
                 cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks), **(usual | self.more)
             )
         )
@@ -124,7 +124,7 @@ CASES = {
     ),
     "other users": Case("login warn : spark1 ann, spark2 bob", second=look(2, user="bob", cache_owner="bob")),
     "docker for the next login": Case(
-        "docker fail spark1: older than the group", look(1, docker=DockerStanding(True, True, False))
+        "docker fail spark1: older than the group", look(1, docker=DockerAccess(True, True, False))
     ),
     "other firmware": Case(
         "firmware warn : NIC firmware differs", second=look(2, deep={"firmware": {"x": "28.43.1000"}})
@@ -318,7 +318,7 @@ def test_what_was_judged_elsewhere_stands_in_its_place() -> None:
 
 def test_a_node_that_nobody_looked_at_closely_is_not_accused() -> None:
     shallow = look(2)
-    bare = replace(shallow, facts=replace(shallow.facts, thorough=None, gpus=shallow.facts.gpus))
+    bare = replace(shallow, facts=replace(shallow.facts, deep_probe=None, gpus=shallow.facts.gpus))
     assert [f for f in Case("", second=bare).findings() if f.severity is not Severity.OK] == []
 
 
@@ -345,9 +345,9 @@ def test_safe_remedies_carry_their_command_and_ask_for_no_password() -> None:
 def test_skew_names_the_majority_and_who_differs() -> None:
     cluster = Cluster(nodes=tuple(Node(name=f"spark{n}", address=str(n)) for n in (1, 2, 3)))
     looks = {"spark1": look(1), "spark2": look(2, kernel="6.17"), "spark3": look(3)}
-    examined = Examined(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks),
+    evidence = ClusterEvidence(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks),
                         versions={IMAGE.short: CONTENTS})  # fmt: skip
-    rows = {row.what: row for row in skew(examined)}
+    rows = {row.what: row for row in skew(evidence)}
     assert rows["kernel"].majority == "6.11.0-1016-nvidia"
     assert rows["kernel"].differing == {"spark2": "6.17"}
     assert {w for w, row in rows.items() if row.differing} == {"kernel"}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerStanding, Gpu, Memory, NodeFacts
+from sparkconsole.model.facts import DockerAccess, Gpu, Memory, NodeFacts
 from sparkconsole.model.launch.site import Found, Site
 
 IMAGE = ImageIdentity("vllm-node", "sha256:1", "linux/arm64", ("a", "b"), "c")
@@ -31,7 +31,7 @@ def facts(index: int, **changes: Any) -> NodeFacts:
         "fabric": link(f"192.168.177.{11 + index}/24"),
         "gpus": (Gpu("NVIDIA GB10", driver="580"),),
         "memory": Memory(100 * GB, 90 * GB),
-        "docker": DockerStanding(True, True, True, "28", "overlay2", "/var/lib/docker"),
+        "docker": DockerAccess(True, True, True, "28", "overlay2", "/var/lib/docker"),
         "free": {"docker": 500 * GB, "home": 500 * GB},
     }
     return NodeFacts(name, **(usual | changes))
@@ -58,7 +58,7 @@ def findings(*looks: Look | SparkError) -> tuple[Finding, ...]:
     nodes = tuple(Node(name=n, address=n) for n in NODES[: len(looks)])
     cluster, by_node = Cluster(nodes=nodes), dict(zip(NODES, looks, strict=False))
     chosen = networks(cluster, by_node, eth_if=None, ib_if=())
-    return judge(Examined(cluster, "vllm-node", "vllm_node", by_node, chosen))
+    return judge(ClusterEvidence(cluster, "vllm-node", "vllm_node", by_node, chosen))
 
 
 def wrong(*looks: Look | SparkError) -> list[tuple[str, str, str]]:
@@ -90,12 +90,12 @@ def test_an_unreachable_node_is_told_and_the_others_are_judged() -> None:
 @pytest.mark.parametrize(
     ("standing", "sentence", "remedy"),
     [
-        (DockerStanding(), "not installed", "apt install docker.io"),
-        (DockerStanding(installed=True), "does not run", "systemctl start docker"),
-        (DockerStanding(installed=True, running=True), "may not be used by ann", "usermod -aG docker ann"),
+        (DockerAccess(), "not installed", "apt install docker.io"),
+        (DockerAccess(installed=True), "does not run", "systemctl start docker"),
+        (DockerAccess(installed=True, running=True), "may not be used by ann", "usermod -aG docker ann"),
     ],
 )
-def test_docker_in_the_way(standing: DockerStanding, sentence: str, remedy: str) -> None:
+def test_docker_in_the_way(standing: DockerAccess, sentence: str, remedy: str) -> None:
     finding = only(look(0, docker=standing))
     assert (finding.check, finding.severity) == ("docker", Severity.FAIL)
     assert sentence in finding.sentence

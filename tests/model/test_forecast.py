@@ -19,7 +19,7 @@ from sparkconsole.model.foresight.effect import (
 )
 from sparkconsole.model.foresight.forecast import Forecast, NodeForecast
 from sparkconsole.model.launch.site import Found, Site
-from sparkconsole.model.page_cache import Way
+from sparkconsole.model.page_cache import RootWay
 from sparkconsole.model.serve.engine import LiveRank
 
 GIB = 1 << 30
@@ -104,7 +104,9 @@ def test_what_nothing_touches_is_as_it_is_now() -> None:
 
 
 def test_an_image_that_comes_is_a_way_to_root_and_one_that_goes_is_none() -> None:
-    assert on(ImageNamed("spark1", NEW)).way_to_root(Way.NONE, "vllm-node") is Way.CONTAINER
-    assert on(ImageGone("spark1", "vllm-node", "")).way_to_root(Way.CONTAINER, "vllm-node") is Way.NONE
-    assert on(ImageGone("spark1", "vllm-node", "")).way_to_root(Way.SUDO, "vllm-node") is Way.SUDO
-    assert on().way_to_root(Way.CONTAINER, "vllm-node") is Way.CONTAINER
+    assert on(ImageNamed("spark1", NEW)).way_to_root(RootWay.NONE, "vllm-node") is RootWay.CONTAINER
+    assert (
+        on(ImageGone("spark1", "vllm-node", "")).way_to_root(RootWay.CONTAINER, "vllm-node") is RootWay.NONE
+    )
+    assert on(ImageGone("spark1", "vllm-node", "")).way_to_root(RootWay.SUDO, "vllm-node") is RootWay.SUDO
+    assert on().way_to_root(RootWay.CONTAINER, "vllm-node") is RootWay.CONTAINER

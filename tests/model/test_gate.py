@@ -12,9 +12,9 @@ from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.ends import judge_ends
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev, NodeNetwork
-from sparkconsole.model.fabric.paths import Echo, Path, Paths, Rail, Route, Way, judge_paths, rails, ways
+from sparkconsole.model.fabric.paths import Echo, Path, Paths, Rail, RailWay, Route, judge_paths, rails, ways
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured, rounds
-from sparkconsole.model.fabric.test import Gate
+from sparkconsole.model.fabric.test import FabricTest
 
 GOOD, LOST = Echo(2, 2, rtt_ms=0.05), Echo(2, 0)
 HALVES = {"enp1s0f1np1": ("rocep1s0f1", "10.0.1"), "enP2p1s0f1np1": ("roceP2p1s0f1", "10.0.2")}
@@ -41,7 +41,7 @@ def ends(count: int) -> dict[str, tuple[Rail, ...]]:
     return {f"n{i}": rails(network(i), fabric(i)) for i in range(1, count + 1)}
 
 
-def paths(count: int, wrong: Callable[[Way], bool] = lambda way: False, **seen: object) -> Paths:
+def paths(count: int, wrong: Callable[[RailWay], bool] = lambda way: False, **seen: object) -> Paths:
     """All ways of some nodes; those that are wrong are as `seen`."""
     well = (Path(w, GOOD, GOOD, Route(w.rail.interface)) for w in ways(ends(count)))
     return Paths(tuple(replace(p, **seen) if wrong(p.way) else p for p in well))  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def test_nothing_wrong_is_three_good_words() -> None:
 
 
 def test_the_one_node_that_nobody_reaches_is_named_once() -> None:
-    def over(way: Way) -> bool:
+    def over(way: RailWay) -> bool:
         return "n3" in (way.node, way.peer) and way.rail.interface == "enp1s0f1np1"
 
     found = judge_paths(paths(4, over, small=LOST, large=LOST))
@@ -277,13 +277,13 @@ def test_in_no_round_a_node_measures_twice_and_every_neighbour_is_measured(count
 
 
 def test_a_line_per_pair_and_rail_with_its_own_verdict() -> None:
-    def cut(way: Way) -> bool:
+    def cut(way: RailWay) -> bool:
         return {way.node, way.peer} == {"n1", "n2"} and way.rail.interface == "enP2p1s0f1np1"
 
     chosen = {f"n{i}": network(i) for i in (1, 2, 3)}
     seen = paths(3, cut, small=LOST, large=LOST)
     measured = (rate(97.0), rate(13.0, node="n3", peer="n1"))
-    lines = Gate(chosen, {n: fabric(i) for i, n in enumerate(chosen, 1)}, seen, measured).lines()
+    lines = FabricTest(chosen, {n: fabric(i) for i, n in enumerate(chosen, 1)}, seen, measured).lines()
     told = {(x.there.way.node, x.there.way.peer, x.interface): (x.answers, x.verdict.value) for x in lines}
     assert told == {
         ("n1", "n2", "enp1s0f1np1"): ("0.05 ms", "ok"),
@@ -298,5 +298,5 @@ def test_a_line_per_pair_and_rail_with_its_own_verdict() -> None:
 def test_only_red_keeps_a_cluster_from_starting() -> None:
     chosen = {f"n{i}": network(i) for i in (1, 2)}
     fabrics = {n: fabric(i) for i, n in enumerate(chosen, 1)}
-    assert Gate(chosen, fabrics, paths(2), (rate(70.0),)).red == ()
-    assert len(Gate(chosen, fabrics, paths(2), (rate(13.0),)).red) == 1
+    assert FabricTest(chosen, fabrics, paths(2), (rate(70.0),)).red == ()
+    assert len(FabricTest(chosen, fabrics, paths(2), (rate(13.0),)).red) == 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.checks import Examined, Look
+from sparkconsole.model.checks import ClusterEvidence, Look
 from sparkconsole.model.checks.rail_pairs import unmatched
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.links import Fabric
@@ -42,13 +42,13 @@ def elsewhere(number: int) -> Fabric:
 )
 def test_halves_that_do_not_fit(second: Fabric, expected: list[tuple[str, str, str]]) -> None:
     fabrics = {"n1": fabric(1), "n2": second}
-    examined = Examined(
+    evidence = ClusterEvidence(
         Cluster(nodes=tuple(Node(name=n, address=n) for n in fabrics)),
         "image",
         "container",
         {n: Look(NodeFacts(n, fabric=f)) for n, f in fabrics.items()},
         {n: network(i) for i, n in enumerate(fabrics, 1)},
     )
-    found = list(unmatched(examined))
+    found = list(unmatched(evidence))
     assert [(f.check, f.node) for f in found] == [(check, node) for check, node, _ in expected]
     assert all(words in f.sentence for f, (_, _, words) in zip(found, expected, strict=True))

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.copy import CopySite
-from sparkconsole.model.image.route import Way, choose_way, missing_bytes, shared_layers
+from sparkconsole.model.image.route import Transport, choose_way, missing_bytes, shared_layers
 
 
 def _image(*layers: str, platform: str = "linux/arm64") -> ImageIdentity:
@@ -52,14 +52,14 @@ def test_what_is_not_known_to_take_a_part_gets_the_whole_image(
     ends: tuple[CopySite, CopySite], why: str
 ) -> None:
     way = choose_way(OURS, (_image("a"),), *ends)
-    assert way.carrier is Way.WHOLE
+    assert way.carrier is Transport.WHOLE
     assert way.why.startswith(why)
 
 
 @pytest.mark.parametrize("sender", [GRAPH, CONTAINERD])
-@pytest.mark.parametrize(("receiver", "carrier"), [(GRAPH, Way.LOAD), (CONTAINERD, Way.PULL)])
+@pytest.mark.parametrize(("receiver", "carrier"), [(GRAPH, Transport.LOAD), (CONTAINERD, Transport.PULL)])
 def test_the_receivers_store_decides_what_carries_the_rest(
-    sender: CopySite, receiver: CopySite, carrier: Way
+    sender: CopySite, receiver: CopySite, carrier: Transport
 ) -> None:
     way = choose_way(OURS, (_image("a", "b"),), sender, receiver)
     assert (way.carrier, way.missing, way.why) == (carrier, 1, "the receiver has 2 of 3 layers")
@@ -67,7 +67,7 @@ def test_the_receivers_store_decides_what_carries_the_rest(
 
 
 def test_an_engine_whose_version_is_strange_is_not_called_old() -> None:
-    assert choose_way(OURS, (), replace(GRAPH, version="dev"), GRAPH).carrier is Way.LOAD
+    assert choose_way(OURS, (), replace(GRAPH, version="dev"), GRAPH).carrier is Transport.LOAD
 
 
 def test_a_receiver_with_nothing_of_it_gets_everything() -> None:

@@ -14,11 +14,11 @@ from sparkconsole.model.launch.state import (
     ContainerDied,
     ContainerSeen,
     Event,
+    LaunchPhase,
     LaunchState,
     MembersSeen,
     NodeLost,
-    Phase,
-    Reach,
+    NodeStage,
     StepDone,
     StepFailed,
     TimeUp,
@@ -121,7 +121,7 @@ def test_head_and_workers_start_side_by_side() -> None:
 def test_ready_only_when_every_node_is_alive_with_its_gpu() -> None:
     nodes = Nodes(machine())
     nodes.settle()
-    assert nodes.state.phase is Phase.GATHERING
+    assert nodes.state.phase is LaunchPhase.GATHERING
     for seen in (
         (member("n1"),),
         (member("n1"), member("n2"), member("n3", alive=False)),
@@ -129,12 +129,12 @@ def test_ready_only_when_every_node_is_alive_with_its_gpu() -> None:
         (member("n1"), member("n2"), member("n2", key="again")),
     ):
         nodes.feed(MembersSeen(seen))
-        assert nodes.state.phase is Phase.GATHERING
-    assert [s.reach for s in nodes.state.board()] == [Reach.JOINED, Reach.JOINED, Reach.UP]
+        assert nodes.state.phase is LaunchPhase.GATHERING
+    assert [s.reach for s in nodes.state.board()] == [NodeStage.JOINED, NodeStage.JOINED, NodeStage.UP]
     nodes.feed(ALL_IN)
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
     assert nodes.feed(NodeLost("n2", Why("late"))) is None
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
 
 
 def test_members_may_join_before_the_last_step_is_known_to_have_ended() -> None:
@@ -142,10 +142,10 @@ def test_members_may_join_before_the_last_step_is_known_to_have_ended() -> None:
     for _ in range(5):
         nodes.finish()
     nodes.feed(ALL_IN)
-    assert nodes.state.phase is Phase.STARTING
+    assert nodes.state.phase is LaunchPhase.STARTING
     nodes.finish()
     nodes.feed(ALL_IN)
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
 
 
 @pytest.mark.parametrize("gpus", [0, None])
@@ -153,7 +153,7 @@ def test_where_no_gpus_are_asked_for_none_are_waited_for(gpus: int | None) -> No
     nodes = Nodes(machine(LaunchSpec(gpus=False, ray_num_gpus=gpus)))
     nodes.settle()
     nodes.feed(MembersSeen(tuple(member(n, gpus=0) for n in NAMES)))
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
 
 
 def test_without_ray_ready_is_every_container_seen_running_after_it_started() -> None:
@@ -161,9 +161,9 @@ def test_without_ray_ready_is_every_container_seen_running_after_it_started() ->
     nodes.settle()
     nodes.feed(ContainerSeen("n1"))
     nodes.feed(ContainerSeen("n2"))
-    assert nodes.state.phase is Phase.GATHERING
+    assert nodes.state.phase is LaunchPhase.GATHERING
     nodes.feed(ContainerSeen("n3"))
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
 
 
 @pytest.mark.parametrize("step", [f"{n}:{kind}" for n in NAMES for kind in ("folders", "start")])
@@ -172,7 +172,7 @@ def test_any_failing_step_in_any_order_leaves_nothing(step: str, order: tuple[in
     nodes = Nodes(machine())
     nodes.waiting = [nodes.waiting[i] for i in order]
     nodes.settle(fail=step)
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     assert nodes.running == set()
     assert nodes.state.failure is not None
     assert (nodes.state.failure.node, nodes.state.failure.why.cause) == (step.partition(":")[0], "it broke")
@@ -201,7 +201,7 @@ def test_troubles_in_any_order_at_any_moment_leave_nothing_on_nodes_that_answer(
     nodes.settle()
     trouble = [e for e in events if not isinstance(e, (MembersSeen, ContainerSeen))]
     assert trouble, "every choice of three has one"
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     lost = {e.node for e in events if isinstance(e, NodeLost)}
     assert nodes.running <= lost
     assert {f.node for f in nodes.state.leftovers} >= nodes.running
@@ -223,9 +223,9 @@ def test_a_node_is_taken_back_only_when_its_own_start_has_ended() -> None:
     nodes.feed(CancelAsked())
     assert "n1:failed-log" in nodes.given
     assert "n2:failed-log" not in nodes.given
-    assert nodes.state.phase is Phase.ROLLING_BACK
+    assert nodes.state.phase is LaunchPhase.ROLLING_BACK
     nodes.settle()
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     assert nodes.running == set()
 
 
@@ -235,7 +235,7 @@ def test_someone_elses_container_of_the_same_name_is_left_alone() -> None:
         nodes.finish()
     nodes.finish(fail="n2:start", not_ours=True)
     nodes.settle()
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     assert not any(i.startswith("n2:failed") for i in nodes.given)
 
 
@@ -277,7 +277,7 @@ def test_what_cannot_be_removed_is_told() -> None:
     nodes.settle()
     nodes.feed(CancelAsked())
     nodes.settle(fail="n2:failed-remove")
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     assert [f.node for f in nodes.state.leftovers] == ["n2"]
 
 
@@ -287,7 +287,7 @@ def test_a_repair_starts_only_the_worker_and_takes_only_it_back() -> None:
     nodes.settle()
     nodes.feed(ContainerDied("n3", Why("again")))
     nodes.settle()
-    assert nodes.state.phase is Phase.FAILED
+    assert nodes.state.phase is LaunchPhase.FAILED
     assert not any(i.startswith(("n1", "n2")) for i in nodes.given)
 
 
@@ -296,9 +296,9 @@ def test_after_a_repair_the_dead_workers_old_entry_does_not_count() -> None:
     nodes = Nodes(machine(start=("n3",), before=frozenset({"n1", "n2", "n3"})))
     nodes.settle()
     nodes.feed(ALL_IN)
-    assert nodes.state.phase is Phase.GATHERING
+    assert nodes.state.phase is LaunchPhase.GATHERING
     nodes.feed(MembersSeen((*ALL_IN.members, member("n3", key="new"))))
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY
 
 
 def test_a_restart_removes_every_old_container_before_it_starts_one() -> None:
@@ -307,4 +307,4 @@ def test_a_restart_removes_every_old_container_before_it_starts_one() -> None:
     last_removal = max(nodes.given.index(f"{n}:old-remove") for n in NAMES)
     assert last_removal < min(nodes.given.index(f"{n}:start") for n in NAMES)
     nodes.feed(ALL_IN)
-    assert nodes.state.phase is Phase.READY
+    assert nodes.state.phase is LaunchPhase.READY

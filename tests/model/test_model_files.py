@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checkpoint.files import Holding, shipment
+from sparkconsole.model.checkpoint.files import CheckpointFiles, shipment
 from sparkconsole.parse.checkpoint.files import MoveLog, parse_holding
 
 BLOB, GIT = "m/blobs/" + "a" * 64, "m/blobs/" + "b" * 40
-WHOLE = Holding(
+WHOLE = CheckpointFiles(
     root="/h",
     revision="c",
     files={BLOB: 100, GIT: 5},
@@ -24,7 +24,7 @@ WHOLE = Holding(
 
 def test_the_same_lacks_nothing_and_nothing_lacks_all() -> None:
     assert shipment(WHOLE, WHOLE).empty
-    all_of_it = shipment(WHOLE, Holding())
+    all_of_it = shipment(WHOLE, CheckpointFiles())
     assert (dict(all_of_it.files), all_of_it.size_bytes) == ({BLOB: 100, GIT: 5}, 105)
     assert all_of_it.texts
     assert all_of_it.links
@@ -41,19 +41,19 @@ def test_other_sizes_and_other_hashes_are_sent_again() -> None:
 
 
 def test_what_an_interrupted_copy_left_counts() -> None:
-    left = Holding(partial={f"{BLOB}.incomplete": 60, "other.incomplete": 9})
+    left = CheckpointFiles(partial={f"{BLOB}.incomplete": 60, "other.incomplete": 9})
     assert shipment(WHOLE, left).arrived == 60
 
 
 def test_plain_files_are_compared_by_both_hashes() -> None:
-    ours = Holding(files={"w": 4}, beside={"w": 4}, hashes={"w": "1"})
+    ours = CheckpointFiles(files={"w": 4}, beside={"w": 4}, hashes={"w": "1"})
     assert shipment(ours, replace(ours, hashes={"w": "2"})).again == frozenset("w")
     assert shipment(ours, replace(ours, hashes={})).empty, "what was not read is not judged"
 
 
 def test_why_a_model_is_not_whole_names_files() -> None:
     assert WHOLE.why_incomplete == ""
-    assert Holding().why_incomplete == "nothing of it"
+    assert CheckpointFiles().why_incomplete == "nothing of it"
     lacking = replace(
         WHOLE, missing=("model-2.safetensors",), dangling={"m/snapshots/c/y": "links to nothing"}
     )
@@ -85,11 +85,11 @@ def test_one_cause_is_told_once_for_all_its_files() -> None:
 
 def test_a_blob_is_called_as_the_revision_calls_it() -> None:
     pooled = {"m/snapshots/c/w": "../../blobs/x", "m/blobs/x": "../../blobs/x"}
-    held = Holding(files={"blobs/x": 1}, links=pooled)
+    held = CheckpointFiles(files={"blobs/x": 1}, links=pooled)
     assert held.name_of("blobs/x") == "w"
     assert held.name_of("m/other") == "other"
 
 
 def test_what_lies_beside_is_read_before_it_is_believed() -> None:
-    beside = Holding(beside={BLOB: 100, GIT: 5}, read=True, hashes={GIT: "b" * 40})
+    beside = CheckpointFiles(beside={BLOB: 100, GIT: 5}, read=True, hashes={GIT: "b" * 40})
     assert shipment(WHOLE, beside).again == {BLOB}

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.ends import judge_ends
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev, environment, is_ring
 from sparkconsole.model.fabric.paths import Echo, Path, Paths, Route, judge_paths, rails, ways
-from sparkconsole.model.facts import NodeFacts, Thorough
+from sparkconsole.model.facts import DeepProbe, NodeFacts
 
 PORTS = {
     "enp1s0f0np0": "rocep1s0f0",
@@ -42,20 +42,20 @@ def machine(number: int, *, lan: str = "192.168.7", **changes: dict[str, Any]) -
     return Fabric(tuple(hcas), (*netdevs, *slow))
 
 
-def examined(*fabrics: Fabric) -> Examined:
+def evidence(*fabrics: Fabric) -> ClusterEvidence:
     looks: dict[str, Look | SparkError] = {
-        f"spark{i}": Look(NodeFacts(f"spark{i}", fabric=f, thorough=Thorough(default_routes=("enP7s7",))))
+        f"spark{i}": Look(NodeFacts(f"spark{i}", fabric=f, deep_probe=DeepProbe(default_routes=("enP7s7",))))
         for i, f in enumerate(fabrics, 1)
     }
     cluster = Cluster(nodes=tuple(Node(name=n, address=n) for n in looks))
-    return Examined(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks))
+    return ClusterEvidence(cluster, "vllm-node", "vllm_node", looks, networks(cluster, looks))
 
 
 def wrong(found: tuple[Finding, ...]) -> list[tuple[str, str, str]]:
     return [(f.check, f.severity.value, f.node) for f in found if f.severity is not Severity.OK]
 
 
-RING = examined(machine(1), machine(2), machine(3))
+RING = evidence(machine(1), machine(2), machine(3))
 
 
 def test_ray_gets_the_network_that_all_share_and_rdma_every_device() -> None:
@@ -81,7 +81,7 @@ def test_a_ring_has_nothing_wrong() -> None:
 
 
 def test_two_of_the_three_are_a_pair_and_a_switch_is_no_ring() -> None:
-    pair = examined(machine(1), machine(2))
+    pair = evidence(machine(1), machine(2))
     assert [w.ring for w in pair.chosen.values()] == [False, False]
     assert {w.eth_if for w in pair.chosen.values()} == {"enp1s0f0np0", "enp1s0f1np1"}
     assert wrong(judge(pair, ("subnet",))) == []
@@ -99,24 +99,24 @@ def test_a_person_s_interface_wins() -> None:
 
 
 def test_a_ring_whose_nodes_share_nothing_is_red_and_says_what_is_missing() -> None:
-    found = judge(examined(*(machine(n, lan="") for n in (1, 2, 3))), ("subnet",))
+    found = judge(evidence(*(machine(n, lan="") for n in (1, 2, 3))), ("subnet",))
     assert set(wrong(found)) == {("subnet", "fail", "spark2"), ("subnet", "fail", "spark3")}
     assert all("in a ring" in f.remedy for f in found)
 
 
 def test_an_mtu_and_an_address_that_differ_in_a_ring() -> None:
-    small = examined(machine(1), machine(2, enp1s0f0np0={"mtu": 1500}), machine(3))
+    small = evidence(machine(1), machine(2, enp1s0f0np0={"mtu": 1500}), machine(3))
     (finding,) = [f for f in judge(small, ("mtu",)) if f.severity is not Severity.OK]
     assert finding.node == "spark2"
     assert finding.fix is not None
     assert "enp1s0f0np0" in finding.fix.argv
-    bare = examined(machine(1), machine(2), machine(3, enP2p1s0f1np1={"addresses": ()}))
+    bare = evidence(machine(1), machine(2), machine(3, enP2p1s0f1np1={"addresses": ()}))
     assert ("address", "warn", "spark3") in wrong(judge(bare, ("address",)))
 
 
 def test_a_cable_in_the_subnet_of_the_shared_network() -> None:
     """NVIDIA's own plan uses subnets that home networks have too."""
-    clash = examined(*(machine(n, lan="10.0.2") for n in (1, 2, 3)))
+    clash = evidence(*(machine(n, lan="10.0.2") for n in (1, 2, 3)))
     told = [f for f in judge(clash, ("address",)) if f.severity is not Severity.OK]
     assert {f.node for f in told} == {"spark1", "spark2"}, "the ends of that cable"
     assert all("enP7s7" in f.sentence for f in told)

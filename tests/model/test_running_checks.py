@@ -143,16 +143,16 @@ def test_a_rank_that_does_not_run() -> None:
 def test_words_that_a_restart_brought_back() -> None:
     before = {"o/m": ("vllm", "serve", "o/m", "--port", "8888", "-tp", "2", "--max-model-len", "4096")}
     now = RANK[:9]
-    (finding,) = wrong(served(now, job="", recorded=before))
+    (finding,) = wrong(served(now, job="", last_known=before))
     assert (finding.check, finding.severity, finding.node) == ("engine", Severity.WARN, "spark1")
     assert "--max-model-len 8192 (--max-model-len 4096)" in finding.sentence
-    assert wrong(served(now, recorded=before)) == [], "this console's own job has its own words"
-    assert wrong(served(now, job="", recorded={"o/m": now})) == []
-    assert wrong(served(now, job="", recorded={"another": before["o/m"]})) == []
+    assert wrong(served(now, last_known=before)) == [], "this console's own job has its own words"
+    assert wrong(served(now, job="", last_known={"o/m": now})) == []
+    assert wrong(served(now, job="", last_known={"another": before["o/m"]})) == []
 
 
 def test_a_key_in_a_command_is_not_repeated() -> None:
-    (finding,) = wrong(served((*RANK[:9], "--api-key", "hush"), job="", recorded={"o/m": RANK[:9]}))
+    (finding,) = wrong(served((*RANK[:9], "--api-key", "hush"), job="", last_known={"o/m": RANK[:9]}))
     assert "hush" not in finding.sentence
     assert "--api-key ***" in finding.sentence
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight, ranked
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight, ranked
 from sparkconsole.parse.diagnose.explain import explain, read
 from sparkconsole.parse.diagnose.log_frame import framed
-from sparkconsole.parse.known import KNOWN, Known
+from sparkconsole.parse.known import KNOWN, KnownCause
 
 BROKEN = {
     "nccl/qp-110-timeout-ring-wrong-port.txt": "nccl-unreachable-gid",
@@ -86,17 +86,17 @@ def test_a_worker_on_another_node_is_named(captures_of_others: Path) -> None:
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda k: k.id)
-def test_every_example_is_found_as_what_it_is(known: Known) -> None:
+def test_every_example_is_found_as_what_it_is(known: KnownCause) -> None:
     found = [d.id for d in explain([known.example])]
-    assert found == ([] if known.kind is Kind.HARMLESS else [known.id])
+    assert found == ([] if known.kind is LineKind.HARMLESS else [known.id])
 
 
 def test_no_two_entries_have_one_name() -> None:
     assert len({k.id for k in KNOWN}) == len(KNOWN)
 
 
-@pytest.mark.parametrize("known", [k for k in KNOWN if k.kind is not Kind.HARMLESS], ids=lambda k: k.id)
-def test_a_finding_says_what_why_and_what_to_do(known: Known) -> None:
+@pytest.mark.parametrize("known", [k for k in KNOWN if k.kind is not LineKind.HARMLESS], ids=lambda k: k.id)
+def test_a_finding_says_what_why_and_what_to_do(known: KnownCause) -> None:
     [found] = explain([known.example])
     assert all((found.text, found.why, found.remedy, found.line))
     assert "{" not in found.text + found.why + found.remedy
@@ -219,7 +219,7 @@ def test_what_the_logger_only_warns_of_ends_nothing() -> None:
     [found] = explain(
         ["(Worker pid=1) WARNING 11-23 07:22:58 [x.py:9] CUDA out of memory, trying a smaller batch"]
     )
-    assert (found.severity, found.kind) == (Weight.WARNING, Kind.FACT)
+    assert (found.severity, found.kind) == (Weight.WARNING, LineKind.FACT)
 
 
 # --- NCCL as a whole

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Kind, Weight
+from sparkconsole.model.logs.diagnosis import LineKind, Weight
 from sparkconsole.parse.diagnose.explain import explain
 
 REPORTS = {
@@ -284,7 +284,7 @@ def test_a_list_of_what_might_be_is_no_cause() -> None:
         "are some potential "
         "root causes. (1) The process is killed by SIGKILL by OOM killer due to high memory usage."
     )
-    assert [(d.id, d.kind) for d in explain([line])] == [("ray-worker-ended", Kind.END)]
+    assert [(d.id, d.kind) for d in explain([line])] == [("ray-worker-ended", LineKind.END)]
     assert explain(["the ring stopped; possible causes: CUDA out of memory, No space left on device"]) == ()
 
 
@@ -298,7 +298,7 @@ def test_a_flushed_request_points_to_the_failure_before_it() -> None:
         "vendor err 129"
     )
     [alone] = explain([flushed])
-    assert (alone.kind, "before it" in alone.why) == (Kind.CONSEQUENCE, True)
+    assert (alone.kind, "before it" in alone.why) == (LineKind.CONSEQUENCE, True)
     both = explain([flushed, retried])
     assert [(d.id, d.severity) for d in both] == [
         ("nccl-qp-error", Weight.ERROR),
@@ -327,7 +327,7 @@ def test_numbers_are_read_by_their_own_tables(line: str, words: str) -> None:
 
 def test_an_event_that_names_an_earlier_one_is_no_cause() -> None:
     found = explain(["RuntimeError: the ring stopped, see root cause above", "flux.RingError: no pole"])
-    assert (found[0].line, found[1].kind) == ("flux.RingError: no pole", Kind.CONSEQUENCE)
+    assert (found[0].line, found[1].kind) == ("flux.RingError: no pole", LineKind.CONSEQUENCE)
 
 
 def test_registering_memory_names_both_that_it_may_be() -> None:

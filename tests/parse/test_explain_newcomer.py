@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Kind, Weight, ranked, told, verdict
-from sparkconsole.parse.diagnose.explain import Examined, examine, explain, read
+from sparkconsole.model.logs.diagnosis import LineKind, Weight, paragraphs, ranked, verdict
+from sparkconsole.parse.diagnose.explain import LogFindings, examine, explain, read
 
 KERNEL = "Nov 29 10:00:00 spark-01 kernel: "
 
 
-def of(text: str) -> Examined:
+def of(text: str) -> LogFindings:
     return examine(text.split("\n"))
 
 
@@ -98,7 +98,7 @@ def test_a_collective_that_did_not_end_is_the_finding_and_what_follows_is_said_o
     found = explain([WATCHDOG, *FOLLOWERS])
     assert (found[0].id, found[0].severity, found[0].rank) == ("nccl-watchdog", Weight.ERROR, 1)
     assert all(word in found[0].text for word in ("ALLREDUCE", "91"))
-    said = "\n".join(told(found))
+    said = "\n".join(paragraphs(found))
     assert said.count("ended the process") == 1
     assert "not known" not in said
     assert said.count("did not end in time") == 1
@@ -137,7 +137,7 @@ def test_a_later_cause_does_not_explain_an_earlier_end() -> None:
     )
     found = explain([f"{KERNEL}RuntimeError: [pair.cc:553] Connection reset by peer", late])
     assert [d.severity for d in found] == [Weight.ERROR, Weight.ERROR]
-    assert "follows from it" not in "\n".join(told(found))
+    assert "follows from it" not in "\n".join(paragraphs(found))
 
 
 # --- logs that are fatal
@@ -344,7 +344,7 @@ def test_a_failed_agent_of_ray_points_to_grpcio_and_not_to_the_head(line: str) -
 )
 def test_a_request_that_is_refused_is_no_error_of_the_server(line: str) -> None:
     one = explain([line])[0]
-    assert one.kind is Kind.FACT
+    assert one.kind is LineKind.FACT
     assert one.severity is not Weight.ERROR
     assert "request" in one.text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Kind, Weight, ranked
+from sparkconsole.model.logs.diagnosis import LineKind, Weight, ranked
 from sparkconsole.parse.diagnose.explain import explain
 
 POSSIBLE = (
@@ -60,7 +60,7 @@ def test_a_list_that_lists_facts_is_read() -> None:
 @pytest.mark.parametrize("who", ["Peer rank 1", "Remote worker 1", "other rank [1]"])
 def test_what_another_rank_met_is_not_of_this_node(who: str) -> None:
     [one] = explain([f"{who} failed with CUDA out of memory"], "spark-01")
-    assert one.kind is Kind.CONSEQUENCE
+    assert one.kind is LineKind.CONSEQUENCE
     assert one.rank is None
     assert "rank 1 failed" in one.text
     assert "not about this node" in one.why

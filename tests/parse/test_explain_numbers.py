@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.parse.known.numbered.rdma_status import WC_STATUS
 from sparkconsole.parse.known.numbered.xids import XIDS
@@ -57,7 +57,7 @@ def test_a_completion_is_told_by_the_same_name_in_every_spelling(number: int, na
 )
 def test_what_was_flushed_is_a_victim(line: str) -> None:
     one = first(line)
-    assert (one.id, one.kind) == ("nccl-flushed", Kind.CONSEQUENCE)
+    assert (one.id, one.kind) == ("nccl-flushed", LineKind.CONSEQUENCE)
 
 
 def test_a_completion_that_succeeded_is_no_failure() -> None:
@@ -95,7 +95,7 @@ def test_an_xid_is_told_by_its_own_meaning(rest: str, name: str, words: str) -> 
 
 def test_an_xid_that_our_table_lacks_is_said_to_be_so() -> None:
     assert "Xid 171: not in our table, see NVIDIA's Xid catalogue" in xid("171, pid=4, x").text
-    assert "not in our table" in XIDS["200"].told
+    assert "not in our table" in XIDS["200"].text
 
 
 def test_a_changed_recovery_action_follows_from_another_xid() -> None:
@@ -105,9 +105,9 @@ def test_a_changed_recovery_action_follows_from_another_xid() -> None:
     faulted = "NVRM: Xid (PCI:000f:01:00): 31, pid=4242, name=VLLM::Worker, MMU Fault"
     for lines in ((changed, faulted), (faulted, changed)):
         found = explain(lines)
-        assert [d.kind for d in found] == [Kind.CAUSE, Kind.CONSEQUENCE]
+        assert [d.kind for d in found] == [LineKind.CAUSE, LineKind.CONSEQUENCE]
         assert "Xid 31" in found[0].text
-    assert first(changed).kind is Kind.CONSEQUENCE
+    assert first(changed).kind is LineKind.CONSEQUENCE
 
 
 def test_a_corrected_error_of_the_link_is_a_warning() -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.logs.diagnosis import Weight, told, verdict
+from sparkconsole.model.logs.diagnosis import Weight, paragraphs, verdict
 from sparkconsole.model.logs.line import Level, level_of
-from sparkconsole.parse.diagnose.explain import Examined, examine
+from sparkconsole.parse.diagnose.explain import LogFindings, examine
 
 LOUD = {
     "vllm": "(EngineCore_DP0 pid=311) ERROR 11-24 07:00:00 [flux.py:12] the flux ring is gone",
@@ -100,7 +100,7 @@ LOUD = {
 }  # fmt: skip
 
 
-def of(text: str) -> Examined:
+def of(text: str) -> LogFindings:
     return examine(text.split("\n"))
 
 
@@ -110,7 +110,7 @@ def test_what_is_loud_and_unknown_is_told_with_its_line(text: str) -> None:
     assert verdict(read.found, [read.ending]) in ("wrong", "warning")
     worst = next(d for d in read.found if d.severity is not Weight.INFO)
     assert worst.line
-    assert "no known problem" not in "\n".join(told(read.found, [read.ending]))
+    assert "no known problem" not in "\n".join(paragraphs(read.found, [read.ending]))
 
 
 @pytest.mark.parametrize("text", LOUD.values(), ids=LOUD)
@@ -143,7 +143,7 @@ def test_a_log_that_ends_in_the_middle_says_where() -> None:
     )
     read = examine(lines)
     assert verdict(read.found, [read.ending]) == "unknown"
-    [said] = told(read.found, [read.ending])
+    [said] = paragraphs(read.found, [read.ending])
     assert "the log ends while loading weights: Loading safetensors: the first file" in said
 
 
@@ -163,7 +163,7 @@ def test_only_proof_makes_a_log_healthy(proof: str) -> None:
     before, after = examine(["it goes on"]), examine(["it goes on", proof])
     assert verdict(before.found, [before.ending]) == "unknown"
     assert verdict(after.found, [after.ending]) == "healthy"
-    assert "✔ no known problem found" in tuple(told(after.found, [after.ending]))
+    assert "✔ no known problem found" in tuple(paragraphs(after.found, [after.ending]))
 
 
 def test_an_empty_log_is_not_healthy() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sparkconsole.model.logs.diagnosis import Weight
 from sparkconsole.model.ray import gpu_count, living
-from sparkconsole.model.serve.spec import Phase, ServeProgress, advance
+from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw
 from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
@@ -68,7 +68,7 @@ def test_memory_of_compute_processes_is_their_sum() -> None:
 
 
 def test_a_start_that_became_ready_and_one_that_did_not() -> None:
-    assert reduce(advance, map(read_line, (*SERVE, READY)), ServeProgress()).phase is Phase.SERVER
+    assert reduce(advance, map(read_line, (*SERVE, READY)), ServeProgress()).phase is StartPhase.SERVER
     assert first_cause((*SERVE, READY)) is None
     died = "(EngineCore pid=9) ERROR 11-23 07:39:40 [core.py:1] torch.OutOfMemoryError: CUDA out of memory."
     found = first_cause(

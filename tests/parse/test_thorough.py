@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparkconsole.model.facts import Bystander, Listener
-from sparkconsole.parse.machine.deep_probe import parse_listeners, parse_thorough, parse_versions
+from sparkconsole.parse.machine.deep_probe import parse_deep_probe, parse_listeners, parse_versions
 
 WORDS = """uid 1000
 ssh yes
@@ -27,7 +27,7 @@ cache-free 123
 
 
 def test_words_become_what_they_say() -> None:
-    found = parse_thorough({"thorough": WORDS, "kernel": "      3 NVRM: Xid\n", "containers": "asked\n"})
+    found = parse_deep_probe({"thorough": WORDS, "kernel": "      3 NVRM: Xid\n", "containers": "asked\n"})
     assert (found.uid, found.ssh_folder, found.hotplug, found.reboot_required) == (1000, True, False, True)
     assert (found.lingers, found.nic_updater) == (False, None), "what was not said is unknown"
     assert found.docker_group == ("ann", "bob")
@@ -44,22 +44,22 @@ def test_words_become_what_they_say() -> None:
 def test_the_boot_before_and_what_a_unit_clamps() -> None:
     parts = {"thorough": "uptime 93.2\nclamp gpu.service 2150\nclamp odd.service x\n", "cuda": "cuda 13.1\n"}
     for word, ended in (("ended orderly\n", True), ("ended abruptly\n", False), ("", None)):
-        found = parse_thorough({**parts, "boot": word})
+        found = parse_deep_probe({**parts, "boot": word})
         assert (found.ended, found.uptime_s, found.cuda) == (ended, 93.2, "13.1")
         assert found.clamps == {"gpu.service": 2150}
 
 
 def test_nothing_and_nonsense_say_nothing() -> None:
     for text in ("", "\n", "uid x\nssh perhaps\n\x1b[2J\nfirmware\n"):
-        found = parse_thorough({"thorough": text})
+        found = parse_deep_probe({"thorough": text})
         assert (found.uid, found.ssh_folder, found.firmware) == (None, None, {})
         assert found.containers is None, "docker was not asked"
 
 
 def test_containers_count_only_when_docker_answered() -> None:
     line = "redis|running|Up 2 hours|redis:7|0.0.0.0:6379->6379/tcp\n"
-    assert parse_thorough({"thorough": "", "containers": line}).containers is None
-    found = parse_thorough({"thorough": "", "containers": f"{line}made|created\nasked\n"}).containers
+    assert parse_deep_probe({"thorough": "", "containers": line}).containers is None
+    found = parse_deep_probe({"thorough": "", "containers": f"{line}made|created\nasked\n"}).containers
     assert found == (
         Bystander("redis", "running", "Up 2 hours", "redis:7", "0.0.0.0:6379->6379/tcp"),
         Bystander("made", "created"),

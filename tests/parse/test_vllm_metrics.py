@@ -33,7 +33,7 @@ NEW = OLD.replace("GPU KV", "Deferred: 0 reqs, Preemptions: 4, GPU KV")
 def test_engines_are_summed_and_the_fullest_cache_counts(name: str) -> None:
     found = parse_metrics(METRICS % (name, name))
     assert found == EngineLoad(3, 0, 0.5, prompt_tokens=1500, generated_tokens=700)
-    assert found.said() == "3 running, 0 waiting, KV cache 50%"
+    assert found.text() == "3 running, 0 waiting, KV cache 50%"
 
 
 @pytest.mark.parametrize("name", ["inter_token_latency_seconds", "time_per_output_token_seconds"])
@@ -45,7 +45,7 @@ def test_how_fast_it_answers_on_average_by_either_name(name: str) -> None:
     )  # fmt: skip
     found = parse_metrics("".join(f"vllm:{row}\n" for row in rows))
     assert found.pace() == ("first token 0.31 s", "21.0 ms a token", "63% of drafts accepted")
-    assert found.said() == "first token 0.31 s, 21.0 ms a token, 63% of drafts accepted"
+    assert found.text() == "first token 0.31 s, 21.0 ms a token, 63% of drafts accepted"
     none_yet = parse_metrics(
         "vllm:time_to_first_token_seconds_count 0\nvllm:time_to_first_token_seconds_sum 0\n"
     )
@@ -54,7 +54,7 @@ def test_how_fast_it_answers_on_average_by_either_name(name: str) -> None:
 
 def test_what_is_not_said_is_not_known() -> None:
     assert parse_metrics("<html>not found</html>") == EngineLoad()
-    assert EngineLoad().said() == ""
+    assert EngineLoad().text() == ""
 
 
 @pytest.mark.parametrize("line", [OLD, NEW])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.serve.spec import Phase, ServeProgress, advance
+from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
 from sparkconsole.parse.serve.vllm_serve import bare, first_cause, read_line
 
 
@@ -40,7 +40,7 @@ MESSAGE = "Loading weights took 0.02 seconds"
 )
 def test_tags_colours_and_repetitions_are_taken_off(prefix: str, suffix: str) -> None:
     assert bare(prefix + MESSAGE + suffix) == MESSAGE
-    assert read_line(prefix + MESSAGE + suffix).phase is Phase.WEIGHTS
+    assert read_line(prefix + MESSAGE + suffix).phase is StartPhase.WEIGHTS
 
 
 def test_what_only_looks_like_a_tag_stays() -> None:
@@ -71,7 +71,7 @@ def test_what_only_looks_like_a_tag_stays() -> None:
 )
 def test_every_loader_tells_its_percent(line: str, percent: float, detail: str) -> None:
     event = read_line(f"(EngineCore pid=1) {line}")
-    assert (event.phase, event.percent, event.detail) == (Phase.WEIGHTS, percent, detail)
+    assert (event.phase, event.percent, event.detail) == (StartPhase.WEIGHTS, percent, detail)
 
 
 def test_the_kv_cache_in_one_line_and_in_two() -> None:
@@ -82,7 +82,9 @@ def test_the_kv_cache_in_one_line_and_in_two() -> None:
     told = [followed(lines).detail for lines in ([f"{size}, {room}"], [size], [size, room])]
     fits = "634.50 requests of 1,024 tokens"
     assert told == [f"649,728 tokens, {fits}", "649,728 tokens", fits]
-    assert followed(["Available KV cache memory: 69.4 GiB"]) == ServeProgress(Phase.CACHE, None, "69.4 GiB")
+    assert followed(["Available KV cache memory: 69.4 GiB"]) == ServeProgress(
+        StartPhase.CACHE, None, "69.4 GiB"
+    )
 
 
 def test_usage_in_the_running_statistics_is_no_phase() -> None:
@@ -94,17 +96,17 @@ def test_graphs_tell_their_percent() -> None:
     event = read_line(
         "Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  40%|####  | 2/5 [00:01<00:01]"
     )
-    assert (event.phase, event.percent) == (Phase.GRAPHS, 40)
+    assert (event.phase, event.percent) == (StartPhase.GRAPHS, 40)
 
 
 def test_phases_only_go_forward() -> None:
     lines = ["Application startup complete.", "Loading weights took 3.0 seconds"]
-    assert followed(lines).phase is Phase.SERVER
+    assert followed(lines).phase is StartPhase.SERVER
 
 
 def test_a_second_line_of_a_phase_keeps_what_the_first_told() -> None:
     shards = "Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01]"
-    assert followed([shards, "Model loading took 3 GiB"]) == ServeProgress(Phase.WEIGHTS, 50, "1/2")
+    assert followed([shards, "Model loading took 3 GiB"]) == ServeProgress(StartPhase.WEIGHTS, 50, "1/2")
 
 
 # --- causes
@@ -174,37 +176,37 @@ def test_an_unknown_exception_is_better_than_nothing() -> None:
 
 HEALTHY = ""
 LOGS = [
-    ("vllm/serve.single.cpu.log", Phase.SERVER, HEALTHY),
-    ("vllm/serve.single.recipe-flags.cpu.log", Phase.SERVER, HEALTHY),
-    ("vllm/serve.ray.tp2.ok.log", Phase.SERVER, HEALTHY),
-    ("vllm/serve.mp-nnodes2.rank0.ok.log", Phase.SERVER, HEALTHY),
-    ("vllm/serve.mp-nnodes2.rank1.log", Phase.WEIGHTS, HEALTHY),
-    ("vllm/serve.sigterm-shutdown.log", Phase.SERVER, HEALTHY),
-    ("vllm/serve.engine-crash-on-first-request.log", Phase.SERVER, "Worker proc VllmWorker-0 died"),
-    ("vllm/serve.ray.tp2.crash-on-first-request.log", Phase.SERVER, "InvalidCxxCompiler: No working"),
-    ("vllm/serve.ray.pp2.crash-on-first-request.log", Phase.SERVER, "KeyError: 'cmpl-"),
-    ("vllm/serve.ray.tp2.worker-power-cut.log", Phase.SERVER, "has been marked dead"),
-    ("vllm/serve.ray.tp2.worker-fabric-cut-idle.log", Phase.SERVER, "has been marked dead"),
-    ("vllm/serve.error.bad-model-path.log", Phase.ENGINE, "Repo id must be in the form"),
-    ("vllm/serve.error.fastsafetensors-missing.log", Phase.WEIGHTS, "No module named 'fastsafetensors'"),
-    ("vllm/serve.error.hub-model-offline.log", Phase.ENGINE, "LocalEntryNotFoundError"),
-    ("vllm/serve.error.max-model-len-too-big.log", Phase.ENGINE, "max_model_len (999999) is greater"),
-    ("vllm/serve.error.port-in-use.log", Phase.ENGINE, "Address already in use"),
-    ("vllm/serve.error.unknown-flag.log", Phase.CONTAINER, "unrecognized arguments: --no-such-flag"),
-    ("vllm-serve/boot-gemma4-26b-bf16-tqdm-shards-and-graphs.txt", Phase.SERVER, HEALTHY),
-    ("vllm-serve/boot-nemotron3-super-120b-nvfp4-v0.19.2.txt", Phase.SERVER, HEALTHY),
-    ("vllm-serve/boot-qwen36-35b-bf16-with-stats.txt", Phase.SERVER, HEALTHY),
-    ("vllm-serve/crash-hf-cache-read-only.txt", Phase.CONTAINER, HEALTHY),
-    ("vllm-serve/crash-max-tokens-per-mm-item.txt", Phase.ENGINE, "max_tokens_per_mm_item (2496)"),
-    ("vllm-serve/crash-no-kernel-image.txt", Phase.COMPILE, "no kernel image is available"),
-    ("vllm-serve/crash-no-scaledmm-kernel.txt", Phase.WEIGHTS, "ScaledMM linear layer"),
-    ("vllm-serve/prefix-chain-ray-worker.txt", Phase.CONTAINER, "double free or corruption"),
-    ("vllm-errors/free-memory-advice-line.txt", Phase.CACHE, HEALTHY),
-    ("vllm-errors/free-memory-on-device.txt", Phase.CONTAINER, "Free memory on device cuda:0"),
-    ("vllm-errors/hf-cache-permission-denied.txt", Phase.CONTAINER, HEALTHY),
-    ("vllm-errors/hf-gated-401-no-login.txt", Phase.CONTAINER, "You are trying to access a gated repo"),
-    ("vllm-errors/ray-pack-anchored-to-wrong-nic.txt", Phase.CONTAINER, HEALTHY),
-    ("vllm-errors/ray-tp-exceeds-gpus-warning.txt", Phase.CONTAINER, HEALTHY),
+    ("vllm/serve.single.cpu.log", StartPhase.SERVER, HEALTHY),
+    ("vllm/serve.single.recipe-flags.cpu.log", StartPhase.SERVER, HEALTHY),
+    ("vllm/serve.ray.tp2.ok.log", StartPhase.SERVER, HEALTHY),
+    ("vllm/serve.mp-nnodes2.rank0.ok.log", StartPhase.SERVER, HEALTHY),
+    ("vllm/serve.mp-nnodes2.rank1.log", StartPhase.WEIGHTS, HEALTHY),
+    ("vllm/serve.sigterm-shutdown.log", StartPhase.SERVER, HEALTHY),
+    ("vllm/serve.engine-crash-on-first-request.log", StartPhase.SERVER, "Worker proc VllmWorker-0 died"),
+    ("vllm/serve.ray.tp2.crash-on-first-request.log", StartPhase.SERVER, "InvalidCxxCompiler: No working"),
+    ("vllm/serve.ray.pp2.crash-on-first-request.log", StartPhase.SERVER, "KeyError: 'cmpl-"),
+    ("vllm/serve.ray.tp2.worker-power-cut.log", StartPhase.SERVER, "has been marked dead"),
+    ("vllm/serve.ray.tp2.worker-fabric-cut-idle.log", StartPhase.SERVER, "has been marked dead"),
+    ("vllm/serve.error.bad-model-path.log", StartPhase.ENGINE, "Repo id must be in the form"),
+    ("vllm/serve.error.fastsafetensors-missing.log", StartPhase.WEIGHTS, "No module named 'fastsafetensors'"),
+    ("vllm/serve.error.hub-model-offline.log", StartPhase.ENGINE, "LocalEntryNotFoundError"),
+    ("vllm/serve.error.max-model-len-too-big.log", StartPhase.ENGINE, "max_model_len (999999) is greater"),
+    ("vllm/serve.error.port-in-use.log", StartPhase.ENGINE, "Address already in use"),
+    ("vllm/serve.error.unknown-flag.log", StartPhase.CONTAINER, "unrecognized arguments: --no-such-flag"),
+    ("vllm-serve/boot-gemma4-26b-bf16-tqdm-shards-and-graphs.txt", StartPhase.SERVER, HEALTHY),
+    ("vllm-serve/boot-nemotron3-super-120b-nvfp4-v0.19.2.txt", StartPhase.SERVER, HEALTHY),
+    ("vllm-serve/boot-qwen36-35b-bf16-with-stats.txt", StartPhase.SERVER, HEALTHY),
+    ("vllm-serve/crash-hf-cache-read-only.txt", StartPhase.CONTAINER, HEALTHY),
+    ("vllm-serve/crash-max-tokens-per-mm-item.txt", StartPhase.ENGINE, "max_tokens_per_mm_item (2496)"),
+    ("vllm-serve/crash-no-kernel-image.txt", StartPhase.COMPILE, "no kernel image is available"),
+    ("vllm-serve/crash-no-scaledmm-kernel.txt", StartPhase.WEIGHTS, "ScaledMM linear layer"),
+    ("vllm-serve/prefix-chain-ray-worker.txt", StartPhase.CONTAINER, "double free or corruption"),
+    ("vllm-errors/free-memory-advice-line.txt", StartPhase.CACHE, HEALTHY),
+    ("vllm-errors/free-memory-on-device.txt", StartPhase.CONTAINER, "Free memory on device cuda:0"),
+    ("vllm-errors/hf-cache-permission-denied.txt", StartPhase.CONTAINER, HEALTHY),
+    ("vllm-errors/hf-gated-401-no-login.txt", StartPhase.CONTAINER, "You are trying to access a gated repo"),
+    ("vllm-errors/ray-pack-anchored-to-wrong-nic.txt", StartPhase.CONTAINER, HEALTHY),
+    ("vllm-errors/ray-tp-exceeds-gpus-warning.txt", StartPhase.CONTAINER, HEALTHY),
 ]
 """The two of an unwritable cache hold only lines whose writer goes on: they are no cause."""
 
@@ -215,7 +217,7 @@ def lines_of(folder: Path, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "phase", "blamed"), LOGS, ids=[name for name, _, _ in LOGS])
-def test_a_whole_log(captures_of_others: Path, name: str, phase: Phase, blamed: str) -> None:
+def test_a_whole_log(captures_of_others: Path, name: str, phase: StartPhase, blamed: str) -> None:
     lines = lines_of(captures_of_others, name)
     assert followed(lines).phase is phase
     found = first_cause(lines)

@@ -15,7 +15,7 @@ from textual.widgets import Button
 
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.line.prompt import CommandInput
@@ -105,11 +105,11 @@ async def test_from_no_nodes_to_a_measured_model_and_back(
             await _serve_and_measure(desk)
             await _restart_the_worker(desk)
             await loop.run_in_executor(machine_room, bed.kill, 2)
-            await desk.until(lambda: _reach(desk, "spark2") is Reach.LOST, "spark2 is lost", 60)
+            await desk.until(lambda: _reach(desk, "spark2") is Reachability.LOST, "spark2 is lost", 60)
             await desk.sees("✖ spark2")
-            assert _reach(desk, "spark1") is Reach.UP, "the other node goes on"
+            assert _reach(desk, "spark1") is Reachability.UP, "the other node goes on"
             await loop.run_in_executor(machine_room, bed.boot, 2)
-            await desk.until(lambda: _reach(desk, "spark2") is Reach.UP, "spark2 is back", 90)
+            await desk.until(lambda: _reach(desk, "spark2") is Reachability.UP, "spark2 is back", 90)
             await desk.press("1", "D")
             await desk.agree("stop")
             await desk.done("stop", timeout_s=120)
@@ -168,5 +168,5 @@ async def _restart_the_worker(desk: Desk) -> None:
     await desk.sees("ray 2/2", 60)
 
 
-def _reach(desk: Desk, name: str) -> Reach:
+def _reach(desk: Desk, name: str) -> Reachability:
     return desk.app.store.nodes[name].reach

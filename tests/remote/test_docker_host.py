@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Look
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look
 from sparkconsole.model.checks.machine import docker as judged
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker_host import DEFAULT_HOST, DockerHost, found_at
 from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.image.copy import Receiver
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.probes import Probe
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.parse.image.docker_host import parse_docker_host
 from sparkconsole.remote import jobs
@@ -150,7 +150,7 @@ async def test_a_docker_context_is_followed(
     shell = LocalShell("a")
     assert await containers(shell) == ()
     assert await told(shell) == f"unix://{engine.path}"
-    standing = (await node_facts(shell, asked=(Evidence.DOCKER,))).docker
+    standing = (await node_facts(shell, asked=(Probe.DOCKER,))).docker
     assert (standing.running, standing.permitted, standing.version) == (True, True, "20.10.24")
 
 
@@ -237,9 +237,11 @@ async def test_the_doctor_says_which_socket_it_looked_at(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     shell = LocalShell("a")
-    facts = await node_facts(shell, asked=(Evidence.DOCKER,))
+    facts = await node_facts(shell, asked=(Probe.DOCKER,))
     (finding,) = (
-        judged(Examined(Cluster(), "i", "c", {}), "a", Look(facts)) if facts.docker.installed else (None,)
+        judged(ClusterEvidence(Cluster(), "i", "c", {}), "a", Look(facts))
+        if facts.docker.installed
+        else (None,)
     )
     assert finding is None or f"no docker engine answers at unix://{tmp_path}/none.sock" in finding.sentence
     with pytest.raises(SparkError, match=r"none\.sock|not installed"):

@@ -11,7 +11,7 @@ import pytest
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric.links import choose_network
 from sparkconsole.model.facts import Listener, NodeFacts
-from sparkconsole.model.probes import EVERYTHING, USUAL, Evidence
+from sparkconsole.model.probes import EVERYTHING, USUAL, Probe
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.node import facts
 
@@ -103,7 +103,7 @@ class Machine:
         write(self.bin / name, f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
-    async def look(self, monkeypatch: pytest.MonkeyPatch, *, asked: frozenset[Evidence] = USUAL) -> NodeFacts:
+    async def look(self, monkeypatch: pytest.MonkeyPatch, *, asked: frozenset[Probe] = USUAL) -> NodeFacts:
         script = facts.SCRIPT.replace("/sys/class", str(self.sys)).replace("PATH=$PATH:/usr/sbin:/sbin", "")
         # Limits are what is tested, not how long they are.
         monkeypatch.setattr(
@@ -172,7 +172,7 @@ async def test_a_thorough_look_is_one_command_more_and_writes_nothing_either(
     machine.tool("getent", "echo docker:x:998:ann")
     machine.tool("loginctl", "echo KillUserProcesses=yes; echo RemoveIPC=no")
     machine.tool("journalctl", "echo 'NVRM: Xid (PCI:000f:01:00): 79'; echo fine")
-    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).thorough
+    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).deep_probe
     assert seen is not None
     assert seen.uid == os.getuid()
     assert seen.ssh_folder is False
@@ -181,7 +181,7 @@ async def test_a_thorough_look_is_one_command_more_and_writes_nothing_either(
     assert (seen.docker_group, seen.login) == (("ann",), {"KillUserProcesses": "yes", "RemoveIPC": "no"})
     assert seen.kernel_log == {"NVRM: Xid": 1}
     assert os.listdir(os.environ["HOME"]) == []
-    assert (await machine.look(monkeypatch)).thorough is None, "nobody asked for it"
+    assert (await machine.look(monkeypatch)).deep_probe is None, "nobody asked for it"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_how_the_boot_before_ended(
 ) -> None:
     """A login that may not read the system's journal would not see its end either."""
     machine.tool("journalctl", says)
-    seen = (await machine.look(monkeypatch, asked=frozenset({Evidence.BOOT}))).thorough
+    seen = (await machine.look(monkeypatch, asked=frozenset({Probe.BOOT}))).deep_probe
     assert seen is not None
     assert seen.ended is ended
 
@@ -214,7 +214,7 @@ async def test_a_clamp_counts_when_its_unit_starts_at_boot(
     for name in ("gpu", "other"):
         write(units / "multi-user.target.wants" / f"{name}.service", "")
     monkeypatch.setattr(facts, "SCRIPT", facts.SCRIPT.replace("/etc/systemd/system", str(units)))
-    seen = (await machine.look(monkeypatch, asked=frozenset({Evidence.DEEP}))).thorough
+    seen = (await machine.look(monkeypatch, asked=frozenset({Probe.DEEP}))).deep_probe
     assert seen is not None
     assert seen.clamps == {"gpu.service": 2150}
 
@@ -224,10 +224,10 @@ async def test_what_was_not_asked_for_is_not_looked_at(
 ) -> None:
     for name in ("nvidia-smi", "docker", "df", "ip", "timedatectl", "ss", "journalctl"):
         machine.tool(name, f"echo {name} >>{machine.bin}/called")
-    seen = await machine.look(monkeypatch, asked=frozenset({Evidence.NTP}))
+    seen = await machine.look(monkeypatch, asked=frozenset({Probe.NTP}))
     assert (machine.bin / "called").read_text() == "timedatectl\n"
     assert seen.memory is not None
-    assert seen.thorough is None
+    assert seen.deep_probe is None
 
 
 async def test_a_tool_that_hangs_keeps_no_other_from_answering(
@@ -236,7 +236,7 @@ async def test_a_tool_that_hangs_keeps_no_other_from_answering(
     for name in ("ss", "getent", "loginctl", "journalctl", "stat"):
         machine.tool(name, "exec sleep 60")
     machine.tool("sleep", 'exec /bin/sleep "$@"')
-    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).thorough
+    seen = (await machine.look(monkeypatch, asked=EVERYTHING)).deep_probe
     assert seen is not None
     assert seen.uid == os.getuid()
     assert (seen.listeners, seen.kernel_log) == ((), {})

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.fabric.paths import Echo, Rail, Route, Way
+from sparkconsole.model.fabric.paths import Echo, Rail, RailWay, Route
 from sparkconsole.remote.fabric.paths import commands, look_along
 from sparkconsole.remote.fabric.rate import ends, measured, tool_for, tools
 from sparkconsole.remote.local import LocalShell
 from tests.testbed.waiting import until
 
-WAY = Way(
+WAY = RailWay(
     "a",
     Rail("lo", "127.0.0.1", mtu=9000, device="mlx0", gid_index=3),
     "b",
@@ -142,7 +142,7 @@ async def test_what_is_cancelled_midway_leaves_nothing(
 async def test_nobody_to_measure_with(shell: LocalShell, bench: Path) -> None:
     far = Rail("lo", "192.0.2.1")
     with pytest.raises(SparkError):
-        await measured(shell, shell, Way("a", WAY.rail, "b", far), "tcp")
+        await measured(shell, shell, RailWay("a", WAY.rail, "b", far), "tcp")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ async def test_nobody_to_measure_with(shell: LocalShell, bench: Path) -> None:
     ],
 )
 def test_rdma_first_then_a_tool_then_our_own(both: set[str], device: str, tool: str) -> None:
-    way = Way("a", Rail("lo", "127.0.0.1", device=device), "b", WAY.far)
+    way = RailWay("a", Rail("lo", "127.0.0.1", device=device), "b", WAY.far)
     assert tool_for(way, frozenset(both)) == tool
     server, client = ends(way, tool)
     assert server["address"] == "127.0.0.2"

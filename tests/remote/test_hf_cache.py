@@ -130,10 +130,10 @@ def test_both_folders_are_mounted_where_vllm_looks() -> None:
     assert HfCache("/d/hf", "/d/hf/hub").mounts() == (("/d/hf", "/root/.cache/huggingface"),)
     moved = HfCache("/h/.cache/huggingface", "/nvme/hub", usual=False)
     assert moved.mounts()[1] == ("/nvme/hub", "/root/.cache/huggingface/hub")
-    assert moved.told(("python3",)) == (
+    assert moved.with_folders(("python3",)) == (
         "env",
         "HF_HOME=/h/.cache/huggingface",
         "HF_HUB_CACHE=/nvme/hub",
         "python3",
     )
-    assert json.dumps(usual_cache("/h").told(("python3",))) == '["python3"]'
+    assert json.dumps(usual_cache("/h").with_folders(("python3",))) == '["python3"]'

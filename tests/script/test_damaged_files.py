@@ -272,7 +272,7 @@ def test_our_own_mistake_is_a_sentence_and_a_private_file(
 
 def test_a_group_of_errors_is_told_by_what_a_person_can_be_told() -> None:
     told = SparkError("no room", node="n")
-    assert defect.told(BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("h", [told])])) is told
+    assert defect.as_error(BaseExceptionGroup("g", [ValueError(), BaseExceptionGroup("h", [told])])) is told
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_a_group_of_errors_is_told_by_what_a_person_can_be_told() -> None:
     ],
 )
 def test_faults_of_the_machine_are_no_mistake_of_ours(error: BaseException, words: str) -> None:
-    assert words in str(defect.told(error))
+    assert words in str(defect.as_error(error))
 
 
 def test_ctrl_c_while_it_loads_says_nothing() -> None:

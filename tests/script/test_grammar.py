@@ -12,7 +12,7 @@ import shlex
 import pytest
 
 from sparkconsole.cli import main, run
-from sparkconsole.config.globals import GLOBALS, Options, Place, read_globals, read_said
+from sparkconsole.config.globals import GLOBALS, Options, SpokenAt, read_globals, read_said
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields
@@ -138,10 +138,10 @@ ANYWHERE = (
 )
 
 
-@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("place", list(SpokenAt))
 @pytest.mark.parametrize("option", ANYWHERE)
 @pytest.mark.parametrize("verb", ["stop", "image list", "node add a b", "serve org/m -tp 2"])
-def test_an_option_holds_before_between_and_after_the_words(place: Place, option: str, verb: str) -> None:
+def test_an_option_holds_before_between_and_after_the_words(place: SpokenAt, option: str, verb: str) -> None:
     words = verb.split()
     plain = understand(words, place)
     for index in range(len(words) + 1):
@@ -154,20 +154,20 @@ def test_an_option_holds_before_between_and_after_the_words(place: Place, option
         assert read_globals(said)[0] == read_said(option.split()).over(Options())
 
 
-@pytest.mark.parametrize("place", [Place.CONSOLE, Place.SCRIPT])
+@pytest.mark.parametrize("place", [SpokenAt.CONSOLE, SpokenAt.SCRIPT])
 @pytest.mark.parametrize("option", [o for o in GLOBALS if o.whole_run])
-def test_what_holds_for_a_whole_run_is_refused_in_a_line(place: Place, option: object) -> None:
+def test_what_holds_for_a_whole_run_is_refused_in_a_line(place: SpokenAt, option: object) -> None:
     name = option.names[0]  # type: ignore[attr-defined]
     with pytest.raises(WrongUsage, match=rf"{name} holds for a whole run, not in {place}") as caught:
         understand(["status", name, "x"], place)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("place", list(Place))
+@pytest.mark.parametrize("place", list(SpokenAt))
 @pytest.mark.parametrize(
     "line", ["--version", "status -V", "--help", "image --help", "status -h", "help stop"]
 )
-def test_version_and_help_are_words_everywhere(place: Place, line: str) -> None:
+def test_version_and_help_are_words_everywhere(place: SpokenAt, line: str) -> None:
     assert understand(line.split(), place).verb.local
 
 
@@ -234,14 +234,14 @@ def test_random_words_end_in_a_request_or_in_a_sentence(seed: int) -> None:
         words = chance.choices(heap, k=chance.randint(0, 5))
         if chance.random() < 0.6:
             words[chance.randint(0, len(words)) : 0] = chance.choice(firsts).split()
-        error = _refusal(words, chance.choice(list(Place)))
+        error = _refusal(words, chance.choice(list(SpokenAt)))
         if error is not None:
             assert error.exit_code == 2, shlex.join(words)
             assert error.hint, shlex.join(words)
             assert _names_one(error.cause, words), (words, error.cause)
 
 
-def _refusal(words: list[str], place: Place) -> SparkError | None:
+def _refusal(words: list[str], place: SpokenAt) -> SparkError | None:
     try:
         understand(words, place)
     except SparkError as error:

@@ -12,17 +12,17 @@ from unittest.mock import patch
 
 from textual.pilot import Pilot
 
-from sparkconsole.fleet.store import Event, NodeState, Reach, ServerPhase, Store
+from sparkconsole.fleet.store import Event, NodeState, Reachability, ServerPhase, Store
 from sparkconsole.model.checks import Look
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev
-from sparkconsole.model.facts import DockerStanding, Gpu, GpuProcess, Memory, NodeFacts
+from sparkconsole.model.facts import DockerAccess, Gpu, GpuProcess, Memory, NodeFacts
 from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.model.serve.engine import EngineLoad
-from sparkconsole.model.telemetry import Flow, Reading
-from sparkconsole.tui.draw.meaning import Meaning
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.model.telemetry import LinkTraffic, Reading
+from sparkconsole.tui.draw.meaning import Assessment
+from sparkconsole.tui.draw.node_state import DrawContext
 from tests.tui.harness import app_of, console, seen
 
 NOW_S = 100_000.0
@@ -98,7 +98,7 @@ def _serve(store: Store, count: int) -> None:
 def known(i: int, count: int) -> dict[str, Any]:
     """What the watch knows of node `i`."""
     return {
-        "reach": Reach.UP,
+        "reach": Reachability.UP,
         "since_s": NOW_S - 5000,
         "reading": reading(i, 120),
         "read_at_s": NOW_S - 0.4,
@@ -131,7 +131,7 @@ def container(**changes: Any) -> Container:
 def reading(i: int, at: int) -> Reading:
     """What node `i` did at second `at`."""
     share = 71 + (i * 7) % 20 + 8 * math.sin(at / 9 + i)
-    rail = Flow(True, 5.9e9 + 1e8 * math.sin(at / 5), 5.8e9)
+    rail = LinkTraffic(True, 5.9e9 + 1e8 * math.sin(at / 5), 5.8e9)
     return Reading(
         clock_s=WALL.timestamp(),
         cpu=12.0,
@@ -140,12 +140,12 @@ def reading(i: int, at: int) -> Reading:
         pressure=0.0,
         temperature_c=68.0,
         rails={
-            "rocep1s0f0": Flow(False),
+            "rocep1s0f0": LinkTraffic(False),
             "rocep1s0f1": rail,
-            "roceP2p1s0f0": Flow(False),
+            "roceP2p1s0f0": LinkTraffic(False),
             "roceP2p1s0f1": rail,
         },
-        nets={"enp1s0f1np1": Flow(True, 1.2e6, 1.1e6), "enP7s7": Flow(True, 2e3, 1e3)},
+        nets={"enp1s0f1np1": LinkTraffic(True, 1.2e6, 1.1e6), "enP7s7": LinkTraffic(True, 2e3, 1e3)},
         gpus=(Gpu("NVIDIA GB10", utilisation=share, power_w=48.0 + i % 7, temperature_c=70.0 + i % 3),),
         gpu_processes=(GpuProcess(311, "VLLM::Worker_TP0", int(83.1 * GIB)),),
         disk_free=612 * GIB,
@@ -166,7 +166,7 @@ def look(i: int) -> Look:
         fabric=fabric(i),
         gpus=(Gpu("NVIDIA GB10", driver="580.95.05"),),
         memory=Memory(int(119.7 * GIB), int(20.3 * GIB)),
-        docker=DockerStanding(True, True, True, "28.3.3", "overlay2"),
+        docker=DockerAccess(True, True, True, "28.3.3", "overlay2"),
         free={"docker": 612 * GIB},
         cache_owner="nvidia",
     )
@@ -213,7 +213,7 @@ def lose(
     store: Store, name: str, reason: str = "the connection was lost: no answer for 15 s", **more: Any
 ) -> None:
     """It went away 48 s ago."""
-    told = {"reach": Reach.LOST, "reason": reason, "hint": "is it switched on?", "since_s": NOW_S - 48}
+    told = {"reach": Reachability.LOST, "reason": reason, "hint": "is it switched on?", "since_s": NOW_S - 48}
     store.update(name, **{**told, "read_at_s": NOW_S - 49, "retry_at_s": NOW_S + 5, **more})
 
 
@@ -229,7 +229,7 @@ def hostile(store: Store, names: Iterable[str]) -> None:
             reason=HOSTILE, hint=HOSTILE, nccl=HOSTILE, nccl_lines=(HOSTILE, HOSTILE * 400),
             reading=replace(
                 state.reading, cpu=math.nan, load=math.inf, gpus=(bad,), gpu_error=HOSTILE,
-                rails={HOSTILE: Flow(None, math.nan, -1.0, 3)}, nets={HOSTILE: Flow()},
+                rails={HOSTILE: LinkTraffic(None, math.nan, -1.0, 3)}, nets={HOSTILE: LinkTraffic()},
                 gpu_processes=(GpuProcess(-1, HOSTILE, None),), uptime_s=math.nan, temperature_c=math.inf,
                 memory=Memory(0, -5), disk_free=-1, pressure=math.nan,
             ),
@@ -248,13 +248,13 @@ def hostile(store: Store, names: Iterable[str]) -> None:
     store.tell(Event(WALL, HOSTILE, HOSTILE, HOSTILE))
 
 
-def scene(store: Store, **more: object) -> Scene:
+def scene(store: Store, **more: object) -> DrawContext:
     """What its looks mean, now."""
-    meaning = Meaning()
+    meaning = Assessment()
     meaning.sample(cluster(len(store.nodes)), store.nodes, NOW_S)
     known = {"networks": meaning.networks, "warnings": meaning.warnings, "histories": store.histories}
     alone = len(store.nodes) == 1
-    return Scene(NOW_S, WALL, alone=alone, **{**known, **more})  # type: ignore[arg-type]
+    return DrawContext(NOW_S, WALL, alone=alone, **{**known, **more})  # type: ignore[arg-type]
 
 
 class Unwatched:

@@ -10,7 +10,7 @@ import pytest
 from rich.text import Text
 from textual.pilot import Pilot
 
-from sparkconsole.fleet.store import Reach, ServerPhase, Store
+from sparkconsole.fleet.store import Reachability, ServerPhase, Store
 from sparkconsole.tui.views.cluster import log as cluster_log
 from sparkconsole.tui.views.cluster.board import Board
 from sparkconsole.tui.views.node.view import NodeView
@@ -238,7 +238,9 @@ async def test_trust_is_for_those_that_wait_for_it(monkeypatch: pytest.MonkeyPat
         words = said(pilot, monkeypatch)
         await pilot.press("T")
         assert words == []
-        store.update("spark-02", reach=Reach.LOST, reading=None, fingerprint="SHA256:abc", reason="unknown")
+        store.update(
+            "spark-02", reach=Reachability.LOST, reading=None, fingerprint="SHA256:abc", reason="unknown"
+        )
         assert "SHA256:abc" in await seen(pilot)
         await pilot.press("T")
         assert words == [("node", "trust", "spark-02")]

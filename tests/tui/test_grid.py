@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.pilot import Pilot
 
-from sparkconsole.tui.draw.columns import Column, Row, natural, ordered, places
+from sparkconsole.tui.draw.columns import Column, TableRow, natural, ordered, places
 from sparkconsole.tui.widgets.grid import SheetTable
 from tests.tui.tiny import HOSTILE, Tiny, lines, screen, tiny
 
@@ -22,13 +22,13 @@ COLUMNS = (
 )
 
 
-def node(number: int, gpu: float | None = 10.0, role: str = "worker") -> Row:
+def node(number: int, gpu: float | None = 10.0, role: str = "worker") -> TableRow:
     shown = "–" if gpu is None else f"{gpu:.0f}%"
     cells = (Text.assemble(("● ", "$node-up"), f"spark-{number}"), role, shown, "9f3c1a")
-    return Row(f"spark-{number}", cells, order=(number, role, gpu, "9f3c1a"))
+    return TableRow(f"spark-{number}", cells, order=(number, role, gpu, "9f3c1a"))
 
 
-def nodes(count: int) -> list[Row]:
+def nodes(count: int) -> list[TableRow]:
     return [node(n, gpu=n % 7) for n in range(1, count + 1)]
 
 
@@ -94,7 +94,7 @@ async def test_another_colour_alone_is_drawn_again() -> None:
     async with tiny(table) as pilot:
         colours = []
         for style in ("$node-up", "$node-lost"):
-            table.show([Row("x", (Text("word", style),)), Row("y", ("y",))])
+            table.show([TableRow("x", (Text("word", style),)), TableRow("y", ("y",))])
             await pilot.pause()
             colours.append(next(s.style.color for s in table.render_line(1) if s.text.startswith("word")))
         assert colours[0] != colours[1]
@@ -197,10 +197,12 @@ async def test_keys_sort_by_the_next_column_and_back_to_as_given() -> None:
 
 
 def test_numbers_in_names_sort_as_numbers_and_unknown_last() -> None:
-    rows = [Row(k, (k,)) for k in ("n10", "–", "N2", "", "n1.5", "n")]
+    rows = [TableRow(k, (k,)) for k in ("n10", "–", "N2", "", "n1.5", "n")]
     assert [r.key for r in ordered(rows, 0)] == ["n", "n1.5", "N2", "n10", "–", ""]
     assert [r.key for r in ordered(rows, 0, descending=True)][-2:] == ["–", ""]
-    mixed = [Row(str(i), ("",), order=(v,)) for i, v in enumerate((3, "x", None, float("nan"), True, 1.5))]
+    mixed = [
+        TableRow(str(i), ("",), order=(v,)) for i, v in enumerate((3, "x", None, float("nan"), True, 1.5))
+    ]
     assert [r.key for r in ordered(mixed, 0)] == ["4", "5", "0", "1", "2", "3"]
     assert natural("٣") == natural("٣")
 
@@ -210,7 +212,7 @@ async def test_a_filter_shows_only_what_has_it_and_says_when_nothing_has() -> No
     async with tiny(table) as pilot:
         await pilot.pause()
         assert "No nodes yet." in screen(pilot)
-        table.show([*nodes(12), Row("other", ("x", "", "", ""), find="192.168.1.7")])
+        table.show([*nodes(12), TableRow("other", ("x", "", "", ""), find="192.168.1.7")])
         table.filter("SPARK-1")
         assert table.keys == ("spark-1", "spark-10", "spark-11", "spark-12")
         table.filter("168.1.7")
@@ -263,13 +265,15 @@ async def test_where_nothing_can_be_marked_space_marks_nothing() -> None:
 async def test_hostile_text_in_every_field_keeps_the_columns(width: int) -> None:
     right = Column("c", "C", align="right", max=9, drop=1)
     columns = (Column("a", "[/x]", min=4, max=12), Column("b", "B", width=6), right)
-    rows: Sequence[Row] = [
-        Row(f"{n}", (text, Text(text, "bold $node-up"), Text.assemble((text, "$nothing"))))
+    rows: Sequence[TableRow] = [
+        TableRow(f"{n}", (text, Text(text, "bold $node-up"), Text.assemble((text, "$nothing"))))
         for n, text in enumerate(HOSTILE)
     ]
     table = SheetTable(columns, marking=True)
     async with tiny(table, size=(width, 24)) as pilot:
-        table.show([*rows, Row("short", ("x",)), Row("long", tuple("abcdefgh")), Row("none", ())])
+        table.show(
+            [*rows, TableRow("short", ("x",)), TableRow("long", tuple("abcdefgh")), TableRow("none", ())]
+        )
         table.filter("[/x")
         table.filter("")
         table.sort("c")
@@ -287,7 +291,7 @@ async def test_hostile_text_in_every_field_keeps_the_columns(width: int) -> None
 async def test_of_two_rows_with_one_key_the_last_counts() -> None:
     table = SheetTable((Column("a", "A"),))
     async with tiny(table):
-        table.show([Row("x", ("one",)), Row("x", ("two",))])
+        table.show([TableRow("x", ("one",)), TableRow("x", ("two",))])
         assert table.keys == ("x",)
 
 

@@ -45,7 +45,7 @@ async def test_what_was_said_in_one_session_is_there_in_the_next() -> None:
         app = Console(Options(), still=True)
         async with app.run_test(size=(80, 24)) as pilot:
             await seen(pilot, lambda t: "no nodes" in t)
-            assert app.said == before
+            assert app.command_lines == before
             await pilot.press("colon", "up")
             assert (before or [""])[-1] in await seen(pilot)
             await pilot.press("escape")

@@ -17,7 +17,7 @@ from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import Reach
+from sparkconsole.fleet.store import Reachability
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark
@@ -55,7 +55,7 @@ def distribute(app: Console) -> None:
             own = []
         app.store.update(name, images=tuple(own))
     if len(names) > 3:
-        app.store.update(names[2], reach=Reach.LOST, reason="ssh keepalive timed out")
+        app.store.update(names[2], reach=Reachability.LOST, reason="ssh keepalive timed out")
 
 
 @asynccontextmanager
@@ -174,7 +174,7 @@ async def test_text_of_machines_is_text() -> None:
     async with images_view() as (pilot, _, _):
         app = app_of(pilot)
         app.store.update("spark-01", images=(image("[/x]\x1b[31m:\r\n1", "[/bold]"),))
-        app.store.update("spark-02", reach=Reach.LOST, reason="[/x] \x1b]0;boo\x07 gone")
+        app.store.update("spark-02", reach=Reachability.LOST, reason="[/x] \x1b]0;boo\x07 gone")
         text = await seen(pilot, lambda t: "[/x]" in t)
         assert "\x1b" not in text
         await pilot.press("enter")

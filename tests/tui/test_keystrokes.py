@@ -41,7 +41,7 @@ def burst(pilot: Pilot[Any], text: str) -> None:
 
 
 def said(pilot: Pilot[Any]) -> list[str]:
-    return app_of(pilot).said
+    return app_of(pilot).command_lines
 
 
 def typed(pilot: Pilot[Any]) -> str:

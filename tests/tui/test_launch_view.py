@@ -219,9 +219,9 @@ async def test_what_cannot_be_is_said_and_not_launched() -> None:
 async def test_text_of_machines_is_text() -> None:
     async with launch_view() as (pilot, _, _):
         app_of(pilot).store.update("spark-02", reach="lost", reason="[/x]\x1b[2J gone")
-        from sparkconsole.fleet.store import Reach
+        from sparkconsole.fleet.store import Reachability
 
-        app_of(pilot).store.update("spark-02", reach=Reach.LOST)
+        app_of(pilot).store.update("spark-02", reach=Reachability.LOST)
         text = await seen(pilot, lambda t: "[/x] gone" in t)
         assert "\x1b" not in text
 

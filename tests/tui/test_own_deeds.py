@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkconsole.demo.clock import StillClock
-from sparkconsole.fleet.store import Reach, ServerPhase
+from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.model.work.job import RunState
 from sparkconsole.tui.work import TaskState
 from tests.tui.harness import app_of, say, scene, seen
@@ -58,8 +58,8 @@ async def test_a_machine_that_we_reboot_is_down_on_purpose() -> None:
     async with scene("serving") as (pilot, clock):
         await begun(pilot, clock, "node reboot spark-02 --yes=reboot", 10)
         state = app_of(pilot).store.nodes["spark-02"]
-        assert state.reach is Reach.LOST
-        assert state.deed.startswith("node reboot spark-02, by you at 12:0")
+        assert state.reach is Reachability.LOST
+        assert state.own_action.startswith("node reboot spark-02, by you at 12:0")
         screen = await seen(pilot)
         assert "down on purpose" in screen
         assert "✖ spark-02 lost" not in screen

@@ -59,7 +59,7 @@ async def test_esc_while_it_is_planned_gives_the_plan_up() -> None:
         assert app.screen is app.view
 
 
-DEEDS = {
+ACTIONS = {
     "build": ("idle", "3", "B", "images"),
     "launch by its form": ("copied", "4", "ctrl+j", "launch"),
     "launch": ("copied", "1", "U", "cluster"),
@@ -67,9 +67,9 @@ DEEDS = {
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-async def test_agreeing_twice_in_one_burst_does_it_once_and_asks_nothing_more(deed: str) -> None:
-    at, view, key, name = DEEDS[deed]
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_agreeing_twice_in_one_burst_does_it_once_and_asks_nothing_more(action: str) -> None:
+    at, view, key, name = ACTIONS[action]
     async with scene(at) as (pilot, clock):
         app = app_of(pilot)
         assert app.work is not None

@@ -15,7 +15,7 @@ from sparkconsole.fleet.store import Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.model.work.job import Console as Minder
+from sparkconsole.model.work.job import ConsoleProcess as Minder
 from sparkconsole.model.work.job import Job, JobKind, Run, RunState
 from sparkconsole.model.work.news import Advance, StepBegan
 from sparkconsole.model.work.plan import Plan, Step

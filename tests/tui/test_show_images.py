@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.news import Advance, Remark
@@ -39,7 +39,9 @@ def image(tag: str = "vllm-node:latest", top: str = "a", ident: str = "1", **mor
     )
 
 
-def node(name: str, *images: ImageIdentity, reach: Reach = Reach.UP, reason: str = "") -> NodeState:
+def node(
+    name: str, *images: ImageIdentity, reach: Reachability = Reachability.UP, reason: str = ""
+) -> NodeState:
     return NodeState(name, reach=reach, reason=reason, images=images)
 
 
@@ -53,16 +55,21 @@ def test_same_content_under_another_id_is_the_same_image() -> None:
 
 
 def test_another_content_a_missing_one_and_a_lost_node_are_told_apart() -> None:
-    nodes = [node("a", image()), node("b", image(top="z")), node("c"), node("d", image(), reach=Reach.LOST)]
+    nodes = [
+        node("a", image()),
+        node("b", image(top="z")),
+        node("c"),
+        node("d", image(), reach=Reachability.LOST),
+    ]
     assert cells(nodes) == "✔≠○·"
 
 
 def test_a_node_that_did_not_say_yet_is_unknown_and_not_missing() -> None:
-    assert cells([node("a", image()), NodeState("b", reach=Reach.UP)]) == "✔·"
+    assert cells([node("a", image()), NodeState("b", reach=Reachability.UP)]) == "✔·"
 
 
 def test_what_only_a_lost_node_was_seen_to_have_keeps_its_row() -> None:
-    (row,) = show.image_rows([node("a"), node("b", image(), reach=Reach.LOST)])
+    (row,) = show.image_rows([node("a"), node("b", image(), reach=Reachability.LOST)])
     assert row.where == "b"
     assert [c.value for c in row.cells.values()] == ["○", "·"]
 
@@ -132,9 +139,9 @@ def test_the_chosen_row_is_said_in_words() -> None:
     [
         ([], "node add"),
         ([NodeState("a")], "Asking"),
-        ([NodeState("a"), node("b", reach=Reach.LOST)], "Asking"),
+        ([NodeState("a"), node("b", reach=Reachability.LOST)], "Asking"),
         ([node("a")], "B builds one"),
-        ([node("a", reach=Reach.LOST)], "No node can be asked"),
+        ([node("a", reach=Reachability.LOST)], "No node can be asked"),
     ],
 )
 def test_every_state_without_rows_says_what_it_is(nodes: list[NodeState], word: str) -> None:
@@ -142,7 +149,9 @@ def test_every_state_without_rows_says_what_it_is(nodes: list[NodeState], word: 
 
 
 def test_a_partial_answer_says_who_is_unknown() -> None:
-    line = show.lost_line([node("a", image()), node("b", reach=Reach.LOST, reason="ssh keepalive timed out")])
+    line = show.lost_line(
+        [node("a", image()), node("b", reach=Reachability.LOST, reason="ssh keepalive timed out")]
+    )
     assert line is not None
     assert line.plain == "✖ b unknown: ssh keepalive timed out"
     assert show.lost_line([node("a")]) is None
@@ -170,7 +179,7 @@ def test_details_say_where_the_image_is_and_what_it_is_made_of() -> None:
 # --- builds
 
 
-def preview(line: str) -> work.Preview:
+def preview(line: str) -> work.CommandPreview:
     words = line.split()
     return work.build_preview(words, understand(words).kwargs, "vllm-node", NOW)
 
@@ -283,7 +292,7 @@ def test_targets_are_the_nodes_that_lack_it_and_an_unreachable_one_cannot_be_cho
         node("a", image()),
         node("b"),
         node("c", image()),
-        node("d", reach=Reach.LOST, reason="no route"),
+        node("d", reach=Reachability.LOST, reason="no route"),
     ]
     (row,) = show.image_rows(nodes)
     found = {t.node: t for t in work.targets(row, nodes, "a")}

@@ -8,7 +8,7 @@ import pytest
 from rich.text import Text
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_LAUNCH, Backend, LaunchSpec
 from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded
@@ -16,7 +16,7 @@ from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.tui.views.launch import show
 from sparkconsole.tui.views.launch import show_checks as launch_checks
 from sparkconsole.tui.views.launch import show_join as join
-from sparkconsole.tui.views.launch.show import State
+from sparkconsole.tui.views.launch.show import ClusterCondition
 
 
 def container(state: str = "running", backend: Backend = Backend.RAY, name: str = "vllm_node") -> Container:
@@ -25,7 +25,7 @@ def container(state: str = "running", backend: Backend = Backend.RAY, name: str 
 
 
 def node(name: str, *own: Container, **more: Any) -> NodeState:
-    return NodeState(name, **{"reach": Reach.UP, "containers": own, **more})
+    return NodeState(name, **{"reach": Reachability.UP, "containers": own, **more})
 
 
 def plain(lines: list[Text]) -> list[str]:
@@ -36,19 +36,19 @@ def plain(lines: list[Text]) -> list[str]:
 
 
 def test_nothing_runs_only_when_every_node_said_so() -> None:
-    assert show.standing([node("a"), node("b")], "vllm_node").state is State.NOTHING
-    assert show.standing([node("a"), NodeState("b")], "vllm_node").state is State.UNKNOWN
-    assert show.standing([], "vllm_node").state is State.UNKNOWN
-    lost = show.standing([node("a"), node("b", reach=Reach.LOST)], "vllm_node")
-    assert show.standing_lines(lost, 2, 78)[0].plain.endswith("unknown: b")
+    assert show.cluster_status([node("a"), node("b")], "vllm_node").state is ClusterCondition.NOTHING
+    assert show.cluster_status([node("a"), NodeState("b")], "vllm_node").state is ClusterCondition.UNKNOWN
+    assert show.cluster_status([], "vllm_node").state is ClusterCondition.UNKNOWN
+    lost = show.cluster_status([node("a"), node("b", reach=Reachability.LOST)], "vllm_node")
+    assert show.status_lines(lost, 2, 78)[0].plain.endswith("unknown: b")
 
 
 def test_all_running_and_joined_is_complete() -> None:
-    now = show.standing(
+    now = show.cluster_status(
         [node("a", container(), ray_alive=True), node("b", container(), ray_alive=True)], "vllm_node"
     )
-    assert now.state is State.COMPLETE
-    (line,) = show.standing_lines(now, 2, 78)
+    assert now.state is ClusterCondition.COMPLETE
+    (line,) = show.status_lines(now, 2, 78)
     assert line.plain.startswith("● vllm_node runs on 2 of 2 (ray)")
     assert line.plain.endswith("5: serve a model")
 
@@ -62,10 +62,10 @@ def test_all_running_and_joined_is_complete() -> None:
     ],
 )
 def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeState, told: str) -> None:
-    now = show.standing([node("a", container(), ray_alive=True), second], "vllm_node")
-    assert now.state is State.HALF
+    now = show.cluster_status([node("a", container(), ray_alive=True), second], "vllm_node")
+    assert now.state is ClusterCondition.HALF
     assert now.wrong == (told,)
-    first, why = show.standing_lines(now, 2, 78)
+    first, why = show.status_lines(now, 2, 78)
     assert "F repair…" in first.plain
     assert told in why.plain
 
@@ -73,18 +73,18 @@ def test_half_running_says_which_node_and_why_and_offers_repair(second: NodeStat
 @pytest.mark.parametrize(
     ("second", "told"),
     [
-        (node("b", container(), reach=Reach.LOST, reason="no route"), "b is unknown: no route"),
-        (NodeState("b", reach=Reach.UP), "b has not said yet"),
+        (node("b", container(), reach=Reachability.LOST, reason="no route"), "b is unknown: no route"),
+        (NodeState("b", reach=Reachability.UP), "b has not said yet"),
         (
-            NodeState("b", reach=Reach.UP, docker_error="docker did not answer"),
+            NodeState("b", reach=Reachability.UP, docker_error="docker did not answer"),
             "b is unknown: docker did not answer",
         ),
     ],
 )
 def test_what_is_not_seen_is_neither_half_nor_whole_and_is_not_repaired(second: NodeState, told: str) -> None:
-    now = show.standing([node("a", container(), ray_alive=True), second], "vllm_node")
-    assert (now.state, now.running, now.wrong) == (State.UNSURE, ("a",), (told,))
-    first, why = show.standing_lines(now, 2, 78)
+    now = show.cluster_status([node("a", container(), ray_alive=True), second], "vllm_node")
+    assert (now.state, now.running, now.wrong) == (ClusterCondition.UNSURE, ("a",), (told,))
+    first, why = show.status_lines(now, 2, 78)
     assert first.plain.startswith("? vllm_node runs on the 1 of 2 that answer (ray)")
     assert "F repair" not in first.plain
     assert told in why.plain
@@ -94,27 +94,30 @@ def test_what_is_wrong_where_it_was_seen_is_half_running_whatever_the_others_do(
     nodes = [
         node("a", container(), ray_alive=True),
         node("b"),
-        node("c", reach=Reach.LOST, reason="no route"),
+        node("c", reach=Reachability.LOST, reason="no route"),
     ]
-    now = show.standing(nodes, "vllm_node")
-    assert (now.state, now.wrong) == (State.HALF, ("b: no container", "c is unknown: no route"))
+    now = show.cluster_status(nodes, "vllm_node")
+    assert (now.state, now.wrong) == (ClusterCondition.HALF, ("b: no container", "c is unknown: no route"))
 
 
 def test_solo_needs_the_head_only_and_another_name_is_another_cluster() -> None:
     solo = [node("a", container(backend=Backend.SOLO)), node("b")]
-    assert show.standing(solo, "vllm_node").state is State.COMPLETE
-    assert "runs on a (solo)" in show.standing_lines(show.standing(solo, "vllm_node"), 2, 78)[0].plain
-    assert show.standing([node("a", container(name="vllm_node_2"))], "vllm_node").state is State.NOTHING
+    assert show.cluster_status(solo, "vllm_node").state is ClusterCondition.COMPLETE
+    assert "runs on a (solo)" in show.status_lines(show.cluster_status(solo, "vllm_node"), 2, 78)[0].plain
+    assert (
+        show.cluster_status([node("a", container(name="vllm_node_2"))], "vllm_node").state
+        is ClusterCondition.NOTHING
+    )
 
 
 def test_without_ray_nobody_has_to_join() -> None:
     nodes = [node(n, container(backend=Backend.NONE), ray_alive=False) for n in "ab"]
-    assert show.standing(nodes, "vllm_node").state is State.COMPLETE
+    assert show.cluster_status(nodes, "vllm_node").state is ClusterCondition.COMPLETE
 
 
 def test_the_key_gives_way_before_the_sentence() -> None:
-    now = show.standing([node("a", container(), ray_alive=True)], "vllm_node")
-    assert "R restart" not in show.standing_lines(now, 1, 30)[0].plain
+    now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
+    assert "R restart" not in show.status_lines(now, 1, 30)[0].plain
 
 
 # --- pages
@@ -126,7 +129,9 @@ def test_the_page_is_in_brackets() -> None:
 
 def test_nodes_stand_in_their_order_with_their_part() -> None:
     rows = show.node_rows(
-        [node("b"), node("a", reach=Reach.LOST, reason="[/x]")], {"b": {"address": "10.0.0.1"}}, solo=False
+        [node("b"), node("a", reach=Reachability.LOST, reason="[/x]")],
+        {"b": {"address": "10.0.0.1"}},
+        solo=False,
     )
     assert [r.key for r in rows] == ["b", "a"]
     cells = [str(c) for c in rows[1].cells]
@@ -136,9 +141,9 @@ def test_nodes_stand_in_their_order_with_their_part() -> None:
 
 
 def test_a_lost_node_is_told_with_what_to_do() -> None:
-    lost = node("b", reach=Reach.LOST, reason="no route to host [/x]", hint="is it on?")
+    lost = node("b", reach=Reachability.LOST, reason="no route to host [/x]", hint="is it on?")
     assert plain(show.lost_lines([node("a"), lost], 76)) == ["✖ b: no route to host [/x] → is it on?"]
-    many = [node(f"n{i}", reach=Reach.LOST, reason="no route") for i in range(64)]
+    many = [node(f"n{i}", reach=Reachability.LOST, reason="no route") for i in range(64)]
     assert len(show.lost_lines(many, 76)) == 4
 
 
@@ -211,7 +216,7 @@ def test_a_refusal_says_why_what_to_do_and_which_key() -> None:
 
 
 def test_nothing_to_do_is_said_as_what_it_is() -> None:
-    now = show.standing([node("a", container(), ray_alive=True)], "vllm_node")
+    now = show.cluster_status([node("a", container(), ray_alive=True)], "vllm_node")
     told = show.explained(SparkError("launch has nothing to do"), now)
     assert "runs already" in told.cause
     other = SparkError("boom")
@@ -250,7 +255,7 @@ def test_network_doubts_are_counted_when_there_is_no_room() -> None:
 # --- the board
 
 
-def board(*news: News, done: bool = False) -> dict[str, join.Line]:
+def board(*news: News, done: bool = False) -> dict[str, join.JoinLine]:
     return {line.node: line for line in join.board(PLAN, ("a", "b", "c"), news, done=done)}
 
 

@@ -8,13 +8,13 @@ import pytest
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import Reach, Store
+from sparkconsole.fleet.store import Reachability, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.telemetry import Bus, Flow
+from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area, rounded_up
 from sparkconsole.tui.draw.frame import fitting, folded, framed
-from sparkconsole.tui.draw.meaning import Meaning
+from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show_card import card
 from sparkconsole.tui.views.cluster.show_events import event_lines
@@ -90,7 +90,9 @@ def test_a_rail_without_link_is_counted_and_said() -> None:
     store = stores.filled(2)
     reading = store.nodes["spark-02"].reading
     assert reading is not None
-    store.update("spark-02", reading=replace(reading, rails={**reading.rails, "roceP2p1s0f1": Flow(False)}))
+    store.update(
+        "spark-02", reading=replace(reading, rails={**reading.rails, "roceP2p1s0f1": LinkTraffic(False)})
+    )
     text = card_text(store, "spark-02")
     assert "! spark-02" in text
     assert "1/2 up" in text
@@ -113,7 +115,7 @@ def test_a_lost_node_keeps_its_last_values_dimmed_with_the_reason() -> None:
 def test_a_node_whose_key_is_unknown_shows_the_fingerprint_and_what_to_press() -> None:
     store = stores.filled(2)
     store.update(
-        "spark-02", reach=Reach.LOST, reading=None, fingerprint="SHA256:abcDEF", reason="unknown key"
+        "spark-02", reach=Reachability.LOST, reading=None, fingerprint="SHA256:abcDEF", reason="unknown key"
     )
     text = card_text(store, "spark-02")
     assert "SHA256:abcDEF" in text
@@ -323,8 +325,10 @@ def test_text_from_machines_is_only_text(size: tuple[int, int]) -> None:
     store = stores.filled(2)
     stores.hostile(store, store.nodes)
     now = scene(store)
-    for reach in Reach:
-        store.update("spark-01", reach=reach, fingerprint=stores.HOSTILE if reach is Reach.LOST else "")
+    for reach in Reachability:
+        store.update(
+            "spark-01", reach=reach, fingerprint=stores.HOSTILE if reach is Reachability.LOST else ""
+        )
         state = store.nodes["spark-01"]
         lines = [*card(state, now, *size), *page(state, now, max(size[0], 60), size[1])]
         assert all(_is_clean(line) for line in lines)
@@ -388,7 +392,7 @@ def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest
         return {name: SparkError("no link") for name in ("spark-01", "spark-02")}
 
     monkeypatch.setattr(meaning, "_networks", told)
-    store, cluster, it = stores.filled(2), stores.cluster(2), Meaning()
+    store, cluster, it = stores.filled(2), stores.cluster(2), Assessment()
     for _ in range(3):
         it.sample(cluster, store.nodes, stores.NOW_S)
     assert len(asked) == 1

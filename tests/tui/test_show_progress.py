@@ -12,7 +12,7 @@ from sparkconsole.tui.draw.bars import bar_text
 from sparkconsole.tui.views.bench.show import progress_text
 from sparkconsole.tui.views.cluster.show_server import serve_lines
 from sparkconsole.tui.views.images import show_work as work
-from sparkconsole.tui.views.serve.show import Standing, loading_lines
+from sparkconsole.tui.views.serve.show import ServeStatus, loading_lines
 from sparkconsole.tui.work import Task
 
 ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")
@@ -57,7 +57,7 @@ def start(done: float) -> list[Text]:
     server = ServerState(ServerPhase.LOADING, model="m", stage="weights", percent=done)
     return [
         *serve_lines(server, [], [], 76, 4),
-        *loading_lines(Standing(ServerPhase.LOADING, "m", "weights", done), 76),
+        *loading_lines(ServeStatus(ServerPhase.LOADING, "m", "weights", done), 76),
     ]
 
 

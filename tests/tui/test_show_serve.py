@@ -13,7 +13,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.engine import EngineLoad, Waited
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.show import Standing, Start
+from sparkconsole.tui.views.serve.show import ServeStatus, Start
 
 LOADING = ServerState(ServerPhase.LOADING, "m", stage="weights", percent=77.0, detail="24/31", since_s=10.0)
 READY = ServerState(
@@ -32,7 +32,7 @@ def plain(lines: list[Text]) -> list[str]:
 
 
 def test_the_way_has_a_mark_and_a_word_for_every_phase() -> None:
-    now = show.standing(LOADING, None, now_s=74)
+    now = show.serve_status(LOADING, None, now_s=74)
     assert show.way_text(now, 76).plain == (
         "✔ container ✔ engine ▶ weights 77% ○ compile ○ KV cache ○ graphs ○ ready"
     )
@@ -40,20 +40,20 @@ def test_the_way_has_a_mark_and_a_word_for_every_phase() -> None:
 
 
 def test_the_way_is_shortened_before_it_is_cut() -> None:
-    now = show.standing(LOADING, None, now_s=74)
+    now = show.serve_status(LOADING, None, now_s=74)
     assert "cntr" in show.way_text(now, 62).plain
     for width in range(1, 90):
         assert cell_len(show.way_text(now, width).plain) <= width
 
 
 def test_the_server_that_starts_is_the_last_step() -> None:
-    assert show.way_text(Standing(ServerPhase.LOADING, stage="server"), 80).plain.endswith("▶ ready")
-    assert show.way_text(Standing(ServerPhase.READY), 80).plain.count("✔") == len(show.WAY)
+    assert show.way_text(ServeStatus(ServerPhase.LOADING, stage="server"), 80).plain.endswith("▶ ready")
+    assert show.way_text(ServeStatus(ServerPhase.READY), 80).plain.count("✔") == len(show.WAY)
 
 
 def test_a_failed_start_keeps_the_stage_at_which_it_failed() -> None:
     start = Start(stage="weights", cause="CUDA out of memory", remedy="lower --gpu-memory-utilization")
-    now = show.standing(ServerState(ServerPhase.NONE), start, now_s=0)
+    now = show.serve_status(ServerState(ServerPhase.NONE), start, now_s=0)
     assert now.phase is ServerPhase.FAILED
     way, cause, remedy = plain(show.wrong_lines(now, 78))
     assert "✔ engine" in way
@@ -64,21 +64,21 @@ def test_a_failed_start_keeps_the_stage_at_which_it_failed() -> None:
 def test_a_start_of_this_console_and_the_store_whichever_is_further() -> None:
     early = Start(running=True, model="m", stage="engine", elapsed_s=5)
     late = Start(running=True, model="m", stage="graphs", percent=40.0, elapsed_s=5)
-    assert show.standing(LOADING, early, now_s=74).stage == "weights"
-    assert show.standing(LOADING, late, now_s=74).stage == "graphs"
-    assert show.standing(ServerState(ServerPhase.FAILED), early, now_s=74).phase is ServerPhase.LOADING
+    assert show.serve_status(LOADING, early, now_s=74).stage == "weights"
+    assert show.serve_status(LOADING, late, now_s=74).stage == "graphs"
+    assert show.serve_status(ServerState(ServerPhase.FAILED), early, now_s=74).phase is ServerPhase.LOADING
 
 
 def test_a_server_that_answers_wins_over_a_start_that_failed() -> None:
-    assert show.standing(READY, Start(cause="x"), now_s=1).phase is ServerPhase.READY
+    assert show.serve_status(READY, Start(cause="x"), now_s=1).phase is ServerPhase.READY
 
 
 def test_what_is_wrong_always_says_what_next() -> None:
     for phase in (ServerPhase.WEDGED, ServerPhase.FAILED, ServerPhase.UNKNOWN):
-        cause, remedy = plain(show.wrong_lines(show.standing(ServerState(phase), None, now_s=0), 200))
+        cause, remedy = plain(show.wrong_lines(show.serve_status(ServerState(phase), None, now_s=0), 200))
         assert len(cause) > 10
         assert remedy.startswith("→ ")
-    told = show.standing(
+    told = show.serve_status(
         ServerState(ServerPhase.WEDGED, detail="no token in 60 s"), None, now_s=0, remedy="restart"
     )
     assert plain(show.wrong_lines(told, 80)) == ["✖ no token in 60 s", "→ restart"]
@@ -129,8 +129,8 @@ def test_a_preview_that_does_not_fit_says_so() -> None:
 @pytest.mark.parametrize("hostile", ["[/x]", "\x1b[31mred\x1b[0m\r\n", "日本語" * 40, "a\x00b", "w" * 3000])
 def test_text_of_machines_stays_text_and_within_the_room(hostile: str) -> None:
     server = ServerState(ServerPhase.LOADING, hostile, stage=hostile, percent=3.0, detail=hostile)
-    now = show.standing(server, None, now_s=0)
-    failed = Standing(ServerPhase.FAILED, hostile, hostile, cause=hostile, remedy=hostile)
+    now = show.serve_status(server, None, now_s=0)
+    failed = ServeStatus(ServerPhase.FAILED, hostile, hostile, cause=hostile, remedy=hostile)
     lines = [
         *show.loading_lines(now, 40),
         *show.wrong_lines(failed, 40),

@@ -18,7 +18,7 @@ from sparkconsole.tui.keyboard.keys import VIEWS
 from sparkconsole.tui.keyboard.keystrokes import ONCE_S
 from sparkconsole.tui.work import TaskState
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.session import Place
+from sparkconsole.verbs.grammar.session import SpokenAt
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -149,5 +149,5 @@ async def test_the_words_that_an_empty_cluster_names_are_words_that_can_be_said(
         app_of(pilot).store = Store(Cluster())
         text = await seen(pilot, lambda t: f"[{digit} " in t)
         for line in re.findall(r"(?:Type|:|or)  ?: ?(node [a-zA-Z ]*?)(?:  |$|[│.])", text, re.MULTILINE):
-            understand(shlex.split(line.strip()), Place.CONSOLE)
+            understand(shlex.split(line.strip()), SpokenAt.CONSOLE)
         assert "node add ADDRESS" not in text

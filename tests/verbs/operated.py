@@ -18,8 +18,8 @@ from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.news import News, Report
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 MODEL = "Qwen/Qwen3-0.6B"
 Result = TypeVar("Result")
@@ -48,15 +48,15 @@ class Operated:
         except SparkError as error:
             return Answer({"error": error.as_data()}, (str(error),), error.exit_code)
 
-    async def planned(self, line: str) -> Deed:
+    async def planned(self, line: str) -> PlannedAction:
         """What a line would do."""
-        deed = await self._until(begin(self.session, understand(line.split())))
-        assert isinstance(deed, Deed)
-        return deed
+        action = await self._until(begin(self.session, understand(line.split())))
+        assert isinstance(action, PlannedAction)
+        return action
 
-    async def carries(self, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+    async def carries(self, words: Sequence[str], action: PlannedAction, report: Report) -> Answer:
         """Does it, in the pretend time that it takes."""
-        return await self._until(carry(self.session, words, deed, report))
+        return await self._until(execute(self.session, words, action, report))
 
     async def _until(self, work: Coroutine[Any, Any, Result]) -> Result:
         task = asyncio.ensure_future(work)
@@ -66,8 +66,8 @@ class Operated:
 
     async def _says(self, line: str) -> Answer:
         result = await begin(self.session, understand(line.split()))
-        if isinstance(result, Deed):
-            return await carry(self.session, line.split(), result, self.news.append)
+        if isinstance(result, PlannedAction):
+            return await execute(self.session, line.split(), result, self.news.append)
         if isinstance(result, Answer):
             return result
         rows: list[Row] = [row async for row in result]

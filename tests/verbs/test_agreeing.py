@@ -12,12 +12,12 @@ from sparkconsole.errors import Refused, SparkError
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Consequences
 from sparkconsole.model.work.plan import Plan, Step
-from sparkconsole.model.work.plan_difference import difference, same_deed
+from sparkconsole.model.work.plan_difference import difference, same_action
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.agree import FRESH_S, agreed_deed
+from sparkconsole.verbs.grammar.agree import FRESH_S, agreed_action
 from sparkconsole.verbs.grammar.registry import Verb
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 def plan(*nodes: str, job: str = "0a1b2c3d", free: str = "812.3") -> Plan:
@@ -29,8 +29,8 @@ async def nothing(report: object) -> Answer:
     raise AssertionError("no deed is carried out here")
 
 
-def deed(made: Plan) -> Deed:
-    return Deed(made, nothing, ())
+def action(made: Plan) -> PlannedAction:
+    return PlannedAction(made, nothing, ())
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Person:
         return self.now
 
 
-async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer) -> Deed | None:
+async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer) -> PlannedAction | None:
     """What would run; `later` is what planning anew gives each time."""
     made = iter(later)
 
@@ -59,7 +59,7 @@ async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer
         now = next(made)
         if isinstance(now, SparkError):
             raise now
-        return deed(now) if isinstance(now, Plan) else now
+        return action(now) if isinstance(now, Plan) else now
 
     session = SimpleNamespace(
         fleet=SimpleNamespace(clock=person),
@@ -69,7 +69,7 @@ async def agreed(person: Person, first: Plan, *later: Plan | SparkError | Answer
         pretend=None,
     )
     request = Request(("stop",), Verb(("stop",), again, True, Tier.RECOVERABLE), (), {})
-    return await agreed_deed(cast("Session", session), request, deed(first), person.ask)
+    return await agreed_action(cast("Session", session), request, action(first), person.ask)
 
 
 async def test_a_plan_agreed_to_within_a_minute_runs_as_it_is() -> None:
@@ -178,12 +178,12 @@ ANOTHER = {
 @pytest.mark.parametrize("what", SAME)
 def test_what_moves_by_itself_makes_no_other_plan(what: str) -> None:
     old, new = SAME[what]
-    assert same_deed(old, new)
+    assert same_action(old, new)
     assert difference(old, new) == (), "nor is it shown as a difference"
 
 
 @pytest.mark.parametrize("what", ANOTHER)
 def test_what_a_person_agrees_to_makes_another_plan_and_is_shown(what: str) -> None:
     old, new = ANOTHER[what]
-    assert not same_deed(old, new)
+    assert not same_action(old, new)
     assert difference(old, new), "the person sees what is not as it was"

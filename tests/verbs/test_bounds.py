@@ -11,14 +11,14 @@ from sparkconsole.cli import run
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.bounds import bound_of
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
 
 NUMBERS = [
     (words, field)
     for words in sorted(load())
     for field in fields(" ".join(words))
-    if field.kind in (Kind.WHOLE, Kind.NUMBER) and not field.positional
+    if field.kind in (FieldKind.WHOLE, FieldKind.NUMBER) and not field.positional
 ]
 NAMES = [f"{' '.join(words)} {field.flags[0]}" for words, field in NUMBERS]
 FOREIGN = ("Input should", "String should", "Value error", "validation error", "inf")

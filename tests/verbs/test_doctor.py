@@ -21,8 +21,8 @@ from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.diagnose.doctor import doctor
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def demo(nodes: int, **options: Any) -> AsyncIterator[Session]:
 
 async def carried(session: Session, *words: str) -> Answer:
     result = await begin(session, understand(words))
-    result = await result.carry(lambda _: None) if isinstance(result, Deed) else result
+    result = await result.execute(lambda _: None) if isinstance(result, PlannedAction) else result
     assert isinstance(result, Answer)
     return result
 
@@ -110,16 +110,16 @@ async def test_mending_is_a_plan_first_and_what_stays_is_said() -> None:
         assert session.pretend is not None
         inject(session.pretend.machines["spark-02"], "mtu")
         inject(session.pretend.machines["spark-01"], "disk-full")
-        deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
-        (step,) = deed.plan.steps
+        action = await doctor(session, fix=True)
+        assert isinstance(action, PlannedAction)
+        (step,) = action.plan.steps
         assert step.node == "spark-02"
         assert step.argv[:2] == ("sudo", "-n")
-        assert any("never" in n or "password" in n for n in deed.plan.notes)
-        assert any("disk" in n or "free where docker" in n for n in deed.plan.notes), (
+        assert any("never" in n or "password" in n for n in action.plan.notes)
+        assert any("disk" in n or "free where docker" in n for n in action.plan.notes), (
             "what has no safe remedy"
         )
-        answer = await deed.carry(lambda _: None)
+        answer = await action.execute(lambda _: None)
         assert [m["result"] for m in answer.data["mended"]] == ["mended"]
         assert ("mtu", "warn", "spark-02") not in wrong(answer)
         assert ("disk", "warn", "spark-01") in wrong(answer), "it was looked at again"
@@ -153,17 +153,17 @@ async def test_what_another_node_has_is_copied_after_the_commands(monkeypatch: p
         for name in ("spark-02", "spark-03"):
             session.pretend.machines[name].images.clear()
         inject(session.pretend.machines["spark-02"], "mtu")
-        deed = await doctor(session, fix=True, model=QWEN)
-        assert isinstance(deed, Deed)
-        assert deed.plan.steps[0].argv[:2] == ("sudo", "-n")
-        notes = [note for note in deed.plan.notes if note.startswith("then ")]
+        action = await doctor(session, fix=True, model=QWEN)
+        assert isinstance(action, PlannedAction)
+        assert action.plan.steps[0].argv[:2] == ("sudo", "-n")
+        notes = [note for note in action.plan.notes if note.startswith("then ")]
         assert notes == [
             "then sparkconsole image copy vllm-node --from spark-01 --to spark-02,spark-03",
             f"then sparkconsole model copy {QWEN} --from spark-01 --to spark-02,spark-03",
         ]
-        kinds = [step.job.kind for step in deed.plan.steps if step.job]
+        kinds = [step.job.kind for step in action.plan.steps if step.job]
         assert kinds == [JobKind.COPY] * 2 + [JobKind.MODEL_COPY] * 2
-        answer = await carry(session, ("doctor", "--fix"), deed, lambda _: None)
+        answer = await execute(session, ("doctor", "--fix"), action, lambda _: None)
         results = [(m["check"], m["node"], m["result"]) for m in answer.data["mended"]]
         assert results == [
             ("mtu", "spark-02", "mended"),
@@ -182,10 +182,10 @@ async def test_a_copy_that_refuses_is_a_note_and_what_nobody_has_is_not_copied()
         worker.images.clear()
         inject(worker, "disk-full")
         inject(worker, "mtu")
-        deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
-        assert len(deed.plan.steps) == 1
-        assert any(n.startswith("not by itself: sparkconsole image copy") for n in deed.plan.notes)
+        action = await doctor(session, fix=True)
+        assert isinstance(action, PlannedAction)
+        assert len(action.plan.steps) == 1
+        assert any(n.startswith("not by itself: sparkconsole image copy") for n in action.plan.notes)
         session.pretend.machines["spark-01"].images.clear()
         answer = await doctor(session, "image", fix=True)
         assert isinstance(answer, Answer), "nobody has it: it has to be built"
@@ -197,11 +197,11 @@ async def test_a_copy_that_fails_says_so_and_the_rest_is_mended(monkeypatch: pyt
         worker = session.pretend.machines["spark-02"]
         worker.images.clear()
         inject(worker, "mtu")
-        deed = await doctor(session, fix=True)
-        assert isinstance(deed, Deed)
+        action = await doctor(session, fix=True)
+        assert isinstance(action, PlannedAction)
         monkeypatch.setattr(type(worker), "take", lambda *_: None)
         monkeypatch.setattr(stories, "COPY_S", 2.0)
-        answer = await carry(session, ("doctor", "--fix"), deed, lambda _: None)
+        answer = await execute(session, ("doctor", "--fix"), action, lambda _: None)
         results = {m["check"]: (m["result"], m["detail"]) for m in answer.data["mended"]}
         assert results["mtu"] == ("mended", "")
         assert results["image"][0] == "failed"

@@ -20,9 +20,9 @@ from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import carry
+from sparkconsole.verbs.grammar.record import execute
 from sparkconsole.verbs.grammar.registry import load
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 IMAGE, UP = ("image build", "image copy"), ("image build", "image copy", "launch")
 CASES = {
@@ -78,24 +78,26 @@ async def test_it_says_what_it_changes(session: Session, words: str) -> None:
         line = ScriptLine(number, tuple(text.split()))
         assert await ahead.line(session, line, understand(line.words), Printer(as_json=True)) == 0
     session.fleet.forecast = ahead.forecast
-    deed = await begin(session, understand(LAST.get(words, words).split()))
-    assert isinstance(deed, Deed)
-    assert deed.effects
+    action = await begin(session, understand(LAST.get(words, words).split()))
+    assert isinstance(action, PlannedAction)
+    assert action.effects
 
 
 async def test_a_job_that_is_stopped_and_a_run_that_is_done_again(session: Session) -> None:
-    deed = await begin(session, understand(["image", "build"]))
-    assert isinstance(deed, Deed)
-    job = deed.plan.steps[-1].job
+    action = await begin(session, understand(["image", "build"]))
+    assert isinstance(action, PlannedAction)
+    job = action.plan.steps[-1].job
     assert job is not None
     run = session.journal.add_jobs(session.journal.begin(["image", "build"], "demo", {}), [job])
     await start_job(session.fleet, job)
     stop = await begin(session, understand(["runs", "stop", run.id]))
-    assert isinstance(stop, Deed)
+    assert isinstance(stop, PlannedAction)
     session.fleet.forecast = session.fleet.forecast.after(stop.effects)
-    assert not isinstance(await begin(session, understand(["runs", "stop", run.id])), Deed), "it ended before"
+    assert not isinstance(await begin(session, understand(["runs", "stop", run.id])), PlannedAction), (
+        "it ended before"
+    )
     again = await begin(session, understand(["runs", "again", run.id]))
-    assert isinstance(again, Deed)
+    assert isinstance(again, PlannedAction)
     assert [type(e).__name__ for e in again.effects] == ["ImageNamed", "ImageNamed"]
 
 
@@ -116,9 +118,9 @@ async def test_a_cluster_that_a_line_changes_is_the_next_lines_cluster(
 
 
 async def test_what_a_command_does_is_said_to_be_unknown(session: Session) -> None:
-    deed = await begin(session, understand(["node", "exec", "--", "touch", "x"]))
-    assert isinstance(deed, Deed)
-    assert [type(e) for e in deed.effects] == [Anything]
+    action = await begin(session, understand(["node", "exec", "--", "touch", "x"]))
+    assert isinstance(action, PlannedAction)
+    assert [type(e) for e in action.effects] == [Anything]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +141,12 @@ async def test_what_is_foreseen_is_what_is_found_then(session: Session, lines: t
     """Each line is planned on what the lines before it did; its effects are held against what it did."""
     session.options = Options(demo=2, yes="reboot")
     for text in lines:
-        deed = await begin(session, understand(text.split()))
-        assert isinstance(deed, Deed)
-        session.fleet.forecast = session.fleet.forecast.after(deed.effects)
+        action = await begin(session, understand(text.split()))
+        assert isinstance(action, PlannedAction)
+        session.fleet.forecast = session.fleet.forecast.after(action.effects)
         foreseen = {node: await _found(session, node) for node in session.fleet.names}
         session.fleet.forecast = type(session.fleet.forecast)()
-        await carry(session, text.split(), deed, nobody)
+        await execute(session, text.split(), action, nobody)
         now = {node: await _found(session, node) for node in session.fleet.names}
         if "reboot" in text:  # which member of now was on the node, only its container told
             foreseen["spark-01"].pop("ray")

@@ -27,7 +27,7 @@ from sparkconsole.remote.image import transfer
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.registry import _spoken
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.build_and_copy import build, copy, follow_build, follow_copy
 from sparkconsole.verbs.image.list import list_images
 from tests import pretend_docker
@@ -60,9 +60,9 @@ class Stage:
         """Carries a deed out as the script face does."""
         if isinstance(result, Answer):
             return result
-        assert isinstance(result, Deed)
+        assert isinstance(result, PlannedAction)
         self.session.run = self.session.journal.begin(("image",), "default", result.plan.as_data())
-        return await result.carry(self.hear)
+        return await result.execute(self.hear)
 
     def hear(self, news: News) -> None:
         self.news.append(news)
@@ -131,9 +131,11 @@ def _states(answer: Answer) -> dict[str, str]:
 async def test_a_build_is_planned_with_its_exact_command_and_nothing_has_happened(
     stage: Stage, tmp_path: Path
 ) -> None:
-    deed = await build(stage.session, recipe=_recipe(tmp_path), least_free=0, rebuild_vllm=True, build_jobs=3)
-    assert isinstance(deed, Deed)
-    upload, run = deed.plan.steps
+    action = await build(
+        stage.session, recipe=_recipe(tmp_path), least_free=0, rebuild_vllm=True, build_jobs=3
+    )
+    assert isinstance(action, PlannedAction)
+    upload, run = action.plan.steps
     assert (upload.node, upload.folder) == ("spark1", str(tmp_path / "recipe"))
     assert run.argv[:5] == ("env", "DOCKER_BUILDKIT=1", "docker", "build", "-t")
     assert run.argv[-2:] == ("--progress=plain", "context")
@@ -144,12 +146,12 @@ async def test_a_build_is_planned_with_its_exact_command_and_nothing_has_happene
 
 async def test_a_build_runs_what_was_shown_and_is_read_back(stage: Stage, tmp_path: Path) -> None:
     node = stage.world.nodes["spark1"]
-    deed = await build(stage.session, recipe=_recipe(tmp_path), least_free=0)
-    assert isinstance(deed, Deed)
-    answer = await stage.do(deed)
+    action = await build(stage.session, recipe=_recipe(tmp_path), least_free=0)
+    assert isinstance(action, PlannedAction)
+    answer = await stage.do(action)
     assert answer.exit_code == 0
     ran = (node.engine / "build.argv").read_text().splitlines()
-    assert tuple(ran) == deed.plan.steps[1].argv[3:]
+    assert tuple(ran) == action.plan.steps[1].argv[3:]
     assert (node.engine / "build.context").read_text().split() == ["Dockerfile", "start.sh"]
     assert answer.data["dated"].startswith("vllm-node:2")
     assert _has(stage, "spark1")
@@ -189,8 +191,8 @@ async def test_a_build_that_says_0_and_leaves_no_image_failed(stage: Stage, tmp_
 async def test_another_console_finds_the_build_and_ends_it(stage: Stage, tmp_path: Path) -> None:
     node, session = stage.world.nodes["spark1"], stage.session
     (node.engine / "build.wait").touch()
-    deed = await build(session, recipe=_recipe(tmp_path), least_free=0)
-    first = asyncio.create_task(stage.do(deed))
+    action = await build(session, recipe=_recipe(tmp_path), least_free=0)
+    first = asyncio.create_task(stage.do(action))
     async with asyncio.timeout(20):
         await stage.advanced.wait()
     first.cancel()
@@ -198,7 +200,7 @@ async def test_another_console_finds_the_build_and_ends_it(stage: Stage, tmp_pat
     run = session.run
     assert run is not None
     again = await build(session, recipe=_recipe(tmp_path), least_free=0)
-    assert isinstance(again, Deed)
+    assert isinstance(again, PlannedAction)
     assert again.plan.steps == ()
     assert run.jobs[0].id in again.plan.title
     (node.engine / "build.wait").unlink()
@@ -280,14 +282,14 @@ def test_words_that_no_cluster_could_make_right_are_refused(line: str, cause: st
 
 async def test_build_and_copy_in_one_go(stage: Stage, tmp_path: Path) -> None:
     hosts = ["spark2,", "spark3"]
-    deed = await build(
+    action = await build(
         stage.session, recipe=_recipe(tmp_path), least_free=0, copy_to=hosts, copy_parallel=True
     )
-    assert isinstance(deed, Deed)
-    assert [s.id for s in deed.plan.steps] == [
+    assert isinstance(action, PlannedAction)
+    assert [s.id for s in action.plan.steps] == [
         *("context", "build", "known_hosts-spark2", "copy-spark2", "known_hosts-spark3", "copy-spark3"),
     ]
-    answer = await stage.do(deed)
+    answer = await stage.do(action)
     assert answer.exit_code == 0
     assert _states(Answer(answer.data["copies"])) == {"spark2": "copied", "spark3": "copied"}
     assert _has(stage, "spark2")
@@ -310,13 +312,13 @@ def _recipe(tmp_path: Path) -> str:
 
 async def test_a_copy_arrives_is_verified_and_leaves_nothing_behind(stage: Stage) -> None:
     sender = _sender(stage)
-    deed = await copy(stage.session, to=["spark2"])
-    assert isinstance(deed, Deed)
-    keys, run = deed.plan.steps
+    action = await copy(stage.session, to=["spark2"])
+    assert isinstance(action, PlannedAction)
+    keys, run = action.plan.steps
     assert keys.stdin == "spark2 ssh-ed25519 AAAA\n"
     assert run.argv[-3].endswith("@192.168.177.12")
     assert sender.jobs() == []
-    answer = await stage.do(deed)
+    answer = await stage.do(action)
     assert (answer.exit_code, _states(answer)) == (0, {"spark2": "copied"})
     assert answer.data["hosts"][0]["bytes"] > len(CONTENT)
     assert _has(stage, "spark2")
@@ -333,25 +335,25 @@ def _graph_drivers(stage: Stage) -> None:
 
 async def test_a_store_that_is_not_known_gets_the_whole_image_and_the_plan_says_so(stage: Stage) -> None:
     _sender(stage)
-    deed = await copy(stage.session, to=["spark2"])
-    assert isinstance(deed, Deed)
-    assert "spark2 gets the whole image: the sender's image store is btrfs" in deed.plan.notes
+    action = await copy(stage.session, to=["spark2"])
+    assert isinstance(action, PlannedAction)
+    assert "spark2 gets the whole image: the sender's image store is btrfs" in action.plan.notes
 
 
 @pytest.mark.parametrize("whole", [False, True])
 async def test_layers_are_sent_unless_the_whole_image_is_asked_for(stage: Stage, whole: bool) -> None:
     _sender(stage)
     _graph_drivers(stage)
-    deed = await copy(stage.session, to=["spark2"], whole=whole)
-    assert isinstance(deed, Deed)
-    *files, run = deed.plan.steps
+    action = await copy(stage.session, to=["spark2"], whole=whole)
+    assert isinstance(action, PlannedAction)
+    *files, run = action.plan.steps
     assert ("1 of 1 layers by docker load" in run.sentence) is not whole
     assert (
         [step.folder.rpartition("/")[2] for step in files if step.folder] == []
         if whole
         else ["image_program"]
     )
-    answer = await stage.do(deed)
+    answer = await stage.do(action)
     assert _states(answer) == {"spark2": "copied"}
     assert ("python3" in answer.data["hosts"][0]["detail"]) is not whole
 
@@ -441,22 +443,22 @@ async def test_a_slow_way_is_said_before_it_is_taken(stage: Stage) -> None:
     _sender(stage)
     stage.world.node("office", "172.16.0.5")
     stage.world.nodes["172.16.0.5"] = stage.world.nodes["office"]
-    deed = await copy(stage.session, to=["spark2", "172.16.0.5"])
-    assert isinstance(deed, Deed)
-    warnings = [note for note in deed.plan.notes if note.startswith("warning")]
+    action = await copy(stage.session, to=["spark2", "172.16.0.5"])
+    assert isinstance(action, PlannedAction)
+    warnings = [note for note in action.plan.notes if note.startswith("warning")]
     assert len(warnings) == 1
     assert "172.16.0.5 is not on a ConnectX-7 port" in warnings[0]
-    answer = await stage.do(deed)
+    answer = await stage.do(action)
     assert answer.exit_code == 0
     assert stage.session.fleet.names == ("spark1", "spark2", "spark3")
 
 
 async def test_a_fast_address_means_the_node_that_has_it(stage: Stage) -> None:
     _sender(stage)
-    deed = await copy(stage.session, to=["192.168.177.12"])
-    assert isinstance(deed, Deed)
-    assert deed.plan.steps[-1].id == "copy-spark2"
-    assert deed.plan.steps[-1].argv[-3].endswith("@192.168.177.12")
+    action = await copy(stage.session, to=["192.168.177.12"])
+    assert isinstance(action, PlannedAction)
+    assert action.plan.steps[-1].id == "copy-spark2"
+    assert action.plan.steps[-1].argv[-3].endswith("@192.168.177.12")
     with pytest.raises(WrongUsage, match="spark2 is named twice"):
         await copy(stage.session, to=["192.168.177.12", "spark2"])
     with pytest.raises(WrongUsage, match="is the sender"):
@@ -478,14 +480,14 @@ async def test_an_image_that_is_not_there_is_named(stage: Stage) -> None:
 async def test_through_the_console_needs_no_login_between_nodes(stage: Stage) -> None:
     _sender(stage)
     stage.world.nodes["spark3"].break_("load")
-    deed = await copy(stage.session, through_console=True)
-    assert isinstance(deed, Deed)
-    assert [s.argv for s in deed.plan.steps][:2] == [
+    action = await copy(stage.session, through_console=True)
+    assert isinstance(action, PlannedAction)
+    assert [s.argv for s in action.plan.steps][:2] == [
         ("docker", "save", "vllm-node:latest"),
         ("docker", "load"),
     ]
-    assert "slower" in deed.plan.notes[0]
-    answer = await stage.do(deed)
+    assert "slower" in action.plan.notes[0]
+    answer = await stage.do(action)
     assert (answer.exit_code, _states(answer)) == (1, {"spark2": "copied", "spark3": "failed"})
     assert stage.world.logins() == []
 
@@ -546,7 +548,7 @@ def test_the_shipped_recipes_are_found_by_name() -> None:
 # --- the words
 
 
-def _parsed(verb: Callable[..., Awaitable[Answer | Deed]], *words: str) -> dict[str, object]:
+def _parsed(verb: Callable[..., Awaitable[Answer | PlannedAction]], *words: str) -> dict[str, object]:
     app = App(result_action="return_value", exit_on_error=False, print_error=False, version_flags=())
     app.default(_spoken(verb))
     _, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)[:3]

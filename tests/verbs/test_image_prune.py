@@ -19,7 +19,7 @@ from sparkconsole.model.work.plan import plan_lines
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.shell import Shell
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.list import list_images
 from sparkconsole.verbs.image.prune import prune
 from sparkconsole.verbs.image.rollback import rollback
@@ -62,13 +62,13 @@ async def session(stage: Stage, tmp_path: Path) -> AsyncIterator[Session]:
         yield Session(Options(), Inventory(), stage.cluster, fleet, Journal(tmp_path / "state", clock))
 
 
-async def planned(result: Answer | Deed) -> Deed:
-    assert isinstance(result, Deed), result
+async def planned(result: Answer | PlannedAction) -> PlannedAction:
+    assert isinstance(result, PlannedAction), result
     return result
 
 
-def commands(deed: Deed) -> list[tuple[str, str]]:
-    return [(s.node, s.shown()) for s in deed.plan.steps]
+def commands(action: PlannedAction) -> list[tuple[str, str]]:
+    return [(s.node, s.shown()) for s in action.plan.steps]
 
 
 def lose_name(node: PretendNode, content: str) -> None:
@@ -79,14 +79,14 @@ async def test_the_plan_shows_who_has_what_and_the_exact_commands_and_nothing_ha
     stage: Stage, session: Session
 ) -> None:
     stage.one.keep_cache(old=70, young=50)
-    deed = await planned(await prune(session))
-    assert commands(deed) == [
+    action = await planned(await prune(session))
+    assert commands(action) == [
         ("spark1", "docker rmi vllm-node:20260102-0000"),
         ("spark1", "docker rmi vllm-node:20260101-0000"),
         ("spark1", "docker builder prune --force --filter until=72h"),
     ]
-    assert (deed.plan.tier, deed.plan.word) == (Tier.COSTLY, "prune")
-    text = "\n".join(plan_lines(deed.plan))
+    assert (action.plan.tier, action.plan.word) == (Tier.COSTLY, "prune")
+    text = "\n".join(plan_lines(action.plan))
     assert "goes: older than the newest 3 builds" in text
     assert "stays: what the name means" in text
     assert text.index("stays or goes") < text.index("docker rmi")
@@ -95,7 +95,7 @@ async def test_the_plan_shows_who_has_what_and_the_exact_commands_and_nothing_ha
 
 async def test_what_went_is_read_back_with_the_bytes_given_back(stage: Stage, session: Session) -> None:
     stage.one.keep_cache(old=70, young=50)
-    answer = await (await planned(await prune(session, keep=1))).carry(nobody)
+    answer = await (await planned(await prune(session, keep=1))).execute(nobody)
     assert answer.exit_code == 0
     assert stage.one.tags() == {BUILDS[-1], "vllm-node:latest"}
     done = answer.data["nodes"]["spark1"]
@@ -123,9 +123,9 @@ async def test_nothing_to_prune_is_an_answer_with_the_matrix(stage: Stage, sessi
 async def test_what_a_container_uses_since_the_plan_stays_and_the_others_go(
     stage: Stage, session: Session
 ) -> None:
-    deed = await planned(await prune(session, keep=1))
+    action = await planned(await prune(session, keep=1))
     stage.one.use(BUILDS[2])
-    answer = await deed.carry(nobody)
+    answer = await action.execute(nobody)
     assert answer.exit_code == 1
     assert stage.one.tags() == {BUILDS[2], BUILDS[4], "vllm-node:latest"}
     stays = answer.data["nodes"]["spark1"]["stays"]
@@ -140,7 +140,7 @@ async def test_a_refusal_of_docker_is_told_in_its_words(
 
     monkeypatch.setattr(docker, "containers", none)
     stage.one.use(BUILDS[2])
-    answer = await (await planned(await prune(session, keep=1))).carry(nobody)
+    answer = await (await planned(await prune(session, keep=1))).execute(nobody)
     assert answer.exit_code == 1
     assert stage.one.tags() == {BUILDS[2], BUILDS[4], "vllm-node:latest"}
     assert "a container is using it" in answer.data["nodes"]["spark1"]["stays"][BUILDS[2]]
@@ -149,7 +149,7 @@ async def test_a_refusal_of_docker_is_told_in_its_words(
 async def test_what_docker_says_is_gone_and_is_not_stays(stage: Stage, session: Session) -> None:
     stage.one.break_("rmi", "builder")
     stage.one.keep_cache(old=70)
-    answer = await (await planned(await prune(session))).carry(nobody)
+    answer = await (await planned(await prune(session))).execute(nobody)
     assert answer.exit_code == 1
     done = answer.data["nodes"]["spark1"]
     assert done["gone"] == []
@@ -161,11 +161,11 @@ async def test_what_docker_says_is_gone_and_is_not_stays(stage: Stage, session: 
 
 async def test_what_got_a_name_since_the_plan_stays(stage: Stage, session: Session) -> None:
     lose_name(stage.two, f"{OURS}earlier")
-    deed = await planned(await prune(session, keep=5))
-    ((_, command),) = commands(deed)
+    action = await planned(await prune(session, keep=5))
+    ((_, command),) = commands(action)
     assert command.startswith("docker image rm sha256:")
     stage.two.put("mine:1", f"{OURS}earlier")
-    answer = await deed.carry(nobody)
+    answer = await action.execute(nobody)
     assert answer.exit_code == 1
     assert "mine:1" in stage.two.tags()
     assert list(answer.data["nodes"]["spark2"]["stays"].values()) == ["mine:1 means it"]
@@ -179,7 +179,7 @@ async def test_nameless_builds_and_what_arrived_of_copies(stage: Stage, session:
     assert len(commands(await planned(usual))) == 1
     assert len(commands(await planned(every))) == 2
     assert isinstance(await prune(session, keep=5, dangling=False), Answer)
-    answer = await (await planned(every)).carry(nobody)
+    answer = await (await planned(every)).execute(nobody)
     assert answer.exit_code == 0
     (left,) = (stage.two.engine / "images").glob(f"{pretend_docker.NAMELESS}*")
     assert "another name" in left.read_text()
@@ -189,9 +189,9 @@ async def test_a_node_that_cannot_be_asked_is_unknown_and_the_others_go_on(
     stage: Stage, session: Session
 ) -> None:
     stage.off.add("spark2")
-    deed = await planned(await prune(session))
-    assert "spark2 is unknown, nothing is done there: no route to host" in deed.plan.notes
-    answer = await deed.carry(nobody)
+    action = await planned(await prune(session))
+    assert "spark2 is unknown, nothing is done there: no route to host" in action.plan.notes
+    answer = await action.execute(nobody)
     assert answer.exit_code == 3
     assert stage.one.tags() == {*BUILDS[2:], "vllm-node:latest"}
     assert set(answer.data["unknown"]) == {"spark2"}
@@ -202,10 +202,10 @@ async def test_a_node_that_cannot_be_asked_is_unknown_and_the_others_go_on(
 
 async def test_a_node_lost_since_the_plan_is_unknown(stage: Stage, session: Session) -> None:
     stage.off.add("spark2")
-    deed = await planned(await prune(session))
+    action = await planned(await prune(session))
     session.fleet.lost("spark1")
     stage.off.add("spark1")
-    answer = await deed.carry(nobody)
+    answer = await action.execute(nobody)
     assert answer.exit_code == 3
     assert set(answer.data["nodes"]["spark1"]["unknown"].values()) == {"no route to host"}
     assert stage.one.tags() == {*BUILDS, "vllm-node:latest"}
@@ -216,10 +216,10 @@ async def test_an_engine_that_cannot_say_what_it_takes_up_keeps_its_cache(
 ) -> None:
     stage.one.keep_cache(old=70)
     stage.one.break_("usage")
-    deed = await planned(await prune(session))
-    assert not any("builder" in command for _, command in commands(deed))
-    assert any("its build cache stays" in note for note in deed.plan.notes)
-    answer = await deed.carry(nobody)
+    action = await planned(await prune(session))
+    assert not any("builder" in command for _, command in commands(action))
+    assert any("its build cache stays" in note for note in action.plan.notes)
+    answer = await action.execute(nobody)
     assert (answer.exit_code, answer.data["nodes"]["spark1"]["given_back_bytes"]) == (0, None)
 
 
@@ -258,11 +258,11 @@ async def test_a_build_without_a_name_is_gone_back_to_and_both_keep_their_dates(
 ) -> None:
     """A copy gives a receiver no dates, and the next one takes the name of what it had."""
     lose_name(stage.two, BUILDS[-2])
-    answer = await (await planned(await rollback(session))).carry(nobody)
+    answer = await (await planned(await rollback(session))).execute(nobody)
     assert (answer.exit_code, answer.data["other"]) == (0, [])
     assert stage.two.tags() == {"vllm-node:latest", *BUILDS[-2:]}
     assert (stage.two.engine / "images/vllm-node:latest").read_text() == BUILDS[-2]
-    again = await (await planned(await rollback(session, to="20260105-0000"))).carry(nobody)
+    again = await (await planned(await rollback(session, to="20260105-0000"))).execute(nobody)
     assert again.exit_code == 0, "and forth"
 
 
@@ -270,8 +270,8 @@ async def test_builds_of_any_node_can_be_gone_back_to(stage: Stage, session: Ses
     """The head need not be where it was built."""
     stage.two.put("vllm-node:20251224-0000", BUILDS[0])
     (stage.one.engine / "images" / BUILDS[0]).rename(stage.one.engine / "images" / "nameless-1")
-    deed = await planned(await rollback(session, to="20251224-0000"))
-    assert (await deed.carry(nobody)).exit_code == 0
+    action = await planned(await rollback(session, to="20251224-0000"))
+    assert (await action.execute(nobody)).exit_code == 0
     assert "vllm-node:20251224-0000" in stage.one.tags()
 
 

@@ -16,14 +16,14 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.launch import drive as launching
-from sparkconsole.fleet.launch import survey as ground
+from sparkconsole.fleet.launch import survey
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Job, JobKind, RunState
 from sparkconsole.model.work.news import nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.launch import start as verb
 from sparkconsole.verbs.launch.start import ContainerFlags, launch
 from sparkconsole.verbs.launch.stop import stop
@@ -39,7 +39,7 @@ async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     pretend = PretendCluster("spark1", "spark2")
     monkeypatch.setattr(launching, "POLL_S", 0.001)
     # Ray's answers come from the pretend cluster; everything else is really asked.
-    monkeypatch.setattr(ground, "Eyes", lambda: pretend.eyes)
+    monkeypatch.setattr(survey, "Eyes", lambda: pretend.eyes)
     monkeypatch.setattr(launching, "Eyes", lambda: pretend.eyes)
     async with pretend.engines(tmp_path):
         yield pretend
@@ -53,8 +53,8 @@ async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session
 
 
 async def done(result: Any) -> Answer:
-    assert isinstance(result, Deed)
-    return await result.carry(nobody)
+    assert isinstance(result, PlannedAction)
+    return await result.execute(nobody)
 
 
 def commands(pair: PretendCluster, node: str) -> list[tuple[str, ...]]:
@@ -62,12 +62,12 @@ def commands(pair: PretendCluster, node: str) -> list[tuple[str, ...]]:
 
 
 async def test_what_the_plan_shows_is_what_runs(session: Session, pair: PretendCluster) -> None:
-    deed = await launch(session, nccl_debug="warn")
-    assert isinstance(deed, Deed)
-    assert deed.plan.tier is Tier.RECOVERABLE
+    action = await launch(session, nccl_debug="warn")
+    assert isinstance(action, PlannedAction)
+    assert action.plan.tier is Tier.RECOVERABLE
     assert pair.left == set(), "planning starts nothing"
-    planned = {s.node: s.argv for s in deed.plan.steps if s.id.endswith(":start")}
-    answer = await deed.carry(nobody)
+    planned = {s.node: s.argv for s in action.plan.steps if s.id.endswith(":start")}
+    answer = await action.execute(nobody)
     assert answer.exit_code == 0
     assert answer.data["ready"] is True
     for node in ("spark1", "spark2"):
@@ -84,9 +84,9 @@ async def test_tag_name_interfaces_and_extra_words_reach_docker(
     monkeypatch.setenv("VLLM_SPARK_EXTRA_DOCKER_ARGS", "-v '$HOME/my models:/models' --shm-size=8g")
     for node in pair.nodes.values():
         node.images["vllm-node:7"] = image()
-    deed = await launch(session, tag="vllm-node:7", name="other", eth_if="enp1s0f1np1", ib_if="rocep1s0f1")
-    assert isinstance(deed, Deed)
-    argv = next(s.argv for s in deed.plan.steps if s.id == "spark2:start")
+    action = await launch(session, tag="vllm-node:7", name="other", eth_if="enp1s0f1np1", ib_if="rocep1s0f1")
+    assert isinstance(action, PlannedAction)
+    argv = next(s.argv for s in action.plan.steps if s.id == "spark2:start")
     assert argv[argv.index("--name") + 1] == "other"
     assert "vllm-node:7" in argv
     assert "/home/spark2/my models:/models" in argv
@@ -138,9 +138,9 @@ async def test_an_image_without_ray_is_refused_for_ray_only(session: Session, pa
 async def test_an_image_for_cpus_tells_ray_of_a_gpu(session: Session, pair: PretendCluster) -> None:
     for node in pair.nodes.values():
         node.images["vllm-node"] = image(**{"org.sparkconsole.accelerator": "cpu"})
-    deed = await launch(session, flags=ContainerFlags(gpus=False))
-    assert isinstance(deed, Deed)
-    argv = next(s.argv for s in deed.plan.steps if s.id == "spark1:start")
+    action = await launch(session, flags=ContainerFlags(gpus=False))
+    assert isinstance(action, PlannedAction)
+    argv = next(s.argv for s in action.plan.steps if s.id == "spark1:start")
     assert argv[argv.index("--num-gpus") + 1] == "1"
     assert "--gpus" not in argv
 
@@ -284,9 +284,9 @@ async def test_letting_go_of_a_followed_launch_stops_what_it_started(
             yield row
 
     monkeypatch.setattr("sparkconsole.verbs.logs.logs.container_rows", rows)
-    deed = await launch(session, follow=True)
-    assert isinstance(deed, Deed)
-    task = asyncio.ensure_future(deed.carry(nobody))
+    action = await launch(session, follow=True)
+    assert isinstance(action, PlannedAction)
+    task = asyncio.ensure_future(action.execute(nobody))
     await asyncio.wait_for(followed.wait(), 20)
     assert pair.running == {"spark1", "spark2"}
     task.cancel()
@@ -310,9 +310,9 @@ async def test_restart_of_a_worker_leaves_the_head_alone(session: Session, pair:
 
 async def test_restart_of_the_head_takes_the_workers_along(session: Session, pair: PretendCluster) -> None:
     await done(await launch(session))
-    deed = await restart(session, "spark1")
-    assert set(deed.plan.nodes()) == {"spark1", "spark2"}
-    await deed.carry(nobody)
+    action = await restart(session, "spark1")
+    assert set(action.plan.nodes()) == {"spark1", "spark2"}
+    await action.execute(nobody)
     assert pair.running == {"spark1", "spark2"}
 
 
@@ -333,8 +333,8 @@ async def test_reboot_is_costly_and_waits_for_another_life(
 ) -> None:
     node = pair.nodes["spark2"]
     node.extra = {"may-reboot": (0, "", ""), "life": (0, "boot-1\n", ""), "reboot": (None, "", "")}
-    deed = await reboot(session, "spark2")
-    assert (deed.plan.tier, deed.plan.word) == (Tier.COSTLY, "reboot")
+    action = await reboot(session, "spark2")
+    assert (action.plan.tier, action.plan.word) == (Tier.COSTLY, "reboot")
     lives = iter(["boot-1\n", "boot-1\n", "boot-2\n"])
     original = node.answer
 
@@ -343,7 +343,7 @@ async def test_reboot_is_costly_and_waits_for_another_life(
 
     monkeypatch.setattr(node, "answer", answer)
     monkeypatch.setattr("sparkconsole.verbs.node.restart.PAUSE_S", 0.001)
-    assert (await deed.carry(nobody)).data["rebooted"] is True
+    assert (await action.execute(nobody)).data["rebooted"] is True
     assert next(lives, None) is None
 
 
@@ -398,6 +398,6 @@ async def test_a_failed_check_refuses_a_launch_unless_forced(session: Session, p
     assert caught.value.node == "spark2"
     assert "docker system df" in caught.value.hint
     assert commands(pair, "spark1") == []
-    deed = await launch(session, force=True)
-    assert isinstance(deed, Deed)
-    assert any("forced past disk: spark2" in note for note in deed.plan.notes)
+    action = await launch(session, force=True)
+    assert isinstance(action, PlannedAction)
+    assert any("forced past disk: spark2" in note for note in action.plan.notes)

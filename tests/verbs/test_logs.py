@@ -20,8 +20,8 @@ from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.tui.views.cluster.log import sources as pane_sources
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.logs.logs import logs
 from sparkconsole.verbs.logs.sources import log_sources
 
@@ -41,8 +41,8 @@ class Operated:
         assert self.session.pretend is not None
         return self.session.pretend.machines[name]
 
-    async def through(self, deed: Awaitable[T]) -> T:
-        task = asyncio.ensure_future(deed)
+    async def through(self, action: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(action)
         while not task.done():
             await self.clock.advance(1)
         return task.result()
@@ -50,8 +50,8 @@ class Operated:
     async def does(self, *lines: str) -> None:
         for line in lines:
             result = await self.through(begin(self.session, understand(line.split())))
-            if isinstance(result, Deed):
-                result = await self.through(carry(self.session, line.split(), result, lambda _: None))
+            if isinstance(result, PlannedAction):
+                result = await self.through(execute(self.session, line.split(), result, lambda _: None))
             assert isinstance(result, Answer)
             assert result.exit_code == 0, (line, result)
 
@@ -185,8 +185,8 @@ async def test_containers_that_are_started_anew_are_followed(demo: Operated) -> 
 async def test_a_server_that_failed_has_its_log_or_says_where_it_is(demo: Operated) -> None:
     await demo.does(*UP[:3])
     result = await demo.through(begin(demo.session, understand(["serve", MODEL])))
-    assert isinstance(result, Deed)
-    carrying = asyncio.ensure_future(carry(demo.session, ["serve", MODEL], result, lambda _: None))
+    assert isinstance(result, PlannedAction)
+    carrying = asyncio.ensure_future(execute(demo.session, ["serve", MODEL], result, lambda _: None))
     await demo.clock.advance(5)
     inject(demo.machine("spark-01"), "oom")
     with pytest.raises(SparkError):

@@ -25,8 +25,8 @@ from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import PlannedAction
 from tests.verbs.operated import MODEL, Operated, operated
 
 UP = ("image build", "image copy --to all", "launch")
@@ -201,10 +201,10 @@ async def test_an_inventory_that_did_not_change_is_not_called_written(
     for line in ("node add b 192.0.2.2", "node remove a"):
         news: list[News] = []
         async with opening.open_session(Options(config=file, yes=True)) as session:
-            deed = await begin(session, understand(line.split()))
-            assert isinstance(deed, Deed)
+            action = await begin(session, understand(line.split()))
+            assert isinstance(action, PlannedAction)
             with pytest.raises(SparkError, match="not what was written"):
-                await carry(session, line.split(), deed, news.append)
+                await execute(session, line.split(), action, news.append)
         assert not news
 
 

@@ -29,7 +29,7 @@ from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node import inventory as node
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
@@ -74,9 +74,9 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-async def carried(result: Answer | Deed) -> Answer:
-    assert isinstance(result, Deed)
-    return await result.carry(nobody)
+async def carried(result: Answer | PlannedAction) -> Answer:
+    assert isinstance(result, PlannedAction)
+    return await result.execute(nobody)
 
 
 def text_of(answer: Answer) -> str:
@@ -114,19 +114,19 @@ async def test_no_nodes_says_how_to_add_one(tmp_path: Path) -> None:
 
 async def test_adding_needs_no_yes_and_the_session_sees_the_node(path: Path) -> None:
     session = session_of(path)
-    deed = await node.add(session, "spark3", "192.0.2.3", port=22, head=True)
-    assert deed.plan.tier is Tier.LOOK
+    action = await node.add(session, "spark3", "192.0.2.3", port=22, head=True)
+    assert action.plan.tier is Tier.LOOK
     assert read(path) == TOML
-    answer = await deed.carry(nobody)
+    answer = await action.execute(nobody)
     assert answer.data["nodes"] == ["spark3", "spark1", "spark2"]
     assert session.fleet.names == ("spark3", "spark1", "spark2")
     assert "# the lab" in read(path)
 
 
 async def test_the_plan_shows_the_file_that_will_be_written(path: Path) -> None:
-    deed = await node.add(session_of(path), "spark3", "192.0.2.3")
-    shown = deed.plan.steps[0].stdin
-    await deed.carry(nobody)
+    action = await node.add(session_of(path), "spark3", "192.0.2.3")
+    shown = action.plan.steps[0].stdin
+    await action.execute(nobody)
     assert read(path) == shown
 
 
@@ -141,10 +141,10 @@ async def test_the_first_node_makes_the_file_and_its_cluster(tmp_path: Path) -> 
 
 
 async def test_a_file_changed_meanwhile_is_not_overwritten(path: Path) -> None:
-    deed = await node.add(session_of(path), "spark3", "192.0.2.3")
+    action = await node.add(session_of(path), "spark3", "192.0.2.3")
     edit.write(path, TOML + "# mine\n")
     with pytest.raises(Refused, match="changed by somebody else"):
-        await deed.carry(nobody)
+        await action.execute(nobody)
     assert read(path) == TOML + "# mine\n"
 
 
@@ -218,10 +218,10 @@ async def test_a_command_for_nobody_is_refused(path: Path, tmp_path: Path) -> No
 
 
 async def test_a_shell_is_the_systems_ssh_and_needs_a_terminal(path: Path) -> None:
-    deed = await node.shell(session_of(path), "spark2")
-    assert deed.plan.steps[0].argv == ("ssh", "-p", "2222", "-l", "ada", "--", "192.0.2.2")
+    action = await node.shell(session_of(path), "spark2")
+    assert action.plan.steps[0].argv == ("ssh", "-p", "2222", "-l", "ada", "--", "192.0.2.2")
     with pytest.raises(Refused, match="needs a terminal"):
-        await deed.carry(nobody)
+        await action.execute(nobody)
 
 
 @pytest.fixture
@@ -294,13 +294,13 @@ async def test_a_new_key_is_shown_then_stored_then_known(path: Path) -> None:
     known_hosts = Path.home() / ".ssh" / "known_hosts"
     async with sshd(key) as port:
         session = at(path, port)
-        deed = await node_trust.trust(session)
-        assert isinstance(deed, Deed)
-        assert deed.plan.tier is Tier.RECOVERABLE
-        assert key.get_fingerprint() in deed.plan.steps[0].sentence
+        action = await node_trust.trust(session)
+        assert isinstance(action, PlannedAction)
+        assert action.plan.tier is Tier.RECOVERABLE
+        assert key.get_fingerprint() in action.plan.steps[0].sentence
         assert "127.0.0.1" not in (known_hosts.read_text() if known_hosts.exists() else "")
-        assert (await deed.carry(nobody)).data["trusted"] == ["s"]
-        assert known_hosts.read_text() == deed.plan.steps[0].stdin
+        assert (await action.execute(nobody)).data["trusted"] == ["s"]
+        assert known_hosts.read_text() == action.plan.steps[0].stdin
         again = await node_trust.trust(session)
         assert isinstance(again, Answer)
         assert again.data["already"] == ["s"]

@@ -13,12 +13,12 @@ from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.page_cache import Way, drop_argv
+from sparkconsole.model.page_cache import RootWay, drop_argv
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import nobody
 from sparkconsole.parse.machine.page_cache import parse_standing
 from sparkconsole.remote.shell import ANSWER, Budget, Completed
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node.drop_caches import drop_caches
 from tests.line_shell import LineShell
 
@@ -66,9 +66,9 @@ def session_of(tmp_path: Path, *sparks: Spark) -> Session:
 
 
 async def dropped(session: Session, *names: str) -> Answer:
-    deed = await drop_caches(session, *names)
-    assert isinstance(deed, Deed)
-    return await deed.carry(nobody)
+    action = await drop_caches(session, *names)
+    assert isinstance(action, PlannedAction)
+    return await action.execute(nobody)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_the_plan_says_by_which_way_and_that_one_runs(
 
 
 def test_the_container_is_privileged_thrown_away_and_of_that_image() -> None:
-    argv = drop_argv(Way.CONTAINER, "vllm-node")
+    argv = drop_argv(RootWay.CONTAINER, "vllm-node")
     assert {"--rm", "--privileged", "vllm-node"} <= set(argv)
     assert argv[argv.index("vllm-node") + 1] == "-c", "the entry point is the shell"
 

@@ -16,7 +16,7 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.export import export_script, verb_line
-from sparkconsole.model.work.job import Console, Job, JobKind, Run, RunState
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run, RunState
 from sparkconsole.model.work.news import Report, nobody
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote import jobs as remote
@@ -24,11 +24,11 @@ from sparkconsole.remote.shell import Shell
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.registry import Verb
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.runs import runs
 from tests.line_shell import LineShell
 
-GONE = Console(host="elsewhere", pid=1)
+GONE = ConsoleProcess(host="elsewhere", pid=1)
 
 
 class Machine(LineShell):
@@ -95,8 +95,8 @@ def _verbs_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "FOLLOWERS", dict.fromkeys(JobKind, followed))
 
 
-async def deed(result: Answer | Deed) -> Deed:
-    assert isinstance(result, Deed)
+async def action(result: Answer | PlannedAction) -> PlannedAction:
+    assert isinstance(result, PlannedAction)
     return result
 
 
@@ -188,10 +188,10 @@ async def test_attaching_follows_every_job_and_takes_the_runs_place(tmp_path: Pa
         tmp_path, Machine("spark1", ["build-spark1"]), Machine("spark2", [], ["build-spark2"])
     )
     run = left_behind(session, job("spark1"), job("spark2"))
-    attachment = await deed(await runs.attach(session, run.id))
+    attachment = await action(await runs.attach(session, run.id))
     assert attachment.plan.tier is Tier.LOOK
     session.run = session.journal.begin(("runs", "attach", run.id), "lab", {})
-    answer = await attachment.carry(nobody)
+    answer = await attachment.execute(nobody)
     assert answer.exit_code == 0
     assert set(answer.data["jobs"]) == {"build-spark1", "build-spark2"}
     assert session.run.id == run.id
@@ -204,14 +204,14 @@ async def test_an_unreachable_node_leaves_the_run_open(tmp_path: Path) -> None:
     session = session_with(tmp_path, Machine("spark1", ["build-spark1"]), far)
     run = left_behind(session, job("spark1"), job("spark2"))
     with pytest.raises(Unreachable):
-        await (await deed(await runs.attach(session, run.id))).carry(nobody)
+        await (await action(await runs.attach(session, run.id))).execute(nobody)
     assert session.journal.find(run.id).ended is None
 
 
 async def test_a_job_without_a_trace_is_no_success(tmp_path: Path) -> None:
     session = session_with(tmp_path, Machine("spark1"))
     run = left_behind(session, job("spark1"))
-    answer = await (await deed(await runs.attach(session, run.id))).carry(nobody)
+    answer = await (await action(await runs.attach(session, run.id))).execute(nobody)
     assert answer.exit_code == 1
     assert "no trace" in str(answer.parts[0])
 
@@ -233,10 +233,10 @@ async def test_stopping_ends_what_runs_and_the_run(tmp_path: Path) -> None:
     near = Machine("spark1", ["build-spark1"], ["bench-spark1"])
     session = session_with(tmp_path, near)
     run = left_behind(session, job("spark1"), job("spark1", JobKind.BENCH))
-    plan = await deed(await runs.stop(session, run.id))
+    plan = await action(await runs.stop(session, run.id))
     assert (plan.plan.tier, [s.id for s in plan.plan.steps]) == (Tier.RECOVERABLE, ["build-spark1"])
     assert near.running == {"build-spark1"}
-    answer = await plan.carry(nobody)
+    answer = await plan.execute(nobody)
     assert answer.data["stopped"] == ["build-spark1"]
     assert near.running == set()
     assert session.journal.find(run.id).state is RunState.CANCELLED
@@ -246,7 +246,7 @@ async def test_stopping_ends_what_runs_and_the_run(tmp_path: Path) -> None:
 async def test_stopping_a_server_wants_its_word_and_shows_both_commands(tmp_path: Path) -> None:
     session = session_with(tmp_path, Machine("spark1", ["serve-spark1"]))
     run = left_behind(session, job("spark1", JobKind.SERVE, container="vllm_node"))
-    plan = (await deed(await runs.stop(session, run.id))).plan
+    plan = (await action(await runs.stop(session, run.id))).plan
     assert (plan.tier, plan.word) == (Tier.COSTLY, "stop")
     assert [step.argv[:3] for step in plan.steps] == [
         ("docker", "exec", "vllm_node"),
@@ -265,9 +265,9 @@ async def test_stopping_what_ended_or_cannot_be_asked(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         await runs.stop(session, run.id)
     near.running.add("build-spark1")
-    plan = await deed(await runs.stop(session, run.id))
+    plan = await action(await runs.stop(session, run.id))
     assert "may go on" in plan.plan.notes[0]
     with pytest.raises(Unreachable):
-        await plan.carry(nobody)
+        await plan.execute(nobody)
     assert near.running == set()
     assert session.journal.find(run.id).state is RunState.UNKNOWN

@@ -10,8 +10,8 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import nobody
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.runs.again import again, compare
 
 WORDS = ("image", "build", "--tag", "mine")
@@ -25,11 +25,11 @@ async def session() -> AsyncIterator[Session]:
 
 async def test_the_same_words_become_a_new_run_with_a_plan_of_its_own(session: Session) -> None:
     old = session.journal.end(session.journal.begin(WORDS, "demo", {}), RunState.FAILED, 1)
-    deed = await again(session, old.id)
-    assert isinstance(deed, Deed)
-    assert deed.words == WORDS
-    assert any("-t mine" in " ".join(step.argv) for step in deed.plan.steps)
-    await carry(session, ("runs", "again", old.id), deed, nobody)
+    action = await again(session, old.id)
+    assert isinstance(action, PlannedAction)
+    assert action.words == WORDS
+    assert any("-t mine" in " ".join(step.argv) for step in action.plan.steps)
+    await execute(session, ("runs", "again", old.id), action, nobody)
     new = session.journal.runs()[0]
     assert (new.words, new.state) == (WORDS, RunState.DONE)
     assert new.id != old.id

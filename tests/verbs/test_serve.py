@@ -19,7 +19,7 @@ from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
-from sparkconsole.verbs.grammar.session import Deed, Options, Session
+from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.serve.start import serve, status, stop
 from tests.fleet.watched_sparks import QuickClock
 from tests.pretend_nodes import PretendCluster, PretendNode
@@ -47,8 +47,8 @@ async def session(pair: PretendCluster, tmp_path: Path) -> AsyncIterator[Session
         yield Session(Options(), Inventory(), pair.cluster, fleet, Journal(tmp_path / "state", RealClock()))
 
 
-def planned(result: Any) -> Deed:
-    assert isinstance(result, Deed)
+def planned(result: Any) -> PlannedAction:
+    assert isinstance(result, PlannedAction)
     return result
 
 
@@ -63,8 +63,8 @@ def changed(node: PretendNode) -> list[tuple[str, ...]]:
 
 async def test_with_ray_the_head_serves_for_all(session: Session, pair: PretendCluster) -> None:
     up(pair)
-    deed = planned(await serve(session, "org/m", "--foo", '{"a b": "$x"}'))
-    (step,) = deed.plan.steps
+    action = planned(await serve(session, "org/m", "--foo", '{"a b": "$x"}'))
+    (step,) = action.plan.steps
     assert (step.node, step.argv[:5]) == ("a", ("docker", "exec", "vllm_node", "vllm", "serve"))
     assert step.argv[-2:] == ("--foo", '{"a b": "$x"}')
     assert step.job is not None
@@ -133,9 +133,9 @@ async def test_a_port_that_something_else_has_is_refused(session: Session, pair:
 async def test_a_start_under_way_is_followed_whoever_began_it(session: Session, pair: PretendCluster) -> None:
     up(pair)
     pair.nodes["a"].serve("org/m", "--port", "8888", job="serve-m-1")
-    deed = planned(await serve(session, "org/m"))
-    assert deed.plan.steps == ()
-    assert "serve-m-1" in deed.plan.title
+    action = planned(await serve(session, "org/m"))
+    assert action.plan.steps == ()
+    assert "serve-m-1" in action.plan.title
 
 
 @pytest.mark.parametrize(("model", "job"), [("org/other", "serve-x-1"), ("org/m", "")])
@@ -190,7 +190,7 @@ async def test_a_start_by_hand_is_seen_too(session: Session, pair: PretendCluste
 
 
 async def done(result: Any) -> Answer:
-    return await planned(result).carry(nobody)
+    return await planned(result).execute(nobody)
 
 
 async def test_only_the_server_of_that_port_ends(session: Session, pair: PretendCluster) -> None:
@@ -198,9 +198,9 @@ async def test_only_the_server_of_that_port_ends(session: Session, pair: Pretend
     head = pair.nodes["a"]
     head.serve("org/m", "--port", "8888", group=40, job="serve-m-1")
     head.serve("org/n", "--port", "8889", group=50)
-    deed = planned(await stop(session))
-    assert deed.plan.steps[0].argv[-2:] == ("these", "40")
-    answer = await deed.carry(nobody)
+    action = planned(await stop(session))
+    assert action.plan.steps[0].argv[-2:] == ("these", "40")
+    answer = await action.execute(nobody)
     assert (answer.exit_code, answer.data["nodes"]) == (0, {"a": "ended"})
     assert [group for group, _, _ in head.serving] == [50]
 
@@ -322,7 +322,7 @@ async def test_memory_that_still_comes_back_is_waited_for_and_said(
     site = pair.nodes["b"]._site
     pair.nodes["b"]._site = lambda name: site(name).replace(f"available {90 << 30}", f"available {3 << 30}")  # type: ignore[method-assign]
     pair.nodes["b"].frees = [(3 + n) << 20 for n in range(0, 117, 6)]
-    deed = planned(await serve(session, "org/m"))
+    action = planned(await serve(session, "org/m"))
     news: list[object] = []
     starts = asyncio.Event()
 
@@ -331,7 +331,7 @@ async def test_memory_that_still_comes_back_is_waited_for_and_said(
         if isinstance(said, StepBegan):
             starts.set()
 
-    carried = asyncio.create_task(deed.carry(tell))
+    carried = asyncio.create_task(action.execute(tell))
     await starts.wait()
     carried.cancel()  # nothing answers on these nodes afterwards
     with contextlib.suppress(asyncio.CancelledError):

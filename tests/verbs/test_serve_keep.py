@@ -13,14 +13,14 @@ from sparkconsole.config.globals import Options
 from sparkconsole.demo import stories
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.serve.status import Standing, serve_standing
+from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.serve import restart_budget as keeping
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import News, Remark
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import carry
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.serve import keep as serve_keep
 
 MODEL = "openai/gpt-oss-120b"
@@ -53,7 +53,7 @@ async def done(session: Session, *words: str, told: list[str] | None = None) -> 
             told.append(f"{news.node} {news.text}".strip())
 
     result = await begin(session, understand(words))
-    result = await carry(session, words, result, hear) if isinstance(result, Deed) else result
+    result = await execute(session, words, result, hear) if isinstance(result, PlannedAction) else result
     assert isinstance(result, Answer)
     return result
 
@@ -113,7 +113,7 @@ async def test_a_budget_that_is_used_up_ends_it() -> None:
 async def test_a_node_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
 
-    async def looked(*about: Any) -> Standing:
+    async def looked(*about: Any) -> ServerStatus:
         found = await serve_standing(*about)
         looks.append(found.state.value)
         return found
@@ -138,9 +138,9 @@ async def test_a_node_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.M
 
 async def test_the_plan_says_the_words_and_the_budget() -> None:
     async with served() as session:
-        deed = await begin(session, understand(("serve", "keep", "--restarts", "2", "--within", "1")))
-        assert isinstance(deed, Deed)
-        notes = " ".join(deed.plan.notes)
+        action = await begin(session, understand(("serve", "keep", "--restarts", "2", "--within", "1")))
+        assert isinstance(action, PlannedAction)
+        notes = " ".join(action.plan.notes)
         assert f"sparkconsole serve {MODEL}" in notes
         assert "at most 2 times in 01:00:00" in notes
 

@@ -16,7 +16,7 @@ _CONTENTS = {
 }
 
 
-def thorough_sections(machine: Machine) -> dict[str, str]:
+def deep_probe_sections(machine: Machine) -> dict[str, str]:
     """By name, as remote.node.facts' script prints them."""
     silent = "docker-silent" in machine.faults
     devices = ("rocep1s0f0", "rocep1s0f1", "roceP2p1s0f0", "roceP2p1s0f1")

@@ -33,7 +33,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
-    trouble = next((said for kind, said in _GPU_TROUBLE.items() if kind in machine.faults), "")
+    trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
             "v": 1,

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Collection
 
-from sparkconsole.demo.answers.deep_probe import as_root, contents, proved, thorough_sections
+from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
 from sparkconsole.demo.answers.printed import container_log
 from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu
 from sparkconsole.demo.spark import fabric, life, served, storage
@@ -63,11 +63,11 @@ def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
         "disk": f"docker {free}\nhome {free}\n",
         "cache": "spark\n",
         "listen": "".join(f"{port:04X}\n" for port in sorted(machine.listening())),
-        **thorough_sections(machine),
+        **deep_probe_sections(machine),
         "end": "",
     }
-    told = {name: text for name, text in sections.items() if _PARTS.get(name, name) in {*asked, *_ALWAYS}}
-    return "".join(f"\n{mark} {name}\n{text}" for name, text in told.items())
+    answered = {name: text for name, text in sections.items() if _PARTS.get(name, name) in {*asked, *_ALWAYS}}
+    return "".join(f"\n{mark} {name}\n{text}" for name, text in answered.items())
 
 
 _ALWAYS = ("host", "release", "memory", "listen", "end")
@@ -139,12 +139,12 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
     if "docker-silent" in machine.faults:
         return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
-    told = (
+    text = (
         f"docker 0\n{site_json(machine, args[0])}"
         if found
         else "docker 1\nError: No such container: " + args[0]
     )
-    return 0, "\n".join([*lines, told, ""]), ""
+    return 0, "\n".join([*lines, text, ""]), ""
 
 
 def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
@@ -216,8 +216,8 @@ def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     free = _free(machine) - IMAGE_BYTES
     where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
     engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
-    told = f"{where}{engine}python /usr/bin/python3\n"
-    return 0, f"{told}free {max(0, free)}\nkey {KEY}\n", ""
+    text = f"{where}{engine}python /usr/bin/python3\n"
+    return 0, f"{text}free {max(0, free)}\nkey {KEY}\n", ""
 
 
 def _reboot(machine: Machine, _: tuple[str, ...]) -> Said:

@@ -60,15 +60,15 @@ def bytes_of(name: str) -> int:
 def holding(models: Mapping[str, bool], name: str, home: str, free: int) -> str:
     """As the model program's `look` prints it."""
     folder, hub = folder_of(name), f"{home}/.cache/huggingface/hub"
-    told = {"root": hub, "home": home, "free": free, "writable": True, "there": hub}
-    told |= {"owner": "spark", "user": "spark"}
+    values = {"root": hub, "home": home, "free": free, "writable": True, "there": hub}
+    values |= {"owner": "spark", "user": "spark"}
     if folder not in models:
-        return json.dumps(told)
+        return json.dumps(values)
     whole, commit = models[folder], _commit(folder)
     shards = _shards()
     there = shards if whole else shards[:_HALF]
     files = {f"{folder}/blobs/{n:064x}": bytes_of(name) // _FILES for n in range(len(there))}
     links = {f"{folder}/snapshots/{commit}/{shard}": f"../../blobs/{n:064x}" for n, shard in enumerate(there)}
-    told |= {"revision": commit, "files": files, "beside": files, "links": links, "tied": links}
-    told |= {"refs": {f"{folder}/refs/main": commit}, "missing": [s for s in shards if s not in there]}
-    return json.dumps(told | {"hashes": {path: path.rpartition("/")[2] for path in files}})
+    values |= {"revision": commit, "files": files, "beside": files, "links": links, "tied": links}
+    values |= {"refs": {f"{folder}/refs/main": commit}, "missing": [s for s in shards if s not in there]}
+    return json.dumps(values | {"hashes": {path: path.rpartition("/")[2] for path in files}})

@@ -15,7 +15,7 @@ RDMA_GBIT = (97.28, 92.57)
 
 def look(machine: Machine, argv: tuple[str, ...]) -> str:
     """What each command of remote.fabric.paths says, as its program prints it."""
-    return json.dumps([_said(machine, line) for line in json.loads(argv[-1])])
+    return json.dumps([_answer(machine, line) for line in json.loads(argv[-1])])
 
 
 def mtu(machine: Machine) -> int:
@@ -23,7 +23,7 @@ def mtu(machine: Machine) -> int:
     return USUAL if "mtu" in machine.faults else LARGE
 
 
-def _said(machine: Machine, argv: list[str]) -> tuple[int, str]:
+def _answer(machine: Machine, argv: list[str]) -> tuple[int, str]:
     if argv[0] == "ip":
         half = machine.addresses.index(argv[-1])
         return 0, f"{argv[4]} from {argv[-1]} dev {HALVES[half]} uid 1000 \\    cache \n"
@@ -61,10 +61,10 @@ def metered(machine: Machine, argv: tuple[str, ...]) -> tuple[str, float]:
     peer = next((m for m in machine.cluster.values() if words and words[-1] in m.addresses), None)
     half = next((i for i, address in enumerate(machine.addresses) if address == asked["address"]), 0)
     if peer is None or not joined(machine, peer, half):
-        told = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"
-        return f"{json.dumps({'status': 1, 'output': told})}\n", 1.0
-    told = f"{_HEAD}\n 65536      371093           0.00               {gbit(machine, peer, half)}  0.18\n"
-    return f"{json.dumps({'status': 0, 'output': told})}\n", 2.0
+        text = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"
+        return f"{json.dumps({'status': 1, 'output': text})}\n", 1.0
+    text = f"{_HEAD}\n 65536      371093           0.00               {gbit(machine, peer, half)}  0.18\n"
+    return f"{json.dumps({'status': 0, 'output': text})}\n", 2.0
 
 
 _HEAD = " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]    MsgRate[Mpps]"

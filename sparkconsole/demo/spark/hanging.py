@@ -27,9 +27,12 @@ def engine_dies(machine: Machine) -> None:
     stand_still(machine)
     for owner in machine.cluster.values():
         for job in (j for j in owner.jobs.values() if j in _spanning(machine)):
-            said = owner.log(job).decode().splitlines()
+            written = owner.log(job).decode().splitlines()
             last = machine.clock.monotonic() - job.began
-            lines = (*((0.0, line) for line in said), *((last, line) for line in job.dies_with.splitlines()))
+            lines = (
+                *((0.0, line) for line in written),
+                *((last, line) for line in job.dies_with.splitlines()),
+            )
             job.story, job.dead = replace(job.story, lines=lines, goes_on=None), True
 
 

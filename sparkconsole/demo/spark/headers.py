@@ -84,14 +84,14 @@ _MODELS = {
 def headers(models: Mapping[str, bool], model: str, meminfo: str) -> str:
     """As remote.checkpoint.headers_program prints it, for a node that has these models."""
     known = _MODELS.get(model)
-    told: dict[str, Any] = {"meminfo": meminfo, "gpu": True}
+    data: dict[str, Any] = {"meminfo": meminfo, "gpu": True}
     if known is None or folder_of(model) not in models:
-        return json.dumps(told)
+        return json.dumps(data)
     whole = models[folder_of(model)]
     names = [f"model-{n:05d}-of-{known.files:05d}.safetensors" for n in range(1, known.files + 1)]
     files = [[name, 4_000_000_000, "" if whole or n < 7 else "missing"] for n, name in enumerate(names)]
     rows = _tensors(known)
-    told |= {
+    data |= {
         "folder": "/home/spark/.cache/huggingface/hub",
         "revision": "demo",
         "config": known.config,
@@ -100,7 +100,7 @@ def headers(models: Mapping[str, bool], model: str, meminfo: str) -> str:
         "index_bytes": sum(row[2] for row in rows),
         "tensors": rows if whole else rows[: len(rows) // 3],
     }
-    return json.dumps(told)
+    return json.dumps(data)
 
 
 def _tensors(model: _Model) -> list[tuple[str, str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sparkconsole.demo.spark.life import Spell
+from sparkconsole.demo.spark.life import Activity
 from sparkconsole.demo.stories import Story
 
 
@@ -20,7 +20,7 @@ class PretendJob:
     ended: Callable[[], None] | None = None
     status: int | None = None
     stopped: float | None = None
-    spells: tuple[Spell, ...] = ()
+    spells: tuple[Activity, ...] = ()
     """What it keeps machines busy with."""
     needs: tuple[str, ...] = ()
     """Machines without which it fails."""

@@ -14,7 +14,7 @@ from sparkconsole.demo.clock import Time
 from sparkconsole.demo.spark.cache import first_models
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
 from sparkconsole.demo.spark.job import PretendJob
-from sparkconsole.demo.spark.life import HUNG, Spell, share_loaded
+from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
 from sparkconsole.demo.stories import served_of
 
 TOTAL_BYTES = 128_524_877_824
@@ -45,7 +45,7 @@ class Machine:
     """What the builder keeps: when it was used last, and its bytes."""
     containers: dict[str, PretendContainer] = field(default_factory=dict)
     jobs: dict[str, PretendJob] = field(default_factory=dict)
-    spells: list[Spell] = field(default_factory=list)
+    spells: list[Activity] = field(default_factory=list)
     models: dict[str, bool] = field(default_factory=dict)
     """What its cache has, by folder, and whether it is whole."""
     faults: dict[str, float] = field(default_factory=dict)
@@ -139,10 +139,12 @@ class Machine:
 
     # --- jobs
 
-    def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0, weight: float = 1.0) -> Spell:
+    def busy(
+        self, kind: str, lasts: float = math.inf, *, after: float = 0.0, weight: float = 1.0
+    ) -> Activity:
         """Something keeps the machine busy from now on, or from some seconds on."""
         now = self.clock.monotonic() + after
-        self.spells.append(Spell(kind, now, now + lasts, weight))
+        self.spells.append(Activity(kind, now, now + lasts, weight))
         return self.spells[-1]
 
     def look(self, name: str) -> PretendJob | None:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.execute_plan import execute_plan
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import COPIED, FAILED, SAME, UNKNOWN, Result
 from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
-from sparkconsole.model.checkpoint.files import MARGIN_BYTES, Holding, Shipment, shipment
+from sparkconsole.model.checkpoint.files import MARGIN_BYTES, CheckpointFiles, MissingFiles, shipment
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.image.build import slug
 from sparkconsole.model.image.copy import Receiver, authorise_hint, known_hosts
@@ -33,11 +33,11 @@ STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDelivery:
+class ModelCopyTask:
     """One receiver, as it was found before anything was done."""
 
     node: Node
-    what: Shipment = field(default_factory=Shipment)
+    what: MissingFiles = field(default_factory=MissingFiles)
     receiver: Receiver | None = None
     problem: SparkError | None = None
     warning: str = ""
@@ -52,12 +52,12 @@ class ModelDelivery:
 
 async def find_model(
     fleet: Fleet, model: str, revision: str, sender: str | None, *, hashing: bool = False
-) -> tuple[str, Holding]:
+) -> tuple[str, CheckpointFiles]:
     """The node that has it whole, and what it has: the one that was named, else the first; SparkError when
     there is none."""
     names = (sender,) if sender else fleet.names
     asked = await fleet.ask(lambda shell: holding(shell, model, revision), names)
-    found = told(asked)
+    found = answered(asked)
     whole = next((name for name, held in found.items() if not held.why_incomplete), None)
     if whole is None:
         raise (
@@ -71,7 +71,7 @@ async def find_model(
     return whole, held
 
 
-def _nowhere(model: str, found: dict[str, Holding]) -> SparkError:
+def _nowhere(model: str, found: dict[str, CheckpointFiles]) -> SparkError:
     there = {name: held for name, held in found.items() if held.present}
     if not there:
         return SparkError(f"{model} is not on {', '.join(found)}", hint=_again(model))
@@ -88,21 +88,21 @@ def _again(model: str) -> str:
 async def survey(
     fleet: Fleet,
     model: str,
-    source: Holding,
+    source: CheckpointFiles,
     sender: str,
     nodes: Sequence[Node],
     *,
     hashing: bool,
     streams: int,
-) -> tuple[ModelDelivery, ...]:
+) -> tuple[ModelCopyTask, ...]:
     """Every receiver, side by side; one that cannot be used carries its problem and stops no other."""
     looks = (_one(fleet, model, source, sender, node, hashing, streams) for node in nodes)
     return tuple(await asyncio.gather(*looks))
 
 
 async def _one(
-    fleet: Fleet, model: str, source: Holding, sender: str, node: Node, hashing: bool, streams: int
-) -> ModelDelivery:
+    fleet: Fleet, model: str, source: CheckpointFiles, sender: str, node: Node, hashing: bool, streams: int
+) -> ModelCopyTask:
     try:
         shell = await fleet.shell(node.name)
         target = await holding(shell, _there(model, source), source.revision, hashing=hashing, beside=hashing)
@@ -110,26 +110,26 @@ async def _one(
         _require_readable(node.name, source, target, what)
         if what.empty:
             _require_whole(node.name, target)
-            return ModelDelivery(node)
+            return ModelCopyTask(node)
         _require_rights(node.name, target)
         _require_room(node.name, target, what)
         receiver, warning = await copying.way(fleet, node, sender)
     except SparkError as error:
         error.node = error.node or node.name
-        return ModelDelivery(node, problem=error)
+        return ModelCopyTask(node, problem=error)
     rows = manifest(receiver, source, target, what, streams)
     job = _job(model, source, sender, node, receiver, what, fleet.fresh)
-    return ModelDelivery(node, what, receiver, None, warning, job, rows)
+    return ModelCopyTask(node, what, receiver, None, warning, job, rows)
 
 
-def _there(model: str, source: Holding) -> str:
+def _there(model: str, source: CheckpointFiles) -> str:
     """A folder in the sender's home is one in the receiver's."""
     if not model.startswith("/") or not model.startswith(f"{source.home}/"):
         return model
     return f"~{model.removeprefix(source.home)}"
 
 
-def _require_rights(node: str, target: Holding) -> None:
+def _require_rights(node: str, target: CheckpointFiles) -> None:
     if not target.writable:
         raise Refused(
             f"{target.there} belongs to {target.owner} and {target.user} may not write there",
@@ -138,7 +138,7 @@ def _require_rights(node: str, target: Holding) -> None:
         )
 
 
-def rights_hint(node: str, target: Holding) -> str:
+def rights_hint(node: str, target: CheckpointFiles) -> str:
     """How the login gets a place to write: never by giving it a folder that others use too."""
     user, home = shlex.quote(target.user), target.home.rstrip("/") + "/"
     inside = f"{target.there}/".startswith((home, f"{target.root}/"))
@@ -147,7 +147,9 @@ def rights_hint(node: str, target: Holding) -> str:
     return f"on {node}: sudo install -d -o {user} {shlex.quote(target.root)}"
 
 
-def _require_readable(node: str, source: Holding, target: Holding, what: Shipment) -> None:
+def _require_readable(
+    node: str, source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles
+) -> None:
     closed = tuple(p for p in target.unreadable if p in source.files and p not in what.files)
     if closed:
         names = ", ".join(map(target.name_of, closed[:3])) + ", …" * (len(closed) > 3)
@@ -158,13 +160,13 @@ def _require_readable(node: str, source: Holding, target: Holding, what: Shipmen
         )
 
 
-def _require_whole(node: str, target: Holding) -> None:
+def _require_whole(node: str, target: CheckpointFiles) -> None:
     """It lacks nothing of the sender's, and what it has of its own is not whole."""
     if target.why_incomplete:
         raise SparkError(f"not whole there: {target.why_incomplete}", hint="remove that there", node=node)
 
 
-def _require_room(node: str, target: Holding, what: Shipment) -> None:
+def _require_room(node: str, target: CheckpointFiles, what: MissingFiles) -> None:
     needed = what.size_bytes - what.arrived + MARGIN_BYTES
     if target.free < needed:
         raise Refused(
@@ -176,11 +178,11 @@ def _require_room(node: str, target: Holding, what: Shipment) -> None:
 
 def _job(
     model: str,
-    source: Holding,
+    source: CheckpointFiles,
     sender: str,
     node: Node,
     receiver: Receiver,
-    what: Shipment,
+    what: MissingFiles,
     fresh: Fresh,
 ) -> Job:
     return Job(
@@ -201,17 +203,17 @@ def _job(
     )
 
 
-def steps_of(delivery: ModelDelivery) -> tuple[Step, ...]:
+def steps_of(delivery: ModelCopyTask) -> tuple[Step, ...]:
     """What the copy needs goes into its folder on the sender, then it runs there."""
     job, receiver, host = delivery.job, delivery.receiver, delivery.node.name
     if job is None or receiver is None:
         return ()
     texts = {"known_hosts": known_hosts(receiver), "manifest": delivery.manifest}
-    said = {
+    values = {
         "known_hosts": f"give the sender the verified host keys of {host}",
         "manifest": f"say what goes to {host}",
     }
-    puts = tuple(text_step(f"{name}-{host}", job, name, text, said[name]) for name, text in texts.items())
+    puts = tuple(text_step(f"{name}-{host}", job, name, text, values[name]) for name, text in texts.items())
     copy = Step(
         id=f"copy-{host}",
         node=job.node,
@@ -225,11 +227,11 @@ def steps_of(delivery: ModelDelivery) -> tuple[Step, ...]:
 
 def programs_step(job: Job, step: str) -> Step:
     """The program that the job runs."""
-    said = "send the program that moves models (python3, standard library only)"
-    return folder_step(step, job, "programs", FOLDER, said)
+    text = "send the program that moves models (python3, standard library only)"
+    return folder_step(step, job, "programs", FOLDER, text)
 
 
-def copy_plan(deliveries: Sequence[ModelDelivery], model: str, sender: str, source: Holding) -> Plan:
+def copy_plan(deliveries: Sequence[ModelCopyTask], model: str, sender: str, source: CheckpointFiles) -> Plan:
     """The copies, and what the person should know first."""
     notes = [f"{d.node.name} has all of it already" for d in deliveries if not d.problem and d.what.empty]
     notes += [f"cannot copy to {d.node.name}: {d.problem.cause}" for d in deliveries if d.problem]
@@ -246,7 +248,7 @@ def copy_plan(deliveries: Sequence[ModelDelivery], model: str, sender: str, sour
 
 
 async def send_all(
-    fleet: Fleet, deliveries: Sequence[ModelDelivery], report: Report, *, parallel: bool
+    fleet: Fleet, deliveries: Sequence[ModelCopyTask], report: Report, *, parallel: bool
 ) -> tuple[Result, ...]:
     """Every delivery; one that fails stops no other."""
     if parallel:
@@ -254,7 +256,7 @@ async def send_all(
     return tuple([await _send(fleet, d, report) for d in deliveries])
 
 
-async def _send(fleet: Fleet, delivery: ModelDelivery, report: Report) -> Result:
+async def _send(fleet: Fleet, delivery: ModelCopyTask, report: Report) -> Result:
     host = delivery.node.name
     if delivery.problem is not None:
         error = delivery.problem
@@ -264,7 +266,7 @@ async def _send(fleet: Fleet, delivery: ModelDelivery, report: Report) -> Result
         )
     if delivery.job is None:
         return Result(host, SAME)
-    started = await carry_out(fleet, Plan(f"copy to {host}", steps_of(delivery)), report)
+    started = await execute_plan(fleet, Plan(f"copy to {host}", steps_of(delivery)), report)
     if not started.ok:
         return Result(host, FAILED, detail=started.failures()[0].detail, exit_code=1)
     try:
@@ -330,8 +332,8 @@ def _advice(job: Job, why: str) -> str:
     # A cause first: a key that is refused ends as a lost connection too, and trying again mends nothing.
     if known and known.id in ours:
         return ours[known.id]
-    said = next((advice for sign, advice in words.items() if sign in why), "")
-    return said or (known.remedy if known else "")
+    text = next((advice for sign, advice in words.items() if sign in why), "")
+    return text or (known.remedy if known else "")
 
 
 async def _proved(fleet: Fleet, job: Job, log: MoveLog) -> Result:

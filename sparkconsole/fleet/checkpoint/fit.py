@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.checkpoint.fit import Ask, Fit, best, judge, splits
 from sparkconsole.model.checkpoint.shape import ModelShape
 from sparkconsole.model.checkpoint.weights import Checkpoint, Split
@@ -51,14 +51,14 @@ class Fitting:
     def ask_words(self) -> str:
         """What `serve` has to hand on to vLLM so that the verdict holds."""
         data, ask, default = self.chosen.split.data, self.ask, Ask()
-        said = (
+        reasons = (
             (data > 1, f"--data-parallel-size {data}"),
             (ask.cache_type != default.cache_type, f"--kv-cache-dtype {ask.cache_type}"),
             (ask.batched != default.batched, f"--max-num-batched-tokens {ask.batched}"),
             (ask.eager, "--enforce-eager"),
             (ask.text_only, "--language-model-only"),
         )
-        words = [text for true, text in said if true]
+        words = [text for true, text in reasons if true]
         return f" -- {' '.join(words)}" if words else ""
 
 
@@ -71,14 +71,14 @@ async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask, con
     asked, servers = await asyncio.gather(
         fleet.ask(lambda shell: checkpoint(shell, model)), _servers(fleet, container)
     )
-    return fitting_of(model, split, ask, told(asked), failed(asked), servers)
+    return fitting_of(model, split, ask, answered(asked), failed(asked), servers)
 
 
 async def _servers(fleet: Fleet, container: str) -> tuple[LiveRank, ...]:
     """None where there is no container, and of a node that cannot say."""
     if not container:
         return ()
-    found = told(await fleet.ask(lambda shell: live_ranks(shell, container)))
+    found = answered(await fleet.ask(lambda shell: live_ranks(shell, container)))
     return tuple(rank for ranks in found.values() for rank in ranks)
 
 
@@ -130,8 +130,8 @@ def _nowhere(model: str, found: Mapping[str, Checkpoint], errors: Mapping[str, S
     if errors:
         node, error = next(iter(errors.items()))
         kind = Unreachable if isinstance(error, Unreachable) else SparkError
-        said = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
-        return kind(said, hint=error.hint, node=node)
+        text = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
+        return kind(text, hint=error.hint, node=node)
     if any(c.there for c in found.values()):
         return SparkError(
             f"{model} has no config.json in the nodes' caches", hint=f"sparkconsole model download {model}"

@@ -25,7 +25,7 @@ REMEDY = "sparkconsole logs serve shows what came before it; sparkconsole serve 
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class EngineDeath:
     """The node whose rank's log says it, the model, and a sentence with the line."""
 
     node: str
@@ -53,16 +53,16 @@ def death_told(lines: Sequence[str], line: str) -> str:
     )  # fmt: skip
 
 
-async def find_death(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> Death | None:
+async def find_death(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> EngineDeath | None:
     """None: no rank's log says so, none can be read, or tokens come all the same."""
     return next(iter(await find_deaths(fleet, container, nodes, port)), None)
 
 
 async def find_deaths(
     fleet: Fleet, container: str, nodes: Sequence[str], port: int | None = None
-) -> tuple[Death, ...]:
+) -> tuple[EngineDeath, ...]:
     """The same of every server, or of the one on that port."""
-    found: list[Death] = []
+    found: list[EngineDeath] = []
     ranks: Sequence[LiveRank] = ()
     with contextlib.suppress(SparkError):
         ranks = await servers_on(fleet, container, nodes)
@@ -70,7 +70,7 @@ async def find_deaths(
         with contextlib.suppress(SparkError):
             lines = await _end_of(fleet, job)
             if (line := death_line(lines)) and not await _moves(fleet, int(job.details["port"])):
-                found.append(Death(job.node, str(job.details.get("name", "")), death_told(lines, line)))
+                found.append(EngineDeath(job.node, str(job.details.get("name", "")), death_told(lines, line)))
     return tuple(found)
 
 
@@ -85,9 +85,9 @@ async def death_findings(fleet: Fleet, container: str, looks: Looks) -> tuple[Fi
 
 async def _end_of(fleet: Fleet, job: Job) -> list[str]:
     """Whole lines: what is left of one that was cut could look like the program's own."""
-    said = await job_end(fleet, job, "log", READ)
-    lines = said.decode("utf-8", "replace").splitlines()
-    return lines[1:] if len(said) >= READ else lines
+    output = await job_end(fleet, job, "log", READ)
+    lines = output.decode("utf-8", "replace").splitlines()
+    return lines[1:] if len(output) >= READ else lines
 
 
 async def _moves(fleet: Fleet, port: int) -> bool:

@@ -12,15 +12,15 @@ from pathlib import Path
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.diagnose.engine_death import death_findings
-from sparkconsole.fleet.diagnose.probe import look_at
-from sparkconsole.fleet.fabric.test import look_at_paths
-from sparkconsole.fleet.fleet import Fleet, told
-from sparkconsole.model.checks import Examined, Finding, Look, Pace, networks
+from sparkconsole.fleet.diagnose.probe import probe
+from sparkconsole.fleet.fabric.test import probe_paths
+from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.fabric.paths import judge_paths
-from sparkconsole.model.probes import DEEPER, EVERYTHING, USUAL, Evidence
+from sparkconsole.model.probes import DEEPER, EVERYTHING, USUAL, Probe
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.remote.shell import Shell
@@ -30,7 +30,7 @@ KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvidenceRequest:
     """What is to be examined."""
 
     image: str
@@ -39,24 +39,26 @@ class Question:
     eth_if: str | None = None
     ib_if: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
-    evidence: frozenset[Evidence] = EVERYTHING
-    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    probes: frozenset[Probe] = EVERYTHING
+    last_known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the journal says was served last, by model."""
     paces: tuple[Pace, ...] = ()
 
-    def wants(self, evidence: Evidence) -> bool:
+    def wants(self, wanted: Probe) -> bool:
         """Somebody will judge it."""
-        return evidence in self.evidence
+        return wanted in self.probes
 
 
-async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -> Examined:
+async def gather_evidence(
+    fleet: Fleet, cluster: Cluster, asked: EvidenceRequest, kept: Path
+) -> ClusterEvidence:
     """All that is wanted in two rounds, one login a node; what could not be asked is left out, not guessed.
 
     `kept` is the file that remembers what is in each image.
     """
-    model = asked.model if asked.wants(Evidence.MODEL) else ""
-    of_nodes = asked.evidence & (USUAL | DEEPER)
-    looks = await look_at(fleet, asked.container, asked.image, asked=of_nodes, model=model)
+    model = asked.model if asked.wants(Probe.MODEL) else ""
+    of_nodes = asked.probes & (USUAL | DEEPER)
+    looks = await probe(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
     paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
@@ -66,38 +68,38 @@ async def examine(fleet: Fleet, cluster: Cluster, asked: Question, kept: Path) -
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
     )
-    return Examined(
+    return ClusterEvidence(
         cluster, asked.image, asked.container, looks, chosen, versions, members, asked_ray,
         model=asked.model, rules=asked.rules, others=(*paths, *deaths),
-        ranks=ranks, placements=placements, recorded=asked.recorded, paces=asked.paces,
+        ranks=ranks, placements=placements, last_known=asked.last_known, paces=asked.paces,
     )  # fmt: skip
 
 
 async def _paths(
-    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: Question
+    fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: EvidenceRequest
 ) -> tuple[Finding, ...]:
     """Between the nodes that have a network; one alone has no paths."""
-    if len(chosen) < 2 or not asked.wants(Evidence.PATHS):
+    if len(chosen) < 2 or not asked.wants(Probe.PATHS):
         return ()
     fabrics = {n: look.facts.fabric for n, look in seen.items()}
-    return judge_paths(await look_at_paths(fleet, chosen, fabrics))
+    return judge_paths(await probe_paths(fleet, chosen, fabrics))
 
 
-async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> tuple[Finding, ...]:
-    return await death_findings(fleet, asked.container, seen) if asked.wants(Evidence.RANKS) else ()
+async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -> tuple[Finding, ...]:
+    return await death_findings(fleet, asked.container, seen) if asked.wants(Probe.RANKS) else ()
 
 
 Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]
 
 
-async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answered:
+async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -> Answered:
     """Whether it was asked, its members, and how many placement groups.
 
     It is asked of the head alone, and only while its container runs.
     """
     look = seen.get(fleet.head)
     spec = look.launched if look else None
-    if spec is None or not asked.wants(Evidence.RAY):
+    if spec is None or not asked.wants(Probe.RAY):
         return False, None, None
     from sparkconsole.remote import ray
 
@@ -109,21 +111,23 @@ async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: Question) -> Answe
     return True, members, placements
 
 
-async def _ranks(fleet: Fleet, asked: Question, seen: Mapping[str, Look]) -> dict[str, tuple[LiveRank, ...]]:
+async def _ranks(
+    fleet: Fleet, asked: EvidenceRequest, seen: Mapping[str, Look]
+) -> dict[str, tuple[LiveRank, ...]]:
     """The servers in the containers that run; one that could not be asked is unknown."""
     running = [n for n, look in seen.items() if look.site is not None and look.site.running]
-    if not running or not asked.wants(Evidence.RANKS):
+    if not running or not asked.wants(Probe.RANKS):
         return {}
     from sparkconsole.remote.serve.processes import live_ranks
 
-    return told(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
+    return answered(await fleet.ask(lambda shell: live_ranks(shell, asked.container), running))
 
 
 async def _contents(
-    fleet: Fleet, asked: Question, seen: Mapping[str, Look], kept: Path
+    fleet: Fleet, asked: EvidenceRequest, seen: Mapping[str, Look], kept: Path
 ) -> dict[str, dict[str, str]]:
     """Of each different image once, on the first node that has it; never again for the same content."""
-    if not asked.wants(Evidence.CONTENTS):
+    if not asked.wants(Probe.CONTENTS):
         return {}
     known = await asyncio.to_thread(_remembered, kept)
     first: dict[str, str] = {}
@@ -132,10 +136,10 @@ async def _contents(
             first.setdefault(look.image.short, node)
     missing = {short: node for short, node in first.items() if short not in known}
     found = await asyncio.gather(*(_ask(fleet, node, asked.image) for node in missing.values()))
-    fresh = {short: said for short, said in zip(missing, found, strict=True) if said}
+    fresh = {short: contents for short, contents in zip(missing, found, strict=True) if contents}
     if fresh:
         await asyncio.to_thread(_remember, kept, {**known, **fresh})
-    return {short: said for short in first if (said := fresh.get(short) or known.get(short))}
+    return {short: contents for short in first if (contents := fresh.get(short) or known.get(short))}
 
 
 async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:

@@ -12,12 +12,12 @@ from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.checks import Look
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.probes import USUAL, Evidence
+from sparkconsole.model.probes import USUAL, Probe
 from sparkconsole.remote.shell import Shell
 
 
-async def look_at(
-    fleet: Fleet, container: str, tag: str, *, asked: Collection[Evidence] = USUAL, model: str = ""
+async def probe(
+    fleet: Fleet, container: str, tag: str, *, asked: Collection[Probe] = USUAL, model: str = ""
 ) -> dict[str, Look | SparkError]:
     """Each node's look, or why there is none, head first; `model`: with what the node has of it."""
 
@@ -31,7 +31,7 @@ async def look_at(
 
 
 async def look_through(
-    fleet: Fleet, shell: Shell, container: str, tag: str, *, asked: Collection[Evidence] = USUAL
+    fleet: Fleet, shell: Shell, container: str, tag: str, *, asked: Collection[Probe] = USUAL
 ) -> Look:
     """One node's look; Unreachable, TimedOut or CommandFailed when there is none."""
     from sparkconsole.remote.node.facts import node_facts
@@ -43,7 +43,7 @@ async def look_through(
     site: Site | None = None
     image: ImageIdentity | None = None
     trouble: SparkError | None = None
-    if Evidence.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed):
+    if Probe.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed):
         site, image, trouble = await _docker(shell, container, tag)
     return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
 

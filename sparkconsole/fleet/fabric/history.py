@@ -18,7 +18,7 @@ KEPT = 2000
 _TEXTS = {f.name for f in fields(Rate) if f.type == "str"}
 
 
-class GateHistory:
+class RateHistory:
     """In the state folder; several consoles may add to it, the last writer's file stays."""
 
     def __init__(self, folder: Path) -> None:
@@ -54,8 +54,8 @@ class GateHistory:
 
 def _rate(line: str) -> Rate | None:
     try:
-        said: Any = json.loads(line)
-        known = {f.name: said[f.name] for f in fields(Rate) if f.name in said}
+        data: Any = json.loads(line)
+        known = {f.name: data[f.name] for f in fields(Rate) if f.name in data}
         rate = Rate(**known)
     except (ValueError, TypeError, RecursionError):
         return None

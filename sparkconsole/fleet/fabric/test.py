@@ -7,23 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.fabric.history import GateHistory
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fabric.history import RateHistory
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.checks import Look
 from sparkconsole.model.checks import networks as choose_networks
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
-from sparkconsole.model.fabric.paths import Path, Paths, Rail, Way, between, rails, ways
+from sparkconsole.model.fabric.paths import Path, Paths, Rail, RailWay, between, rails, ways
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, rounds
-from sparkconsole.model.fabric.test import Gate
+from sparkconsole.model.fabric.test import FabricTest
 from sparkconsole.model.facts import NodeFacts
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.probes import Probe
 from sparkconsole.remote.shell import Shell
 
 Ends = Mapping[str, tuple[Rail, ...]]
 Measured = tuple[Rate | Unmeasured, ...]
 
 
-async def look_at_paths(
+async def probe_paths(
     fleet: Fleet, networks: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric] | None = None
 ) -> Paths:
     """Routes and pings (small ones and full frames) both ways between every two nodes, in under 4 s.
@@ -50,7 +50,7 @@ async def look_between(fleet: Fleet, ends: Ends) -> Paths:
         return await look_along(shell, [w for w in every if w.node == shell.node])
 
     answers = await fleet.ask(question, dict.fromkeys(w.node for w in every))
-    seen = told(answers)
+    seen = answered(answers)
     return Paths(tuple(p for node in seen for p in seen[node]), failed(answers))
 
 
@@ -58,12 +58,12 @@ async def meters(fleet: Fleet, ends: Ends) -> dict[str, frozenset[str]]:
     """The tools that measure, on each node that answers."""
     from sparkconsole.remote.fabric.rate import tools
 
-    return told(await fleet.ask(tools, ends))
+    return answered(await fleet.ask(tools, ends))
 
 
 def measurements(
     ends: Ends, tools: Mapping[str, frozenset[str]], paths: Paths | None = None
-) -> tuple[tuple[tuple[tuple[Way, str], ...], ...], ...]:
+) -> tuple[tuple[tuple[tuple[RailWay, str], ...], ...], ...]:
     """What is measured with what: rounds, in them pairs, in them a pair's rails one after the other.
 
     No node is in two pairs of a round. With `paths`, ways on which nothing came back are left out.
@@ -73,7 +73,7 @@ def measurements(
     shut = {p.way for p in paths.paths if not p.open} if paths else set()
     asked = tuple(n for n in ends if n in tools)
 
-    def of(pair: tuple[str, str]) -> tuple[tuple[Way, str], ...]:
+    def of(pair: tuple[str, str]) -> tuple[tuple[RailWay, str], ...]:
         both = tools[pair[0]] & tools[pair[1]]
         return tuple((w, tool_for(w, both)) for w in between(ends, *pair) if w not in shut)
 
@@ -82,8 +82,8 @@ def measurements(
 
 async def measure(
     fleet: Fleet,
-    plan: tuple[tuple[tuple[tuple[Way, str], ...], ...], ...],
-    tell: Callable[[Way, str], None] = lambda way, tool: None,
+    plan: tuple[tuple[tuple[tuple[RailWay, str], ...], ...], ...],
+    tell: Callable[[RailWay, str], None] = lambda way, tool: None,
 ) -> Measured:
     """Carries the rounds out, 2 to 3 s a rail; a way that gives no number says why."""
     found: list[Rate | Unmeasured] = []
@@ -94,7 +94,7 @@ async def measure(
 
 
 async def _pair(
-    fleet: Fleet, pair: tuple[tuple[Way, str], ...], tell: Callable[[Way, str], None]
+    fleet: Fleet, pair: tuple[tuple[RailWay, str], ...], tell: Callable[[RailWay, str], None]
 ) -> list[Rate | Unmeasured]:
     found = []
     for way, tool in pair:
@@ -103,7 +103,7 @@ async def _pair(
     return found
 
 
-async def _one(fleet: Fleet, way: Way, tool: str) -> Rate | Unmeasured:
+async def _one(fleet: Fleet, way: RailWay, tool: str) -> Rate | Unmeasured:
     from sparkconsole.remote.fabric.rate import measured
 
     try:
@@ -120,7 +120,7 @@ async def _one(fleet: Fleet, way: Way, tool: str) -> Rate | Unmeasured:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FabricSurvey:
     """Who the nodes are and which ends they have: what a gate begins with."""
 
     networks: Mapping[str, NodeNetwork | SparkError]
@@ -143,30 +143,30 @@ class Standing:
         return tuple(n for n, f in self.facts.items() if f.gpu_processes)
 
 
-async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ...] = ()) -> Standing:
+async def stand(fleet: Fleet, *, eth_if: str | None = None, ib_if: tuple[str, ...] = ()) -> FabricSurvey:
     """Asks every node for its fabric and chooses from it, as a launch does."""
     from sparkconsole.remote.node.facts import node_facts
 
-    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Evidence.FABRIC, Evidence.GPU)))
-    facts = told(answers)
+    answers = await fleet.ask(lambda shell: node_facts(shell, asked=(Probe.FABRIC, Probe.GPU)))
+    facts = answered(answers)
     looks = {n: Look(f) for n, f in facts.items()}
     chosen = choose_networks(fleet.cluster, looks, eth_if=eth_if, ib_if=ib_if)
-    return Standing({n: chosen.get(n) or failed(answers)[n] for n in fleet.names}, facts)
+    return FabricSurvey({n: chosen.get(n) or failed(answers)[n] for n in fleet.names}, facts)
 
 
 async def gate(
     fleet: Fleet,
-    standing: Standing,
-    history: GateHistory,
+    survey_fabric: FabricSurvey,
+    history: RateHistory,
     *,
     quick: bool = False,
-    tell: Callable[[Way, str], None] = lambda way, tool: None,
-) -> Gate:
+    tell: Callable[[RailWay, str], None] = lambda way, tool: None,
+) -> FabricTest:
     """The whole gate; its rates are kept. `quick`: without rates."""
-    ends, kept = standing.ends, history.rates(fleet.cluster.name)
+    ends, kept = survey_fabric.ends, history.rates(fleet.cluster.name)
     at = fleet.clock.now().isoformat(timespec="seconds")
     paths = await look_between(fleet, ends)
-    seen = Gate(standing.networks, standing.fabrics, paths, kept=kept)
+    seen = FabricTest(survey_fabric.networks, survey_fabric.fabrics, paths, kept=kept)
     if quick or len(ends) < 2:
         return seen
     plan = measurements(ends, await meters(fleet, ends), paths)

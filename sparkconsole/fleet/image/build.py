@@ -196,7 +196,7 @@ async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Rep
 
     May start in the middle or after the end; a build whose folder is gone is judged by its dated tag alone.
     """
-    watch = _Watch(fleet, journal, run, job, report)
+    watch = _BuildWatch(fleet, journal, run, job, report)
     state = await job_state(fleet, job)
     if state.known:
         await watch.to_the_end()
@@ -210,7 +210,7 @@ async def follow(fleet: Fleet, journal: Journal, run: Run, job: Job, report: Rep
 
 
 @dataclass(slots=True)
-class _Watch:
+class _BuildWatch:
     """Turns a build's lines into news, and keeps each of them once in the journal."""
 
     fleet: Fleet
@@ -334,8 +334,8 @@ async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
     if job.details.get("recipe") != SOURCE_RECIPE:
         return ""
     read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
-    told = await shell.run(read, timeout=60)
-    return told.text.strip() if told.ok and is_commit(told.text.strip()) else ""
+    done = await shell.run(read, timeout=60)
+    return done.text.strip() if done.ok and is_commit(done.text.strip()) else ""
 
 
 def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkconsole.fleet.fresh import Fresh
-from sparkconsole.fleet.image.copy_survey import Delivery
+from sparkconsole.fleet.image.copy_survey import CopyTask
 from sparkconsole.fleet.job_files import folder_step, text_step
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
@@ -22,8 +22,8 @@ from sparkconsole.remote.image.transfer import PROGRAMS
 
 
 def with_job(
-    delivery: Delivery, tag: str, sender: str, image: ImageIdentity | None, fresh: Fresh
-) -> Delivery:
+    delivery: CopyTask, tag: str, sender: str, image: ImageIdentity | None, fresh: Fresh
+) -> CopyTask:
     """The delivery with the job that carries it out, where something is to be sent."""
     if not delivery.to_send:
         return delivery
@@ -46,34 +46,34 @@ def with_job(
     return replace(delivery, job=job)
 
 
-def arrivals(deliveries: Sequence[Delivery], image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
+def arrivals(deliveries: Sequence[CopyTask], image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
     """What every receiver has afterwards: the same content, with the dates that travel too."""
     return tuple(e for d in deliveries if d.to_send for e in _arrived(d, image, fresh))
 
 
-def _arrived(delivery: Delivery, image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
+def _arrived(delivery: CopyTask, image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
     host = delivery.node.name
     dates = delivery.transfer.names if isinstance(delivery.transfer, Layers) else ()
     there = replace(image, id=fresh.unknown(f"id of {image.tag} on {host}"))
     return tuple(ImageNamed(host, replace(there, tag=name)) for name in (image.tag, *dates))
 
 
-def renewed(planned: Delivery, now: Delivery) -> Delivery:
+def renewed(planned: CopyTask, now: CopyTask) -> CopyTask:
     """What is to be done after the build: by the way that was found now, under the job's planned name."""
     if planned.job is None or now.job is None:
         return now
     return replace(now, job=now.job.model_copy(update={"id": planned.job.id}))
 
 
-def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+def delivery_steps(delivery: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """The files that the copy needs go into its folder on the sender, then it runs there."""
     job = delivery.job
     if job is None:
         return ()
     host = delivery.receiver.name
-    said = {"known_hosts": f"give the sender the verified host keys of {host}"}
+    values = {"known_hosts": f"give the sender the verified host keys of {host}"}
     files = tuple(
-        text_step(f"{name}-{host}", job, name, text, said.get(name, f"say what goes to {host}"), needs)
+        text_step(f"{name}-{host}", job, name, text, values.get(name, f"say what goes to {host}"), needs)
         for name, text in delivery.transfer.files(delivery.receiver).items()
     )
     files += _program_steps(delivery, job, needs)
@@ -94,15 +94,15 @@ def delivery_steps(delivery: Delivery, needs: tuple[str, ...] = ()) -> tuple[Ste
     return (*files, copy)
 
 
-def _program_steps(delivery: Delivery, job: Job, needs: tuple[str, ...]) -> tuple[Step, ...]:
+def _program_steps(delivery: CopyTask, job: Job, needs: tuple[str, ...]) -> tuple[Step, ...]:
     if not delivery.transfer.folder:
         return ()
-    said = "send the program that moves layers (python3, standard library only)"
+    text = "send the program that moves layers (python3, standard library only)"
     name, folder = f"programs-{delivery.receiver.name}", delivery.transfer.folder
-    return (folder_step(name, job, PROGRAMS, folder, said, needs),)
+    return (folder_step(name, job, PROGRAMS, folder, text, needs),)
 
 
-def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
+def relay_steps(delivery: CopyTask, tag: str, sender: str) -> tuple[Step, ...]:
     """The two ends of a copy through the console, as they will run."""
     host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
     return (
@@ -118,7 +118,7 @@ def relay_steps(delivery: Delivery, tag: str, sender: str) -> tuple[Step, ...]:
     )
 
 
-def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
+def copy_notes(deliveries: Sequence[CopyTask], tag: str) -> tuple[str, ...]:
     """What the person should know first: who has it, who cannot get it, what is slow, what is checked."""
     notes = [f"{d.receiver.name} has the same content already" for d in deliveries if d.same]
     notes += [f"cannot copy to {d.receiver.name}: {d.problem.cause}" for d in deliveries if d.problem]
@@ -134,7 +134,7 @@ def copy_notes(deliveries: Sequence[Delivery], tag: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def fallback_notes(deliveries: Sequence[Delivery], image: ImageIdentity) -> tuple[str, ...]:
+def fallback_notes(deliveries: Sequence[CopyTask], image: ImageIdentity) -> tuple[str, ...]:
     """Who has room for the layers and not for the whole image, which follows where they cannot be taken."""
     needed = loading_needs(image.size_bytes)
     return tuple(
@@ -145,12 +145,12 @@ def fallback_notes(deliveries: Sequence[Delivery], image: ImageIdentity) -> tupl
     )
 
 
-def copy_table(deliveries: Sequence[Delivery]) -> Sheet:
+def copy_table(deliveries: Sequence[CopyTask]) -> Sheet:
     """Per node: what it is sent and how much, the room it has, and the way there."""
     return Sheet.of(("node", "is sent", "bytes", "free there", "to"), [_row(d) for d in deliveries])
 
 
-def _row(delivery: Delivery) -> tuple[str | None, ...]:
+def _row(delivery: CopyTask) -> tuple[str | None, ...]:
     name, where = delivery.receiver.name, delivery.receiver.address
     if delivery.problem is not None:
         return (name, "nothing: it cannot be used", None, None, None)
@@ -162,7 +162,7 @@ def _row(delivery: Delivery) -> tuple[str | None, ...]:
     return (name, delivery.transfer.amount, amount, free, f"{where} ({way})")
 
 
-def copy_plan(deliveries: Sequence[Delivery], image: ImageIdentity, sender: str) -> Plan:
+def copy_plan(deliveries: Sequence[CopyTask], image: ImageIdentity, sender: str) -> Plan:
     """The copies by detached jobs on the sender."""
     steps = tuple(step for d in deliveries for step in delivery_steps(d))
     notes = (*copy_notes(deliveries, image.tag), *fallback_notes(deliveries, image))
@@ -170,7 +170,7 @@ def copy_plan(deliveries: Sequence[Delivery], image: ImageIdentity, sender: str)
     return Plan(title, steps, notes=notes, table=copy_table(deliveries), moves=moves)
 
 
-def copy_moves(deliveries: Sequence[Delivery], through: str = "") -> Moves | None:
+def copy_moves(deliveries: Sequence[CopyTask], through: str = "") -> Moves | None:
     """How much goes to whom; None: nobody gets anything."""
     sent = [d for d in deliveries if d.to_send]
     known = [d.bytes_total for d in sent if d.bytes_total is not None]
@@ -179,7 +179,7 @@ def copy_moves(deliveries: Sequence[Delivery], through: str = "") -> Moves | Non
     return Moves(f"of the image to {names}{through}", total) if sent else None
 
 
-def relay_plan(deliveries: Sequence[Delivery], tag: str, sender: str) -> Plan:
+def relay_plan(deliveries: Sequence[CopyTask], tag: str, sender: str) -> Plan:
     """The copies through this console, for nodes that may not log in at each other."""
     steps = tuple(step for d in deliveries if d.to_send for step in relay_steps(d, tag, sender))
     slow = "through this console: slower than node to node, and it ends when this console ends"

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_plan import delivery_steps
-from sparkconsole.fleet.image.copy_survey import Delivery, find_image
+from sparkconsole.fleet.image.copy_survey import CopyTask, find_image
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import same_content
@@ -57,7 +57,7 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Watch:
+class _CopyWatch:
     """Follows one copy's log."""
 
     fleet: Fleet
@@ -110,7 +110,7 @@ class _Watch:
 
 async def send_all(
     fleet: Fleet,
-    deliveries: Sequence[Delivery],
+    deliveries: Sequence[CopyTask],
     report: Report,
     *,
     parallel: bool,
@@ -120,7 +120,7 @@ async def send_all(
 
 
 async def relay_all(
-    fleet: Fleet, deliveries: Sequence[Delivery], tag: str, sender: str, report: Report, *, parallel: bool
+    fleet: Fleet, deliveries: Sequence[CopyTask], tag: str, sender: str, report: Report, *, parallel: bool
 ) -> tuple[Result, ...]:
     """Every delivery through this console."""
     return await _each((partial(_relay_one, fleet, d, tag, sender, report) for d in deliveries), parallel)
@@ -142,12 +142,12 @@ async def _each(sends: Iterable[Callable[[], Awaitable[Result]]], parallel: bool
     return tuple(end for end in ended if isinstance(end, Result))
 
 
-async def _send_one(fleet: Fleet, delivery: Delivery, report: Report) -> Result:
+async def _send_one(fleet: Fleet, delivery: CopyTask, report: Report) -> Result:
     job, host = delivery.job, delivery.receiver.name
     if job is None:
         return untouched(delivery)
     plan = Plan(f"copy to {host}", delivery_steps(delivery))
-    started = await carry_out(fleet, plan, report)
+    started = await execute_plan(fleet, plan, report)
     if not started.ok:
         return Result(host, FAILED, detail=started.failures()[0].detail, exit_code=1)
     return await follow_one(fleet, job, report)
@@ -155,7 +155,7 @@ async def _send_one(fleet: Fleet, delivery: Delivery, report: Report) -> Result:
 
 async def follow_one(fleet: Fleet, job: Job, report: Report) -> Result:
     """One copy's end, verified. May start in the middle or after it; Unreachable when the sender is lost."""
-    host, watch = str(job.details["host"]), _Watch(fleet, job, report)
+    host, watch = str(job.details["host"]), _CopyWatch(fleet, job, report)
     guest = Node.model_validate(job.details["receiver"])
     fleet.include(guest)
     state = await job_state(fleet, job)
@@ -202,7 +202,7 @@ def _measured(log: CopyLog) -> tuple[int, float]:
     return (done if log.sent is None else log.sent), took
 
 
-async def _verified(watch: _Watch, *, never_started: bool = False) -> Result:
+async def _verified(watch: _CopyWatch, *, never_started: bool = False) -> Result:
     """Compares what the receiver has now with the sender's; a receiver that cannot be asked is unknown."""
     host, log = watch.host, watch.log
     sent, took = _measured(log)
@@ -235,7 +235,7 @@ async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:
     await usable(shell, tag)
 
 
-async def _relay_one(fleet: Fleet, delivery: Delivery, tag: str, sender: str, report: Report) -> Result:
+async def _relay_one(fleet: Fleet, delivery: CopyTask, tag: str, sender: str, report: Report) -> Result:
     """One copy through this console, verified."""
     host, began = delivery.receiver.name, fleet.clock.monotonic()
     if not delivery.to_send:
@@ -261,7 +261,7 @@ async def _relay_one(fleet: Fleet, delivery: Delivery, tag: str, sender: str, re
     return result
 
 
-def untouched(delivery: Delivery) -> Result:
+def untouched(delivery: CopyTask) -> Result:
     """The result for a receiver for which nothing had to be, or could be, done."""
     if delivery.problem is not None:
         advice = f" → {delivery.problem.hint}" if delivery.problem.hint else ""

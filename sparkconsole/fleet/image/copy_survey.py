@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.fleet.fleet import Fleet, told
+from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -16,8 +16,8 @@ from sparkconsole.model.image.build import full_name, slug
 from sparkconsole.model.image.copy import CopySite, Receiver, loading_needs, saving_needs, way_to
 from sparkconsole.model.image.history import builds
 from sparkconsole.model.image.reference import how_to_get
-from sparkconsole.model.image.route import Way, choose_way, missing_bytes
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.image.route import Transport, choose_way, missing_bytes
+from sparkconsole.model.probes import Probe
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
@@ -26,7 +26,7 @@ from sparkconsole.remote.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class CopyTask:
     """One receiver, as it was found before anything was done."""
 
     node: Node
@@ -88,7 +88,7 @@ async def _owners(fleet: Fleet) -> dict[str, str]:
     links = await fleet.ask(lambda shell: _fabric_of(fleet, shell.node))
     pairs = [
         (address.split("/")[0], name)
-        for name, fabric in told(links).items()
+        for name, fabric in answered(links).items()
         for netdev in fabric.netdevs
         for address in netdev.addresses
     ]
@@ -165,7 +165,7 @@ async def survey(
     *,
     whole: bool = False,
     held: Named | None = None,
-) -> tuple[Delivery, ...]:
+) -> tuple[CopyTask, ...]:
     """Looks at every receiver side by side; one that cannot be used carries its problem and stops no other.
 
     `image` None: it is yet to be built, so that sizes and sameness are looked at later. `whole`: all of it
@@ -219,18 +219,18 @@ async def _sizes(shell: Shell, image: ImageIdentity) -> tuple[int, ...]:
 
 def _first_look(
     image: ImageIdentity | None, node: Node, has: ImageIdentity | SparkError | None
-) -> Delivery | None:
+) -> CopyTask | None:
     """What is settled already: it has the image, or cannot be asked; None: there is more to ask."""
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     if isinstance(has, SparkError):
         has.node = has.node or node.name
-        return Delivery(node, receiver, problem=has)
+        return CopyTask(node, receiver, problem=has)
     same = image is not None and has is not None and same_content(has, image)
-    return Delivery(node, receiver, same=True) if same else None
+    return CopyTask(node, receiver, same=True) if same else None
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class _ReceiverSite:
     """The receiver's side of a survey."""
 
     seen: CopySite
@@ -238,13 +238,15 @@ class _End:
     present: tuple[ImageIdentity, ...]
 
 
-async def _end(fleet: Fleet, node: Node) -> _End | SparkError:
+async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
     """What a receiver says of itself, all of it asked at the same time."""
     from sparkconsole.remote.docker.engine import every_image
 
     try:
         shell = await fleet.shell(node.name)
-        return _End(*await asyncio.gather(site(shell), _fabric_of(fleet, node.name), every_image(shell)))
+        return _ReceiverSite(
+            *await asyncio.gather(site(shell), _fabric_of(fleet, node.name), every_image(shell))
+        )
     except SparkError as error:
         return error
 
@@ -254,9 +256,9 @@ async def _judged(
     image: ImageIdentity | None,
     node: Node,
     source: _Source,
-    end: _End | SparkError,
+    end: _ReceiverSite | SparkError,
     fresh: Fresh,
-) -> Delivery:
+) -> CopyTask:
     receiver = Receiver(node.name, node.fabric_address or node.address, node.user or "", node.port or 22)
     try:
         if isinstance(end, SparkError):
@@ -264,20 +266,20 @@ async def _judged(
         seen, present = end.seen, end.present
         receiver, warning = await _receiver(node, end.links, source.links, seen)
         if image is None:
-            return Delivery(node, receiver, warning=warning, free_bytes=seen.free_bytes)
+            return CopyTask(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         _require_platform(image, seen)
         if image.foreseen:
             transfer, why = _way_of_unbuilt(image, node.name, source, seen, fresh)
-            found = Delivery(node, receiver, warning=warning, transfer=transfer, why=why)
+            found = CopyTask(node, receiver, warning=warning, transfer=transfer, why=why)
             return replace(found, free_bytes=seen.free_bytes)
         transfer, why = _way(image, present, source, seen)
         amount = transfer.bytes_to_send(image, present)
         _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
-        found = Delivery(node, receiver, warning=warning, bytes_total=amount)
+        found = CopyTask(node, receiver, warning=warning, bytes_total=amount)
         return replace(found, transfer=transfer, why=why, free_bytes=seen.free_bytes)
     except SparkError as error:
         error.node = error.node or node.name
-        return Delivery(node, receiver, problem=error)
+        return CopyTask(node, receiver, problem=error)
 
 
 def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
@@ -304,7 +306,7 @@ def _way(
     if source.seen is None:
         return FULL_STREAM, ""
     chosen = choose_way(image, present, source.seen, seen)
-    if chosen.carrier is Way.WHOLE:
+    if chosen.carrier is Transport.WHOLE:
         return FULL_STREAM, chosen.why
     amount = missing_bytes(chosen, source.history)
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""
@@ -317,7 +319,7 @@ def _way_of_unbuilt(
     if source.seen is None:
         return FULL_STREAM, ""
     chosen = choose_way(image, (), source.seen, seen)
-    if chosen.carrier is Way.WHOLE:
+    if chosen.carrier is Transport.WHOLE:
         return FULL_STREAM, chosen.why
     way = replace(chosen, why="which these are is known after the build")
     shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
@@ -353,4 +355,4 @@ async def _fabric_of(fleet: Fleet, name: str) -> Fabric:
     """The fast links of a node."""
     from sparkconsole.remote.node.facts import node_facts
 
-    return (await node_facts(await fleet.shell(name), asked=(Evidence.FABRIC,))).fabric
+    return (await node_facts(await fleet.shell(name), asked=(Probe.FABRIC,))).fabric

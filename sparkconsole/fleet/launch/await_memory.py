@@ -18,7 +18,7 @@ LOOK_S, MOST_S = 0.75, 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class MemoryAwaited:
     """How waiting ended on one node."""
 
     node: str
@@ -28,46 +28,48 @@ class Settled:
     waited_s: float
 
 
-async def settle(
+async def await_memory(
     fleet: Fleet, nodes: Iterable[str], share: float, report: Report, *, most_s: float = MOST_S
-) -> dict[str, Settled]:
+) -> dict[str, MemoryAwaited]:
     """Returns when each node has `share` of its memory available, or gets no more, or time is up.
 
     Never fails: a node that cannot be asked is left out, and what starts afterwards says what it lacks.
     """
     names = tuple(nodes)
-    ends = await asyncio.gather(*(_settle(fleet, n, share, report, most_s) for n in names))
+    ends = await asyncio.gather(*(_await_node(fleet, n, share, report, most_s) for n in names))
     return {end.node: end for end in ends if end is not None}
 
 
-async def _settle(fleet: Fleet, node: str, share: float, report: Report, most_s: float) -> Settled | None:
-    began, seen, told = fleet.clock.monotonic(), list[Free](), False
+async def _await_node(
+    fleet: Fleet, node: str, share: float, report: Report, most_s: float
+) -> MemoryAwaited | None:
+    began, seen, reported = fleet.clock.monotonic(), list[Free](), False
     while True:
         try:
-            standing = await memory_standing(await fleet.shell(node))
+            state = await memory_standing(await fleet.shell(node))
         except SparkError as error:
             report(Remark(f"its memory could not be looked at: {error.cause}", node, "warning"))
             return None
-        waited_s, needed = fleet.clock.monotonic() - began, int(standing.total * share)
-        seen.append(Free(waited_s, standing.available))
+        waited_s, needed = fleet.clock.monotonic() - began, int(state.total * share)
+        seen.append(Free(waited_s, state.available))
         outcome = judge_return(seen, needed)
         if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
-            end = Settled(node, outcome, standing.available, needed, waited_s)
-            _tell_end(end, report, waited=told)
+            end = MemoryAwaited(node, outcome, state.available, needed, waited_s)
+            _tell_end(end, report, waited=reported)
             return end
         if outcome is Return.COMES:
-            if not told:
-                report(Remark(waits_for(standing.available, needed), node))
-            told = True
-            report(Advance(node, "memory", standing.available, needed, "B", elapsed_s=waited_s))
+            if not reported:
+                report(Remark(waits_for(state.available, needed), node))
+            reported = True
+            report(Advance(node, "memory", state.available, needed, "B", elapsed_s=waited_s))
         await fleet.clock.sleep(LOOK_S)
 
 
-def _tell_end(end: Settled, report: Report, *, waited: bool) -> None:
+def _tell_end(end: MemoryAwaited, report: Report, *, waited: bool) -> None:
     """Silence where there was enough from the start."""
     if end.outcome is Return.ENOUGH and waited:
         report(Remark(f"its memory came back in {end.waited_s:.0f} s", end.node))
     elif end.outcome is not Return.ENOUGH:
         why = "it does not grow" if end.outcome is Return.STAYS else f"after {end.waited_s:.0f} s"
-        told = f"{size(end.available)} of {size(end.needed)} are available, and {why}: it goes on with that"
-        report(Remark(told, end.node, "warning" if waited else "info"))
+        text = f"{size(end.available)} of {size(end.needed)} are available, and {why}: it goes on with that"
+        report(Remark(text, end.node, "warning" if waited else "info"))

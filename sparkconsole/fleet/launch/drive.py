@@ -17,12 +17,12 @@ from sparkconsole.model.launch.state import (
     ContainerDied,
     ContainerSeen,
     Event,
+    LaunchPhase,
     LaunchState,
     MembersSeen,
     NodeLost,
-    Phase,
-    Reach,
-    Standing,
+    NodeProgress,
+    NodeStage,
     StepDone,
     StepFailed,
     TimeUp,
@@ -38,7 +38,7 @@ from sparkconsole.remote.shell import Shell
 
 POLL_S = 1.0
 """How often containers and members are looked at while a launch is under way."""
-_WATCHED = (Reach.STARTED, Reach.UP, Reach.JOINED)
+_WATCHED = (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED)
 
 
 async def ray_members(shell: Shell, port: int) -> tuple[RayMember, ...]:
@@ -56,7 +56,7 @@ class Eyes:
     members: Callable[[Shell, int], Awaitable[tuple[RayMember, ...]]] = ray_members
 
 
-async def carry_launch(
+async def drive_launch(
     fleet: Fleet, state: LaunchState, report: Report, *, timeout_s: float = 180.0, eyes: Eyes | None = None
 ) -> None:
     """Brings the launch to READY; otherwise everything it started is gone again and the real cause is raised.
@@ -64,7 +64,7 @@ async def carry_launch(
     `timeout_s` counts from the moment every container was started.
     """
     await _Drive(fleet, state, report, timeout_s, eyes or Eyes()).run()
-    if state.phase is not Phase.READY:
+    if state.phase is not LaunchPhase.READY:
         raise failure_of(state)
 
 
@@ -76,7 +76,7 @@ def failure_of(state: LaunchState) -> SparkError:
         return Cancelled("the launch was cancelled", hint=f"may be left: {left}" if left else "")
     why = failure.why
     hint = "; ".join(filter(None, (why.hint, f"may be left ({left}): sparkconsole stop" if left else "")))
-    lost = any(s.node == failure.node and s.reach is Reach.LOST for s in state.board())
+    lost = any(s.node == failure.node and s.reach is NodeStage.LOST for s in state.board())
     return (Unreachable if lost else SparkError)(why.cause, hint=hint, node=failure.node)
 
 
@@ -89,7 +89,7 @@ class _Drive:
         self.fleet, self.state, self.report, self.timeout_s, self.eyes = fleet, state, report, timeout_s, eyes
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shown: dict[str, Standing] = {}
+        self._shown: dict[str, NodeProgress] = {}
         self._timer: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -114,12 +114,12 @@ class _Drive:
     def _feed(self, event: Event) -> None:
         self._start(self.state.feed(event))
         self._show_board()
-        if self.state.phase is Phase.GATHERING and self._timer is None:
+        if self.state.phase is LaunchPhase.GATHERING and self._timer is None:
             self._timer = self._spawn(self._time_up())
 
     def _start(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            self._spawn(self._carry(step))
+            self._spawn(self._execute(step))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -136,10 +136,10 @@ class _Drive:
             if self._shown.get(standing.node) != standing:
                 self._shown[standing.node] = standing
                 why = f": {standing.why}" if standing.why else ""
-                level = "error" if standing.reach in (Reach.FAILED, Reach.LOST) else "info"
+                level = "error" if standing.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
                 self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
 
-    async def _carry(self, step: Step) -> None:
+    async def _execute(self, step: Step) -> None:
         self.report(StepBegan(step.node, step.sentence))
         began = self.fleet.clock.monotonic()
         event = await self._outcome(step)
@@ -156,9 +156,9 @@ class _Drive:
         except Unreachable as error:
             return StepFailed(step.id, Why(error.cause, error.hint), lost=True)
         except CommandFailed as error:
-            said = error.stderr or error.cause
+            text = error.stderr or error.cause
             return StepFailed(
-                step.id, why_refused(said) if step.undo else _plain(error), not_ours=name_taken(said)
+                step.id, why_refused(text) if step.undo else _plain(error), not_ours=name_taken(text)
             )
         except TimedOut as error:
             return StepFailed(step.id, Why(f"“{step.sentence}” took too long: {error.cause}", error.hint))
@@ -194,11 +194,11 @@ class _Drive:
 
     async def _watch(self) -> None:
         """Looks at what was started, again and again, until the launch is over or being taken back."""
-        while self.state.phase in (Phase.STARTING, Phase.GATHERING):
+        while self.state.phase in (LaunchPhase.STARTING, LaunchPhase.GATHERING):
             watched = [s.node for s in self.state.board() if s.reach in _WATCHED]
             await asyncio.gather(*(self._look(node) for node in watched))
             if self.state.spec.backend is Backend.RAY and self.state.seats[0].node in watched:
-                await self._look_at_members()
+                await self._probe_members()
             await self.fleet.clock.sleep(POLL_S)
 
     async def _look(self, node: str) -> None:
@@ -216,7 +216,7 @@ class _Drive:
     async def _death(self, shell: Shell, node: str) -> ContainerDied:
         return ContainerDied(node, await self._why_dead(shell))
 
-    async def _look_at_members(self) -> None:
+    async def _probe_members(self) -> None:
         try:
             shell = await self.fleet.shell(self.state.seats[0].node)
             members = await self.eyes.members(shell, self.state.spec.dashboard_port)
@@ -226,5 +226,5 @@ class _Drive:
 
 
 def _plain(error: CommandFailed) -> Why:
-    said = [line for line in error.stderr.splitlines() if line.strip()]
-    return Why(said[-1].strip() if said else error.cause, error.hint)
+    lines = [line for line in error.stderr.splitlines() if line.strip()]
+    return Why(lines[-1].strip() if lines else error.cause, error.hint)

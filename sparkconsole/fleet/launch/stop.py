@@ -20,7 +20,7 @@ _LOOKS = 20
 """How often, half a second apart, the processes of a removed container are looked for."""
 
 
-class Stopped(StrEnum):
+class StopResult(StrEnum):
     """What is known of one node afterwards."""
 
     STOPPED = "stopped"
@@ -34,7 +34,7 @@ class Stop:
     """How stopping ended on one node, as read back from it."""
 
     node: str
-    result: Stopped
+    result: StopResult
     why: str = ""
     before_bytes: int = 0
     """MemAvailable before and after."""
@@ -61,17 +61,17 @@ async def _stop_node(
         shell = await fleet.shell(node)
         before = await site.look(shell, container)
         if not steps and before.found is None:
-            return Stop(node, Stopped.NOT_RUNNING, "", before.available_bytes, before.available_bytes)
+            return Stop(node, StopResult.NOT_RUNNING, "", before.available_bytes, before.available_bytes)
         for step in steps:
-            await _carry(fleet, shell, step, report)
+            await _execute(fleet, shell, step, report)
         return await _read_back(fleet, shell, container, before, ports)
     except Unreachable as error:
-        return Stop(node, Stopped.UNREACHABLE, error.cause)
+        return Stop(node, StopResult.UNREACHABLE, error.cause)
     except SparkError as error:
-        return Stop(node, Stopped.FAILED, error.cause, before.available_bytes if before else 0)
+        return Stop(node, StopResult.FAILED, error.cause, before.available_bytes if before else 0)
 
 
-async def _carry(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
+async def _execute(fleet: Fleet, shell: Shell, step: Step, report: Report) -> None:
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
     done = await shell.run(step.argv, timeout=step.timeout_s)
@@ -115,7 +115,7 @@ async def _read_back(
     after = await site.look(shell, container)
     taken = tuple(p for p in after.taken(ports) if before.found is not None)
     why = _not_gone(after, len(left), taken)
-    result = Stopped.FAILED if why else Stopped.STOPPED
+    result = StopResult.FAILED if why else StopResult.STOPPED
     return Stop(shell.node, result, why, before.available_bytes, after.available_bytes, len(left), taken)
 
 

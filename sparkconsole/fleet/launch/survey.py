@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.cluster import Cluster
@@ -28,7 +28,7 @@ ACCELERATOR_LABEL = "org.sparkconsole.accelerator"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class LaunchSurvey:
     """Every node answered; `members` None: Ray did not, or is not asked."""
 
     spec: LaunchSpec
@@ -63,7 +63,9 @@ class Ground:
         return ""
 
 
-async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None) -> Ground:
+async def survey_launch(
+    fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None
+) -> LaunchSurvey:
     """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
     eyes = eyes or Eyes()
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
@@ -75,7 +77,7 @@ async def survey(fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | 
     caches = all_of(await fleet.ask(hf_cache, names))
     seats = seats_of(names, sites, networks, caches)
     members = await _members(fleet, spec, seats, sites, eyes)
-    return Ground(adapted(spec, images), seats, sites, images, members, warnings, facts)
+    return LaunchSurvey(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
 
 def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
@@ -87,7 +89,7 @@ def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
             also = ", ".join(e.node for e in others)
             first.hint = "; ".join(filter(None, (first.hint, f"the same or worse on {also}")))
         raise first
-    return told(answers)
+    return answered(answers)
 
 
 def seats_of(
@@ -112,9 +114,9 @@ def adapted(spec: LaunchSpec, images: Mapping[str, ImageIdentity | None]) -> Lau
     return spec
 
 
-def check_images(ground: Ground) -> None:
+def check_images(survey: LaunchSurvey) -> None:
     """Refused unless every node has the image, the same one, and one that can do what is asked."""
-    tag, images = ground.spec.image, ground.images
+    tag, images = survey.spec.image, survey.images
     missing = [node for node, image in images.items() if image is None]
     if missing:
         raise Refused(
@@ -132,31 +134,31 @@ def check_images(ground: Ground) -> None:
             )
 
 
-def check_ports(ground: Ground) -> None:
+def check_ports(survey: LaunchSurvey) -> None:
     """Refused when somebody else listens where the head has to."""
-    head = ground.seats[0].node
-    taken = ground.sites[head].taken(ground.spec.ports())
+    head = survey.seats[0].node
+    taken = survey.sites[head].taken(survey.spec.ports())
     if taken:
         ports = ", ".join(map(str, taken))
         raise Refused(
             f"port {ports} is in use; nothing was started",
-            hint=f"see who listens there: ss -ltnp, or choose another: {_port_flag(ground.spec)}",
+            hint=f"see who listens there: ss -ltnp, or choose another: {_port_flag(survey.spec)}",
             node=head,
         )
 
 
-async def check_ray(fleet: Fleet, ground: Ground) -> None:
+async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
     """Refused when an image has no Ray and the backend is Ray; a label is believed, else it is looked for."""
-    head, image = ground.seats[0].node, ground.images[ground.seats[0].node]
-    if ground.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):
+    head, image = survey.seats[0].node, survey.images[survey.seats[0].node]
+    if survey.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):
         return
-    look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", ground.spec.image)
+    look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", survey.spec.image)
     shell = await fleet.shell(head)
     seen = await shell.run((*look, "-c", "command -v ray"), timeout=60)
     # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
     if seen.status in (1, 127):
         raise Refused(
-            f"the image {ground.spec.image} has no `ray`; nothing was started",
+            f"the image {survey.spec.image} has no `ray`; nothing was started",
             hint="launch without Ray: --backend none, or build an image with ray[default]",
             node=head,
         )

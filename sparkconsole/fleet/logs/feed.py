@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.logs.merge import Entry, LogMerge, Sources
+from sparkconsole.fleet.logs.merge import LogMerge, MergedLine, Sources
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.line import Level, LogLine, log_line
 
@@ -39,15 +39,15 @@ class Feed:
         finally:
             self._take(self._merge.rest())
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, entries: Sequence[MergedLine]) -> None:
         for entry in entries:
             self.ring.append(as_line(entry))
 
 
-def as_line(entry: Entry) -> LogLine:
+def as_line(entry: MergedLine) -> LogLine:
     """As the views show it; what keeps a source from being read warns."""
     source = entry.source
-    if entry.told:
+    if entry.about_source:
         text = log_line(f"{'✖' if entry.error else '·'} {entry.text}").text
         level = Level.WARNING if entry.error else Level.INFO
         return LogLine(text, source.node, source.name, entry.at, level)

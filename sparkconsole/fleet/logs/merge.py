@@ -34,8 +34,8 @@ TURN, CHUNK = 128, 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a source, or (`told`) a sentence about it."""
+class MergedLine:
+    """A line of a source, or (`about_source`) a sentence about it."""
 
     source: Source
     at: datetime
@@ -43,7 +43,7 @@ class Entry:
     text: str
     time: str = ""
     """As the source stamped it; empty where it does not."""
-    told: bool = False
+    about_source: bool = False
     error: SparkError | None = None
     """What keeps the source from being read."""
 
@@ -85,36 +85,36 @@ class LogMerge:
     _readings: dict[str, _Reading] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _held: list[tuple[float, int, Entry]] = field(default_factory=list)
-    _ordered: deque[Entry] = field(default_factory=deque)
+    _held: list[tuple[float, int, MergedLine]] = field(default_factory=list)
+    _ordered: deque[MergedLine] = field(default_factory=deque)
     _count: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- once
 
-    async def printed(self) -> list[Entry]:
+    async def printed(self) -> list[MergedLine]:
         """All lines that there are now; what keeps a source from telling is an entry too, at its end."""
         now, found = self.fleet.clock.now(), self._listed()
-        told = await asyncio.gather(*(self._all(source, now) for source in found))
-        return list(heapq.merge(*told, key=lambda entry: entry.at))
+        lines_of = await asyncio.gather(*(self._all(source, now) for source in found))
+        return list(heapq.merge(*lines_of, key=lambda entry: entry.at))
 
-    async def _all(self, source: Source, now: datetime) -> list[Entry]:
+    async def _all(self, source: Source, now: datetime) -> list[MergedLine]:
         """In the order in which the source told them; a line without a time belongs to the one before it."""
-        told: list[Stamped] = []
-        wrong: list[Entry] = []
+        rows: list[Stamped] = []
+        wrong: list[MergedLine] = []
         try:
             # The last lines are meant of those that are kept, wherever they are.
             reading = source.lines(self.fleet, follow=False, tail=None if self.keep else self.tail)
             async with contextlib.aclosing(reading) as lines:  # type: ignore[type-var]
-                told = [(time, text) async for time, text in lines if self._kept(text)]
+                rows = [(time, text) async for time, text in lines if self._kept(text)]
         except SparkError as error:
             wrong.append(_silence(source, error, now))
-        told = told[-self.tail :] if self.tail else told
-        at = next((own for time, _ in told if (own := moment(time))), now)
-        entries: list[Entry] = []
-        for time, text in told:
+        rows = rows[-self.tail :] if self.tail else rows
+        at = next((own for time, _ in rows if (own := moment(time))), now)
+        entries: list[MergedLine] = []
+        for time, text in rows:
             at = max(at, moment(time) or at)
-            entries.append(Entry(source, at, text, time))
+            entries.append(MergedLine(source, at, text, time))
         return [*entries, *wrong]
 
     def _kept(self, text: str) -> bool:
@@ -122,7 +122,7 @@ class LogMerge:
 
     # --- followed
 
-    async def followed(self) -> AsyncGenerator[list[Entry], None]:
+    async def followed(self) -> AsyncGenerator[list[MergedLine], None]:
         """Lines as they come, in order; it ends by itself when the list stands and every source ended."""
         try:
             self._attend()
@@ -147,7 +147,7 @@ class LogMerge:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             self._tasks.clear()
 
-    def rest(self) -> list[Entry]:
+    def rest(self) -> list[MergedLine]:
         """What was taken from the sources and not handed on when the reader left."""
         self._order()
         left = list(self._ordered)
@@ -197,7 +197,7 @@ class LogMerge:
         self._ended.add(source.key)
         if self.remind and callable(self.sources):
             text = f"{source.name}: its log ended; the next start will be followed"
-            self._put(Entry(source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(source, self.fleet.clock.now(), text, about_source=True))
 
     async def _read(self, reading: _Reading, turn: int) -> None:
         source = reading.source
@@ -218,14 +218,14 @@ class LogMerge:
         at = own or reading.newest or self.fleet.clock.now()
         if own is not None:
             reading.newest = own
-        self._put(Entry(reading.source, at, text, time))
+        self._put(MergedLine(reading.source, at, text, time))
 
     async def _free(self) -> None:
         while len(self._held) >= HELD:
             self._room.clear()
             await self._room.wait()
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: MergedLine) -> None:
         self._count += 1
         self._held.append((entry.at.timestamp(), self._count, entry))
 
@@ -257,7 +257,7 @@ class LogMerge:
         if self.remind and since is not None:
             now = self.fleet.clock.monotonic()
             text = f"{reading.source.name}: resumed after {now - since:.0f} s"
-            self._put(Entry(reading.source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(reading.source, self.fleet.clock.now(), text, about_source=True))
 
     async def _remind(self) -> None:
         """One sentence a node and turn, however many of its logs are awaited."""
@@ -276,7 +276,7 @@ class LogMerge:
             since = min(r.awaited for r in readings if r.awaited is not None)
             names = ", ".join(dict.fromkeys(r.source.name for r in readings))
             text = f"{names}: still waiting for the node, {now - since:.0f} s"
-            self._put(Entry(readings[0].source, self.fleet.clock.now(), text, told=True))
+            self._put(MergedLine(readings[0].source, self.fleet.clock.now(), text, about_source=True))
 
     # --- order
 
@@ -297,10 +297,10 @@ class LogMerge:
         self._ordered.extend(entry for _, _, entry in held)
 
 
-def _silence(source: Source, error: SparkError, now: datetime, *, again: bool = False) -> Entry:
+def _silence(source: Source, error: SparkError, now: datetime, *, again: bool = False) -> MergedLine:
     """What keeps a source from telling, as a sentence in its place."""
     wait = "; resumes when the node returns" if again and isinstance(error, Unreachable) else ""
     text = f"{source.name}: {error.cause}{wait}"
     if isinstance(error, Absent):
-        return Entry(source, now, f"{text} — {error.hint}" if error.hint else text, told=True)
-    return Entry(source, now, text, told=True, error=error)
+        return MergedLine(source, now, f"{text} — {error.hint}" if error.hint else text, about_source=True)
+    return MergedLine(source, now, text, about_source=True, error=error)

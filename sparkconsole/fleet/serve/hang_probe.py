@@ -108,7 +108,7 @@ async def _taking_part(fleet: Fleet, container: str, seen: Seen) -> tuple[Sequen
     if launch.backend is Backend.RAY:
         return names, False
     ranks = await live_ranks(await fleet.shell(fleet.head), container)
-    count = next((said for r in ranks if (said := value(r.words, "--nnodes"))), "")
+    count = next((text for r in ranks if (text := value(r.words, "--nnodes"))), "")
     return names[: int(count)] if count.isdigit() else names, True
 
 

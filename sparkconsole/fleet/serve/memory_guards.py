@@ -50,8 +50,8 @@ async def fired(fleet: Fleet, lead: Job, nodes: Iterable[str]) -> Fired | None:
         guard = _guard(lead, node)
         with contextlib.suppress(SparkError):
             if (await job_state(fleet, guard)).status == FIRED:
-                said = (await job_file(fleet, guard, "log")).decode("utf-8", "replace").splitlines()
-                return Fired(node, said[-1] if said else "its memory guard ended it")
+                lines = (await job_file(fleet, guard, "log")).decode("utf-8", "replace").splitlines()
+                return Fired(node, lines[-1] if lines else "its memory guard ended it")
     return None
 
 

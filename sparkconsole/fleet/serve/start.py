@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
 from sparkconsole.model.fabric import kho
@@ -18,7 +18,7 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.serve.engine import LiveRank, vllm_words
 from sparkconsole.model.serve.ranks import split_of
-from sparkconsole.model.serve.spec import ORDER, Failure, Phase, ServeProgress, ServeSpec, advance
+from sparkconsole.model.serve.spec import ORDER, ServeProgress, ServeSpec, StartFailure, StartPhase, advance
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
@@ -51,7 +51,7 @@ class Stage:
 async def find_stage(fleet: Fleet, container: str) -> Stage:
     """The running cluster; Refused when none runs or it is not whole, Unreachable when a node is."""
     answers = await fleet.ask(lambda shell: look(shell, container))
-    sites = told(answers)
+    sites = answered(answers)
     head = sites.get(fleet.head)
     for error in failed(answers).values():
         if head is None or not _solo(head):
@@ -104,7 +104,7 @@ def _solo(head: Site) -> bool:
 
 
 @dataclass(slots=True)
-class _Watch:
+class _StartWatch:
     """What is known of a start while it is followed."""
 
     report: Report
@@ -142,7 +142,7 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
     """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
     lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
     others = [j for j in jobs if j is not lead]
-    watch = _Watch(report, lead.node)
+    watch = _StartWatch(report, lead.node)
     reader = asyncio.create_task(_read(fleet, lead, watch))
     try:
         return await _until_ready(fleet, lead, others, watch, reader)
@@ -155,14 +155,14 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
         await asyncio.gather(reader, return_exceptions=True)
 
 
-async def _read(fleet: Fleet, lead: Job, watch: _Watch) -> None:
+async def _read(fleet: Fleet, lead: Job, watch: _StartWatch) -> None:
     async for line in follow_job(fleet, lead):
         watch.take(line)
     watch.ended = True
 
 
 async def _until_ready(
-    fleet: Fleet, lead: Job, others: Sequence[Job], watch: _Watch, reader: asyncio.Task[None]
+    fleet: Fleet, lead: Job, others: Sequence[Job], watch: _StartWatch, reader: asyncio.Task[None]
 ) -> Up:
     looked = fleet.clock.monotonic()
     while True:
@@ -172,7 +172,7 @@ async def _until_ready(
         if fleet.clock.monotonic() - looked > RANKS_S:
             looked = fleet.clock.monotonic()
             await _require_ranks(fleet, others, watch)
-        if ORDER.index(watch.progress.phase) >= ORDER.index(Phase.SERVER):
+        if ORDER.index(watch.progress.phase) >= ORDER.index(StartPhase.SERVER):
             with contextlib.suppress(SparkError):
                 return await _proved(fleet, lead)
         await fleet.clock.sleep(PROBE_S)
@@ -201,7 +201,7 @@ async def log_lines(fleet: Fleet, job: Job) -> list[str]:
     return (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
 
 
-async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _Watch) -> None:
+async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _StartWatch) -> None:
     """A rank that ended, or whose node is gone, will never join."""
     for job in others:
         try:
@@ -232,19 +232,19 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
     return ServeFailed(cause_text(first), hint=await _remedy_on(fleet, node, first), node=node)
 
 
-async def _remedy_on(fleet: Fleet, node: str, cause: Failure) -> str:
+async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
     """What to do on that node: a remedy that depends on its kernel is checked there."""
     if cause.id != kho.ID:
         return cause.remedy
     with contextlib.suppress(SparkError):
         shell = await fleet.shell(node)
-        kernel, said = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
-        if told := kho.why_and_remedy(kernel.text.strip(), said.text.strip()):
-            return told[1]
+        kernel, words = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
+        if why := kho.why_and_remedy(kernel.text.strip(), words.text.strip()):
+            return why[1]
     return cause.remedy
 
 
-def cause_text(failure: Failure) -> str:
+def cause_text(failure: StartFailure) -> str:
     """A cause in a sentence: what it means, and the line that says so."""
     return f"{failure.why}: “{failure.text}” (line {failure.line} of its log)"
 

@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.diagnose.engine_death import REMEDY, find_death
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import why_no_token
 from sparkconsole.fleet.serve.start import cause_text, log_lines, ranks_on
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, recalled
 from sparkconsole.model.serve.engine import jobs_of
-from sparkconsole.model.serve.spec import Failure, Phase, ServeProgress, advance
+from sparkconsole.model.serve.spec import ServeProgress, StartFailure, StartPhase, advance
 from sparkconsole.model.work.job import Job
 from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
 from sparkconsole.remote.node.site import look
@@ -26,7 +26,7 @@ TOKEN_S = 20.0
 """A server that cannot complete one token in this time is stuck."""
 
 
-class State(StrEnum):
+class ServerCondition(StrEnum):
     """What was seen."""
 
     READY = "ready"
@@ -40,10 +40,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ServerStatus:
     """One look at a served model."""
 
-    state: State
+    state: ServerCondition
     detail: str = ""
     model: str = ""
     node: str = ""
@@ -55,20 +55,20 @@ class Standing:
     @property
     def exit_code(self) -> int:
         """0 ready, 3 when a node cannot be reached, 1 otherwise."""
-        return 0 if self.state is State.READY else 3 if self.unreachable else 1
+        return 0 if self.state is ServerCondition.READY else 3 if self.unreachable else 1
 
 
-async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> Standing:
+async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> ServerStatus:
     """Looks at every node, then at the server. A node that cannot be asked is unknown, never stopped."""
     answers = await fleet.ask(lambda shell: look(shell, container))
-    sites, wrong = told(answers), failed(answers)
-    nodes = {n: _said(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
+    sites, wrong = answered(answers), failed(answers)
+    nodes = {n: _seen_text(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
     needed = _needed(fleet, sites, jobs)
     for node in needed:
         if node in wrong:
             error = wrong[node]
-            return Standing(
-                State.UNKNOWN,
+            return ServerStatus(
+                ServerCondition.UNKNOWN,
                 error.cause,
                 node=node,
                 remedy=error.hint,
@@ -76,10 +76,10 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
                 unreachable=isinstance(error, Unreachable),
             )
         if not sites[node].running and any(s.running for s in sites.values()):
-            return Standing(State.LOST, f"its container {container} is gone", node=node,
+            return ServerStatus(ServerCondition.LOST, f"its container {container} is gone", node=node,
                             remedy="sparkconsole launch --repair, then serve again", nodes=nodes)  # fmt: skip
     if fleet.head not in sites or not sites[fleet.head].running:
-        return Standing(State.ABSENT, f"no container {container} runs", nodes=nodes)
+        return ServerStatus(ServerCondition.ABSENT, f"no container {container} runs", nodes=nodes)
     found = await _server(fleet, port, jobs, container, {n: sites[n] for n in needed if sites[n].running})
     return replace(found, nodes=nodes)
 
@@ -101,7 +101,7 @@ def _unknown(error: SparkError) -> str:
     return f"{'unreachable' if isinstance(error, Unreachable) else 'unknown'}: {error.cause}"
 
 
-def _said(site: Site) -> str:
+def _seen_text(site: Site) -> str:
     if site.found is None:
         return "no container"
     return "running" if site.found.running else f"ended with {site.found.exit_code}"
@@ -109,57 +109,63 @@ def _said(site: Site) -> str:
 
 async def _server(
     fleet: Fleet, port: int, jobs: Sequence[Job], container: str, sites: Mapping[str, Site]
-) -> Standing:
+) -> ServerStatus:
     from sparkconsole.remote.serve.vllm import healthy
 
     shell = await fleet.shell(fleet.head)
     if not await healthy(shell, port):
         return await _unanswered(fleet, port, jobs, container, tuple(sites))
     if death := await find_death(fleet, container, tuple(sites), port):
-        return Standing(State.FAILED, death.why, death.name, death.node, REMEDY)
+        return ServerStatus(ServerCondition.FAILED, death.why, death.name, death.node, REMEDY)
     return await _proved(fleet, port, container, sites, shell)
 
 
 async def _proved(
     fleet: Fleet, port: int, container: str, sites: Mapping[str, Site], shell: Shell
-) -> Standing:
+) -> ServerStatus:
     """A token is what shows that it serves."""
     from sparkconsole.remote.serve.vllm import Declined, complete_one_token
 
     try:
         name = await complete_one_token(shell, port, timeout=TOKEN_S)
-        return Standing(State.READY, ", ".join((f"port {port}", *await _load(shell, port))), name)
+        return ServerStatus(
+            ServerCondition.READY, ", ".join((f"port {port}", *await _load(shell, port))), name
+        )
     except Declined as no:
-        return Standing(State.UNPROVED, no.cause, remedy=no.hint)
+        return ServerStatus(ServerCondition.UNPROVED, no.cause, remedy=no.hint)
     except TimedOut:
         return await _wedged(fleet, port, container, sites)
     except Unreachable as error:
-        return Standing(State.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True)
+        return ServerStatus(
+            ServerCondition.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True
+        )
     except SparkError as error:
-        return Standing(State.WEDGED, error.cause, remedy="sparkconsole logs")
+        return ServerStatus(ServerCondition.WEDGED, error.cause, remedy="sparkconsole logs")
 
 
-async def _wedged(fleet: Fleet, port: int, container: str, sites: Mapping[str, Site]) -> Standing:
+async def _wedged(fleet: Fleet, port: int, container: str, sites: Mapping[str, Site]) -> ServerStatus:
     """With the node to suspect, as far as one look tells."""
     late = f"it answers /health, but no token came within {TOKEN_S:.0f} s"
     hang = await why_no_token(fleet, container, port, sites, late_s=TOKEN_S)
     if hang is None:
-        return Standing(State.WEDGED, late, remedy="sparkconsole logs, then serve stop and serve again")
-    return Standing(State.WEDGED, f"{late}; {hang.cause}", node=hang.node, remedy=hang.look_at)
+        return ServerStatus(
+            ServerCondition.WEDGED, late, remedy="sparkconsole logs, then serve stop and serve again"
+        )
+    return ServerStatus(ServerCondition.WEDGED, f"{late}; {hang.cause}", node=hang.node, remedy=hang.look_at)
 
 
 async def _load(shell: Shell, port: int) -> tuple[str, ...]:
     from sparkconsole.remote.serve.vllm import metrics
 
     with contextlib.suppress(SparkError):
-        said = (await metrics(shell, port)).said()
-        return (said,) if said else ()
+        text = (await metrics(shell, port)).text()
+        return (text,) if text else ()
     return ()
 
 
 async def _unanswered(
     fleet: Fleet, port: int, jobs: Sequence[Job], container: str, nodes: Sequence[str]
-) -> Standing:
+) -> ServerStatus:
     """Nobody answers: a server loads, whoever started it; or the last start failed; or there is none."""
     ranks = await ranks_on(fleet, container, nodes, port)
     for job in reversed(jobs_of(ranks, container)):
@@ -167,11 +173,11 @@ async def _unanswered(
             return _under_way(await log_lines(fleet, job), job)
     if ranks:
         by_hand = f"{ranks[0].name} was started by hand and does not answer yet"
-        return Standing(State.LOADING, by_hand, ranks[0].name, ranks[0].node)
+        return ServerStatus(ServerCondition.LOADING, by_hand, ranks[0].name, ranks[0].node)
     return await _ended(fleet, jobs)
 
 
-async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> Standing:
+async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
     for job in sorted(jobs, key=lambda j: int(j.details.get("rank", 0))):
         state = await job_state(fleet, job)
         if not state.known:
@@ -185,22 +191,22 @@ async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> Standing:
         return (
             _failed(job, cause)
             if cause
-            else Standing(State.FAILED, f"it ended with status {state.status}", node=job.node)
+            else ServerStatus(ServerCondition.FAILED, f"it ended with status {state.status}", node=job.node)
         )
-    return Standing(State.ABSENT, "no server answers")
+    return ServerStatus(ServerCondition.ABSENT, "no server answers")
 
 
-def _failed(job: Job, cause: Failure) -> Standing:
-    return Standing(State.FAILED, cause_text(cause), node=job.node, remedy=cause.remedy)
+def _failed(job: Job, cause: StartFailure) -> ServerStatus:
+    return ServerStatus(ServerCondition.FAILED, cause_text(cause), node=job.node, remedy=cause.remedy)
 
 
-def _under_way(lines: Sequence[str], job: Job) -> Standing:
+def _under_way(lines: Sequence[str], job: Job) -> ServerStatus:
     """A server that had come up and answers no more died, though its process may take long to end."""
     progress = ServeProgress()
     for line in lines:
         progress = advance(progress, read_line(line))
-    if progress.phase is Phase.SERVER and (cause := first_cause(lines)):
+    if progress.phase is StartPhase.SERVER and (cause := first_cause(lines)):
         return _failed(job, cause)
     percent = f" {progress.percent:.0f} %" if progress.percent is not None else ""
     detail = f"{progress.phase.value}{percent} {progress.detail}".strip()
-    return Standing(State.LOADING, detail, str(job.details.get("name", "")))
+    return ServerStatus(ServerCondition.LOADING, detail, str(job.details.get("name", "")))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, recalled
@@ -27,7 +27,7 @@ class NoServer(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RunningServers:
     """Every container in which a server may run, and the servers that do."""
 
     container: str
@@ -59,12 +59,12 @@ class Scene:
         return all(r.port == self.port for ranks in self.ranks.values() for r in ranks)
 
 
-async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
+async def look_for_servers(fleet: Fleet, container: str, port: int) -> RunningServers:
     """What runs where; Refused when no container does, Unreachable when the head cannot be asked."""
     from sparkconsole.remote.serve.processes import live_ranks
 
     answers = await fleet.ask(lambda shell: look(shell, container))
-    sites = {node: site for node, site in told(answers).items() if site.running}
+    sites = {node: site for node, site in answered(answers).items() if site.running}
     lost = {} if _solo(sites.get(fleet.head)) else failed(answers)
     if fleet.head in lost:
         raise lost[fleet.head]
@@ -74,12 +74,12 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> Scene:
     for node, error in failed(found).items():
         lost[node] = error
         del sites[node]
-    ranks = told(found)
+    ranks = answered(found)
     first = (r.group for on_node in ranks.values() for r in on_node if isinstance(r.group, int))
     if any(group <= 1 for group in first):
         hint = "end the container: sparkconsole stop"
         raise Refused(f"the server is what {container} was started for", hint=hint, node=fleet.head)
-    return Scene(container, port, fleet.head, sites, ranks, lost)
+    return RunningServers(container, port, fleet.head, sites, ranks, lost)
 
 
 def _solo(head: Site | None) -> bool:
@@ -87,10 +87,10 @@ def _solo(head: Site | None) -> bool:
     return launch is not None and launch.backend is Backend.SOLO
 
 
-async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> None:
+async def require_server(fleet: Fleet, found_servers: RunningServers, known: Iterable[Job]) -> None:
     """NoServer where only other ports have one, and no node has a trace of one that was started here."""
-    others = scene.others()
-    if not others or any(scene.ours(node) for node in scene.ranks):
+    others = found_servers.others()
+    if not others or any(found_servers.ours(node) for node in found_servers.ranks):
         return
     for job in known:
         with suppress(SparkError):
@@ -99,35 +99,39 @@ async def require_server(fleet: Fleet, scene: Scene, known: Iterable[Job]) -> No
     ports = [str(rank.port) for rank in others]
     there = f"one is on {ports[0]}" if len(ports) == 1 else f"there are some on {', '.join(ports)}"
     raise NoServer(
-        f"no server on port {scene.port}; {there}",
+        f"no server on port {found_servers.port}; {there}",
         hint=f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}",
-        node=scene.head,
+        node=found_servers.head,
     )
 
 
-def serve_stop_plan(scene: Scene) -> Plan:
+def serve_stop_plan(found_servers: RunningServers) -> Plan:
     """One step a node: the servers of that port, and what outlived them when no other server runs."""
-    notes = tuple(f"{node} cannot be asked: {error.cause}" for node, error in scene.lost.items())
-    steps = tuple(_end(scene, node) for node in scene.sites)
+    notes = tuple(f"{node} cannot be asked: {error.cause}" for node, error in found_servers.lost.items())
+    steps = tuple(_end(found_servers, node) for node in found_servers.sites)
     return Plan(
-        f"end the server on port {scene.port} in {scene.container}", steps, Tier.RECOVERABLE, notes=notes
+        f"end the server on port {found_servers.port} in {found_servers.container}",
+        steps,
+        Tier.RECOVERABLE,
+        notes=notes,
     )
 
 
-def _end(scene: Scene, node: str) -> Step:
+def _end(found_servers: RunningServers, node: str) -> Step:
     from sparkconsole.remote.serve.processes import end_argv, gone_argv
 
-    groups = tuple(r.group for r in scene.ours(node))
-    names = ", ".join(r.name for r in scene.ours(node))
+    groups = tuple(r.group for r in found_servers.ours(node))
+    names = ", ".join(r.name for r in found_servers.ours(node))
     return Step(
         id=f"end-{node}",
         node=node,
         sentence=f"end the server of {names}"
         if names
         else "end what a server left or runs here for another node",
-        argv=end_argv(scene.container, groups, everything=scene.everything),
+        argv=end_argv(found_servers.container, groups, everything=found_servers.everything),
         verify=Verification(
-            "no process of it is left", gone_argv(scene.container, groups, everything=scene.everything)
+            "no process of it is left",
+            gone_argv(found_servers.container, groups, everything=found_servers.everything),
         ),
         timeout_s=END_S,
     )
@@ -138,7 +142,7 @@ class End:
     """How ending went on one node, as read back from it."""
 
     node: str
-    said: str
+    text: str
     ok: bool
     before_bytes: int = 0
     """MemAvailable before and after."""
@@ -149,19 +153,19 @@ class End:
         return f"{size(self.before_bytes)} → {size(self.after_bytes)}" if self.after_bytes else None
 
 
-async def read_back(fleet: Fleet, scene: Scene, outcome: PlanOutcome) -> tuple[End, ...]:
+async def read_back(fleet: Fleet, found_servers: RunningServers, outcome: PlanOutcome) -> tuple[End, ...]:
     """Every node's end: its processes, its port, its memory. A node that cannot be asked is unknown."""
-    answers = await fleet.ask(lambda shell: look(shell, scene.container), scene.sites)
+    answers = await fleet.ask(lambda shell: look(shell, found_servers.container), found_servers.sites)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
-    ends = [_read(scene, node, answers[node], wrong.get(node, "")) for node in scene.sites]
-    lost = [End(node, f"unknown: {error.cause}", ok=False) for node, error in scene.lost.items()]
+    ends = [_read(found_servers, node, answers[node], wrong.get(node, "")) for node in found_servers.sites]
+    lost = [End(node, f"unknown: {error.cause}", ok=False) for node, error in found_servers.lost.items()]
     return (*ends, *lost)
 
 
-def _read(scene: Scene, node: str, after: Site | SparkError, wrong: str) -> End:
+def _read(found_servers: RunningServers, node: str, after: Site | SparkError, wrong: str) -> End:
     if isinstance(after, SparkError):
         return End(node, f"unknown: {after.cause}", ok=False)
-    before = scene.sites[node]
-    taken = scene.port in after.listening and bool(scene.ours(node))
-    why = wrong or (f"port {scene.port} is still in use" if taken else "")
+    before = found_servers.sites[node]
+    taken = found_servers.port in after.listening and bool(found_servers.ours(node))
+    why = wrong or (f"port {found_servers.port} is still in use" if taken else "")
     return End(node, why or "ended", not why, before.available_bytes, after.available_bytes)

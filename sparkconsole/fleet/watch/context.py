@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, Store
-from sparkconsole.fleet.watch.own_actions import OwnDeeds
+from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
 from sparkconsole.model.work.own_actions import Touch
@@ -20,7 +20,7 @@ CALM_NODES = 8
 """More nodes than that are asked more rarely, each."""
 
 
-class Bell:
+class Wakeup:
     """A pause that somebody may end."""
 
     def __init__(self) -> None:
@@ -48,17 +48,17 @@ class Bell:
 
 
 @dataclass(slots=True)
-class Scope:
+class WatchContext:
     """Shared by every task of one watch."""
 
     fleet: Fleet
     store: Store
     container: str
     image: str
-    deeds: OwnDeeds | None = None
+    own_actions: OwnActions | None = None
     """What consoles of ours do; None: nobody keeps it."""
     connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTING))
-    serving: Bell = field(default_factory=Bell)
+    serving: Wakeup = field(default_factory=Wakeup)
     """Rings when something changed that a server may stand on: it is looked at then."""
 
     @property
@@ -73,14 +73,14 @@ class Scope:
 
     def own(self, what: Touch, *nodes: str, alive_s: float = math.inf) -> str:
         """The deed of ours that ended something of these nodes just now, in words; empty: none."""
-        return self.deeds.told(what, nodes, alive_s) if self.deeds is not None else ""
+        return self.own_actions.told(what, nodes, alive_s) if self.own_actions is not None else ""
 
     def own_end(self, job: str) -> str:
         """The same of a server; one that somebody started by hand may be on any node."""
-        if self.deeds is None:
+        if self.own_actions is None:
             return ""
         where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
-        return self.deeds.ended(job) if job else self.deeds.told(Touch.SERVER, where)
+        return self.own_actions.ended(job) if job else self.own_actions.told(Touch.SERVER, where)
 
     def tell(self, level: str, source: str, text: str) -> None:
         """One event."""

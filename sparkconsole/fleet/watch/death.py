@@ -15,7 +15,7 @@ from sparkconsole.fleet.serve.start import cause_text
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.fleet.watch.serve_log import ServeLog
 from sparkconsole.model.serve.hang import GONE, Trouble, troubles
-from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.job import JobState
 
 STOPPED = (130, 143)
@@ -73,7 +73,9 @@ def verdict(state: JobState, log: ServeLog) -> str:
     """Why it failed; empty: it was ended. Who followed the start may have cleared the job away already."""
     cause = log.cause()
     if not state.known:
-        return cause_text(cause) if cause and cause.known and log.progress.phase is not Phase.SERVER else ""
+        return (
+            cause_text(cause) if cause and cause.known and log.progress.phase is not StartPhase.SERVER else ""
+        )
     if state.status in STOPPED:
         return ""
     if state.status == 0 and not (cause and cause.known):

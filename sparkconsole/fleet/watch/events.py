@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sparkconsole.model.docker import Container
 from sparkconsole.model.logs.kernel_deaths import death
 from sparkconsole.model.serve.memory_guard import Alarm, MemoryPoint, MemoryWatch
-from sparkconsole.model.telemetry import Flow, Reading, is_stuck
+from sparkconsole.model.telemetry import LinkTraffic, Reading, is_stuck
 from sparkconsole.model.text.printable import size
 
 Change = tuple[str, str]
@@ -34,7 +34,7 @@ class _Link:
     next_s: float = 0.0
 
 
-class Changes:
+class ChangeDetector:
     """Fed with a node's readings in their order."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Changes:
         self._narrow: set[str] = set()
         self._stuck = 0
 
-    def of(self, now: Reading, at_s: float, netdevs: Mapping[str, str]) -> tuple[Change, ...]:
+    def feed(self, now: Reading, at_s: float, netdevs: Mapping[str, str]) -> tuple[Change, ...]:
         """What this reading brought; `netdevs`: the RDMA device of an interface: both are one link."""
         links = dict(now.rails) | {
             n: f for n, f in now.nets.items() if n not in netdevs and not twin_of(n, now)
@@ -62,15 +62,15 @@ class Changes:
             *self._held(now),
         )
 
-    def _link_changes(self, flows: Mapping[str, Flow], at_s: float) -> Iterator[Change]:
+    def _link_changes(self, flows: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         """What changes together is told together."""
         due = [name for name, flow in flows.items() if flow.up is not None and self._due(name, flow.up, at_s)]
         for up in (False, True):
-            told = [name for name in due if self._links[name].up is up]
-            once = [n for n in told if self._links[n].changes == 1]
+            names = [name for name in due if self._links[name].up is up]
+            once = [n for n in names if self._links[n].changes == 1]
             if once:
                 yield ("info" if up else "warning"), f"link {'up' if up else 'down'}: {', '.join(once)}"
-            for name in (n for n in told if n not in once):
+            for name in (n for n in names if n not in once):
                 count = self._links[name].changes
                 yield "warning", f"link {name} changed {count} times, it is {'up' if up else 'down'} now"
         for name in due:
@@ -84,7 +84,7 @@ class Changes:
             link.up, link.changes = up, link.changes + 1
         return link.changes > 0 and at_s >= link.next_s
 
-    def _new_errors(self, rails: Mapping[str, Flow], at_s: float) -> Iterator[Change]:
+    def _new_errors(self, rails: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         for name, flow in rails.items():
             if flow.errors and at_s >= self._errors.get(name, at_s):
                 self._errors[name] = at_s + ERRORS_S
@@ -147,10 +147,10 @@ class Changes:
         yield ("warning", f"GPU: {now.gpu_error}") if now.gpu_error else ("info", "the GPU answers again")
 
 
-def _named(flow: Flow) -> str:
+def _named(flow: LinkTraffic) -> str:
     """` (link_downed 1)`"""
-    told = ", ".join(f"{name} {count}" for name, count in flow.counts.items())
-    return f" ({told})" if told else ""
+    text = ", ".join(f"{name} {count}" for name, count in flow.counts.items())
+    return f" ({text})" if text else ""
 
 
 def twin_of(interface: str, now: Reading) -> bool:

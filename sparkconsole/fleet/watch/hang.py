@@ -11,8 +11,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from sparkconsole.fleet.serve.hang_probe import late, rank_gone, unreached
-from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend
 from sparkconsole.model.ray import RayMember, last_words
@@ -41,7 +41,7 @@ RECENT = 10
 class Roll:
     """Which nodes serve, and what they had while they did: only what was there can be missed."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: WatchContext) -> None:
         self._scope = scope
         self._serving: set[str] = set()
         self._links: dict[str, set[str]] = {}
@@ -102,7 +102,7 @@ class Roll:
         if launch is None or launch.backend is Backend.SOLO:
             return set(self._scope.fleet.names[:1])
         return {n for n, s in self._scope.store.nodes.items()
-                if s.reach is Reach.LOST or self._any_container(n)}  # fmt: skip
+                if s.reach is Reachability.LOST or self._any_container(n)}  # fmt: skip
 
     def _any_container(self, name: str) -> Container | None:
         state = self._scope.store.nodes.get(name)
@@ -115,7 +115,7 @@ class Roll:
 
     def _sign(self, name: str) -> NodeSign:
         state = self._scope.store.nodes[name]
-        if state.reach is Reach.LOST:
+        if state.reach is Reachability.LOST:
             return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
         reading = state.reading
         flows = reading.rails if reading else {}
@@ -163,7 +163,7 @@ class Roll:
         return next((words for a in addresses if (words := last_words(self.members, a))), "")
 
     def _silent(self, state: NodeState) -> float:
-        if state.reach is not Reach.UP or state.read_at_s is None or state.reason:
+        if state.reach is not Reachability.UP or state.read_at_s is None or state.reason:
             return 0.0
         return self._scope.clock.monotonic() - max(state.read_at_s, state.since_s or 0.0)
 
@@ -176,7 +176,7 @@ class Roll:
 class HangWatch:
     """`look` at every answer of the server."""
 
-    def __init__(self, scope: Scope, roll: Roll) -> None:
+    def __init__(self, scope: WatchContext, roll: Roll) -> None:
         self._scope, self._roll = scope, roll
         self._moved_at = self._ask_at = scope.clock.monotonic()
         self._hang: Hang | None = None

@@ -22,9 +22,9 @@ from sparkconsole.errors import (
 )
 from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.keeper import pauses
-from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.fleet.watch.context import Bell, Scope
-from sparkconsole.fleet.watch.events import Change, Changes, container_change
+from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.fleet.watch.context import Wakeup, WatchContext
+from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_change
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import NodeFacts
@@ -46,10 +46,10 @@ STEADY_S = 30.0
 class NodeWatch:
     """`run` until it is cancelled; `again` tries a lost node now, `refresh` looks at it now."""
 
-    def __init__(self, scope: Scope, node: Node) -> None:
+    def __init__(self, scope: WatchContext, node: Node) -> None:
         self.node, self.name, self._scope = node, node.name, scope
-        self._retry, self._look_now, self._list_now = Bell(), Bell(), Bell()
-        self._changes = Changes()
+        self._retry, self._look_now, self._list_now = Wakeup(), Wakeup(), Wakeup()
+        self._changes = ChangeDetector()
         self._before: Sample | None = None
         self._garbled = False
         self._ran_since: float | None = None
@@ -65,7 +65,7 @@ class NodeWatch:
         """Looks now; tries now, when it is lost."""
         for bell in (self._look_now, self._list_now):
             bell.ring()
-        if self._state.reach is Reach.LOST:
+        if self._state.reach is Reachability.LOST:
             self._retry.ring()
 
     @property
@@ -113,37 +113,42 @@ class NodeWatch:
         """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
         key = isinstance(error, UnknownHostKey | ChangedHostKey)
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
-        deed = self._scope.own(Touch.NODE, self.name)
-        self._tell_lost(error, fingerprint, deed)
-        said = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "deed": deed}
-        self._reach(Reach.LOST, retry_at_s=None if key else self._now + pause, **said)
+        own_action = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, own_action)
+        values = {
+            "reason": error.cause,
+            "hint": error.hint,
+            "fingerprint": fingerprint,
+            "own_action": own_action,
+        }
+        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **values)
         if key:
             await self._retry.rung()
         else:
             await self._retry.rest(self._scope.clock, pause)
 
-    def _tell_lost(self, error: Unreachable, fingerprint: str, deed: str) -> None:
+    def _tell_lost(self, error: Unreachable, fingerprint: str, own_action: str) -> None:
         state = self._state
-        if state.reach is Reach.LOST and (state.fingerprint == fingerprint or not fingerprint):
+        if state.reach is Reachability.LOST and (state.fingerprint == fingerprint or not fingerprint):
             return
         if fingerprint:
             self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
-        elif deed:
-            self._scope.tell("info", self.name, f"goes down: {deed}")
-        elif state.reach is Reach.UP:
+        elif own_action:
+            self._scope.tell("info", self.name, f"goes down: {own_action}")
+        elif state.reach is Reachability.UP:
             self._scope.tell("error", self.name, f"lost: {error.cause}")
         else:
             self._scope.tell("error", self.name, f"not reached: {error.cause}")
 
     def _found(self) -> None:
         state = self._state
-        if state.reach is Reach.LOST and state.since_s is not None:
+        if state.reach is Reachability.LOST and state.since_s is not None:
             away = f" after {self._now - state.since_s:.0f} s" if state.read_at_s is not None else ""
             self._scope.tell("done", self.name, f"is back{away}" if away else "is reached")
-        self._reach(Reach.UP, reason="", hint="", fingerprint="", deed="", retry_at_s=None)
+        self._reach(Reachability.UP, reason="", hint="", fingerprint="", own_action="", retry_at_s=None)
         self._before, self._outline, self._garbled = None, None, False
 
-    def _reach(self, reach: Reach, **changes: object) -> None:
+    def _reach(self, reach: Reachability, **changes: object) -> None:
         since = {} if self._state.reach is reach else {"since_s": self._now}
         self._scope.store.update(self.name, reach=reach, **since, **changes)
         if since:
@@ -171,7 +176,7 @@ class NodeWatch:
             await asyncio.gather(*parts, return_exceptions=True)
 
     async def _over_and_over(
-        self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Bell
+        self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Wakeup
     ) -> None:
         while True:
             await self._probed(what, probe)
@@ -205,7 +210,7 @@ class NodeWatch:
             except NoSampler as error:
                 self._trouble("sampler", f"{error.cause}; {error.hint}")
                 self._scope.store.update(self.name, reason=error.cause, hint=error.hint)
-                await self._over_and_over("facts", lambda: self._by_facts(shell), FACTS_S, Bell())
+                await self._over_and_over("facts", lambda: self._by_facts(shell), FACTS_S, Wakeup())
             except Unreachable:
                 raise
             except Exception as error:  # noqa: BLE001 - the edge of a probe: readings begin again
@@ -234,7 +239,7 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        for level, text in self._changes.of(found, self._now, self._netdevs()):
+        for level, text in self._changes.feed(found, self._now, self._netdevs()):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:
@@ -266,12 +271,12 @@ class NodeWatch:
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
-                said = (
+                text = (
                     f"no reading for {SILENT_S:.0f} s: is it out of memory?"
                     if late
                     else "readings come again"
                 )
-                self._scope.tell("warning" if late else "info", self.name, said)
+                self._scope.tell("warning" if late else "info", self.name, text)
 
     # --- the slow looks
 
@@ -301,21 +306,21 @@ class NodeWatch:
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
-    def _explained(self, level: str, said: str) -> Change:
+    def _explained(self, level: str, text: str) -> Change:
         """With the deed of ours that ended it; one that began after the deed ended by itself."""
         lived = self._now - self._ran_since if self._ran_since is not None else math.inf
         runs = self._scope.container_on(self.name) is not None
         self._ran_since = self._now if runs else self._ran_since
         own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
-        return ("info", f"{said} ({own})") if own else (level, said)
+        return ("info", f"{text} ({own})") if own else (level, text)
 
     def _take_containers(self, found: tuple[Container, ...]) -> None:
         scope = self._scope
         change = container_change(scope.container, self._state.containers, found)
         scope.store.update(self.name, containers=found)
         if change is not None:
-            level, said = self._explained(*change)
-            scope.tell(level, self.name, said)
+            level, text = self._explained(*change)
+            scope.tell(level, self.name, text)
             scope.serving.ring()
 
 

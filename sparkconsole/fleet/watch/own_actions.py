@@ -9,14 +9,14 @@ from itertools import islice
 from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.own_actions import OwnDeed, Touch, deed_of, recalled_deed
+from sparkconsole.model.work.own_actions import OwnAction, Touch, own_action, recalled_action
 
 LATE_S = 30.0
 """So long after its end what a deed ended may come to light: a connection is missed after ten seconds."""
 MOST_RUNS = 50
 
 
-class OwnDeeds:
+class OwnActions:
     """`told` for what is on nodes, `ended` for a job."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -35,20 +35,20 @@ class OwnDeeds:
                 and self._now(run)
                 and wanted & {tuple(t) for t in run.plan.get("touches", ())}
             ):
-                return deed_of(run).told(this_console())
+                return own_action(run).text(this_console())
         return ""
 
     def ended(self, job: str) -> str:
         """The same for what a job of ours started, a server or other work."""
         for run in islice(self._journal.newest(), MOST_RUNS):
             if any(j.id == job for j in run.jobs):
-                deed = recalled_deed(run.ended_by)
-                return deed.told(this_console()) if deed and self._is_now(deed) else ""
+                action = recalled_action(run.ended_by)
+                return action.text(this_console()) if action and self._is_now(action) else ""
         return ""
 
-    def _is_now(self, deed: OwnDeed) -> bool:
+    def _is_now(self, action: OwnAction) -> bool:
         try:
-            return self._now(self._journal.read(deed.run))
+            return self._now(self._journal.read(action.run))
         except (OSError, ValueError):
             return False
 
@@ -61,8 +61,8 @@ class OwnDeeds:
 
 def ended_by(run: Run) -> str:
     """Which deed of ours ended what this run had started; empty: none."""
-    deed = recalled_deed(run.ended_by)
-    return deed.told(this_console()) if deed else ""
+    action = recalled_action(run.ended_by)
+    return action.text(this_console()) if action else ""
 
 
 def _touches(run: Run) -> set[tuple[str, ...]]:

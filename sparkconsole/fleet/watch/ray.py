@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import Reach, ServerPhase
-from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.store import Reachability, ServerPhase
+from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.ray import RayMember, last_words, living
@@ -24,7 +24,7 @@ _NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)
 class RayWatch:
     """`run` until it is cancelled."""
 
-    def __init__(self, scope: Scope, roll: Roll) -> None:
+    def __init__(self, scope: WatchContext, roll: Roll) -> None:
         self._scope, self._roll = scope, roll
         self._alive: dict[str, bool] = {}
         """As it was told last."""
@@ -61,7 +61,7 @@ class RayWatch:
     def _asked(self) -> LaunchSpec | None:
         names = self._scope.fleet.names
         head = self._scope.store.nodes.get(names[0]) if names else None
-        launch = self._scope.launch() if head is not None and head.reach is Reach.UP else None
+        launch = self._scope.launch() if head is not None and head.reach is Reachability.UP else None
         return launch if launch is not None and launch.backend is Backend.RAY else None
 
     def _take(self, members: Sequence[RayMember]) -> None:
@@ -83,8 +83,8 @@ class RayWatch:
         elif before and not alive and name not in self._dead:
             why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
             own = self._scope.own(Touch.CONTAINER, name)
-            said = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
-            self._scope.tell("info" if own else "warning", name, said)
+            text = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
+            self._scope.tell("info" if own else "warning", name, text)
 
     def _tell_deaths(self) -> None:
         """Only while a server needs its workers: without one, what happened to the container says all."""
@@ -96,8 +96,8 @@ class RayWatch:
         for name in found.keys() - self._dead:
             own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
             level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
-            said = self._sentence(found[name])
-            self._scope.tell(level, name, f"{said} ({own})" if own else said)
+            text = self._sentence(found[name])
+            self._scope.tell(level, name, f"{text} ({own})" if own else text)
         for name in self._doubted - found.keys():
             if self._scope.store.server.phase is ServerPhase.READY:
                 self._scope.tell("done", name, f"{self._model} has its rank here still")

@@ -12,9 +12,9 @@ from contextlib import aclosing, suppress
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.jobs import follow_job, job_state
-from sparkconsole.fleet.watch.context import Scope
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
-from sparkconsole.model.serve.spec import Failure, ServeProgress, advance
+from sparkconsole.fleet.watch.context import WatchContext
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
+from sparkconsole.model.serve.spec import ServeProgress, StartFailure, advance
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.parse.diagnose.explain import explain_line
@@ -29,14 +29,14 @@ KEPT_FIRST, KEPT_LAST, KEPT_NCCL = 2000, 2000, 200
 """Lines."""
 SHOWN = 300
 """Characters of the line that ended it."""
-_NEWS = (Kind.CAUSE, Kind.FACT)
+_NEWS = (LineKind.CAUSE, LineKind.FACT)
 """What is told while a log grows: the first cause of what follows or ends is known only once it ended."""
 
 
 class ServeLog:
     """`start` follows; `progress`, `cause` and `ended` tell what it said so far."""
 
-    def __init__(self, scope: Scope, job: Job, dies: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, scope: WatchContext, job: Job, dies: Callable[[], object] = lambda: None) -> None:
         """`dies` is called at the line that says so, whatever the watch is waiting for."""
         self.job, self._scope, self._dies = job, scope, dies
         self.death = ""
@@ -66,7 +66,7 @@ class ServeLog:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def cause(self) -> Failure | None:
+    def cause(self) -> StartFailure | None:
         """The first real cause in it."""
         return first_cause(self.lines())
 

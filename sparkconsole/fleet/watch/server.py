@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve.start import cause_text
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, ServerState
-from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
+from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
 from sparkconsole.fleet.watch.serve_log import ServeLog
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
-from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.serve.vllm_flags import value
 from sparkconsole.remote.shell import Shell
 
@@ -34,7 +34,7 @@ _ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks
 class ServerWatch:
     """`run` until it is cancelled."""
 
-    def __init__(self, scope: Scope, port: int, roll: Roll) -> None:
+    def __init__(self, scope: WatchContext, port: int, roll: Roll) -> None:
         self._scope, self._port, self._roll = scope, port, roll
         self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
@@ -78,7 +78,7 @@ class ServerWatch:
         head = self._scope.store.nodes.get(names[0]) if names else None
         if head is None:
             return self._become(ServerPhase.NONE)
-        if head.reach is not Reach.UP or head.containers is None:
+        if head.reach is not Reachability.UP or head.containers is None:
             return self._become(ServerPhase.UNKNOWN, detail=head.reason or _docker_words(head))
         if self._scope.container_on(head.name) is None:
             return await self._without_container(head)
@@ -129,7 +129,7 @@ class ServerWatch:
             return
         self._become(
             ServerPhase.WEDGED if hang else ServerPhase.READY,
-            stage="" if hang else Phase.READY.value,
+            stage="" if hang else StartPhase.READY.value,
             percent=None,
             detail=hang.sentence if hang else "",
             suspect=hang.node if hang else "",
@@ -213,7 +213,7 @@ class ServerWatch:
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""
         log = self._logs.get(self._lead.job) if self._lead is not None else None
-        if log is not None and log.progress.phase is Phase.SERVER and (cause := log.cause()):
+        if log is not None and log.progress.phase is StartPhase.SERVER and (cause := log.cause()):
             return self._fails(ServerPhase.FAILED, cause_text(cause))
         if was_ready:
             return self._fails(ServerPhase.WEDGED, why)
@@ -237,9 +237,9 @@ class ServerWatch:
     def _loads(self, log: ServeLog | None) -> None:
         if log is None:
             return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        said = log.progress
+        progress = log.progress
         return self._become(
-            ServerPhase.LOADING, stage=said.phase.value, percent=said.percent, detail=said.detail
+            ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
         )
 
     async def _gone(self) -> None:
@@ -253,8 +253,8 @@ class ServerWatch:
         why = verdict(state, log) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
-            said = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
-            self._become(ServerPhase.FAILED, **said, look_at=guarding.REMEDY, **_NOTHING)
+            values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
+            self._become(ServerPhase.FAILED, **values, look_at=guarding.REMEDY, **_NOTHING)
         elif why or (state is not None and state.status == 0 and (first := self._blamed()) and first.dead):
             why = why or "it ended"
             self._fails(ServerPhase.FAILED, why, **_NOTHING)

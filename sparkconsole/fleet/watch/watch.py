@@ -11,10 +11,10 @@ from typing import Self
 
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Store
-from sparkconsole.fleet.watch.context import Scope
+from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.fleet.watch.node import NodeWatch
-from sparkconsole.fleet.watch.own_actions import OwnDeeds
+from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.fleet.watch.ray import RayWatch
 from sparkconsole.fleet.watch.server import ServerWatch
 from sparkconsole.model.cluster import Cluster
@@ -31,10 +31,10 @@ class Watch:
         container: str = "vllm_node",
         image: str = "vllm-node",
         port: int = 8888,
-        deeds: OwnDeeds | None = None,
+        own_actions: OwnActions | None = None,
     ) -> None:
         self.fleet, self.store = fleet, store
-        self._scope = Scope(fleet, store, container, image, deeds)
+        self._scope = WatchContext(fleet, store, container, image, own_actions)
         roll = Roll(self._scope)
         self._server, self._ray = ServerWatch(self._scope, port, roll), RayWatch(self._scope, roll)
         self._nodes: dict[str, NodeWatch] = {}

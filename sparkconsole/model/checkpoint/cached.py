@@ -32,7 +32,7 @@ class CachedModel:
         if self.error:
             return self.error
         astray = tuple(name for name in self.dangling if name not in self.missing)
-        told = (
+        reasons = (
             (not self.snapshot, "no snapshot"),
             (self.unfinished > 0, f"{self.unfinished} unfinished"),
             (self.dangling, f"{_counted(self.dangling, 'link')} to nothing{_names(astray)}"),
@@ -40,7 +40,7 @@ class CachedModel:
             (bool(self.snapshot) and not self.config, "no config.json"),
             (bool(self.snapshot) and not self.weights, "no weights"),
         )
-        return ", ".join(text for wrong, text in told if wrong)
+        return ", ".join(text for wrong, text in reasons if wrong)
 
     @property
     def complete(self) -> bool:
@@ -74,7 +74,7 @@ class ModelPresence:
             return "on all nodes"
         parts = [f"not on {_some(self.missing)}"] if self.missing else []
         for why in dict.fromkeys(self.incomplete.values()):
-            where = tuple(node for node, told in self.incomplete.items() if told == why)
+            where = tuple(node for node, text in self.incomplete.items() if text == why)
             parts.append(f"incomplete on {_some(where)}: {why}")
         parts += [f"{len(self.snapshots)} different snapshots"] if len(self.snapshots) > 1 else []
         return "; ".join(parts)

@@ -15,7 +15,7 @@ MARGIN_BYTES = 256 * 1000 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class CheckpointFiles:
     """What a node has of a model; paths are relative to `root`."""
 
     root: str = ""
@@ -77,7 +77,7 @@ class Holding:
         """What is wrong with the revision, with names; empty when it looks whole."""
         if self.error:
             return self.error
-        told = (
+        reasons = (
             (not self.files, "nothing of it"),
             (self.dangling, f"{_some(self.dangling)} lead to nothing"),
             (self.missing, f"{_some(self.missing)} missing"),
@@ -85,14 +85,14 @@ class Holding:
             (self.unreadable, f"{self._called(self.unreadable)} may not be read by {self.user}"),
             (self.damaged, f"{self._called(self.damaged)} damaged"),
         )
-        return "; ".join(text for wrong, text in told if wrong)
+        return "; ".join(text for wrong, text in reasons if wrong)
 
     def _called(self, paths: tuple[str, ...]) -> str:
         return _some(tuple(map(self.name_of, paths)))
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class MissingFiles:
     """What has to go to a receiver so that it has what the sender has."""
 
     files: Mapping[str, int] = field(default_factory=dict)
@@ -116,9 +116,9 @@ class Shipment:
     @property
     def words(self) -> str:
         """In a few words."""
-        told = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {size(self.size_bytes)}"
-        told += f", {len(self.again)} of them because damaged" if self.again else ""
-        return told + (f", {size(self.arrived)} there already" if self.arrived else "")
+        text = f"{len(self.files)} file{'s' * (len(self.files) != 1)}, {size(self.size_bytes)}"
+        text += f", {len(self.again)} of them because damaged" if self.again else ""
+        return text + (f", {size(self.arrived)} there already" if self.arrived else "")
 
 
 def named_hash(path: str) -> str:
@@ -127,7 +127,7 @@ def named_hash(path: str) -> str:
     return name if _NAMED.fullmatch(name) else ""
 
 
-def shipment(source: Holding, target: Holding) -> Shipment:
+def shipment(source: CheckpointFiles, target: CheckpointFiles) -> MissingFiles:
     """What the target lacks of the source's revision."""
     again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
     met = _met(source, target)
@@ -137,7 +137,7 @@ def shipment(source: Holding, target: Holding) -> Shipment:
         if (target.beside.get(p) != n or p in again) and p not in met.values()
     }
     left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
-    return Shipment(
+    return MissingFiles(
         files,
         again,
         {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met},
@@ -146,13 +146,13 @@ def shipment(source: Holding, target: Holding) -> Shipment:
     )
 
 
-def _wrong(path: str, source: Holding, target: Holding) -> bool:
+def _wrong(path: str, source: CheckpointFiles, target: CheckpointFiles) -> bool:
     found = target.hashes.get(path)
     wanted = named_hash(path) or source.hashes.get(path)
     return bool(wanted) and found != wanted and (found is not None or target.read)
 
 
-def _met(source: Holding, target: Holding) -> Mapping[str, str]:
+def _met(source: CheckpointFiles, target: CheckpointFiles) -> Mapping[str, str]:
     """Links to shared blobs where the target has the blob itself, and what they lead to."""
     leads = {p: _joined(p, to) for p, to in source.links.items() if named_hash(p) and p not in target.tied}
     return {

@@ -25,7 +25,7 @@ class HfCache:
     usual: bool = True
     """~/.cache/huggingface: nobody said otherwise."""
 
-    def told(self, argv: Sequence[str]) -> tuple[str, ...]:
+    def with_folders(self, argv: Sequence[str]) -> tuple[str, ...]:
         """The command, with the folders in its environment where they are not the usual ones."""
         if self.usual:
             return tuple(argv)

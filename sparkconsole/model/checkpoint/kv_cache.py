@@ -12,7 +12,7 @@ from math import ceil
 from types import MappingProxyType
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.checkpoint.shape import BLOCK_TOKENS, Attention, Cache, State
+from sparkconsole.model.checkpoint.shape import BLOCK_TOKENS, Attention, Cache, RecurrentState
 
 WIDTHS: Mapping[str, float] = MappingProxyType(
     {
@@ -132,7 +132,7 @@ def _uniform(caches: Sequence[Cache], width: float, tensor: int, batched: int) -
 def _page_bytes(caches: Iterable[Cache], width: float, tensor: int, drafts: int) -> int:
     """The largest page of 16 tokens; a state makes attention's blocks so long that they hold it."""
     found = tuple(caches)
-    state = max((c.request_bytes(tensor, drafts) for c in found if isinstance(c, State)), default=0)
+    state = max((c.request_bytes(tensor, drafts) for c in found if isinstance(c, RecurrentState)), default=0)
     token = max((c.token_bytes(width, tensor) for c in found if isinstance(c, Attention)), default=0)
     if not token:
         return state
@@ -146,6 +146,6 @@ def _stacked(counts: Iterable[int]) -> int:
 
 def _group(cache: Cache, layers: int, stacked: int, page: int, width: float, tensor: int) -> Group:
     count = ceil(layers / stacked)
-    if isinstance(cache, State):
+    if isinstance(cache, RecurrentState):
         return Group(0, count)
     return Group(page // cache.token_bytes(width, tensor), count, cache.window, cache.chunked)

@@ -31,7 +31,7 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RecurrentState:
     """The state of one Mamba or linear-attention layer: the same bytes for every request, however long."""
 
     values: int
@@ -47,7 +47,7 @@ class State:
         return (self.values * self.width + conv) // tensor
 
 
-Cache = Attention | State
+Cache = Attention | RecurrentState
 
 
 @dataclass(frozen=True, slots=True)

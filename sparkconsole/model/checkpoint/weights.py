@@ -18,7 +18,7 @@ _EMBEDDING = re.compile(r"(?:embed_tokens|word_embeddings|wte|tok_embeddings|\be
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|output|embed_out)\.weight$")
 
 
-class Part(StrEnum):
+class TensorPart(StrEnum):
     """What a tensor belongs to."""
 
     LAYER = "layer"
@@ -130,22 +130,22 @@ def stages(layers: int, pipeline: int) -> tuple[range, ...]:
     return tuple(range(start, start + length) for start, length in zip(starts, sizes, strict=True))
 
 
-def part_of(tensors: Tensors, shape: ModelShape) -> tuple[Part, int]:
+def part_of(tensors: Tensors, shape: ModelShape) -> tuple[TensorPart, int]:
     """What the tensors belong to, and their layer (-1: none)."""
     name = tensors.name
     if _DRAFT.search(name):
-        return Part.DRAFT, -1
+        return TensorPart.DRAFT, -1
     if _TOWER.search(name):
-        return Part.TOWER, -1
+        return TensorPart.TOWER, -1
     found = _LAYER.search(name)
     if found:
         number = int(found[1])
         if shape.layers and number >= len(shape.layers):
-            return Part.DRAFT, number
-        return (Part.EXPERTS if _EXPERT.search(name) else Part.LAYER), number
+            return TensorPart.DRAFT, number
+        return (TensorPart.EXPERTS if _EXPERT.search(name) else TensorPart.LAYER), number
     if _EMBEDDING.search(name):
-        return Part.EMBEDDING, -1
-    return (Part.HEAD, -1) if _HEAD.search(name) else (Part.REST, -1)
+        return TensorPart.EMBEDDING, -1
+    return (TensorPart.HEAD, -1) if _HEAD.search(name) else (TensorPart.REST, -1)
 
 
 def kept_bytes(tensors: Tensors, shape: ModelShape) -> int:
@@ -182,15 +182,15 @@ def _shares(
     for tensors in checkpoint.tensors:
         part, layer = part_of(tensors, shape)
         here = {
-            Part.LAYER: layer in spans[stage],
-            Part.EXPERTS: layer in spans[stage],
-            Part.EMBEDDING: first or (last and shape.tied),
-            Part.HEAD: last and not shape.tied,
-            Part.TOWER: first and loaded.tower,
-            Part.DRAFT: last and loaded.draft,
-            Part.REST: last,
+            TensorPart.LAYER: layer in spans[stage],
+            TensorPart.EXPERTS: layer in spans[stage],
+            TensorPart.EMBEDDING: first or (last and shape.tied),
+            TensorPart.HEAD: last and not shape.tied,
+            TensorPart.TOWER: first and loaded.tower,
+            TensorPart.DRAFT: last and loaded.draft,
+            TensorPart.REST: last,
         }[part]
         # vLLM spreads experts over the ranks of data parallelism too; everything else is copied there.
-        among = split.tensor * (split.data if part is Part.EXPERTS else 1)
+        among = split.tensor * (split.data if part is TensorPart.EXPERTS else 1)
         yield kept_bytes(tensors, shape) / among if here else 0.0
     yield checkpoint.unread_bytes * len(spans[stage]) / max(1, len(shape.layers)) / split.tensor

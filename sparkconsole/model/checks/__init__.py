@@ -1,22 +1,22 @@
 """What is wrong with a cluster: pure judgements over one look at each node, each of them data (`CHECKS`)."""
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Pace, Severity, networks
-from sparkconsole.model.checks.said import Saying, sayings
-from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, evidence, judge
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Pace, Severity, networks
+from sparkconsole.model.checks.joined import JoinedFinding, joined_findings
+from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, judge, probes
 
 __all__ = [
     "BY_ID",
     "CHECKS",
     "Check",
-    "Examined",
+    "ClusterEvidence",
     "Finding",
     "Fix",
+    "JoinedFinding",
     "Look",
     "Pace",
-    "Saying",
     "Severity",
-    "evidence",
+    "joined_findings",
     "judge",
     "networks",
-    "sayings",
+    "probes",
 ]

@@ -12,7 +12,7 @@ from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.fabric.links import NodeNetwork, choose_network, interface_at
-from sparkconsole.model.facts import NodeFacts, Thorough
+from sparkconsole.model.facts import DeepProbe, NodeFacts
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember
@@ -108,7 +108,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ClusterEvidence:
     """Everything that is judged together. `looks` has every node, head first."""
 
     cluster: Cluster
@@ -128,7 +128,7 @@ class Examined:
     """The servers in each running container that could be asked."""
     placements: int | None = None
     """How many placement groups Ray keeps; None: nobody said."""
-    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    last_known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By model the words with which this console served it last, from `vllm` on."""
     paces: tuple[Pace, ...] = ()
     """Of the benchmarks that were kept, newest first."""
@@ -157,9 +157,9 @@ class Examined:
         return {n: w for n, w in self.networks.items() if isinstance(w, NodeNetwork)}
 
     @property
-    def deep(self) -> dict[str, tuple[Look, Thorough]]:
+    def deep(self) -> dict[str, tuple[Look, DeepProbe]]:
         """The nodes that were looked at thoroughly."""
-        return {n: (look, t) for n, look in self.seen.items() if (t := look.facts.thorough) is not None}
+        return {n: (look, t) for n, look in self.seen.items() if (t := look.facts.deep_probe) is not None}
 
     def contents(self, node: str) -> Mapping[str, str]:
         """What is in a node's image; nothing where it is not known."""
@@ -167,23 +167,23 @@ class Examined:
         return self.versions.get(look.image.short, {}) if look and look.image else {}
 
 
-Judgement = Callable[[Examined], Iterable[Finding]]
-OnNode = Callable[[Examined, str, Look], Iterable[Finding]]
+Judgement = Callable[[ClusterEvidence], Iterable[Finding]]
+OnNode = Callable[[ClusterEvidence, str, Look], Iterable[Finding]]
 
 
 def each(judge: OnNode) -> Judgement:
     """A judgement of one node as one of all."""
 
-    def judged(examined: Examined) -> Iterator[Finding]:
-        for node, look in examined.seen.items():
-            yield from judge(examined, node, look)
+    def judged(evidence: ClusterEvidence) -> Iterator[Finding]:
+        for node, look in evidence.seen.items():
+            yield from judge(evidence, node, look)
 
     return judged
 
 
-def equal(check: str, what: str, told: Mapping[str, object], remedy: str) -> Iterator[Finding]:
+def equal(check: str, what: str, by_node: Mapping[str, object], remedy: str) -> Iterator[Finding]:
     """The same value everywhere; unknown ones do not count."""
-    known = {n: v for n, v in told.items() if v is not None}
+    known = {n: v for n, v in by_node.items() if v is not None}
     if len(known) < 2:
         return
     if len(set(known.values())) == 1:
@@ -201,8 +201,8 @@ def copied(what: str, name: str, source: str, node: str) -> Fix:
 
 def as_root(look: Look, *argv: str) -> tuple[str, ...]:
     """The command with the rights it needs: `sudo -n` never asks, it refuses."""
-    thorough = look.facts.thorough
-    return argv if thorough is not None and thorough.uid == 0 else ("sudo", "-n", *argv)
+    deep_probe = look.facts.deep_probe
+    return argv if deep_probe is not None and deep_probe.uid == 0 else ("sudo", "-n", *argv)
 
 
 def networks(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.text.printable import size
@@ -23,16 +23,16 @@ API_PORTS = {8000, 8888}
 NTP = "sudo timedatectl set-ntp true"
 
 
-def reachable(examined: Examined) -> Iterator[Finding]:
+def reachable(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Everything else is unknown of a node that does not answer."""
-    for node, look in examined.looks.items():
+    for node, look in evidence.looks.items():
         if isinstance(look, SparkError):
             yield Finding("reachable", Severity.FAIL, node, look.cause, look.hint)
         else:
             yield Finding("reachable", Severity.OK, node, "answers")
 
 
-def docker(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """It runs, and the login may use it."""
     standing, user = look.facts.docker, look.facts.user or "this user"
     if not standing.installed:
@@ -70,28 +70,28 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
-    told = f"docker may not be used by {user}"
-    thorough = look.facts.thorough
-    if thorough is not None and user in thorough.docker_group:
-        return _no_docker(node, f"{told} yet: this login is older than the group", "log in again")
+    text = f"docker may not be used by {user}"
+    deep_probe = look.facts.deep_probe
+    if deep_probe is not None and user in deep_probe.docker_group:
+        return _no_docker(node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
-    return _no_docker(node, told, f"sudo usermod -aG docker {user}, then log in again", fix)
+    return _no_docker(node, text, f"sudo usermod -aG docker {user}, then log in again", fix)
 
 
-def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """nvidia-smi sees it, and has nothing to complain of."""
     if look.facts.gpus:
         names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
-        told = f"{names}: nvidia-smi says {trouble}" if trouble else names
+        text = f"{names}: nvidia-smi says {trouble}" if trouble else names
         bad = Severity.FAIL if trouble else Severity.OK
         remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
-        yield Finding("gpu", bad, node, told, remedy)
+        yield Finding("gpu", bad, node, text, remedy)
         return
     if look.facts.gpu_silent and not look.for_cpu:
-        told = f"its GPU is unknown: {look.facts.gpu_error}"
+        text = f"its GPU is unknown: {look.facts.gpu_error}"
         yield Finding(
-            "gpu", Severity.FAIL, node, told, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+            "gpu", Severity.FAIL, node, text, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
         )
         return
     yield Finding(
@@ -104,53 +104,53 @@ def gpu(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     )
 
 
-def gpu_counts(examined: Examined) -> Iterator[Finding]:
+def gpu_counts(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One rank runs per GPU."""
-    counts = {n: len(look.facts.gpus) or None for n, look in examined.seen.items()}
+    counts = {n: len(look.facts.gpus) or None for n, look in evidence.seen.items()}
     yield from equal("gpu", "number of GPUs", counts, "one rank runs per GPU: use nodes of one kind")
 
 
-def memory(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Enough to start with; while something is served, enough not to freeze."""
     seen = look.facts.memory
     if seen is None:
         yield Finding("memory", Severity.WARN, node, "nobody said how much memory is available")
         return
     running = look.site is not None and look.site.running
-    told = f"{size(seen.available)} of {size(seen.total)} available"
+    text = f"{size(seen.available)} of {size(seen.total)} available"
     if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
-        yield Finding("memory", Severity.OK, node, told)
+        yield Finding("memory", Severity.OK, node, text)
         return
     remedy = (
         "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
         if running
         else "see who holds it: ps aux --sort=-rss"
     )
-    yield Finding("memory", Severity.WARN, node, told, remedy)
+    yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
-def orphans(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An engine whose server is gone keeps its memory. One that is served without a container answers."""
     if look.site is None or look.site.running or look.facts.listening & API_PORTS:
         return
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
     others = [
         c
-        for c in (look.facts.thorough.containers or () if look.facts.thorough else ())
+        for c in (look.facts.deep_probe.containers or () if look.facts.deep_probe else ())
         if c.state == "running"
     ]
     if left and not others:
-        told = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
+        text = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
         yield Finding(
             "memory",
             Severity.WARN,
             node,
-            f"no container runs, and an engine still holds memory: {told}",
+            f"no container runs, and an engine still holds memory: {text}",
             f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}",
         )
 
 
-def swap(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Swapped weights make every token slow."""
     seen = look.facts.memory
     if seen is None or not seen.swap_total:
@@ -163,7 +163,7 @@ def swap(_: Examined, node: str, look: Look) -> Iterator[Finding]:
         yield Finding("swap", Severity.OK, node, f"{size(used)} of {size(seen.swap_total)} in use")
 
 
-def disk(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Where Docker keeps its data, and where models are."""
     free = look.facts.free.get("docker", look.facts.free.get("home"))
     if free is None:
@@ -172,39 +172,39 @@ def disk(_: Examined, node: str, look: Look) -> Iterator[Finding]:
     # An image for CPUs is a tenth of one for GPUs.
     enough = free >= (LITTLE_DISK if look.for_cpu else ENOUGH_DISK)
     bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
-    told = f"{size(free)} free where docker keeps its data"
+    text = f"{size(free)} free where docker keeps its data"
     remedy = "" if enough else "docker system df shows what could go; an image needs up to 35 GB"
-    yield Finding("disk", Severity.OK if enough else bad, node, told, remedy)
+    yield Finding("disk", Severity.OK if enough else bad, node, text, remedy)
     yield from _models_disk(node, look, free)
 
 
 def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     """Said only of a place that is another one."""
     places = {"cache": f"where models are kept ({look.facts.models_at})", "home": "in the home folder"}
-    told = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
-    for place, free in told.items():
-        if free < LITTLE_DISK and not (place == "home" and told.get("cache") == free):
+    bytes_free = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
+    for place, free in bytes_free.items():
+        if free < LITTLE_DISK and not (place == "home" and bytes_free.get("cache") == free):
             bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
             remedy = "remove models that nobody needs: sparkconsole model list"
             yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
 
 
-def clock(examined: Examined) -> Iterator[Finding]:
+def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Against the median, so that one wrong clock, or the console's own, blames nobody else."""
-    for node, look in examined.seen.items():
-        if examined.joined and look.facts.clock_synced is False:
-            told = "nothing keeps its clock right (NTP is not synchronised)"
-            yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(look))
-    ahead = {n: s for n, look in examined.seen.items() if (s := look.clock_ahead_s) is not None}
+    for node, look in evidence.seen.items():
+        if evidence.joined and look.facts.clock_synced is False:
+            text = "nothing keeps its clock right (NTP is not synchronised)"
+            yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(look))
+    ahead = {n: s for n, look in evidence.seen.items() if (s := look.clock_ahead_s) is not None}
     if len(ahead) < 2:
         return
     middle = median(ahead.values())
-    doubt = max(examined.seen[n].clock_doubt_s for n in ahead)
+    doubt = max(evidence.seen[n].clock_doubt_s for n in ahead)
     off = {n: s - middle for n, s in ahead.items() if abs(s - middle) - doubt > MOST_SKEW_S}
     for node, seconds in off.items():
         way = "ahead of" if seconds > 0 else "behind"
-        told = f"its clock is {abs(seconds):.0f} s {way} the others"
-        yield Finding("clock", Severity.WARN, node, told, NTP, _ntp(examined.seen[node]))
+        text = f"its clock is {abs(seconds):.0f} s {way} the others"
+        yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(evidence.seen[node]))
     if not off:
         yield Finding("clock", Severity.OK, "", "the clocks agree")
 
@@ -213,50 +213,52 @@ def _ntp(look: Look) -> Fix:
     return Fix("let NTP keep the clock", as_root(look, "timedatectl", "set-ntp", "true"))
 
 
-def login(examined: Examined) -> Iterator[Finding]:
+def login(evidence: ClusterEvidence) -> Iterator[Finding]:
     """What the login is, and what happens to its processes when it ends."""
-    for node, (look, thorough) in examined.deep.items():
-        if thorough.ssh_folder is False:
+    for node, (look, deep_probe) in evidence.deep.items():
+        if deep_probe.ssh_folder is False:
             make = Fix("make ~/.ssh", ("mkdir", "-m", "700", f"{look.facts.home}/.ssh"))
-            told = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
-            yield Finding("login", Severity.WARN, node, told, "mkdir -m 700 ~/.ssh", make)
-        if thorough.login.get("KillUserProcesses") == "yes" and thorough.lingers is False:
+            text = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
+            yield Finding("login", Severity.WARN, node, text, "mkdir -m 700 ~/.ssh", make)
+        if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
-            told = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
+            text = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
             yield Finding(
-                "login", Severity.WARN, node, told, f"loginctl enable-linger {look.facts.user}", linger
+                "login", Severity.WARN, node, text, f"loginctl enable-linger {look.facts.user}", linger
             )
-        elif thorough.ssh_folder is not False:
+        elif deep_probe.ssh_folder is not False:
             yield Finding("login", Severity.OK, node, _login_told(look))
-    yield from _different_users(examined)
+    yield from _different_users(evidence)
 
 
 def _login_told(look: Look) -> str:
     """With RemoveIPC, that matters to what runs outside a container alone."""
-    thorough, user = look.facts.thorough, look.facts.user or "the login"
-    ends = thorough is not None and thorough.login.get("RemoveIPC") == "yes" and thorough.lingers is False
+    deep_probe, user = look.facts.deep_probe, look.facts.user or "the login"
+    ends = (
+        deep_probe is not None and deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
+    )
     return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
 
 
-def _different_users(examined: Examined) -> Iterator[Finding]:
+def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Other users are as meant where somebody wrote them down."""
-    meant = any(examined.cluster.effective(n).user for n in examined.cluster.nodes)
-    users = {n: look.facts.user for n, look in examined.seen.items() if look.facts.user}
+    meant = any(evidence.cluster.effective(n).user for n in evidence.cluster.nodes)
+    users = {n: look.facts.user for n, look in evidence.seen.items() if look.facts.user}
     if len(set(users.values())) > 1 and not meant:
-        told = ", ".join(f"{n} {u}" for n, u in users.items())
+        text = ", ".join(f"{n} {u}" for n, u in users.items())
         remedy = "say which one is meant in cluster.toml: user = …"
-        yield Finding("login", Severity.WARN, "", f"the logins differ: {told}", remedy)
+        yield Finding("login", Severity.WARN, "", f"the logins differ: {text}", remedy)
 
 
-def reboot(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
-    thorough = look.facts.thorough
-    if thorough is not None and thorough.reboot_required:
-        told = "an update waits for a reboot: what runs is not what is installed"
+    deep_probe = look.facts.deep_probe
+    if deep_probe is not None and deep_probe.reboot_required:
+        text = "an update waits for a reboot: what runs is not what is installed"
         yield Finding(
-            "reboot", Severity.WARN, node, told, "when nothing runs there: sparkconsole node reboot"
+            "reboot", Severity.WARN, node, text, "when nothing runs there: sparkconsole node reboot"
         )
-    elif thorough is not None and thorough.reboot_required is False:
+    elif deep_probe is not None and deep_probe.reboot_required is False:
         yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
 
 
@@ -274,10 +276,10 @@ KERNEL_WORDS = {
 """What the kernel says when something broke for good: what it means, and what to do."""
 
 
-def kernel_log(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only what lasts until the next boot; nothing where the log may not be read."""
-    thorough = look.facts.thorough
-    for words, count in (thorough.kernel_log if thorough else {}).items():
+    deep_probe = look.facts.deep_probe
+    for words, count in (deep_probe.kernel_log if deep_probe else {}).items():
         if words in KERNEL_WORDS:
             told, remedy = KERNEL_WORDS[words]
             yield Finding(

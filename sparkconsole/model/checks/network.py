@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.fabric.links import Netdev
 
 SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
@@ -16,13 +16,13 @@ SLOW_MBIT = (25_000, 40_000, 50_000, 100_000)
 NETPLAN = "/etc/netplan/40-cx7.yaml"
 
 
-def fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def fabric(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Each node has an interface with a link and an address, both halves of its cable, and RDMA on them."""
-    if not examined.joined:
+    if not evidence.joined:
         return
     for line in look.facts.unparsed:
         yield Finding("fabric", Severity.WARN, node, f"what a tool said is not understood: {line}")
-    network = examined.networks[node]
+    network = evidence.networks[node]
     if isinstance(network, SparkError):
         yield Finding("fabric", Severity.FAIL, node, network.cause, network.hint or _gated(look))
         return
@@ -34,49 +34,49 @@ def fabric(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 
 def _gated(look: Look) -> str:
-    thorough = look.facts.thorough
-    return "without a cable the ConnectX-7 is powered off" if thorough and thorough.hotplug else ""
+    deep_probe = look.facts.deep_probe
+    return "without a cable the ConnectX-7 is powered off" if deep_probe and deep_probe.hotplug else ""
 
 
-def devices(examined: Examined) -> Iterator[Finding]:
+def devices(evidence: ClusterEvidence) -> Iterator[Finding]:
     """NCCL pairs the nodes' RDMA devices by their place in the list: one too many waits for nobody."""
-    if examined.joined:
-        counts = {n: len(network.hcas) for n, network in examined.chosen.items()}
+    if evidence.joined:
+        counts = {n: len(network.hcas) for n, network in evidence.chosen.items()}
         remedy = "look at the cable of the node with fewer, or name the devices with --ib-if"
         yield from equal("fabric", "number of RDMA devices", counts, remedy)
 
 
-def speed(examined: Examined) -> Iterator[Finding]:
+def speed(evidence: ClusterEvidence) -> Iterator[Finding]:
     """A switch that negotiates settles on 100G."""
-    if not examined.joined:
+    if not evidence.joined:
         return
-    for node, look in examined.seen.items():
-        slow = [n for n in _used(examined, node) if n.speed_mbit in SLOW_MBIT]
+    for node, look in evidence.seen.items():
+        slow = [n for n in _used(evidence, node) if n.speed_mbit in SLOW_MBIT]
         if slow:
-            told = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
+            text = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
             remedy = "fix the switch's port at 200G with auto-negotiation off, or use a cable for 200G"
             yield Finding(
-                "speed", Severity.WARN, node, f"the link runs at half its speed: {told} Mbit/s", remedy
+                "speed", Severity.WARN, node, f"the link runs at half its speed: {text} Mbit/s", remedy
             )
-        elif _used(examined, node) and look.facts.fabric.up:
+        elif _used(evidence, node) and look.facts.fabric.up:
             yield Finding("speed", Severity.OK, node, "no link fell back to a lower speed")
 
 
-def addresses(examined: Examined) -> Iterator[Finding]:
+def addresses(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Every address once; both halves of a cable alike on every node; no subnet twice on one node."""
-    if not examined.joined:
+    if not evidence.joined:
         return
-    found = [*_doubled(examined), *_one_sided(examined), *_shared(examined)]
+    found = [*_doubled(evidence), *_one_sided(evidence), *_shared(evidence)]
     yield from found
-    if not found and len(examined.chosen) > 1:
+    if not found and len(evidence.chosen) > 1:
         yield Finding("address", Severity.OK, "", "no address is missing, doubled or ambiguous")
 
 
-def _doubled(examined: Examined) -> Iterator[Finding]:
+def _doubled(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One address on two machines."""
     every = {
         node: {a.partition("/")[0] for netdev in look.facts.fabric.fast() for a in netdev.addresses}
-        for node, look in examined.seen.items()
+        for node, look in evidence.seen.items()
     }
     counted = Counter(a for told in every.values() for a in told)
     for address in (a for a, count in counted.items() if count > 1):
@@ -85,16 +85,16 @@ def _doubled(examined: Examined) -> Iterator[Finding]:
         yield Finding("address", Severity.FAIL, holders[-1], told, f"give it another one in {NETPLAN}")
 
 
-def _one_sided(examined: Examined) -> Iterator[Finding]:
+def _one_sided(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One half has IPv4 on some nodes only: NCCL fails with errno 22."""
     having: dict[str, dict[str, bool]] = {}
-    for node in examined.chosen:
-        for netdev in _used(examined, node):
+    for node in evidence.chosen:
+        for netdev in _used(evidence, node):
             having.setdefault(netdev.name, {})[node] = bool(netdev.addresses)
-    for name, told in having.items():
-        without = [n for n, has in told.items() if not has]
-        if without and len(without) < len(told):
-            ones = ", ".join(n for n, has in told.items() if has)
+    for name, values in having.items():
+        without = [n for n, has in values.items() if not has]
+        if without and len(without) < len(values):
+            ones = ", ".join(n for n, has in values.items() if has)
             sentence = f"{name} has no IPv4 address here and has one on {ones}: NCCL may fail with errno 22"
             for node in without:
                 yield Finding(
@@ -102,46 +102,50 @@ def _one_sided(examined: Examined) -> Iterator[Finding]:
                 )
 
 
-def _shared(examined: Examined) -> Iterator[Finding]:
+def _shared(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The fast link has the subnet of another interface: the kernel picks one of them."""
-    for node, network in examined.chosen.items():
-        fabric = examined.seen[node].facts.fabric
+    for node, network in evidence.chosen.items():
+        fabric = evidence.seen[node].facts.fabric
         own = fabric.netdev(network.eth_if)
-        meant = _used(examined, node) if network.ring else [own] if own else []
+        meant = _used(evidence, node) if network.ring else [own] if own else []
         fast = {h.netdev for h in fabric.hcas} | {n.name for n in meant}
         others = [n for n in fabric.netdevs if n.name not in fast and n.up is not False]
         for netdev in meant:
             clash = ", ".join(n.name for n in others if _overlap(netdev, n))
             if clash:
-                told = f"{netdev.name} is in the same subnet as {clash}: traffic may take the slow one"
+                text = f"{netdev.name} is in the same subnet as {clash}: traffic may take the slow one"
                 remedy = f"a subnet of its own for the fast link, in {NETPLAN}"
-                yield Finding("address", Severity.WARN, node, told, remedy)
+                yield Finding("address", Severity.WARN, node, text, remedy)
 
 
 def _overlap(one: Netdev, other: Netdev) -> bool:
     return any(a.overlaps(b) for a in one.networks for b in other.networks)
 
 
-def default_route(examined: Examined) -> Iterator[Finding]:
+def default_route(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The way out is not the fast link's."""
-    for node, (look, thorough) in examined.deep.items():
+    for node, (look, deep_probe) in evidence.deep.items():
         fast = {h.netdev for h in look.facts.fabric.hcas}
-        wrong = [d for d in thorough.default_routes[:1] if d in fast]
+        wrong = [d for d in deep_probe.default_routes[:1] if d in fast]
         if wrong:
-            told = f"its way to everywhere else leads over the fast link ({wrong[0]})"
-            yield Finding("default route", Severity.WARN, node, told, f"no gateway on it, in {NETPLAN}")
-        elif thorough.default_routes:
-            wireless = " (Wi-Fi: a cable is steadier)" if thorough.default_routes[0].startswith("wl") else ""
-            yield Finding("default route", Severity.OK, node, f"over {thorough.default_routes[0]}{wireless}")
+            text = f"its way to everywhere else leads over the fast link ({wrong[0]})"
+            yield Finding("default route", Severity.WARN, node, text, f"no gateway on it, in {NETPLAN}")
+        elif deep_probe.default_routes:
+            wireless = (
+                " (Wi-Fi: a cable is steadier)" if deep_probe.default_routes[0].startswith("wl") else ""
+            )
+            yield Finding(
+                "default route", Severity.OK, node, f"over {deep_probe.default_routes[0]}{wireless}"
+            )
 
 
-def subnet(examined: Examined) -> Iterator[Finding]:
+def subnet(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Every node's chosen address is inside the head's subnet."""
-    chosen = examined.chosen
-    if not examined.joined or len(chosen) < 2:
+    chosen = evidence.chosen
+    if not evidence.joined or len(chosen) < 2:
         return
     first, *others = chosen
-    netdev = examined.seen[first].facts.fabric.netdev(chosen[first].eth_if)
+    netdev = evidence.seen[first].facts.fabric.netdev(chosen[first].eth_if)
     subnets = netdev.networks if netdev else ()
     away = [
         n for n in others if not any(ipaddress.IPv4Address(chosen[n].address) in subnet for subnet in subnets)
@@ -158,50 +162,50 @@ def subnet(examined: Examined) -> Iterator[Finding]:
         ring = (
             f"a ring: each pair of nodes has subnets of its own, and all share {', '.join(map(str, subnets))}"
         )
-        told = ring if all(w.ring for w in chosen.values()) else "one subnet"
-        yield Finding("subnet", Severity.OK, "", told)
+        text = ring if all(w.ring for w in chosen.values()) else "one subnet"
+        yield Finding("subnet", Severity.OK, "", text)
 
 
 _ONE_SUBNET = "give both ends of the cable addresses in one subnet, or choose with --eth-if"
 _COMMON = "in a ring Ray needs a network that all nodes share: connect the 10G ports, or --eth-if for one"
 
 
-def _mtu_port(examined: Examined, node: str) -> Netdev | None:
+def _mtu_port(evidence: ClusterEvidence, node: str) -> Netdev | None:
     """The interface whose MTU counts: in a ring it is not the one that all share."""
-    network = examined.chosen[node]
-    used = _used(examined, node) if network.ring else []
-    return used[0] if used else examined.seen[node].facts.fabric.netdev(network.eth_if)
+    network = evidence.chosen[node]
+    used = _used(evidence, node) if network.ring else []
+    return used[0] if used else evidence.seen[node].facts.fabric.netdev(network.eth_if)
 
 
-def mtu(examined: Examined) -> Iterator[Finding]:
+def mtu(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The same on every node; the majority's MTU can be set until the next boot."""
-    chosen = examined.chosen if examined.joined else {}
-    ports = {n: port for n in chosen if (port := _mtu_port(examined, n)) is not None}
-    told = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
-    for finding in equal("mtu", "MTU", told, f"MTU 9000 in {NETPLAN} on every node"):
-        odd = _odd_mtus(examined, ports, told, finding) if finding.severity is Severity.WARN else ()
+    chosen = evidence.chosen if evidence.joined else {}
+    ports = {n: port for n in chosen if (port := _mtu_port(evidence, n)) is not None}
+    mtus = {n: port.mtu for n, port in ports.items() if port.mtu is not None}
+    for finding in equal("mtu", "MTU", mtus, f"MTU 9000 in {NETPLAN} on every node"):
+        odd = _odd_mtus(evidence, ports, mtus, finding) if finding.severity is Severity.WARN else ()
         yield from odd or (finding,)
 
 
 def _odd_mtus(
-    examined: Examined, ports: Mapping[str, Netdev], told: Mapping[str, int], finding: Finding
+    evidence: ClusterEvidence, ports: Mapping[str, Netdev], mtus: Mapping[str, int], finding: Finding
 ) -> tuple[Finding, ...]:
     """The same said of each node that is meant: 9000 is right where one has it, else what most have."""
-    wanted = 9000 if 9000 in told.values() else Counter(told.values()).most_common(1)[0][0]
+    wanted = 9000 if 9000 in mtus.values() else Counter(mtus.values()).most_common(1)[0][0]
     fixes = {
         node: Fix(
             f"set the MTU of {ports[node].name} to {wanted}, until the next boot",
-            as_root(examined.seen[node], "ip", "link", "set", "dev", ports[node].name, "mtu", str(wanted)),
+            as_root(evidence.seen[node], "ip", "link", "set", "dev", ports[node].name, "mtu", str(wanted)),
             ("grep", "-qx", str(wanted), f"/sys/class/net/{ports[node].name}/mtu"),
         )
-        for node, mtu in told.items()
+        for node, mtu in mtus.items()
         if mtu != wanted
     }
     return tuple(replace(finding, node=node, fix=fix) for node, fix in fixes.items())
 
 
-def _used(examined: Examined, node: str) -> list[Netdev]:
+def _used(evidence: ClusterEvidence, node: str) -> list[Netdev]:
     """The interfaces of the RDMA devices that a node uses."""
-    look, network = examined.seen[node], examined.chosen.get(node)
+    look, network = evidence.seen[node], evidence.chosen.get(node)
     hcas = [h for h in look.facts.fabric.hcas if network and h.device in network.hcas]
     return [n for h in hcas if (n := look.facts.fabric.netdev(h.netdev)) is not None]

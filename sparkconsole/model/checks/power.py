@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root
 from sparkconsole.model.telemetry import is_stuck
 from sparkconsole.model.text.printable import hours
 
@@ -19,59 +19,59 @@ TWICE = 1.8
 CORD = "pull the power cords for a minute, then boot: a reboot does not help"
 
 
-def stuck(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Full use at a third of the clock and hardly any power, while it is cool."""
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
-            told = (
+            text = (
                 f"{gpu.name} is stuck slow: {gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and "
                 f"{gpu.power_w:.0f} W"
             )
-            yield Finding("gpu", Severity.WARN, node, told, CORD)
+            yield Finding("gpu", Severity.WARN, node, text, CORD)
 
 
-def clamped(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
-    thorough = look.facts.thorough
+    deep_probe = look.facts.deep_probe
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
-    for unit, most in (thorough.clamps if thorough else {}).items():
+    for unit, most in (deep_probe.clamps if deep_probe else {}).items():
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
-            told = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
-            yield Finding("gpu", Severity.WARN, node, told, f"sudo systemctl restart {unit}", fix)
+            text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
+            yield Finding("gpu", Severity.WARN, node, text, f"sudo systemctl restart {unit}", fix)
 
 
-def went(_: Examined, node: str, look: Look) -> Iterator[Finding]:
+def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Off without a shutdown. Somebody may have pulled the cord: only while a container ran is it told."""
-    thorough = look.facts.thorough
-    if thorough is None or thorough.ended is None:
+    deep_probe = look.facts.deep_probe
+    if deep_probe is None or deep_probe.ended is None:
         return
-    if thorough.ended:
+    if deep_probe.ended:
         yield Finding("power", Severity.OK, node, "it was shut down before it booted")
         return
-    lost = [c.name for c in thorough.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
-    recent = thorough.uptime_s is not None and thorough.uptime_s < RECENT_S
-    since = f", {hours(thorough.uptime_s)} ago" if thorough.uptime_s is not None else ""
-    told = f"it went off without a shutdown before it booted{since}"
+    lost = [c.name for c in deep_probe.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
+    recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
+    since = f", {hours(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
+    text = f"it went off without a shutdown before it booted{since}"
     if not (lost and recent):
-        yield Finding("power", Severity.OK, node, told)
+        yield Finding("power", Severity.OK, node, text)
         return
     remedy = (
         "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
     )
-    yield Finding("power", Severity.WARN, node, f"{told}, while {', '.join(lost)} ran", remedy)
+    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", remedy)
 
 
-def pace(examined: Examined) -> Iterator[Finding]:
+def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The newest benchmark against the best of the same kind before it."""
-    newest, *earlier = examined.paces or (None,)
+    newest, *earlier = evidence.paces or (None,)
     same = [p for p in earlier if p is not None and newest is not None and p.asked == newest.asked]
     if newest is None or not same:
         return
     best = min(same, key=lambda p: p.token_ms)
-    told = f"{newest.token_ms:.1f} ms a token in {newest.run}, {best.token_ms:.1f} ms in {best.run}"
+    text = f"{newest.token_ms:.1f} ms a token in {newest.run}, {best.token_ms:.1f} ms in {best.run}"
     if newest.token_ms < TWICE * best.token_ms:
-        yield Finding("pace", Severity.OK, "", f"as fast as it was: {told}")
+        yield Finding("pace", Severity.OK, "", f"as fast as it was: {text}")
         return
     remedy = f"nvidia-smi may show nothing of it; on each node {CORD}; then sparkconsole bench run again"
-    yield Finding("pace", Severity.WARN, "", f"the same benchmark is slower than it was: {told}", remedy)
+    yield Finding("pace", Severity.WARN, "", f"the same benchmark is slower than it was: {text}", remedy)

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Severity
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Severity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev, NodeNetwork
 
 Chosen = Mapping[str, NodeNetwork]
@@ -18,13 +18,13 @@ ALIKE = "give its interface an address like the others' in /etc/netplan/40-cx7.y
 _MEET = "give both ends of that half one subnet in /etc/netplan/40-cx7.yaml, or choose with --ib-if"
 
 
-def unmatched(examined: Examined) -> Iterator[Finding]:
+def unmatched(evidence: ClusterEvidence) -> Iterator[Finding]:
     """For `address`: an address whose GID is missing, and halves that never meet. Nothing where all fits."""
-    fabrics = {n: look.facts.fabric for n, look in examined.seen.items()}
-    wrong = halves(examined.chosen, fabrics) if examined.joined else ()
+    fabrics = {n: look.facts.fabric for n, look in evidence.seen.items()}
+    wrong = halves(evidence.chosen, fabrics) if evidence.joined else ()
     for finding in (f for f in wrong if f.severity is Severity.FAIL):
         # A half without an address has no such GID either, and that is told of the address already.
-        if all(d.addresses for d in _netdevs(examined.chosen[finding.node], fabrics[finding.node])):
+        if all(d.addresses for d in _netdevs(evidence.chosen[finding.node], fabrics[finding.node])):
             yield replace(finding, check="address")
 
 
@@ -36,8 +36,8 @@ def halves(chosen: Chosen, fabrics: Fabrics) -> tuple[Finding, ...]:
 
 def _fitting(chosen: Chosen, fabrics: Fabrics) -> tuple[Finding, ...]:
     known = [n for n in chosen if n in fabrics and any(h.gids for h in fabrics[n].hcas)]
-    told = "the RDMA devices' GIDs fit each other"
-    return (Finding("gid", Severity.OK, "", told),) if len(known) > 1 else ()
+    text = "the RDMA devices' GIDs fit each other"
+    return (Finding("gid", Severity.OK, "", text),) if len(known) > 1 else ()
 
 
 def _unlike(chosen: Chosen, fabrics: Fabrics) -> Iterator[Finding]:
@@ -47,12 +47,12 @@ def _unlike(chosen: Chosen, fabrics: Fabrics) -> Iterator[Finding]:
         mapped = {n: i for n, hca in known.items() if (i := hca.gid_index) is not None}
         for node in known if mapped else ():
             if node not in mapped:
-                told = f"{known[node].device} has no GID for RoCE v2 over IPv4, {next(iter(mapped))}'s has"
-                yield Finding("gid", Severity.FAIL, node, f"{told}: NCCL ends with errno 22 or 61", ALIKE)
+                text = f"{known[node].device} has no GID for RoCE v2 over IPv4, {next(iter(mapped))}'s has"
+                yield Finding("gid", Severity.FAIL, node, f"{text}: NCCL ends with errno 22 or 61", ALIKE)
         if len(set(mapped.values())) > 1:
-            said = ", ".join(f"{n} {known[n].device} {i}" for n, i in mapped.items())
-            told = f"RoCE v2 over IPv4 is at another GID index on each node: {said}"
-            yield Finding("gid", Severity.WARN, "", told, "never pin NCCL_IB_GID_INDEX: NCCL finds it itself")
+            sentence = ", ".join(f"{n} {known[n].device} {i}" for n, i in mapped.items())
+            text = f"RoCE v2 over IPv4 is at another GID index on each node: {sentence}"
+            yield Finding("gid", Severity.WARN, "", text, "never pin NCCL_IB_GID_INDEX: NCCL finds it itself")
 
 
 def _strays(chosen: Chosen, fabrics: Fabrics) -> Iterator[Finding]:
@@ -64,8 +64,8 @@ def _strays(chosen: Chosen, fabrics: Fabrics) -> Iterator[Finding]:
         second = [d for n in peers for d in used[n] if d.addresses and d.name != chosen[n].eth_if]
         own = [d for d in netdevs if d.addresses and d.name != chosen[node].eth_if]
         for netdev in (d for d in own if second and not _meets(d, every)):
-            told = f"{netdev.name} {netdev.addresses[0]} is in a subnet with no other node's"
-            yield Finding("gid", Severity.FAIL, node, f"{told}: NCCL ends with errno 110", _MEET)
+            text = f"{netdev.name} {netdev.addresses[0]} is in a subnet with no other node's"
+            yield Finding("gid", Severity.FAIL, node, f"{text}: NCCL ends with errno 110", _MEET)
 
 
 def full(chosen: Chosen) -> dict[str, NodeNetwork]:

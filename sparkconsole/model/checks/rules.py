@@ -81,10 +81,10 @@ class Rule(BaseModel):
     remedy: str = ""
     source: str = ""
 
-    def holds(self, told: Mapping[str, str], kernel_log: Mapping[str, int], nodes: int) -> bool:
+    def holds(self, values: Mapping[str, str], kernel_log: Mapping[str, int], nodes: int) -> bool:
         """On a node that has these versions."""
         bounds = {s: c for s in SUBJECTS if (c := getattr(self.when, s)) is not None}
-        versions = all(within(told.get(subject, ""), bound) for subject, bound in bounds.items())
+        versions = all(within(values.get(subject, ""), bound) for subject, bound in bounds.items())
         said = self.when.kernel_log is None or any(self.when.kernel_log in words for words in kernel_log)
         return versions and said and nodes >= (self.when.nodes or 1)
 

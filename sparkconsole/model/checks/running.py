@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sparkconsole.model.checks.evidence import Examined, Finding, Look, Severity
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Look, Severity
 from sparkconsole.model.fabric.links import Hca, NodeNetwork
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
@@ -23,7 +23,7 @@ class _Set:
 
     node: str
     look: Look
-    told: Mapping[str, str]
+    values: Mapping[str, str]
     network: NodeNetwork | None
 
     @property
@@ -33,87 +33,87 @@ class _Set:
         return [h for h in self.look.facts.fabric.hcas if h.device in used]
 
 
-def settings(examined: Examined) -> Iterator[Finding]:
+def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Of the container where one runs, else of the image that a launch would start."""
-    for node, look in examined.seen.items() if examined.joined else ():
+    for node, look in evidence.seen.items() if evidence.joined else ():
         if look.launched is not None and look.launched.backend is Backend.SOLO:
             continue  # It finds nobody, and is not meant to.
         running = look.site is not None and look.site.running
         found = look.site.found if look.site and running else None
-        told = found.settings if found else look.image.settings if look.image else {}
-        holding = _Set(node, look, told, examined.chosen.get(node))
+        values = found.settings if found else look.image.settings if look.image else {}
+        holding = _Set(node, look, values, evidence.chosen.get(node))
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong
         if not wrong and (found or look.image):
             where = "container" if found else "image"
-            yield Finding("settings", Severity.OK, node, f"the {where}'s variables suit it{_kept(told)}")
+            yield Finding("settings", Severity.OK, node, f"the {where}'s variables suit it{_kept(values)}")
 
 
-def _kept(told: Mapping[str, str]) -> str:
+def _kept(values: Mapping[str, str]) -> str:
     """A pinned index that is right today is told, and no more."""
-    pinned = told.get("NCCL_IB_GID_INDEX")
+    pinned = values.get("NCCL_IB_GID_INDEX")
     return f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
 
 
 def _pinned(held: _Set) -> Iterator[Finding]:
     """A slot that is empty or of another kind: NCCL takes it all the same."""
-    index = held.told.get("NCCL_IB_GID_INDEX", "")
+    index = held.values.get("NCCL_IB_GID_INDEX", "")
     if not index.isdigit():
         return
     for device in (d for d in held.devices if d.gids):
         kind = next((g.kind for g in device.gids if g.index == int(index)), "")
         if kind != "RoCE v2":
             slot = f"GID {index} of {device.device} is {kind or 'empty'}"
-            told = f"NCCL_IB_GID_INDEX={index} is pinned, and {slot}"
+            text = f"NCCL_IB_GID_INDEX={index} is pinned, and {slot}"
             remedy = "leave NCCL_IB_GID_INDEX out: NCCL finds it itself"
-            yield Finding("settings", Severity.FAIL, held.node, f"{told}: NCCL ends with errno 61", remedy)
+            yield Finding("settings", Severity.FAIL, held.node, f"{text}: NCCL ends with errno 61", remedy)
 
 
 def _without_rdma(held: _Set) -> Iterator[Finding]:
-    if held.told.get("NCCL_IB_DISABLE") == "1" and held.devices:
-        told = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+    if held.values.get("NCCL_IB_DISABLE") == "1" and held.devices:
+        text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _half(held: _Set) -> Iterator[Finding]:
     """Devices that nobody uses. What was asked for with --ib-if is meant."""
-    named = held.told.get("NCCL_IB_HCA", "")
+    named = held.values.get("NCCL_IB_HCA", "")
     asked = held.look.launched.ib_if if held.look.launched else ()
     if not named or named[0] in "^=" or asked:
         return
     names = [n.partition(":")[0] for n in named.split(",") if n]
     unused = [d.device for d in held.devices if not any(d.device.startswith(n) for n in names)]
     if unused and len(unused) < len(held.devices):
-        told = f"NCCL_IB_HCA leaves out {', '.join(unused)}: part of the bandwidth"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+        text = f"NCCL_IB_HCA leaves out {', '.join(unused)}: part of the bandwidth"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _gone(held: _Set) -> Iterator[Finding]:
     """Addresses and interfaces that the node does not have (any more)."""
     netdevs = held.look.facts.fabric.netdevs
     have = {a.partition("/")[0] for n in netdevs for a in n.addresses}
-    address = held.told.get("VLLM_HOST_IP", "")
+    address = held.values.get("VLLM_HOST_IP", "")
     if address and have and address not in have:
-        told = f"VLLM_HOST_IP={address}, and no interface here has that address"
-        yield Finding("settings", Severity.FAIL, held.node, told, AGAIN)
+        text = f"VLLM_HOST_IP={address}, and no interface here has that address"
+        yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
     names = {n.name for n in netdevs}
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-        interface = held.told.get(variable, "")
+        interface = held.values.get(variable, "")
         plain = interface.isalnum()
         if plain and names and not any(n.startswith(interface) for n in names):
-            told = f"{variable}={interface}, and there is no such interface"
-            yield Finding("settings", Severity.FAIL, held.node, told, AGAIN)
+            text = f"{variable}={interface}, and there is no such interface"
+            yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
         elif plain and interface.startswith("wl"):
-            told = f"{variable}={interface} is Wi-Fi: every step waits for it"
-            yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+            text = f"{variable}={interface} is Wi-Fi: every step waits for it"
+            yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 def _watchdog(held: _Set) -> Iterator[Finding]:
     """On unified memory it takes the GPU's for the programs', and kills the engine."""
-    period = held.told.get("RAY_memory_monitor_refresh_ms", "0")
+    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
     if period != "0":
-        told = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
-        yield Finding("settings", Severity.WARN, held.node, told, AGAIN)
+        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
+        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
 
 
 _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
@@ -128,10 +128,10 @@ _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
 # --- the servers
 
 
-def engine(examined: Examined) -> Iterator[Finding]:
+def engine(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Every rank was started with the same words, and with those that were asked for."""
-    ranks = [r for found in examined.ranks.values() for r in found]
-    wrong = [*_unlike(ranks), *_missing(ranks), *_reverted(examined, ranks)]
+    ranks = [r for found in evidence.ranks.values() for r in found]
+    wrong = [*_unlike(ranks), *_missing(ranks), *_reverted(evidence, ranks)]
     yield from wrong
     if ranks and not wrong:
         models = ", ".join(dict.fromkeys(r.name for r in ranks))
@@ -160,18 +160,18 @@ def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
 
 def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
     for party in _parties(ranks):
-        said = value(party[0].words, "--nnodes") or ""
-        absent = sorted(set(range(int(said))) - {r.rank for r in party}) if said.isdigit() else []
+        count = value(party[0].words, "--nnodes") or ""
+        absent = sorted(set(range(int(count))) - {r.rank for r in party}) if count.isdigit() else []
         if absent:
-            told = f"rank {', '.join(map(str, absent))} of {said} does not run: the others wait for it"
+            text = f"rank {', '.join(map(str, absent))} of {count} does not run: the others wait for it"
             remedy = "sparkconsole serve stop, then serve again; sparkconsole logs says why it ended"
-            yield Finding("engine", Severity.FAIL, "", told, remedy)
+            yield Finding("engine", Severity.FAIL, "", text, remedy)
 
 
-def _reverted(examined: Examined, ranks: list[LiveRank]) -> Iterator[Finding]:
+def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
     """Somebody started the same model by hand, or something did it with older words."""
     for rank in (r for r in ranks if r.rank == 0 and not r.job):
-        recorded = examined.recorded.get(rank.model, ())
+        recorded = evidence.last_known.get(rank.model, ())
         if told := told_apart(rank.words, recorded, ()) if recorded else "":
             sentence = f"{rank.model} runs with other words than it was last served with here: {told}"
             remedy = "if that is not meant: sparkconsole serve stop, then runs again for that serve"
@@ -182,7 +182,7 @@ def told_apart(one: tuple[str, ...], other: tuple[str, ...], but: tuple[str, ...
     """Flags of `vllm serve` that differ: what one says, and the other in brackets; empty for none."""
     mine, theirs = _flags(one), _flags(other)
     names = [n for n in dict.fromkeys((*mine, *theirs)) if n not in but and mine.get(n) != theirs.get(n)]
-    return ", ".join(f"{_said(n, mine.get(n))} ({_said(n, theirs.get(n))})" for n in names[:4])
+    return ", ".join(f"{_quoted(n, mine.get(n))} ({_quoted(n, theirs.get(n))})" for n in names[:4])
 
 
 _SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-n": "--nnodes"}
@@ -202,7 +202,7 @@ def _flags(words: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _said(name: str, value: str | None) -> str:
+def _quoted(name: str, value: str | None) -> str:
     """A key in a command is a secret, though everybody there may read it."""
     if value is not None and secret_flag(name):
         return f"{name} ***"
@@ -212,13 +212,13 @@ def _said(name: str, value: str | None) -> str:
 # --- Ray
 
 
-def held(examined: Examined) -> Iterator[Finding]:
+def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     """GPUs that Ray keeps for a server which is gone: the next one waits for them for ever."""
-    backends = {s.backend for look in examined.seen.values() if (s := look.launched) is not None}
-    busy = any(look.facts.gpu_processes for look in examined.seen.values())
-    if examined.placements and Backend.RAY in backends and not (busy or any(examined.ranks.values())):
-        told = (
-            f"Ray keeps {examined.placements} placement group(s) and nothing is served: its GPUs are not free"
+    backends = {s.backend for look in evidence.seen.values() if (s := look.launched) is not None}
+    busy = any(look.facts.gpu_processes for look in evidence.seen.values())
+    if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
+        text = (
+            f"Ray keeps {evidence.placements} placement group(s) and nothing is served: its GPUs are not free"
         )
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, examined.head, told, remedy)
+        yield Finding("ray", Severity.WARN, evidence.head, text, remedy)

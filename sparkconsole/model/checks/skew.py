@@ -7,62 +7,62 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.checks.evidence import Examined, Look
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look
 from sparkconsole.model.checks.software import told_versions
 
 
 @dataclass(frozen=True, slots=True)
 class SkewRow:
-    """One thing that should be equal; a node that did not say it is not in `told`."""
+    """One thing that should be equal; a node that did not say it is not in `values`."""
 
     what: str
-    told: Mapping[str, str]
+    values: Mapping[str, str]
 
     @property
     def majority(self) -> str:
         """What most nodes say; of equally many, what the first of them says."""
-        return Counter(self.told.values()).most_common(1)[0][0] if self.told else ""
+        return Counter(self.values.values()).most_common(1)[0][0] if self.values else ""
 
     @property
     def differing(self) -> dict[str, str]:
         """Who says something else."""
-        return {n: value for n, value in self.told.items() if value != self.majority}
+        return {n: value for n, value in self.values.items() if value != self.majority}
 
     def as_data(self) -> dict[str, Any]:
         """As `--json` gives it."""
-        told = {"what": self.what, "majority": self.majority, "differs": self.differing}
-        return {**told, "nodes": dict(self.told)}
+        data = {"what": self.what, "majority": self.majority, "differs": self.differing}
+        return {**data, "nodes": dict(self.values)}
 
 
-def skew(examined: Examined) -> tuple[SkewRow, ...]:
+def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
     """Every row of which somebody said something."""
     rows = (
-        SkewRow(what, {n: str(v) for n, look in examined.seen.items() if (v := ask(examined, n, look))})
+        SkewRow(what, {n: str(v) for n, look in evidence.seen.items() if (v := ask(evidence, n, look))})
         for what, ask in _ROWS.items()
     )
-    return tuple(row for row in rows if row.told)
+    return tuple(row for row in rows if row.values)
 
 
-def _version(name: str) -> Callable[[Examined, str, Look], object]:
-    return lambda examined, node, _: told_versions(examined, node).get(name)
+def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
+    return lambda evidence, node, _: told_versions(evidence, node).get(name)
 
 
-def _network(name: str) -> Callable[[Examined, str, Look], object]:
-    return lambda examined, node, _: getattr(examined.chosen.get(node), name, None)
+def _network(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
+    return lambda evidence, node, _: getattr(evidence.chosen.get(node), name, None)
 
 
-def _speed(examined: Examined, node: str, look: Look) -> object:
-    chosen = examined.chosen.get(node)
+def _speed(evidence: ClusterEvidence, node: str, look: Look) -> object:
+    chosen = evidence.chosen.get(node)
     netdev = look.facts.fabric.netdev(chosen.eth_if) if chosen else None
     return f"{netdev.speed_mbit} Mbit/s" if netdev and netdev.speed_mbit else None
 
 
-def _devices(examined: Examined, node: str, _: Look) -> object:
-    chosen = examined.chosen.get(node)
+def _devices(evidence: ClusterEvidence, node: str, _: Look) -> object:
+    chosen = evidence.chosen.get(node)
     return ", ".join(chosen.hcas) if chosen else None
 
 
-_ROWS: Mapping[str, Callable[[Examined, str, Look], object]] = {
+_ROWS: Mapping[str, Callable[[ClusterEvidence, str, Look], object]] = {
     "release": lambda _, __, look: look.facts.release,
     "machine": lambda _, __, look: look.facts.machine,
     "kernel": _version("kernel"),

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from sparkconsole.model.checkpoint.hf_cache import usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.model.checks.evidence import Examined, Finding, Fix, Look, Severity, as_root, copied, equal
+from sparkconsole.model.checks.evidence import (
+    ClusterEvidence,
+    Finding,
+    Fix,
+    Look,
+    Severity,
+    as_root,
+    copied,
+    equal,
+)
 from sparkconsole.model.docker import difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.image.reference import how_to_get
@@ -23,75 +32,75 @@ RISKY = {8265: "Ray's dashboard", 2375: "Docker's own API"}
 """Who listens there lets anybody who reaches it run commands."""
 
 
-def kernel(examined: Examined) -> Iterator[Finding]:
+def kernel(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One release on every node."""
-    kernels = {n: look.facts.kernel or None for n, look in examined.seen.items()}
+    kernels = {n: look.facts.kernel or None for n, look in evidence.seen.items()}
     yield from equal("kernel", "kernel", kernels, UPDATE)
 
 
-def driver(examined: Examined) -> Iterator[Finding]:
+def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One GPU driver on every node."""
     drivers = {
-        n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in examined.seen.items()
+        n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in evidence.seen.items()
     }
     yield from equal("driver", "GPU driver", drivers, UPDATE)
 
 
-def firmware(examined: Examined) -> Iterator[Finding]:
+def firmware(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One NIC firmware; news of fwupd are only mentioned."""
-    told = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in examined.deep.items()}
+    values = {n: ", ".join(sorted(set(t.firmware.values()))) or None for n, (_, t) in evidence.deep.items()}
     update = "sudo fwupdmgr refresh, sudo fwupdmgr update on every node, then boot"
-    yield from equal("firmware", "NIC firmware", told, update)
-    for node, (_, thorough) in examined.deep.items():
-        if thorough.firmware_news:
-            yield Finding("firmware", Severity.OK, node, f"fwupd: {thorough.firmware_news}", update)
-        if thorough.nic_updater:
+    yield from equal("firmware", "NIC firmware", values, update)
+    for node, (_, deep_probe) in evidence.deep.items():
+        if deep_probe.firmware_news:
+            yield Finding("firmware", Severity.OK, node, f"fwupd: {deep_probe.firmware_news}", update)
+        if deep_probe.nic_updater:
             note = "mlnx-fw-updater is installed: one report blames it for a dead NIC"
             yield Finding("firmware", Severity.OK, node, note, "sudo apt-mark hold mlnx-fw-updater")
 
 
-def known_bad(examined: Examined) -> Iterator[Finding]:
+def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Combinations that others met."""
-    deep = examined.deep
-    if not deep or not examined.rules:
+    deep = evidence.deep
+    if not deep or not evidence.rules:
         return
-    found = [f for n, (look, _) in deep.items() for f in _met(examined, n, look)]
+    found = [f for n, (look, _) in deep.items() for f in _met(evidence, n, look)]
     yield from found
     if not found:
-        yield Finding("known bad", Severity.OK, "", f"none of {len(examined.rules)} known-bad combinations")
+        yield Finding("known bad", Severity.OK, "", f"none of {len(evidence.rules)} known-bad combinations")
 
 
-def _met(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
-    thorough = look.facts.thorough
-    told = told_versions(examined, node)
-    for rule in examined.rules:
-        if rule.holds(told, thorough.kernel_log if thorough else {}, len(examined.looks)):
+def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
+    deep_probe = look.facts.deep_probe
+    values = told_versions(evidence, node)
+    for rule in evidence.rules:
+        if rule.holds(values, deep_probe.kernel_log if deep_probe else {}, len(evidence.looks)):
             bounds = rule.when.model_dump(exclude_none=True)
-            seen = ", ".join(f"{k} {told[k]}" for k in bounds if k in told)
+            seen = ", ".join(f"{k} {values[k]}" for k in bounds if k in values)
             sentence = f"{rule.what} ({rule.id}: {seen})" if seen else f"{rule.what} ({rule.id})"
             yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
 
 
-def told_versions(examined: Examined, node: str) -> dict[str, str]:
+def told_versions(evidence: ClusterEvidence, node: str) -> dict[str, str]:
     """What a node is and has, by the names that rules use; what is not known is left out."""
-    look = examined.seen[node]
-    thorough = look.facts.thorough
+    look = evidence.seen[node]
+    deep_probe = look.facts.deep_probe
     own = {
         "kernel": look.facts.kernel,
         "release": look.facts.release.rpartition(" ")[2],
         "driver": next((g.driver for g in look.facts.gpus if g.driver), ""),
-        "firmware": min(thorough.firmware.values(), default="") if thorough else "",
+        "firmware": min(deep_probe.firmware.values(), default="") if deep_probe else "",
         "docker": look.facts.docker.version,
     }
-    return {k: v for k, v in (own | dict(examined.contents(node))).items() if v}
+    return {k: v for k, v in (own | dict(evidence.contents(node))).items() if v}
 
 
-def image(examined: Examined) -> Iterator[Finding]:
+def image(evidence: ClusterEvidence) -> Iterator[Finding]:
     """A missing or an old image is a warning: building and copying come after checking."""
-    asked = {n: look for n, look in examined.seen.items() if look.site is not None}
+    asked = {n: look for n, look in evidence.seen.items() if look.site is not None}
     have = {n: look.image for n, look in asked.items() if look.image is not None}
     missing = [n for n in asked if n not in have]
-    tag = examined.image
+    tag = evidence.image
     for node in missing:
         remedy = how_to_get(tag, missing, others_have_it=bool(have))
         fix = copied("image", tag, next(iter(have)), node) if have else None
@@ -101,159 +110,159 @@ def image(examined: Examined) -> Iterator[Finding]:
     first, *others = have
     differing = {n: why for n in others if (why := difference(have[first], have[n]))}
     for node, why in differing.items():
-        told = f"the image {tag} is another one than on {first}: {why}"
-        yield Finding("image", Severity.WARN, node, told, f"sparkconsole image copy {tag}")
+        text = f"the image {tag} is another one than on {first}: {why}"
+        yield Finding("image", Severity.WARN, node, text, f"sparkconsole image copy {tag}")
     if not missing and not differing:
         yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
 
 
-def image_fits(examined: Examined) -> Iterator[Finding]:
+def image_fits(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Built for these machines, for this driver, and with Ray where nodes are joined."""
-    for node, look in examined.seen.items():
+    for node, look in evidence.seen.items():
         if look.image is None:
             continue
         platform = PLATFORMS.get(look.facts.machine)
         if platform and not look.image.platform.startswith(platform):
-            told = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
+            text = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
             remedy = "build it here: sparkconsole image build"
-            yield Finding("image fits", Severity.FAIL, node, told, remedy)
-        yield from _cuda(examined, node, look)
-    yield from _contents(examined)
+            yield Finding("image fits", Severity.FAIL, node, text, remedy)
+        yield from _cuda(evidence, node, look)
+    yield from _contents(evidence)
 
 
-def _cuda(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def _cuda(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Within one major version older drivers do; code that is compiled at run time may not."""
-    offered = look.facts.thorough.cuda if look.facts.thorough else ""
-    built = examined.contents(node).get("cuda", "")
+    offered = look.facts.deep_probe.cuda if look.facts.deep_probe else ""
+    built = evidence.contents(node).get("cuda", "")
     if offered and built and _numbers(built)[:2] > _numbers(offered)[:2]:
-        told = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
-        yield Finding("image fits", Severity.WARN, node, told, "a newer driver, or an image for this one")
+        text = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
+        yield Finding("image fits", Severity.WARN, node, text, "a newer driver, or an image for this one")
 
 
-def _contents(examined: Examined) -> Iterator[Finding]:
+def _contents(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Of each image that is there, once."""
-    for node, look in examined.seen.items():
-        known = examined.contents(node)
+    for node, look in evidence.seen.items():
+        known = evidence.contents(node)
         if not known or look.image is None:
             continue
-        if examined.joined and "ray" not in known:
-            told = f"the image {examined.image} has no Ray"
+        if evidence.joined and "ray" not in known:
+            text = f"the image {evidence.image} has no Ray"
             remedy = "launch --backend none, or build an image with ray[default]"
-            yield Finding("image fits", Severity.WARN, "", told, remedy)
+            yield Finding("image fits", Severity.WARN, "", text, remedy)
         else:
-            told = ", ".join(f"{name} {version}" for name, version in known.items())
-            yield Finding("image fits", Severity.OK, "", told)
+            text = ", ".join(f"{name} {version}" for name, version in known.items())
+            yield Finding("image fits", Severity.OK, "", text)
         return
 
 
-def versions(examined: Examined) -> Iterator[Finding]:
+def versions(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
     for name in ("vllm", "ray", "python", "nccl"):
-        told = {n: examined.contents(n).get(name) for n in examined.seen}
-        known = {n: v for n, v in told.items() if v is not None}
+        values = {n: evidence.contents(n).get(name) for n in evidence.seen}
+        known = {n: v for n, v in values.items() if v is not None}
         if len(set(known.values())) > 1:
-            yield from equal("versions", f"{name} in the image", told, "sparkconsole image copy")
+            yield from equal("versions", f"{name} in the image", values, "sparkconsole image copy")
 
 
-def container(examined: Examined) -> Iterator[Finding]:
+def container(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The containers of one launch: all of them, or none."""
-    sites = {n: look.site for n, look in examined.seen.items() if look.site is not None}
+    sites = {n: look.site for n, look in evidence.seen.items() if look.site is not None}
     running = [n for n, site in sites.items() if site.running]
-    solo = any(spec.backend is Backend.SOLO for spec in _launched(examined))
+    solo = any(spec.backend is Backend.SOLO for spec in _launched(evidence))
     half = bool(running) and len(running) < len(sites) and not solo
-    wrong = [f for n in sites if (f := _container_on(examined, n, running if half else [])) is not None]
+    wrong = [f for n in sites if (f := _container_on(evidence, n, running if half else [])) is not None]
     yield from wrong
     if sites and not wrong:
-        told = "runs" if running else "does not run, and none is left over"
-        yield Finding("container", Severity.OK, "", f"{examined.container} {told}")
+        text = "runs" if running else "does not run, and none is left over"
+        yield Finding("container", Severity.OK, "", f"{evidence.container} {text}")
 
 
-def _container_on(examined: Examined, node: str, half: Sequence[str]) -> Finding | None:
+def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> Finding | None:
     """`half`: where it runs, while it does not everywhere."""
-    name, site = examined.container, examined.seen[node].site
-    found, listed = site.found if site else None, _listed(examined, node)
+    name, site = evidence.container, evidence.seen[node].site
+    found, listed = site.found if site else None, _listed(evidence, node)
     if listed and listed.state == "paused":
         resume = Fix(f"let {name} go on", ("docker", "unpause", name))
-        told = f"{name} is paused: its rank answers nobody"
-        return Finding("container", Severity.FAIL, node, told, " ".join(resume.argv), resume)
+        text = f"{name} is paused: its rank answers nobody"
+        return Finding("container", Severity.FAIL, node, text, " ".join(resume.argv), resume)
     if found and not found.running:
-        return _left(examined, node, found, half=bool(half))
+        return _left(evidence, node, found, half=bool(half))
     if not found and half:
-        told = f"{name} runs on {', '.join(half)} and not here"
-        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"{name} runs on {', '.join(half)} and not here"
+        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
     if found and found.oom_killed:
-        told = "the kernel killed a process of it for its memory"
+        text = "the kernel killed a process of it for its memory"
         remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
-        return Finding("container", Severity.WARN, node, told, remedy)
+        return Finding("container", Severity.WARN, node, text, remedy)
     return None
 
 
-def _left(examined: Examined, node: str, found: Found, *, half: bool) -> Finding:
+def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> Finding:
     """One that ended, or was never started; while the others run it is missing."""
-    name, listed = examined.container, _listed(examined, node)
+    name, listed = evidence.container, _listed(evidence, node)
     why = f"exit status {found.exit_code}"
     if found.oom_killed:
         why = "the kernel killed it for its memory"
     if listed and listed.state == "created":
         why = "it was made and never started"
     if half:
-        told = f"{name} ended here ({why}) while it runs on the others"
-        return Finding("container", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"{name} ended here ({why}) while it runs on the others"
+        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
     remove = Fix(f"remove the container {name} that ended", ("docker", "rm", "--", name))
-    told = f"an old container {name} is left ({why})"
-    return Finding("container", Severity.WARN, node, told, "sparkconsole stop, which keeps its log", remove)
+    text = f"an old container {name} is left ({why})"
+    return Finding("container", Severity.WARN, node, text, "sparkconsole stop, which keeps its log", remove)
 
 
-def _listed(examined: Examined, node: str) -> Bystander | None:
+def _listed(evidence: ClusterEvidence, node: str) -> Bystander | None:
     """As `docker ps -a` has it; None where it was not asked."""
-    thorough = examined.seen[node].facts.thorough
-    found = thorough.containers or () if thorough else ()
-    return next((c for c in found if c.name == examined.container), None)
+    deep_probe = evidence.seen[node].facts.deep_probe
+    found = deep_probe.containers or () if deep_probe else ()
+    return next((c for c in found if c.name == evidence.container), None)
 
 
-def _launched(examined: Examined) -> list[LaunchSpec]:
-    return [spec for look in examined.seen.values() if (spec := look.launched) is not None]
+def _launched(evidence: ClusterEvidence) -> list[LaunchSpec]:
+    return [spec for look in evidence.seen.values() if (spec := look.launched) is not None]
 
 
-def ray(examined: Examined) -> Iterator[Finding]:
+def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Ray has every node whose container runs."""
-    specs = _launched(examined)
+    specs = _launched(evidence)
     if not any(spec.backend is Backend.RAY for spec in specs):
         return
-    members = examined.members
-    if members is None and not examined.ray_asked:
+    members = evidence.members
+    if members is None and not evidence.ray_asked:
         return
     if members is None:
-        told = "its container runs, and Ray's dashboard does not answer"
-        yield Finding("ray", Severity.WARN, examined.head, told, "sparkconsole launch --repair")
+        text = "its container runs, and Ray's dashboard does not answer"
+        yield Finding("ray", Severity.WARN, evidence.head, text, "sparkconsole launch --repair")
         return
     alive = living(members)
-    places = {n: a for n, look in examined.seen.items() if (a := _ray_address(examined, n, look))}
+    places = {n: a for n, look in evidence.seen.items() if (a := _ray_address(evidence, n, look))}
     missing = {n: address for n, address in places.items() if address not in alive}
     for node, address in missing.items():
         why = last_words(members, address) or "it never joined, or has left"
-        told = f"Ray has no living member at {address}: {why}"
-        yield Finding("ray", Severity.FAIL, node, told, "sparkconsole launch --repair")
+        text = f"Ray has no living member at {address}: {why}"
+        yield Finding("ray", Severity.FAIL, node, text, "sparkconsole launch --repair")
     if not missing:
         yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
 
 
-def _ray_address(examined: Examined, node: str, look: Look) -> str:
+def _ray_address(evidence: ClusterEvidence, node: str, look: Look) -> str:
     """Where a running container told Ray that it is; empty for one that does not run."""
     found = look.site.found if look.site and look.site.running else None
-    chosen = examined.chosen.get(node)
+    chosen = evidence.chosen.get(node)
     return (found.labels.get(LABEL_ADDRESS) or (chosen.address if chosen else "")) if found else ""
 
 
-def model(examined: Examined) -> Iterator[Finding]:
+def model(evidence: ClusterEvidence) -> Iterator[Finding]:
     """The model that was asked for, or served last, is whole on every node."""
-    name = examined.model
-    told = {n: c for n, look in examined.seen.items() if (c := look.checkpoint) is not None}
-    if not name or not told:
+    name = evidence.model
+    checkpoints = {n: c for n, look in evidence.seen.items() if (c := look.checkpoint) is not None}
+    if not name or not checkpoints:
         return
-    copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in told.values())
-    source = next((n for n, c in told.items() if c.there and not _broken(c)), "")
-    for node, found in told.items():
+    copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in checkpoints.values())
+    source = next((n for n, c in checkpoints.items() if c.there and not _broken(c)), "")
+    for node, found in checkpoints.items():
         fix = copied("model", name, source, node) if source else None
         if not found.there:
             bad = Severity.FAIL if anywhere else Severity.WARN
@@ -261,11 +270,11 @@ def model(examined: Examined) -> Iterator[Finding]:
             yield Finding("model", bad, node, f"{name} is not there", remedy, fix)
         elif why := _broken(found):
             yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy, fix)
-    whole = {n: c for n, c in told.items() if c.there and not _broken(c)}
+    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
     revisions = {n: c.revision[:12] or None for n, c in whole.items()}
     if len({r for r in revisions.values() if r}) > 1:
         yield from equal("model", f"revision of {name}", revisions, f"sparkconsole model copy {name}")
-    elif len(whole) == len(told):
+    elif len(whole) == len(checkpoints):
         yield Finding("model", Severity.OK, "", f"{name} is whole on {len(whole)} nodes")
 
 
@@ -277,52 +286,52 @@ def _broken(found: Checkpoint) -> str:
     return some + (f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else "")
 
 
-def cache(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """The login can write to the cache that the containers share, and it is the node's own."""
-    owner, user, thorough = look.facts.cache_owner, look.facts.user, look.facts.thorough
-    closed = thorough.cache_closed if thorough else ""
+    owner, user, deep_probe = look.facts.cache_owner, look.facts.user, look.facts.deep_probe
+    closed = deep_probe.cache_closed if deep_probe else ""
     if owner not in ("", user) or closed:
-        told = (
+        text = (
             f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
             if owner not in ("", user)
             else f"{user} may not write to {closed}: a container made it as root"
         )
         remedy = f"sudo chown -R {user} {look.facts.models_at}"
-        yield Finding("cache", Severity.WARN, node, told, remedy, _give_back(examined, look))
+        yield Finding("cache", Severity.WARN, node, text, remedy, _give_back(evidence, look))
     else:
-        told = "the model cache is the user's" if owner else "no cache yet"
-        yield Finding("cache", Severity.OK, node, told)
-    for name, kind in (thorough.compile_cache_types if thorough else {}).items():
+        text = "the model cache is the user's" if owner else "no cache yet"
+        yield Finding("cache", Severity.OK, node, text)
+    for name, kind in (deep_probe.compile_cache_types if deep_probe else {}).items():
         if kind.startswith("nfs"):
-            told = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
-            yield Finding("cache", Severity.WARN, node, told, JIT)
+            text = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
+            yield Finding("cache", Severity.WARN, node, text, JIT)
 
 
-def _give_back(examined: Examined, look: Look) -> Fix:
+def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
-    thorough = look.facts.thorough
+    deep_probe = look.facts.deep_probe
     folder = look.facts.hf_cache or usual_cache(look.facts.home).home
-    told = f"give {look.facts.models_at} back to {look.facts.user}"
+    text = f"give {look.facts.models_at} back to {look.facts.user}"
     proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
-    owner = f"{thorough.uid}" if thorough and thorough.uid is not None else look.facts.user
+    owner = f"{deep_probe.uid}" if deep_probe and deep_probe.uid is not None else look.facts.user
     if look.image is None or not look.facts.docker.permitted or not owner.isdigit():
-        return Fix(told, as_root(look, "chown", "-R", owner, folder), proof)
+        return Fix(text, as_root(look, "chown", "-R", owner, folder), proof)
     inside = ("docker", "run", "--rm", "--network", "none", "-v", f"{folder}:/cache", "--entrypoint", "chown")
-    return Fix(told, (*inside, examined.image, "-R", owner, "/cache"), proof)
+    return Fix(text, (*inside, evidence.image, "-R", owner, "/cache"), proof)
 
 
-def ports(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
+def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only the head listens on ports that are told beforehand."""
-    if node != examined.head or (look.site is not None and look.site.running):
+    if node != evidence.head or (look.site is not None and look.site.running):
         return
     taken = sorted(look.facts.listening & {*HEAD_PORTS, *LATER_PORTS})
     for port in taken:
         holder = _holder(look, port)
         if not holder and look.site is None:
-            told = f"port {port} is in use; by what is unknown, for docker did not say what runs"
-            yield Finding("ports", Severity.WARN, node, told, "see who listens there: ss -ltnp")
+            text = f"port {port} is in use; by what is unknown, for docker did not say what runs"
+            yield Finding("ports", Severity.WARN, node, text, "see who listens there: ss -ltnp")
             continue
-        needed = port in HEAD_PORTS and examined.joined
+        needed = port in HEAD_PORTS and evidence.joined
         yield Finding(
             "ports",
             Severity.FAIL if needed else Severity.WARN,
@@ -336,25 +345,25 @@ def ports(examined: Examined, node: str, look: Look) -> Iterator[Finding]:
 
 def _holder(look: Look, port: int) -> str:
     """A container that publishes the port, else the program, where anybody may know."""
-    thorough = look.facts.thorough
-    if thorough is None:
+    deep_probe = look.facts.deep_probe
+    if deep_probe is None:
         return ""
-    published = (c.name for c in thorough.containers or () if f":{port}->" in c.ports)
+    published = (c.name for c in deep_probe.containers or () if f":{port}->" in c.ports)
     name = next(published, "")
-    program = next((one.program for one in thorough.listeners if one.port == port), "")
+    program = next((one.program for one in deep_probe.listeners if one.port == port), "")
     return f"the container {name}" if name else program
 
 
-def exposed(examined: Examined) -> Iterator[Finding]:
+def exposed(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Whoever reaches Ray's dashboard or Docker's API runs what they like."""
-    for node, (look, thorough) in examined.deep.items():
-        open_to_all = [one for one in thorough.listeners if one.open]
+    for node, (look, deep_probe) in evidence.deep.items():
+        open_to_all = [one for one in deep_probe.listeners if one.open]
         risky = [one for one in open_to_all if one.port in RISKY]
         for one in {o.port: o for o in risky}.values():
-            told = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
+            text = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
             remedy = "launch here binds it to loopback; stop what started it" if one.port == 8265 else \
                 "take the tcp:// host out of docker's configuration"  # fmt: skip
-            yield Finding("exposed", Severity.WARN, node, told, remedy)
+            yield Finding("exposed", Severity.WARN, node, text, remedy)
         if not risky:
             yield Finding("exposed", Severity.OK, node, _apis(look, open_to_all))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sparkconsole.model.checks import machine, network, power, running, software
 from sparkconsole.model.checks import rail_pairs as halves
-from sparkconsole.model.checks.evidence import Examined, Finding, Judgement, Severity, each
-from sparkconsole.model.probes import Evidence
+from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Judgement, Severity, each
+from sparkconsole.model.probes import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Check:
     why: str
     needs: str
     """The evidence, in words."""
-    asks: frozenset[Evidence] = frozenset()
+    asks: frozenset[Probe] = frozenset()
     """The same, as it is asked for; who a node is, its memory and its ports are told anyway."""
     judges: tuple[Judgement, ...] = ()
     """Empty: it is judged elsewhere, of the paths between nodes."""
@@ -33,10 +33,10 @@ class Check:
     """The verbs that refuse when it fails."""
 
 
-E = Evidence
+E = Probe
 
 
-def _asks(*some: Evidence) -> frozenset[Evidence]:
+def _asks(*some: Probe) -> frozenset[Probe]:
     return frozenset(some)
 
 
@@ -182,19 +182,19 @@ CHECKS = (
 BY_ID = {check.id: check for check in CHECKS}
 
 
-def judge(examined: Examined, only: Iterable[str] = ()) -> tuple[Finding, ...]:
+def judge(evidence: ClusterEvidence, only: Iterable[str] = ()) -> tuple[Finding, ...]:
     """Every finding, check by check; `only` those checks."""
     wanted = frozenset(only) or frozenset(BY_ID)
-    return tuple(finding for check in CHECKS if check.id in wanted for finding in _findings(check, examined))
+    return tuple(finding for check in CHECKS if check.id in wanted for finding in _findings(check, evidence))
 
 
-def _findings(check: Check, examined: Examined) -> Iterator[Finding]:
+def _findings(check: Check, evidence: ClusterEvidence) -> Iterator[Finding]:
     for judgement in check.judges:
-        yield from judgement(examined)
-    yield from (finding for finding in examined.others if finding.check == check.id)
+        yield from judgement(evidence)
+    yield from (finding for finding in evidence.others if finding.check == check.id)
 
 
-def evidence(only: Iterable[str] = ()) -> frozenset[Evidence]:
+def probes(only: Iterable[str] = ()) -> frozenset[Probe]:
     """All that these checks ask for; without any, that all checks do."""
     wanted = frozenset(only) or frozenset(BY_ID)
     return frozenset(e for check in CHECKS if check.id in wanted for e in check.asks)

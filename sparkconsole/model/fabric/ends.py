@@ -44,5 +44,5 @@ def _addresses(chosen: Mapping[str, NodeNetwork], fabrics: Mapping[str, Fabric])
         having = [n for n, d in netdevs.items() if d.addresses]
         for node in netdevs if having else ():
             if node not in having:
-                told = f"{netdevs[node].name} has no IPv4 address, and that half has one on {having[0]}"
-                yield Finding("address", Severity.FAIL, node, f"{told}: NCCL ends with errno 22", ALIKE)
+                text = f"{netdevs[node].name} has no IPv4 address, and that half has one on {having[0]}"
+                yield Finding("address", Severity.FAIL, node, f"{text}: NCCL ends with errno 22", ALIKE)

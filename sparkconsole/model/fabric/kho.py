@@ -33,5 +33,5 @@ def why_and_remedy(kernel: str, command_line: str = "") -> tuple[str, str] | Non
 
 def on_kernel(one: Diagnosis, kernel: str, command_line: str = "") -> Diagnosis:
     """The finding as it is on that node; any other finding as it was."""
-    told = why_and_remedy(kernel, command_line) if one.id == ID else None
-    return replace(one, why=told[0], remedy=told[1]) if told else one
+    why = why_and_remedy(kernel, command_line) if one.id == ID else None
+    return replace(one, why=why[0], remedy=why[1]) if why else one

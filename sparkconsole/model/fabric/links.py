@@ -293,8 +293,8 @@ def _disagreeing(fabric: Fabric, hcas: Sequence[Hca]) -> Iterable[str]:
     netdevs = [n for h in hcas if (n := fabric.netdev(h.netdev))]
     mtus = {n.name: n.mtu for n in netdevs if n.mtu is not None}
     if len(set(mtus.values())) > 1:
-        told = ", ".join(f"{name} {mtu}" for name, mtu in mtus.items())
-        yield f"MTU differs between its ports: {told}; the smaller one slows both"
+        text = ", ".join(f"{name} {mtu}" for name, mtu in mtus.items())
+        yield f"MTU differs between its ports: {text}; the smaller one slows both"
     shared = _shared_subnets(netdevs)
     if shared:
         yield f"{' and '.join(shared)} are in one subnet: routing may mix them"

@@ -38,7 +38,7 @@ class Rail:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RailWay:
     """One direction: from one node's rail to the other node's."""
 
     node: str
@@ -47,7 +47,7 @@ class Way:
     far: Rail
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """As a person names it."""
         return f"{self.node} {self.rail.interface} to {self.peer} {self.far.address}"
 
@@ -87,7 +87,7 @@ class Route:
 class Path:
     """What one node saw of one way."""
 
-    way: Way
+    way: RailWay
     small: Echo = field(default_factory=Echo)
     large: Echo = field(default_factory=Echo)
     route: Route = field(default_factory=Route)
@@ -129,15 +129,15 @@ def _rail(fabric: Fabric, name: str, hca: Hca | None) -> Rail | None:
     return Rail(name, str(where.ip), where.network, netdev.mtu, netdev.speed_mbit, device, port, index)
 
 
-def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[Way, ...]:
+def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[RailWay, ...]:
     """Both directions between every two nodes, over every rail that the other node has an end of."""
     return tuple(w for node in ends for peer in ends if peer != node for w in between(ends, node, peer))
 
 
-def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[Way, ...]:
+def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[RailWay, ...]:
     """One node's ways to another. The first rails belong together whatever their addresses say."""
     found = ((i, rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
-    return tuple(Way(node, rail, peer, far) for _, rail, far in found if far is not None)
+    return tuple(RailWay(node, rail, peer, far) for _, rail, far in found if far is not None)
 
 
 def _far(place: int, rail: Rail, others: Sequence[Rail]) -> Rail | None:
@@ -156,7 +156,7 @@ def judge_paths(paths: Paths) -> tuple[Finding, ...]:
     found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
     wrong = {f.check for f in found}
     right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
-    return (*found, *(Finding(check, Severity.OK, "", told) for check, told in right))
+    return (*found, *(Finding(check, Severity.OK, "", text) for check, text in right))
 
 
 def _unasked(paths: Paths) -> Iterator[Finding]:
@@ -166,9 +166,9 @@ def _unasked(paths: Paths) -> Iterator[Finding]:
     silent = [p for p in paths.paths if not (p.small.tried or p.large.tried)]
     for node in dict.fromkeys(p.way.node for p in silent):
         why = next(p.small.trouble or p.large.trouble for p in silent if p.way.node == node)
-        told = f"it could not ping: {why or 'nobody said why'}"
+        text = f"it could not ping: {why or 'nobody said why'}"
         remedy = "sudo apt install iputils-ping" if "not there" in why else ""
-        yield Finding("reach", Severity.WARN, node, told, remedy)
+        yield Finding("reach", Severity.WARN, node, text, remedy)
 
 
 def _unreached(paths: Paths) -> Iterator[Finding]:
@@ -181,43 +181,43 @@ def _unreached(paths: Paths) -> Iterator[Finding]:
 def _astray(paths: Paths) -> Iterator[Finding]:
     """A line per node and interface, with everyone that is not reached over it."""
     lost = [p for p in paths.paths if p.route.interface != p.way.rail.interface]
-    groups: dict[tuple[str, str, Route], list[Way]] = {}
+    groups: dict[tuple[str, str, Route], list[RailWay]] = {}
     for path in (p for p in lost if p.route.interface or p.route.trouble):
         groups.setdefault((path.way.node, path.way.rail.interface, path.route), []).append(path.way)
     for (node, interface, route), those in groups.items():
         over = f"over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
         taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
-        told = f"what is for {_peers(those)} {taken}, and should go over {interface}"
+        text = f"what is for {_peers(those)} {taken}, and should go over {interface}"
         look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
-        yield Finding("route", Severity.FAIL, node, told, f"{_OWN_SUBNET}; {look}")
+        yield Finding("route", Severity.FAIL, node, text, f"{_OWN_SUBNET}; {look}")
 
 
 _OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
 
 
-def _peers(those: Sequence[Way]) -> str:
+def _peers(those: Sequence[RailWay]) -> str:
     return ", ".join(f"{w.far.address} ({w.peer})" for w in those)
 
 
 def _cut_short(paths: Paths) -> Iterator[Finding]:
     """A way that says its limit, or whose far end has a smaller MTU, works; one that eats frames hangs."""
     short = [p for p in paths.paths if p.small.came_back and p.large.tried and not p.large.came_back]
-    groups: dict[tuple[str, int], list[Way]] = {}
+    groups: dict[tuple[str, int], list[RailWay]] = {}
     for path in (p for p in short if _limit(p)):
         groups.setdefault((path.way.peer, _limit(path)), []).append(path.way)
     for (peer, limit), those in groups.items():
         sent = " and ".join(map(str, sorted({w.rail.mtu or 0 for w in those})))
         over = ", ".join(dict.fromkeys(w.far.interface for w in those))
         senders = ", ".join(dict.fromkeys(w.node for w in those))
-        told = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
-        yield Finding("mtu path", Severity.WARN, peer, told, _SAME_MTU)
+        text = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
+        yield Finding("mtu path", Severity.WARN, peer, text, _SAME_MTU)
     silent = [p.way for p in short if not _limit(p)]
     for node in dict.fromkeys(w.node for w in silent):
         those = [w for w in silent if w.node == node]
         size = max(w.rail.largest for w in those) + HEADERS
-        told = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
+        text = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
         remedy = f"{_SAME_MTU}, and on the switch"
-        yield Finding("mtu path", Severity.FAIL, node, f"{told}: connections will hang", remedy)
+        yield Finding("mtu path", Severity.FAIL, node, f"{text}: connections will hang", remedy)
 
 
 def _limit(path: Path) -> int:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from sparkconsole.model.checks import Finding, Severity
-from sparkconsole.model.fabric.paths import Way
+from sparkconsole.model.fabric.paths import RailWay
 
 SECONDS = 2.0
 MOST_BYTES = 64_000_000_000
@@ -22,7 +22,7 @@ FAST_MBIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class RateBound:
     """Below `gbit` it is `severity`, for a known reason."""
 
     gbit: float
@@ -32,15 +32,15 @@ class Bound:
 
 
 _HALF = "each half of the cable carries 92 to 112 Gb/s of RDMA"
-BOUNDS: Mapping[str, tuple[Bound, ...]] = {
+BOUNDS: Mapping[str, tuple[RateBound, ...]] = {
     "ib_write_bw": (
-        Bound(
+        RateBound(
             16.0,
             Severity.FAIL,
             f"{_HALF}; about 13 is a card whose slot was given too little power",
             "shut both machines down, plug the cable in, start them; see /etc/nvidia/cx7-hotplug-enabled",
         ),
-        Bound(
+        RateBound(
             85.0,
             Severity.WARN,
             _HALF,
@@ -48,7 +48,7 @@ BOUNDS: Mapping[str, tuple[Bound, ...]] = {
         ),
     ),
     "iperf3": (
-        Bound(
+        RateBound(
             10.0,
             Severity.WARN,
             "TCP reaches 96 to 111 Gb/s on a half: this is what the 10G port does",
@@ -56,7 +56,7 @@ BOUNDS: Mapping[str, tuple[Bound, ...]] = {
         ),
     ),
     "tcp": (
-        Bound(
+        RateBound(
             10.0,
             Severity.WARN,
             "this is what the 10G port does",
@@ -101,7 +101,7 @@ class Rate:
 class Unmeasured:
     """Why there is no rate for a way."""
 
-    way: Way
+    way: RailWay
     tool: str
     why: str
 
@@ -114,23 +114,23 @@ def earlier(rate: Rate, kept: Iterable[Rate]) -> float | None:
 
 def judge_rate(rate: Rate, before: float | None = None) -> Finding:
     """Whether it is enough. Bounds are for links that are fast by their own word, or say nothing."""
-    told = f"{rate.gbit:.1f} Gb/s to {rate.peer} over {rate.interface} ({rate.tool})"
+    text = f"{rate.gbit:.1f} Gb/s to {rate.peer} over {rate.interface} ({rate.tool})"
     fast = (rate.speed_mbit or FAST_MBIT) >= FAST_MBIT
     bound = next((b for b in BOUNDS.get(rate.tool, ()) if fast and rate.gbit < b.gbit), None)
     if bound is not None:
-        return Finding("rate", bound.severity, rate.node, f"{told}: {bound.why}", bound.remedy)
+        return Finding("rate", bound.severity, rate.node, f"{text}: {bound.why}", bound.remedy)
     if before is not None and rate.gbit < SLOWER * before:
-        sentence = f"{told}: it was {before:.1f} before"
+        sentence = f"{text}: it was {before:.1f} before"
         remedy = "what changed since? sparkconsole fabric history"
         return Finding("rate", Severity.WARN, rate.node, sentence, remedy)
-    return Finding("rate", Severity.OK, rate.node, told)
+    return Finding("rate", Severity.OK, rate.node, text)
 
 
 def judge_unmeasured(missing: Unmeasured) -> Finding:
     """RDMA that does not run is a failure; what could not be measured by TCP is unknown."""
     bad = Severity.FAIL if missing.tool == "ib_write_bw" else Severity.WARN
-    told = f"{missing.tool} did not measure {missing.way.rail.interface} to {missing.way.peer}: {missing.why}"
-    return Finding("rate", bad, missing.way.node, told, "run it by hand as `--dry-run` shows it")
+    text = f"{missing.tool} did not measure {missing.way.rail.interface} to {missing.way.peer}: {missing.why}"
+    return Finding("rate", bad, missing.way.node, text, "run it by hand as `--dry-run` shows it")
 
 
 def rounds(nodes: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], ...]:

@@ -96,7 +96,7 @@ class PairLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class FabricTest:
     """Everything one gate saw."""
 
     networks: Mapping[str, NodeNetwork | SparkError]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.launch.site import Found
 from sparkconsole.model.ray import RayMember
@@ -105,7 +105,7 @@ class ModelThere:
 
     node: str
     model: str
-    held: Holding
+    held: CheckpointFiles
 
 
 @dataclass(frozen=True, slots=True)

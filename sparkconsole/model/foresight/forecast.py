@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.facts import Memory, NodeFacts
 from sparkconsole.model.foresight.effect import (
@@ -29,7 +29,7 @@ from sparkconsole.model.foresight.effect import (
 )
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.launch.site import Found, Site
-from sparkconsole.model.page_cache import Way
+from sparkconsole.model.page_cache import RootWay
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
 
@@ -251,16 +251,16 @@ class NodeForecast:
         """The share of servers that were started before and run still."""
         return sum(s.shares.get(self.node, 0.0) for s in self._servers())
 
-    def way_to_root(self, now: Way, image: str) -> Way:
+    def way_to_root(self, now: RootWay, image: str) -> RootWay:
         """With the image a login that is no root has a way to drop the page cache, without it none."""
-        if now not in (Way.CONTAINER, Way.NONE):
+        if now not in (RootWay.CONTAINER, RootWay.NONE):
             return now
-        here = ImageIdentity(image, "", "", (), "") if now is Way.CONTAINER else None
-        return Way.CONTAINER if self.image(image, here) is not None else Way.NONE
+        here = ImageIdentity(image, "", "", (), "") if now is RootWay.CONTAINER else None
+        return RootWay.CONTAINER if self.image(image, here) is not None else RootWay.NONE
 
     # --- models and jobs
 
-    def holding(self, model: str, now: Holding) -> Holding:
+    def holding(self, model: str, now: CheckpointFiles) -> CheckpointFiles:
         """What the node has of the model."""
         found = now
         for effect in self.effects:
@@ -301,7 +301,7 @@ def _renamed(found: list[ImageIdentity], image: ImageIdentity) -> list[ImageIden
     return [*kept, *lost, replace(image, tag=name)]
 
 
-def _with(now: Holding, held: Holding) -> Holding:
+def _with(now: CheckpointFiles, held: CheckpointFiles) -> CheckpointFiles:
     """The files of `held` where `now` is."""
     return replace(
         now,

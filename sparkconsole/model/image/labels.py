@@ -18,8 +18,8 @@ def built_from(image: ImageIdentity) -> str:
     commit, ref = labels.get(COMMIT_LABEL, "")[:7], labels.get(REF_LABEL, "")
     if commit and ref.startswith(commit):
         ref = ""
-    told = "@".join(filter(None, (ref, commit))) if commit else labels.get(VERSION_LABEL, "") or ref
-    return printable(told)
+    text = "@".join(filter(None, (ref, commit))) if commit else labels.get(VERSION_LABEL, "") or ref
+    return printable(text)
 
 
 def built_with(image: ImageIdentity) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sparkconsole.model.docker import DiskUsage, ImageIdentity
 from sparkconsole.model.image.build import age
 from sparkconsole.model.image.history import build_date
-from sparkconsole.model.image.prune import Decision, Entry
+from sparkconsole.model.image.prune import Decision, PruneEntry
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Sheet
 
@@ -35,25 +35,25 @@ def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
     return age(image.created, now), size(image.size_bytes)
 
 
-def _label(entry: Entry, name: str) -> str:
+def _label(entry: PruneEntry, name: str) -> str:
     """A build's date says enough below its name."""
     return build_date(name, entry.tag) or entry.label(name)
 
 
-def _fate(entry: Entry) -> str:
+def _fate(entry: PruneEntry) -> str:
     return f"{'goes' if entry.goes else 'stays'}: {entry.why}"
 
 
 def _cache_row(decision: Decision, nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str | None, ...]:
-    told = {node: size(count) for node, count in decision.cache.items()}
+    sizes = {node: size(count) for node, count in decision.cache.items()}
     total = size(sum(decision.cache.values()))
     why = f"goes: no build used it for {decision.wish.until}"
-    return "build cache", None, total, *_cells(told, nodes, unknown), why
+    return "build cache", None, total, *_cells(sizes, nodes, unknown), why
 
 
-def _cells(told: Mapping[str, str], nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
-    cells = {n: UNKNOWN if n in unknown else told.get(n, LACKS) for n in nodes}
-    return tuple(cells.values()) if len(nodes) <= COLUMNS else (_counted(list(told), nodes),)
+def _cells(values: Mapping[str, str], nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+    cells = {n: UNKNOWN if n in unknown else values.get(n, LACKS) for n in nodes}
+    return tuple(cells.values()) if len(nodes) <= COLUMNS else (_counted(list(values), nodes),)
 
 
 def _counted(have: Sequence[str], nodes: Sequence[str]) -> str:

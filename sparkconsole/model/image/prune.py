@@ -28,7 +28,7 @@ _REMOVAL_S = 900.0
 Content = tuple[str, tuple[str, ...], str]
 
 
-class Kind(StrEnum):
+class ImageKind(StrEnum):
     """What an image is to the name that is pruned."""
 
     NAME = "name"
@@ -51,7 +51,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class NodeImages:
     """What one node has."""
 
     images: tuple[ImageIdentity, ...]
@@ -63,10 +63,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PruneEntry:
     """One content under one name, the nodes that have it, and what becomes of it."""
 
-    kind: Kind
+    kind: ImageKind
     tag: str
     image: ImageIdentity
     on: Mapping[str, ImageIdentity]
@@ -75,14 +75,14 @@ class Entry:
 
     def label(self, name: str) -> str:
         """How people call it among the images of that name."""
-        known = {Kind.NAME: name, Kind.BUILD: self.tag}
+        known = {ImageKind.NAME: name, ImageKind.BUILD: self.tag}
         return known.get(self.kind) or f"{self.kind.value} {self.image.short}"
 
     def as_data(self) -> dict[str, Any]:
         """As JSON gives it."""
         ids = {node: image.id for node, image in self.on.items()}
-        told = {"kind": self.kind.value, "name": self.tag, "goes": self.goes, "why": self.why}
-        return {**told, **self.image.as_data(), "ids": ids}
+        data = {"kind": self.kind.value, "name": self.tag, "goes": self.goes, "why": self.why}
+        return {**data, **self.image.as_data(), "ids": ids}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Cut:
     image: ImageIdentity | None = None
     """None: it is the build cache."""
 
-    def left(self, held: Held) -> bool:
+    def left(self, held: NodeImages) -> bool:
         """It is still there. What the builder keeps of its old cache, younger steps are built on."""
         if self.image is None:
             return False
@@ -106,7 +106,7 @@ class Decision:
     """What becomes of everything."""
 
     wish: Wish
-    entries: tuple[Entry, ...]
+    entries: tuple[PruneEntry, ...]
     cache: Mapping[str, int] = field(default_factory=dict)
     """Bytes of build cache that go, by node; nodes without any are not named."""
 
@@ -141,13 +141,13 @@ def seconds(duration: str) -> float:
 # --- what becomes of it
 
 
-def decide(wish: Wish, nodes: Mapping[str, Held], now: datetime) -> Decision:
+def decide(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> Decision:
     """Everything that is there of the name, and what becomes of it."""
     found = _grouped(wish.tag, nodes)
     kept = dict(_reasons(wish, nodes, found))
-    going = {content(image) for kind, image, _ in found if kind is Kind.BUILD} - set(kept)
+    going = {content(image) for kind, image, _ in found if kind is ImageKind.BUILD} - set(kept)
     entries = [
-        Entry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(content(image), ""), going))
+        PruneEntry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(content(image), ""), going))
         for kind, image, on in found
     ]
     return Decision(wish, tuple(entries), _old_cache(wish, nodes, now))
@@ -158,36 +158,38 @@ def content(image: ImageIdentity) -> Content:
     return image.platform, image.layers, image.config_digest
 
 
-Group = tuple[Kind, ImageIdentity, Mapping[str, ImageIdentity]]
+Group = tuple[ImageKind, ImageIdentity, Mapping[str, ImageIdentity]]
 
 
-def _grouped(tag: str, nodes: Mapping[str, Held]) -> list[Group]:
+def _grouped(tag: str, nodes: Mapping[str, NodeImages]) -> list[Group]:
     """The plain name, its builds (newest first), then what has no name."""
-    groups: dict[tuple[Kind, str, Content], dict[str, ImageIdentity]] = {}
+    groups: dict[tuple[ImageKind, str, Content], dict[str, ImageIdentity]] = {}
     for node, held in nodes.items():
         for image in held.images:
             if (kind := _kind(tag, image)) is not None:
                 groups.setdefault((kind, image.tag, content(image)), {})[node] = image
     found = [(kind, next(iter(on.values())), on) for (kind, _, _), on in groups.items()]
     newest = sorted(found, key=lambda g: in_time(build_date(tag, g[1].tag)) or g[1].created, reverse=True)
-    return sorted(newest, key=lambda g: list(Kind).index(g[0]))
+    return sorted(newest, key=lambda g: list(ImageKind).index(g[0]))
 
 
-def _kind(tag: str, image: ImageIdentity) -> Kind | None:
+def _kind(tag: str, image: ImageIdentity) -> ImageKind | None:
     """None: it is another name's."""
     if full_name(image.tag) == full_name(tag):
-        return Kind.NAME
+        return ImageKind.NAME
     if image.tag:
-        return Kind.BUILD if build_date(tag, image.tag) else None
+        return ImageKind.BUILD if build_date(tag, image.tag) else None
     label = image.labels.get(CHECKPOINT_LABEL)
     if label is None:
-        return Kind.NAMELESS
-    return Kind.CHECKPOINT if full_name(label) == full_name(tag) else None
+        return ImageKind.NAMELESS
+    return ImageKind.CHECKPOINT if full_name(label) == full_name(tag) else None
 
 
-def _reasons(wish: Wish, nodes: Mapping[str, Held], found: Sequence[Group]) -> list[tuple[Content, str]]:
+def _reasons(
+    wish: Wish, nodes: Mapping[str, NodeImages], found: Sequence[Group]
+) -> list[tuple[Content, str]]:
     """Contents that stay and why; what is said last of one is what counts."""
-    builds = dict.fromkeys(content(image) for kind, image, _ in found if kind is Kind.BUILD)
+    builds = dict.fromkeys(content(image) for kind, image, _ in found if kind is ImageKind.BUILD)
     newest = [(c, f"{'one of ' * (wish.keep > 1)}{_newest(wish.keep)}") for c in list(builds)[: wish.keep]]
     return [*_used(nodes), *newest, *_named(wish.tag, nodes)]
 
@@ -196,14 +198,14 @@ def _newest(keep: int) -> str:
     return f"the newest {keep} builds" if keep != 1 else "the newest build"
 
 
-def _named(tag: str, nodes: Mapping[str, Held]) -> Iterator[tuple[Content, str]]:
+def _named(tag: str, nodes: Mapping[str, NodeImages]) -> Iterator[tuple[Content, str]]:
     """What names mean, the plain name's last; a build's date is no reason to keep it."""
     images = [i for held in nodes.values() for i in held.images if i.tag and not build_date(tag, i.tag)]
     for image in sorted(images, key=lambda i: full_name(i.tag) == full_name(tag)):
         yield content(image), f"{image.tag} means it"
 
 
-def _used(nodes: Mapping[str, Held]) -> Iterator[tuple[Content, str]]:
+def _used(nodes: Mapping[str, NodeImages]) -> Iterator[tuple[Content, str]]:
     for node, held in nodes.items():
         for container in held.containers:
             for image in held.images:
@@ -220,23 +222,23 @@ def _uses(container: Container, image: ImageIdentity) -> bool:
 
 
 def _fate(
-    wish: Wish, kind: Kind, image: ImageIdentity, kept: str, going: Collection[Content]
+    wish: Wish, kind: ImageKind, image: ImageIdentity, kept: str, going: Collection[Content]
 ) -> tuple[bool, str]:
     """Whether it goes, and why or why not."""
-    if kind is Kind.NAME:
+    if kind is ImageKind.NAME:
         return False, "what the name means"
     if kept:
         return False, kept
-    if kind is Kind.BUILD:
+    if kind is ImageKind.BUILD:
         return True, f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
     earlier = content(image) in going or _built_by_us(image)
     return _nameless_fate(wish.dangling, kind, earlier=earlier)
 
 
-def _nameless_fate(dangling: bool | None, kind: Kind, *, earlier: bool) -> tuple[bool, str]:
+def _nameless_fate(dangling: bool | None, kind: ImageKind, *, earlier: bool) -> tuple[bool, str]:
     if dangling:
         return True, "no name means it"
-    if kind is Kind.CHECKPOINT:
+    if kind is ImageKind.CHECKPOINT:
         return False, "a copy goes on from what arrived; --dangling removes it"
     if dangling is None and earlier:
         return True, "an earlier build that no name means"
@@ -247,7 +249,7 @@ def _built_by_us(image: ImageIdentity) -> bool:
     return any(label.startswith(_OURS) for label in image.labels)
 
 
-def _old_cache(wish: Wish, nodes: Mapping[str, Held], now: datetime) -> dict[str, int]:
+def _old_cache(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> dict[str, int]:
     if not wish.until:
         return {}
     limit = seconds(wish.until)
@@ -269,7 +271,7 @@ def _of_node(decision: Decision, node: str) -> list[Cut]:
     return [*found, *([_cache_cut(decision, node)] if node in decision.cache else [])]
 
 
-def _cut(tag: str, node: str, entry: Entry, number: int) -> Cut:
+def _cut(tag: str, node: str, entry: PruneEntry, number: int) -> Cut:
     image, label = entry.on[node], entry.label(tag)
     argv = ("docker", "rmi", image.tag) if image.tag else ("docker", "image", "rm", image.id)
     step = Step(f"{node}:{number}", node, f"remove {label}: {entry.why}", argv, timeout_s=_REMOVAL_S)

@@ -13,7 +13,7 @@ OLDEST_ENGINE = (20, 10)
 """The oldest one that these ways were tried with; the newest was 29."""
 
 
-class Store(StrEnum):
+class ImageStore(StrEnum):
     """How an engine keeps images."""
 
     GRAPH = "overlay2"
@@ -21,7 +21,7 @@ class Store(StrEnum):
     OTHER = ""
 
 
-class Way(StrEnum):
+class Transport(StrEnum):
     """What carries an image's layers."""
 
     LOAD = "load"
@@ -41,7 +41,7 @@ class ImageWay:
     """The first so many layers stay where they are."""
     layers: int = 0
     why: str = ""
-    carrier: Way = Way.WHOLE
+    carrier: Transport = Transport.WHOLE
 
     @property
     def missing(self) -> int:
@@ -49,11 +49,11 @@ class ImageWay:
         return self.layers - self.shared
 
 
-def store_of(site: CopySite) -> Store:
+def store_of(site: CopySite) -> ImageStore:
     """Of an engine, from its own words: `docker info`'s Driver and DriverStatus."""
     if site.containerd_store:
-        return Store.CONTAINERD
-    return Store.GRAPH if site.driver == "overlay2" else Store.OTHER
+        return ImageStore.CONTAINERD
+    return ImageStore.GRAPH if site.driver == "overlay2" else ImageStore.OTHER
 
 
 def shared_layers(image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
@@ -79,13 +79,13 @@ def choose_way(
         if why := _unknown(site):
             return ImageWay(layers=count, why=f"the {end}'s {why}")
     shared = shared_layers(image, present)
-    carrier = Way.PULL if store_of(receiver) is Store.CONTAINERD else Way.LOAD
+    carrier = Transport.PULL if store_of(receiver) is ImageStore.CONTAINERD else Transport.LOAD
     return ImageWay(shared, count, f"the receiver has {shared or 'none'} of {count} layers", carrier)
 
 
 def _unknown(site: CopySite) -> str:
     """Why this end is not known to take less than all; empty when it is."""
-    if store_of(site) is Store.OTHER:
+    if store_of(site) is ImageStore.OTHER:
         return f"image store is {site.driver or 'not known'}"
     if (release := _release(site.version)) and release < OLDEST_ENGINE:
         return f"Docker is {site.version}, older than what was tried"

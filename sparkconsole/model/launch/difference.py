@@ -24,12 +24,12 @@ _CALLED = MappingProxyType(
 """Fields that are as they were asked, or not, by what they are called; lists and the image are apart."""
 
 
-def differences(asked: LaunchSpec, said: Collection[str], running: LaunchSpec | None) -> tuple[str, ...]:
-    """A phrase for each field in `said` that the running launch does not have as `asked` has it.
+def differences(asked: LaunchSpec, given: Collection[str], running: LaunchSpec | None) -> tuple[str, ...]:
+    """A phrase for each field in `given` that the running launch does not have as `asked` has it.
 
     What nobody said differs in nothing. `running` None: who started it did not write down how.
     """
-    wanted = [name for name in (*_CALLED, "env", "volumes", "docker_args") if name in said]
+    wanted = [name for name in (*_CALLED, "env", "volumes", "docker_args") if name in given]
     if running is None:
         return ("what it was started with is unknown",) if wanted else ()
     return tuple(_differences(asked, wanted, running))

@@ -37,14 +37,14 @@ def start_effects(
 
 def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> ContainerStarted:
     words = container_argv(spec, seat)
-    said = settings(after for word, after in pairwise(words) if word in ("-e", "--env"))
+    values = settings(after for word, after in pairwise(words) if word in ("-e", "--env"))
     found = Found(
         running=True,
         exit_code=0,
         image=spec.image,
         image_id=image.id if image else "",
         labels=labels_of(spec, seat),
-        settings={**(image.settings if image else {}), **said},
+        settings={**(image.settings if image else {}), **values},
     )
     ports = frozenset(spec.ports()) if seat.role is Role.HEAD and spec.backend is Backend.RAY else frozenset()
     return ContainerStarted(seat.node, spec.container, found, ports)

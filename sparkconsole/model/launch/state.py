@@ -28,7 +28,7 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class LaunchFailure:
     """The reason the launch failed, on the node that caused it (empty: none in particular)."""
 
     node: str
@@ -97,7 +97,7 @@ class CancelAsked:
 Event = StepDone | StepFailed | ContainerSeen | ContainerDied | MembersSeen | NodeLost | TimeUp | CancelAsked
 
 
-class Phase(StrEnum):
+class LaunchPhase(StrEnum):
     """Where the whole launch is."""
 
     STARTING = "starting"
@@ -107,7 +107,7 @@ class Phase(StrEnum):
     FAILED = "failed"
 
 
-class Reach(StrEnum):
+class NodeStage(StrEnum):
     """How far one node got."""
 
     WAITING = "waiting"
@@ -121,12 +121,12 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class NodeProgress:
     """One line of the board."""
 
     node: str
     role: Role
-    reach: Reach = Reach.WAITING
+    reach: NodeStage = NodeStage.WAITING
     why: str = ""
 
 
@@ -137,19 +137,21 @@ class LaunchState:
         self, spec: LaunchSpec, seats: tuple[Seat, ...], plan: Plan, *, before: frozenset[str] = frozenset()
     ) -> None:
         self.spec, self.seats, self.plan = spec, seats, plan
-        self.phase = Phase.STARTING
+        self.phase = LaunchPhase.STARTING
         self._before = before
         self._done: set[str] = set()
         self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._taken_back: dict[str, Step] = {}
         self._not_ours: set[str] = set()
-        self._failures: list[Failure] = []
-        self._leftovers: list[Failure] = []
+        self._failures: list[LaunchFailure] = []
+        self._leftovers: list[LaunchFailure] = []
         self._members: tuple[RayMember, ...] | None = None
         self._starts = {s.node: s.id for s in plan.steps if s.undo}
         self._board = {
-            s.node: Standing(s.node, s.role, Reach.WAITING if s.node in self._starts else Reach.STARTED)
+            s.node: NodeProgress(
+                s.node, s.role, NodeStage.WAITING if s.node in self._starts else NodeStage.STARTED
+            )
             for s in seats
         }
 
@@ -171,7 +173,7 @@ class LaunchState:
             case StepFailed():
                 self._step_failed(event)
             case ContainerSeen(node=node):
-                self._reach(node, Reach.UP, only_from=(Reach.STARTED,))
+                self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
             case MembersSeen(members=members):
                 self._members_seen(members)
             case _:
@@ -180,32 +182,32 @@ class LaunchState:
     def _trouble(self, event: Event) -> None:
         match event:
             case ContainerDied(node=node, why=why):
-                self._fail(node, why, Reach.FAILED)
+                self._fail(node, why, NodeStage.FAILED)
             case NodeLost(node=node, why=why):
-                self._fail(node, why, Reach.LOST)
+                self._fail(node, why, NodeStage.LOST)
             case TimeUp(seconds=seconds):
                 self._time_up(seconds)
             case CancelAsked():
-                self._failures.insert(0, Failure("", Why("cancelled")))
+                self._failures.insert(0, LaunchFailure("", Why("cancelled")))
 
     @property
     def over(self) -> bool:
         """Nothing more will happen."""
-        return self.phase in (Phase.READY, Phase.FAILED)
+        return self.phase in (LaunchPhase.READY, LaunchPhase.FAILED)
 
     @property
-    def failure(self) -> Failure | None:
+    def failure(self) -> LaunchFailure | None:
         """The first real cause; one that only follows from another node's trouble comes last."""
         return min(self._failures, key=lambda f: f.why.follows, default=None)
 
     @property
-    def leftovers(self) -> tuple[Failure, ...]:
+    def leftovers(self) -> tuple[LaunchFailure, ...]:
         """What could not be taken back, or is unknown because its node is."""
-        lost = (s for s in self._board.values() if s.reach is Reach.LOST and self._touched(s.node))
-        unknown = (Failure(s.node, Why("unknown: the node could not be asked")) for s in lost)
+        lost = (s for s in self._board.values() if s.reach is NodeStage.LOST and self._touched(s.node))
+        unknown = (LaunchFailure(s.node, Why("unknown: the node could not be asked")) for s in lost)
         return (*self._leftovers, *unknown)
 
-    def board(self) -> tuple[Standing, ...]:
+    def board(self) -> tuple[NodeProgress, ...]:
         """How far each node got, head first, and why no further."""
         return tuple(self._board[s.node] for s in self.seats)
 
@@ -217,32 +219,32 @@ class LaunchState:
         node = self._step(step).node
         if step in self._taken_back:
             if step.endswith("-remove"):
-                self._reach(node, Reach.REMOVED, keep_why=True)
+                self._reach(node, NodeStage.REMOVED, keep_why=True)
             return
         self._done.add(step)
         if step == self._starts.get(node):
-            self._reach(node, Reach.STARTED, only_from=(Reach.WAITING, Reach.STARTING))
+            self._reach(node, NodeStage.STARTED, only_from=(NodeStage.WAITING, NodeStage.STARTING))
 
     def _step_failed(self, event: StepFailed) -> None:
         self._ended.add(event.id)
         node = self._step(event.id).node
         if event.id in self._taken_back:
             if event.id.endswith("-remove"):
-                self._leftovers.append(Failure(node, event.why))
+                self._leftovers.append(LaunchFailure(node, event.why))
             return
         if event.not_ours:
             self._not_ours.add(node)
-        self._fail(node, event.why, Reach.LOST if event.lost else Reach.FAILED)
+        self._fail(node, event.why, NodeStage.LOST if event.lost else NodeStage.FAILED)
 
-    def _fail(self, node: str, why: Why, reach: Reach) -> None:
-        if f"{node}:failed-remove" in self._begun and reach is Reach.FAILED:
+    def _fail(self, node: str, why: Why, reach: NodeStage) -> None:
+        if f"{node}:failed-remove" in self._begun and reach is NodeStage.FAILED:
             return
         if not any(f.node == node for f in self._failures):
-            self._failures.append(Failure(node, why))
+            self._failures.append(LaunchFailure(node, why))
         self._board[node] = replace(self._board[node], reach=reach, why=why.cause)
 
     def _reach(
-        self, node: str, reach: Reach, *, only_from: tuple[Reach, ...] = (), keep_why: bool = False
+        self, node: str, reach: NodeStage, *, only_from: tuple[NodeStage, ...] = (), keep_why: bool = False
     ) -> None:
         now = self._board[node]
         if not only_from or now.reach in only_from:
@@ -255,24 +257,26 @@ class LaunchState:
         alive = living(fresh)
         for seat in self.seats:
             now = self._board[seat.node]
-            if now.reach in (Reach.STARTED, Reach.UP, Reach.JOINED):
+            if now.reach in (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED):
                 joined = seat.address in alive
                 why = "" if joined else last_words(fresh, seat.address) or "Ray does not list it yet"
                 if joined and self._gpus_expected and alive[seat.address].gpus < 1:
                     why = "Ray sees no GPU on it"
-                self._board[seat.node] = replace(now, reach=Reach.JOINED if joined else Reach.UP, why=why)
+                self._board[seat.node] = replace(
+                    now, reach=NodeStage.JOINED if joined else NodeStage.UP, why=why
+                )
 
     def _restarted(self, address: str) -> bool:
         return any(s.address == address and s.node in self._starts for s in self.seats)
 
     def _time_up(self, seconds: float) -> None:
         missing = [s for s in self.board() if not self._arrived(s)]
-        told = "; ".join(f"{s.node} ({s.reach.value}{': ' + s.why if s.why else ''})" for s in missing)
+        text = "; ".join(f"{s.node} ({s.reach.value}{': ' + s.why if s.why else ''})" for s in missing)
         if self._ray and self._members is None:
-            told = f"Ray never answered on the head; {told}"
-        cause = f"not ready after {seconds:.0f} s, missing: {told or 'GPUs in Ray'}"
+            text = f"Ray never answered on the head; {text}"
+        cause = f"not ready after {seconds:.0f} s, missing: {text or 'GPUs in Ray'}"
         hint = "see the container's log above; --timeout SECONDS waits longer"
-        self._failures.append(Failure(missing[0].node if missing else "", Why(cause, hint)))
+        self._failures.append(LaunchFailure(missing[0].node if missing else "", Why(cause, hint)))
 
     @property
     def _ray(self) -> bool:
@@ -284,10 +288,10 @@ class LaunchState:
         each = told if told is not None else int(self.spec.gpus)
         return each * len(self.seats)
 
-    def _arrived(self, standing: Standing) -> bool:
+    def _arrived(self, standing: NodeProgress) -> bool:
         if self._ray:
-            return standing.reach is Reach.JOINED and not standing.why
-        return standing.reach is Reach.UP
+            return standing.reach is NodeStage.JOINED and not standing.why
+        return standing.reach is NodeStage.UP
 
     def _touched(self, node: str) -> bool:
         return self._starts.get(node) in self._begun and node not in self._not_ours
@@ -299,7 +303,7 @@ class LaunchState:
         self._give_out(steps)
         if not steps and self._done.issuperset(s.id for s in self.plan.steps):
             ready = all(self._arrived(s) for s in self.board()) and self._enough_gpus()
-            self.phase = Phase.READY if ready else Phase.GATHERING
+            self.phase = LaunchPhase.READY if ready else LaunchPhase.GATHERING
         return steps
 
     def _enough_gpus(self) -> bool:
@@ -309,16 +313,16 @@ class LaunchState:
 
     def _take_back(self) -> tuple[Step, ...]:
         """Node by node, as soon as nothing of ours is under way on it."""
-        self.phase = Phase.ROLLING_BACK
+        self.phase = LaunchPhase.ROLLING_BACK
         busy = {self._step(i).node for i in self._begun - self._ended}
         steps = tuple(s for n in self._board if n not in busy for s in self._next_removal(n))
         self._give_out(steps)
         if not steps and not busy:
-            self.phase = Phase.FAILED
+            self.phase = LaunchPhase.FAILED
         return steps
 
     def _next_removal(self, node: str) -> Iterable[Step]:
-        if not self._touched(node) or self._board[node].reach is Reach.LOST:
+        if not self._touched(node) or self._board[node].reach is NodeStage.LOST:
             return
         for step in removal_steps(node, self.spec.container, mark="failed"):
             if step.id not in self._begun:
@@ -330,4 +334,4 @@ class LaunchState:
         for step in steps:
             self._begun.add(step.id)
             if step.id == self._starts.get(step.node):
-                self._reach(step.node, Reach.STARTING, only_from=(Reach.WAITING,))
+                self._reach(step.node, NodeStage.STARTING, only_from=(NodeStage.WAITING,))

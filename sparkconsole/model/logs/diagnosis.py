@@ -15,7 +15,7 @@ class Weight(StrEnum):
     INFO = "info"
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """What a line is to the trouble."""
 
     CAUSE = "cause"
@@ -45,7 +45,7 @@ class Diagnosis:
     """The line that says it, made safe to show."""
     node: str = ""
     rank: int | None = None
-    kind: Kind = Kind.CAUSE
+    kind: LineKind = LineKind.CAUSE
     number: int = 0
     """Of the line, from 1."""
     at: float | None = None
@@ -71,7 +71,7 @@ class Diagnosis:
 
 
 _WEIGHTS = tuple(Weight)
-_KINDS = tuple(Kind)
+_KINDS = tuple(LineKind)
 
 
 def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
@@ -88,10 +88,10 @@ def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
 def _root(errors: list[Diagnosis]) -> Diagnosis | None:
     """A cause; where nobody knows one, what was said clearly before the best guess is a better one."""
     best = min(errors, key=_order, default=None)
-    if best is None or best.kind is Kind.CAUSE:
+    if best is None or best.kind is LineKind.CAUSE:
         return best
     return min(
-        (d for d in errors if _before(d, best) and d.kind is not Kind.UNKNOWN), key=_when, default=best
+        (d for d in errors if _before(d, best) and d.kind is not LineKind.UNKNOWN), key=_when, default=best
     )
 
 
@@ -122,19 +122,19 @@ def _before(one: Diagnosis, other: Diagnosis) -> bool:
 def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
     if root is None or one is root:
         return one
-    if _before(one, root) and one.kind is not Kind.UNKNOWN:
+    if _before(one, root) and one.kind is not LineKind.UNKNOWN:
         return one
-    if one.kind is Kind.UNKNOWN:
+    if one.kind is LineKind.UNKNOWN:
         return replace(one, severity=Weight.INFO)
-    follows = one.kind in (Kind.CONSEQUENCE, Kind.END) and one.severity is Weight.ERROR
-    return replace(one, severity=Weight.INFO, kind=Kind.CONSEQUENCE) if follows else one
+    follows = one.kind in (LineKind.CONSEQUENCE, LineKind.END) and one.severity is Weight.ERROR
+    return replace(one, severity=Weight.INFO, kind=LineKind.CONSEQUENCE) if follows else one
 
 
 def _order(one: Diagnosis) -> tuple[int, int, float, int]:
     # What stands before a log's first time was said before it.
     when = -1.0 if one.at is None else one.at
     # Among warnings what is known says more than what is not.
-    last = one.kind is Kind.UNKNOWN and one.severity is not Weight.ERROR
+    last = one.kind is LineKind.UNKNOWN and one.severity is not Weight.ERROR
     return (_WEIGHTS.index(one.severity), len(_KINDS) if last else _KINDS.index(one.kind), when, one.number)
 
 
@@ -185,18 +185,20 @@ def verdict(found: Iterable[Diagnosis], endings: Iterable[Ending]) -> str:
     return "healthy" if every and all(s.alive for s in every) else "unknown"
 
 
-def told(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterator[str]:
+def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> Iterator[str]:
     """For people: the worst first, each with its line; what only follows is told in one sentence.
 
     `endings`: how each log ends, told where nothing is wrong.
     """
-    follows = [d for d in found if d.kind in (Kind.CONSEQUENCE, Kind.UNKNOWN) and d.severity is Weight.INFO]
+    follows = [
+        d for d in found if d.kind in (LineKind.CONSEQUENCE, LineKind.UNKNOWN) and d.severity is Weight.INFO
+    ]
     for one in (d for d in found if d not in follows):
         yield _paragraph(one)
-    known = [d for d in follows if d.kind is Kind.CONSEQUENCE]
+    known = [d for d in follows if d.kind is LineKind.CONSEQUENCE]
     if known:
         yield "What follows from it: " + "; ".join(_said_once(known))
-    unknown = [d for d in follows if d.kind is Kind.UNKNOWN]
+    unknown = [d for d in follows if d.kind is LineKind.UNKNOWN]
     for one in unknown[:_TOLD]:
         yield f"· {_where(one)}{one.text}: {one.line}"
     if len(unknown) > _TOLD:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class KernelDeath:
     """Something that the kernel saw break."""
 
     id: str
@@ -33,9 +33,9 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("lockup", "error", "soft lockup|hard LOCKUP|Kernel panic", "the kernel itself hangs"),
     ("disk", "error", "I/O error, dev nvme|nvme.*I/O error", "the disk failed"),
 )  # fmt: skip
-_PATTERNS = tuple((re.compile(pattern), Death(i, level, what)) for i, level, pattern, what in _TABLE)
+_PATTERNS = tuple((re.compile(pattern), KernelDeath(i, level, what)) for i, level, pattern, what in _TABLE)
 
 
-def death(line: str) -> Death | None:
+def death(line: str) -> KernelDeath | None:
     """The first that fits, the worst first; None for what a healthy machine says too."""
     return next((found for pattern, found in _PATTERNS if pattern.search(line)), None)

@@ -126,5 +126,5 @@ def sounds(text: str) -> bool:
 
 def severity(text: str) -> Level | None:
     """How bad the message of a line is; what it says outright counts before what it sounds like."""
-    said = label_level(text)
-    return said if said is not None else spelled(text)
+    level = label_level(text)
+    return level if level is not None else spelled(text)

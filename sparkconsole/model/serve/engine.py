@@ -47,7 +47,7 @@ class EngineLoad:
     """Tokens that a smaller model proposed, since it started; None: none does."""
     accepted: float | None = None
 
-    def said(self) -> str:
+    def text(self) -> str:
         """In a few words; empty when nothing is known."""
         counts = ((self.running, "running"), (self.waiting, "waiting"))
         parts = [f"{count} {what}" for count, what in counts if count is not None]
@@ -59,12 +59,12 @@ class EngineLoad:
         first = self.first_token.mean_s if self.first_token else None
         then = self.next_token.mean_s if self.next_token else None
         share = self.accepted / self.drafted if self.drafted and self.accepted is not None else None
-        said = (
+        parts = (
             f"first token {first:.2f} s" if first is not None else "",
             f"{then * 1000:.1f} ms a token" if then is not None else "",
             f"{share:.0%} of drafts accepted" if share is not None else "",
         )
-        return tuple(words for words in said if words)
+        return tuple(words for words in parts if words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,14 @@ class LiveRank:
     @property
     def port(self) -> int:
         """Where it answers, or the rank that leads it does."""
-        said = value(self.words, "--port") or ""
-        return int(said) if said.isdigit() else VLLM_PORT
+        text = value(self.words, "--port") or ""
+        return int(text) if text.isdigit() else VLLM_PORT
 
     @property
     def rank(self) -> int:
         """0 leads."""
-        said = value(self.words, "--node-rank") or ""
-        return int(said) if said.isdigit() else 0
+        text = value(self.words, "--node-rank") or ""
+        return int(text) if text.isdigit() else 0
 
     def as_job(self, container: str) -> Job:
         """The job that it is, so that it can be followed and ended like one of this console's own."""

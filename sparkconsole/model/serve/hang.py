@@ -71,7 +71,7 @@ class NodeSign:
         """No RDMA to speak of."""
         return self.rdma is not None and self.rdma < STILL_BYTES
 
-    def said(self) -> str:
+    def text(self) -> str:
         """Its readings in a few words; empty when there are none."""
         gpu = f"GPU {self.gpu:.0f} %" if self.gpu is not None else ""
         watts = f"{self.power_w:.0f} W" if self.power_w is not None else ""
@@ -236,7 +236,7 @@ def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
         return None
     if frozen_s < LONG_S and nodes and all(n.works and not n.still for n in nodes):
         return None
-    signs = (*server.said(), *(said for n in nodes if (said := n.said())))
+    signs = (*server.said(), *(word for n in nodes if (word := n.text())))
     found = _troubled(nodes) or _odd_one(nodes) or _all_wait(nodes) or _engine(nodes)
     return Hang(found.cause, found.look_at, found.node, found.id, signs)
 

@@ -129,14 +129,14 @@ def _argv(spec: ServeSpec, split: Split, rest: Sequence[str]) -> tuple[str, ...]
         ("-pp", "--pipeline-parallel-size", split.pipeline),
         ("-dp", "--data-parallel-size", split.data),
     )
-    said = (
+    words = (
         word
         for short, flag, count in sizes
         if count > 1 and not names(spec.extra, flag)
         for word in (short, str(count))
     )
     where = ("--host", spec.host, "--port", str(spec.port))
-    return (*environment, "vllm", "serve", spec.model, *where, *said, *spec.flags(), *rest)
+    return (*environment, "vllm", "serve", spec.model, *where, *words, *spec.flags(), *rest)
 
 
 def _place(rank: int, count: int, head: str, meeting: Meeting) -> tuple[str, ...]:

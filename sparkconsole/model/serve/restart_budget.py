@@ -11,7 +11,7 @@ FIRST_REST_S, MOST_REST_S = 30.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RestartBudget:
     """How it went so far. Times are seconds of one clock."""
 
     misses: int = 3
@@ -27,7 +27,7 @@ class Keeping:
     """When it was started, or the keeping was."""
     started_s: tuple[float, ...] = ()
 
-    def seen(self, now_s: float, *, serves: bool, loads: bool) -> Keeping:
+    def seen(self, now_s: float, *, serves: bool, loads: bool) -> RestartBudget:
         """After one look."""
         fine = serves or (loads and now_s - self.began_s < self.grace_s)
         return replace(self, missed=0 if fine else self.missed + 1)
@@ -50,6 +50,6 @@ class Keeping:
         count = self.recent(now_s)
         return min(FIRST_REST_S * 2 ** (count - 1), MOST_REST_S) if count else 0.0
 
-    def started(self, now_s: float) -> Keeping:
+    def started(self, now_s: float) -> RestartBudget:
         """It was started again."""
         return replace(self, missed=0, began_s=now_s, started_s=(*self.started_s, now_s))

@@ -70,7 +70,7 @@ def crowded(launch: LaunchSpec, head: str, servers: Iterable[LiveRank]) -> bool:
     return launch.backend is Backend.RAY and len(ports) >= (launch.ray_num_gpus or 1)
 
 
-def told(servers: Iterable[LiveRank]) -> str:
+def listed(servers: Iterable[LiveRank]) -> str:
     """`Qwen/Qwen3-0.6B on port 8888`, each server once."""
     return ", ".join(dict.fromkeys(f"{r.name} on port {r.port}" for r in servers))
 
@@ -89,5 +89,5 @@ def ask_of(spec: ServeSpec) -> Ask:
 
 def unjudged(spec: ServeSpec) -> str:
     """The first word that makes the arithmetic another one; empty: there is none."""
-    said = (w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("-"))
-    return next((flag for w in said if (flag := _SHORT.get(w, w)) in OTHER_ARITHMETIC), "")
+    words = (w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("-"))
+    return next((flag for w in words if (flag := _SHORT.get(w, w)) in OTHER_ARITHMETIC), "")

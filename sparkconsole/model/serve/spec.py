@@ -121,8 +121,8 @@ class ServeSpec(BaseModel):
     @property
     def pipeline(self) -> int:
         """Stages of layers, wherever that was said."""
-        said = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
-        return said or self.pipeline_parallel
+        size = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
+        return size or self.pipeline_parallel
 
     @property
     def data(self) -> int:
@@ -156,11 +156,11 @@ class ServeSpec(BaseModel):
         return (*given, *(flag for flag, on in switches.items() if on))
 
 
-def preset(model: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a spec: those of the example called `model`, under those that a person said."""
     if model not in PRESETS:
-        return {"model": model, **said}
-    return {**PRESETS[model], **{key: value for key, value in said.items() if value not in (None, False)}}
+        return {"model": model, **data}
+    return {**PRESETS[model], **{key: value for key, value in data.items() if value not in (None, False)}}
 
 
 def _said_flags(words: tuple[str, ...]) -> frozenset[str]:
@@ -181,7 +181,7 @@ def notes(spec: ServeSpec) -> tuple[str, ...]:
     return (*gone, *warn)
 
 
-class Phase(StrEnum):
+class StartPhase(StrEnum):
     """How far a start is, in order."""
 
     CONTAINER = "container"
@@ -194,14 +194,14 @@ class Phase(StrEnum):
     READY = "ready"
 
 
-ORDER = tuple(Phase)
+ORDER = tuple(StartPhase)
 
 
 @dataclass(frozen=True, slots=True)
 class ServeEvent:
     """What one line of the log says of a start."""
 
-    phase: Phase | None = None
+    phase: StartPhase | None = None
     percent: float | None = None
     detail: str = ""
 
@@ -210,7 +210,7 @@ class ServeEvent:
 class ServeProgress:
     """A start so far; phases only go forward."""
 
-    phase: Phase = Phase.CONTAINER
+    phase: StartPhase = StartPhase.CONTAINER
     percent: float | None = None
     detail: str = ""
 
@@ -229,7 +229,7 @@ def advance(progress: ServeProgress, event: ServeEvent) -> ServeProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class StartFailure:
     """Why a server did not start or died."""
 
     text: str

@@ -83,8 +83,8 @@ def values(words: Sequence[str], flag: str) -> Iterator[str]:
 
 def value(words: Sequence[str], flag: str) -> str | None:
     """The value that counts; None: the flag is not among the words."""
-    said = tuple(values(words, flag))
-    return said[-1] if said else None
+    given = tuple(values(words, flag))
+    return given[-1] if given else None
 
 
 def names(words: Sequence[str], flag: str) -> bool:
@@ -107,7 +107,7 @@ def without(words: Sequence[str], flag: str) -> tuple[str, ...]:
 
 def whole(text: str | None) -> int | None:
     """A whole number as vLLM takes one (`32k` is 32,000, `32K` is 32,768); None for anything else."""
-    if (said := _NUMBER.fullmatch(text or "")) is None:
+    if (found := _NUMBER.fullmatch(text or "")) is None:
         return None
-    number = Decimal(said[1]) * {**_STEPS, **_BINARY}.get(said[2], 1)
+    number = Decimal(found[1]) * {**_STEPS, **_BINARY}.get(found[2], 1)
     return int(number) if number == int(number) else None

@@ -24,7 +24,7 @@ def form(sentence: str) -> str:
 def together(sentences: Sequence[str]) -> str:
     """One sentence for those of one form: `its clock is 3 to 9 s behind the others`."""
     first, values = sentences[0], [[m[2] for m in _NUMBER.finditer(s)] for s in dict.fromkeys(sentences)]
-    ranges = iter([_range([told[i] for told in values]) for i in range(len(values[0]))])
+    ranges = iter([_range([parts[i] for parts in values]) for i in range(len(values[0]))])
     return _NUMBER.sub(lambda m: f"{m[1]}{next(ranges)}{m[3]}", first)
 
 

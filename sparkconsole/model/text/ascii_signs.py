@@ -24,8 +24,8 @@ _BOX, _BRAILLE = range(0x2500, 0x2580), range(0x2800, 0x2900)
 
 def plain_sign(sign: str, *, narrow: bool = False) -> str:
     """One character as ASCII: its sign, the letter under its accents, or `?`; `narrow`: as wide as it is."""
-    if (said := SIGNS.get(sign)) is not None:
-        return _NARROW.get(sign, said[-1:]) if narrow else said
+    if (text := SIGNS.get(sign)) is not None:
+        return _NARROW.get(sign, text[-1:]) if narrow else text
     code = ord(sign)
     if code in _BOX:
         return "+"

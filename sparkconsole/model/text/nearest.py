@@ -16,7 +16,7 @@ def nearest(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
 
 def did_you_mean(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
     """`; did you mean WORD?` for the end of a sentence; empty when no known word is like it."""
-    return f"; {told}" if (told := meant(word, known, alike=alike)) else ""
+    return f"; {guess}" if (guess := meant(word, known, alike=alike)) else ""
 
 
 def meant(word: str, known: Iterable[str], otherwise: str = "", *, alike: float = _ALIKE) -> str:

@@ -78,7 +78,7 @@ class RunState(StrEnum):
         return cls.RUNNING if value == "running" else None
 
 
-class Console(BaseModel):
+class ConsoleProcess(BaseModel):
     """The process that minds a run. Machine, process id and birth together are never used twice."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -105,7 +105,7 @@ class Run(BaseModel):
     error: dict[str, Any] = {}
     ended_by: dict[str, Any] = {}
     """The deed of ours that ends what it started (model.own_deed), written before it does; empty: none."""
-    console: Console = Console()
+    console: ConsoleProcess = ConsoleProcess()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
 
     @field_validator("plan")

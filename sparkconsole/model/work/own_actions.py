@@ -13,7 +13,7 @@ from typing import Any
 
 from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, JobEnded, Rebooted
 from sparkconsole.model.text.redact import redact_words
-from sparkconsole.model.work.job import Console, Job, JobKind, Run
+from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run
 
 
 class Touch(StrEnum):
@@ -83,15 +83,15 @@ def _receiver(job: Job) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnDeed:
+class OwnAction:
     """A run of ours that ends something."""
 
     words: tuple[str, ...]
     at: datetime
     run: str
-    console: Console
+    console: ConsoleProcess
 
-    def told(self, here: Console) -> str:
+    def text(self, here: ConsoleProcess) -> str:
         """`node restart spark-02, by you at 12:03:04`; `here`: the console that tells it."""
         mine = (self.console.host, self.console.pid) == (here.host, here.pid)
         who = "you" if mine else f"another console ({self.console.host}, process {self.console.pid})"
@@ -107,15 +107,15 @@ class OwnDeed:
         }
 
 
-def deed_of(run: Run) -> OwnDeed:
+def own_action(run: Run) -> OwnAction:
     """That run, as a deed."""
-    return OwnDeed(redact_words(run.words), run.started, run.id, run.console)
+    return OwnAction(redact_words(run.words), run.started, run.id, run.console)
 
 
-def recalled_deed(kept: Mapping[str, Any]) -> OwnDeed | None:
+def recalled_action(kept: Mapping[str, Any]) -> OwnAction | None:
     """From what the journal kept; None: nothing, or nothing that can be read."""
     try:
         words, at = tuple(map(str, kept["words"])), datetime.fromisoformat(kept["at"])
-        return OwnDeed(words, at, str(kept["run"]), Console.model_validate(kept["console"]))
+        return OwnAction(words, at, str(kept["run"]), ConsoleProcess.model_validate(kept["console"]))
     except (KeyError, TypeError, ValueError):
         return None

@@ -21,9 +21,9 @@ PASSING = re.compile(r"\b\d[\d.,]* ?(?:%|(?:ms|s|min|m|h|d|seconds?|minutes?|hou
 TAKES = ("  takes about ", "  how long it takes ")
 
 
-def same_deed(old: Plan, new: Plan) -> bool:
+def same_action(old: Plan, new: Plan) -> bool:
     """They would do the same to the same nodes, for the same reasons; readings may have moved."""
-    return _deed(old) == _deed(new)
+    return _shown(old) == _shown(new)
 
 
 def difference(old: Plan, new: Plan) -> tuple[str, ...]:
@@ -32,26 +32,26 @@ def difference(old: Plan, new: Plan) -> tuple[str, ...]:
     match = difflib.SequenceMatcher(
         a=[_still(x) for x in before], b=[_still(x) for x in after], autojunk=False
     )
-    told: list[str] = []
+    lines: list[str] = []
     for what, i, j, k, m in match.get_opcodes():
         if what != "equal":
-            told += [f"- {line}" for line in before[i:j]] + [f"+ {line}" for line in after[k:m]]
-    return tuple(MADE.sub("-…", line.rstrip()) for line in told)
+            lines += [f"- {line}" for line in before[i:j]] + [f"+ {line}" for line in after[k:m]]
+    return tuple(MADE.sub("-…", line.rstrip()) for line in lines)
 
 
 def _lines(plan: Plan) -> list[str]:
-    told = plan_lines(replace(plan, table=_table(plan)))
-    return [line for line in told if not line.startswith(TAKES)]
+    lines = plan_lines(replace(plan, table=_table(plan)))
+    return [line for line in lines if not line.startswith(TAKES)]
 
 
-def _deed(plan: Plan) -> str:
+def _shown(plan: Plan) -> str:
     data = plan.as_data()
     steps = [{**step, "job": bool(step["job"])} for step in data["steps"]]
     ends = plan.consequences.ends if plan.consequences else ()
-    told = [_still(note) for note in plan.notes]
+    lines = [_still(note) for note in plan.notes]
     table = _table(plan)
     rows = [[_still(cell) for cell in row] for row in table.rows] if table else []
-    return MADE.sub("-…", repr((data["title"], data["tier"], plan.word, steps, ends, told, rows)))
+    return MADE.sub("-…", repr((data["title"], data["tier"], plan.word, steps, ends, lines, rows)))
 
 
 def _table(plan: Plan) -> Sheet | None:

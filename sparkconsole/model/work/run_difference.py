@@ -18,14 +18,14 @@ MOST_ITEMS = 32
 
 def differences(first: Run, second: Run) -> tuple[Difference, ...]:
     """Only what is not the same."""
-    told = [*_words(first, second), *_standing(first, second)]
+    rows = [*_words(first, second), *_standing(first, second)]
     one, other = dict(leaves(first.outcome)), dict(leaves(second.outcome))
     for name in dict.fromkeys((*one, *other)):
         if one.get(name) != other.get(name):
-            told.append(
+            rows.append(
                 (name, _shown(one.get(name)), _shown(other.get(name)), change(one.get(name), other.get(name)))
             )
-    return tuple(told)
+    return tuple(rows)
 
 
 def _words(first: Run, second: Run) -> Iterator[Difference]:
@@ -33,10 +33,10 @@ def _words(first: Run, second: Run) -> Iterator[Difference]:
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind != "equal":
             before = first.words[a - 1] if a and first.words[a - 1].startswith("-") else ""
-            yield (f"words {before}".strip(), _said(first.words[a:b]), _said(second.words[c:d]), "")
+            yield (f"words {before}".strip(), _quoted(first.words[a:b]), _quoted(second.words[c:d]), "")
 
 
-def _said(words: Sequence[str]) -> str:
+def _quoted(words: Sequence[str]) -> str:
     return " ".join(words) or NONE
 
 

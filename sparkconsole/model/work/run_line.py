@@ -65,8 +65,8 @@ def run_line(run: Run) -> RunLine:
 
 def _cause(run: Run) -> str:
     node = run.error.get("node")
-    told = run.error.get("cause") or run.outcome.get("error") or ""
-    return f"{node}: {told}"[:LONGEST] if node and told else str(told)[:LONGEST]
+    cause = run.error.get("cause") or run.outcome.get("error") or ""
+    return f"{node}: {cause}"[:LONGEST] if node and cause else str(cause)[:LONGEST]
 
 
 def gist(outcome: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checkpoint.shape import Attention, Cache, ModelShape, State
+from sparkconsole.model.checkpoint.shape import Attention, Cache, ModelShape, RecurrentState
 
 Config = Mapping[str, Any]
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config", "text_model_config")
@@ -105,15 +105,15 @@ def _width(name: Any) -> int:
 
 
 def _longest(config: Config) -> int | None:
-    said = [config[key] for key in _LENGTHS if isinstance(config.get(key), int)]
+    lengths = [config[key] for key in _LENGTHS if isinstance(config.get(key), int)]
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
     factor = rope.get("factor")
     kind = rope.get("rope_type") or rope.get("type")
     if isinstance(factor, (int, float)) and kind == "yarn" and rope.get("original_max_position_embeddings"):
         return int(rope["original_max_position_embeddings"] * factor)
-    if isinstance(factor, (int, float)) and kind in ("linear", "dynamic") and said:
-        return int(min(said) * factor)
-    return min(said, default=None)
+    if isinstance(factor, (int, float)) and kind in ("linear", "dynamic") and lengths:
+        return int(min(lengths) * factor)
+    return min(lengths, default=None)
 
 
 # --- which layer keeps what
@@ -144,19 +144,19 @@ def _only_kind(config: Config) -> str:
 
 def _named(config: Config) -> Sequence[str] | None:
     """A word or a letter a layer."""
-    said = (
+    pattern = (
         config.get("hybrid_override_pattern") or config.get("layers_block_type") or config.get("layer_types")
     )
-    if not said:
+    if not pattern:
         return None
-    unknown = sorted({str(word) for word in said if str(word) not in _KINDS})
+    unknown = sorted({str(word) for word in pattern if str(word) not in _KINDS})
     if unknown:
         raise SparkError(
             f"it has layers of a kind that is not known here: {', '.join(unknown)}",
             hint="let vLLM say it: its start prints the size of the KV cache",
         )
     slides = config.get("sliding_window") and config.get("use_sliding_window", True)
-    kinds = [_KINDS[str(word)] for word in said]
+    kinds = [_KINDS[str(word)] for word in pattern]
     return [("full" if kind == "sliding" and not slides else kind) for kind in kinds]
 
 
@@ -240,8 +240,8 @@ def _attention(config: Config, kind: str, number: int = 0) -> Attention:
 
 
 def _head_dim(config: Config) -> int:
-    said = _whole(config, "head_dim", "attention_head_dim", "v_head_dim", default=0)
-    return said or _whole(config, "hidden_size", "n_embd", "d_model", "dim") // max(1, _heads(config))
+    size = _whole(config, "head_dim", "attention_head_dim", "v_head_dim", default=0)
+    return size or _whole(config, "hidden_size", "n_embd", "d_model", "dim") // max(1, _heads(config))
 
 
 def _kv_heads(config: Config, number: int) -> int:
@@ -254,7 +254,7 @@ def _kv_heads(config: Config, number: int) -> int:
     return _whole(config, *names, default=_heads(config))
 
 
-def _state(config: Config) -> State:
+def _state(config: Config) -> RecurrentState:
     for key, build in _STATES.items():
         if config.get(key):
             return build(config)
@@ -265,59 +265,63 @@ def _state(config: Config) -> State:
 
 
 def _state_width(config: Config, default: int) -> int:
-    said = config.get("mamba_ssm_cache_dtype") or config.get("mamba_ssm_dtype")
-    return _WIDTHS.get(str(said), default)
+    name = config.get("mamba_ssm_cache_dtype") or config.get("mamba_ssm_dtype")
+    return _WIDTHS.get(str(name), default)
 
 
-def _delta_net(config: Config) -> State:
+def _delta_net(config: Config) -> RecurrentState:
     values, keys = config["linear_num_value_heads"], config["linear_num_key_heads"]
     value_dim, key_dim = config["linear_value_head_dim"], config["linear_key_head_dim"]
     channels = 2 * keys * key_dim + values * value_dim
     width = _state_width(config, 2)
-    return State(values * key_dim * value_dim, channels, config["linear_conv_kernel_dim"], width)
+    return RecurrentState(values * key_dim * value_dim, channels, config["linear_conv_kernel_dim"], width)
 
 
-def _nemotron(config: Config) -> State:
+def _nemotron(config: Config) -> RecurrentState:
     inner, size = config["mamba_num_heads"] * config["mamba_head_dim"], config["ssm_state_size"]
     channels = inner + 2 * config["n_groups"] * size
-    return State(inner * size, channels, config["conv_kernel"], _state_width(config, 4))
+    return RecurrentState(inner * size, channels, config["conv_kernel"], _state_width(config, 4))
 
 
-def _mamba2(config: Config) -> State:
+def _mamba2(config: Config) -> RecurrentState:
     inner = config["mamba_n_heads"] * _mamba_head(config)
     channels = inner + 2 * config.get("mamba_n_groups", 1) * config["mamba_d_state"]
     width = _state_width(config, 2)
-    return State(inner * config["mamba_d_state"], channels, config["mamba_d_conv"], width)
+    return RecurrentState(inner * config["mamba_d_state"], channels, config["mamba_d_conv"], width)
 
 
 def _mamba_head(config: Config) -> int:
-    said = config.get("mamba_d_head")
-    if isinstance(said, int):
-        return said
+    size = config.get("mamba_d_head")
+    if isinstance(size, int):
+        return size
     return int(config.get("mamba_expand", 2) * config["hidden_size"] // config["mamba_n_heads"])
 
 
-def _mamba1(config: Config) -> State:
+def _mamba1(config: Config) -> RecurrentState:
     inner = int(config.get("mamba_expand", config.get("expand", 2)) * config["hidden_size"])
     size = _whole(config, "mamba_d_state", "state_size")
-    return State(inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2))
+    return RecurrentState(
+        inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2)
+    )
 
 
-def _kimi(config: Config) -> State:
-    said = config["linear_attn_config"]
-    inner = said["num_heads"] * said["head_dim"]
-    return State(inner * said["head_dim"], 3 * inner, said["short_conv_kernel_size"], _state_width(config, 4))
+def _kimi(config: Config) -> RecurrentState:
+    linear = config["linear_attn_config"]
+    inner = linear["num_heads"] * linear["head_dim"]
+    return RecurrentState(
+        inner * linear["head_dim"], 3 * inner, linear["short_conv_kernel_size"], _state_width(config, 4)
+    )
 
 
-def _lightning(config: Config) -> State:
-    return State(_heads(config) * _head_dim(config) ** 2, width=4)
+def _lightning(config: Config) -> RecurrentState:
+    return RecurrentState(_heads(config) * _head_dim(config) ** 2, width=4)
 
 
-def _short_conv(config: Config) -> State:
-    return State(0, config["hidden_size"], config["conv_L_cache"])
+def _short_conv(config: Config) -> RecurrentState:
+    return RecurrentState(0, config["hidden_size"], config["conv_L_cache"])
 
 
-_STATES: Mapping[str, Callable[[Config], State]] = {
+_STATES: Mapping[str, Callable[[Config], RecurrentState]] = {
     "linear_num_value_heads": _delta_net,
     "mamba_num_heads": _nemotron,
     "mamba_n_heads": _mamba2,

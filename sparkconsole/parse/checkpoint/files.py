@@ -8,18 +8,18 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 
 _LISTS = ("missing", "unreadable")
 
 
-def parse_holding(text: str) -> Holding:
+def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
-    known = {f.name for f in fields(Holding)}
+    known = {f.name for f in fields(CheckpointFiles)}
     try:
-        said: dict[str, Any] = json.loads(text)
-        told: dict[str, Any] = {k: v for k, v in said.items() if k in known}
-        return Holding(**{**told, **{k: tuple(told[k]) for k in _LISTS if k in told}})
+        data: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
+        return CheckpointFiles(**{**values, **{k: tuple(values[k]) for k in _LISTS if k in values}})
     except (ValueError, TypeError, AttributeError) as error:
         raise SparkError(
             "what it said of the model's files could not be understood", hint="try again"
@@ -40,17 +40,17 @@ class MoveLog:
 
     def feed(self, line: str) -> bool:
         """True when it tells how far the work is."""
-        said = _json(line)
-        if said is None:
+        data = _json(line)
+        if data is None:
             self.last = line.strip() or self.last
             return False
-        self.revision = str(said.get("revision") or self.revision)
-        if said.get("end"):
-            self.failed = {str(k): str(v) for k, v in dict(said.get("failed") or {}).items()}
-        if "done" not in said:
+        self.revision = str(data.get("revision") or self.revision)
+        if data.get("end"):
+            self.failed = {str(k): str(v) for k, v in dict(data.get("failed") or {}).items()}
+        if "done" not in data:
             return False
-        self.done, self.total = int(said["done"]), int(said.get("total") or 0)
-        self.seconds = float(said.get("seconds") or 0)
+        self.done, self.total = int(data["done"]), int(data.get("total") or 0)
+        self.seconds = float(data.get("seconds") or 0)
         return True
 
     @property
@@ -68,18 +68,18 @@ class MoveLog:
         """Why it failed; empty when it ended well."""
         if self.failed is None:
             return self.last or "it was ended before its end (stopped, killed, or the node restarted)"
-        return "; ".join(self._told(why) for why in dict.fromkeys(self.failed.values()))
+        return "; ".join(self._text(why) for why in dict.fromkeys(self.failed.values()))
 
-    def _told(self, why: str) -> str:
+    def _text(self, why: str) -> str:
         """One cause, and the files that it kept from arriving."""
-        names = [n.rpartition("/")[2] for n, told in (self.failed or {}).items() if n and told == why]
+        names = [n.rpartition("/")[2] for n, text in (self.failed or {}).items() if n and text == why]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
         return f"{', '.join(names[:2])}{more}: {why}" if names else why
 
 
 def _json(line: str) -> Mapping[str, Any] | None:
     try:
-        said = json.loads(line)
+        data = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return data if isinstance(data, dict) else None

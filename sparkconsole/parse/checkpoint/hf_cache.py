@@ -9,14 +9,14 @@ from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
 def parse_hf_cache(text: str, node: str) -> HfCache:
     """Lines `home PATH`, then `folder PATH` and perhaps `is hub`, or NAME=PATH of which the last counts."""
     rows = (line.partition(" ") for line in text.splitlines())
-    told = {key: value for key, _, value in rows if value.startswith("/") or (key, value) == ("is", "hub")}
-    if "home" not in told:
+    values = {key: value for key, _, value in rows if value.startswith("/") or (key, value) == ("is", "hub")}
+    if "home" not in values:
         raise SparkError("its home folder is not known", hint="is $HOME set for that login?", node=node)
-    home = told["home"].rstrip("/")
-    if "folder" in told:
-        return _named(told["folder"].rstrip("/"), hub="is" in told)
-    said = {k: _path(v, home) for line in text.splitlines() for k, eq, v in (line.partition("="),) if eq}
-    return _of_variables({k: v for k, v in said.items() if v}, home)
+    home = values["home"].rstrip("/")
+    if "folder" in values:
+        return _named(values["folder"].rstrip("/"), hub="is" in values)
+    data = {k: _path(v, home) for line in text.splitlines() for k, eq, v in (line.partition("="),) if eq}
+    return _of_variables({k: v for k, v in data.items() if v}, home)
 
 
 def _named(folder: str, *, hub: bool) -> HfCache:
@@ -26,11 +26,11 @@ def _named(folder: str, *, hub: bool) -> HfCache:
     return HfCache(folder, f"{folder}/hub", usual=False)
 
 
-def _of_variables(said: dict[str, str], home: str) -> HfCache:
+def _of_variables(values: dict[str, str], home: str) -> HfCache:
     usual = usual_cache(home)
-    cache = said.get("XDG_CACHE_HOME")
-    top = said.get("HF_HOME") or (f"{cache}/huggingface" if cache else usual.home)
-    hub = said.get("HF_HUB_CACHE") or said.get("HUGGINGFACE_HUB_CACHE") or f"{top}/hub"
+    cache = values.get("XDG_CACHE_HOME")
+    top = values.get("HF_HOME") or (f"{cache}/huggingface" if cache else usual.home)
+    hub = values.get("HF_HUB_CACHE") or values.get("HUGGINGFACE_HUB_CACHE") or f"{top}/hub"
     return HfCache(top, hub, usual=(top, hub) == (usual.home, usual.hub))
 
 

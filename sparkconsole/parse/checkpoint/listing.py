@@ -28,10 +28,12 @@ def model_name(folder: str) -> str:
 def _models(text: str) -> Iterator[CachedModel]:
     try:
         for line in text.splitlines():
-            said: dict[str, Any] = json.loads(line)
-            if "model" not in said:
-                raise SparkError(f"the cache cannot be read: {said['error']}", hint=OWNER_HINT)
-            told: dict[str, Any] = {k: tuple(v) if k in _LISTS else v for k, v in said.items() if k in _KNOWN}
-            yield CachedModel(model_name(said["model"]), **told)
+            data: dict[str, Any] = json.loads(line)
+            if "model" not in data:
+                raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
+            values: dict[str, Any] = {
+                k: tuple(v) if k in _LISTS else v for k, v in data.items() if k in _KNOWN
+            }
+            yield CachedModel(model_name(data["model"]), **values)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise SparkError("what it said of its models could not be understood", hint="try again") from error

@@ -13,18 +13,18 @@ from sparkconsole.parse.machine.meminfo import parse_meminfo
 def parse_checkpoint(text: str) -> Checkpoint:
     """SparkError when it is not what the program prints; a node without the model has no folder."""
     try:
-        said = json.loads(text)
+        data = json.loads(text)
         return Checkpoint(
-            folder=said.get("folder", ""),
-            revision=said.get("revision", ""),
-            config=said.get("config", {}),
-            files=tuple(WeightFile(*row) for row in said.get("files", ())),
-            other=tuple(WeightFile(*row) for row in said.get("other", ())),
-            tensors=tuple(_tensors(row) for row in said.get("tensors", ())),
-            index_bytes=_bytes(said.get("index_bytes")),
-            memory=parse_meminfo(said.get("meminfo", "")),
-            gpu=bool(said.get("gpu", True)),
-            error=said.get("error", ""),
+            folder=data.get("folder", ""),
+            revision=data.get("revision", ""),
+            config=data.get("config", {}),
+            files=tuple(WeightFile(*row) for row in data.get("files", ())),
+            other=tuple(WeightFile(*row) for row in data.get("other", ())),
+            tensors=tuple(_tensors(row) for row in data.get("tensors", ())),
+            index_bytes=_bytes(data.get("index_bytes")),
+            memory=parse_meminfo(data.get("meminfo", "")),
+            gpu=bool(data.get("gpu", True)),
+            error=data.get("error", ""),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise SparkError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparkconsole.model.logs.diagnosis import Kind, first_error
+from sparkconsole.model.logs.diagnosis import LineKind, first_error
 from sparkconsole.parse.diagnose.line import diagnose
 from sparkconsole.parse.diagnose.log_frame import framed
 from sparkconsole.parse.known import During
@@ -19,8 +19,10 @@ class Cause:
     remedy: str
 
 
-def cause_of(said: str, during: During) -> Cause | None:
+def cause_of(text: str, during: During) -> Cause | None:
     """The first known cause in what a program said; None: nothing known, or only what follows from one."""
-    found = [one for line in said.splitlines() if (one := diagnose(framed(line), during))]
+    found = [one for line in text.splitlines() if (one := diagnose(framed(line), during))]
     root = first_error(found)
-    return Cause(root.id, root.text, root.remedy) if root is not None and root.kind is Kind.CAUSE else None
+    return (
+        Cause(root.id, root.text, root.remedy) if root is not None and root.kind is LineKind.CAUSE else None
+    )

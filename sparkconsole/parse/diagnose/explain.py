@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Kind, Weight, ranked
+from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, LineKind, Weight, ranked
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import sounds
 from sparkconsole.model.logs.tool_words import recovers
@@ -27,7 +27,7 @@ from sparkconsole.parse.diagnose.line import (
 from sparkconsole.parse.diagnose.log_frame import LONGEST, Framed, framed
 from sparkconsole.parse.diagnose.possibilities import is_bullet, opens_list
 from sparkconsole.parse.diagnose.power_return import past
-from sparkconsole.parse.diagnose.prompt import Prompt
+from sparkconsole.parse.diagnose.prompt import PromptDetector
 from sparkconsole.parse.diagnose.recovery import Recovery, healed, trouble
 from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, move
 from sparkconsole.parse.diagnose.stall import Stall
@@ -60,7 +60,7 @@ _SUSPECT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class LogFindings:
     """What a log says, as it stands in it, and how it ends."""
 
     found: tuple[Diagnosis, ...]
@@ -77,9 +77,9 @@ def read(lines: Iterable[str], node: str = "") -> tuple[Diagnosis, ...]:
     return examine(lines, node).found
 
 
-def examine(lines: Iterable[str], node: str = "") -> Examined:
+def examine(lines: Iterable[str], node: str = "") -> LogFindings:
     """What one log says, and whether it shows that things work."""
-    reader = _Reader(node)
+    reader = _LogReader(node)
     for number, raw in enumerate(lines, 1):
         for part in raw.rstrip("\r\n").split("\r"):
             for piece in _pieces(part):
@@ -107,14 +107,14 @@ def _pieces(part: str) -> Iterator[str]:
         yield part[begin : begin + LONGEST]
 
 
-class _Reader:
+class _LogReader:
     """One log: fed with its lines, asked once at its end."""
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._found: dict[tuple[str, Kind, str, int | None, tuple[int, str] | None, bool], Diagnosis] = {}
+        self._found: dict[tuple[str, LineKind, str, int | None, tuple[int, str] | None, bool], Diagnosis] = {}
         self._nccl, self._stall = NcclVerdict(), Stall()
-        self._prompt, self._recovery = Prompt(), Recovery()
+        self._prompt, self._recovery = PromptDetector(), Recovery()
         self._frames, self._at, self._traceback = 0, None, (0, "")
         self._alive, self._stage, self._last = False, "", ""
         self._guesses = False
@@ -182,7 +182,7 @@ class _Reader:
     def _keep(self, one: Diagnosis, said: bool) -> None:
         """The first line of its kind stands for the others, unless a later one weighs more."""
         subject = victim(one) or one.id
-        said = said or one.kind is not Kind.UNKNOWN
+        said = said or one.kind is not LineKind.UNKNOWN
         key = (subject, one.kind, one.node, one.rank, trouble(one.line), said)
         before = self._found.get(key)
         if before is None:
@@ -211,7 +211,7 @@ class _Reader:
         if moved is None:
             return
         for key, one in tuple(self._found.items()):
-            if one.kind is not Kind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
+            if one.kind is not LineKind.UNKNOWN or (one.severity is Weight.INFO and not moved.alive):
                 continue
             tries = recovers(one.line)
             warned = one.id == "warning-unknown" and one.why != FAILED_CALMLY and (tries or key[-1])
@@ -227,7 +227,7 @@ class _Reader:
             if key[-2] in again:
                 self._found[key] = replace(one, severity=Weight.INFO)
 
-    def end(self) -> Examined:
+    def end(self) -> LogFindings:
         found = [
             *(self._as_end(d) for d in best_told(self._found.values())),
             *(replace(d, node=d.node or self._node) for d in self._nccl.diagnoses()),
@@ -235,11 +235,11 @@ class _Reader:
         if self._frames and not any(d.severity is Weight.ERROR for d in found):
             found.append(self._cut_traceback())
         found = self._stall.told(found, self._node)
-        return Examined(tuple(found), Ending(self._node, self._alive, self._stage, self._last))
+        return LogFindings(tuple(found), Ending(self._node, self._alive, self._stage, self._last))
 
     def _as_end(self, one: Diagnosis) -> Diagnosis:
         ended_it = one.id == self._ended
-        return replace(one, severity=Weight.ERROR, kind=Kind.CAUSE) if ended_it else one
+        return replace(one, severity=Weight.ERROR, kind=LineKind.CAUSE) if ended_it else one
 
     def _cut_traceback(self) -> Diagnosis:
         """A traceback whose end is not in the log; nothing but its head may be a quotation."""

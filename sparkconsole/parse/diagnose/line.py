@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import label_level, spelled
 from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
-from sparkconsole.parse.known import KNOWN, During, Known, Meaning
+from sparkconsole.parse.known import KNOWN, During, KnownCause, NumberMeaning
 
 SHOWN = 600
 """Characters of a line that a diagnosis keeps."""
@@ -46,7 +46,7 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     known, match = lookup(facts_of(line.text))
     if known is None or match is None:
         return _thrown(line)
-    if known.kind is Kind.HARMLESS:
+    if known.kind is LineKind.HARMLESS:
         return None
     one = named(line, known, match, during)
     if (peer := peer_of(line.text)) is not None:
@@ -65,11 +65,11 @@ def _of_peer(one: Diagnosis, rank: int) -> Diagnosis:
         text=f"rank {rank} failed, as this node was told: {one.text}",
         why="the line is about that rank and not about this node",
         remedy=f"look at rank {rank}'s own log: sparkconsole logs",
-        kind=Kind.CONSEQUENCE,
+        kind=LineKind.CONSEQUENCE,
     )
 
 
-def lookup(text: str) -> tuple[Known | None, re.Match[str] | None]:
+def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
     """The first entry of the catalogue that fits."""
     for known in KNOWN:
         if match := known.pattern.search(text):
@@ -77,12 +77,12 @@ def lookup(text: str) -> tuple[Known | None, re.Match[str] | None]:
     return None, None
 
 
-def named(line: Framed, known: Known, match: re.Match[str], during: During | None = None) -> Diagnosis:
+def named(line: Framed, known: KnownCause, match: re.Match[str], during: During | None = None) -> Diagnosis:
     """What the logger itself only warns of ends nothing."""
-    said = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
-    meanings = [m for group, table in known.numbers.items() if (m := _meaning(said, group, table))]
+    data = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
+    meanings = [m for group, table in known.numbers.items() if (m := _meaning(data, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
-    text, why, remedy = (filled(form, said) for form in (known.text, known.why, _remedy(known, during)))
+    text, why, remedy = (filled(form, data) for form in (known.text, known.why, _remedy(known, during)))
     one = Diagnosis(
         (meaning and meaning.id) or known.id,
         known.severity,
@@ -90,32 +90,32 @@ def named(line: Framed, known: Known, match: re.Match[str], during: During | Non
         why,
         meaning.remedy if meaning and meaning.remedy else remedy,
         line.text[:SHOWN],
-        said.get("node") or line.node,
-        int(said["rank"]) if said["rank"].isdigit() else line.rank,
+        data.get("node") or line.node,
+        int(data["rank"]) if data["rank"].isdigit() else line.rank,
         known.kind,
         count=line.times,
     )
     if meaning is not None and meaning.victim:
         why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
-        return replace(one, kind=Kind.CONSEQUENCE, why=why)
+        return replace(one, kind=LineKind.CONSEQUENCE, why=why)
     mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
-    return replace(one, severity=Weight.WARNING, kind=Kind.FACT) if mild else one
+    return replace(one, severity=Weight.WARNING, kind=LineKind.FACT) if mild else one
 
 
-def _remedy(known: Known, during: During | None) -> str:
+def _remedy(known: KnownCause, during: During | None) -> str:
     return known.remedies.get(during, known.remedy) if during is not None else known.remedy
 
 
-def _meaning(said: dict[str, str], group: str, table: Mapping[str, Meaning]) -> Meaning | None:
+def _meaning(values: dict[str, str], group: str, table: Mapping[str, NumberMeaning]) -> NumberMeaning | None:
     """What a number of the line means by its table; told where the entry's sentences ask for it."""
-    found = table.get(said[group].upper())
-    said[f"{group}_means"] = found.told if found else ""
+    found = table.get(values[group].upper())
+    values[f"{group}_means"] = found.text if found else ""
     return found
 
 
-def filled(form: str, said: Mapping[str, str]) -> str:
+def filled(form: str, values: Mapping[str, str]) -> str:
     """A sentence with what the line said in it; where it said nothing the sentence ends before."""
-    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(said)))
+    return re.sub(r"[\s:,]+$", "", re.sub(r"\s+", " ", form.format_map(values)))
 
 
 def unknown(line: Framed) -> Diagnosis | None:
@@ -143,7 +143,7 @@ def as_unknown(line: Framed, level: Level) -> Diagnosis:
         line.text[:SHOWN],
         line.node,
         line.rank,
-        Kind.CONSEQUENCE if _EARLIER.search(line.text) else Kind.UNKNOWN,
+        LineKind.CONSEQUENCE if _EARLIER.search(line.text) else LineKind.UNKNOWN,
         count=line.times,
     )
 
@@ -200,6 +200,6 @@ def ended(line: Framed, name_of: re.Pattern[str] = THROWN_BY_ANY_NAME) -> Diagno
         line.text[:SHOWN],
         line.node,
         line.rank,
-        Kind.CONSEQUENCE if _EARLIER.search(line.text) else Kind.END,
+        LineKind.CONSEQUENCE if _EARLIER.search(line.text) else LineKind.END,
         count=line.times,
     )

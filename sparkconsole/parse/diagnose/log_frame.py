@@ -118,8 +118,8 @@ def _unpacked(text: str) -> str:
 
 
 def _level(groups: dict[str, str | None]) -> str:
-    said = (groups.get("level") or groups.get("letter") or groups.get("word") or "").upper()
-    return _WORDS.get(said, said)
+    text = (groups.get("level") or groups.get("letter") or groups.get("word") or "").upper()
+    return _WORDS.get(text, text)
 
 
 def _head(text: str) -> re.Match[str] | None:
@@ -135,9 +135,9 @@ def _host(name: str | None) -> str:
 
 
 def _rank(groups: dict[str, str | None], inside: str) -> int | None:
-    told = groups.get("rank")
+    text = groups.get("rank")
     found = _RANK.search(inside) if "orker" in inside else None
-    return int(told) if told else int(found["rank"]) if found else None
+    return int(text) if text else int(found["rank"]) if found else None
 
 
 def _seconds(groups: dict[str, str | None]) -> float | None:

@@ -15,7 +15,7 @@ MOST = 400
 """Lines that a prompt may have."""
 
 
-class Prompt:
+class PromptDetector:
     """Fed with every line; knows whether it is a user's text."""
 
     def __init__(self) -> None:

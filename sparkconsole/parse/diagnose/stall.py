@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.signs_of_life import Move
 
@@ -129,6 +129,6 @@ def _stalled(said: _Said, last: str, node: str) -> Diagnosis:
         said.text[:SHOWN],
         node,
         None,
-        Kind.END,
+        LineKind.END,
         count=said.count,
     )

@@ -25,18 +25,18 @@ def parse_ib_write_bw(text: str) -> float | None:
 def parse_iperf3(text: str) -> float | None:
     """What arrived, in Gb/s, of `iperf3 -J`; None when it measured nothing."""
     try:
-        said = json.loads(text)["end"]["sum_received"]["bits_per_second"]
+        rate = json.loads(text)["end"]["sum_received"]["bits_per_second"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return said / 1e9 if isinstance(said, int | float) and said > 0 else None
+    return rate / 1e9 if isinstance(rate, int | float) and rate > 0 else None
 
 
 def trouble_of(text: str) -> str:
     """The line that says why nothing was measured; the last one where none stands out."""
     try:
-        told = json.loads(text)
-        if isinstance(told, dict) and isinstance(told.get("error"), str):
-            return str(told["error"])[:200]
+        data = json.loads(text)
+        if isinstance(data, dict) and isinstance(data.get("error"), str):
+            return str(data["error"])[:200]
     except (ValueError, RecursionError):
         pass
     lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]

@@ -27,8 +27,8 @@ def _from_json(text: str) -> tuple[Netdev, ...]:
 
 def _netdev(row: dict[str, Any]) -> Netdev:
     mtu, flags = row.get("mtu"), row.get("flags")
-    told = (a for a in row.get("addr_info") or () if isinstance(a, dict) and a.get("family") == "inet")
-    addresses = (f"{a.get('local')}/{a.get('prefixlen')}" for a in told)
+    found = (a for a in row.get("addr_info") or () if isinstance(a, dict) and a.get("family") == "inet")
+    addresses = (f"{a.get('local')}/{a.get('prefixlen')}" for a in found)
     return Netdev(
         str(row["ifname"]).split("@")[0],
         tuple(a for a in addresses if _is_address(a)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind, Weight
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.parse.diagnose.log_frame import Framed
 
 _USING = re.compile(r"NCCL INFO NET/IB\w* ?: Using (?P<devices>.*)")
@@ -24,7 +24,7 @@ class NcclVerdict:
 
     devices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By node, in the order NCCL lists them."""
-    said: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     """The network by node, and the line that chose it."""
     ways: dict[str, str] = field(default_factory=dict)
     """How channels go, with a line that says so."""
@@ -43,7 +43,7 @@ class NcclVerdict:
             self._add(line.node, using["devices"].partition(";")[0])
             self._open = line.node if text.rstrip().endswith("\\") else None
         elif chosen := _CHOSEN.search(text):
-            self.said.setdefault(chosen["net"], text)
+            self.values.setdefault(chosen["net"], text)
         elif channel := _CHANNEL.search(text):
             self.ways.setdefault(channel["net"] or channel["way"], text)
         elif _REFUSED.search(text):
@@ -56,7 +56,7 @@ class NcclVerdict:
     def diagnoses(self) -> Iterator[Diagnosis]:
         """At most one of sockets and RDMA, and one for each node that uses half a cable."""
         nets = set(self.ways) & {"Socket"} or {n for n in self.ways if n.startswith("IB")}
-        chosen = nets or (set() if self.ways else set(self.said))
+        chosen = nets or (set() if self.ways else set(self.values))
         listed = {n: d for n, d in self.devices.items() if d}
         if "Socket" in chosen:
             yield self._sockets()
@@ -64,7 +64,7 @@ class NcclVerdict:
             yield from self._rdma(listed)
 
     def _sockets(self) -> Diagnosis:
-        line = self.ways.get("Socket") or self.said.get("Socket", "")
+        line = self.ways.get("Socket") or self.values.get("Socket", "")
         why = "NCCL found no RDMA device" if self.refused else "NCCL chose, or was told to use, TCP"
         return Diagnosis(
             "nccl-sockets",
@@ -73,7 +73,7 @@ class NcclVerdict:
             f"{why}: the container lacks /dev/infiniband, memlock or IPC_LOCK, or NCCL_IB_DISABLE is set",
             "sparkconsole launch starts it with all of them; doctor shows what is missing",
             line,
-            kind=Kind.FACT,
+            kind=LineKind.FACT,
         )
 
     def _rdma(self, listed: dict[str, tuple[str, ...]]) -> Iterator[Diagnosis]:
@@ -87,16 +87,16 @@ class NcclVerdict:
                 "list both twins in NCCL_IB_HCA: sparkconsole launch does; both need a link and an address",
                 f"NET/IB : Using [0]{device}",
                 node,
-                kind=Kind.FACT,
+                kind=LineKind.FACT,
             )
         if not halves:
             yield self._roce(tuple(dict.fromkeys(name for d in listed.values() for name in d)))
 
     def _roce(self, devices: tuple[str, ...]) -> Diagnosis:
-        said = {**self.said, **self.ways}
-        plugin = next((net for net in said if net.startswith("IBext")), "")
-        line = next((text for net, text in said.items() if net.startswith("IB")), "")
-        told = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")
-        told += f" by {plugin}" if plugin else ""
+        values = {**self.values, **self.ways}
+        plugin = next((net for net in values if net.startswith("IBext")), "")
+        line = next((text for net, text in values.items() if net.startswith("IB")), "")
+        sentence = "NCCL uses RDMA" + (f" over {', '.join(devices)}" if devices else "")
+        sentence += f" by {plugin}" if plugin else ""
         why = "data goes over RoCE" + (", both halves of each cable" if len(devices) > 1 else "")
-        return Diagnosis("nccl-rdma", Weight.INFO, told, why, "", line, kind=Kind.FACT)
+        return Diagnosis("nccl-rdma", Weight.INFO, sentence, why, "", line, kind=LineKind.FACT)

@@ -27,8 +27,8 @@ def parse_ping(text: str, status: int | None = 0) -> Echo:
 
 
 def _trouble(text: str, status: int | None, sent: int) -> str:
-    if said := _TROUBLE.findall(text):
-        return str(said[-1]).strip(" =>")
+    if troubles := _TROUBLE.findall(text):
+        return str(troubles[-1]).strip(" =>")
     if status == 127:
         return "ping is not there"
     if status is None:

@@ -31,8 +31,8 @@ def _with(hca: Hca, word: str, rest: str) -> Hca:
         case "state" if rest:
             return replace(hca, up=rest.startswith("4:"))
         case "rate" | "link_layer" | "node_guid" | "pci":
-            told: dict[str, Any] = {word: rest}
-            return replace(hca, **told)
+            data: dict[str, Any] = {word: rest}
+            return replace(hca, **data)
         case "phys_state":
             return replace(hca, phys_state=rest.partition(": ")[2] or rest)
         case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and (index := whole(fields[0])) is not None:

@@ -10,9 +10,9 @@ from sparkconsole.model.fabric.paths import Route
 def parse_route(text: str, status: int | None = 0) -> Route:
     """The interface and the gateway; without an interface what the kernel said instead."""
     words = text.split("cache", 1)[0].replace("\\", " ").split()
-    told = {word: after for word, after in pairwise(words) if word in ("dev", "via")}
-    if status == 0 and "dev" in told:
-        return Route(told["dev"].partition("@")[0], told.get("via", ""))
+    values = {word: after for word, after in pairwise(words) if word in ("dev", "via")}
+    if status == 0 and "dev" in values:
+        return Route(values["dev"].partition("@")[0], values.get("via", ""))
     if status == 127:
         return Route()
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "nobody said")

@@ -144,17 +144,17 @@ class BuildLog:
 
     def _raw(self, line: str) -> BuildStep | None:
         try:
-            told = json.loads(line)
+            data = json.loads(line)
         except ValueError:
             return None
-        if not isinstance(told, dict):
+        if not isinstance(data, dict):
             return None
         step = None
-        for vertex in _objects(told, "vertexes"):
+        for vertex in _objects(data, "vertexes"):
             step = self._raw_vertex(vertex)
-        for status in _objects(told, "statuses"):
+        for status in _objects(data, "statuses"):
             step = self._raw_status(status) or step
-        for log in _objects(told, "logs"):
+        for log in _objects(data, "logs"):
             step = self._raw_log(log) or step
         return step
 
@@ -217,10 +217,10 @@ _STATES = {
 }
 
 
-def _end(step: BuildStep, word: str, seconds: str | None, said: str) -> BuildStep:
+def _end(step: BuildStep, word: str, seconds: str | None, text: str) -> BuildStep:
     if step.state in (StepState.CACHED, StepState.FAILED) and word == "DONE":
         return step
-    step.state, step.error = _STATES[word], said
+    step.state, step.error = _STATES[word], text
     step.seconds = float(seconds) if seconds else step.seconds
     return step
 
@@ -250,6 +250,6 @@ def size_bytes(text: str) -> int | None:
     return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
 
 
-def _objects(told: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    listed = told.get(key)
+def _objects(data: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    listed = data.get(key)
     return (item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else iter(())

@@ -78,10 +78,10 @@ def _object(line: str) -> Mapping[str, Any] | None:
     if not line.startswith("{"):
         return None
     try:
-        told = json.loads(line)
+        data = json.loads(line)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return data if isinstance(data, dict) else None
 
 
 class CopyLog:
@@ -104,29 +104,29 @@ class CopyLog:
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
-        if (told := _object(line)) is not None:
-            return self._hear(told)
+        if (data := _object(line)) is not None:
+            return self._hear(data)
         return self._read(line)
 
-    def _hear(self, told: Mapping[str, Any]) -> ByteProgress | None:
+    def _hear(self, data: Mapping[str, Any]) -> ByteProgress | None:
         """A line of the program's."""
-        if "fell_back" in told:
-            self.fallback, self.all_sent, self.layer = str(told["fell_back"]), False, None
-        if told.get("end"):
-            self.error, self.sent = told.get("error"), told.get("sent")
-        if (number := told.get("layer")) is not None:
-            facts = (told.get("of", 0), str(told.get("phase")), told.get("done", 0), told.get("size", 0))
+        if "fell_back" in data:
+            self.fallback, self.all_sent, self.layer = str(data["fell_back"]), False, None
+        if data.get("end"):
+            self.error, self.sent = data.get("error"), data.get("sent")
+        if (number := data.get("layer")) is not None:
+            facts = (data.get("of", 0), str(data.get("phase")), data.get("done", 0), data.get("size", 0))
             self.layer = LayerProgress(number, *facts)
-        if "seconds" not in told:
+        if "seconds" not in data:
             return None
-        self.progress = ByteProgress(told.get("sent", 0), told["seconds"], told.get("total"))
+        self.progress = ByteProgress(data.get("sent", 0), data["seconds"], data.get("total"))
         self.all_sent = bool(self.progress.total) and self.progress.done >= (self.progress.total or 0)
         return self.progress
 
     def _read(self, line: str) -> ByteProgress | None:
-        if told := byte_progress(line):
-            self.progress = told
-            return told
+        if progress := byte_progress(line):
+            self.progress = progress
+            return progress
         self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
         self.ends = stage_ends(line) or self.ends
         who, sign, words = line.partition(": ")

@@ -10,14 +10,14 @@ _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 
 def copy_site(text: str) -> CopySite:
     """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
-    told: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
         if value.strip():
-            told.setdefault(key, []).append(value.strip())
+            values.setdefault(key, []).append(value.strip())
 
     def one(key: str) -> str:
-        return told.get(key, [""])[-1]
+        return values.get(key, [""])[-1]
 
     return CopySite(
         login=one("login"),
@@ -31,5 +31,5 @@ def copy_site(text: str) -> CopySite:
         python=bool(one("python")),
         architecture=_ARCHITECTURES.get(one("architecture"), ""),
         free_bytes=int(one("free")) if one("free").isdigit() else None,
-        host_keys=tuple(k for k in told.get("key", []) if len(k.split()) == 2),
+        host_keys=tuple(k for k in values.get("key", []) if len(k.split()) == 2),
     )

@@ -13,9 +13,9 @@ def parse_docker_host(text: str) -> DockerHost:
     As the docker command decides: DOCKER_HOST, then the context; who says nothing has the usual socket.
     """
     lines = text.splitlines()
-    said = {k: v for line in lines for k, eq, v in (line.partition("="),) if eq and v}
-    if host := said.get("DOCKER_HOST"):
-        return found_at(host, tls=any(said.get(name) for name in _TLS))
+    values = {k: v for line in lines for k, eq, v in (line.partition("="),) if eq and v}
+    if host := values.get("DOCKER_HOST"):
+        return found_at(host, tls=any(values.get(name) for name in _TLS))
     rows = {key: value.strip() for key, _, value in (line.partition(" ") for line in lines)}
     if "lost" in rows:
         why = f"its docker command fails: {rows['lost'][:200]}"

@@ -18,8 +18,8 @@ def why_refused(stderr: str) -> Why:
         cause = f"a container called {taken[1]} came up meanwhile; it is left alone"
         return Why(cause, "look: sparkconsole status")
     # What launch starts lies on the node: that docker then looks for it elsewhere is no news.
-    said = _NOT_HERE.sub(r"No such image: \1", stderr)
-    if found := cause_of(said, During.LAUNCH):
+    text = _NOT_HERE.sub(r"No such image: \1", stderr)
+    if found := cause_of(text, During.LAUNCH):
         return Why(found.text, found.remedy)
     lines = [line.strip() for line in stderr.splitlines() if line.strip() and "docker run --help" not in line]
     return Why(f"docker said: {lines[-1][:300]}" if lines else "docker run failed and said nothing")

@@ -5,12 +5,12 @@ Each entry has its own example, and a test holds that the example is found by it
 
 from __future__ import annotations
 
-from sparkconsole.model.logs.diagnosis import Kind
+from sparkconsole.model.logs.diagnosis import LineKind
 from sparkconsole.parse.known.build import BUILD
 from sparkconsole.parse.known.docker import DOCKER
 from sparkconsole.parse.known.fabric import FABRIC
 from sparkconsole.parse.known.harmless import HARMLESS
-from sparkconsole.parse.known.known import During, Known, Meaning
+from sparkconsole.parse.known.known import During, KnownCause, NumberMeaning
 from sparkconsole.parse.known.machine import MACHINE
 from sparkconsole.parse.known.names import NAMES
 from sparkconsole.parse.known.oom import OOM
@@ -47,9 +47,12 @@ _EVERY = (
     *HARMLESS,
 )
 
-KNOWN: tuple[Known, ...] = tuple(
-    sorted(_EVERY, key=lambda k: (k.kind is not Kind.HARMLESS, k.kind in (Kind.CONSEQUENCE, Kind.END)))
+KNOWN: tuple[KnownCause, ...] = tuple(
+    sorted(
+        _EVERY,
+        key=lambda k: (k.kind is not LineKind.HARMLESS, k.kind in (LineKind.CONSEQUENCE, LineKind.END)),
+    )
 )
 """What is harmless is looked for first, causes before what only follows from them."""
 
-__all__ = ["KNOWN", "During", "Known", "Meaning"]
+__all__ = ["KNOWN", "During", "KnownCause", "NumberMeaning"]

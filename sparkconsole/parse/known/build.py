@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, consequence, end
+from sparkconsole.parse.known.known import During, KnownCause, cause, consequence, end
 from sparkconsole.parse.known.numbered.curl_codes import CURL_CODES
 
 _JOBS = "fewer --build-jobs"
 
-BUILD: tuple[Known, ...] = (
+BUILD: tuple[KnownCause, ...] = (
     cause(
         "compiler-killed",
         r"(?:fatal )?error: Killed\b|Killed signal terminated program (?P<program>\w+)|signal: killed|"

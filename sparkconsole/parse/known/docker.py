@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, fact, warning
+from sparkconsole.parse.known.known import During, KnownCause, cause, fact, warning
 
-DOCKER: tuple[Known, ...] = (
+DOCKER: tuple[KnownCause, ...] = (
     cause(
         "docker-not-permitted",
         r"permission denied while trying to connect to the Docker|[Gg]ot permission "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, consequence, end, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, cause, consequence, end, harmless, warning
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.nccl_results import NCCL_RESULTS
 from sparkconsole.parse.known.numbered.rdma_status import VENDOR, WC_STATUS, WC_WORDS
 
-FABRIC: tuple[Known, ...] = (
+FABRIC: tuple[KnownCause, ...] = (
     cause(
         "nccl-unreachable-gid",
         r"ibv_modify_qp failed with 110\b(?:.{0,400}?on dev (?P<device>[\w.]+))?"

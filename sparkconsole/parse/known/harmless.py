@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, harmless
+from sparkconsole.parse.known.known import KnownCause, harmless
 
-HARMLESS: tuple[Known, ...] = (
+HARMLESS: tuple[KnownCause, ...] = (
     harmless(
         "start-noise",
         r"Triton not available|Model Runner V2 requires Triton|Default vLLM sampling parameters have been "

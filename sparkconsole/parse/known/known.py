@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sparkconsole.model.logs.diagnosis import Kind, Weight
+from sparkconsole.model.logs.diagnosis import LineKind, Weight
 
 
 class During(StrEnum):
@@ -20,7 +20,7 @@ class During(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class NumberMeaning:
     """What a number means that a line gives."""
 
     name: str
@@ -35,13 +35,13 @@ class Meaning:
     """Of what it follows; empty: in general."""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """`RETRY_EXC_ERR: the other end did not acknowledge`."""
         return f"{self.name}: {self.words}" if self.words else self.name
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownCause:
     """`text`, `why` and `remedy` may name the pattern's groups: `{remote}`."""
 
     id: str
@@ -50,11 +50,11 @@ class Known:
     why: str
     remedy: str
     example: str
-    kind: Kind = Kind.CAUSE
+    kind: LineKind = LineKind.CAUSE
     severity: Weight = Weight.ERROR
     calm: bool = False
     """It means what it says even where its logger only informs."""
-    numbers: Mapping[str, Mapping[str, Meaning]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, NumberMeaning]] = field(default_factory=dict)
     """Tables by the group whose number they read: `{status_means}` tells what `status` means."""
     remedies: Mapping[During, str] = field(default_factory=dict)
     """Where another remedy fits better than `remedy`."""
@@ -69,11 +69,11 @@ def cause(
     example: str,
     *,
     calm: bool = False,
-    numbers: Mapping[str, Mapping[str, Meaning]] | None = None,
+    numbers: Mapping[str, Mapping[str, NumberMeaning]] | None = None,
     remedies: Mapping[During, str] | None = None,
-) -> Known:
+) -> KnownCause:
     """A line that says by itself what is wrong."""
-    return Known(
+    return KnownCause(
         id,
         re.compile(pattern),
         text,
@@ -93,14 +93,14 @@ def warning(
     why: str,
     remedy: str,
     example: str,
-) -> Known:
+) -> KnownCause:
     """It works, and costs speed, time or safety."""
-    return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.WARNING)
+    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.FACT, Weight.WARNING)
 
 
-def fact(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> Known:  # noqa: A002
+def fact(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> KnownCause:  # noqa: A002
     """Good to know; it is wrong only together with something else, which is said too."""
-    return Known(id, re.compile(pattern), text, why, remedy, example, Kind.FACT, Weight.INFO)
+    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.FACT, Weight.INFO)
 
 
 def end(
@@ -112,20 +112,20 @@ def end(
     example: str,
     *,
     calm: bool = False,
-    numbers: Mapping[str, Mapping[str, Meaning]] | None = None,
-) -> Known:
+    numbers: Mapping[str, Mapping[str, NumberMeaning]] | None = None,
+) -> KnownCause:
     """Something ended: what was said before it says more."""
-    return Known(
-        id, re.compile(pattern), text, why, remedy, example, Kind.END, calm=calm, numbers=numbers or {}
+    return KnownCause(
+        id, re.compile(pattern), text, why, remedy, example, LineKind.END, calm=calm, numbers=numbers or {}
     )
 
 
-def consequence(id: str, pattern: str, text: str, why: str, example: str) -> Known:  # noqa: A002
+def consequence(id: str, pattern: str, text: str, why: str, example: str) -> KnownCause:  # noqa: A002
     """It follows from something that was said elsewhere."""
     remedy = "look for what was said before it, on the other nodes too"
-    return Known(id, re.compile(pattern), text, why, remedy, example, Kind.CONSEQUENCE)
+    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.CONSEQUENCE)
 
 
-def harmless(id: str, pattern: str, why: str, example: str) -> Known:  # noqa: A002
+def harmless(id: str, pattern: str, why: str, example: str) -> KnownCause:  # noqa: A002
     """It looks bad and is not; it is never shown."""
-    return Known(id, re.compile(pattern), "", why, "", example, Kind.HARMLESS, Weight.INFO)
+    return KnownCause(id, re.compile(pattern), "", why, "", example, LineKind.HARMLESS, Weight.INFO)

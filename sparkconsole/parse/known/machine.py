@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, cause, harmless, warning
 from sparkconsole.parse.known.numbered.xids import XIDS
 
-MACHINE: tuple[Known, ...] = (
+MACHINE: tuple[KnownCause, ...] = (
     cause(
         "guard-fired",
         r"sparkconsole guard: MemAvailable is (?P<left>\d+) kB, the line is (?P<line>\d+) kB",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause
+from sparkconsole.parse.known.known import During, KnownCause, cause
 
-NAMES: tuple[Known, ...] = (
+NAMES: tuple[KnownCause, ...] = (
     cause(
         "node-name-unknown",
         r"ssh: Could not resolve hostname (?P<name>[\w.-]{1,120})",

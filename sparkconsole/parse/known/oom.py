@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end
+from sparkconsole.parse.known.known import KnownCause, cause, end
 
 KILLED, TOLD, ASKED = "kernel-oom", "kernel-oom-victim", "kernel-oom-asked"
 """One kill is said by all of them; each earlier one says more."""
@@ -11,7 +11,7 @@ _REMEDY = (
     "lower --gpu-memory-utilization to 0.75–0.80; sparkconsole serve --guard stops the server before that"
 )
 
-OOM: tuple[Known, ...] = (
+OOM: tuple[KnownCause, ...] = (
     cause(
         KILLED,
         r"(?<!cgroup )[Oo]ut of memory: Kill(?:ed|ing)? process \d+,? \((?P<victim>[^)]{1,80})\)|"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sparkconsole.parse.known.known import Known, cause, end
+from sparkconsole.parse.known.known import KnownCause, cause, end
 
 OFF, ASLEEP = "machine-off", "machine-asleep"
 BACK = re.compile(
@@ -13,7 +13,7 @@ BACK = re.compile(
 )
 """It runs again: what was said before is past."""
 
-POWER: tuple[Known, ...] = (
+POWER: tuple[KnownCause, ...] = (
     cause(
         "machine-too-hot",
         r"critical temperature reached|reached (?:its )?critical temperature|"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end
+from sparkconsole.parse.known.known import KnownCause, cause, end
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS
 from sparkconsole.parse.known.numbered.exit_codes import EXIT_CODES, SERVICE_CODES
@@ -11,7 +11,7 @@ from sparkconsole.parse.known.numbered.signals import SIGNALS
 _CODE = r"(?:12[5-9]|1[34]\d|15\d|255|-(?:[1-9]|[12]\d|3[01]))"
 """Docker's and shells' own, 128 and a signal, ssh's; negative: a signal, as Python tells it."""
 
-PROCESS: tuple[Known, ...] = (
+PROCESS: tuple[KnownCause, ...] = (
     cause(
         "cuda-error-number",
         r"(?:CUDA|[Cc]uda)\w{0,30} (?:error|failure|Error|Failure|driver error)[ :(=]{1,3}(?:code[ "

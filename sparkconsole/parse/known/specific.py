@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause
+from sparkconsole.parse.known.known import KnownCause, cause
 
-SPECIFIC: tuple[Known, ...] = (
+SPECIFIC: tuple[KnownCause, ...] = (
     cause(
         "inotify-limit",
         r"System limit for number of file watchers|"

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from sparkconsole.model.facts import Bystander, Listener, Thorough
+from sparkconsole.model.facts import Bystander, DeepProbe, Listener
 from sparkconsole.parse.machine.numbers import number, whole
 
 _PROGRAM = re.compile(r'users:\(\("([^"]*)"')
@@ -16,12 +16,12 @@ DEEPER = frozenset({"thorough", "cuda", "listeners", "containers", "kernel", "bo
 """The sections; one that nobody asked for says nothing."""
 
 
-def parse_thorough(parts: Mapping[str, str]) -> Thorough:
+def parse_deep_probe(parts: Mapping[str, str]) -> DeepProbe:
     """Lines `WORD VALUE`, then the listeners, the containers and the kernel's words in their own sections."""
     lines = "\n".join(parts.get(name, "") for name in ("thorough", "cuda", "boot")).splitlines()
     rows = [(r[0], r[1].strip()) for line in lines if len(r := line.split(" ", 1)) > 1]
     first = dict(reversed(rows))
-    return Thorough(
+    return DeepProbe(
         uid=whole(first.get("uid", "")),
         ssh_folder=_yes(first, "ssh"),
         docker_group=tuple(w for w in first.get("docker-group", "").split(",") if w),

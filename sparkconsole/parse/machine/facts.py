@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerStanding, NodeFacts
+from sparkconsole.model.facts import DockerAccess, NodeFacts
 from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
-from sparkconsole.parse.machine.deep_probe import DEEPER, parse_thorough
+from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
 from sparkconsole.parse.machine.listening import parse_listening
 from sparkconsole.parse.machine.meminfo import parse_meminfo
 from sparkconsole.parse.machine.numbers import number, whole
@@ -43,7 +43,7 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         cache_owner=parts.get("cache", "").strip(),
         listening=parse_listening(parts.get("listen", "")),
         unparsed=_unparsed(parts, fabric),
-        thorough=parse_thorough(parts) if DEEPER & parts.keys() else None,
+        deep_probe=parse_deep_probe(parts) if DEEPER & parts.keys() else None,
     )
 
 
@@ -71,7 +71,7 @@ def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
     mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
     return replace(
         netdev,
-        mtu=netdev.mtu if (told := whole(mtu)) is None else told,
+        mtu=netdev.mtu if (size := whole(mtu)) is None else size,
         up={"1": True, "0": False}.get(carrier, netdev.up),
         operstate=state.strip("-"),
         speed_mbit=whole(speed),
@@ -86,11 +86,11 @@ def _free(parts: dict[str, str]) -> dict[str, int]:
     return {k: n for k, v in rows if (n := whole(v)) is not None}
 
 
-def _docker(text: str) -> DockerStanding:
+def _docker(text: str) -> DockerAccess:
     words = text.split("\n")
     info = next((line[5:].split("|") for line in words if line.startswith("info ")), [])
     version, driver, root, *_ = (*info, "", "", "")
-    return DockerStanding(
+    return DockerAccess(
         installed="installed" in words,
         running="socket" in words and (bool(version) or "permitted" not in words),
         permitted="permitted" in words,
@@ -110,8 +110,8 @@ def _unparsed(parts: dict[str, str], fabric: Fabric) -> tuple[str, ...]:
     """Lines of tools that answered with something else than we know."""
     addresses = parts.get("ip", "").strip()
     strange = addresses.splitlines()[:1] if addresses and not parse_ip_addr(addresses) else []
-    told = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
-    return tuple(f"{tool}: {line[:200]}" for tool, lines in told.items() for line in lines)
+    values = {"ibdev2netdev": fabric.unparsed, "ip addr": strange}
+    return tuple(f"{tool}: {line[:200]}" for tool, lines in values.items() for line in lines)
 
 
 def _sections(text: str, mark: str) -> dict[str, str]:

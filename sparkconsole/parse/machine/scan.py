@@ -16,9 +16,9 @@ def parse_answering(text: str) -> tuple[Answering, ...]:
     found = []
     for line in text.splitlines():
         try:
-            said = json.loads(line)
-            banner, closed = str(said.get("banner", "")), bool(said.get("refused"))
-            found.append(Answering(str(ipaddress.ip_address(said["address"])), banner.strip(), closed))
+            data = json.loads(line)
+            banner, closed = str(data.get("banner", "")), bool(data.get("refused"))
+            found.append(Answering(str(ipaddress.ip_address(data["address"])), banner.strip(), closed))
         except (ValueError, KeyError, AttributeError):
             continue
     return tuple(sorted(found, key=lambda a: a.order))

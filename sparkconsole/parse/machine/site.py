@@ -30,21 +30,21 @@ def parse_site(text: str, node: str, container: str) -> Site:
 
 
 def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Found | None:
-    status, _, said = docker.partition("\n")
+    status, _, text = docker.partition("\n")
     if status.strip() == "124":
         raise SparkError("docker did not answer in time", hint="restart it on that node", node=node)
     if status.strip() != "0":
-        if any(words in said for words in _NOT_THERE):
+        if any(words in text for words in _NOT_THERE):
             return None
-        why = why_refused(said) if said.strip() else None
+        why = why_refused(text) if text.strip() else None
         cause, hint = (why.cause, why.hint) if why else ("docker could not be asked", "is it installed?")
         raise SparkError(cause, hint=hint, node=node)
-    return _container(said, container, pids)
+    return _container(text, container, pids)
 
 
-def _container(said: str, container: str, pids: frozenset[int]) -> Found | None:
+def _container(text: str, container: str, pids: frozenset[int]) -> Found | None:
     """Docker also finds a container by the first digits of its id: only the exact name counts."""
-    for entry in json.loads(said[said.index("[") :]):
+    for entry in json.loads(text[text.index("[") :]):
         if entry.get("Name") == f"/{container}":
             state, config = entry["State"], entry["Config"]
             return Found(

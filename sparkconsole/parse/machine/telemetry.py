@@ -54,36 +54,36 @@ HELD: tuple[tuple[int, str], ...] = (
 def parse_sample(line: str) -> Sample | None:
     """None for a line that is none of the sampler's."""
     try:
-        said = json.loads(line)
+        data = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict):
+    if not isinstance(data, dict):
         return None
-    clock, mono = _number(said.get("t")), _number(said.get("m"))
+    clock, mono = _number(data.get("t")), _number(data.get("m"))
     if clock is None or mono is None:
         return None
-    busy, total = _wholes(said.get("cpu"), 2)
+    busy, total = _wholes(data.get("cpu"), 2)
     return Sample(
         clock_s=clock,
         mono_s=mono,
-        uptime_s=_number(said.get("uptime")),
+        uptime_s=_number(data.get("uptime")),
         cpu_busy=busy or 0,
         cpu_total=total or 0,
-        memory=_memory(said.get("mem")),
-        load=_number(said.get("load")),
-        pressure=_number(said.get("psi")),
-        temperature_c=_number(said.get("temp")),
-        pressures=_pressures(said.get("psis")),
-        cached=_whole(said.get("cached")),
-        oom_kills=_whole(said.get("oom")),
-        kernel=_kernel(said.get("kernel")),
-        rails=_counters(said.get("rails"), said.get("counts")),
-        buses=_buses(said.get("pcie")),
-        nets=_counters(said.get("nets")),
-        gpus=tuple(_gpu(row) for row in _list(said.get("gpus")) if isinstance(row, dict)),
-        gpu_processes=tuple(p for row in _list(said.get("procs")) if (p := _process(row))),
-        gpu_error=_text(said.get("gpu_error")),
-        disk_free=_whole(said.get("disk")),
+        memory=_memory(data.get("mem")),
+        load=_number(data.get("load")),
+        pressure=_number(data.get("psi")),
+        temperature_c=_number(data.get("temp")),
+        pressures=_pressures(data.get("psis")),
+        cached=_whole(data.get("cached")),
+        oom_kills=_whole(data.get("oom")),
+        kernel=_kernel(data.get("kernel")),
+        rails=_counters(data.get("rails"), data.get("counts")),
+        buses=_buses(data.get("pcie")),
+        nets=_counters(data.get("nets")),
+        gpus=tuple(_gpu(row) for row in _list(data.get("gpus")) if isinstance(row, dict)),
+        gpu_processes=tuple(p for row in _list(data.get("procs")) if (p := _process(row))),
+        gpu_error=_text(data.get("gpu_error")),
+        disk_free=_whole(data.get("disk")),
     )
 
 
@@ -113,9 +113,9 @@ def _buses(value: Any) -> dict[str, Bus]:
 
 
 def _counters(value: Any, counts: Any = None) -> dict[str, Counters]:
-    told = _mapping(counts)
+    data = _mapping(counts)
     rows = _mapping(value).items()
-    return {str(n): _counter(row, told.get(n)) for n, row in rows if isinstance(row, list) and row}
+    return {str(n): _counter(row, data.get(n)) for n, row in rows if isinstance(row, list) and row}
 
 
 def _counter(row: list[Any], counts: Any) -> Counters:

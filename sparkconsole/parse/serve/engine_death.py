@@ -61,7 +61,7 @@ _STARTS = re.compile(
 
 def tells_of_death(line: str) -> bool:
     """It says itself that the engine or one of its ranks ended: whatever answers, no token comes any more."""
-    level, text = _said(line)
+    level, text = _named(line)
     if not text or level in _CALM:
         return False
     text = _own(text)
@@ -70,16 +70,16 @@ def tells_of_death(line: str) -> bool:
 
 def tells_of_start(line: str) -> bool:
     """A server starts or came up: what the log said before is of another one."""
-    level, text = _said(line)
+    level, text = _named(line)
     return level in ("", "INFO") and bool(_STARTS.search(text))
 
 
 def message(line: str) -> str:
     """What it says, without tags, times and its level."""
-    return _said(line)[1]
+    return _named(line)[1]
 
 
-def _said(line: str) -> tuple[str, str]:
+def _named(line: str) -> tuple[str, str]:
     """Its level, also where the logger gives no time, and its message."""
     one = framed(line)
     text = _MARGIN.sub("", one.text)

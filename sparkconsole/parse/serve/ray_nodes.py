@@ -22,15 +22,15 @@ def parse_groups(payload: Any) -> int:
     try:
         return sum(row.get("state") == "CREATED" for row in _rows(payload, "placement groups"))
     except (KeyError, TypeError, AttributeError) as error:
-        told = "Ray's list of placement groups has a shape that is not known"
-        raise SparkError(f"{told}: {error!r}") from error
+        text = "Ray's list of placement groups has a shape that is not known"
+        raise SparkError(f"{text}: {error!r}") from error
 
 
 def _rows(payload: Any, what: str) -> Any:
     """What the state API lists."""
     if not isinstance(payload, Mapping) or payload.get("result") is False:
-        said = payload.get("msg") if isinstance(payload, Mapping) else payload
-        raise SparkError(f"Ray could not list its {what}: {str(said)[:200]}")
+        rows = payload.get("msg") if isinstance(payload, Mapping) else payload
+        raise SparkError(f"Ray could not list its {what}: {str(rows)[:200]}")
     return payload["data"]["result"]["result"]
 
 

@@ -69,7 +69,7 @@ def _distributions(details: Any) -> dict[str, tuple[float, ...]]:
     """What model.bench cut the requests down to; nothing for anything else."""
     if not isinstance(details, dict):
         return {}
-    return {kind: told for kind in ("ttft", "tpot", "itl") if (told := _numbers(details.get(kind)))}
+    return {kind: numbers for kind in ("ttft", "tpot", "itl") if (numbers := _numbers(details.get(kind)))}
 
 
 def _numbers(values: Any) -> tuple[float, ...]:
@@ -100,5 +100,5 @@ def parse_bar(line: str) -> tuple[int, int] | None:
 def first_error(lines: Iterable[str]) -> str:
     """The first error that a failed request told, in a line."""
     errors = (line.strip() for line in lines if _ERROR.match(line.strip()))
-    told = [e for e in errors if "Traceback" not in e]
-    return told[0][:300] if told else ""
+    parts = [e for e in errors if "Traceback" not in e]
+    return parts[0][:300] if parts else ""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from sparkconsole.model.logs.diagnosis import Kind, first_error
-from sparkconsole.model.serve.spec import Failure, Phase, ServeEvent
+from sparkconsole.model.logs.diagnosis import LineKind, first_error
+from sparkconsole.model.serve.spec import ServeEvent, StartFailure, StartPhase
 from sparkconsole.model.text.printable import printable
 from sparkconsole.parse.diagnose.explain import read
 
@@ -25,24 +25,27 @@ _OWN_QUESTION = re.compile(
 )
 """Uvicorn's access log. Who asks from elsewhere, and what is not answered well, stays."""
 _NOTHING = ServeEvent()
-_STEPS: tuple[tuple[Phase, re.Pattern[str]], ...] = tuple(
+_STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
     (phase, re.compile(pattern))
     for phase, pattern in (
-        (Phase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
-        (Phase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
-        (Phase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
-        (Phase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
+        (StartPhase.ENGINE, r"version \d+\.\d+|non-default args|Resolved architecture: (?P<detail>\S+)"),
+        (StartPhase.ENGINE, r"Initializing a V1 LLM engine|Connecting to existing Ray cluster"),
+        (StartPhase.ENGINE, r"(?P<detail>Waiting for creating a placement group .*? for \d+ seconds)"),
+        (StartPhase.WEIGHTS, r"Starting to load model (?P<detail>\S+?)\.\.\."),
         (
-            Phase.WEIGHTS,
+            StartPhase.WEIGHTS,
             r"(?:Loading|Multi-thread loading).*?: +(?P<percent>\d+)% Completed \| (?P<detail>\S+/\S+) \[",
         ),
-        (Phase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
-        (Phase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
-        (Phase.CACHE, r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)"),
-        (Phase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
-        (Phase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
-        (Phase.SERVER, r"Starting vLLM (?:API )?server"),
-        (Phase.SERVER, r"Application startup complete\."),
+        (StartPhase.WEIGHTS, r"(?P<detail>Loading weights took [\d.]+ seconds)|Model loading took"),
+        (StartPhase.COMPILE, r"(?P<detail>Compiling a graph for .*)|torch\.compile tak|torch\.compile took"),
+        (
+            StartPhase.CACHE,
+            r"KV cache size: (?P<detail>[\d,]+ tokens)|Available KV cache memory: (?P<memory>.*)",
+        ),
+        (StartPhase.CACHE, r"Maximum concurrency for [\d,]+ tokens per request"),
+        (StartPhase.GRAPHS, r"Capturing CUDA graphs?.*?: +(?P<percent>\d+)%|Graph capturing finished"),
+        (StartPhase.SERVER, r"Starting vLLM (?:API )?server"),
+        (StartPhase.SERVER, r"Application startup complete\."),
     )
 )
 
@@ -68,8 +71,8 @@ def read_line(line: str) -> ServeEvent:
             groups = match.groupdict()
             percent = groups.get("percent")
             detail = groups.get("detail") or groups.get("memory") or ""
-            told = ", ".join(filter(None, (detail, _concurrency(text))))
-            return ServeEvent(phase, float(percent) if percent else None, told)
+            sentence = ", ".join(filter(None, (detail, _concurrency(text))))
+            return ServeEvent(phase, float(percent) if percent else None, sentence)
     return _NOTHING
 
 
@@ -79,12 +82,14 @@ def _concurrency(text: str) -> str:
     return f"{match['times']} requests of {match['length']} tokens" if match else ""
 
 
-def first_cause(lines: Iterable[str]) -> Failure | None:
+def first_cause(lines: Iterable[str]) -> StartFailure | None:
     """The first real cause in a log; None for a log without one. Consequences never count as causes.
 
     A known cause wins; else the first exception or death of a process, whichever came first.
     """
     one = first_error(read(lines))
-    if one is None or one.kind is Kind.CONSEQUENCE:
+    if one is None or one.kind is LineKind.CONSEQUENCE:
         return None
-    return Failure(one.line[:400], one.text, one.remedy, one.number, known=one.kind is Kind.CAUSE, id=one.id)
+    return StartFailure(
+        one.line[:400], one.text, one.remedy, one.number, known=one.kind is LineKind.CAUSE, id=one.id
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
-from sparkconsole.model.checkpoint.files import Holding, Shipment
+from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
 from sparkconsole.model.image.copy import Receiver, ssh_argv
 from sparkconsole.parse.checkpoint.files import parse_holding
 from sparkconsole.parse.checkpoint.listing import OWNER_HINT, parse_models
@@ -48,11 +48,11 @@ def look_argv(
 
 async def holding(
     shell: Shell, model: str, revision: str = "", *, hashing: bool = False, beside: bool = False
-) -> Holding:
+) -> CheckpointFiles:
     """What the node has of the model; with `hashing` every file of the revision is read, those `beside` it
     too. SparkError when it cannot say."""
-    argv = (await hf_cache(shell)).told(look_argv(model, revision, hashing=hashing, beside=beside))
-    found = parse_holding(await _told(shell, argv, HASH_S if hashing else LOOK_S))
+    argv = (await hf_cache(shell)).with_folders(look_argv(model, revision, hashing=hashing, beside=beside))
+    found = parse_holding(await _output(shell, argv, HASH_S if hashing else LOOK_S))
     if found.error:
         raise SparkError(f"the model's files cannot be read: {found.error}", hint=OWNER_HINT, node=shell.node)
     return then_on(shell).holding(model, found)
@@ -61,17 +61,19 @@ async def holding(
 async def cached_models(shell: Shell) -> tuple[CachedModel, ...]:
     """Every model in the login's cache, which the containers share, as a copy would find it; SparkError when
     the node cannot say."""
-    return parse_models(await _told(shell, (await hf_cache(shell)).told(LIST), LOOK_S))
+    return parse_models(await _output(shell, (await hf_cache(shell)).with_folders(LIST), LOOK_S))
 
 
-async def _told(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
+async def _output(shell: Shell, argv: tuple[str, ...], limit: float) -> str:
     done = await shell.run(argv, stdin=program(), timeout=limit)
     if done.status == 127:
         raise SparkError("there is no python3 to look with", hint="install it", node=shell.node)
     return done.checked().text
 
 
-def manifest(receiver: Receiver, source: Holding, target: Holding, what: Shipment, streams: int) -> str:
+def manifest(
+    receiver: Receiver, source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles, streams: int
+) -> str:
     """What is sent, a line of JSON each: how the receiver is reached, files, links, names of the revision."""
     head = {"ssh": ssh_argv(receiver), "root": source.root, "to": target.root, "streams": streams}
     files = (

@@ -29,7 +29,9 @@ async def checkpoint(shell: Shell, model: str) -> Checkpoint:
     """What the node has of the model; without a folder when it has nothing. SparkError when it cannot say."""
     if then_on(shell).has_model(model):
         raise NotBefore(f"what is in the files of {model} is known once they are there", node=shell.node)
-    done = await shell.run((await hf_cache(shell)).told(headers_argv(model)), stdin=program(), timeout=60)
+    done = await shell.run(
+        (await hf_cache(shell)).with_folders(headers_argv(model)), stdin=program(), timeout=60
+    )
     if done.status == 127:
         raise SparkError("there is no python3 to read the headers with", hint="install it", node=shell.node)
     found = parse_checkpoint(done.checked().text)

@@ -108,8 +108,8 @@ async def container_log(
         # aiodocker would drop broken bytes, mix both streams and take a lost connection for the end.
         async with docker.session.get(url, params=_log_words(follow, since, tail)) as response:
             if response.status != 200:
-                said = await response.json(content_type=None)
-                raise SparkError(f"docker says: {said.get('message', said)}", node=shell.node)
+                answer = await response.json(content_type=None)
+                raise SparkError(f"docker says: {answer.get('message', answer)}", node=shell.node)
             async for chunk in response.content.iter_any():
                 for line in frames.feed(chunk):
                     yield line
@@ -231,15 +231,15 @@ async def why_not(shell: Shell) -> SparkError:
     at = await docker_host(shell)
     if at.told:
         return await _why_not_there(shell, at)
-    said = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
-    user = said[-1] if said else "this user"
-    if "missing" in said:
+    words = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
+    user = words[-1] if words else "this user"
+    if "missing" in words:
         return SparkError(
             "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
         )
-    if "stopped" in said:
+    if "stopped" in words:
         return SparkError("docker does not run", hint="sudo systemctl start docker", node=shell.node)
-    if "closed" in said:
+    if "closed" in words:
         return SparkError(
             f"docker may not be used by {user}",
             hint=f"sudo usermod -aG docker {user}, then log in again",
@@ -251,14 +251,14 @@ async def why_not(shell: Shell) -> SparkError:
 async def _why_not_there(shell: Shell, at: DockerHost) -> SparkError:
     """The same of an engine that somebody named: which service it is and who may use it is theirs to know."""
     asked = ("sh", "-c", _WHY, "docker-why", at.socket)
-    said = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
-    if "missing" in said:
+    words = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
+    if "missing" in words:
         return SparkError(
             "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
         )
-    if "closed" in said and "stopped" not in said:
+    if "closed" in words and "stopped" not in words:
         return SparkError(
-            f"docker's socket {at.socket} may not be used by {said[-1]}",
+            f"docker's socket {at.socket} may not be used by {words[-1]}",
             hint=f"look there: ls -l {at.socket}",
             node=shell.node,
         )

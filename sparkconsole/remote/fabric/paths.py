@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed
-from sparkconsole.model.fabric.paths import Path, Way
+from sparkconsole.model.fabric.paths import Path, RailWay
 from sparkconsole.parse.fabric.ping import parse_ping
 from sparkconsole.parse.fabric.route import parse_route
 from sparkconsole.remote.sampler.sampler import BOOT
@@ -19,7 +19,7 @@ LIMIT_S = 3.0
 SMALL = 56
 
 
-def commands(way: Way) -> tuple[tuple[str, ...], ...]:
+def commands(way: RailWay) -> tuple[tuple[str, ...], ...]:
     """What is run on the node for one way: the route, and a small and the largest ping in one piece."""
     ping = ("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-w", "2", "-M", "do")
     ends = ("-I", way.rail.address, way.far.address)
@@ -30,7 +30,7 @@ def commands(way: Way) -> tuple[tuple[str, ...], ...]:
     )
 
 
-async def look_along(shell: Shell, ways: Sequence[Way]) -> tuple[Path, ...]:
+async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
     """What the node sees along its ways, in at most LIMIT_S seconds and one command.
 
     Unreachable, TimedOut, or CommandFailed (no python3) when it cannot be asked.
@@ -45,14 +45,14 @@ async def look_along(shell: Shell, ways: Sequence[Way]) -> tuple[Path, ...]:
         raise CommandFailed(
             ("python3", "gate-look"), done.status, done.error_text, hint=hint, node=shell.node
         )
-    said = _answers(done.text, len(lines))
-    if said is None:
+    answers = _answers(done.text, len(lines))
+    if answers is None:
         raise CommandFailed(("python3", "gate-look"), 0, "what it said was not understood", node=shell.node)
-    return tuple(_path(way, said[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
+    return tuple(_path(way, answers[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
 
 
-def _path(way: Way, said: Sequence[tuple[int | None, str]]) -> Path:
-    (routed, route), (small_end, small), (large_end, large) = said
+def _path(way: RailWay, answers: Sequence[tuple[int | None, str]]) -> Path:
+    (routed, route), (small_end, small), (large_end, large) = answers
     return Path(way, parse_ping(small, small_end), parse_ping(large, large_end), parse_route(route, routed))
 
 
@@ -60,10 +60,10 @@ def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
     """A status and a text for each command; None for anything else."""
     try:
         rows = json.loads(text)
-        said = [(s if isinstance(s, int) else None, str(t)) for s, t in rows]
+        pairs = [(s if isinstance(s, int) else None, str(t)) for s, t in rows]
     except (ValueError, TypeError, RecursionError):
         return None
-    return said if len(said) == count else None
+    return pairs if len(pairs) == count else None
 
 
 @cache

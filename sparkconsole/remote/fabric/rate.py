@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from sparkconsole.errors import SparkError, TimedOut
-from sparkconsole.model.fabric.paths import Way
+from sparkconsole.model.fabric.paths import RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.remote.lines import LineReader
@@ -33,14 +33,14 @@ async def tools(shell: Shell) -> frozenset[str]:
     return frozenset(done.checked().text.split()) & frozenset(_TOOLS)
 
 
-def tool_for(way: Way, both: frozenset[str]) -> str:
+def tool_for(way: RailWay, both: frozenset[str]) -> str:
     """RDMA where both ends have it and the tool, else a TCP tool, else our own."""
     if "ib_write_bw" in both and way.rail.device and way.far.device:
         return "ib_write_bw"
     return "iperf3" if "iperf3" in both else "tcp"
 
 
-def ends(way: Way, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def ends(way: RailWay, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the receiver and the sender are asked to do; PORT in a command is the receiver's choice."""
     here, there = way.rail.address, way.far.address
     match tool:
@@ -76,47 +76,47 @@ def shown(asked: Mapping[str, Any]) -> tuple[str, ...]:
     return ("python3", "gate-meter", what, *(str(asked[k]) for k in ("address", "peer") if k in asked))
 
 
-async def measured(sender: Shell, receiver: Shell, way: Way, tool: str) -> float:
+async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> float:
     """Gb/s from one node to the other over that way. Nothing runs on either afterwards.
 
     Unreachable, TimedOut, or SparkError with what the tool said when there is no number.
     """
     server, client = ends(way, tool)
     async with _started(receiver, server) as far:
-        heard = await far.told()
+        heard = await far.next_answer()
         port = heard.get("port")
         if not isinstance(port, int):
             raise SparkError(_trouble(heard) or "it did not begin to listen", node=receiver.node)
         async with _started(sender, {**client, "port": port}) as near:
-            said = await near.told()
-            if "error" in said:
-                raise SparkError(_trouble(said), node=sender.node)
+            data = await near.next_answer()
+            if "error" in data:
+                raise SparkError(_trouble(data), node=sender.node)
             if tool == "tcp":
-                said = await far.told()
-    return _gbit(said, tool, way)
+                data = await far.next_answer()
+    return _gbit(data, tool, way)
 
 
-def _gbit(said: Mapping[str, Any], tool: str, way: Way) -> float:
-    output = str(said.get("output", ""))
+def _gbit(data: Mapping[str, Any], tool: str, way: RailWay) -> float:
+    output = str(data.get("output", ""))
     match tool:
         case "ib_write_bw":
             value = parse_ib_write_bw(output)
         case "iperf3":
             value = parse_iperf3(output)
         case _:
-            told = said.get("gbit")
+            told = data.get("gbit")
             value = float(told) if isinstance(told, int | float) and told > 0 else None
     if value is None:
-        raise SparkError(_trouble(said) or "it measured nothing", node=way.node)
+        raise SparkError(_trouble(data) or "it measured nothing", node=way.node)
     return value
 
 
-def _trouble(said: Mapping[str, Any]) -> str:
-    return str(said.get("error") or "")[:200] or trouble_of(str(said.get("output", "")))
+def _trouble(data: Mapping[str, Any]) -> str:
+    return str(data.get("error") or "")[:200] or trouble_of(str(data.get("output", "")))
 
 
 @dataclass(slots=True)
-class _End:
+class _RunningEnd:
     """One running end."""
 
     shell: Shell
@@ -124,7 +124,7 @@ class _End:
     reader: LineReader
     lines: list[str]
 
-    async def told(self) -> dict[str, Any]:
+    async def next_answer(self) -> dict[str, Any]:
         """Its next line; an empty one when it ended instead. TimedOut past its own limit."""
         try:
             async with asyncio.timeout(LIMIT_S + 2):
@@ -132,10 +132,10 @@ class _End:
         except TimeoutError as error:
             raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
         try:
-            told = json.loads(line or "{}")
+            data = json.loads(line or "{}")
         except (ValueError, RecursionError):
             return {}
-        return told if isinstance(told, dict) else {}
+        return data if isinstance(data, dict) else {}
 
     async def _line(self) -> str:
         while not self.lines:
@@ -147,11 +147,11 @@ class _End:
 
 
 @contextlib.asynccontextmanager
-async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_End]:
+async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
     pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(asked)))
     try:
         await pipe.write(program())
-        yield _End(shell, pipe, LineReader(), [])
+        yield _RunningEnd(shell, pipe, LineReader(), [])
     finally:
         await _end(pipe)
 

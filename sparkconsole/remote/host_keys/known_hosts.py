@@ -11,7 +11,7 @@ import asyncssh
 
 from sparkconsole.config.bounded import bounded_bytes, expanded, is_file
 from sparkconsole.errors import SparkError, WrongConfig
-from sparkconsole.remote.ssh_config.place import Place
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 _USUAL = Path("~/.ssh/known_hosts")
 _EVERYBODYS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
@@ -20,7 +20,7 @@ _HINT = "it must be a text file that you may read and write: it says which host 
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownHost:
     """What the known_hosts files say of one server."""
 
     trusted: tuple[asyncssh.SSHKey, ...]
@@ -28,7 +28,7 @@ class Known:
     revoked: tuple[asyncssh.SSHKey, ...] = ()
 
 
-def known_hosts_file(given: Path | None = None, there: Place | None = None) -> Path:
+def known_hosts_file(given: Path | None = None, there: SshDestination | None = None) -> Path:
     """Where the person's trust in a server is kept, made (mode 600, folder 700) when it is not there yet."""
     path = given or own_file(there)
     try:
@@ -39,7 +39,7 @@ def known_hosts_file(given: Path | None = None, there: Place | None = None) -> P
     return path
 
 
-def own_file(there: Place | None) -> Path:
+def own_file(there: SshDestination | None) -> Path:
     """The first UserKnownHostsFile of the configuration.
 
     Where that is /dev/null, with which ssh trusts everybody unseen, it is ~/.ssh/known_hosts: nobody is.
@@ -48,7 +48,7 @@ def own_file(there: Place | None) -> Path:
     return expanded(_USUAL) if named == Path(os.devnull) or named in _EVERYBODYS else expanded(named)
 
 
-def known_of(there: Place, known_hosts: Path | None = None) -> Known:
+def known_of(there: SshDestination, known_hosts: Path | None = None) -> KnownHost:
     """What is known of a server under exactly its own name and port.
 
     The library would take the entry of port 22 for every other port too, and call a second sshd behind
@@ -58,7 +58,7 @@ def known_of(there: Place, known_hosts: Path | None = None) -> Known:
     own = known.match(there.entry_name, "", None)
     host = known.match(there.alias or there.host, "", None)
     never = tuple(key for path in there.revoked for key in _revoked(path))
-    return Known(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2], *never))
+    return KnownHost(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2], *never))
 
 
 def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:
@@ -73,7 +73,7 @@ def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:
         ) from error
 
 
-def _entries(there: Place, known_hosts: Path | None) -> str:
+def _entries(there: SshDestination, known_hosts: Path | None) -> str:
     own = known_hosts or own_file(there)
     others = () if known_hosts else there.known_hosts or _EVERYBODYS
     # Each file once: what it says twice would be harmless, but costs its reading.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from sparkconsole.remote.ssh.route import proxy_of, route
-from sparkconsole.remote.ssh_config.place import Place
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
 """Each is asked for by itself; at once, below what MaxStartups lets wait."""
@@ -26,7 +26,7 @@ class HostKey:
 
 
 async def shown_by(
-    there: Place, tunnel: asyncssh.SSHClientConnection | None
+    there: SshDestination, tunnel: asyncssh.SSHClientConnection | None
 ) -> tuple[tuple[HostKey, ...], Exception | None]:
     """Every kind of key that the server shows, or else what was in the way."""
     asked = (_shown(there, kind, tunnel) for kind in KINDS)
@@ -35,7 +35,9 @@ async def shown_by(
     return keys, next((e for e in found if isinstance(e, Exception)), None)
 
 
-async def _shown(there: Place, kind: str, tunnel: asyncssh.SSHClientConnection | None) -> HostKey | None:
+async def _shown(
+    there: SshDestination, kind: str, tunnel: asyncssh.SSHClientConnection | None
+) -> HostKey | None:
     proxy = proxy_of(there, tunnel)
     try:
         ways = route(there, tunnel, proxy)

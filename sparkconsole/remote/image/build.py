@@ -31,14 +31,14 @@ _KINDS: Mapping[str, BuilderKind] = {
 
 async def builder(shell: Shell) -> Builder:
     """The docker to build with; SparkError when the node has none."""
-    told = (await shell.run(("sh", "-c", BUILDER, "builder"), timeout=60)).checked().text.split()
-    if len(told) != 2 or told[0] not in _KINDS:
+    lines = (await shell.run(("sh", "-c", BUILDER, "builder"), timeout=60)).checked().text.split()
+    if len(lines) != 2 or lines[0] not in _KINDS:
         raise SparkError(
             "docker is not installed",
             hint="install Docker on it, or build --on another node",
             node=shell.node,
         )
-    return Builder(told[1], _KINDS[told[0]])
+    return Builder(lines[1], _KINDS[lines[0]])
 
 
 async def vllm_commit(shell: Shell, ref: str) -> tuple[str, str]:
@@ -59,5 +59,5 @@ async def vllm_commit(shell: Shell, ref: str) -> tuple[str, str]:
         ref,
         f"{ref}^{{}}",
     )
-    told = await shell.run(asked, timeout=20)
-    return commit_named(told.text, ref) if told.ok else ("", "")
+    done = await shell.run(asked, timeout=20)
+    return commit_named(done.text, ref) if done.ok else ("", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.copy import Receiver, docker_load, known_hosts, ssh_argv
-from sparkconsole.model.image.route import ImageWay, Way
+from sparkconsole.model.image.route import ImageWay, Transport
 from sparkconsole.remote.image.transfer import PROGRAMS, STREAM
 from sparkconsole.remote.image_program.protocol import FALL_BACK
 from sparkconsole.remote.shell import Shell
@@ -54,7 +54,7 @@ class Layers:
     @property
     def sentence(self) -> str:
         """What it does, for the plan."""
-        carrier = "docker pull from the sender" if self.way.carrier is Way.PULL else "docker load"
+        carrier = "docker pull from the sender" if self.way.carrier is Transport.PULL else "docker load"
         return f"{self.amount} by {carrier}: {self.way.why}"
 
     def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
@@ -102,5 +102,5 @@ class UnbuiltLayers(Layers):
 async def layer_sizes(shell: Shell, image: str) -> tuple[int, ...]:
     """The sizes of the image's steps in bytes, newest first."""
     asked = ("docker", "history", "--human=false", "--format", "{{.Size}}", image)
-    told = (await shell.run(asked, timeout=30)).checked()
-    return tuple(int(word) for word in told.text.split() if word.isdigit())
+    done = (await shell.run(asked, timeout=30)).checked()
+    return tuple(int(word) for word in done.text.split() if word.isdigit())

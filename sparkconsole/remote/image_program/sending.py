@@ -41,12 +41,12 @@ SYSTEM = "/var/lib/containerd"
 """Where the system's own containerd keeps images."""
 
 
-class Stopped(Exception):
+class CopyStopped(Exception):
     """Somebody does not want the copy any more."""
 
 
 def _stop(*_: object) -> None:
-    raise Stopped
+    raise CopyStopped
 
 
 class Reader:
@@ -208,7 +208,7 @@ def copy(words: dict[str, Any], folder: str) -> None:
             far.require_done()
         except Wrong as error:
             raise Wrong(first_cause(str(error), reader.last_words()), error.final) from None
-    except Stopped:
+    except CopyStopped:
         far.stop()
         raise
     finally:
@@ -237,7 +237,7 @@ def send(path: str, shared: int) -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="sparkconsole-") as folder:
                 copy(words, folder)
-    except Stopped:
+    except CopyStopped:
         return STOPPED
     except Wrong as error:
         return fail(error) if error.final else save_instead(words, error)
@@ -251,7 +251,7 @@ def save_instead(words: dict[str, Any], why: Wrong) -> int:
         return FALL_BACK
     try:
         say(end=True, sent=save(words["names"], words["ssh"], set(words["known"]), far_environment(words)))
-    except Stopped:
+    except CopyStopped:
         return STOPPED
     except Wrong as error:
         if error.final:

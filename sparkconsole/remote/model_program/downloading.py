@@ -19,7 +19,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from sparkconsole.remote.model_program.hashes import CHUNK, STOP, Counted, Incoming, Wrong, say
+from sparkconsole.remote.model_program.hashes import CHUNK, STOP, Counted, Incoming, ModelWrong, say
 from sparkconsole.remote.model_program.looking import cache_folder, hub_folder
 from sparkconsole.remote.model_program.receiving import make_link, write_text
 
@@ -64,7 +64,7 @@ def fetch(url: str, offset: int = 0) -> Any:
         code = error.headers.get("X-Error-Code", "")
         why = WHY[403] if code == "GatedRepo" and token() else WHY.get(error.code)
         if why:
-            raise Wrong(f"{why} ({error.code} {code})".replace(" )", ")")) from None
+            raise ModelWrong(f"{why} ({error.code} {code})".replace(" )", ")")) from None
         raise
 
 
@@ -75,7 +75,7 @@ def patient(task: Any) -> Any:
             return task()
         except (OSError, http.client.HTTPException, ValueError) as error:
             if STOP.is_set() or attempt == TRIES - 1 or getattr(error, "errno", None) == errno.ENOSPC:
-                raise Wrong(getattr(error, "strerror", None) or str(error)) from None
+                raise ModelWrong(getattr(error, "strerror", None) or str(error)) from None
             time.sleep(min(30, 2**attempt))
     return None
 
@@ -101,7 +101,7 @@ def rows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
     for row in rows:
         outside = os.path.normpath("/" + row["name"]) != "/" + row["name"]
         if outside or not re.fullmatch("[0-9a-f]{40,64}", row["blob"]):
-            raise Wrong(f"the hub names a file that cannot be one of a model: {row['name']!r}")
+            raise ModelWrong(f"the hub names a file that cannot be one of a model: {row['name']!r}")
     return rows
 
 
@@ -120,7 +120,7 @@ def get(url: str, path: str, size: int, counted: Counted) -> None:
         if coming.finish(os.path.basename(path)):
             return
         counted.add(-size)
-    raise Wrong("it arrived wrong twice")
+    raise ModelWrong("it arrived wrong twice")
 
 
 def pour(url: str, coming: Incoming, counted: Counted) -> None:
@@ -132,7 +132,7 @@ def pour(url: str, coming: Incoming, counted: Counted) -> None:
         while chunk := answer.read(CHUNK):
             if STOP.is_set():
                 coming.drop()
-                raise Wrong("stopped")
+                raise ModelWrong("stopped")
             coming.add(chunk)
             counted.add(len(chunk))
     if coming.have < coming.size:
@@ -153,7 +153,7 @@ def download(words: list[str]) -> int:
         fetch_all(f"{endpoint}/{model}/resolve/{found['sha']}/", folder, rows, streams, failed)
         if not failed and not STOP.is_set():
             name_all(folder, found["sha"], revision, rows)
-    except Wrong as error:
+    except ModelWrong as error:
         failed[""] = str(error)
     except OSError as error:
         failed[error.filename or ""] = error.strerror or str(error)
@@ -168,7 +168,7 @@ def require_room(folder: str, rows: list[dict[str, Any]]) -> None:
     seen = os.statvfs(folder)
     if missing > seen.f_bavail * seen.f_frsize:
         free = seen.f_bavail * seen.f_frsize
-        raise Wrong(f"{missing / 1e9:.1f} GB are to come and {free / 1e9:.1f} GB are free in {folder}")
+        raise ModelWrong(f"{missing / 1e9:.1f} GB are to come and {free / 1e9:.1f} GB are free in {folder}")
 
 
 def fetch_all(
@@ -191,7 +191,7 @@ def fetch_all(
                 try:
                     url = base + urllib.parse.quote(row["name"])
                     patient(lambda u=url, p=path, n=row["size"]: get(u, p, n, counted))
-                except Wrong as error:
+                except ModelWrong as error:
                     failed[row["name"]] = str(error)
 
     threads = [threading.Thread(target=work) for _ in range(max(1, streams))]

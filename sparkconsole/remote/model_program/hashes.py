@@ -33,7 +33,7 @@ def say(**words: Any) -> None:
         sys.stdout.flush()
 
 
-class Wrong(Exception):
+class ModelWrong(Exception):
     """Something that a person is told."""
 
 
@@ -96,14 +96,14 @@ class Incoming:
             except FileNotFoundError:
                 pass
             file.close()
-        raise Wrong("another copy of this file is under way and stands still")
+        raise ModelWrong("another copy of this file is under way and stands still")
 
     def opened(self) -> Any:
         """The file, open; Wrong names it when it is somebody else's."""
         try:
             return open(self.part, "ab+", 0)
         except PermissionError:
-            raise Wrong("%s is somebody else's" % self.part) from None  # noqa: UP031
+            raise ModelWrong("%s is somebody else's" % self.part) from None  # noqa: UP031
 
     def restart(self) -> None:
         """From nothing."""

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from sparkconsole.remote.model_program.hashes import Incoming, Wrong, say
+from sparkconsole.remote.model_program.hashes import Incoming, ModelWrong, say
 
 END, DROP = 0, 0xFFFFFFFF
 IDLE_S = 900
@@ -31,7 +31,7 @@ def receive(source: io.BufferedReader, root: str) -> None:
         try:
             path = os.path.normpath(os.path.join(root, ask["path"]))
             if not path.startswith(root + "/"):
-                raise Wrong("a path outside of the model's folder")
+                raise ModelWrong("a path outside of the model's folder")
             if "link" in ask:
                 make_link(path, ask["link"])
                 say(ok=True)
@@ -40,7 +40,7 @@ def receive(source: io.BufferedReader, root: str) -> None:
                 say(ok=True)
             else:
                 receive_file(source, path, ask)
-        except (OSError, Wrong) as error:
+        except (OSError, ModelWrong) as error:
             say(error=getattr(error, "strerror", None) or str(error))
             return
 

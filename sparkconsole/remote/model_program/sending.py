@@ -19,7 +19,7 @@ from sparkconsole.remote.model_program.hashes import (
     CHUNK,
     STOP,
     Counted,
-    Wrong,
+    ModelWrong,
     hash_of,
     hasher,
     named_hash,
@@ -68,22 +68,22 @@ class Stream:
     def refused(self) -> None:
         """Why it does not."""
         self.answer()
-        raise Wrong("the receiver stopped taking it")
+        raise ModelWrong("the receiver stopped taking it")
 
     def answer(self) -> dict[str, Any]:
         """The next line; Wrong when it is an error or there is none."""
         line = self.got.readline() if self.greeted else self.past_greeting()
         if not line:
             said = self.said.read().decode(errors="replace").strip().splitlines()
-            raise Wrong("connection lost: " + (said[-1] if said else "the receiver said nothing"))
+            raise ModelWrong("connection lost: " + (said[-1] if said else "the receiver said nothing"))
         try:
             told: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise Wrong(
+            raise ModelWrong(
                 "the receiver said what is no answer: " + repr(line.decode(errors="replace").strip()[:60])
             ) from None
         if "error" in told:
-            raise Wrong(told["error"])
+            raise ModelWrong(told["error"])
         return told
 
     def past_greeting(self) -> bytes:
@@ -95,7 +95,7 @@ class Stream:
                 self.greeted = True
                 return self.got.readline()
         if left <= 0:
-            raise Wrong("its login prints and prints, and comes to no command")
+            raise ModelWrong("its login prints and prints, and comes to no command")
         return b""
 
     def ask(self, **words: Any) -> dict[str, Any]:
@@ -115,9 +115,9 @@ class Stream:
                 return
             wanted = named_hash(path)
             if wanted and hash_of(path) != wanted:
-                raise Wrong("the sender's own file is damaged")
+                raise ModelWrong("the sender's own file is damaged")
             counted.add(-size)
-        raise Wrong("it arrived wrong twice")
+        raise ModelWrong("it arrived wrong twice")
 
     def pour(self, path: str, size: int, offset: int, counted: Counted) -> bool:
         """The bytes from an offset on; whether they arrived right."""
@@ -147,7 +147,7 @@ class Stream:
             while count:
                 moved = os.sendfile(self.put.fileno(), file.fileno(), offset, count)
                 if not moved:
-                    raise Wrong("the sender's own file became shorter")
+                    raise ModelWrong("the sender's own file became shorter")
                 offset, count = offset + moved, count - moved
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -173,7 +173,7 @@ class Stream:
         """So many bytes follow, unless all of it is to end."""
         if STOP.is_set():
             self.write(struct.pack(">I", DROP))
-            raise Wrong("stopped")
+            raise ModelWrong("stopped")
         self.write(struct.pack(">I", count))
 
     def close(self) -> None:
@@ -259,7 +259,7 @@ class Sending:
                 row = {}
         except queue.Empty:
             pass
-        except (OSError, Wrong) as error:
+        except (OSError, ModelWrong) as error:
             name = row.get("name") or row.get("file") or ""
             self.failed[name] = getattr(error, "strerror", None) or str(error)
 
@@ -268,7 +268,7 @@ class Sending:
         try:
             for row in rows:
                 self.streams[0].ask(**row)
-        except Wrong as error:
+        except ModelWrong as error:
             self.failed["links"] = str(error)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.facts import NodeFacts
-from sparkconsole.model.probes import USUAL, Evidence
+from sparkconsole.model.probes import USUAL, Probe
 from sparkconsole.parse.machine.facts import parse_facts
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.docker.host import docker_host
@@ -147,11 +147,11 @@ look "$1" "$2" "$3" "$4" </dev/null
 """
 
 
-_OF_DOCKER = frozenset({Evidence.DOCKER, Evidence.CONTAINERS})
-_OF_THE_CACHE = frozenset({Evidence.CACHE, Evidence.DEEP})
+_OF_DOCKER = frozenset({Probe.DOCKER, Probe.CONTAINERS})
+_OF_THE_CACHE = frozenset({Probe.CACHE, Probe.DEEP})
 
 
-async def node_facts(shell: Shell, *, asked: Iterable[Evidence] = USUAL) -> NodeFacts:
+async def node_facts(shell: Shell, *, asked: Iterable[Probe] = USUAL) -> NodeFacts:
     """What the machine says of itself, as far as it was asked; an error when it does not say it.
 
     All of it is one command; what only the doctor needs takes some tenths of a second more.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sparkconsole.model.page_cache import MemoryStanding
+from sparkconsole.model.page_cache import MemoryState
 from sparkconsole.parse.machine.page_cache import parse_standing
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
@@ -19,7 +19,7 @@ else echo 'Way: none'; fi
 """
 
 
-async def memory_standing(shell: Shell, image: str = "") -> MemoryStanding:
+async def memory_standing(shell: Shell, image: str = "") -> MemoryState:
     """The memory now; with an image also by which way the cache can be dropped."""
     done = await shell.run(("sh", "-c", _LOOK, "memory-standing", image), timeout=30)
     now, then = parse_standing(done.checked().text, shell.node), then_on(shell)

@@ -77,7 +77,7 @@ def counter(path: str) -> int:
     return found
 
 
-class Held:
+class OpenFile:
     """A file of /proc that stays open: every reading of it is fresh."""
 
     def __init__(self, path: str) -> None:
@@ -97,14 +97,14 @@ class Held:
             chunks.append(chunk)
 
 
-class Machine:
+class MachineSampler:
     """Everything but the GPU."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         names: tuple[str, ...] = ("stat", "meminfo", "loadavg", "net/dev", "uptime", "vmstat")
         names += ("pressure/cpu", "pressure/memory", "pressure/io")
-        self.files = {name: Held(root + "/proc/" + name) for name in names}
+        self.files = {name: OpenFile(root + "/proc/" + name) for name in names}
         self.rails: dict[str, str] = {}
         self.errors: dict[str, dict[str, int]] = {}
         self.marks: dict[str, dict[str, int]] = {}
@@ -290,7 +290,7 @@ def ended(until: float) -> bool:
 def main() -> None:
     """A line a period, until the other side is gone."""
     period, root = float(sys.argv[2]), (sys.argv[3:] or [""])[0]
-    machine, gpus, kernel = Machine(root), Gpus(period), KernelLog(root)
+    machine, gpus, kernel = MachineSampler(root), Gpus(period), KernelLog(root)
     gpus.start()
     kernel.start()
     due = time.monotonic()

@@ -122,8 +122,8 @@ async def _json(
         session.request(method, path, json=body, headers=_key()) as answer,
     ):
         if answer.status in _DECLINES:
-            said = f"the server on port {port} answers {path} with {answer.status} {answer.reason}"
-            raise Declined(said, hint=_DECLINES[answer.status], node=shell.node)
+            text = f"the server on port {port} answers {path} with {answer.status} {answer.reason}"
+            raise Declined(text, hint=_DECLINES[answer.status], node=shell.node)
         answer.raise_for_status()
         try:
             return await answer.json(content_type=None)

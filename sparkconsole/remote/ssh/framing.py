@@ -45,8 +45,8 @@ def framed_line(
     reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
     known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
-    told = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{told}{known}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
+    text = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
+    script = f"{text}{known}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 
@@ -87,10 +87,10 @@ class Frame:
         return lines[-1].strip()[:200] if lines else ""
 
 
-def never_ran(node: str, status: int | None, said: str) -> Unreachable:
+def never_ran(node: str, status: int | None, text: str) -> Unreachable:
     """The login shell came to an end without the command."""
     ended = "" if status is None else f" with status {status}"
-    words = f": {said!r}" if said else ""
+    words = f": {text!r}" if text else ""
     return Unreachable(
         f"its login shell ends{ended} before any command is run{words}",
         hint="look there for `exit` or `exec` in the shell's startup files (~/.bashrc, ~/.zshenv, "

@@ -18,13 +18,13 @@ from asyncssh.public_key import get_public_key_algs
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
 from sparkconsole.model.login_words import with_port
-from sparkconsole.remote.host_keys.known_hosts import Known, known_of
+from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
 from sparkconsole.remote.host_keys.shown import host_key, shown_by
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
 from sparkconsole.remote.ssh.proxy_command import ProxyCommand
 from sparkconsole.remote.ssh.route import both, proxy_of, route
 from sparkconsole.remote.ssh_config.client_config import hop_of, place
-from sparkconsole.remote.ssh_config.place import Place
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
 CIPHERS = (
@@ -61,7 +61,7 @@ class _Client(asyncssh.SSHClient):
 
 
 async def log_in(
-    there: Place, node: str, *, known_hosts: Path | None = None, seen: tuple[str, ...] = ()
+    there: SshDestination, node: str, *, known_hosts: Path | None = None, seen: tuple[str, ...] = ()
 ) -> asyncssh.SSHClientConnection:
     """The connection to a server, through its jump hosts, which end with it. The caller sets the time limit.
 
@@ -75,7 +75,7 @@ async def log_in(
 
 @contextlib.asynccontextmanager
 async def through_jumps(
-    there: Place,
+    there: SshDestination,
     node: str,
     *,
     known_hosts: Path | None = None,
@@ -99,7 +99,7 @@ async def through_jumps(
             last.abort()
 
 
-def _hops(there: Place, node: str, seen: tuple[str, ...]) -> list[Place]:
+def _hops(there: SshDestination, node: str, seen: tuple[str, ...]) -> list[SshDestination]:
     """`Host *` with a ProxyJump names the jump host's own jump host too: itself. OpenSSH leaves that out."""
     hops = [hop_of(jump) for jump in there.jumps]
     left = [hop for hop in hops if hop.address not in (*seen, there.address)]
@@ -113,7 +113,7 @@ def _hops(there: Place, node: str, seen: tuple[str, ...]) -> list[Place]:
 
 
 async def _hop(
-    hop: Place,
+    hop: SshDestination,
     node: str,
     known_hosts: Path | None,
     before: asyncssh.SSHClientConnection | None,
@@ -127,7 +127,7 @@ async def _hop(
 
 
 async def _connection(
-    there: Place,
+    there: SshDestination,
     node: str,
     known_hosts: Path | None,
     tunnel: asyncssh.SSHClientConnection | None,
@@ -158,7 +158,7 @@ async def _connection(
     return connection
 
 
-def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
+def _known(there: SshDestination, node: str, known_hosts: Path | None) -> KnownHost:
     """What is known of the server; WrongConfig when a login cannot be begun at all."""
     if not there.key_login:
         raise WrongConfig(
@@ -175,8 +175,8 @@ def _known(there: Place, node: str, known_hosts: Path | None) -> Known:
 
 
 def _options(
-    there: Place,
-    known: Known,
+    there: SshDestination,
+    known: KnownHost,
     tunnel: asyncssh.SSHClientConnection | None,
     proxy: ProxyCommand | None,
 ) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _options(
     }
 
 
-def _host_key_kinds(there: Place, known: Known) -> dict[str, Any]:
+def _host_key_kinds(there: SshDestination, known: KnownHost) -> dict[str, Any]:
     """HostKeyAlgorithms of the kinds that are trusted: like ssh, so that a known key is the one shown."""
     trusted = {name for key in known.trusted for name in (key.algorithm, *key.all_sig_algorithms)}
     wanted = [name for name in there.host_key_algorithms if name.encode() in trusted]
@@ -211,11 +211,11 @@ def _host_key_kinds(there: Place, known: Known) -> dict[str, Any]:
     return {"server_host_key_algs": allowed} if allowed else {}
 
 
-def _whose(there: Place, *, jump: bool) -> str:
+def _whose(there: SshDestination, *, jump: bool) -> str:
     return f"its jump host {there.address}" if jump else "it"
 
 
-def _no_way_to_talk(there: Place, node: str, error: Exception, *, jump: bool) -> Unreachable:
+def _no_way_to_talk(there: SshDestination, node: str, error: Exception, *, jump: bool) -> Unreachable:
     return Unreachable(
         f"{_whose(there, jump=jump)} and this console share no way to talk: {error}",
         hint="is its sshd very old, or restricted?",
@@ -224,7 +224,11 @@ def _no_way_to_talk(there: Place, node: str, error: Exception, *, jump: bool) ->
 
 
 async def _other_kinds(
-    there: Place, node: str, known: Known, tunnel: asyncssh.SSHClientConnection | None, jump: bool
+    there: SshDestination,
+    node: str,
+    known: KnownHost,
+    tunnel: asyncssh.SSHClientConnection | None,
+    jump: bool,
 ) -> ChangedHostKey | None:
     """The server shows keys, and none of the kinds that are trusted; None when that is not why it hung up."""
     shown, _ = await shown_by(there, tunnel)
@@ -241,18 +245,24 @@ async def _other_kinds(
     )
 
 
-def _remove(there: Place) -> str:
+def _remove(there: SshDestination) -> str:
     return f"ssh-keygen -R '{there.entry_name}'"
 
 
-def _trust_name(there: Place) -> str:
+def _trust_name(there: SshDestination) -> str:
     """What `node trust` must be given to come to this very server."""
     usual = place(there.address).port
     return there.address if usual == there.port else with_port(there.address, there.port)
 
 
 def _key_error(
-    there: Place, node: str, key: asyncssh.SSHKey | None, known: Known, error: Exception, *, jump: bool
+    there: SshDestination,
+    node: str,
+    key: asyncssh.SSHKey | None,
+    known: KnownHost,
+    error: Exception,
+    *,
+    jump: bool,
 ) -> Unreachable:
     whose = _whose(there, jump=jump)
     if key is None:
@@ -277,7 +287,7 @@ def _key_error(
     )
 
 
-async def _refused(there: Place, node: str) -> Unreachable:
+async def _refused(there: SshDestination, node: str) -> Unreachable:
     """Which keys were offered, and which could not be: a person otherwise guesses for an hour."""
     held = await agent_keys(there.agent)
     closed = [path for path in there.tried_keys if locked(path) and not holds(held, path)]
@@ -296,7 +306,7 @@ async def _refused(there: Place, node: str) -> Unreachable:
 
 
 def _unreachable(
-    there: Place, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
+    there: SshDestination, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
 ) -> Unreachable:
     """A sentence for each way in which there is no connection."""
     asked = f"{there.host} port {there.port}"
@@ -327,7 +337,7 @@ def _unreachable(
     return Unreachable(said[0], hint=said[1], node=node)
 
 
-def _ended_early(there: Place, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
     if proxy is not None:
         proxy.end()
         words = f", and it said {proxy.last_words!r}" if proxy.last_words else ""

@@ -10,14 +10,14 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded import bounded_bytes, is_file
-from sparkconsole.remote.ssh_config.place import Place
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 _AGENT_S = 2.0
 """An agent that does not answer is none."""
 
 
 @contextlib.asynccontextmanager
-async def keys_for(there: Place) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
+async def keys_for(there: SshDestination) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
     """The keys to offer, while the agent is at hand; KeyImportError when no key of the files can be used.
 
     An encrypted key is the agent's: nobody is ever asked for its passphrase.
@@ -40,7 +40,7 @@ async def keys_for(there: Place) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
         yield offered
 
 
-def _files(there: Place) -> tuple[list[asyncssh.SSHKeyPair], list[asyncssh.KeyImportError]]:
+def _files(there: SshDestination) -> tuple[list[asyncssh.SSHKeyPair], list[asyncssh.KeyImportError]]:
     """The keys of the files, and what is wrong with those that are none."""
     keys: list[asyncssh.SSHKeyPair] = []
     errors: list[asyncssh.KeyImportError] = []

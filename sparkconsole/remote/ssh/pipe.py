@@ -158,8 +158,8 @@ class SshPipe:
             await self._process.wait_closed()
             await self._errors
         done = self._shell.completed(self._argv, self._process, b"", b"")
-        said = self._err.last_words or self._out.last_words
-        return never_ran(self._shell.node, done.status, said)
+        text = self._err.last_words or self._out.last_words
+        return never_ran(self._shell.node, done.status, text)
 
     def _fits(self, chunk: bytes) -> bool:
         """Counts what is kept of a whole answer."""

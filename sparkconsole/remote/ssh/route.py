@@ -10,16 +10,16 @@ import asyncssh
 from asyncssh.kex import get_kex_algs
 
 from sparkconsole.remote.ssh.proxy_command import ProxyCommand
-from sparkconsole.remote.ssh_config.place import Place
+from sparkconsole.remote.ssh_config.place import SshDestination
 
 
-def proxy_of(there: Place, tunnel: asyncssh.SSHClientConnection | None) -> ProxyCommand | None:
+def proxy_of(there: SshDestination, tunnel: asyncssh.SSHClientConnection | None) -> ProxyCommand | None:
     """The ProxyCommand, started, where the way begins with one."""
     return ProxyCommand(there.proxy) if there.proxy and tunnel is None else None
 
 
 def route(
-    there: Place, tunnel: asyncssh.SSHClientConnection | None, proxy: ProxyCommand | None
+    there: SshDestination, tunnel: asyncssh.SSHClientConnection | None, proxy: ProxyCommand | None
 ) -> dict[str, Any]:
     """Port, tunnel, proxy, family, own address and key exchange, as options of asyncssh."""
     ways: dict[str, Any] = {"port": there.port, "config": None}

@@ -20,15 +20,15 @@ from sparkconsole.errors import WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.login_words import login_words
 from sparkconsole.remote.ssh_config.openssh_config import agent_socket, place_by_ssh
-from sparkconsole.remote.ssh_config.place import SSH_PORT, Place, hops, paths, usual_keys
+from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, paths, usual_keys
 
 KEPT_S = 5.0
 """How long an answer of `ssh -G` is taken for the next question, while the files stay as they are."""
 _FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
-_kept: dict[tuple[object, ...], tuple[float, Place]] = {}
+_kept: dict[tuple[object, ...], tuple[float, SshDestination]] = {}
 
 
-def place_of(node: Node) -> Place:
+def place_of(node: Node) -> SshDestination:
     """Where a node is; WrongConfig when the configuration cannot be read."""
     named = (node.identity_file,) if node.identity_file else ()
     try:
@@ -38,7 +38,7 @@ def place_of(node: Node) -> Place:
         raise
 
 
-def hop_of(jump: str) -> Place:
+def hop_of(jump: str) -> SshDestination:
     """Where one hop of a ProxyJump is."""
     user, host, port = login_words(jump)
     return place(host, user=user or None, port=port)
@@ -46,7 +46,7 @@ def hop_of(jump: str) -> Place:
 
 def place(
     address: str, *, user: str | None = None, port: int | None = None, keys: Sequence[str] = ()
-) -> Place:
+) -> SshDestination:
     """Where an address leads; what is given here beats the configuration."""
     if not address or address.startswith("-"):
         raise WrongConfig(f"{address!r} cannot be a machine's address", hint="a host name or an address")
@@ -81,11 +81,11 @@ def _states() -> tuple[object, ...]:
     return tuple(states)
 
 
-def _with_keys(found: Place, keys: Sequence[str]) -> Place:
+def _with_keys(found: SshDestination, keys: Sequence[str]) -> SshDestination:
     return replace(found, keys=paths(keys)) if keys else found
 
 
-def _by_library(address: str, user: str | None, port: int | None) -> Place:
+def _by_library(address: str, user: str | None, port: int | None) -> SshDestination:
     """The place as asyncssh reads ~/.ssh/config."""
     given: dict[str, Any] = {"username": user, "port": port}
     try:
@@ -102,7 +102,7 @@ def _by_library(address: str, user: str | None, port: int | None) -> Place:
     config = options.config
     family = {int(socket.AF_INET): "inet", int(socket.AF_INET6): "inet6"}
     proxy = str(config.get("ProxyCommand", "") or "")
-    return Place(
+    return SshDestination(
         address=address,
         host=options.host or address,
         port=options.port or SSH_PORT,

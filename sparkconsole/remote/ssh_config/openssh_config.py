@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.errors import WrongConfig
-from sparkconsole.remote.ssh_config.place import SSH_PORT, Place, hops, paths
+from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, paths
 
 TIMEOUT_S = 15.0
 """`Match exec` and looking up canonical names take their time."""
@@ -27,13 +27,13 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 Said = Mapping[str, Sequence[str]]
 
 
-def place_by_ssh(address: str, user: str | None, port: int | None) -> Place | None:
+def place_by_ssh(address: str, user: str | None, port: int | None) -> SshDestination | None:
     """Where ssh would go; None without an ssh on this machine, WrongConfig when it cannot read its files."""
     program = shutil.which("ssh")
     if program is None:
         return None
     given = (*(("-p", str(port)) if port else ()), *(("-l", user) if user else ()))
-    return place_from(address, _said(_asked(program, given, address)))
+    return place_from(address, _keywords(_asked(program, given, address)))
 
 
 def login_home() -> Path:
@@ -63,16 +63,16 @@ def _asked(program: str, given: Sequence[str], address: str) -> str:
     return done.stdout
 
 
-def _said(text: str) -> dict[str, list[str]]:
+def _keywords(text: str) -> dict[str, list[str]]:
     """Each key's values, in order."""
-    said: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
-        said.setdefault(key.lower(), []).append(value)
-    return said
+        values.setdefault(key.lower(), []).append(value)
+    return values
 
 
-def place_from(address: str, said: Said) -> Place:
+def place_from(address: str, said: Said) -> SshDestination:
     """The place that the answer of `ssh -G` describes."""
 
     def one(key: str, default: str = "") -> str:
@@ -92,7 +92,7 @@ def place_from(address: str, said: Said) -> Place:
     def files(keys: Sequence[str]) -> tuple[Path, ...]:
         return tuple(_at_home(path, home) for path in paths([filled(k, tokens) for k in keys]))
 
-    return Place(
+    return SshDestination(
         address=address,
         host=host,
         port=port,

@@ -14,7 +14,7 @@ DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_s
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SshDestination:
     """One SSH server, as the configuration leads to it."""
 
     address: str

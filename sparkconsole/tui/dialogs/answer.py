@@ -29,7 +29,7 @@ class AnswerSheet(Dialog[None]):
             panel.border_title = printable(self._title).replace("[", r"\[")
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 for part in self.answer.parts or ("nothing to say",):
-                    yield Part(part)
+                    yield AnswerPart(part)
 
     def begin(self) -> None:
         """The keys scroll."""
@@ -40,7 +40,7 @@ class AnswerSheet(Dialog[None]):
         return "\n".join(line for part in self.answer.parts for line in _lines(part))
 
 
-class Part(Static):
+class AnswerPart(Static):
     """A sheet or a sentence, folded to the room there is."""
 
     def __init__(self, part: Sheet | str) -> None:

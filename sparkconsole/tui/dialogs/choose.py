@@ -15,10 +15,10 @@ from textual.widgets.option_list import Option
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 
-class Rows(OptionList, can_focus=False):
+class Choices(OptionList, can_focus=False):
     """The keys stay in the line above it."""
 
 
@@ -49,7 +49,7 @@ class Choose(Dialog[int]):
         with Vertical(classes="dialog -wide-dialog") as panel:
             panel.border_title = self._title.replace("[", r"\[")
             yield Input(placeholder="type to narrow", compact=True)
-            yield Rows(markup=False)
+            yield Choices(markup=False)
 
     def begin(self) -> None:
         """Typing works at once; the arrows move in the list."""

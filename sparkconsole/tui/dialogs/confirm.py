@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
@@ -73,7 +73,7 @@ class Confirm(Question):
         with Vertical(classes="dialog") as panel:
             panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
             with VerticalScroll(classes="dialog-body", can_focus=True):
-                yield Told(id="plan")
+                yield StyledText(id="plan")
             if self.costly:
                 with Horizontal(classes="dialog-word"):
                     yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
@@ -120,8 +120,8 @@ class Confirm(Question):
         """`?`"""
         agrees = "" if self._dry_run else "^j agrees · "
         ends = "esc closes" if self._dry_run else "esc cancels"
-        told = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
-        self.notify(told + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
+        text = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
+        self.notify(text + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
 
     def action_whole(self) -> None:
         """The commands, then their scripts in full, then only what they do again."""
@@ -138,7 +138,7 @@ class Confirm(Question):
         lines = list(text.split("\n"))
         command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
         self._first = len(before) + command
-        self.query_one("#plan", Told).tell([*before, *lines])
+        self.query_one("#plan", StyledText).show([*before, *lines])
 
     def _bring_commands(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""
@@ -176,13 +176,13 @@ class Confirm(Question):
 
 def verb_of(words: Sequence[str]) -> str:
     """What the button says: the verb, as a person would say it."""
-    said = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
-    return said or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
+    verb = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
+    return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
 
 
 def _changed(lines: Sequence[str]) -> Text:
     """What is not as it was when the person read the plan."""
-    told = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
+    text = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
     for line in lines:
-        told.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
-    return told
+        text.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
+    return text

@@ -62,9 +62,9 @@ class Dialog(ModalScreen[T]):
         """Other keys work now."""
         from sparkconsole.tui.keyboard.focus import reaching
 
-        told = (f"{k.display or k.keys} {k.label}" for k in reaching(self, self.offers(), self.HANDED_ON))
+        offers = (f"{k.display or k.keys} {k.label}" for k in reaching(self, self.offers(), self.HANDED_ON))
         for panel in self.query(".dialog").results(Vertical):
-            panel.border_subtitle = " · ".join(told)
+            panel.border_subtitle = " · ".join(offers)
 
     @property
     def stands(self) -> bool:

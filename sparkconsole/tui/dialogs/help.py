@@ -16,7 +16,7 @@ from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.verbs.grammar.registry import load
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.host import Shown
+    from sparkconsole.tui.host import ShownView
 
 KEY_WIDTH, NAME_WIDTH = 8, 16
 ALSO = (
@@ -30,7 +30,7 @@ STATES = "● up   ! warning   ✖ lost or failed   ○ none   – not known   �
 class Help(Dialog[None]):
     """Looks first, then what changes the cluster."""
 
-    def __init__(self, view: Shown) -> None:
+    def __init__(self, view: ShownView) -> None:
         super().__init__()
         self._view = view
 
@@ -53,8 +53,8 @@ class Help(Dialog[None]):
     def _tell(self) -> None:
         if not self.stands:
             return
-        told = self.query_one("#keys", Static)
-        told.update(help_text(self._view.keys_here(), self.console.written, max(told.size.width - 2, 40)))
+        pane = self.query_one("#keys", Static)
+        pane.update(help_text(self._view.keys_here(), self.console.written, max(pane.size.width - 2, 40)))
 
 
 def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int = 200) -> Text:
@@ -68,18 +68,18 @@ def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int =
         for key in here:
             _append(text, written(key), f" {key.id:<{broad}} ", summary(key), width)
     text.append("\nalso\n", style="bold")
-    for name, told in ALSO:
-        _append(text, name, " ", told, width)
+    for name, whole in ALSO:
+        _append(text, name, " ", whole, width)
     text.append("\nsigns\n", style="bold")
     for line in folded(STATES, width - 2):
         text.append(f"  {line}\n")
     return text
 
 
-def _append(text: Text, key: str, name: str, told: str, width: int) -> None:
+def _append(text: Text, key: str, name: str, whole: str, width: int) -> None:
     """The sentence is folded within its own column."""
     begin = f"  {key:<{KEY_WIDTH}}"
-    first, *rest = folded(told, max(width - len(begin) - len(name), 20)) or [""]
+    first, *rest = folded(whole, max(width - len(begin) - len(name), 20)) or [""]
     text.append(begin, style="bold").append(f"{name}{first}\n")
     for line in rest:
         text.append(" " * (len(begin) + len(name)) + f"{line}\n")

@@ -42,8 +42,8 @@ class Leave(Question):
 
     def text(self) -> str:
         """What is under way and what becomes of it."""
-        told = [f"▶ {printable(t.title)}: {_fate(t)}" for t in self._tasks]
-        return "\n".join((*told, "", "Served models and started containers keep running."))
+        lines = [f"▶ {printable(t.title)}: {_fate(t)}" for t in self._tasks]
+        return "\n".join((*lines, "", "Served models and started containers keep running."))
 
 
 def _fate(task: Task) -> str:

@@ -47,7 +47,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row; `key` is what it is of, and stays while its cells change."""
 
     key: str
@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlacedColumn:
     """A column that is shown: its number, and how many cells it has."""
 
     index: int
@@ -82,7 +82,7 @@ def plain(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell.plain
 
 
-def stamp(row: Row) -> Stamp:
+def stamp(row: TableRow) -> Stamp:
     """Equal for rows that look the same. (`Text`'s own equality overlooks its style.)"""
     return tuple(
         c
@@ -92,7 +92,9 @@ def stamp(row: Row) -> Stamp:
     )
 
 
-def places(columns: Sequence[Column], widths: Sequence[int], room: int, gap: int = GAP) -> tuple[Place, ...]:
+def places(
+    columns: Sequence[Column], widths: Sequence[int], room: int, gap: int = GAP
+) -> tuple[PlacedColumn, ...]:
     """The columns to show in `room` cells, given how wide the widest cell of each is.
 
     Columns shrink to their minimum first, then those that may go do; what stays after that is cut.
@@ -120,7 +122,7 @@ def _natural(column: Column, widest: int) -> int:
 
 def _filled(
     columns: Sequence[Column], widths: Sequence[int], shown: Sequence[int], free: int
-) -> tuple[Place, ...]:
+) -> tuple[PlacedColumn, ...]:
     """Hands the free room out: first what the cells need, evenly, then all of it to a column that grows."""
     have = {i: _least(columns[i], widths[i]) for i in shown}
     want = {i: _natural(columns[i], widths[i]) - have[i] for i in shown}
@@ -132,7 +134,7 @@ def _filled(
     growing = next((i for i in shown if columns[i].grow), None)
     if growing is not None:
         have[growing] += free
-    return tuple(Place(i, have[i]) for i in shown)
+    return tuple(PlacedColumn(i, have[i]) for i in shown)
 
 
 def laid(cell: Cell, width: int, align: str = "left") -> Cell:
@@ -151,7 +153,7 @@ def laid(cell: Cell, width: int, align: str = "left") -> Cell:
     return text
 
 
-def sort_key(row: Row, column: int) -> tuple[Any, ...]:
+def sort_key(row: TableRow, column: int) -> tuple[Any, ...]:
     """Natural order of that column: `spark-2` before `spark-10`."""
     if column < len(row.order):
         value = row.order[column]
@@ -159,7 +161,7 @@ def sort_key(row: Row, column: int) -> tuple[Any, ...]:
     return (1, natural(plain(row.cells[column])) if column < len(row.cells) else ())
 
 
-def unknown(row: Row, column: int) -> bool:
+def unknown(row: TableRow, column: int) -> bool:
     """Stands last in either direction."""
     if column < len(row.order):
         value = row.order[column]
@@ -178,21 +180,21 @@ def natural(text: str) -> tuple[tuple[int, float, str], ...]:
     return (*parts, (1, 0.0, text[end:].casefold())) if end < len(text) else tuple(parts)
 
 
-def ordered(rows: Iterable[Row], column: int | None, *, descending: bool = False) -> list[Row]:
+def ordered(rows: Iterable[TableRow], column: int | None, *, descending: bool = False) -> list[TableRow]:
     """The rows sorted by that column; as given when it is None. Equal ones keep their order."""
     every = list(rows)
     if column is None:
         return every
-    told = [r for r in every if not unknown(r, column)]
-    told.sort(key=lambda r: sort_key(r, column), reverse=descending)
-    return told + [r for r in every if unknown(r, column)]
+    known = [r for r in every if not unknown(r, column)]
+    known.sort(key=lambda r: sort_key(r, column), reverse=descending)
+    return known + [r for r in every if unknown(r, column)]
 
 
-def having(rows: Iterable[Row], text: str) -> list[Row]:
+def having(rows: Iterable[TableRow], text: str) -> list[TableRow]:
     """Those rows in which the text stands, in any cell, in either case."""
     wanted = text.strip().casefold()
     return [r for r in rows if not wanted or wanted in _searched(r)]
 
 
-def _searched(row: Row) -> str:
+def _searched(row: TableRow) -> str:
     return "\n".join((row.key, *(plain(c) for c in row.cells), row.find)).casefold()

@@ -34,8 +34,8 @@ def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
     glyph, style = _LOOKS[_worst(rates, kept)]
     by = "" if rates[0].device else " of TCP"
     on = f", slowest of {len(pairs)} pairs" if len(pairs) > 1 else ""
-    told = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
-    return told.append(" · t again", "$muted")
+    text = Text(f"{glyph} fabric test {_ago(rates[0].at, now)}: {_sum(least)} Gb/s{by}{on}", style)
+    return text.append(" · t again", "$muted")
 
 
 def network_note(doubts: Sequence[Text], kept: Sequence[Rate], now: datetime) -> list[Text]:

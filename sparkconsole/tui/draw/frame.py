@@ -18,7 +18,7 @@ def plain(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def said(text: str, style: str = "") -> Text:
+def styled(text: str, style: str = "") -> Text:
     """The same as `Text`, which nobody takes for markup."""
     return Text(plain(text), style, no_wrap=True, end="")
 
@@ -74,7 +74,7 @@ def framed(
 
 
 def _of(text: Text | str) -> Text:
-    return text if isinstance(text, Text) else said(text, "$title")
+    return text if isinstance(text, Text) else styled(text, "$title")
 
 
 def _top(title: Text, right: Text, room: int, flat: str, style: str) -> Text:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
 
@@ -19,7 +19,7 @@ QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container", "ray", "port
 FEW, PAUSE_S = 8, 15.0
 
 
-class Meaning:
+class Assessment:
     """`networks` and `warnings` by node."""
 
     def __init__(self) -> None:
@@ -55,11 +55,11 @@ def _warnings(
 ) -> dict[str, tuple[str, ...]]:
     if not looks:
         return {}
-    from sparkconsole.model.checks import Examined, Severity, judge
+    from sparkconsole.model.checks import ClusterEvidence, Severity, judge
 
-    told: dict[str, list[str]] = {}
-    for finding in judge(Examined(cluster, cluster.image, cluster.container, dict(looks), chosen)):
+    values: dict[str, list[str]] = {}
+    for finding in judge(ClusterEvidence(cluster, cluster.image, cluster.container, dict(looks), chosen)):
         bad = finding.severity is not Severity.OK and finding.check not in QUIET
-        if bad and finding.node and nodes[finding.node].reach is Reach.UP:
-            told.setdefault(finding.node, []).append(finding.sentence)
-    return {name: tuple(sentences) for name, sentences in told.items()}
+        if bad and finding.node and nodes[finding.node].reach is Reachability.UP:
+            values.setdefault(finding.node, []).append(finding.sentence)
+    return {name: tuple(sentences) for name, sentences in values.items()}

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
-from sparkconsole.model.telemetry import Flow, History, Reading, is_stuck
+from sparkconsole.model.telemetry import History, LinkTraffic, Reading, is_stuck
 from sparkconsole.tui.draw.bars import age, known
-from sparkconsole.tui.draw.frame import plain, said
+from sparkconsole.tui.draw.frame import plain, styled
 
 FRESH_S = 3.0
 """Three sampling periods: a value older than that shows its age."""
@@ -33,7 +33,7 @@ LEFT_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class DrawContext:
     """What is needed beside the store: the time, and what the looks of all nodes together mean."""
 
     now_s: float
@@ -57,15 +57,17 @@ class Scene:
 Answer = TypeVar("Answer")
 
 
-def asked_once(question: Callable[[NodeState, Scene], Answer]) -> Callable[[NodeState, Scene], Answer]:
+def asked_once(
+    question: Callable[[NodeState, DrawContext], Answer],
+) -> Callable[[NodeState, DrawContext], Answer]:
     """Answers from the scene what was asked of the same state before."""
 
     @wraps(question)
-    def ask(state: NodeState, scene: Scene) -> Answer:
+    def ask(state: NodeState, context: DrawContext) -> Answer:
         key = (question.__name__, id(state))
-        if key not in scene.answered:
-            scene.answered[key] = (state, question(state, scene))
-        answer: Answer = scene.answered[key][1]
+        if key not in context.answered:
+            context.answered[key] = (state, question(state, context))
+        answer: Answer = context.answered[key][1]
         return answer
 
     return ask
@@ -90,25 +92,25 @@ LOST = Sign("✖", "lost", "$node-lost")
 CONNECTING = Sign("○", "connecting", "$node-none")
 
 
-def sign(state: NodeState, scene: Scene) -> Sign:
+def sign(state: NodeState, context: DrawContext) -> Sign:
     """How the node stands."""
-    if state.reach is Reach.LOST:
+    if state.reach is Reachability.LOST:
         return LOST
-    if state.reach is Reach.CONNECTING:
+    if state.reach is Reachability.CONNECTING:
         return CONNECTING
-    return WARN if troubles(state, scene) or age_s(state, scene) is None else UP
+    return WARN if troubles(state, context) or age_s(state, context) is None else UP
 
 
 @asked_once
-def troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """What is wrong with it, worst first: what it does now, then what the checks found."""
-    return (*live_troubles(state, scene), *scene.warnings.get(state.name, ()))
+    return (*live_troubles(state, context), *context.warnings.get(state.name, ()))
 
 
-def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def live_troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """What the newest reading says is wrong."""
     now = state.reading
-    if state.reach is not Reach.UP or now is None:
+    if state.reach is not Reachability.UP or now is None:
         return ()
     found = [f"the server's log: {state.log_error}"] if state.log_error else []
     if state.memory_alarm:
@@ -117,22 +119,22 @@ def live_troubles(state: NodeState, scene: Scene) -> tuple[str, ...]:
         found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
     elif (known(now.pressure) or 0.0) > PRESSED:
         found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
-    found += [*_rail_troubles(state, now, scene), *_gpu_troubles(state, now)]
+    found += [*_rail_troubles(state, now, context), *_gpu_troubles(state, now)]
     if now.disk_free is not None and now.disk_free < FULL_BYTES:
         found.append(f"only {max(now.disk_free, 0) / 2**30:.0f} GiB disk left")
     if state.reason:
         found.append(f"no readings every second: {plain(state.reason)}")
-    if is_stale(state, scene):
-        found.append(f"says nothing since {age(age_s(state, scene))}")
+    if is_stale(state, context):
+        found.append(f"says nothing since {age(age_s(state, context))}")
     return tuple(found)
 
 
-def _rail_troubles(state: NodeState, now: Reading, scene: Scene) -> Iterator[str]:
-    flows = rails(state, scene)
+def _rail_troubles(state: NodeState, now: Reading, context: DrawContext) -> Iterator[str]:
+    flows = rails(state, context)
     yield from (f"{name} has no link" for name, flow in flows if flow.up is False)
     yield from (f"{name}: {flow.errors} new errors" for name, flow in flows if flow.errors)
     yield from (f"{name} loses packets" for name, flow in flows if flow.losses >= LOSSY)
-    yield from (f"{name} has PCIe {now.buses[name]} only" for name in narrow(state, scene))
+    yield from (f"{name} has PCIe {now.buses[name]} only" for name in narrow(state, context))
 
 
 def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
@@ -145,25 +147,25 @@ def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
         yield f"GPU: {plain(now.gpu_error)}"
 
 
-def age_s(state: NodeState, scene: Scene) -> float | None:
+def age_s(state: NodeState, context: DrawContext) -> float | None:
     """Seconds since its newest reading; None before the first."""
-    return None if state.read_at_s is None else max(0.0, scene.now_s - state.read_at_s)
+    return None if state.read_at_s is None else max(0.0, context.now_s - state.read_at_s)
 
 
-def is_stale(state: NodeState, scene: Scene) -> bool:
+def is_stale(state: NodeState, context: DrawContext) -> bool:
     """Its newest reading is older than three sampling periods."""
-    seconds = age_s(state, scene)
+    seconds = age_s(state, context)
     return seconds is not None and seconds > FRESH_S
 
 
-def since_s(state: NodeState, scene: Scene) -> float | None:
+def since_s(state: NodeState, context: DrawContext) -> float | None:
     """Seconds since it is reached as it is."""
-    return None if state.since_s is None else max(0.0, scene.now_s - state.since_s)
+    return None if state.since_s is None else max(0.0, context.now_s - state.since_s)
 
 
-def role(state: NodeState, scene: Scene) -> str:
+def role(state: NodeState, context: DrawContext) -> str:
     """HEAD, worker, or alone."""
-    return "alone" if scene.alone else "HEAD" if state.head else "worker"
+    return "alone" if context.alone else "HEAD" if state.head else "worker"
 
 
 def gpu(state: NodeState) -> Gpu | None:
@@ -171,8 +173,8 @@ def gpu(state: NodeState) -> Gpu | None:
     now = state.reading
     if now is not None and now.gpu_error and not now.gpus:
         return None  # what an earlier look saw is not how it is now
-    told = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
-    return told[0] if told else None
+    gpus = (now.gpus if now else ()) or (state.look.facts.gpus if state.look else ())
+    return gpus[0] if gpus else None
 
 
 def held(state: NodeState) -> tuple[str, ...]:
@@ -181,10 +183,10 @@ def held(state: NodeState) -> tuple[str, ...]:
     return (first.held or ()) if first else ()
 
 
-def narrow(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def narrow(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """Rails in use whose PCIe link has fewer lanes or less speed than card and slot can do."""
     buses = state.reading.buses if state.reading else {}
-    return tuple(name for name in rail_names(state, scene) if name in buses and buses[name].narrow)
+    return tuple(name for name in rail_names(state, context) if name in buses and buses[name].narrow)
 
 
 def temperature(state: NodeState) -> float | None:
@@ -212,22 +214,22 @@ def fabric(state: NodeState) -> Fabric:
     return state.look.facts.fabric if state.look else Fabric()
 
 
-def network(state: NodeState, scene: Scene) -> NodeNetwork | None:
+def network(state: NodeState, context: DrawContext) -> NodeNetwork | None:
     """What it uses, when that could be chosen."""
-    found = scene.networks.get(state.name)
+    found = context.networks.get(state.name)
     return found if isinstance(found, NodeNetwork) else None
 
 
 @asked_once
-def rails(state: NodeState, scene: Scene) -> tuple[tuple[str, Flow], ...]:
+def rails(state: NodeState, context: DrawContext) -> tuple[tuple[str, LinkTraffic], ...]:
     """The RDMA devices that should be up: those it uses, and their twins."""
     flows = state.reading.rails if state.reading else {}
-    return tuple((name, flows.get(name, Flow())) for name in rail_names(state, scene))
+    return tuple((name, flows.get(name, LinkTraffic())) for name in rail_names(state, context))
 
 
-def rail_names(state: NodeState, scene: Scene) -> tuple[str, ...]:
+def rail_names(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     """See above; before its first look every device with a link."""
-    chosen, known = network(state, scene), fabric(state).hcas
+    chosen, known = network(state, context), fabric(state).hcas
     if chosen is None:
         flows = state.reading.rails if state.reading else {}
         return () if known else tuple(name for name, flow in flows.items() if flow.up)
@@ -236,28 +238,28 @@ def rail_names(state: NodeState, scene: Scene) -> tuple[str, ...]:
     return (*chosen.hcas, *twins)
 
 
-def rates(state: NodeState, scene: Scene) -> tuple[float | None, float | None]:
+def rates(state: NodeState, context: DrawContext) -> tuple[float | None, float | None]:
     """Bytes a second in and out over its rails together."""
-    flows = [flow for _, flow in rails(state, scene)]
+    flows = [flow for _, flow in rails(state, context)]
     return _sum([f.rx_per_s for f in flows]), _sum([f.tx_per_s for f in flows])
 
 
 def _sum(values: list[float | None]) -> float | None:
-    told = [v for v in values if v is not None]
-    return sum(told) if told else None
+    numbers = [v for v in values if v is not None]
+    return sum(numbers) if numbers else None
 
 
-def links(state: NodeState, scene: Scene) -> str:
+def links(state: NodeState, context: DrawContext) -> str:
     """`2/2`: rails with a link, of those that should have one; `–` when nobody said."""
-    flows = rails(state, scene)
+    flows = rails(state, context)
     if not flows or all(flow.up is None for _, flow in flows):
         return "–"
     return f"{sum(flow.up is True for _, flow in flows)}/{len(flows)}"
 
 
-def ethernet(state: NodeState, scene: Scene) -> tuple[str, bool | None]:
+def ethernet(state: NodeState, context: DrawContext) -> tuple[str, bool | None]:
     """The interface that carries Ray's traffic, and whether it has a link."""
-    chosen = network(state, scene)
+    chosen = network(state, context)
     if chosen is None:
         return "", None
     flow = state.reading.nets.get(chosen.eth_if) if state.reading else None
@@ -266,44 +268,47 @@ def ethernet(state: NodeState, scene: Scene) -> tuple[str, bool | None]:
     return chosen.eth_if, seen
 
 
-def own_container(state: NodeState, scene: Scene) -> Container | None:
+def own_container(state: NodeState, context: DrawContext) -> Container | None:
     """The container of the cluster's name."""
-    return next((c for c in state.containers or () if c.name == scene.container), None)
+    return next((c for c in state.containers or () if c.name == context.container), None)
 
 
-def container_word(state: NodeState, scene: Scene) -> Text:
+def container_word(state: NodeState, context: DrawContext) -> Text:
     """`▶ vllm_node 41m`, `✖ vllm_node exited 137`, `○ no container`, `–` when Docker was not asked yet."""
-    found = own_container(state, scene)
+    found = own_container(state, context)
     if found is None:
         unasked = "unknown" if state.docker_error else "–"
         return Text(unasked, "$muted") if state.containers is None else Text("○ no container", "$node-none")
     if found.running:
         # What nobody sees does not grow older.
-        unseen = timedelta(seconds=age_s(state, scene) or 0.0 if state.reach is Reach.LOST else 0.0)
-        lasted = seconds_since(found.started_at, scene.wall - unseen)
-        return Text("▶ ", "$node-up") + said(f"{found.name} {age(lasted)}")
+        unseen = timedelta(seconds=age_s(state, context) or 0.0 if state.reach is Reachability.LOST else 0.0)
+        lasted = seconds_since(found.started_at, context.wall - unseen)
+        return Text("▶ ", "$node-up") + styled(f"{found.name} {age(lasted)}")
     why = "out of memory" if found.oom_killed else "" if found.exit_code is None else str(found.exit_code)
-    return Text("✖ ", "$node-lost") + said(f"{found.name} {found.state} {why}")
+    return Text("✖ ", "$node-lost") + styled(f"{found.name} {found.state} {why}")
 
 
-def own_image(state: NodeState, scene: Scene) -> ImageIdentity | None:
+def own_image(state: NodeState, context: DrawContext) -> ImageIdentity | None:
     """The cluster's image, as the newest list has it, else as the look has it."""
-    tags = {scene.image, scene.image if ":" in scene.image.rpartition("/")[2] else f"{scene.image}:latest"}
+    tags = {
+        context.image,
+        context.image if ":" in context.image.rpartition("/")[2] else f"{context.image}:latest",
+    }
     listed = next((i for i in state.images or () if i.tag in tags), None)
     return listed or (state.look.image if state.look and state.images is None else None)
 
 
-def image_word(state: NodeState, scene: Scene) -> str:
+def image_word(state: NodeState, context: DrawContext) -> str:
     """`9f3c1a 6 d`; `none` when it is not there; `–` when nobody looked."""
-    found = own_image(state, scene)
+    found = own_image(state, context)
     if found is None:
         return "none" if state.images is not None or (state.look and state.look.site) else "–"
-    return f"{found.short[:6]} {built_age(found, scene)}".rstrip()
+    return f"{found.short[:6]} {built_age(found, context)}".rstrip()
 
 
-def built_age(image: ImageIdentity, scene: Scene) -> str:
+def built_age(image: ImageIdentity, context: DrawContext) -> str:
     """How long ago it was built; empty when it does not say."""
-    seconds = seconds_since(image.created, scene.wall)
+    seconds = seconds_since(image.created, context.wall)
     return "" if seconds is None else age(seconds)
 
 
@@ -329,27 +334,27 @@ def seconds_since(stamp: str, wall: datetime) -> float | None:
     return (wall - at).total_seconds() if at.year > 1970 else None
 
 
-def lost_lines(state: NodeState, scene: Scene) -> tuple[Text, ...]:
+def lost_lines(state: NodeState, context: DrawContext) -> tuple[Text, ...]:
     """Why it is lost, what to do, and when it is tried again."""
     if state.fingerprint:
         return (
             Text("its host key is not trusted yet:", "$node-lost"),
-            said(state.fingerprint, "$title"),
+            styled(state.fingerprint, "$title"),
             Text("T trust…  after comparing it with the machine's own", "$node-warn"),
         )
-    gone = since_s(state, scene)
+    gone = since_s(state, context)
     when = f"lost {age(gone)} ago" if gone is not None else "lost"
     lines = (
-        said(f"{when}: {state.reason or 'it does not answer'}", "$node-lost"),
-        said(state.hint, "$node-warn"),
-        Text(again_word(state, scene), "$muted"),
+        styled(f"{when}: {state.reason or 'it does not answer'}", "$node-lost"),
+        styled(state.hint, "$node-warn"),
+        Text(again_word(state, context), "$muted"),
     )
     return tuple(line for line in lines if line)
 
 
-def again_word(state: NodeState, scene: Scene) -> str:
+def again_word(state: NodeState, context: DrawContext) -> str:
     """`tried again in 5s`; empty when it is not."""
     if state.retry_at_s is None:
         return ""
-    seconds = state.retry_at_s - scene.now_s
+    seconds = state.retry_at_s - context.now_s
     return f"tried again in {age(seconds)}" if seconds >= 1 else "is tried again now …"

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from sparkconsole.tui.draw.columns import (
     GAP,
     Column,
-    Place,
-    Row,
+    PlacedColumn,
     Stamp,
+    TableRow,
     having,
     one_line,
     ordered,
@@ -23,24 +23,24 @@ from sparkconsole.tui.draw.columns import (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class DrawnRow:
     """A row as it is drawn; the same object as long as it looks the same."""
 
-    row: Row
+    row: TableRow
     stamp: Stamp
 
 
-class Rows:
+class RowSheet:
     """`take` gives the rows; `lines` are those to show, in their order."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
-        self.every: tuple[Line, ...] = ()
-        self.lines: list[Line] = []
+        self.every: tuple[DrawnRow, ...] = ()
+        self.lines: list[DrawnRow] = []
         self.filter = ""
         self.sort: int | None = None
         self.descending = False
-        self.places: tuple[Place, ...] = ()
+        self.places: tuple[PlacedColumn, ...] = ()
         self._widest = [0] * len(self.columns)
 
     @property
@@ -48,7 +48,7 @@ class Rows:
         """The rows shown, in the order shown."""
         return tuple(line.row.key for line in self.lines)
 
-    def take(self, rows: Iterable[Row]) -> bool:
+    def take(self, rows: Iterable[TableRow]) -> bool:
         """These rows from now on; False when they look as before. Of rows with one key the last counts."""
         before = {line.row.key: line for line in self.every}
         given = {row.key: row for row in rows}
@@ -109,13 +109,13 @@ class Rows:
                 self._widest[i] = max(self._widest[i], width)
 
 
-def _prepared(row: Row, before: Line | None) -> Line:
+def _prepared(row: TableRow, before: DrawnRow | None) -> DrawnRow:
     """The line as it was when nothing of it changed, else a new one with safe cells."""
-    told = stamp(row)
+    mark = stamp(row)
     if before is not None and (before.stamp, before.row.order, before.row.find) == (
-        told,
+        mark,
         row.order,
         row.find,
     ):
         return before
-    return Line(Row(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), told)
+    return DrawnRow(TableRow(row.key, tuple(one_line(c) for c in row.cells), row.order, row.find), mark)

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
 from sparkconsole.verbs.help.complete import goes_on, names_for, place_of
 
@@ -32,13 +32,15 @@ class Here:
 def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:
     """Every line that `line` may become by finishing its last word, the likeliest first."""
     before, _, last = line.rpartition(" ")
-    said = tuple(before.split())
+    given = tuple(before.split())
     prefix = f"{before} " if before else ""
-    if said[-1:] and said[-1] in ("--nodes", "-n"):
+    if given[-1:] and given[-1] in ("--nodes", "-n"):
         words: tuple[str, ...] = tuple(known.nodes)
     else:
-        words = _words(said, console_words, known)
-        words = (*words, *ANYWHERE) if last.startswith("-") and verb_of(said) and "--" not in said else words
+        words = _words(given, console_words, known)
+        words = (
+            (*words, *ANYWHERE) if last.startswith("-") and verb_of(given) and "--" not in given else words
+        )
     finished = (prefix + word for word in dict.fromkeys(words) if word.startswith(last) and word != last)
     return (*_within(line), *finished)
 
@@ -66,49 +68,49 @@ def taken(line: str, console_words: Sequence[str], known: Here) -> str:
 
 def meaning(line: str) -> str:
     """What the last word means, when it is a flag of the verb or the verb's own; empty otherwise."""
-    said = tuple(line.split())
-    verb = verb_of(said)
+    words = tuple(line.split())
+    verb = verb_of(words)
     if not verb or line.endswith(" "):
         return ""
-    if " ".join(said) == verb:
+    if " ".join(words) == verb:
         return load()[tuple(verb.split())].summary
-    return next((f.help for f in _fields(verb) if said[-1] in f.flags), "")
+    return next((f.help for f in _fields(verb) if words[-1] in f.flags), "")
 
 
-def _words(said: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
-    verb = verb_of(said)
+def _words(words: tuple[str, ...], console_words: Sequence[str], known: Here) -> tuple[str, ...]:
+    verb = verb_of(words)
     groups = {v[0] for v in load()}
     following = tuple(
-        dict.fromkeys(v[len(said)] for v in load() if v[: len(said)] == said and len(v) > len(said))
+        dict.fromkeys(v[len(words)] for v in load() if v[: len(words)] == words and len(v) > len(words))
     )
-    if not said:
+    if not words:
         return (*following, *console_words)
     if not verb:
-        return following if said[0] in groups else ()
-    return (*following, *_values(verb, said, known))
+        return following if words[0] in groups else ()
+    return (*following, *_values(verb, words, known))
 
 
-def verb_of(said: Sequence[str]) -> str:
+def verb_of(words: Sequence[str]) -> str:
     """The verb that these words begin with; empty when there is none."""
     for length in (2, 1):
-        if tuple(said[:length]) in load() and len(said) >= length:
-            return " ".join(said[:length])
+        if tuple(words[:length]) in load() and len(words) >= length:
+            return " ".join(words[:length])
     return ""
 
 
-def _values(verb: str, said: tuple[str, ...], known: Here) -> tuple[str, ...]:
+def _values(verb: str, given: tuple[str, ...], known: Here) -> tuple[str, ...]:
     """What may come next: the value that the last flag waits for, else names and flags."""
     every, words = _fields(verb), tuple(verb.split())
-    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+    waiting = next((f for f in every if given[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
     if waiting is not None:
         return names_for(words, waiting, known)
-    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
-    here = several or place_of(every, said[len(words) :])
-    placed = names_for(words, here, known) if here is not None and "--" not in said else ()
+    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(given, f)), None)
+    here = several or place_of(every, given[len(words) :])
+    placed = names_for(words, here, known) if here is not None and "--" not in given else ()
     flags = tuple(
-        f.flags[0] for f in every if f.flags and (f.kind is Kind.LIST or not set(f.flags) & set(said))
+        f.flags[0] for f in every if f.flags and (f.kind is FieldKind.LIST or not set(f.flags) & set(given))
     )
-    return (*(name for name in placed if name not in said), *(flags if "--" not in said else ()))
+    return (*(name for name in placed if name not in given), *(flags if "--" not in given else ()))
 
 
 @functools.cache

@@ -18,9 +18,9 @@ def history_file() -> Path:
     return state_folder() / "history"
 
 
-def remembered(said: Sequence[str], line: str) -> list[str]:
+def remembered(lines: Sequence[str], line: str) -> list[str]:
     """The history with one more line at its end; a line is kept once."""
-    return [*(s for s in said if s != line), line][-MOST:]
+    return [*(s for s in lines if s != line), line][-MOST:]
 
 
 def load_history() -> list[str]:
@@ -31,10 +31,10 @@ def load_history() -> list[str]:
         return []
 
 
-def save_history(said: Sequence[str]) -> None:
+def save_history(lines: Sequence[str]) -> None:
     """Keeps the lines; secrets become `***`. A folder that cannot be written costs the history only."""
     try:
-        write_private(history_file(), "".join(f"{_safe(line)}\n" for line in said[-MOST:]))
+        write_private(history_file(), "".join(f"{_safe(line)}\n" for line in lines[-MOST:]))
     except OSError:
         return
 

@@ -23,13 +23,13 @@ def kept_runs(session: Session | None) -> tuple[Run, ...]:
 def names_here(store: Store, session: Session | None, models: Sequence[str], kept: Iterable[Run]) -> Here:
     """`models`: those that were seen in the nodes' caches."""
     runs = tuple(kept)
-    said = [run.words for run in runs]
+    spoken = [run.words for run in runs]
     cluster = (session.cluster.image,) if session is not None else ()
     there = (image.tag for node in store.nodes.values() for image in node.images or () if image.tag)
     served = (store.server.model,) if store.server.model else ()
     return Here(
         nodes=tuple(store.nodes),
-        images=tuple(dict.fromkeys((*cluster, *there, *images_said(said)))),
-        models=tuple(dict.fromkeys((*models, *served, *models_said(said)))),
+        images=tuple(dict.fromkeys((*cluster, *there, *images_said(spoken)))),
+        models=tuple(dict.fromkeys((*models, *served, *models_said(spoken)))),
         runs=tuple(run.id for run in runs),
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PaletteEntry:
     """One line of the palette."""
 
     words: str
@@ -47,7 +47,7 @@ class Palette(Provider):
         for entry in entries(self._console):
             yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._told(entry))
 
-    def _told(self, entry: Entry) -> str:
+    def _told(self, entry: PaletteEntry) -> str:
         """In one line, so that many entries stand on the screen."""
         return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
 
@@ -56,7 +56,7 @@ class Palette(Provider):
         return cast("Host", self.app)
 
 
-def entries(console: Host) -> list[Entry]:
+def entries(console: Host) -> list[PaletteEntry]:
     """Every entry, as things stand."""
     shown = [v for v in load().values() if not (v.changes and console.options.read_only)]
     return [
@@ -69,21 +69,23 @@ def entries(console: Host) -> list[Entry]:
         ),
         *_keys(console),
         *(
-            Entry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
+            PaletteEntry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
             for name in sorted(console.available_themes)
         ),
     ]
 
 
-def _verb(console: Host, verb: Verb) -> Entry:
+def _verb(console: Host, verb: Verb) -> PaletteEntry:
     words = " ".join(verb.words)
     if any(f.required for f in fields(words)):
-        return Entry(f"{words} …", verb.summary, partial(console.type, f"{words} "))
-    return Entry(words, verb.summary, partial(console.say, verb.words))
+        return PaletteEntry(f"{words} …", verb.summary, partial(console.type, f"{words} "))
+    return PaletteEntry(words, verb.summary, partial(console.say, verb.words))
 
 
-def _for_node(console: Host, verb: Verb, node: str) -> Entry:
-    return Entry(f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node)))
+def _for_node(console: Host, verb: Verb, node: str) -> PaletteEntry:
+    return PaletteEntry(
+        f"{' '.join(verb.words)} {node}", verb.summary, partial(console.say, (*verb.words, node))
+    )
 
 
 def _takes_a_node(verb: Verb) -> bool:
@@ -94,7 +96,7 @@ def _takes_a_node(verb: Verb) -> bool:
     return bool(placed) and placed[0].name in NODE_FIELDS
 
 
-def _keys(console: Host) -> list[Entry]:
+def _keys(console: Host) -> list[PaletteEntry]:
     """The console's own words that hold in this view."""
     own = {key.id: key for key in (*console.view.keys_here(), *GLOBAL) if key.verb not in load()}
-    return [Entry(name, summary(key), partial(console.command, name)) for name, key in own.items()]
+    return [PaletteEntry(name, summary(key), partial(console.command, name)) for name, key in own.items()]

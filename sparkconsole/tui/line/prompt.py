@@ -87,8 +87,8 @@ class CommandInput(Input):
     def on_paste(self, event: Paste) -> None:
         """Nothing that is pasted runs by itself: a line is looked at before enter."""
         if (lines := len(event.text.splitlines())) > 1:
-            told = f"1 of {lines} pasted lines was taken and none was run; --script runs a file of them"
-            self.notify(told, severity="warning", timeout=8, markup=False)
+            text = f"1 of {lines} pasted lines was taken and none was run; --script runs a file of them"
+            self.notify(text, severity="warning", timeout=8, markup=False)
 
     def on_blur(self, _: Blur) -> None:
         """A line that lost the focus is closed."""
@@ -152,10 +152,10 @@ class Prompt(Vertical):
         """What may come next, or what the last word means, in one line."""
         from sparkconsole.tui.line.complete import choices, meaning
 
-        told = [choice for choice in choices(line, *self.grammar) if line.strip()]
+        offered = [choice for choice in choices(line, *self.grammar) if line.strip()]
         if about := meaning(line):
-            told = [about, *told]
-        self.note("  ".join(told), wrong=False)
+            offered = [about, *offered]
+        self.note("  ".join(offered), wrong=False)
 
     @property
     def grammar(self) -> tuple[tuple[str, ...], Here]:
@@ -169,13 +169,13 @@ class Prompt(Vertical):
 
     def walk(self, step: int) -> None:
         """Through the history."""
-        said = self.console.said
-        if self.filtering or not said:
+        history = self.console.command_lines
+        if self.filtering or not history:
             return
-        at = (len(said) if self._at is None else self._at) + step
-        self._at = min(max(at, 0), len(said))
+        at = (len(history) if self._at is None else self._at) + step
+        self._at = min(max(at, 0), len(history))
         line = self.query_one(CommandInput)
-        line.value = said[self._at] if self._at < len(said) else ""
+        line.value = history[self._at] if self._at < len(history) else ""
         line.cursor_position = len(line.value)
 
     def on_command_input_left(self) -> None:

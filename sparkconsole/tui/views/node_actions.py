@@ -24,7 +24,7 @@ NODE_KEYS = (
 )
 
 
-class NodeDeeds(_View):
+class NodeActions(_View):
     """Mixed into a view; the words go the way of `:`."""
 
     async def action_node_logs(self) -> None:

@@ -101,13 +101,13 @@ class Chart(_Drawing):
 
     def _newest(self) -> Text:
         """`now 39.8 tok/s`, or each name with its value in the colour of its line."""
-        told = Text()
+        text = Text()
         for index, series in enumerate(self._every[: len(COLOURS)]):
             name = self.names[index] if index < len(self.names) else ""
             value = number(series[-1] if series else None)
-            told.append("  " if told else "")
-            told.append(f"{name} {value}".strip() if name else f"now {value}", COLOURS[index] if name else "")
-        return told.append(f" {self.unit}") if self.unit and told else told
+            text.append("  " if text else "")
+            text.append(f"{name} {value}".strip() if name else f"now {value}", COLOURS[index] if name else "")
+        return text.append(f" {self.unit}") if self.unit and text else text
 
 
 class Histogram(_Drawing):

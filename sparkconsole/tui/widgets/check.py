@@ -7,12 +7,12 @@ from textual.geometry import Size
 from textual.widgets import Checkbox
 
 
-class Check(Checkbox):
+class CheckMark(Checkbox):
     """Space, enter and a click turn it."""
 
     DEFAULT_CSS = """
-    Check { width: 3; height: 1; padding: 0; border: none; background: transparent; }
-    Check:focus { border: none; background: $block-cursor-background; color: $block-cursor-foreground; }
+    CheckMark { width: 3; height: 1; padding: 0; border: none; background: transparent; }
+    CheckMark:focus { border: none; background: $block-cursor-background; color: $block-cursor-foreground; }
     """
 
     def __init__(self, value: bool) -> None:

@@ -13,9 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.tui.widgets.check import Check
+from sparkconsole.tui.widgets.check import CheckMark
 from sparkconsole.tui.widgets.suggested import SuggestedInput
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields, words
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields, words
 
 LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
 """Where the parameter's own name says too little."""
@@ -142,9 +142,9 @@ class FormLine(Horizontal):
         yield self._input()
 
     def _input(self) -> Widget:
-        if self.field.kind is Kind.CHECK:
-            return Check(bool(self._first))
-        if self.field.kind is Kind.CHOICE:
+        if self.field.kind is FieldKind.CHECK:
+            return CheckMark(bool(self._first))
+        if self.field.kind is FieldKind.CHOICE:
             options = [(c, c) for c in self.field.choices]
             chosen = str(self._first) if self._first in self.field.choices else Select.NULL
             return Select(options, value=chosen, compact=True, allow_blank=True, prompt="default")

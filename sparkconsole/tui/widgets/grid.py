@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from sparkconsole.tui.draw.columns import GAP, Cell, Column, Row, laid, one_line
-from sparkconsole.tui.draw.rows import Rows
+from sparkconsole.tui.draw.columns import GAP, Cell, Column, TableRow, laid, one_line
+from sparkconsole.tui.draw.rows import RowSheet
 from sparkconsole.tui.widgets.strips import strip
 
 
@@ -104,7 +104,7 @@ class SheetTable(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.columns, self.empty, self.marking = tuple(columns), empty, marking
-        self._rows, self._head = Rows(columns), int(header)
+        self._rows, self._head = RowSheet(columns), int(header)
         self._marked: set[str] = set()
         self._key: str | None = None
         self._cursor, self._hover = 0, -1
@@ -112,7 +112,7 @@ class SheetTable(ScrollView, can_focus=True):
 
     # --- what is shown
 
-    def show(self, rows: Iterable[Row]) -> None:
+    def show(self, rows: Iterable[TableRow]) -> None:
         """These rows from now on; cheap when they look as before."""
         if self._rows.take(rows):
             self._rows.lay_out(self.size.width - self._gutter)
@@ -120,7 +120,7 @@ class SheetTable(ScrollView, can_focus=True):
 
     def lay_columns(self, columns: Sequence[Column]) -> None:
         """Other columns from the next `show` on; filter, sorting, cursor and marks stay."""
-        now, (sort, descending) = Rows(columns), self.sorted_by
+        now, (sort, descending) = RowSheet(columns), self.sorted_by
         now.filter = self._rows.filter
         now.sort_by(sort, descending)
         self.columns, self._rows = tuple(columns), now
@@ -365,4 +365,4 @@ class SheetTable(ScrollView, can_focus=True):
         )
 
 
-__all__ = ["Column", "Row", "SheetTable"]
+__all__ = ["Column", "SheetTable", "TableRow"]

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from sparkconsole.tui.draw.columns import Cell, laid, one_line, plain
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 EDGE = "─"
 AROUND = 6
@@ -56,11 +56,11 @@ class Panel(Widget):
     def _draw_head(self) -> None:
         title, note = (one_line(t) for t in self._head)
         edge = "$frame-focus" if self.has_focus or self.has_focus_within else "$frame"
-        told = headline(title, note, self.outer_size.width - AROUND, edge)
-        drawn = (told.plain, str(told.style), *told.spans)
+        text = headline(title, note, self.outer_size.width - AROUND, edge)
+        drawn = (text.plain, str(text.style), *text.spans)
         if drawn != self._drawn:
             self._drawn = drawn
-            self.border_title = _shown(told)
+            self.border_title = _shown(text)
 
     @property
     def has_focus_within(self) -> bool:

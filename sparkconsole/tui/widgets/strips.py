@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.style import Style
 
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 
 def segments(text: Text | str, base: Style) -> list[Segment]:

@@ -16,7 +16,7 @@ from sparkconsole.verbs.grammar.session import Here, Session
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptBench:
     """A benchmark in the journal."""
 
     id: str
@@ -41,9 +41,9 @@ class _Kept:
         }
 
 
-def _kept(session: Session) -> list[_Kept]:
+def _kept(session: Session) -> list[_KeptBench]:
     return [
-        _Kept(
+        _KeptBench(
             run.id,
             f"{run.started:%Y-%m-%d %H:%M}",
             str(run.outcome.get("model", "")),
@@ -124,22 +124,22 @@ async def compare_benches(session: Here, one: str, other: str) -> Answer:
     return Answer(data, (_settings_sheet(first, second, found), _numbers_sheet(found)))
 
 
-def _chosen(session: Session, kept: Mapping[str, _Kept], name: str) -> _Kept:
+def _chosen(session: Session, kept: Mapping[str, _KeptBench], name: str) -> _KeptBench:
     run = session.journal.find(name)
     if run.id not in kept:
         raise WrongUsage(f"{run.id} kept no result of a benchmark", hint="sparkconsole bench list")
     return kept[run.id]
 
 
-def _settings_sheet(first: _Kept, second: _Kept, found: Comparison) -> Sheet:
+def _settings_sheet(first: _KeptBench, second: _KeptBench, found: Comparison) -> Sheet:
     """Which two they are, and what tells them apart."""
     rows = [("when", first.when, second.when), ("model", first.model, second.model)]
-    rows += [(name, _said(a), _said(b)) for name, a, b in found.settings]
+    rows += [(name, _shown(a), _shown(b)) for name, a, b in found.settings]
     title = "asked differently" if found.settings else "asked the same"
     return Sheet.of((title, f"1 · {first.id[-4:]}", f"2 · {second.id[-4:]}"), rows)
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "–" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.bench import RESULT_MARK, SECRETS, BenchSpec, bench_argv
@@ -24,7 +24,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.serve.vllm_bench import first_error, parse_bar, parse_output
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 KEPT_KEYS = ("date", "backend", "model_id", "tokenizer_id", "num_prompts", "request_rate", "max_concurrency")
 
@@ -47,7 +47,7 @@ async def run(
     port: int = 8888,
     seed: int = 0,
     name: str | None = None,
-) -> Deed:
+) -> PlannedAction:
     """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
 
     Words behind `--` go to `vllm bench serve` byte for byte.
@@ -85,7 +85,7 @@ async def run(
     name
         Name of the containers; without it the cluster's.
     """
-    said = {
+    values = {
         "num_prompts": num_prompts,
         "max_concurrency": max_concurrency,
         "request_rate": request_rate,
@@ -101,23 +101,23 @@ async def run(
         "tokenizer": tokenizer,
         "extra": extra,
     }
-    _spec(said)  # what cannot be is said before anybody is asked
+    _spec(values)  # what cannot be is said before anybody is asked
     container = name or session.cluster.container
     server = await _served(session, port, container)
     if not model:
-        said["model"] = server["model"]
+        values["model"] = server["model"]
     if not tokenizer and server["root"] != server["model"]:
-        said["tokenizer"] = server["root"]
-    job = _job(session, _spec(said), container, server)
+        values["tokenizer"] = server["root"]
+    job = _job(session, _spec(values), container, server)
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
-    return Deed(plan, lambda report: _carry(session, plan, job, report), ())
+    return PlannedAction(plan, lambda report: _execute(session, plan, job, report), ())
 
 
-def _spec(said: dict[str, Any]) -> BenchSpec:
+def _spec(data: dict[str, Any]) -> BenchSpec:
     try:
-        return BenchSpec.model_validate(said)
+        return BenchSpec.model_validate(data)
     except ValidationError as error:
         raise wrong_value(error, ("bench", "run")) from error
 
@@ -136,10 +136,10 @@ async def _served(session: Session, port: int, container: str) -> dict[str, Any]
     if not found:
         raise Refused(f"the server on port {port} offers no model", node=head)
     first = found[0]
-    told = {"model": first.id, "root": first.root, "max_model_len": first.max_model_len, "vllm": ""}
+    data = {"model": first.id, "root": first.root, "max_model_len": first.max_model_len, "vllm": ""}
     with contextlib.suppress(SparkError):
-        told["vllm"] = await version(shell, port)
-    return told
+        data["vllm"] = await version(shell, port)
+    return data
 
 
 async def _instead(session: Session, container: str, port: int) -> str:
@@ -171,10 +171,10 @@ def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str,
     )
 
 
-async def _carry(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
+async def _execute(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
     if session.run is not None:
         session.run = session.journal.add_jobs(session.run, (job,))
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     for wrong in outcome.failures():
         raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)
     return await _follow(session, job, report)
@@ -227,13 +227,13 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
             f"the benchmark ended with {ended}: {why}", hint="does the server still answer?", node=job.node
         )
     short = result.shortfall(int(job.details["num_prompts"]))
-    said = {k: raw[k] for k in KEPT_KEYS if k in raw}
+    kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
     data = {
         "model": job.details["model"],
         "spec": job.details["spec"],
         "result": result.as_data(),
         "server": job.details.get("server", {}),
-        "said": said,
+        "said": kept,
         "file": file,
     }
     if not short:

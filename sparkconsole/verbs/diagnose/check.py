@@ -9,8 +9,16 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.diagnose.engine_death import death_findings
-from sparkconsole.fleet.diagnose.probe import look_at
-from sparkconsole.model.checks import Examined, Finding, Look, Severity, judge, networks, sayings
+from sparkconsole.fleet.diagnose.probe import probe
+from sparkconsole.model.checks import (
+    ClusterEvidence,
+    Finding,
+    Look,
+    Severity,
+    joined_findings,
+    judge,
+    networks,
+)
 from sparkconsole.model.fabric.links import NodeNetwork, environment
 from sparkconsole.model.text.alike import whose
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -48,42 +56,42 @@ async def check(
     session.fleet.head  # noqa: B018 - an empty cluster is refused
     cluster = session.cluster
     image, container = tag or cluster.image, name or cluster.container
-    looks = await look_at(session.fleet, container, image)
+    looks = await probe(session.fleet, container, image)
     devices = tuple((ib_if or "").replace(",", " ").split())
     chosen = networks(cluster, looks, eth_if=eth_if, ib_if=devices)
     dead = await death_findings(session.fleet, container, looks)
-    examined = Examined(cluster, image, container, looks, chosen, others=dead)
-    return _answer(examined, judge(examined), env=env)
+    evidence = ClusterEvidence(cluster, image, container, looks, chosen, others=dead)
+    return _answer(evidence, judge(evidence), env=env)
 
 
-def _answer(examined: Examined, findings: tuple[Finding, ...], *, env: bool) -> Answer:
-    nodes = [node_data(examined, name) for name in examined.looks]
-    head, *workers = examined.looks
+def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, env: bool) -> Answer:
+    nodes = [node_data(evidence, name) for name in evidence.looks]
+    head, *workers = evidence.looks
     data = {
         "head": head,
         "workers": workers,
-        "container": examined.container,
-        "image": examined.image,
+        "container": evidence.container,
+        "image": evidence.image,
         "nodes": nodes,
         "findings": [f.as_data() for f in findings],
     }
     parts: list[Sheet | str] = [
         f"head {head}, workers {', '.join(workers) or 'none'}, "
-        f"container {examined.container}, image {examined.image}",
+        f"container {evidence.container}, image {evidence.image}",
         _node_sheet(nodes),
     ]
     if env:
         parts += [_env_sheet(node) for node in nodes if node["environment"]]
-    return Answer(data, (*parts, findings_sheet(findings), verdict(findings)), exit_code(examined, findings))
+    return Answer(data, (*parts, findings_sheet(findings), verdict(findings)), exit_code(evidence, findings))
 
 
-def node_data(examined: Examined, name: str) -> dict[str, Any]:
+def node_data(evidence: ClusterEvidence, name: str) -> dict[str, Any]:
     """A node as `--json` gives it."""
-    look, network = examined.looks[name], examined.networks.get(name)
+    look, network = evidence.looks[name], evidence.networks.get(name)
     known = network if isinstance(network, NodeNetwork) else None
     return {
         "node": name,
-        "role": "head" if name == next(iter(examined.looks)) else "worker",
+        "role": "head" if name == next(iter(evidence.looks)) else "worker",
         "reachable": isinstance(look, Look),
         "eth_if": known.eth_if if known else None,
         "address": known.address if known else None,
@@ -129,7 +137,7 @@ def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     asked = {f.node: f.severity for f in findings if f.check == "reachable"}
     every = len(asked)
     whole = "all" if Severity.FAIL not in asked.values() else "all that answered"
-    order = sorted(sayings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
+    order = sorted(joined_findings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
     rows = [
         (f.severity, f.check, _where(each.nodes, every, whole), f.sentence, f.remedy)
         for each in order
@@ -154,15 +162,15 @@ def _where(nodes: Sequence[str], every: int, whole: str) -> str:
 
 def verdict(findings: tuple[Finding, ...]) -> str:
     """How many of each in a line: a thing that is said of many nodes counts once."""
-    told = [each.finding.severity for each in sayings(findings)]
-    warned = told.count(Severity.WARN)
-    words = (f"{told.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
-    return f"{', '.join(words)}, {told.count(Severity.OK)} ok"
+    severities = [each.finding.severity for each in joined_findings(findings)]
+    warned = severities.count(Severity.WARN)
+    words = (f"{severities.count(Severity.FAIL)} failed", f"{warned} warning{'s' * (warned != 1)}")
+    return f"{', '.join(words)}, {severities.count(Severity.OK)} ok"
 
 
-def exit_code(examined: Examined, findings: tuple[Finding, ...]) -> int:
+def exit_code(evidence: ClusterEvidence, findings: tuple[Finding, ...]) -> int:
     """3 when a node is unreachable, 1 when a check failed."""
-    errors = [a for a in examined.looks.values() if isinstance(a, SparkError)]
+    errors = [a for a in evidence.looks.values() if isinstance(a, SparkError)]
     if any(isinstance(e, Unreachable) for e in errors):
         return 3
     return 1 if any(f.severity is Severity.FAIL for f in findings) else 0

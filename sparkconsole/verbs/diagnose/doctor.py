@@ -9,17 +9,17 @@ from cyclopts import Parameter
 
 from sparkconsole.config.rules import load_rules, rules_file
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.diagnose.gather import Question, examine
-from sparkconsole.model.checks import BY_ID, CHECKS, Examined, Finding, evidence, judge
+from sparkconsole.fleet.diagnose.gather import EvidenceRequest, gather_evidence
+from sparkconsole.model.checks import BY_ID, CHECKS, ClusterEvidence, Finding, judge, probes
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.probes import EVERYTHING
 from sparkconsole.model.text.nearest import meant
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
-from sparkconsole.verbs.diagnose.fix import mend, mendable
+from sparkconsole.verbs.diagnose.fix import fixable, plan_fixes
 from sparkconsole.verbs.grammar.registry import FLAG, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
-from sparkconsole.verbs.status.history import recorded
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
+from sparkconsole.verbs.status.history import last_known
 
 CONTENTS = "image-contents.json"
 
@@ -40,7 +40,7 @@ async def doctor(
     name: str | None = None,
     eth_if: str | None = None,
     ib_if: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Ask everything that can be asked of every node, say what is wrong, why, and what to do.
 
     Nothing is changed without --fix. Own rules about bad combinations go into rules.toml beside cluster.toml.
@@ -70,29 +70,29 @@ async def doctor(
     only = _known(checks)
     if fix and session.options.read_only:
         raise Refused("doctor --fix changes the cluster, and this session is read-only")
-    kept = recorded(session)
-    question = Question(
+    kept = last_known(session)
+    question = EvidenceRequest(
         image=tag or session.cluster.image,
         container=name or session.cluster.container,
         model=kept.model if model is None else model,
         eth_if=eth_if,
         ib_if=tuple((ib_if or "").replace(",", " ").split()),
         rules=load_rules(rules_file()),
-        evidence=EVERYTHING if skew else evidence(only),
-        recorded=kept.words,
+        probes=EVERYTHING if skew else probes(only),
+        last_known=kept.words,
         paces=kept.paces,
     )
-    examined = await _examined(session, question)
-    findings = judge(examined, only)
+    evidence = await _gathered(session, question)
+    findings = judge(evidence, only)
 
     async def again() -> tuple[tuple[Finding, ...], Answer]:
-        now = await _examined(session, question)
+        now = await _gathered(session, question)
         found = judge(now, only)
         return found, _answer(now, found)
 
-    if fix and (deed := await mend(session, findings, again)):
-        return deed
-    answer = _answer(examined, findings, skewed=skew)
+    if fix and (action := await plan_fixes(session, findings, again)):
+        return action
+    answer = _answer(evidence, findings, skewed=skew)
     if fix:
         left = "nothing that was found can be mended safely by itself"
         return Answer(answer.data, (*answer.parts, left), answer.exit_code)
@@ -110,22 +110,22 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
     return asked
 
 
-async def _examined(session: Session, question: Question) -> Examined:
+async def _gathered(session: Session, question: EvidenceRequest) -> ClusterEvidence:
     kept = session.journal.folder.parent / CONTENTS
-    return await examine(session.fleet, session.cluster, question, kept)
+    return await gather_evidence(session.fleet, session.cluster, question, kept)
 
 
-def _answer(examined: Examined, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
-    rows = skew(examined)
-    head, *workers = examined.looks
+def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, skewed: bool = False) -> Answer:
+    rows = skew(evidence)
+    head, *workers = evidence.looks
     ran = {f.check for f in findings}
     data: dict[str, Any] = {
         "head": head,
         "workers": workers,
-        "container": examined.container,
-        "image": examined.image,
-        "model": examined.model,
-        "nodes": [node_data(examined, name) for name in examined.looks],
+        "container": evidence.container,
+        "image": evidence.image,
+        "model": evidence.model,
+        "nodes": [node_data(evidence, name) for name in evidence.looks],
         "findings": [{**f.as_data(), "fix": list(f.fix.argv) if f.fix else []} for f in findings],
         "checks": [
             {"id": c.id, "question": c.question, "why": c.why, "needs": c.needs, "said": c.id in ran}
@@ -134,7 +134,7 @@ def _answer(examined: Examined, findings: tuple[Finding, ...], *, skewed: bool =
         "skew": [row.as_data() for row in rows],
     }
     shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
-    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(examined, findings))
+    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(evidence, findings))
 
 
 def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
@@ -152,5 +152,5 @@ def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
 
 
 def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
-    count = len(mendable(findings))
+    count = len(fixable(findings))
     return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()

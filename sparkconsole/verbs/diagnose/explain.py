@@ -17,9 +17,9 @@ from typing import IO, Annotated, Any, cast
 from cyclopts import Parameter
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.logs.diagnosis import Weight, ranked, told, verdict
+from sparkconsole.model.logs.diagnosis import Weight, paragraphs, ranked, verdict
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.parse.diagnose.explain import Examined, examine
+from sparkconsole.parse.diagnose.explain import LogFindings, examine
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
 
@@ -66,12 +66,12 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
             "findings": [d.as_data() for d in found],
             "logs": [end.as_data() for end in ends],
         },
-        tuple(told(found, ends)),
+        tuple(paragraphs(found, ends)),
         int(any(d.severity is Weight.ERROR for d in found)),
     )
 
 
-def _read(name: str, several: bool) -> Examined:
+def _read(name: str, several: bool) -> LogFindings:
     """`several`: a file that nobody named a node for is told by its own name."""
     node, equals, path = name.partition("=")
     if not equals or "/" in node or Path(name).exists():
@@ -127,10 +127,10 @@ def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
             if "\0" not in line:
                 yield line
                 continue
-            said = line.replace("\0", "")
-            if _is_binary(said):
+            clean = line.replace("\0", "")
+            if _is_binary(clean):
                 raise WrongUsage(f"{path} is no text", hint="give a log: sparkconsole logs prints one")
-            yield said
+            yield clean
     except (OSError, EOFError, zlib.error) as error:
         # What was read is told: the thousand lines before the damage may hold the cause.
         yield f"WARNING sparkconsole: {path} cannot be read on from here: {error}\n"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.foresight.effect import Anything
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -15,14 +15,14 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
 """Looks again: what is found now, and the answer that says so."""
 TITLE = "mend what the doctor found"
 
 
-def mendable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def fixable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """One finding per command and node."""
     wrong = [f for f in findings if f.fix is not None and f.node and f.severity is not Severity.OK]
     return tuple({(f.node, f.fix.argv): f for f in wrong if f.fix}.values())
@@ -34,7 +34,7 @@ class _Copy:
 
     words: tuple[str, ...]
     findings: tuple[Finding, ...]
-    deed: Deed | None = None
+    action: PlannedAction | None = None
     refused: str = ""
 
 
@@ -46,37 +46,37 @@ class _Done:
     sheets: list[Sheet | str] = field(default_factory=list)
 
 
-async def mend(session: Session, findings: Sequence[Finding], again: Again) -> Deed | None:
+async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again) -> PlannedAction | None:
     """Everything that can be planned; None when nothing can. What cannot is in the plan's notes."""
-    chosen = mendable(findings)
+    chosen = fixable(findings)
     single = {_step(i, f): f for i, f in enumerate(chosen, 1) if f.fix and not f.fix.words}
     copies = [await _planned(session, *group) for group in _grouped(chosen)]
-    planned = [c for c in copies if c.deed is not None]
+    planned = [c for c in copies if c.action is not None]
     if not single and not planned:
         return None
-    kept = tuple(step for c in planned if c.deed for step in c.deed.plan.steps)
+    kept = tuple(step for c in planned if c.action for step in c.action.plan.steps)
     notes = (*_notes(findings, single), *(n for c in copies for n in _copy_notes(c)))
     plan = Plan(TITLE, (*single, *kept), Tier.RECOVERABLE, notes=notes)
     tried = (*single.values(), *(f for c in planned for f in c.findings))
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         done = _Done()
         # Each by itself: one that fails takes nothing back of the others.
         for step, finding in single.items():
-            failures = (await carry_out(session.fleet, Plan(TITLE, (step,)), report)).failures()
+            failures = (await execute_plan(session.fleet, Plan(TITLE, (step,)), report)).failures()
             if failures:
                 done.trouble[finding] = failures[0].detail
         for copy in planned:
             await _copied(copy, done, report)
-        return _mended(tried, done, *await again())
+        return _fixed(tried, done, *await again())
 
-    known = tuple(e for c in planned if c.deed for e in c.deed.effects)
+    known = tuple(e for c in planned if c.action for e in c.action.effects)
     commands = (Anything("what the remedies change is looked at when they are done"),) if single else ()
-    return Deed(plan, carry, (*commands, *known))
+    return PlannedAction(plan, execute, (*commands, *known))
 
 
 def _step(number: int, finding: Finding) -> Step:
-    assert finding.fix is not None  # noqa: S101 - `mendable` looked
+    assert finding.fix is not None  # noqa: S101 - `fixable` looked
     proof = finding.fix.proof
     return Step(
         id=f"fix-{number}-{finding.check.replace(' ', '-')}",
@@ -103,7 +103,7 @@ async def _planned(session: Session, words: tuple[str, ...], findings: Sequence[
         result = await begin(session, understand(words))
     except SparkError as error:
         return _Copy(words, tuple(findings), refused=error.cause)
-    if isinstance(result, Deed):
+    if isinstance(result, PlannedAction):
         return _Copy(words, tuple(findings), result)
     return _Copy(words, tuple(findings), refused="it found nothing to do")
 
@@ -114,32 +114,32 @@ def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> tuple[st
     root = any(step.argv[:2] == ("sudo", "-n") for step in single)
     return (
         *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
-        *(f"not by itself: {_told(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
+        *(f"not by itself: {_sentence(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
     )
 
 
 def _copy_notes(copy: _Copy) -> tuple[str, ...]:
-    said = f"sparkconsole {shlex.join(copy.words)}"
-    if copy.deed is None:
-        return (f"not by itself: {said}: {copy.refused}",)
-    return (f"then {said}", *copy.deed.plan.notes)
+    text = f"sparkconsole {shlex.join(copy.words)}"
+    if copy.action is None:
+        return (f"not by itself: {text}: {copy.refused}",)
+    return (f"then {text}", *copy.action.plan.notes)
 
 
 async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
     """As the verb does it; what goes wrong is said of every node that it was for."""
-    assert copy.deed is not None  # noqa: S101 - it was planned
+    assert copy.action is not None  # noqa: S101 - it was planned
     try:
-        answer = await copy.deed.carry(report)
+        answer = await copy.action.execute(report)
     except SparkError as error:
         done.trouble |= dict.fromkeys(copy.findings, error.cause)
         return
     done.sheets += answer.parts
     if answer.exit_code:
-        told = f"sparkconsole {' '.join(copy.words[:2])} ended with {answer.exit_code}"
-        done.trouble |= dict.fromkeys(copy.findings, told)
+        text = f"sparkconsole {' '.join(copy.words[:2])} ended with {answer.exit_code}"
+        done.trouble |= dict.fromkeys(copy.findings, text)
 
 
-def _mended(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], answer: Answer) -> Answer:
+def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], answer: Answer) -> Answer:
     """What is gone, what is still found, and which command failed."""
     still = {(f.check, f.node, f.sentence) for f in after if f.severity is not Severity.OK}
     rows, data = [], []
@@ -155,5 +155,5 @@ def _mended(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], a
     return Answer({**answer.data, "mended": data}, (*done.sheets, sheet, *answer.parts), code)
 
 
-def _told(finding: Finding) -> str:
+def _sentence(finding: Finding) -> str:
     return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.probe import checkpoint_of
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.launch.await_memory import Settled, settle
-from sparkconsole.fleet.launch.survey import Ground
+from sparkconsole.fleet.launch.await_memory import MemoryAwaited, await_memory
+from sparkconsole.fleet.launch.survey import LaunchSurvey
 from sparkconsole.fleet.serve.start import Stage
-from sparkconsole.model.checks import BY_ID, Examined, Finding, Look, Severity, judge
+from sparkconsole.model.checks import BY_ID, ClusterEvidence, Finding, Look, Severity, judge
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
@@ -49,18 +49,18 @@ def require(verb: str, findings: Sequence[Finding], *, force: bool) -> tuple[str
     )
 
 
-def launch_findings(cluster: Cluster, ground: Ground) -> tuple[Finding, ...]:
+def launch_findings(cluster: Cluster, survey: LaunchSurvey) -> tuple[Finding, ...]:
     """Of what a launch looked at anyway. Its own ports are told exactly elsewhere."""
     looks: dict[str, Look | SparkError] = {
-        s.node: Look(ground.facts[s.node], ground.sites[s.node], ground.images[s.node])
-        for s in ground.seats
-        if s.node in ground.facts
+        s.node: Look(survey.facts[s.node], survey.sites[s.node], survey.images[s.node])
+        for s in survey.seats
+        if s.node in survey.facts
     }
-    chosen: dict[str, NodeNetwork | SparkError] = {s.node: s.network for s in ground.seats if s.network}
-    examined = Examined(cluster, ground.spec.image, ground.spec.container, looks, chosen)
-    unneeded = {"ports", *(() if ground.spec.gpus else ("gpu",))}
+    chosen: dict[str, NodeNetwork | SparkError] = {s.node: s.network for s in survey.seats if s.network}
+    evidence = ClusterEvidence(cluster, survey.spec.image, survey.spec.container, looks, chosen)
+    unneeded = {"ports", *(() if survey.spec.gpus else ("gpu",))}
     only = (c.id for c in BY_ID.values() if "launch" in c.matters_to and c.id not in unneeded)
-    return judge(examined, only)
+    return judge(evidence, only)
 
 
 async def serve_looks(fleet: Fleet, stage: Stage, model: str) -> dict[str, Look | SparkError]:
@@ -80,11 +80,11 @@ async def serve_findings(
     chosen: dict[str, NodeNetwork | SparkError] = {
         n: NodeNetwork("", a) for n, a in stage.addresses.items() if a
     }
-    examined = Examined(
+    evidence = ClusterEvidence(
         cluster, stage.launch.image, stage.launch.container, looks, chosen,
         members=await _members(fleet, stage), ray_asked=True, model=model,
     )  # fmt: skip
-    return (*judge(examined, ("ray", "model")), *await _tight(fleet, stage))
+    return (*judge(evidence, ("ray", "model")), *await _tight(fleet, stage))
 
 
 async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
@@ -93,7 +93,7 @@ async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
     Memory of a server that has just ended still comes back: it is waited for before the start instead.
     """
     tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
-    seen = await settle(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
+    seen = await await_memory(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
     return tuple(
         Finding(
             "memory",
@@ -107,7 +107,7 @@ async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
     )
 
 
-def require_room(settled: Iterable[Settled], *, force: bool) -> None:
+def require_room(settled: Iterable[MemoryAwaited], *, force: bool) -> None:
     """Refused when memory that was waited for did not come: below the line a start freezes the machine."""
     for end in settled:
         if end.available < FREEZE_LINE and not force:

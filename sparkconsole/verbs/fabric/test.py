@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
-from sparkconsole.fleet.fabric.history import GateHistory
-from sparkconsole.fleet.fabric.test import Standing, gate, measurements, meters, stand
+from sparkconsole.fleet.fabric.history import RateHistory
+from sparkconsole.fleet.fabric.test import FabricSurvey, gate, measurements, meters, stand
 from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.paths import ways
 from sparkconsole.model.fabric.rates import earlier
-from sparkconsole.model.fabric.test import Gate, PairLine, worst
+from sparkconsole.model.fabric.test import FabricTest, PairLine, worst
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.verbs.grammar.registry import FLAG, verb
@@ -86,9 +86,9 @@ def _when(at: str) -> str:
         return at
 
 
-def history_of(session: Session) -> GateHistory:
+def history_of(session: Session) -> RateHistory:
     """Where this session's rates are kept: beside its journal."""
-    return GateHistory(session.journal.folder.parent)
+    return RateHistory(session.journal.folder.parent)
 
 
 async def require_gate(
@@ -99,7 +99,7 @@ async def require_gate(
     report(Remark("fabric gate: pings, routes and rates between the nodes"))
     done = await gate(session.fleet, standing, history_of(session))
     for line in done.lines():
-        report(Remark(_told(line)))
+        report(Remark(_sentence(line)))
     for found in done.findings:
         if found.severity is Severity.WARN:
             report(Remark(found.sentence, found.node))
@@ -113,7 +113,7 @@ async def require_gate(
         )
 
 
-async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) -> Standing:
+async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) -> FabricSurvey:
     if len(session.fleet.names) < 2:
         raise WrongUsage("a fabric joins two nodes or more", hint="add one: sparkconsole node add")
     return await stand(session.fleet, eth_if=eth_if, ib_if=ib_if)
@@ -122,7 +122,7 @@ async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]
 # --- answers
 
 
-def _answer(session: Session, done: Gate, notes: tuple[str, ...]) -> Answer:
+def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answer:
     lines, findings = done.lines(), done.findings
     verdict, unknown = worst(findings), _unseen(done)
     data = {
@@ -134,10 +134,10 @@ def _answer(session: Session, done: Gate, notes: tuple[str, ...]) -> Answer:
         "unknown": unknown,
     }
     wrong = _wrong(findings)
-    told = _worth_telling(lines)
-    parts: list[Sheet | str] = [_pairs(told)] if told else []
-    if len(told) < len(lines):
-        parts.append(f"{len(lines) - len(told)} more, between nodes that are no neighbours, are ok")
+    shown = _worth_telling(lines)
+    parts: list[Sheet | str] = [_pairs(shown)] if shown else []
+    if len(shown) < len(lines):
+        parts.append(f"{len(lines) - len(shown)} more, between nodes that are no neighbours, are ok")
     parts += [wrong] if wrong.rows else []
     return Answer(
         data,
@@ -188,7 +188,7 @@ def _wrong(findings: tuple[Finding, ...]) -> Sheet:
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
 
 
-def _unseen(done: Gate) -> dict[str, str]:
+def _unseen(done: FabricTest) -> dict[str, str]:
     """The nodes that could not be reached, and why; none where something is wrong with those that were."""
     if any(f.severity is Severity.FAIL and f.check != "reachable" for f in done.findings):
         return {}
@@ -200,18 +200,18 @@ def _unknown(unseen: dict[str, str]) -> str:
     return f"what the fabric would carry is unknown: {', '.join(unseen)} could not be reached"
 
 
-def _summary(done: Gate, verdict: Severity) -> str:
+def _summary(done: FabricTest, verdict: Severity) -> str:
     pairs = {tuple(sorted((r.node, r.peer))) for r in done.rates}
     sums = [sum(r.gbit for r in done.rates if {r.node, r.peer} == set(pair)) for pair in pairs]
     many = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
     tools = ", ".join(sorted({r.tool for r in done.rates}))
     least = f"{min(sums):.0f} Gb/s{' or more' if len(sums) > 1 else ''}" if sums else ""
     carried = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
-    said = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
-    return ": ".join(filter(None, (said.get(verdict, "the fabric would not carry a cluster"), carried)))
+    values = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
+    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
 
 
-def _told(line: PairLine) -> str:
+def _sentence(line: PairLine) -> str:
     way, rate = line.there.way, line.rate
     carried = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
     return (
@@ -223,14 +223,14 @@ def _gbit(value: float | None) -> str | None:
     return None if value is None else f"{value:.1f}"
 
 
-def _exit_code(done: Gate, verdict: Severity) -> int:
+def _exit_code(done: FabricTest, verdict: Severity) -> int:
     errors = (*done.networks.values(), *done.paths.errors.values())
     if any(isinstance(e, Unreachable) for e in errors):
         return 3
     return 1 if verdict is Severity.FAIL else 0
 
 
-async def _shown(session: Session, standing: Standing, *, quick: bool) -> Answer:
+async def _shown(session: Session, standing: FabricSurvey, *, quick: bool) -> Answer:
     """What a test would run on each node, in this order."""
     from sparkconsole.remote.fabric.paths import commands
     from sparkconsole.remote.fabric.rate import ends, shown

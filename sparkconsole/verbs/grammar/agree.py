@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from sparkconsole.errors import Refused
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.model.work.plan_difference import same_deed
+from sparkconsole.model.work.plan_difference import same_action
 from sparkconsole.verbs.grammar.dispatch import begin
 from sparkconsole.verbs.grammar.request import Request
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 FRESH_S = 60.0
 """A plan that was shown longer than this is made anew before anything of it runs."""
@@ -18,7 +18,9 @@ Ask: TypeAlias = Callable[[Plan, Plan | None], Awaitable[bool]]
 """Shows a plan and asks; the second one is the plan that stood there before, when it is another one now."""
 
 
-async def agreed_deed(session: Session, request: Request, deed: Deed, ask: Ask) -> Deed | None:
+async def agreed_action(
+    session: Session, request: Request, action: PlannedAction, ask: Ask
+) -> PlannedAction | None:
     """The deed that the person agreed to; None: they did not. SparkError: it cannot be planned any more.
 
     A plan that was agreed to after more than a minute is made anew. Where it does the same, the new one is
@@ -27,13 +29,13 @@ async def agreed_deed(session: Session, request: Request, deed: Deed, ask: Ask) 
     before: Plan | None = None
     while True:
         shown = session.fleet.clock.monotonic()
-        if not await ask(deed.plan, before):
+        if not await ask(action.plan, before):
             return None
         if session.fleet.clock.monotonic() - shown <= FRESH_S:
-            return deed
+            return action
         again = await begin(session, request)
-        if not isinstance(again, Deed):
-            raise Refused(f"{deed.plan.title}: nothing is left to do", hint="the cluster changed meanwhile")
-        if same_deed(deed.plan, again.plan):
+        if not isinstance(again, PlannedAction):
+            raise Refused(f"{action.plan.title}: nothing is left to do", hint="the cluster changed meanwhile")
+        if same_action(action.plan, again.plan):
             return again
-        before, deed = deed.plan, again
+        before, action = action.plan, again

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sparkconsole.config.reading import said
+from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.registry import load
 
@@ -121,7 +121,7 @@ def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     if first["type"] == "value_error":
         cause = f"{where}: {first['ctx']['error']}"
     else:
-        cause = f"{where} {said(first)}"
+        cause = f"{where} {sentence(first)}"
     return WrongUsage(cause, hint=see_help(words))
 
 

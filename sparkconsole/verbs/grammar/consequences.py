@@ -25,55 +25,55 @@ from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.own_actions import ends_run, touched
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.serve import vllm
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 MOST_RUNS = 200
 """So far back the journal is read for how long it took before."""
 
 
-async def foretold(session: Session, words: Sequence[str], deed: Deed) -> Deed:
+async def foretold(session: Session, words: Sequence[str], action: PlannedAction) -> PlannedAction:
     """The deed with its plan's consequences; what could not be looked at is said as unknown."""
-    nodes = {e.node for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
+    nodes = {e.node for e in action.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
     empty: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     ranks: tuple[LiveRank, ...] = ()
     try:
-        launched = await _launched(session, deed, nodes)
+        launched = await _launched(session, action, nodes)
         empty = tuple(sorted(nodes - set(launched)))
-        ranks = await _ranks(session, deed, nodes, launched)
+        ranks = await _ranks(session, action, nodes, launched)
         servers = await _servers(session, ranks)
     except SparkError as error:
         servers = (f"perhaps a server: {error.node or 'a node'} cannot be asked: {error.cause}",)
     serving = tuple(f"{rank.node}:{rank.port}" for rank in ranks)
     seconds = _took(session, words)
-    told = Consequences(
-        ends=(*servers, *_under_way(session, touched(deed.effects, empty, serving))),
-        unknown="; ".join(e.why for e in deed.effects if isinstance(e, Anything)),
-        moves=deed.plan.moves,
+    consequences = Consequences(
+        ends=(*servers, *_under_way(session, touched(action.effects, empty, serving))),
+        unknown="; ".join(e.why for e in action.effects if isinstance(e, Anything)),
+        moves=action.plan.moves,
         seconds=statistics.median(seconds) if seconds else None,
         runs=len(seconds),
-        starts=deed.plan.title,
+        starts=action.plan.title,
         empty=empty,
         serving=serving,
     )
-    return replace(deed, plan=replace(deed.plan, consequences=told))
+    return replace(action, plan=replace(action.plan, consequences=consequences))
 
 
 Launched = dict[str, LaunchSpec | None]
 """Where a container of the cluster runs, and how it was launched, as far as it says."""
 
 
-def _container(session: Session, deed: Deed) -> str:
-    names = [e.name for e in deed.effects if isinstance(e, (ContainerGone, ContainerStarted))]
-    names += [e.container for e in deed.effects if isinstance(e, ServerGone)]
+def _container(session: Session, action: PlannedAction) -> str:
+    names = [e.name for e in action.effects if isinstance(e, (ContainerGone, ContainerStarted))]
+    names += [e.container for e in action.effects if isinstance(e, ServerGone)]
     return next(iter(names), session.cluster.container)
 
 
-async def _launched(session: Session, deed: Deed, nodes: set[str]) -> Launched:
+async def _launched(session: Session, action: PlannedAction, nodes: set[str]) -> Launched:
     """SparkError where a node that is touched cannot be asked: what runs there is unknown."""
-    if not nodes and not any(isinstance(e, ServerGone) for e in deed.effects):
+    if not nodes and not any(isinstance(e, ServerGone) for e in action.effects):
         return {}
-    container = _container(session, deed)
+    container = _container(session, action)
     answers = await session.fleet.ask(lambda shell: look(shell, container))
     for node, answer in answers.items():
         if node in nodes and isinstance(answer, SparkError):
@@ -82,14 +82,16 @@ async def _launched(session: Session, deed: Deed, nodes: set[str]) -> Launched:
     return {n: recalled(site.found.labels) if site.found else None for n, site in running.items()}
 
 
-async def _ranks(session: Session, deed: Deed, nodes: set[str], launched: Launched) -> tuple[LiveRank, ...]:
+async def _ranks(
+    session: Session, action: PlannedAction, nodes: set[str], launched: Launched
+) -> tuple[LiveRank, ...]:
     """All of each server that ends: with several nodes to a server, those on the others end too."""
-    port = next((e.port for e in deed.effects if isinstance(e, ServerGone)), None)
+    port = next((e.port for e in action.effects if isinstance(e, ServerGone)), None)
     alone = any(spec is not None and spec.backend is Backend.SOLO for spec in launched.values())
     where = set(launched) if port is not None else nodes & set(launched)
     if not where:
         return ()
-    found = await servers_on(session.fleet, _container(session, deed), sorted(where if alone else launched))
+    found = await servers_on(session.fleet, _container(session, action), sorted(where if alone else launched))
     return tuple(rank for rank in found if port in (None, rank.port))
 
 

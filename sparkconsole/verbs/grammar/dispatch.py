@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from cyclopts import CycloptsError
 
-from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Place, Said, first_words, read_said
+from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Said, SpokenAt, first_words, read_said
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.bounds import require_bounds
@@ -34,15 +34,15 @@ OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE")
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
 
 
-def understand(words: Sequence[str], place: Place = Place.COMMAND_LINE) -> Request:
+def understand(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
-    said = read_said(words, place)
+    spoken = read_said(words, place)
     try:
-        request = _understood(said)
+        request = _understood(spoken)
         require_bounds(request)
         if request.verb.refuses is not None:
             request.verb.refuses(*request.args, **request.kwargs)
-        if request.verb.words == ("web",) and place is Place.SCRIPT:
+        if request.verb.words == ("web",) and place is SpokenAt.SCRIPT:
             raise WrongUsage("web opens a console of its own, not in a script", hint="sparkconsole web")
     except WrongUsage as wrong:
         raise told_of_equals(wrong, words) from wrong
@@ -82,12 +82,12 @@ def _asked_about(tokens: Sequence[str]) -> list[str] | None:
 
 def _topic(ours: Sequence[str]) -> tuple[str, ...]:
     """The verb, or the group, that help was asked about; WrongUsage when there is none of that name."""
-    said = [word for word in ours if not word.startswith("-")]
-    if said[:1] == ["help"]:
-        said = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
-    if not said or (said[0] in GROUPS and len(said) == 1):
-        return tuple(said)
-    return verb_words(said)
+    words = [word for word in ours if not word.startswith("-")]
+    if words[:1] == ["help"]:
+        words = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
+    if not words or (words[0] in GROUPS and len(words) == 1):
+        return tuple(words)
+    return verb_words(words)
 
 
 async def begin(session: Session, request: Request) -> Result:
@@ -105,9 +105,9 @@ async def begin(session: Session, request: Request) -> Result:
 
 
 async def _with_consequences(session: Session, request: Request, result: Result) -> Result:
-    from sparkconsole.verbs.grammar.session import Deed
+    from sparkconsole.verbs.grammar.session import PlannedAction
 
-    if not isinstance(result, Deed):
+    if not isinstance(result, PlannedAction):
         return result
     from sparkconsole.verbs.grammar.consequences import foretold
 

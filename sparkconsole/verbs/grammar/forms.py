@@ -20,7 +20,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.registry import MODULES, application, load
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a field is filled in."""
 
     TEXT = "text"
@@ -38,7 +38,7 @@ class Field:
     """One parameter of a verb."""
 
     name: str
-    kind: Kind
+    kind: FieldKind
     flags: tuple[str, ...] = ()
     """As they are typed; empty for what stands without a flag."""
     negative: str = ""
@@ -65,17 +65,19 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 
     WrongUsage names the field that is missing or that holds what it cannot.
     """
-    said: list[str] = []
+    made: list[str] = []
     behind: list[str] = []
     for field in fields(verb):
         value = values.get(field.name)
-        if value in (None, "", (), []) or (field.kind is not Kind.CHECK and str(value) == str(field.default)):
+        if value in (None, "", (), []) or (
+            field.kind is not FieldKind.CHECK and str(value) == str(field.default)
+        ):
             _refuse_missing(field)
-        elif field.kind is Kind.WORDS:
+        elif field.kind is FieldKind.WORDS:
             behind += _split(field, str(value))
         else:
-            said += _say(field, value)
-    return (*verb.split(), *said, *(["--", *behind] if behind else []))
+            made += _say(field, value)
+    return (*verb.split(), *made, *(["--", *behind] if behind else []))
 
 
 def _command(verb: tuple[str, ...]) -> App:
@@ -116,16 +118,18 @@ def _plain_value(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[Kind, tuple[str, ...]]:
+def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[FieldKind, tuple[str, ...]]:
     if variadic and name == "extra":
-        return Kind.WORDS, ()
+        return FieldKind.WORDS, ()
     if get_origin(hint) is Literal:
-        return Kind.CHOICE, tuple(str(a) for a in get_args(hint))
+        return FieldKind.CHOICE, tuple(str(a) for a in get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return Kind.CHOICE, tuple(str(member.value) for member in hint)
+        return FieldKind.CHOICE, tuple(str(member.value) for member in hint)
     if variadic or get_origin(hint) in (list, tuple):
-        return Kind.LIST, ()
-    return {bool: Kind.CHECK, int: Kind.WHOLE, float: Kind.NUMBER}.get(hint, Kind.TEXT), ()
+        return FieldKind.LIST, ()
+    return {bool: FieldKind.CHECK, int: FieldKind.WHOLE, float: FieldKind.NUMBER}.get(
+        hint, FieldKind.TEXT
+    ), ()
 
 
 def _refuse_missing(field: Field) -> None:
@@ -134,9 +138,9 @@ def _refuse_missing(field: Field) -> None:
 
 
 def _say(field: Field, value: Any) -> Sequence[str]:
-    if field.kind is Kind.CHECK:
+    if field.kind is FieldKind.CHECK:
         return _checked(field, on=bool(value))
-    if field.kind is Kind.LIST:
+    if field.kind is FieldKind.LIST:
         found = _split(field, value) if isinstance(value, str) else [str(v) for v in value]
         return [w for item in found for w in _flagged(field, item)]
     _refuse_no_number(field, str(value))
@@ -157,7 +161,7 @@ def _flagged(field: Field, value: str) -> Sequence[str]:
 
 
 def _refuse_no_number(field: Field, text: str) -> None:
-    shape = {Kind.WHOLE: int, Kind.NUMBER: float}.get(field.kind)
+    shape = {FieldKind.WHOLE: int, FieldKind.NUMBER: float}.get(field.kind)
     if shape is None:
         return
     try:
@@ -173,4 +177,4 @@ def _split(field: Field, text: str) -> list[str]:
         raise WrongUsage(f"{field.name.replace('_', ' ')}: a quote is not closed") from error
 
 
-__all__ = ["Field", "Kind", "fields", "words"]
+__all__ = ["Field", "FieldKind", "fields", "words"]

@@ -12,9 +12,9 @@ from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepEnded
-from sparkconsole.model.work.own_actions import deed_of, ends_job, ends_run, touched
+from sparkconsole.model.work.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.verbs.grammar.session import Deed, Session
+from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
 """The exit code of what was done or not: nobody could see which."""
@@ -22,35 +22,39 @@ MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
 
-async def carry(session: Session, words: Sequence[str], deed: Deed, report: Report) -> Answer:
+async def execute(session: Session, words: Sequence[str], action: PlannedAction, report: Report) -> Answer:
     """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
     """
-    said = deed.words or words
-    told = deed.plan.consequences
-    touches = touched(deed.effects, told.empty, told.serving) if told else touched(deed.effects)
-    kept_plan = {**deed.plan.as_data(), "touches": [list(each) for each in touches]}
-    session.run = began = session.journal.begin(said, session.cluster.name, kept_plan)
+    given = action.words or words
+    consequences = action.plan.consequences
+    touches = (
+        touched(action.effects, consequences.empty, consequences.serving)
+        if consequences
+        else touched(action.effects)
+    )
+    kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
+    session.run = began = session.journal.begin(given, session.cluster.name, kept_plan)
     _tell_fault(session, report)
     _mark(session, began, touches)
     steps: dict[str, str] = {}
     keep = _keeping(session, report, steps)
     try:
-        answer = await deed.carry(keep)
+        answer = await action.execute(keep)
     except asyncio.CancelledError:
         _left(session, session.run or began, report)
         raise
     except SparkError as error:
-        if (stopped := _stopped(session, session.run or began, deed, report)) is not None:
+        if (stopped := _stopped(session, session.run or began, action, report)) is not None:
             raise stopped from error
         _failed(session, session.run or began, error, report)
         raise
-    if answer.exit_code and (stopped := _stopped(session, session.run or began, deed, report, answer)):
+    if answer.exit_code and (stopped := _stopped(session, session.run or began, action, report, answer)):
         raise stopped
     state = ended_as(answer.exit_code)
     done = replace(
-        answer, data={"state": state.value, "steps": _stand(deed.plan, steps, state), **answer.data}
+        answer, data={"state": state.value, "steps": _stand(action.plan, steps, state), **answer.data}
     )
     session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
     _tell_fault(session, report)
@@ -81,7 +85,7 @@ def _mark(session: Session, by: Run, touches: Sequence[tuple[str, str]]) -> None
         return
     for run in islice(session.journal.newest(), MOST_RUNS):
         if run.id != by.id and run.cluster == session.cluster.name and _ends(run, touches):
-            session.journal.ends(run, deed_of(by).as_data())
+            session.journal.ends(run, own_action(by).as_data())
 
 
 def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
@@ -93,14 +97,14 @@ def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
 
 
 def _stopped(
-    session: Session, run: Run, deed: Deed, report: Report, answer: Answer | None = None
+    session: Session, run: Run, action: PlannedAction, report: Report, answer: Answer | None = None
 ) -> Stopped | None:
     """It was ended on purpose by another deed of ours: that is no failure. None: nobody of us ended it."""
     kept = session.journal.again(run)
     by = ended_by(kept)
     if not by and kept.state is not RunState.CANCELLED:
         return None
-    why = Stopped(f"{deed.plan.title}: stopped" + (f" ({by})" if by else ""))
+    why = Stopped(f"{action.plan.title}: stopped" + (f" ({by})" if by else ""))
     outcome = dict(answer.data) if answer else {}
     session.journal.end(run, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
     _tell_fault(session, report)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sparkconsole.model.work.answer import Answer, Row
     from sparkconsole.model.work.job import Job, JobKind, Run
     from sparkconsole.model.work.news import Report
-    from sparkconsole.verbs.grammar.session import Deed, Session
+    from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
-Result: TypeAlias = "Answer | Deed | AsyncIterator[Row]"
+Result: TypeAlias = "Answer | PlannedAction | AsyncIterator[Row]"
 """What a verb returns: an answer, a plan with what carries it out, or a stream of rows."""
 FLAG = Parameter(negative="")
 """A switch that only switches on, or a value that can be given more than once."""
@@ -142,7 +142,7 @@ def verb(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Registers an async function whose first parameter is `session: Here` under its words ("image copy").
 
-    `tier` above LOOK: the function returns a Deed. `default`: also what the first word alone does.
+    `tier` above LOOK: the function returns a PlannedAction. `default`: also what the first word alone does.
     `local`: the session is never looked at. `ahead`: a look that plans itself in a dry run. `refuses`: what
     is wrong by the words alone, so that a script's last line is refused before its first one runs.
     """
@@ -195,11 +195,11 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
         raise TypeError("verbs are called with their session: verbs.grammar.dispatch.begin")
 
     signature = inspect.signature(function)
-    said = [p for name, p in signature.parameters.items() if name != "session"]
+    parameters = [p for name, p in signature.parameters.items() if name != "session"]
     # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
-    bare = signature.replace(parameters=said, return_annotation=inspect.Signature.empty)
+    bare = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
     spoken.__signature__ = bare  # type: ignore[attr-defined]
-    spoken.__annotations__ = {p.name: p.annotation for p in said}
+    spoken.__annotations__ = {p.name: p.annotation for p in parameters}
     return spoken
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.config.globals import Options, Place
+from sparkconsole.config.globals import Options, SpokenAt
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
@@ -40,18 +40,18 @@ class Session:
     """The journal's record of the verb under way; None while nothing changes."""
 
 
-__all__ = ["Deed", "Here", "Options", "Place", "Session"]
+__all__ = ["Here", "Options", "PlannedAction", "Session", "SpokenAt"]
 
 Here = Annotated[Session, Parameter(parse=False)]
 """The first parameter of every verb: given by the face, never by the person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PlannedAction:
     """A plan, and what carries it out. Nothing has happened yet."""
 
     plan: Plan
-    carry: Callable[[Report], Awaitable[Answer]]
+    execute: Callable[[Report], Awaitable[Answer]]
     effects: tuple[Effect, ...]
     """What will have changed once it is carried out: the next line of a script is planned on that."""
     words: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from sparkconsole.config.inventory import Inventory, load
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.verbs.grammar import registry
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.node_words import ANYWHERE, parameters
 
 NEWEST = 200
@@ -50,7 +50,7 @@ class Names(Protocol):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNames:
     """Names that this machine knows, each read when it is first asked for."""
 
     options: Options
@@ -125,10 +125,10 @@ class Known:
 
     @functools.cached_property
     def _words(self) -> tuple[list[str], ...]:
-        return tuple(words for path in self._records if (words := _said(path)))
+        return tuple(words for path in self._records if (words := _words_of(path)))
 
 
-def _said(path: Path) -> list[str]:
+def _words_of(path: Path) -> list[str]:
     """The words of a run; none where the record cannot be read."""
     try:
         words = json.loads(path.read_text(encoding="utf-8"))["words"]
@@ -140,9 +140,9 @@ def _said(path: Path) -> list[str]:
 def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Images that these words built, copied or launched."""
     every = [list(words) for words in lines]
-    said = (_after(words, ("-t", "--tag")) for words in every)
+    tags = (_after(words, ("-t", "--tag")) for words in every)
     placed = (words[2] for words in every if words[:2] == ["image", "copy"] and _plain(words[2:3]))
-    return tuple(dict.fromkeys(tag for tag in (*said, *placed) if tag))
+    return tuple(dict.fromkeys(tag for tag in (*tags, *placed) if tag))
 
 
 def models_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ def of_line(line: str) -> tuple[str, ...]:
 
 def candidates(before: Sequence[str], last: str) -> tuple[str, ...]:
     """The words that `last` may become after those before it, in the order of their likelihood."""
-    known = Known(_options(before))
+    known = KnownNames(_options(before))
     if "--" in before:
         return ()
     front, comma, tail = last.rpartition(",")
@@ -194,7 +194,7 @@ def _options(before: Sequence[str]) -> Options:
     return Options()
 
 
-def _next(before: list[str], last: str, known: Known) -> Iterable[str]:
+def _next(before: list[str], last: str, known: KnownNames) -> Iterable[str]:
     waiting = next(
         (o for o in GLOBALS if before and before[-1] in o.names and o.value and o.bare is None), None
     )
@@ -203,12 +203,12 @@ def _next(before: list[str], last: str, known: Known) -> Iterable[str]:
     if last.startswith("--demo="):
         return tuple(f"--demo={name}" for name in known.demos)
     try:
-        said = list(read_said(before).rest)
+        words = list(read_said(before).rest)
     except SparkError:
         return ()
-    if not said:
+    if not words:
         return _globals() if last.startswith("-") else registry.MODULES
-    return _of_verb(said, last, known)
+    return _of_verb(words, last, known)
 
 
 def _globals() -> tuple[str, ...]:
@@ -216,43 +216,43 @@ def _globals() -> tuple[str, ...]:
     return (*dict.fromkeys(long), *(n for n in (*HELP_WORDS, *VERSION_WORDS) if not n.startswith("--")))
 
 
-def _of_verb(said: list[str], last: str, known: Known) -> Iterable[str]:
-    first = said[0]
+def _of_verb(given: list[str], last: str, known: KnownNames) -> Iterable[str]:
+    first = given[0]
     if first not in registry.MODULES:
         return ()
     verbs = registry.load(first)
-    words = next((tuple(said[:n]) for n in (2, 1) if tuple(said[:n]) in verbs), ())
-    seconds = tuple(v[1] for v in verbs if len(v) > 1) if len(said) == 1 else ()
+    words = next((tuple(given[:n]) for n in (2, 1) if tuple(given[:n]) in verbs), ())
+    seconds = tuple(v[1] for v in verbs if len(v) > 1) if len(given) == 1 else ()
     if not words:
         return (*seconds, *_globals()) if last.startswith("-") else seconds
     every = fields(" ".join(words))
-    waiting = next((f for f in every if said[-1] in f.flags and f.kind is not Kind.CHECK), None)
+    waiting = next((f for f in every if given[-1] in f.flags and f.kind is not FieldKind.CHECK), None)
     if waiting is not None:
         return names_for(words, waiting, known)
     if last.startswith("-"):
         return (*(flag for f in every for flag in (*f.flags, f.negative) if flag), *_globals())
-    several = next((f for f in every if f.kind is Kind.LIST and goes_on(said, f)), None)
-    here = several or place_of(every, said[len(words) :])
+    several = next((f for f in every if f.kind is FieldKind.LIST and goes_on(given, f)), None)
+    here = several or place_of(every, given[len(words) :])
     return (*seconds, *(names_for(words, here, known) if here else ()))
 
 
-def place_of(every: Sequence[Field], said: Sequence[str]) -> Field | None:
+def place_of(every: Sequence[Field], words: Sequence[str]) -> Field | None:
     """The parameter that the next word without a flag is."""
-    waits = {name for f in every if f.kind is not Kind.CHECK for name in f.flags}
+    waits = {name for f in every if f.kind is not FieldKind.CHECK for name in f.flags}
     plain = [
         w
-        for before, w in zip(("", *said), said, strict=False)
+        for before, w in zip(("", *words), words, strict=False)
         if not w.startswith("-") and before not in waits
     ]
     placed = [f for f in every if f.positional]
-    if placed and placed[-1].kind is Kind.LIST:
+    if placed and placed[-1].kind is FieldKind.LIST:
         return placed[min(len(plain), len(placed) - 1)]
     return placed[len(plain)] if len(plain) < len(placed) else None
 
 
-def goes_on(said: Sequence[str], field: Field) -> bool:
+def goes_on(words: Sequence[str], field: Field) -> bool:
     """`--to a b`: the flag that takes several is the last one that was said."""
-    flags = [word for word in said if word.startswith("-")]
+    flags = [word for word in words if word.startswith("-")]
     return bool(flags) and flags[-1] in field.flags
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sparkconsole.config.globals import GLOBALS
-from sparkconsole.verbs.grammar.forms import Field, Kind, fields
+from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
 from sparkconsole.verbs.help.help_examples import EXAMPLES
 
@@ -32,7 +32,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HelpPage:
     """One verb, as help and the reference tell of it."""
 
     words: tuple[str, ...]
@@ -45,12 +45,12 @@ class Page:
     """A command line without the program's name, and what it does."""
 
 
-def page(words: tuple[str, ...]) -> Page:
+def page(words: tuple[str, ...]) -> HelpPage:
     """The page of a verb."""
     summary, *paragraphs = _paragraphs(load(words[0])[words].function.__doc__ or "")
     every = fields(" ".join(words))
     placed = [f for f in every if f.positional]
-    return Page(
+    return HelpPage(
         words,
         usage=" ".join(("sparkconsole", *words, *_usages(placed))),
         summary=summary,
@@ -68,7 +68,7 @@ def _usages(placed: Sequence[Field]) -> list[str]:
 
 
 def _behind(field: Field) -> bool:
-    return field.kind is Kind.WORDS or field.name == "command"
+    return field.kind is FieldKind.WORDS or field.name == "command"
 
 
 def _paragraphs(doc: str) -> list[str]:
@@ -79,9 +79,9 @@ def _paragraphs(doc: str) -> list[str]:
 
 def _usage(field: Field) -> str:
     name = field.name.strip("_").replace("_", "-").upper()
-    if field.kind is Kind.WORDS:
+    if field.kind is FieldKind.WORDS:
         return "WORD…"
-    several = "…" if field.kind is Kind.LIST else ""
+    several = "…" if field.kind is FieldKind.LIST else ""
     needed = field.required or field.name == "command"
     return f"{name}{several}" if needed else f"[{name}{several}]"
 
@@ -90,16 +90,16 @@ def _shown(field: Field) -> str:
     flags = sorted(field.flags, key=lambda name: (not name.startswith("--"), len(name)))
     if field.negative and field.default is not None and field.default is not False:
         return f"{', '.join(flags)} / {field.negative}"
-    if field.kind is Kind.CHECK:
+    if field.kind is FieldKind.CHECK:
         return ", ".join(flags)
-    value = {Kind.WHOLE: "N", Kind.NUMBER: "N", Kind.LIST: "VALUE…"}.get(field.kind, "VALUE")
+    value = {FieldKind.WHOLE: "N", FieldKind.NUMBER: "N", FieldKind.LIST: "VALUE…"}.get(field.kind, "VALUE")
     return f"{', '.join(flags)} {'|'.join(field.choices) or value}"
 
 
 def _sentence(field: Field) -> str:
     text = " ".join(field.help.split())
-    told = field.default not in (None, False, "", (), [], inspect.Parameter.empty)
-    if not told or field.kind is Kind.CHECK:
+    with_default = field.default not in (None, False, "", (), [], inspect.Parameter.empty)
+    if not with_default or field.kind is FieldKind.CHECK:
         return text
     default = field.default.value if isinstance(field.default, Enum) else field.default
     value = f"{default:g}" if isinstance(default, float) else str(default)
@@ -139,21 +139,24 @@ def _group_text(first: str, width: int) -> str:
     blocks = [f"Usage: sparkconsole {first} WORD… [OPTIONS]", _wrapped(GROUPS[first], width)]
     if (first,) in verbs:
         blocks = [_verb_text(page((first,)), width)]
-    told = [(" ".join(w), entry.summary) for w, entry in verbs.items() if len(w) > 1]
-    blocks.append(_titled("Words", told, width))
+    rows = [(" ".join(w), entry.summary) for w, entry in verbs.items() if len(w) > 1]
+    blocks.append(_titled("Words", rows, width))
     if (first,) not in verbs:
         examples = [pair for words in verbs for pair in EXAMPLES.get(words, ())[:1]]
         blocks.append(_examples(examples, width))
     return "\n\n".join((*blocks, f"sparkconsole help {own[-1]} explains one of them."))
 
 
-def _verb_text(told: Page, width: int) -> str:
-    blocks = [f"Usage: {told.usage}", *(_wrapped(p, width) for p in (told.summary, *told.paragraphs))]
-    for title, pairs in (("Arguments", told.arguments), ("Options", told.options)):
+def _verb_text(help_page: HelpPage, width: int) -> str:
+    blocks = [
+        f"Usage: {help_page.usage}",
+        *(_wrapped(p, width) for p in (help_page.summary, *help_page.paragraphs)),
+    ]
+    for title, pairs in (("Arguments", help_page.arguments), ("Options", help_page.options)):
         if pairs:
             blocks.append(_titled(title, pairs, width))
-    if told.examples:
-        blocks.append(_examples(told.examples, width))
+    if help_page.examples:
+        blocks.append(_examples(help_page.examples, width))
     return "\n\n".join((*blocks, _wrapped("Options of every verb: sparkconsole help.", width)))
 
 

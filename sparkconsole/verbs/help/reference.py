@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sparkconsole import __version__
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
-from sparkconsole.verbs.help.page import EXITS, OPENS, Page, page
+from sparkconsole.verbs.help.page import EXITS, OPENS, HelpPage, page
 
 Pair = tuple[str, str]
 JSON = (
@@ -21,7 +21,7 @@ JSON = (
 )
 
 
-def _pages(first: str) -> list[Page]:
+def _pages(first: str) -> list[HelpPage]:
     return [page(words) for words in load(first)]
 
 
@@ -49,21 +49,26 @@ def markdown() -> str:
         parts += ["", f"## {task}"]
         for first in firsts:
             parts += ["", f"### {first}", "", _md(GROUPS.get(first) or ALONE[first])]
-            for told in _pages(first):
-                parts += _md_page(told)
+            for help_page in _pages(first):
+                parts += _md_page(help_page)
     return "\n".join(parts) + "\n"
 
 
-def _md_page(told: Page) -> Iterable[str]:
-    if told.words[0] in GROUPS:
-        yield from ("", f"#### {' '.join(told.words)}", "", _md(told.summary))
-    yield from ("", "```text", told.usage, "```")
-    for text in told.paragraphs:
+def _md_page(help_page: HelpPage) -> Iterable[str]:
+    if help_page.words[0] in GROUPS:
+        yield from ("", f"#### {' '.join(help_page.words)}", "", _md(help_page.summary))
+    yield from ("", "```text", help_page.usage, "```")
+    for text in help_page.paragraphs:
         yield from ("", _md(text))
-    if told.arguments or told.options:
-        yield from ("", *_table((*told.arguments, *told.options)))
-    if told.examples:
-        yield from ("", "```sh", *(f"sparkconsole {line}  # {what}" for line, what in told.examples), "```")
+    if help_page.arguments or help_page.options:
+        yield from ("", *_table((*help_page.arguments, *help_page.options)))
+    if help_page.examples:
+        yield from (
+            "",
+            "```sh",
+            *(f"sparkconsole {line}  # {what}" for line, what in help_page.examples),
+            "```",
+        )
 
 
 def _table(pairs: Iterable[Pair]) -> list[str]:
@@ -87,25 +92,25 @@ def man() -> str:
     parts += [".SH OPTIONS", "Of every verb, before or after any word.", *_items(_globals())]
     for task, firsts in TASKS.items():
         parts.append(f".SH {_roff(task.upper())}")
-        for told in (told for first in firsts for told in _pages(first)):
-            parts += _man_page(told)
+        for help_page in (help_page for first in firsts for help_page in _pages(first)):
+            parts += _man_page(help_page)
     parts += [".SH EXIT STATUS", _roff(EXITS), ".SH JSON", _roff(JSON)]
     return "\n".join(parts) + "\n"
 
 
-def _man_page(told: Page) -> Iterable[str]:
+def _man_page(help_page: HelpPage) -> Iterable[str]:
     yield from (
-        f".SS {_roff(' '.join(told.words))}",
-        f"\\fB{_roff(told.usage)}\\fR",
+        f".SS {_roff(' '.join(help_page.words))}",
+        f"\\fB{_roff(help_page.usage)}\\fR",
         ".PP",
-        _roff(told.summary),
+        _roff(help_page.summary),
     )
-    for text in told.paragraphs:
+    for text in help_page.paragraphs:
         yield from (".PP", _roff(text))
-    yield from _items((*told.arguments, *told.options))
-    if told.examples:
+    yield from _items((*help_page.arguments, *help_page.options))
+    if help_page.examples:
         yield from (".PP", "Examples:", ".PP", ".nf", ".RS 4")
-        for line, what in told.examples:
+        for line, what in help_page.examples:
             yield from (_roff(f"# {what}"), _roff(f"sparkconsole {line}"))
         yield from (".RE", ".fi")
 

@@ -27,12 +27,12 @@ async def list_examples(session: Here) -> Answer:
 def _listed() -> Answer:
     rows = [(name, _summary(path)) for name, path in examples().items()]
     data = {"examples": [{"name": name, "summary": summary} for name, summary in rows]}
-    told = (
+    example = (
         "run one on the pretend cluster: sparkconsole --demo --yes --script NAME",
         "see its plan only: sparkconsole --demo --dry-run --script NAME",
         "begin your own with one: sparkconsole examples show NAME > mine.spark",
     )
-    return Answer(data, (Sheet.of(("name", "what it does"), rows), *told))
+    return Answer(data, (Sheet.of(("name", "what it does"), rows), *example))
 
 
 @verb("examples show", local=True)

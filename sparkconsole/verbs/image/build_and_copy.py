@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_plan as copy_steps
 from sparkconsole.fleet.image import copy_run as delivering
@@ -28,20 +28,20 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.image import transfer
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
-def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **said: Any) -> None:
+def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **given: Any) -> None:
     """What is no name of an image or a recipe, no KEY=VALUE, or leaves nothing to do."""
-    hosts = host_list(said.get("copy_to") or ())
-    if said.get("copy_to") is not None and not hosts:
+    hosts = host_list(given.get("copy_to") or ())
+    if given.get("copy_to") is not None and not hosts:
         raise WrongUsage("--copy-to names no host", hint="-c spark2, -c spark2,spark3, or -c all")
-    if said.get("no_build") and not hosts:
+    if given.get("no_build") and not hosts:
         raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
-    own = {key: value for key, value in said.items() if key in BuildSpec.model_fields}
+    own = {key: value for key, value in given.items() if key in BuildSpec.model_fields}
     named = {"tag": tag} if tag else {}
     spec = _spec({**own, **named, "build_args": key_values(build_arg or ())})
-    if not said.get("no_build"):
+    if not given.get("no_build"):
         building.recipe_folder(spec.recipe)
 
 
@@ -70,7 +70,7 @@ async def build(
     full_log: Annotated[bool, FLAG] = False,
     least_free: float | None = None,
     on: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Build the image on one node and, with --copy-to, copy it to others.
 
     The build runs detached on the node and goes on when this console ends. Every build is also kept under a
@@ -118,8 +118,8 @@ async def build(
     again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
     spec = _spec({**words, **refs, **again, "build_args": key_values(build_arg or ())})
     if no_build:
-        return await _copy_deed(session, spec.tag, sender, hosts, parallel=copy_parallel)
-    return await _build_deed(
+        return await _copy_action(session, spec.tag, sender, hosts, parallel=copy_parallel)
+    return await _build_action(
         session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
     )
 
@@ -137,7 +137,7 @@ def _node(session: Session, name: str | None) -> str:
     return session.cluster.member(name).name
 
 
-async def _build_deed(
+async def _build_action(
     session: Session,
     spec: BuildSpec,
     node: str,
@@ -146,7 +146,7 @@ async def _build_deed(
     parallel: bool,
     full_log: bool,
     least_free: float | None,
-) -> Deed:
+) -> PlannedAction:
     fleet = session.fleet
     receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
     folder = building.recipe_folder(spec.recipe)
@@ -171,9 +171,9 @@ async def _build_deed(
     moves = _with_copies(plan.moves, copy_steps.copy_moves(ways))
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         _write_down(session, (job, *(d.job for d in ways if d.job)))
-        _require(await carry_out(fleet, plan, report), plan.steps)
+        _require(await execute_plan(fleet, plan, report), plan.steps)
         built = await follow_build(session, _run(session), job, report)
         if built.exit_code or not ways:
             return built
@@ -181,7 +181,7 @@ async def _build_deed(
 
     site = seen.site if seen else await transfer.site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
-    return Deed(shown, carry, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
+    return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 
 
 def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
@@ -193,7 +193,7 @@ def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
 async def _copy_built(
     session: Session,
     built: Answer,
-    ways: Sequence[copying.Delivery],
+    ways: Sequence[copying.CopyTask],
     report: Report,
     *,
     parallel: bool,
@@ -234,7 +234,7 @@ async def copy(
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
     through_console: Annotated[bool, FLAG] = False,
     whole: Annotated[bool, FLAG] = False,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Copy the image from one node to others over the fast link.
 
     Only the layers that a host lacks are sent, node to node; the plan says how many, how many bytes, the
@@ -266,7 +266,7 @@ async def copy(
     except ValueError as error:
         raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
     sender = _node(session, from_)
-    return await _copy_deed(
+    return await _copy_action(
         session,
         name,
         sender,
@@ -277,7 +277,7 @@ async def copy(
     )
 
 
-async def _copy_deed(
+async def _copy_action(
     session: Session,
     tag: str,
     sender: str,
@@ -286,7 +286,7 @@ async def _copy_deed(
     parallel: bool,
     through_console: bool = False,
     whole: bool = False,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     fleet = session.fleet
     nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
     held = await copying.named(fleet, tag, (sender, *(node.name for node in nodes)))
@@ -300,32 +300,32 @@ async def _copy_deed(
         await copying.require_room_to_save(fleet, sender, image)
     effects = copy_steps.arrivals(found, image, fleet.fresh)
     if through_console:
-        return _relay_deed(session, tag, sender, found, parallel, effects)
+        return _relay_action(session, tag, sender, found, parallel, effects)
     ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
         _write_down(session, tuple(d.job for d in ways if d.job))
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.copy_plan(ways, image, sender), carry, effects)
+    return PlannedAction(copy_steps.copy_plan(ways, image, sender), execute, effects)
 
 
-def _relay_deed(
+def _relay_action(
     session: Session,
     tag: str,
     sender: str,
-    found: Sequence[copying.Delivery],
+    found: Sequence[copying.CopyTask],
     parallel: bool,
     effects: Sequence[Effect],
-) -> Deed:
-    async def carry(report: Report) -> Answer:
+) -> PlannedAction:
+    async def execute(report: Report) -> Answer:
         began = session.fleet.clock.monotonic()
         results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
         return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
 
-    return Deed(copy_steps.relay_plan(found, tag, sender), carry, tuple(effects))
+    return PlannedAction(copy_steps.relay_plan(found, tag, sender), execute, tuple(effects))
 
 
 @follower(JobKind.BUILD)

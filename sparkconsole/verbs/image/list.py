@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage, ImageIdentity, same_content
 from sparkconsole.model.image.build import age, full_name
 from sparkconsole.model.image.labels import built_from, built_with
@@ -37,7 +37,7 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
 
     ask = session.fleet.ask
     asked, counted = await asyncio.gather(ask(docker.images), ask(docker.disk_usage))
-    have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in told(asked).items()}
+    have = {node: {i.tag: i for i in found if _wanted(i.tag, tag)} for node, found in answered(asked).items()}
     errors = failed(asked)
     usages = {node: usage for node, usage in counted.items() if node in have}
     tags = sorted({name for found in have.values() for name in found})
@@ -46,14 +46,14 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
         if have
         else None,
         "verdicts": {name: _verdict(name, have, errors) for name in tags} if have else None,
-        "usage": {node: usage.as_data() for node, usage in told(usages).items()} if have else None,
+        "usage": {node: usage.as_data() for node, usage in answered(usages).items()} if have else None,
         "unknown": {node: error.as_data() for node, error in errors.items()},
     }
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
     lines += [f"{node}: docker's disk is unknown: {e.cause}" for node, e in failed(usages).items()]
     if not have:
         lines.insert(0, "which images there are is unknown: no node could be asked")
-    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), _disk(session, told(usages)))
+    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), _disk(session, answered(usages)))
     return Answer(data, (*sheets, *lines), max((e.exit_code for e in errors.values()), default=0))
 
 
@@ -89,8 +89,8 @@ def _versions(tags: list[str], have: Have) -> tuple[Sheet, ...]:
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for tag in tags:
         for node, images in have.items():
-            if tag in images and (said := (built_from(images[tag]), built_with(images[tag]))) != ("", ""):
-                found.setdefault((tag, images[tag].short, *said), []).append(node)
+            if tag in images and (versions := (built_from(images[tag]), built_with(images[tag]))) != ("", ""):
+                found.setdefault((tag, images[tag].short, *versions), []).append(node)
     rows = [(tag, short, ", ".join(on), vllm or None, rest) for (tag, short, vllm, rest), on in found.items()]
     return (Sheet.of(("image", "content", "on", "vLLM", "built with"), rows, "versions"),) if rows else ()
 

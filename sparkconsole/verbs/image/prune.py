@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.execute_plan import execute_plan
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
 from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
-from sparkconsole.model.image.prune import Cut, Decision, Held, Wish, cache_age, cuts, decide
+from sparkconsole.model.image.prune import Cut, Decision, NodeImages, Wish, cache_age, cuts, decide
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
@@ -23,7 +23,7 @@ from sparkconsole.model.work.plan import Plan, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.image.rollback import image_name
 
 WORD = "prune"
@@ -33,7 +33,7 @@ WORD = "prune"
 class Seen:
     """One look at every node that answered, and what that leads to."""
 
-    nodes: Mapping[str, Held]
+    nodes: Mapping[str, NodeImages]
     errors: Mapping[str, SparkError]
     decision: Decision
 
@@ -46,7 +46,7 @@ async def prune(
     keep: int = 3,
     cache_until: str = "72h",
     dangling: Annotated[bool | None, Parameter(negative="--no-dangling")] = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Remove old builds of the image, what has lost its name, and old build cache, on every node.
 
     What stays: the newest builds, whatever a name means, whatever a container uses, running or not, and every
@@ -74,7 +74,9 @@ async def prune(
     steps = tuple(cut.step for cut in todo)
     title = f"Prune {wish.tag} on {', '.join(dict.fromkeys(s.node for s in steps))}"
     plan = Plan(title, steps, Tier.COSTLY, WORD, _notes(seen), _matrix(session, seen))
-    return Deed(plan, lambda report: _carry(session, wish, todo, report), tuple(map(_effect, todo)))
+    return PlannedAction(
+        plan, lambda report: _execute(session, wish, todo, report), tuple(map(_effect, todo))
+    )
 
 
 def _effect(cut: Cut) -> Effect:
@@ -85,21 +87,21 @@ def _effect(cut: Cut) -> Effect:
 
 async def _look(session: Session, wish: Wish, nodes: Sequence[str]) -> Seen:
     asked = await session.fleet.ask(_held, nodes)
-    held = told(asked)
+    held = answered(asked)
     return Seen(held, failed(asked), decide(wish, held, session.fleet.clock.now()))
 
 
-async def _held(shell: Shell) -> Held:
+async def _held(shell: Shell) -> NodeImages:
     """An engine that cannot say what it takes up still says what it has."""
     from sparkconsole.remote.docker import engine as docker
 
     images, containers = await docker.every_image(shell), await docker.containers(shell)
     try:
-        return Held(images, containers, await docker.disk_usage(shell))
+        return NodeImages(images, containers, await docker.disk_usage(shell))
     except Unreachable:
         raise
     except SparkError as error:
-        return Held(images, containers, None, error.cause)
+        return NodeImages(images, containers, None, error.cause)
 
 
 def _matrix(session: Session, seen: Seen) -> Sheet:
@@ -119,8 +121,8 @@ def _notes(seen: Seen) -> tuple[str, ...]:
 
 def _nothing(session: Session, seen: Seen) -> Answer:
     code = max((e.exit_code for e in seen.errors.values()), default=0)
-    said = f"nothing of {seen.decision.wish.tag} has to go"
-    parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), said)
+    text = f"nothing of {seen.decision.wish.tag} has to go"
+    parts: tuple[Sheet | str, ...] = (_matrix(session, seen), *_notes(seen), text)
     return Answer({**_data(seen), "nodes": {}}, parts, code)
 
 
@@ -140,7 +142,7 @@ def _data(seen: Seen) -> dict[str, Any]:
 # --- doing it
 
 
-async def _carry(session: Session, wish: Wish, todo: Sequence[Cut], report: Report) -> Answer:
+async def _execute(session: Session, wish: Wish, todo: Sequence[Cut], report: Report) -> Answer:
     """Looks once more first: what got a name or a container since the plan stays."""
     before = await _look(session, wish, session.fleet.names)
     still = {(cut.step.node, cut.step.argv) for cut in cuts(before.decision, before.nodes)}
@@ -151,7 +153,7 @@ async def _carry(session: Session, wish: Wish, todo: Sequence[Cut], report: Repo
     ended = await asyncio.gather(*(_one_by_one(session, own, report) for own in by_node.values()))
     after = await _look(session, wish, list(before.nodes))
     outcomes = {o.step.id: o for outcomes in ended for o in outcomes}
-    answer = _answer(before, after, [_End.of(cut, before, after, outcomes) for cut in todo])
+    answer = _answer(before, after, [_Removal.of(cut, before, after, outcomes) for cut in todo])
     return replace(answer, parts=(_matrix(session, before), *answer.parts))
 
 
@@ -159,12 +161,12 @@ async def _one_by_one(session: Session, todo: Sequence[Cut], report: Report) -> 
     """What one image stands in the way of, the next one does not."""
     ended: list[StepOutcome] = []
     for cut in todo:
-        ended += (await carry_out(session.fleet, Plan(cut.label, (cut.step,)), report)).outcomes
+        ended += (await execute_plan(session.fleet, Plan(cut.label, (cut.step,)), report)).outcomes
     return ended
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class _Removal:
     """What became of one removal: `gone`, `stays` or `unknown`, and why."""
 
     cut: Cut
@@ -172,7 +174,7 @@ class _End:
     why: str = ""
 
     @classmethod
-    def of(cls, cut: Cut, before: Seen, after: Seen, outcomes: Mapping[str, StepOutcome]) -> _End:
+    def of(cls, cut: Cut, before: Seen, after: Seen, outcomes: Mapping[str, StepOutcome]) -> _Removal:
         node, outcome = cut.step.node, outcomes.get(cut.step.id)
         error = before.errors.get(node) or after.errors.get(node)
         if error is not None:
@@ -187,7 +189,7 @@ class _End:
         return cls(cut, "stays", after.decision.why(node, cut.image) or "it has a name by now")
 
     @classmethod
-    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _End:
+    def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _Removal:
         """What is counted afterwards decides; the builder keeps of it what younger steps are built on."""
         node = cut.step.node
         was, left = before.decision.cache.get(node, 0), after.decision.cache.get(node, 0)
@@ -204,7 +206,7 @@ class _End:
         return f"{self.cut.step.node}: {self.cut.label} {self.state}: {self.why}"
 
 
-def _answer(before: Seen, after: Seen, ends: Sequence[_End]) -> Answer:
+def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     nodes = tuple(dict.fromkeys(end.cut.step.node for end in ends))
     data = {node: _node_data(node, before, after, ends) for node in nodes}
     lost = {**before.errors, **after.errors}
@@ -218,7 +220,7 @@ def _answer(before: Seen, after: Seen, ends: Sequence[_End]) -> Answer:
     return Answer(told_, (Sheet.of(heads, rows), *lines), code)
 
 
-def _node_data(node: str, before: Seen, after: Seen, ends: Sequence[_End]) -> dict[str, Any]:
+def _node_data(node: str, before: Seen, after: Seen, ends: Sequence[_Removal]) -> dict[str, Any]:
     own = [end for end in ends if end.cut.step.node == node]
     was, now = _usage(before, node), _usage(after, node)
     return {

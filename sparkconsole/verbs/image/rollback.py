@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.execute_plan import carry_out
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.execute_plan import execute_plan
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name
@@ -18,7 +18,7 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 Images = tuple[ImageIdentity, ...]
 Held = Mapping[str, Images]
@@ -26,7 +26,7 @@ Held = Mapping[str, Images]
 
 
 @verb("image rollback", tier=Tier.RECOVERABLE)
-async def rollback(session: Here, tag: str | None = None, *, to: str | None = None) -> Answer | Deed:
+async def rollback(session: Here, tag: str | None = None, *, to: str | None = None) -> Answer | PlannedAction:
     """Let the image's name mean an earlier build again, on every node.
 
     Every build keeps its date: vllm-node:20261124-0915. A node that has the build without a name, because a
@@ -51,7 +51,7 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
     plan = Plan(f"Let {name} mean {wanted.tag} again", steps, Tier.RECOVERABLE)
     effects = tuple(e for n, images in moving.items() for e in _effects(n, name, wanted, images, every))
-    return Deed(plan, lambda report: _carry(session, plan, name, wanted, report), effects)
+    return PlannedAction(plan, lambda report: _execute(session, plan, name, wanted, report), effects)
 
 
 def image_name(tag: str) -> str:
@@ -69,7 +69,7 @@ async def _held(session: Session) -> Held:
     asked = await session.fleet.ask(docker.every_image)
     for error in failed(asked).values():
         raise error
-    return told(asked)
+    return answered(asked)
 
 
 def _wanted(name: str, to: str | None, every: Images) -> ImageIdentity:
@@ -163,13 +163,13 @@ def _means_now(name: str, image_id: str) -> Verification:
     )
 
 
-async def _carry(session: Session, plan: Plan, name: str, wanted: ImageIdentity, report: Report) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+async def _execute(session: Session, plan: Plan, name: str, wanted: ImageIdentity, report: Report) -> Answer:
+    outcome = await execute_plan(session.fleet, plan, report)
     held = await _held(session)
     rest = tuple(node for node, images in held.items() if not _means(name, images, wanted))
     data = {"tag": name, "build": build_date(name, wanted.tag), "other": list(rest)}
-    said = f"{name} is {wanted.tag} on {len(held) - len(rest)} of {len(held)} nodes"
-    return Answer(data, (said, *_wrong(outcome)), int(bool(rest)))
+    text = f"{name} is {wanted.tag} on {len(held) - len(rest)} of {len(held)} nodes"
+    return Answer(data, (text, *_wrong(outcome)), int(bool(rest)))
 
 
 def _wrong(outcome: PlanOutcome) -> tuple[str, ...]:

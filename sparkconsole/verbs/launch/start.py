@@ -12,10 +12,10 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.launch.await_memory import settle
-from sparkconsole.fleet.launch.drive import carry_launch
+from sparkconsole.fleet.launch.await_memory import await_memory
+from sparkconsole.fleet.launch.drive import drive_launch
 from sparkconsole.fleet.launch.stop import stop_nodes
-from sparkconsole.fleet.launch.survey import Ground, check_images, check_ports, check_ray, survey
+from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, check_ports, check_ray, survey_launch
 from sparkconsole.model.launch.difference import differences
 from sparkconsole.model.launch.effects import start_effects
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled, without_secret_values
@@ -31,7 +31,7 @@ from sparkconsole.verbs.diagnose.preflight import launch_findings, require
 from sparkconsole.verbs.fabric.test import require_gate
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import FLAG, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 EXTRA_ARGS = "VLLM_SPARK_EXTRA_DOCKER_ARGS"
 
@@ -72,14 +72,14 @@ class ContainerFlags:
         }
 
 
-def _refuse_words(*, tag: str | None = None, name: str | None = None, **said: Any) -> None:
+def _refuse_words(*, tag: str | None = None, name: str | None = None, **given: Any) -> None:
     """What no cluster could make right: names that Docker does not take, words that exclude each other."""
-    if said.get("solo") and said.get("backend") not in (None, Backend.SOLO):
-        raise WrongUsage(f"--solo and --backend {said['backend']} exclude each other")
-    if said.get("follow") and said.get("detach"):
+    if given.get("solo") and given.get("backend") not in (None, Backend.SOLO):
+        raise WrongUsage(f"--solo and --backend {given['backend']} exclude each other")
+    if given.get("follow") and given.get("detach"):
         raise WrongUsage("--follow and -d exclude each other")
-    flags = said.get("flags") or ContainerFlags()
-    named = {"nccl_debug": said.get("nccl_debug"), "eth_if": said.get("eth_if")}
+    flags = given.get("flags") or ContainerFlags()
+    named = {"nccl_debug": given.get("nccl_debug"), "eth_if": given.get("eth_if")}
     launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
 
 
@@ -102,7 +102,7 @@ async def launch(
     force: Annotated[bool, FLAG] = False,
     timeout: float = 180.0,
     flags: Annotated[ContainerFlags | None, Parameter(name="*")] = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Start the containers and Ray on every node, and return when all of it is ready.
 
     More words for `docker run` come from VLLM_SPARK_EXTRA_DOCKER_ARGS; `$HOME` in them is the node's.
@@ -152,30 +152,32 @@ async def launch(
             "ib_if": tuple((ib_if or "").replace(",", " ").split()),
         }
     )
-    ground = await survey(session.fleet, session.cluster, spec)
-    _refuse_other(session, ground, _said(spec, tag=tag, backend=solo or backend is not None))
-    decided = _decide(session, ground, repair=repair, force=force, follow=follow, timeout_s=timeout)
-    return _gated(session, ground, decided) if gate and isinstance(decided, Deed) else decided
+    survey = await survey_launch(session.fleet, session.cluster, spec)
+    _refuse_other(session, survey, _said(spec, tag=tag, backend=solo or backend is not None))
+    decided = _decide(session, survey, repair=repair, force=force, follow=follow, timeout_s=timeout)
+    return _gated(session, survey, decided) if gate and isinstance(decided, PlannedAction) else decided
 
 
-def _gated(session: Session, ground: Ground, deed: Deed) -> Deed:
+def _gated(session: Session, survey: LaunchSurvey, action: PlannedAction) -> PlannedAction:
     """The same deed behind the fabric gate; one node has no fabric."""
-    if len(ground.seats) < 2:
-        return deed
+    if len(survey.seats) < 2:
+        return action
     note = "the fabric gate comes first, up to 10 s a pair: pings, routes, rates; red stops the launch"
 
-    async def carry(report: Report) -> Answer:
-        await require_gate(session, report, eth_if=ground.spec.eth_if, ib_if=ground.spec.ib_if)
-        return await deed.carry(report)
+    async def execute(report: Report) -> Answer:
+        await require_gate(session, report, eth_if=survey.spec.eth_if, ib_if=survey.spec.ib_if)
+        return await action.execute(report)
 
-    plan = replace(deed.plan, title=f"fabric gate, then {deed.plan.title}", notes=(note, *deed.plan.notes))
-    return replace(deed, plan=plan, carry=carry)
+    plan = replace(
+        action.plan, title=f"fabric gate, then {action.plan.title}", notes=(note, *action.plan.notes)
+    )
+    return replace(action, plan=plan, execute=execute)
 
 
-def launch_spec(said: dict[str, Any]) -> LaunchSpec:
+def launch_spec(data: dict[str, Any]) -> LaunchSpec:
     """The spec of what was said; WrongUsage with the first thing that cannot be."""
     try:
-        return LaunchSpec.model_validate({k: v for k, v in said.items() if v is not None})
+        return LaunchSpec.model_validate({k: v for k, v in data.items() if v is not None})
     except ValidationError as error:
         raise wrong_value(error, ("launch",)) from error
 
@@ -199,131 +201,135 @@ def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]
     return frozenset(name for name, said in (given | apart).items() if said)
 
 
-def _refuse_other(session: Session, ground: Ground, said: frozenset[str]) -> None:
+def _refuse_other(session: Session, survey: LaunchSurvey, given: frozenset[str]) -> None:
     """Refused where containers run that were not given what is asked for now: nothing is dropped unsaid."""
-    running = next((p.found for p in ground.sites.values() if p.running and p.found), None)
+    running = next((p.found for p in survey.sites.values() if p.running and p.found), None)
     if running is None:
         return
     launched = recalled(running.labels)
-    other = [*differences(ground.spec, said, launched), *_other_nodes(session, ground, launched)]
-    node = ground.other_image(unless_there=True) if "image" in said else ""
+    other = [*differences(survey.spec, given, launched), *_other_nodes(session, survey, launched)]
+    node = survey.other_image(unless_there=True) if "image" in given else ""
     if node:
-        other.insert(0, f"from {launched.image if launched else 'another image'}, not {ground.spec.image}")
+        other.insert(0, f"from {launched.image if launched else 'another image'}, not {survey.spec.image}")
     if other:
         raise Refused(
-            f"{ground.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
+            f"{survey.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
             "nothing was changed",
             hint="end it first, which ends its servers too: sparkconsole stop, then launch again",
-            node=node or ground.seats[0].node,
+            node=node or survey.seats[0].node,
         )
 
 
-def _other_nodes(session: Session, ground: Ground, launched: LaunchSpec | None) -> tuple[str, ...]:
+def _other_nodes(session: Session, survey: LaunchSurvey, launched: LaunchSpec | None) -> tuple[str, ...]:
     """It runs on more nodes than were named, or as one node where several were."""
     if not session.options.nodes or launched is None:
         return ()
-    spec, seats = ground.spec, ground.seats
+    spec, seats = survey.spec, survey.seats
     if (launched.backend is Backend.SOLO) != (spec.backend is Backend.SOLO):
         alone = launched.backend is Backend.SOLO
         return ("on one node alone, not on several",) if alone else ("on several nodes, not on one alone",)
-    count = len(living(ground.members or ()))
+    count = len(living(survey.members or ()))
     return (f"on {count} nodes, not on {len(seats)}",) if count > len(seats) else ()
 
 
 def _decide(
-    session: Session, ground: Ground, *, repair: bool, force: bool, follow: bool, timeout_s: float
-) -> Answer | Deed:
+    session: Session, survey: LaunchSurvey, *, repair: bool, force: bool, follow: bool, timeout_s: float
+) -> Answer | PlannedAction:
     """Attach, refuse, repair or launch, by what stands there now."""
-    match ground.condition:
+    match survey.condition:
         case Condition.COMPLETE:
-            return _attach(ground, follow=follow)
+            return _attach(survey, follow=follow)
         case Condition.HALF if not repair:
-            told = "; ".join(f"{node}: {why}" for node, why in ground.broken.items())
+            text = "; ".join(f"{node}: {why}" for node, why in survey.broken.items())
             raise Refused(
-                f"the cluster is half-running ({told}); nothing was changed",
+                f"the cluster is half-running ({text}); nothing was changed",
                 hint="start what is missing: sparkconsole launch --repair, or end all of it: stop",
-                node=next(iter(ground.broken)),
+                node=next(iter(survey.broken)),
             )
         case Condition.HALF:
-            broken = tuple(ground.broken)
-            return _deed(session, _as_started(ground), broken, "repair", timeout_s=timeout_s, follow=follow)
-    check_ports(ground)
-    check_images(ground)
-    forced = require("launch", launch_findings(session.cluster, ground), force=force)
-    ground = replace(ground, warnings=(*ground.warnings, *forced))
-    nodes = tuple(s.node for s in ground.seats)
-    return _deed(session, ground, nodes, "launch", timeout_s=timeout_s, follow=follow)
+            broken = tuple(survey.broken)
+            return _start_action(
+                session, _as_started(survey), broken, "repair", timeout_s=timeout_s, follow=follow
+            )
+    check_ports(survey)
+    check_images(survey)
+    forced = require("launch", launch_findings(session.cluster, survey), force=force)
+    survey = replace(survey, warnings=(*survey.warnings, *forced))
+    nodes = tuple(s.node for s in survey.seats)
+    return _start_action(session, survey, nodes, "launch", timeout_s=timeout_s, follow=follow)
 
 
-def _attach(ground: Ground, *, follow: bool) -> Answer:
+def _attach(survey: LaunchSurvey, *, follow: bool) -> Answer:
     """It runs already: that is said, and nothing done."""
-    other = ground.other_image()
+    other = survey.other_image()
     if other:
         raise Refused(
-            f"{ground.spec.container} runs already, from another image than {ground.spec.image} is now",
+            f"{survey.spec.container} runs already, from another image than {survey.spec.image} is now",
             hint="stop it first: sparkconsole stop",
             node=other,
         )
     sheet = Sheet.of(
         ("node", "role", "address", "container"),
-        [(s.node, s.role, s.address, ground.spec.container) for s in ground.seats],
+        [(s.node, s.role, s.address, survey.spec.container) for s in survey.seats],
     )
-    data = {"already": True, "nodes": [s.node for s in ground.seats], "backend": ground.spec.backend.value}
-    told = f"{ground.spec.container} runs already, complete; nothing was changed"
+    data = {"already": True, "nodes": [s.node for s in survey.seats], "backend": survey.spec.backend.value}
+    text = f"{survey.spec.container} runs already, complete; nothing was changed"
     logs = ("nothing was started, so nothing is followed; its logs: sparkconsole logs -f",) if follow else ()
-    return Answer(data, (told, sheet, *logs))
+    return Answer(data, (text, sheet, *logs))
 
 
-def _as_started(ground: Ground) -> Ground:
+def _as_started(survey: LaunchSurvey) -> LaunchSurvey:
     """A repair starts what was started: the launch that the running containers tell of."""
-    told = (recalled(p.found.labels) for p in ground.sites.values() if p.running and p.found)
-    spec = next((s for s in told if s is not None), None)
-    return replace(ground, spec=spec) if spec is not None else ground
+    specs = (recalled(p.found.labels) for p in survey.sites.values() if p.running and p.found)
+    spec = next((s for s in specs if s is not None), None)
+    return replace(survey, spec=spec) if spec is not None else survey
 
 
-def _deed(
+def _start_action(
     session: Session,
-    ground: Ground,
+    survey: LaunchSurvey,
     nodes: tuple[str, ...],
     what: str,
     *,
     timeout_s: float,
     follow: bool = False,
-) -> Deed:
-    check_images(ground)
-    spec = ground.spec
+) -> PlannedAction:
+    check_images(survey)
+    spec = survey.spec
     title = f"{what} {spec.container} ({spec.backend}) on {', '.join(nodes)}"
-    plan = start_plan(spec, ground.seats, ground.sites, nodes, title=title, notes=_notes(ground))
+    plan = start_plan(spec, survey.seats, survey.sites, nodes, title=title, notes=_notes(survey))
 
-    async def carry(report: Report) -> Answer:
-        await check_ray(session.fleet, ground)
-        await start(session, ground, plan, report, timeout_s=timeout_s)
+    async def execute(report: Report) -> Answer:
+        await check_ray(session.fleet, survey)
+        await start(session, survey, plan, report, timeout_s=timeout_s)
         if follow:
-            await _follow(session, ground, plan, report)
-        return _started(ground, nodes)
+            await _follow(session, survey, plan, report)
+        return _started(survey, nodes)
 
-    return Deed(plan, carry, start_effects(spec, ground.seats, ground.images, nodes, ground.sites))
+    return PlannedAction(plan, execute, start_effects(spec, survey.seats, survey.images, nodes, survey.sites))
 
 
 ROOM = 0.5
 """Of the memory: with less of it available an earlier server's may still come back, and is waited for."""
 
 
-async def start(session: Session, ground: Ground, plan: Plan, report: Report, *, timeout_s: float) -> None:
+async def start(
+    session: Session, survey: LaunchSurvey, plan: Plan, report: Report, *, timeout_s: float
+) -> None:
     """Carries a start plan to ready; otherwise all of it is taken back and the cause raised."""
-    await settle(session.fleet, plan.nodes(), ROOM, report)
-    before = frozenset(m.id for m in ground.members or ())
-    state = LaunchState(ground.spec, ground.seats, plan, before=before)
-    await carry_launch(session.fleet, state, report, timeout_s=timeout_s)
+    await await_memory(session.fleet, plan.nodes(), ROOM, report)
+    before = frozenset(m.id for m in survey.members or ())
+    state = LaunchState(survey.spec, survey.seats, plan, before=before)
+    await drive_launch(session.fleet, state, report, timeout_s=timeout_s)
 
 
-def _notes(ground: Ground) -> tuple[str, ...]:
+def _notes(survey: LaunchSurvey) -> tuple[str, ...]:
     places = (
         f"{s.node}: {s.role}, {s.network.eth_if} {s.address}, RDMA {','.join(s.network.hcas) or 'none'}"
-        for s in ground.seats
+        for s in survey.seats
         if s.network is not None
     )
-    return (*places, *ground.warnings, *unset_secrets(ground.spec))
+    return (*places, *survey.warnings, *unset_secrets(survey.spec))
 
 
 def unset_secrets(spec: LaunchSpec) -> tuple[str, ...]:
@@ -333,23 +339,23 @@ def unset_secrets(spec: LaunchSpec) -> tuple[str, ...]:
     )
 
 
-def _started(ground: Ground, nodes: tuple[str, ...]) -> Answer:
-    seats = [s for s in ground.seats if s.node in nodes]
+def _started(survey: LaunchSurvey, nodes: tuple[str, ...]) -> Answer:
+    seats = [s for s in survey.seats if s.node in nodes]
     sheet = Sheet.of(("node", "role", "address"), [(s.node, s.role, s.address) for s in seats])
     data = {
         "ready": True,
-        "backend": ground.spec.backend.value,
-        "image": ground.spec.image,
+        "backend": survey.spec.backend.value,
+        "image": survey.spec.image,
         "nodes": [{"node": s.node, "role": s.role.value, "address": s.address} for s in seats],
     }
     return Answer(data, (sheet, "ready: sparkconsole serve MODEL, or sparkconsole exec -- CMD"))
 
 
-async def _follow(session: Session, ground: Ground, plan: Plan, report: Report) -> None:
+async def _follow(session: Session, survey: LaunchSurvey, plan: Plan, report: Report) -> None:
     """The logs until the person lets go; then what this launch started is stopped, and only that."""
     from sparkconsole.verbs.logs.logs import container_rows
 
-    nodes, spec = plan.nodes(), ground.spec
+    nodes, spec = plan.nodes(), survey.spec
     try:
         async for row in container_rows(session, nodes, spec.container):
             report(Output(row.node, row.text))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
-from sparkconsole.fleet.launch.stop import Stop, Stopped, stop_nodes
+from sparkconsole.fleet.launch.stop import Stop, StopResult, stop_nodes
 from sparkconsole.model.foresight.effect import ContainerGone
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
@@ -20,13 +20,13 @@ from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node.site import look
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 _SERVING = (JobKind.SERVE, JobKind.GUARD)
 
 
 @verb("stop", tier=Tier.RECOVERABLE)
-async def stop(session: Here, *, name: str | None = None) -> Answer | Deed:
+async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAction:
     """Stop the cluster: its servers, then its containers, on every node that answers.
 
     Per node it says stopped, was not running, or unreachable, from what was read back. The containers' logs
@@ -39,28 +39,28 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | Deed:
     """
     container = name or session.cluster.container
     answers = await session.fleet.ask(lambda shell: look(shell, container))
-    sites, lost = told(answers), failed(answers)
+    sites, lost = answered(answers), failed(answers)
     found = [node for node, site in sites.items() if site.found is not None]
     if not found:
         return outcome(container, (*map(_idle, sites.values()), *_unknown(lost)))
     notes = tuple(f"{node}: {error.cause}; not stopped" for node, error in lost.items())
     plan = stop_plan(container, found, notes=notes)
 
-    async def carry(report: Report) -> Answer:
-        before = told(await session.fleet.ask(lambda shell: look(shell, container), sites))
+    async def execute(report: Report) -> Answer:
+        before = answered(await session.fleet.ask(lambda shell: look(shell, container), sites))
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
         await _forget(session, runs, stops, report)
         return outcome(container, (*(_since(s, before.get(s.node)) for s in stops), *_unknown(lost)))
 
     ports = frozenset(_ports(sites))
-    return Deed(plan, carry, tuple(ContainerGone(node, container, ports) for node in found))
+    return PlannedAction(plan, execute, tuple(ContainerGone(node, container, ports) for node in found))
 
 
 def outcome(container: str, stops: tuple[Stop, ...]) -> Answer:
     """One line a node; exit 3 when a node is unknown, 1 when something is left."""
     results = {s.result for s in stops}
-    code = 1 if Stopped.FAILED in results else 3 if Stopped.UNREACHABLE in results else 0
+    code = 1 if StopResult.FAILED in results else 3 if StopResult.UNREACHABLE in results else 0
     rows = [(s.node, s.result.value, _memory(s), s.why or None) for s in stops]
     sheet = Sheet.of(("node", container, "memory available", "remark"), rows)
     data = {
@@ -82,7 +82,7 @@ def outcome(container: str, stops: tuple[Stop, ...]) -> Answer:
 
 
 def _memory(stop: Stop) -> str | None:
-    if stop.result is Stopped.STOPPED:
+    if stop.result is StopResult.STOPPED:
         return f"{size(stop.before_bytes)} → {size(stop.after_bytes)}"
     return None
 
@@ -93,13 +93,13 @@ def _since(stop: Stop, before: Site | None) -> Stop:
 
 
 def _idle(site: Site) -> Stop:
-    return Stop(site.node, Stopped.NOT_RUNNING, "", site.available_bytes, site.available_bytes)
+    return Stop(site.node, StopResult.NOT_RUNNING, "", site.available_bytes, site.available_bytes)
 
 
 def _unknown(lost: Mapping[str, SparkError]) -> tuple[Stop, ...]:
     """A node that does not answer is unknown; one whose docker refuses us has failed."""
     return tuple(
-        Stop(node, Stopped.UNREACHABLE if error.exit_code == 3 else Stopped.FAILED, error.cause)
+        Stop(node, StopResult.UNREACHABLE if error.exit_code == 3 else StopResult.FAILED, error.cause)
         for node, error in lost.items()
     )
 
@@ -145,7 +145,7 @@ async def _forget(
     session: Session, found: list[tuple[Run, Job]], stops: tuple[Stop, ...], report: Report
 ) -> None:
     """Runs that no console minds any more are closed, once all their jobs are over with their containers."""
-    stopped = {s.node for s in stops if s.result is Stopped.STOPPED}
+    stopped = {s.node for s in stops if s.result is StopResult.STOPPED}
     ours = (RunState.UNKNOWN, RunState.DONE)
     over = [(run, job) for run, job in found if run.state in ours and job.node in stopped]
     for _, job in over:

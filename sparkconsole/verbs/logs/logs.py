@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import Unreachable, WrongUsage
-from sparkconsole.fleet.logs.merge import Entry, LogMerge
+from sparkconsole.fleet.logs.merge import LogMerge, MergedLine
 from sparkconsole.fleet.logs.sources import JobLog, Source
 from sparkconsole.model.work.answer import Row
 from sparkconsole.model.work.job import Job
@@ -75,17 +75,17 @@ async def _rows(merge: LogMerge, *, follow: bool, newer: str | None = None) -> A
     least = datetime.fromtimestamp(float(newer), UTC) if newer else None
     if not follow:
         for entry in await merge.printed():
-            if least is None or entry.at >= least or entry.told:
+            if least is None or entry.at >= least or entry.about_source:
                 yield row(entry, once=True)
         return
     async with aclosing(merge.followed()) as coming:
         async for entries in coming:
             for entry in entries:
-                if least is None or entry.at >= least or entry.told:
+                if least is None or entry.at >= least or entry.about_source:
                     yield row(entry)
 
 
-def row(entry: Entry, *, once: bool = False) -> Row:
+def row(entry: MergedLine, *, once: bool = False) -> Row:
     """An entry as the command line prints it: containers' lines behind their node alone.
 
     `once`: nobody waits for a node that is not reached, and the exit code says so.
@@ -94,7 +94,7 @@ def row(entry: Entry, *, once: bool = False) -> Row:
     data: dict[str, Any] = {"node": source.node, "time": entry.time, "source": source.name}
     if isinstance(source, JobLog):
         data["job"] = source.job.id
-    if entry.told:
+    if entry.about_source:
         hint = f" — {entry.error.hint}" if entry.error and entry.error.hint else ""
         key = "error" if entry.error else "note"
         mark = "✖" if entry.error else "·"

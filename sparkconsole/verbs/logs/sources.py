@@ -65,8 +65,8 @@ def _stopped_port(run: Run) -> int | None:
         return 0
     if run.words[:2] != ("serve", "stop"):
         return None
-    said = " ".join(run.words).replace("=", " ").split()
-    after = said[said.index("--port") + 1 :] if "--port" in said else []
+    words = " ".join(run.words).replace("=", " ").split()
+    after = words[words.index("--port") + 1 :] if "--port" in words else []
     return int(after[0]) if after and after[0].isdigit() else PORT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.checkpoint.cached import ModelPresence, presences
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -23,7 +23,7 @@ async def list_models(session: Here) -> Answer:
     from sparkconsole.remote.checkpoint.files import cached_models
 
     asked = await session.fleet.ask(cached_models)
-    found, errors = told(asked), failed(asked)
+    found, errors = answered(asked), failed(asked)
     every = presences(found)
     data = {
         "models": [_data(p, bool(errors)) for p in every] if found else None,

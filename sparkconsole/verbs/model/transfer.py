@@ -10,12 +10,12 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.checkpoint import copy as moving
-from sparkconsole.fleet.execute_plan import carry_out
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.execute_plan import execute_plan
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.image.copy_run import Result, answer_of
 from sparkconsole.fleet.jobs import forget_job, job_state
-from sparkconsole.model.checkpoint.files import Holding
+from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
 from sparkconsole.model.image.build import host_list, slug
 from sparkconsole.model.serve.spec import PRESETS
@@ -29,7 +29,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.checkpoint.files import download_argv, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 HUB, TOKEN = "https://huggingface.co", "HF_TOKEN"
 GATED = "accept its licence on its page there, then give the token: HF_TOKEN=… sparkconsole model download …"
@@ -46,7 +46,7 @@ async def copy(
     verify: Annotated[bool, FLAG] = False,
     streams: int = moving.STREAMS,
     parallel: Annotated[bool, Parameter(negative="--serial")] = True,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Copy a model from the node that has it to others over the fast link, only the files they lack.
 
     Each file is hashed as it arrives; an interrupted copy goes on inside the file. The jobs go on when this
@@ -86,14 +86,14 @@ async def copy(
     if not any(d.to_send for d in found):
         return _named(await moving.send_all(fleet, found, nobody, parallel=False), 0.0)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
         _write_down(session, tuple(d.job for d in found if d.job))
         results = await moving.send_all(fleet, found, report, parallel=parallel)
         return _named(results, fleet.clock.monotonic() - began)
 
     effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
-    return Deed(moving.copy_plan(found, name, sender, source), carry, effects)
+    return PlannedAction(moving.copy_plan(found, name, sender, source), execute, effects)
 
 
 def _named(results: Sequence[Result], seconds: float) -> Answer:
@@ -126,7 +126,7 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     """
     name = _name(model)
     asked = await session.fleet.ask(lambda shell: holding(shell, name, revision, hashing=True))
-    found, errors = told(asked), failed(asked)
+    found, errors = answered(asked), failed(asked)
     rows = [
         (n, size(h.size_bytes), len(h.files), h.why_incomplete or "whole, every hash is right")
         for n, h in found.items()
@@ -138,12 +138,12 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     }
     wrong = any(h.why_incomplete for h in found.values())
     lines = [f"{n}: unknown: {e.cause}" for n, e in errors.items()]
-    lines += _mending(name, found, errors) if wrong else []
+    lines += _fixing(name, found, errors) if wrong else []
     code = 1 if wrong else max((e.exit_code for e in errors.values()), default=0)
     return Answer(data, (Sheet.of(("node", "size", "files", name), rows), *lines), code)
 
 
-def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, SparkError]) -> list[str]:
+def _fixing(name: str, found: Mapping[str, CheckpointFiles], errors: Mapping[str, SparkError]) -> list[str]:
     """What makes it whole everywhere: from a node that has it whole, else from the hub."""
     if any(not held.why_incomplete for held in found.values()):
         return [f"→ sparkconsole model copy {name} --verify"]
@@ -156,7 +156,7 @@ def _mending(name: str, found: Mapping[str, Holding], errors: Mapping[str, Spark
     ]
 
 
-def _holding_data(held: Holding) -> dict[str, object]:
+def _holding_data(held: CheckpointFiles) -> dict[str, object]:
     return {
         "whole": not held.why_incomplete,
         "why": held.why_incomplete,
@@ -178,7 +178,7 @@ async def download(
     revision: str = "main",
     endpoint: str = "",
     streams: int = moving.STREAMS,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Download a model from the hub into one node's cache; `model copy` brings it to the others.
 
     By python3 on the node, its standard library only; it goes on when this console ends, and, started again,
@@ -221,22 +221,24 @@ async def download(
         id=fleet.fresh.name(f"download-{slug(name)}"),
         node=node,
         kind=JobKind.DOWNLOAD,
-        argv=(await hf_cache(shell)).told(download_argv(name, revision, hub, max(1, min(16, streams)))),
+        argv=(await hf_cache(shell)).with_folders(
+            download_argv(name, revision, hub, max(1, min(16, streams)))
+        ),
         details={"model": name, "revision": revision},
     )
     plan = _download_plan(name, node, hub, job, held)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         _write_down(session, (job,))
-        for end in (await carry_out(session.fleet, plan, report)).failures():
+        for end in (await execute_plan(session.fleet, plan, report)).failures():
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
         return await follow_download(session, _run(session), job, report)
 
-    files = Holding(files={fleet.fresh.unknown(f"files of {name}"): 0})
-    return Deed(plan, carry, (ModelThere(node, name, files),))
+    files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
+    return PlannedAction(plan, execute, (ModelThere(node, name, files),))
 
 
-def _download_plan(name: str, node: str, hub: str, job: Job, held: Holding) -> Plan:
+def _download_plan(name: str, node: str, hub: str, job: Job, held: CheckpointFiles) -> Plan:
     token = (
         "the token in HF_TOKEN is used" if os.environ.get(TOKEN) else "the node's own token is used, if any"
     )
@@ -283,10 +285,10 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "bytes": held.size_bytes,
         "seconds": log.seconds,
     }
-    told = (
+    text = (
         f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.seconds)}"
     )
-    return Answer(data, (told, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
+    return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 
 def _name(model: str) -> str:

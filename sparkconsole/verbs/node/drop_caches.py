@@ -7,10 +7,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sparkconsole.errors import Unreachable
-from sparkconsole.fleet.execute_plan import carry_out
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.execute_plan import execute_plan
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.foresight.effect import PageCacheDropped
-from sparkconsole.model.page_cache import MemoryStanding, brought, drop_argv, require_way, way_sentence
+from sparkconsole.model.page_cache import MemoryState, brought, drop_argv, require_way, way_sentence
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
@@ -18,7 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node.page_cache import memory_standing
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node.inventory import chosen
 
 _NOTES = (
@@ -30,7 +30,7 @@ _NOTES = (
 @verb("node drop-caches", tier=Tier.RECOVERABLE)
 async def drop_caches(
     session: Here, *names: str, image: Annotated[str | None, Parameter(name="--image")] = None
-) -> Deed:
+) -> PlannedAction:
     """Give the page cache of nodes back, and say how much memory is free before and after.
 
     A remedy for "Free memory … is less than desired" with nothing running. It needs root: the login itself,
@@ -48,30 +48,30 @@ async def drop_caches(
     answers = await session.fleet.ask(lambda shell: memory_standing(shell, image), nodes)
     for error in failed(answers).values():
         raise error
-    before = told(answers)
+    before = answered(answers)
     for node, standing in before.items():
         require_way(node, standing.way, image)
     steps = tuple(_step(node, standing, image) for node, standing in before.items())
     plan = Plan(f"Drop the page cache of {', '.join(nodes)}", steps, Tier.RECOVERABLE, notes=_NOTES)
     effects = tuple(PageCacheDropped(node) for node in nodes)
-    return Deed(plan, lambda report: _carry(session, plan, before, report), effects)
+    return PlannedAction(plan, lambda report: _execute(session, plan, before, report), effects)
 
 
-def _step(node: str, standing: MemoryStanding, image: str) -> Step:
+def _step(node: str, standing: MemoryState, image: str) -> Step:
     sentence = f"{way_sentence(standing.way, image)} ({size(standing.cached)} now)"
     return Step(f"{node}:drop-caches", node, sentence, drop_argv(standing.way, image), timeout_s=120)
 
 
-async def _carry(session: Session, plan: Plan, before: dict[str, MemoryStanding], report: Report) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:
+    outcome = await execute_plan(session.fleet, plan, report)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
     answers = await session.fleet.ask(memory_standing, tuple(before))
     wrong.update({node: f"unknown: {error.cause}" for node, error in failed(answers).items()})
-    after = told(answers)
+    after = answered(answers)
     seen = {n: [(w, getattr(b, w), getattr(after.get(n), w, None)) for w in _WHAT] for n, b in before.items()}
-    said = {n: wrong.get(n) or brought(b, after[n]) for n, b in before.items()}
-    rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), said[n]) for n in before]
-    data = {n: {**{w: [a, b] for w, a, b in seen[n]}, "ok": n not in wrong, "said": said[n],
+    values = {n: wrong.get(n) or brought(b, after[n]) for n, b in before.items()}
+    rows = [(n, *(_change(a, b) for _, a, b in seen[n][:2]), values[n]) for n in before]
+    data = {n: {**{w: [a, b] for w, a, b in seen[n]}, "ok": n not in wrong, "said": values[n],
                 "way": before[n].way.value} for n in before}  # fmt: skip
     code = Unreachable.exit_code if failed(answers) else int(bool(wrong))
     return Answer({"nodes": data}, (Sheet.of(("node", "MemAvailable", "MemFree", ""), rows),), code)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import choose, load
-from sparkconsole.config.reading import read_text, said
+from sparkconsole.config.reading import read_text, sentence
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.cluster import Node
@@ -28,7 +28,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs.grammar.open_session import inventory_path
 from sparkconsole.verbs.grammar.registry import FLAG, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
 from sparkconsole.verbs.node.trust import CONSOLE, meant
@@ -61,10 +61,10 @@ async def list_(session: Here, *, check: Annotated[bool, FLAG] = False) -> Answe
 
 
 def _refuse_words(
-    name: str, address: str, /, *, fabric: str | None = None, user: str | None = None, **said: Any
+    name: str, address: str, /, *, fabric: str | None = None, user: str | None = None, **given: Any
 ) -> None:
     """What is no name, address or port, whatever the inventory says."""
-    _node(name=name, address=address, fabric_address=fabric, user=user, port=said.get("port"))
+    _node(name=name, address=address, fabric_address=fabric, user=user, port=given.get("port"))
 
 
 @verb("node add", tier=Tier.RECOVERABLE, refuses=_refuse_words)
@@ -81,7 +81,7 @@ async def add(
     head: Annotated[bool, FLAG] = False,
     local: Annotated[bool, FLAG] = False,
     to: str | None = None,
-) -> Deed:
+) -> PlannedAction:
     """Writes a machine into cluster.toml.
 
     Parameters
@@ -116,7 +116,7 @@ async def add(
 
 
 @verb("node remove", tier=Tier.RECOVERABLE)
-async def remove(session: Here, name: str, /) -> Deed:
+async def remove(session: Here, name: str, /) -> PlannedAction:
     """Takes a machine out of cluster.toml; nothing on the machine itself changes.
 
     Parameters
@@ -142,7 +142,7 @@ async def exec_(
     *command: str,
     node: Annotated[tuple[str, ...], FLAG] = (),
     timeout: float = 3600.0,
-) -> Deed:
+) -> PlannedAction:
     """Runs a command on the machines themselves, side by side; equal outputs are shown once.
 
     Parameters
@@ -158,11 +158,11 @@ async def exec_(
     steps = tuple(Step(n, n, "run the command", command, timeout_s=timeout, reads=True) for n in names)
     plan = Plan(f"Run a command on {', '.join(names)}", steps, Tier.LOOK)
     unknown = Anything(f"what {command[0]} changes on {', '.join(names)} is not known before")
-    return Deed(plan, partial(_executed, session, command, names, timeout), (unknown,))
+    return PlannedAction(plan, partial(_executed, session, command, names, timeout), (unknown,))
 
 
 @verb("node shell", ahead=True)
-async def shell(session: Here, name: str, /) -> Deed:
+async def shell(session: Here, name: str, /) -> PlannedAction:
     """Opens an interactive shell on a machine with the system's own ssh; a read-only session has none.
 
     Parameters
@@ -179,7 +179,7 @@ async def shell(session: Here, name: str, /) -> Deed:
     step = Step(node.name, CONSOLE, f"open a shell on {node.name}", argv)
     unknown = Anything(f"what is typed on {node.name} is not known before")
     plan = Plan(f"Shell on {node.name}", (step,), Tier.LOOK)
-    return Deed(plan, partial(_become, session, argv), (unknown,))
+    return PlannedAction(plan, partial(_become, session, argv), (unknown,))
 
 
 def ssh_argv(node: Node) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ def _node(**given: Any) -> Node:
         first = error.errors()[0]
         key = str(first["loc"][-1])
         raise WrongUsage(
-            f"{key} {given.get(key)!r} {said(first)}", hint="sparkconsole node add --help"
+            f"{key} {given.get(key)!r} {sentence(first)}", hint="sparkconsole node add --help"
         ) from error
 
 
@@ -236,12 +236,12 @@ def _refuse_in_demo(session: Session) -> None:
         raise Refused("the demo's cluster is not in a file", hint="leave --demo out")
 
 
-def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
+def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAction:
     path = inventory_path(session.options)
     before = read_text(path)
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         if read_text(path) != before:
             raise Refused(f"{path} was changed by somebody else meanwhile", hint="do it again")
         edit.write(path, text)
@@ -253,7 +253,7 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> Deed:
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
-    return Deed(Plan(title, (step,), Tier.LOOK), carry, (ClusterChanged(text),))
+    return PlannedAction(Plan(title, (step,), Tier.LOOK), execute, (ClusterChanged(text),))
 
 
 async def _read_back(session: Session, cluster: str) -> list[str]:
@@ -293,7 +293,7 @@ async def _executed(
     alone = len(names) == 1
     parts = tuple(_block(who, text, code, alone) for (text, code), who in groups.items())
     codes = [Unreachable.exit_code if code is None else code for _, code in groups]
-    return Answer({"nodes": {n: _said(a) for n, a in answers.items()}}, parts, max(codes))
+    return Answer({"nodes": {n: _answer_data(a) for n, a in answers.items()}}, parts, max(codes))
 
 
 def _outcome(answer: Completed | SparkError) -> tuple[str, int | None]:
@@ -308,7 +308,7 @@ def _block(names: Sequence[str], text: str, status: int | None, alone: bool) -> 
     return text + ended if alone else f"--- {', '.join(names)}{ended}\n{text}"
 
 
-def _said(answer: Completed | SparkError) -> dict[str, Any]:
+def _answer_data(answer: Completed | SparkError) -> dict[str, Any]:
     if isinstance(answer, SparkError):
         return {"error": answer.as_data()}
     return {"status": answer.status, "stdout": answer.text, "stderr": answer.error_text}

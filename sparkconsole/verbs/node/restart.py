@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
-from sparkconsole.fleet.launch.survey import Ground, check_images, survey
+from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey_launch
 from sparkconsole.model.foresight.effect import Rebooted
 from sparkconsole.model.launch.effects import start_effects
 from sparkconsole.model.launch.spec import Backend, recalled
@@ -19,7 +19,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node import power
 from sparkconsole.remote.node.site import look
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.launch.start import start, unset_secrets
 
 PAUSE_S = 2.0
@@ -31,7 +31,7 @@ async def restart(
     *names: str,
     container: Annotated[str | None, Parameter(name="--name")] = None,
     timeout: float = 180.0,
-) -> Deed:
+) -> PlannedAction:
     """Start the containers of nodes anew, as they were launched; the cluster works again afterwards.
 
     A worker joins again by itself. With the head, all of a Ray cluster starts again. A server that runs ends.
@@ -45,28 +45,28 @@ async def restart(
     timeout
         Seconds that getting ready may take.
     """
-    ground = await _ground(session, container or session.cluster.container)
+    survey = await _survey(session, container or session.cluster.container)
     wanted = {_known(session, n): "asked for" for n in names or session.fleet.names}
-    nodes = with_dependents(ground.spec, ground.seats, wanted)
+    nodes = with_dependents(survey.spec, survey.seats, wanted)
     if not nodes:
         raise WrongUsage("these nodes are not part of what runs", hint="see sparkconsole status")
-    check_images(ground)
-    notes = (*(f"{node}: {why}" for node, why in nodes.items()), *unset_secrets(ground.spec))
-    title = f"restart {ground.spec.container} on {', '.join(nodes)}"
-    plan = start_plan(ground.spec, ground.seats, ground.sites, nodes, title=title, notes=notes)
+    check_images(survey)
+    notes = (*(f"{node}: {why}" for node, why in nodes.items()), *unset_secrets(survey.spec))
+    title = f"restart {survey.spec.container} on {', '.join(nodes)}"
+    plan = start_plan(survey.spec, survey.seats, survey.sites, nodes, title=title, notes=notes)
 
-    async def carry(report: Report) -> Answer:
-        await start(session, ground, plan, report, timeout_s=timeout)
-        rows = [(s.node, s.role, "joined" if ground.spec.backend is Backend.RAY else "running")
-                for s in ground.seats]  # fmt: skip
-        data = {"restarted": list(nodes), "ready": True, "backend": ground.spec.backend.value}
+    async def execute(report: Report) -> Answer:
+        await start(session, survey, plan, report, timeout_s=timeout)
+        rows = [(s.node, s.role, "joined" if survey.spec.backend is Backend.RAY else "running")
+                for s in survey.seats]  # fmt: skip
+        data = {"restarted": list(nodes), "ready": True, "backend": survey.spec.backend.value}
         return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
 
-    effects = start_effects(ground.spec, ground.seats, ground.images, nodes, ground.sites)
-    return Deed(plan, carry, effects)
+    effects = start_effects(survey.spec, survey.seats, survey.images, nodes, survey.sites)
+    return PlannedAction(plan, execute, effects)
 
 
-async def _ground(session: Session, container: str) -> Ground:
+async def _survey(session: Session, container: str) -> LaunchSurvey:
     """The launch that the containers' own labels tell of."""
     answers = await session.fleet.ask(lambda shell: look(shell, container))
     spec = None
@@ -78,7 +78,7 @@ async def _ground(session: Session, container: str) -> Ground:
             f"no container {container} that this program launched is on any node",
             hint="start one: sparkconsole launch",
         )
-    return await survey(session.fleet, session.cluster, spec)
+    return await survey_launch(session.fleet, session.cluster, spec)
 
 
 def _known(session: Session, name: str) -> str:
@@ -86,7 +86,7 @@ def _known(session: Session, name: str) -> str:
 
 
 @verb("node reboot", tier=Tier.COSTLY)
-async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
+async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> PlannedAction:
     """Reboot a machine and wait until it is back. Costly: --yes=reboot.
 
     Parameters
@@ -104,7 +104,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
     notes = ("everything that runs on it ends; its containers do not start again by themselves",)
     plan = Plan(f"reboot {node}", (step,), Tier.COSTLY, word="reboot", notes=notes)
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         began = session.fleet.clock.monotonic()
         report(StepBegan(node, step.sentence))
         await power.reboot(shell)
@@ -115,7 +115,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Deed:
         data = {"node": node, "rebooted": True, "seconds": round(elapsed, 1)}
         return Answer(data, (f"{node} is back after {elapsed:.0f} s; next: sparkconsole launch --repair",))
 
-    return Deed(plan, carry, (Rebooted(node),))
+    return PlannedAction(plan, execute, (Rebooted(node),))
 
 
 async def _back(session: Session, node: str, before: str, deadline: float, report: Report) -> None:

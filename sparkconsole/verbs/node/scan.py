@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.scan import Answering, Candidate
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -113,7 +113,7 @@ async def _fabric(session: Session) -> tuple[Subnet, ...]:
     """The subnets of the RDMA interfaces of every node that answers, else of this machine."""
     asked = session.fleet.names or (_this_machine(session),)
     found = await session.fleet.ask(_fabric_of, asked)
-    answers = told(found)
+    answers = answered(found)
     if not answers:
         raise next(iter(failed(found).values()))
     subnets = tuple(dict.fromkeys(net for nets in answers.values() for net in nets))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, SparkError, WrongUsage
-from sparkconsole.fleet.fleet import failed, told
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.foresight.effect import KeysTrusted
 from sparkconsole.model.work.answer import Answer
@@ -18,7 +18,7 @@ from sparkconsole.model.work.news import Report, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
@@ -46,7 +46,7 @@ class _Shown:
 
 
 @verb("node trust", tier=Tier.RECOVERABLE)
-async def trust(session: Here, *names: str) -> Answer | Deed:
+async def trust(session: Here, *names: str) -> Answer | PlannedAction:
     """Shows the host keys of machines that are not trusted yet, and stores them once you agree.
 
     Compare each fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the machine itself.
@@ -68,10 +68,10 @@ async def trust(session: Here, *names: str) -> Answer | Deed:
     notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
     plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
     effects = (KeysTrusted(tuple(s.node.name for s in new)),)
-    return Deed(plan, partial(_store, session, new, known, lost), effects)
+    return PlannedAction(plan, partial(_store, session, new, known, lost), effects)
 
 
-def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | Deed:
+def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | PlannedAction:
     """Nothing real is asked and no file is touched."""
     keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
     known = [n.name for n in nodes if n.name not in keys]
@@ -81,7 +81,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
         Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
     )
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         for step in steps:
             pretend.trust(step.id, keys[step.id])
             session.fleet.lost(step.id)
@@ -89,7 +89,7 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
         return _trusted(list(keys), known, {})
 
     plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
-    return Deed(plan, carry, (KeysTrusted(tuple(keys)),))
+    return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
 
 
 def meant(session: Session, name: str) -> Node:
@@ -120,7 +120,7 @@ async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]]
             return error
 
     answers = dict(zip((n.name for n in nodes), await asyncio.gather(*map(ask, nodes)), strict=True))
-    return told(answers), failed(answers)
+    return answered(answers), failed(answers)
 
 
 def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:

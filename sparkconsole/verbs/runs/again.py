@@ -12,7 +12,7 @@ from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar import dispatch
 from sparkconsole.verbs.grammar.registry import Result, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
 @verb("runs again", tier=Tier.RECOVERABLE)
@@ -27,7 +27,7 @@ async def again(session: Here, run_id: str, /) -> Result:
     run = session.journal.find(run_id)
     require_repeatable(session, run)
     result = await dispatch.begin(session, dispatch.understand(run.words))
-    return replace(result, words=run.words) if isinstance(result, Deed) else result
+    return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
 
 
 def require_repeatable(session: Session, run: Run) -> None:

@@ -11,7 +11,7 @@ from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
-from sparkconsole.model.logs.diagnosis import told
+from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.export import export_script, verb_line
@@ -22,7 +22,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.registry import FLAG, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
 @verb("runs list")
@@ -69,7 +69,7 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, FLAG] =
     if run.state is RunState.FAILED:
         found = explain(session.journal.output(run).splitlines())
         data["findings"] = [d.as_data() for d in found]
-        parts += told(found) if found else ()
+        parts += paragraphs(found) if found else ()
     if output:
         data["output"] = session.journal.output(run)
         parts.append(data["output"].rstrip("\n"))
@@ -96,7 +96,7 @@ async def export(session: Here, *run_ids: str) -> Answer:
 
 
 @verb("runs attach", ahead=True)
-async def attach(session: Here, run_id: str, /) -> Answer | Deed:
+async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
     """Follows what a run left running to its end, or finds how it ended, and writes that down.
 
     Parameters
@@ -119,11 +119,11 @@ async def attach(session: Here, run_id: str, /) -> Answer | Deed:
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
     unknown = Anything(f"how {run.id} ends is not known before")
-    return Deed(plan, lambda report: _attached(session, run, report), (unknown,))
+    return PlannedAction(plan, lambda report: _attached(session, run, report), (unknown,))
 
 
 @verb("runs stop", tier=Tier.RECOVERABLE)
-async def stop(session: Here, run_id: str, /) -> Answer | Deed:
+async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
     """Ends what a run left running, all of its processes, and reads back that they are gone.
 
     Parameters
@@ -148,7 +148,9 @@ async def stop(session: Here, run_id: str, /) -> Answer | Deed:
     tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
     effects = tuple(e for job in running for e in _ends(job))
-    return Deed(plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects)
+    return PlannedAction(
+        plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects
+    )
 
 
 def _ends(job: Job) -> tuple[Effect, ...]:
@@ -260,8 +262,8 @@ def _row(run: Run) -> tuple[str, ...]:
 
 def _summary(run: Run) -> dict[str, Any]:
     keep = {"id", "words", "cluster", "started", "ended", "state", "exit_code"}
-    told = {"jobs": [job.id for job in run.jobs], "ended_by": run.ended_by}
-    return {**run.model_dump(mode="json", include=keep), **told}
+    data = {"jobs": [job.id for job in run.jobs], "ended_by": run.ended_by}
+    return {**run.model_dump(mode="json", include=keep), **data}
 
 
 def _portrait(run: Run) -> Sheet:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.fleet.serve.status import Standing, State, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
 from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
-from sparkconsole.model.serve.restart_budget import Keeping
+from sparkconsole.model.serve.restart_budget import RestartBudget
 from sparkconsole.model.serve.vllm_flags import value
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.answer import Answer
@@ -21,7 +21,7 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.grammar.dispatch import begin, understand
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.runs.again import require_repeatable
 
 OWN = ("serve", "keep")
@@ -38,7 +38,7 @@ async def keep(
     restarts: int = 3,
     within: float = 6.0,
     grace: float = 30.0,
-) -> Deed:
+) -> PlannedAction:
     """Look after the served model while this console runs, and serve it again when it ended or hangs.
 
     It is started with the words of its last start, each time after a longer pause. When the restarts allowed
@@ -66,11 +66,13 @@ async def keep(
         raise WrongUsage("--every is above 0, --misses at least 1, --restarts not below 0")
     run = _served(session, port)
     require_repeatable(session, run)
-    patience = Keeping(misses, restarts, within * 3600, grace * 60, began_s=session.fleet.clock.monotonic())
-    kept = _Kept(session, run, port, name or session.cluster.container, every, patience)
+    patience = RestartBudget(
+        misses, restarts, within * 3600, grace * 60, began_s=session.fleet.clock.monotonic()
+    )
+    kept = _KeptServer(session, run, port, name or session.cluster.container, every, patience)
     plan = Plan(f"keep serving on port {port}", (), Tier.RECOVERABLE, notes=kept.notes())
     why = "it looks after the server until somebody stops it: what is there then is not known before"
-    return Deed(plan, kept.carry, (Anything(why),))
+    return PlannedAction(plan, kept.execute, (Anything(why),))
 
 
 def _served(session: Session, port: int) -> Run:
@@ -90,12 +92,12 @@ def _ranks(run: Run, port: int) -> tuple[Job, ...]:
 
 def _ends(words: tuple[str, ...], port: int) -> bool:
     """`stop`, or `serve stop` of that port."""
-    said = value(words, "--port") or "8888"
-    return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and said == str(port))
+    text = value(words, "--port") or "8888"
+    return words[:1] == ("stop",) or (words[:2] == ("serve", "stop") and text == str(port))
 
 
 @dataclass(slots=True)
-class _Kept:
+class _KeptServer:
     """One server that is looked after."""
 
     session: Session
@@ -103,8 +105,8 @@ class _Kept:
     port: int
     container: str
     every_s: float
-    patience: Keeping
-    last: State | None = None
+    patience: RestartBudget
+    last: ServerCondition | None = None
 
     def notes(self) -> tuple[str, ...]:
         """What is done, and how often."""
@@ -116,38 +118,40 @@ class _Kept:
             "before that what is left of it is ended, and containers that are gone are started",
         )
 
-    async def carry(self, report: Report) -> Answer:
+    async def execute(self, report: Report) -> Answer:
         """Until it is stopped or the budget is used up."""
         clock = self.session.fleet.clock
         while not self._stopped():
             found = await self._look(report)
             if self.patience.due:
                 if self.patience.spent(clock.monotonic()):
-                    told = f"all {self.patience.starts} starts are used up: {found.detail}"
-                    return self._answer(found, told, 1)
+                    text = f"all {self.patience.starts} starts are used up: {found.detail}"
+                    return self._answer(found, text, 1)
                 await self._again(found, report)
             await clock.sleep(self.every_s)
         return self._answer(None, "it was stopped, and is kept no longer", 0)
 
-    async def _look(self, report: Report) -> Standing:
+    async def _look(self, report: Report) -> ServerStatus:
         jobs = next((j for run in self.session.journal.newest() if (j := _ranks(run, self.port))), ())
         try:
             found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
         except SparkError as error:
             # It changed while it was looked at: the next look says how it stands.
-            found = Standing(State.UNKNOWN, error.cause, node=error.node, unreachable=True)
+            found = ServerStatus(ServerCondition.UNKNOWN, error.cause, node=error.node, unreachable=True)
         if found.state is not self.last:
-            said = ": ".join(part for part in (found.state.value, found.detail) if part)
-            level = "info" if found.state in (State.READY, State.LOADING) else "warning"
-            report(Remark(said, found.node, level))
+            text = ": ".join(part for part in (found.state.value, found.detail) if part)
+            level = "info" if found.state in (ServerCondition.READY, ServerCondition.LOADING) else "warning"
+            report(Remark(text, found.node, level))
         self.last = found.state
-        if found.state is not State.UNKNOWN:
-            serves = found.state in (State.READY, State.UNPROVED)
+        if found.state is not ServerCondition.UNKNOWN:
+            serves = found.state in (ServerCondition.READY, ServerCondition.UNPROVED)
             now = self.session.fleet.clock.monotonic()
-            self.patience = self.patience.seen(now, serves=serves, loads=found.state is State.LOADING)
+            self.patience = self.patience.seen(
+                now, serves=serves, loads=found.state is ServerCondition.LOADING
+            )
         return found
 
-    async def _again(self, found: Standing, report: Report) -> None:
+    async def _again(self, found: ServerStatus, report: Report) -> None:
         """A start that fails has been one; the next looks say what is."""
         clock = self.session.fleet.clock
         pause = self.patience.rest_s(clock.monotonic())
@@ -156,8 +160,8 @@ class _Kept:
             await clock.sleep(pause)
         self.patience = self.patience.started(clock.monotonic())
         count = self.patience.recent(clock.monotonic())
-        told = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
-        report(Remark(told, level="warning"))
+        text = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
+        report(Remark(text, level="warning"))
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
@@ -167,16 +171,16 @@ class _Kept:
 
     async def _say(self, words: tuple[str, ...], report: Report) -> None:
         result = await begin(self.session, understand(words))
-        if isinstance(result, Deed):
-            await result.carry(report)
+        if isinstance(result, PlannedAction):
+            await result.execute(report)
 
-    def _words(self, state: State) -> tuple[tuple[str, ...], ...]:
+    def _words(self, state: ServerCondition) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""
         named = ("--name", self.container)
         launch: tuple[tuple[str, ...], ...] = ()
-        if state is State.LOST:
+        if state is ServerCondition.LOST:
             launch = (("launch", "--repair", *named),)
-        elif state is State.ABSENT:
+        elif state is ServerCondition.ABSENT:
             launched = (r for r in self.session.journal.newest() if r.words[:1] == ("launch",))
             launch = tuple(r.words for r in islice(launched, 1) if r.cluster == self.session.cluster.name)
         return (("serve", "stop", "--port", str(self.port), *named), *launch, self.run.words)
@@ -190,11 +194,11 @@ class _Kept:
                 return True
         return False
 
-    def _answer(self, found: Standing | None, said: str, code: int) -> Answer:
+    def _answer(self, found: ServerStatus | None, text: str, code: int) -> Answer:
         data = {
             "port": self.port,
             "state": found.state.value if found else "stopped",
             "starts": len(self.patience.started_s),
             "run": self.run.id,
         }
-        return Answer(data, (said,), code)
+        return Answer(data, (text,), code)

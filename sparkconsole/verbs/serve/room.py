@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.checkpoint.fit import Fitting, fitting_of
-from sparkconsole.fleet.fleet import Fleet, told
-from sparkconsole.fleet.launch.await_memory import settle
+from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve.start import Stage
 from sparkconsole.model.checkpoint.fit import gib, judge
@@ -62,8 +62,8 @@ def yet_to_be_known(fleet: Fleet, room: Room, ranks: Sequence[Rank]) -> tuple[Ra
     if not room.rest or not fleet.forecast.effects:
         return tuple(ranks)
     share = fleet.fresh.unknown(f"share of the memory that is left for {room.spec.name}")
-    said = str(room.spec.gpu_memory_utilization)
-    return tuple(replace(r, argv=tuple(share if w == said else w for w in r.argv)) for r in ranks)
+    part = str(room.spec.gpu_memory_utilization)
+    return tuple(replace(r, argv=tuple(share if w == part else w for w in r.argv)) for r in ranks)
 
 
 async def find_room(
@@ -111,7 +111,7 @@ async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, .
     if serve_room.crowded(stage.launch, stage.head, others):
         raise Refused(
             f"Ray has no free GPU on {stage.head}, where rank 0 of every server runs: "
-            f"{serve_room.told(others)} has it",
+            f"{serve_room.listed(others)} has it",
             hint="end that server first: sparkconsole serve stop --port "
             f"{others[0].port}; or launch --backend none, where servers share the memory",
             node=stage.head,
@@ -121,7 +121,7 @@ async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, .
             await models(await fleet.shell(stage.head), rank.port)
         except SparkError:
             raise Refused(
-                f"{serve_room.told((rank,))} is still starting: how much memory it takes is not known yet",
+                f"{serve_room.listed((rank,))} is still starting: how much memory it takes is not known yet",
                 hint=f"wait until it is ready: sparkconsole serve status --port {rank.port}",
                 node=rank.node,
             ) from None
@@ -134,10 +134,10 @@ async def _beside(
     gpu = all(c.gpu for c in read.values()) if read else stage.launch.gpus
     if not others or not gpu:
         return spec, ()
-    standing = told(await fleet.ask(memory_standing, taking_part(spec, stage)))
+    standing = answered(await fleet.ask(memory_standing, taking_part(spec, stage)))
     memory = [Memory(s.total, s.available) for s in standing.values()]
     left = serve_room.share_left(memory)
-    beside = f"part of the memory is taken by {serve_room.told(others)}"
+    beside = f"part of the memory is taken by {serve_room.listed(others)}"
     hint = f"end it first: sparkconsole serve stop --port {others[0].port}"
     if left < LEAST_SHARE:
         raise Refused(f"{beside}, and no room is left for a second server", hint=hint)
@@ -178,7 +178,7 @@ async def _require_fit(
     problem = _problem(found)
     if not problem or await _comes_back(fleet, found, own):
         return found.chosen.warnings if found.checkpoint.gpu else ()
-    holds = f"; part of the memory is taken by {serve_room.told(others)}" if others else ""
+    holds = f"; part of the memory is taken by {serve_room.listed(others)}" if others else ""
     raise Refused(
         f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started",
         hint=f"{_way_out(found, read)}; or serve --force to go on all the same",
@@ -205,7 +205,7 @@ async def _comes_back(fleet: Fleet, found: Fitting, read: Mapping[str, Checkpoin
         return False
     share = ask.utilization or 1.0
     tight = [n for n, m in memory.items() if share * m.total > m.available]
-    seen = await settle(fleet, tight, share, nobody, most_s=WINDOW_S)
+    seen = await await_memory(fleet, tight, share, nobody, most_s=WINDOW_S)
     return bool(tight) and all(n in seen and seen[n].outcome in (Return.COMES, Return.ENOUGH) for n in tight)
 
 

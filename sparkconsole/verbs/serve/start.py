@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.engine_death import find_death
-from sparkconsole.fleet.execute_plan import carry_out
+from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fresh import Fresh
-from sparkconsole.fleet.launch.await_memory import settle
+from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import Standing, serve_standing
+from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
@@ -38,7 +38,7 @@ from sparkconsole.verbs.diagnose.preflight import (
 )
 from sparkconsole.verbs.grammar.bounds import wrong_value
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
-from sparkconsole.verbs.grammar.session import Deed, Here, Session
+from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.serve.room import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
@@ -46,9 +46,9 @@ from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_star
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
-def _refuse_words(model: str, *extra: str, **said: Any) -> None:
+def _refuse_words(model: str, *extra: str, **given: Any) -> None:
     """What no cluster could make right: a model without a name, a port that there is not, a secret."""
-    own = {_SPEC_NAMES.get(key, key): value for key, value in said.items()}
+    own = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
     _spec(model, {key: value for key, value in own.items() if key in ServeSpec.model_fields}, extra)
 
 
@@ -75,7 +75,7 @@ async def serve(
     guard_at: float = LEAST_GIB,
     force: Annotated[bool, FLAG] = False,
     name: str | None = None,
-) -> Answer | Deed:
+) -> Answer | PlannedAction:
     """Serve a model on the running cluster and return when a completion came back.
 
     Where an earlier server's memory still comes back it is waited for, a minute and a half at most.
@@ -127,7 +127,7 @@ async def serve(
     name
         Name of the containers; without it the cluster's.
     """
-    said = {
+    values = {
         "tensor_parallel": tp,
         "pipeline_parallel": pp,
         "data_parallel": dp,
@@ -143,7 +143,7 @@ async def serve(
         "trust_remote_code": trust_remote_code,
         "offline": offline,
     }
-    spec = _spec(model, said, extra)
+    spec = _spec(model, values, extra)
     container = name or session.cluster.container
     stage = await serving.find_stage(session.fleet, container)
     if (there := await _there_already(session, spec, stage)) is not None:
@@ -167,13 +167,13 @@ async def serve(
         f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
     )
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         share = spec.utilization or USUAL_SHARE
-        settled = await settle(session.fleet, stage.nodes, share, report)
+        settled = await await_memory(session.fleet, stage.nodes, share, report)
         require_room(settled.values(), force=force)
-        return await _carry(session, plan, jobs, watchers, report)
+        return await _execute(session, plan, jobs, watchers, report)
 
-    return Deed(plan, carry, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
+    return PlannedAction(plan, execute, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
 
 _NOT_SPEC = ("name", "force", "guard", "guard_at")
@@ -182,18 +182,18 @@ _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_p
 
 def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
     """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    said = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
-    return _spec(model, said, extra)
+    data = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
+    return _spec(model, data, extra)
 
 
-def _spec(model: str, said: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
+def _spec(model: str, data: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
     try:
-        return ServeSpec(**preset(model, {**said, "extra": extra}))
+        return ServeSpec(**preset(model, {**data, "extra": extra}))
     except ValidationError as error:
         raise wrong_value(error, ("serve",)) from error
 
 
-async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | Deed | None:
+async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | PlannedAction | None:
     """The same model on the same port is what was asked for, also while it starts; another keeps its port."""
     from sparkconsole.remote.serve.vllm import models
 
@@ -226,17 +226,17 @@ def _who(names: tuple[str, ...], ranks: tuple[LiveRank, ...]) -> str:
     return f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
 
 
-def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> Deed:
+def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAction:
     """A start that is under way is followed, whichever console began it."""
     lead = jobs[-1]
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
-    async def carry(report: Report) -> Answer:
+    async def execute(report: Report) -> Answer:
         if session.run is not None:
             session.run = session.journal.add_jobs(session.run, jobs)
         return await _follow(session, jobs, report)
 
-    return Deed(plan, carry, ())
+    return PlannedAction(plan, execute, ())
 
 
 def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: Fresh) -> Job:
@@ -274,12 +274,12 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     )
 
 
-async def _carry(
+async def _execute(
     session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
 ) -> Answer:
     if session.run is not None:
         session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
         await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
@@ -334,8 +334,8 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     return _standing_answer(explained(found, newest_start(session, port)))
 
 
-def _standing_answer(found: Standing) -> Answer:
-    rows = [(n, said) for n, said in found.nodes.items()]
+def _standing_answer(found: ServerStatus) -> Answer:
+    rows = [(n, text) for n, text in found.nodes.items()]
     data = {
         "state": found.state.value,
         "detail": found.detail,
@@ -351,7 +351,7 @@ def _standing_answer(found: Standing) -> Answer:
 
 
 @verb("serve stop", tier=Tier.RECOVERABLE)
-async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> Answer | Deed:
+async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> Answer | PlannedAction:
     """End the served model on every node and read back that it is gone; the containers go on.
 
     Parameters
@@ -368,20 +368,20 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
     effects = (ServerGone(tuple(scene.sites), container, port),)
-    return Deed(plan, lambda report: _carry_stop(session, plan, scene, jobs, report), effects)
+    return PlannedAction(plan, lambda report: _execute_stop(session, plan, scene, jobs, report), effects)
 
 
-async def _carry_stop(
-    session: Session, plan: Plan, scene: stopping.Scene, jobs: tuple[Job, ...], report: Report
+async def _execute_stop(
+    session: Session, plan: Plan, scene: stopping.RunningServers, jobs: tuple[Job, ...], report: Report
 ) -> Answer:
-    outcome = await carry_out(session.fleet, plan, report)
+    outcome = await execute_plan(session.fleet, plan, report)
     await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
     await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
     ends = await stopping.read_back(session.fleet, scene, outcome)
-    rows = [(e.node, e.said, e.memory()) for e in ends]
+    rows = [(e.node, e.text, e.memory()) for e in ends]
     data = {
         "stopped": all(e.ok for e in ends),
-        "nodes": {e.node: e.said for e in ends},
+        "nodes": {e.node: e.text for e in ends},
         "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
     }
     code = 3 if scene.lost else 0 if data["stopped"] else 1

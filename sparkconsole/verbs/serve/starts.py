@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sparkconsole.fleet.serve.status import Standing, State
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.verbs.grammar.session import Session
@@ -26,11 +26,13 @@ def newest_ranks(session: Session, port: int) -> tuple[Job, ...]:
     return ranks_of(run, port) if run else ()
 
 
-def explained(found: Standing, run: Run | None) -> Standing:
+def explained(found: ServerStatus, run: Run | None) -> ServerStatus:
     """What a deed of ours ended has not failed."""
     by = ended_by(run) if run else ""
-    if not by or found.state not in (State.FAILED, State.ABSENT, State.LOST):
+    if not by or found.state not in (ServerCondition.FAILED, ServerCondition.ABSENT, ServerCondition.LOST):
         return found
-    if found.state is State.FAILED:
-        return replace(found, state=State.ABSENT, detail=f"ended by {by}", node="", remedy="serve it again")
+    if found.state is ServerCondition.FAILED:
+        return replace(
+            found, state=ServerCondition.ABSENT, detail=f"ended by {by}", node="", remedy="serve it again"
+        )
     return replace(found, detail=f"{found.detail}; its last server was ended by {by}")

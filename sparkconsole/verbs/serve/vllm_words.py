@@ -32,12 +32,12 @@ def refuse_unseparated(request: Request, tokens: Sequence[str]) -> None:
     behind = len(tokens) - tokens.index("--") - 1 if "--" in tokens else 0
     front = request.args[: len(request.args) - behind]
     own = _own(function)
-    said = " ".join(words)
+    text = " ".join(words)
     if len(front) < len(own):
-        raise WrongUsage(f"{said} needs {own[len(front)].upper()} in front of --", hint=_where(words, "…"))
+        raise WrongUsage(f"{text} needs {own[len(front)].upper()} in front of --", hint=_where(words, "…"))
     if stray := front[len(own) :]:
         raise WrongUsage(
-            f"{said} takes no {' '.join(map(str, stray))}" if stray[0] else f"{said} takes no empty word",
+            f"{text} takes no {' '.join(map(str, stray))}" if stray[0] else f"{text} takes no empty word",
             hint=_where(words, " ".join(map(str, stray))),
         )
 

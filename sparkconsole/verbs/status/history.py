@@ -20,7 +20,7 @@ MOST_RUNS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class LastKnown:
     """Of the cluster that is meant."""
 
     model: str = ""
@@ -30,7 +30,7 @@ class Recorded:
     paces: tuple[Pace, ...] = ()
 
 
-def recorded(session: Session) -> Recorded:
+def last_known(session: Session) -> LastKnown:
     """From the newest runs, the newest first."""
     runs = [r for r in islice(session.journal.newest(), MOST_RUNS) if r.cluster == session.cluster.name]
     served = [job for run in runs for job in _leading(run)]
@@ -39,7 +39,7 @@ def recorded(session: Session) -> Recorded:
         found = vllm_words(job.argv)
         words.setdefault(LiveRank(job.node, 0, found).model, found)
     model = node_model(str(served[0].details.get("model", ""))) if served else ""
-    return Recorded(model, words, tuple(p for run in runs if (p := _pace(run)) is not None))
+    return LastKnown(model, words, tuple(p for run in runs if (p := _pace(run)) is not None))
 
 
 def _leading(run: Run) -> Iterator[Job]:

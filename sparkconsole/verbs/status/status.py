@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
-from sparkconsole.fleet.diagnose.engine_death import REMEDY, Death, find_death
-from sparkconsole.fleet.diagnose.probe import look_at
+from sparkconsole.fleet.diagnose.engine_death import REMEDY, EngineDeath, find_death
+from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
@@ -23,7 +23,7 @@ from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.job import Job, Run, RunState
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, Session
-from sparkconsole.verbs.status.watch import watched
+from sparkconsole.verbs.status.watch import status_watch
 
 Looks = dict[str, Look | SparkError]
 
@@ -76,12 +76,12 @@ async def status(
         Append the readings to this file too, a JSON object a line; goes with --watch.
     """
     if watch:
-        return watched(session, every=1.0 if every is None else every, count=count, series=series)
+        return status_watch(session, every=1.0 if every is None else every, count=count, series=series)
     if every is not None or count is not None or series is not None:
         raise WrongUsage("--every, --count and --series say how to watch", hint="add --watch")
     fleet, container = session.fleet, name or session.cluster.container
     head = fleet.head
-    looks = await look_at(fleet, container, session.cluster.image)
+    looks = await probe(fleet, container, session.cluster.image)
     ray = await _ray(fleet, looks.get(head))
     models = await _models(fleet, looks.get(head), port)
     served = isinstance(models, list)
@@ -117,7 +117,7 @@ def _sites(looks: Looks) -> dict[str, Site | SparkError]:
 
 
 def _standing(
-    models: list[str] | SparkError | None, hang: Hang | None, death: Death | None
+    models: list[str] | SparkError | None, hang: Hang | None, death: EngineDeath | None
 ) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
     if isinstance(models, SparkError):
@@ -126,8 +126,8 @@ def _standing(
         return {"state": "failed", "suspect": death.node, "detail": death.why, "look_at": REMEDY}
     if hang is None:
         return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
-    told = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
-    return {**told, "signs": list(hang.signs)}
+    data = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
+    return {**data, "signs": list(hang.signs)}
 
 
 def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
@@ -196,16 +196,16 @@ def _container(container: str, look: Look) -> dict[str, Any]:
     """`state` is running, ended, absent, or unknown when docker could not be asked."""
     if look.site is None:
         host = look.facts.docker.host
-        said = look.docker_error.cause if look.docker_error else host.refused if host else ""
-        why = said or "docker may not be used"
+        text = look.docker_error.cause if look.docker_error else host.refused if host else ""
+        why = text or "docker may not be used"
         return {"name": container, "state": "unknown", "error": why}
     found = look.site.found
     if found is None:
         return {"name": container, "state": "absent"}
-    told = {"name": container, "image": found.image, "image_id": found.image_id}
+    data = {"name": container, "image": found.image, "image_id": found.image_id}
     if found.running:
-        return {**told, "state": "running"}
-    return {**told, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+        return {**data, "state": "running"}
+    return {**data, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
 
 
 def _ray_alive(look: Look, ray: Ray) -> bool | None:
@@ -234,15 +234,15 @@ def _open_runs(session: Session) -> list[Run]:
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
     """Asked on its node; a node that cannot be asked, or is no longer ours, leaves it unknown."""
-    told = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
+    data = {"run": run.id, "job": job.id, "kind": job.kind.value, "node": job.node}
     try:
         seen = await job_state(session.fleet, job)
     except SparkError as error:
-        return {**told, "state": "unknown", "error": error.cause}
+        return {**data, "state": "unknown", "error": error.cause}
     if not seen.known:
-        return {**told, "state": "gone"}
+        return {**data, "state": "gone"}
     state = "running" if seen.running else "ended"
-    return {**told, "state": state, "status": seen.status}
+    return {**data, "state": state, "status": seen.status}
 
 
 def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
@@ -304,5 +304,5 @@ def _gpu(gpu: dict[str, Any] | None) -> str | None:
     if gpu is None:
         return None
     readings = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
-    told = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
-    return " ".join((gpu["name"], *told))
+    parts = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
+    return " ".join((gpu["name"], *parts))

@@ -16,7 +16,7 @@ from sparkconsole.errors import (
     Unreachable,
     WrongUsage,
 )
-from sparkconsole.fleet.fleet import Fleet, failed, told
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.docker import ImageIdentity, difference
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
@@ -96,12 +96,12 @@ async def _ahead(
 ) -> Answer:
     """What would be waited for, and, in a script, whether the lines before it lead there."""
     data: dict[str, Any] = {"condition": condition, "waits": False, "timeout_s": timeout}
-    said = f"would wait for {condition} ({WAITED[condition]}), {timeout:g} s at most"
+    text = f"would wait for {condition} ({WAITED[condition]}), {timeout:g} s at most"
     if not session.fleet.forecast.effects:
-        return Answer(data, (said,))
+        return Answer(data, (text,))
     missing = await look()
     then = f"not so after the lines before: {'; '.join(missing)}" if missing else "so after the lines before"
-    return Answer({**data, "missing": list(missing)}, (f"{said}: {then}",))
+    return Answer({**data, "missing": list(missing)}, (f"{text}: {then}",))
 
 
 def _condition(
@@ -143,7 +143,7 @@ async def _ray(fleet: Fleet, container: str) -> Missing:
     sites = await fleet.ask(lambda shell: look(shell, container))
     if wrong := failed(sites):
         return _asked(fleet, wrong)
-    found = {n: site.found for n, site in told(sites).items() if site.running and site.found}
+    found = {n: site.found for n, site in answered(sites).items() if site.running and site.found}
     head = found.get(fleet.head)
     if head is None:
         return (f"{fleet.head}: no container {container} runs",)
@@ -176,7 +176,7 @@ async def _image(fleet: Fleet, tag: str) -> Missing:
     from sparkconsole.remote.docker import engine as docker
 
     answers = await fleet.ask(lambda shell: docker.image(shell, tag))
-    found = told(answers)
+    found = answered(answers)
     have = {n: i for n, i in found.items() if i is not None}
     return (
         *_asked(fleet, failed(answers)),

@@ -15,7 +15,7 @@ from typing import Any
 from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.watch.readings import Observed, observed
-from sparkconsole.model.telemetry import Flow, Reading, as_data
+from sparkconsole.model.telemetry import LinkTraffic, Reading, as_data
 from sparkconsole.model.text.printable import printable, size
 from sparkconsole.model.work.answer import Row
 from sparkconsole.verbs.grammar.session import Session
@@ -24,7 +24,9 @@ LEAST_S = 0.1
 _OURS = 0o600
 
 
-def watched(session: Session, *, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
+def status_watch(
+    session: Session, *, every: float, count: int | None, series: Path | None
+) -> AsyncIterator[Row]:
     """A row a node and moment, for as long as somebody takes them; WrongUsage before the first."""
     if not LEAST_S <= every <= 3600:
         raise WrongUsage(f"--every must be {LEAST_S:g} to 3600 seconds")
@@ -87,14 +89,14 @@ def _row(found: Observed) -> Row:
     when = f"{at.astimezone():%H:%M:%S} {found.node}"
     if found.reading is None:
         why = found.error or SparkError("nobody said")
-        told = f"{why.cause} — {why.hint}" if why.hint else why.cause
+        text = f"{why.cause} — {why.hint}" if why.hint else why.cause
         unknown = {**head, "state": "unknown", "error": why.as_data(), "exit": why.exit_code}
-        return Row(unknown, f"{when} ✖ {told}", found.node)
+        return Row(unknown, f"{when} ✖ {text}", found.node)
     data = {**head, "state": "reachable", **as_data(found.reading)}
-    return Row(data, f"{when} {'  '.join(_told(found.reading))}", found.node)
+    return Row(data, f"{when} {'  '.join(_sentences(found.reading))}", found.node)
 
 
-def _told(now: Reading) -> Iterable[str]:
+def _sentences(now: Reading) -> Iterable[str]:
     """What a person follows; what is not known is left out."""
     gpu, memory = next(iter(now.gpus), None), now.memory
     yield from _figures("gpu", (("{:.0f} %", gpu.utilisation), ("{:.0f} W", gpu.power_w),
@@ -114,12 +116,12 @@ def _told(now: Reading) -> Iterable[str]:
 
 
 def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[str]:
-    told = [form.format(value) for form, value in cells if value is not None]
-    if told:
-        yield f"{label} {' '.join(told)}"
+    parts = [form.format(value) for form, value in cells if value is not None]
+    if parts:
+        yield f"{label} {' '.join(parts)}"
 
 
-def _rails(rails: Mapping[str, Flow]) -> Iterator[str]:
+def _rails(rails: Mapping[str, LinkTraffic]) -> Iterator[str]:
     """All that have a link together; those that lost it, errors and congestion by name."""
     up = [flow for flow in rails.values() if flow.up]
     moved = [(f.rx_per_s, f.tx_per_s) for f in up]

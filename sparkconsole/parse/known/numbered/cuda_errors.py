@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _MEMORY = "lower --gpu-memory-utilization, --max-model-len or --max-num-seqs"
 _DRIVER = "the same driver and library: reboot after an update; an image for this driver's CUDA"
@@ -98,6 +98,6 @@ _ROWS = (
 )
 
 CUDA_ERRORS = {
-    **{str(n): Meaning(str(n), "not in our table, see CUDA's cudaError list") for n in range(1, 1000)},
-    **{str(number): Meaning(str(number), words, remedy=remedy) for number, words, remedy in _ROWS},
+    **{str(n): NumberMeaning(str(n), "not in our table, see CUDA's cudaError list") for n in range(1, 1000)},
+    **{str(number): NumberMeaning(str(number), words, remedy=remedy) for number, words, remedy in _ROWS},
 }

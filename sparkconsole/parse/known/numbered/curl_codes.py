@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _ROWS = (
     (3, "the address is malformed"),
@@ -23,4 +23,4 @@ _ROWS = (
     (92, "an HTTP/2 stream failed"),
 )
 
-CURL_CODES = {str(number): Meaning(f"curl {number}", words) for number, words in _ROWS}
+CURL_CODES = {str(number): NumberMeaning(f"curl {number}", words) for number, words in _ROWS}

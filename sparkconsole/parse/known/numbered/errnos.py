@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _ROWS = (
     (1, "EPERM", "not permitted"),
@@ -137,4 +137,4 @@ _ROWS = (
     (132, "ERFKILL", "operation not possible due to RF-kill"),
 )
 
-ERRNOS = {str(number): Meaning(name, words) for number, name, words in _ROWS}
+ERRNOS = {str(number): NumberMeaning(name, words) for number, name, words in _ROWS}

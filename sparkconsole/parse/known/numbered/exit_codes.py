@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 from sparkconsole.parse.known.numbered.signals import SIGNALS
 
 _ROWS = (
@@ -14,9 +14,9 @@ _ROWS = (
 )
 
 EXIT_CODES = {
-    **{code: Meaning(code, words, remedy=remedy) for code, words, remedy in _ROWS},
+    **{code: NumberMeaning(code, words, remedy=remedy) for code, words, remedy in _ROWS},
     **{
-        key: Meaning(f"{key}, {m.name}", m.words, remedy=m.remedy)
+        key: NumberMeaning(f"{key}, {m.name}", m.words, remedy=m.remedy)
         for number, m in SIGNALS.items()
         for key in (str(128 + int(number)), f"-{number}")
     },
@@ -54,6 +54,6 @@ _SYSTEMD = (
 )
 SERVICE_CODES = {
     **EXIT_CODES,
-    **{str(number): Meaning(f"{number}, {name}", words) for number, name, words in _SYSTEMD},
+    **{str(number): NumberMeaning(f"{number}, {name}", words) for number, name, words in _SYSTEMD},
 }
 """The same for a unit of systemd: `code=exited, status=203/EXEC`."""

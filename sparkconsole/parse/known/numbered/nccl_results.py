@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _ROWS = (
     (1, "ncclUnhandledCudaError", "a CUDA call failed", False),
@@ -15,7 +15,7 @@ _ROWS = (
 )
 
 NCCL_RESULTS = {
-    key: Meaning(name, words, victim)
+    key: NumberMeaning(name, words, victim)
     for number, name, words, victim in _ROWS
     for key in (str(number), name.upper())
 }

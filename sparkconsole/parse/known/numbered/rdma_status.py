@@ -6,7 +6,7 @@ public issues name them.
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _PEER = "sparkconsole fabric test; the kernel log of the node at the other end: mlx5 lines"
 _DEVICE = "sparkconsole logs kernel: mlx5 lines; switch the machine off and on when it stays"
@@ -44,7 +44,9 @@ _ROWS = (
 )
 
 WC_STATUS = {
-    key.upper(): Meaning(name, told, number == _FLUSHED, remedy, "nccl-flushed" if number == _FLUSHED else "")
+    key.upper(): NumberMeaning(
+        name, told, number == _FLUSHED, remedy, "nccl-flushed" if number == _FLUSHED else ""
+    )
     for number, name, words, told, remedy in _ROWS
     for key in (str(number), name, words)
 }
@@ -58,7 +60,7 @@ _VENDOR = (
     (0xF9, "flushed", True),
 )
 VENDOR = {
-    key.upper(): Meaning(hex(number), words, victim, id="nccl-flushed" if victim else "")
+    key.upper(): NumberMeaning(hex(number), words, victim, id="nccl-flushed" if victim else "")
     for number, words, victim in _VENDOR
     for key in (str(number), hex(number))
 }

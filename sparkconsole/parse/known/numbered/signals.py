@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _LOGS = "see what it did last: sparkconsole logs"
 _ROWS = (
@@ -44,4 +44,4 @@ _ROWS = (
     (31, "SIGSYS", "a call to the kernel was forbidden: seccomp", "the container's security profile"),
 )
 
-SIGNALS = {str(number): Meaning(name, words, remedy=remedy) for number, name, words, remedy in _ROWS}
+SIGNALS = {str(number): NumberMeaning(name, words, remedy=remedy) for number, name, words, remedy in _ROWS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Meaning
+from sparkconsole.parse.known.known import NumberMeaning
 
 _PROGRAM = "start the server again; another attention backend or --enforce-eager; a newer image"
 _POWER = "switch the machine off and on; update driver and firmware when it comes back"
@@ -82,7 +82,7 @@ _VICTIMS = (
 _UNKNOWN = "not in our table, see NVIDIA's Xid catalogue"
 
 XIDS = {
-    **{str(n): Meaning(f"Xid {n}", _UNKNOWN) for n in range(1, 1000)},
-    **{str(n): Meaning(f"Xid {n}", words, remedy=remedy) for n, words, remedy in _ROWS},
-    **{str(n): Meaning(f"Xid {n}", words, victim=True, why=_BESIDE) for n, words in _VICTIMS},
+    **{str(n): NumberMeaning(f"Xid {n}", _UNKNOWN) for n in range(1, 1000)},
+    **{str(n): NumberMeaning(f"Xid {n}", words, remedy=remedy) for n, words, remedy in _ROWS},
+    **{str(n): NumberMeaning(f"Xid {n}", words, victim=True, why=_BESIDE) for n, words in _VICTIMS},
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, harmless, warning
 
-ANSWERS: tuple[Known, ...] = (
+ANSWERS: tuple[KnownCause, ...] = (
     warning(
         "request-failed",
         r"\"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) (?P<path>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, end, harmless, warning
+from sparkconsole.parse.known.known import During, KnownCause, cause, end, harmless, warning
 
-ENGINE: tuple[Known, ...] = (
+ENGINE: tuple[KnownCause, ...] = (
     cause(
         "argument-unknown",
         r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.{0,400})|error: unrecognized arguments: "

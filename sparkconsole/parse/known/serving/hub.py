@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, end, harmless, warning
+from sparkconsole.parse.known.known import During, KnownCause, cause, end, harmless, warning
 
 _OF_HUB = (
     r"(?!.{0,300}https?://(?!(?:[\w-]{1,40}\.){0,3}hf[\w-]{0,20}\.|(?:[\w-]{1,40}\.){0,3}huggingface\.))"
 )
 """Another host's answer is not the hub's."""
 
-HUB: tuple[Known, ...] = (
+HUB: tuple[KnownCause, ...] = (
     warning(
         "cache-not-written",
         r"(?:Ignored error while writing|[Ww]ill ignore error and continue|Could not cache non-existence)"

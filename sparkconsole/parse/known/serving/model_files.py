@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause
+from sparkconsole.parse.known.known import KnownCause, cause
 
-MODEL_FILES: tuple[Known, ...] = (
+MODEL_FILES: tuple[KnownCause, ...] = (
     cause(
         "model-part-unknown",
         r"[Tt]here is no module or parameter named '(?P<part>[^']{1,200})' in (?P<type>\w+)|"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import During, Known, cause, consequence, end
+from sparkconsole.parse.known.known import During, KnownCause, cause, consequence, end
 
-RANKS: tuple[Known, ...] = (
+RANKS: tuple[KnownCause, ...] = (
     cause(
         "ranks-over-gpus",
         r"[Ww]orld size \(\d+\) is larger than the number of available GPUs",

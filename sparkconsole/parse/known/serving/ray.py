@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause, end, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, cause, end, harmless, warning
 
-RAY: tuple[Known, ...] = (
+RAY: tuple[KnownCause, ...] = (
     cause(
         "ray-node-dead",
         r"node name: (?P<node>\S+) has been marked dead|\"state\": ?\"DEAD\".{0,2000}?\"state_message\": "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, fact, warning
+from sparkconsole.parse.known.known import KnownCause, fact, warning
 
-REQUESTS: tuple[Known, ...] = (
+REQUESTS: tuple[KnownCause, ...] = (
     warning(
         "tool-choice-off",
         r"tool choice requires .{0,10}--enable-auto-tool-choice|--enable-auto-tool-choice and "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import Known, cause
+from sparkconsole.parse.known.known import KnownCause, cause
 
-VOCABULARY: tuple[Known, ...] = (
+VOCABULARY: tuple[KnownCause, ...] = (
     cause(
         "vocabulary-not-downloaded",
         r"HarmonyError|(?:download|load)\w*.{0,40}\bvocab(?:ulary)? file|"

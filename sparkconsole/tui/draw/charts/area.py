@@ -28,8 +28,8 @@ def area(
     room = max(width - SCALE - 1, 1)
     each = max(1, len(series) // room)
     values = buckets(tuple(series)[-each * room :], room)
-    told = [v for v in values if v is not None]
-    top = high if high is not None else rounded_up(max(told, default=0.0))
+    numbers = [v for v in values if v is not None]
+    top = high if high is not None else rounded_up(max(numbers, default=0.0))
     blanks = room - len(values)
     return [_line(values, blanks, row, height, top, unit, style) for row in range(height)]
 

@@ -171,16 +171,16 @@ def histogram(values: Series, width: int, height: int, *, style: str = "$chart-1
 
     Marks: `┊` under the curve at the median and at the 99th percentile.
     """
-    told = _finite(values)
-    if not told or width <= 0 or height <= 0:
+    numbers = _finite(values)
+    if not numbers or width <= 0 or height <= 0:
         return [Text(" " * max(0, width)) for _ in range(max(0, height))]
     scaled = height > 1
     dots = Dots(width, height - scaled)
-    for x, count in enumerate(_shares(told, dots.across)):
+    for x, count in enumerate(_shares(numbers, dots.across)):
         if count:
             dots.column(x, dots.down - max(1, math.ceil(count * dots.down)), dots.down - 1, style)
     rows = [_unstyled(row) for row in dots.rows()]
-    return [*rows, _foot(told, width)] if scaled else rows
+    return [*rows, _foot(numbers, width)] if scaled else rows
 
 
 def _shares(values: Sequence[float], across: int) -> list[float]:

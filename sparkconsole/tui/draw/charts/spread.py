@@ -18,12 +18,12 @@ def histogram(
     values: Sequence[float], width: int, height: int, *, style: str = "$chart-2", unit: str = "ms"
 ) -> list[Text]:
     """`height` lines of at most `width` cells, the last one the axis. Nothing for no values."""
-    told = [v for v in values if known(v) is not None]
-    if not told or height < 2 or width < 4:
+    numbers = [v for v in values if known(v) is not None]
+    if not numbers or height < 2 or width < 4:
         return []
-    low, high = min(told), max(told)
-    each = max(1, width // max(MOST_FOR_FEW, 2 * int(math.sqrt(len(told)))))
-    counts = _counts(told, low, high, width // each)
+    low, high = min(numbers), max(numbers)
+    each = max(1, width // max(MOST_FOR_FEW, 2 * int(math.sqrt(len(numbers)))))
+    counts = _counts(numbers, low, high, width // each)
     rows = [
         Text(
             "".join(_cell(c, max(counts), row, height - 1) * each for c in counts),

@@ -60,9 +60,9 @@ def command(words: Sequence[str], model: str, container: str) -> tuple[str, str]
     """
     try:
         request = understand(words)
-        said = {k: v for k, v in request.kwargs.items() if k != "name"}
-        named = said.pop("model", None) or model or "MODEL"
-        spec = BenchSpec.model_validate({**said, "model": named, "extra": request.args})
+        data = {k: v for k, v in request.kwargs.items() if k != "name"}
+        named = data.pop("model", None) or model or "MODEL"
+        spec = BenchSpec.model_validate({**data, "model": named, "extra": request.args})
     except SparkError as error:
         return "", error.cause
     except ValidationError as error:

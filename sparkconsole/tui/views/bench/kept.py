@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench.show import history_row
-from sparkconsole.tui.widgets.told import content
+from sparkconsole.tui.widgets.styled_text import content
 
 NOTHING = "no benchmark was kept yet; the first one is here when it ended"
 

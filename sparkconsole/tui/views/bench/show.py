@@ -66,12 +66,12 @@ def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
 def spread_title(kind: str, result: Mapping[str, Any]) -> str:
     """`ttft ms · p50 212 · p99 871`, for the frame of its distribution."""
     latencies = result.get("latencies") or {}
-    told = [
+    parts = [
         f"{short} {_number(latencies[f'{name}_{kind}'])}"
         for name, short in (("median", "p50"), ("p99", "p99"))
         if f"{name}_{kind}" in latencies
     ]
-    return " · ".join((f"{kind} ms", *told))
+    return " · ".join((f"{kind} ms", *parts))
 
 
 def spread(kind: str, result: Mapping[str, Any]) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.serve.show import preview_text
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told, frame_title
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 from sparkconsole.tui.work import Task, TaskState
 
 RATES = 1800
@@ -100,12 +100,12 @@ class BenchView(View):
                 hints=filling.HINTS,
                 choices=filling.CHOICES,
             )
-            yield Told(id="bench-command")
-        yield Told(id="bench-now", classes="pane")
-        yield Told(id="bench-rate", classes="pane")
+            yield StyledText(id="bench-command")
+        yield StyledText(id="bench-now", classes="pane")
+        yield StyledText(id="bench-rate", classes="pane")
         with Horizontal(id="bench-spreads"):
             for kind in SPREADS:
-                yield Told(id=f"bench-{kind}", classes="pane")
+                yield StyledText(id=f"bench-{kind}", classes="pane")
         with Horizontal(id="bench-bottom"):
             yield LogView(LineRing(), id="bench-log", classes="pane")
             yield KeptBenches(id="bench-kept", classes="pane")
@@ -214,14 +214,14 @@ class BenchView(View):
         return None
 
     def _draw_command(self) -> None:
-        pane = self.query_one("#bench-command", Told)
+        pane = self.query_one("#bench-command", StyledText)
         width = max(20, self.query_one("#bench-spec").size.width)
         height = 4 if self.has_class("-tall") else 3
         command, wrong = self._command()
         if wrong:
-            pane.tell([_line(f"! {printable(wrong)}", "$node-warn")])
+            pane.show([_line(f"! {printable(wrong)}", "$node-warn")])
         else:
-            pane.tell(list(preview_text({"": command}, width, height).split("\n")))
+            pane.show(list(preview_text({"": command}, width, height).split("\n")))
 
     def _command(self) -> tuple[str, str]:
         try:
@@ -233,35 +233,35 @@ class BenchView(View):
         return filling.command(words, self.console.store.server.model, container)
 
     def _draw_now(self, task: Task | None, running: bool, result: Mapping[str, Any] | None) -> None:
-        pane = self.query_one("#bench-now", Told)
+        pane = self.query_one("#bench-now", StyledText)
         width = max(20, pane.size.width or self.size.width - 4)
         if task is not None and running:
             pane.border_title = frame_title(f"▶ {task.title}")
             latest = task.latest()
             done, total = (latest.done, latest.total) if latest else (None, None)
-            pane.tell([show.progress_text(done, total, task.elapsed_s, width)])
+            pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
             pane.border_title = frame_title(said.result_title(self._shown, task, result))
             more = said.remarks(task, width) if task and self._shown is None else []
-            pane.tell([*show.result_lines(result, width), *more])
+            pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
             pane.border_title = "✖ the benchmark failed"
-            pane.tell(said.remarks(task, width))
+            pane.show(said.remarks(task, width))
         else:
             pane.border_title = "nothing measured yet"
-            pane.tell([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
+            pane.show([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
 
     def _draw_rate(self) -> None:
-        pane = self.query_one("#bench-rate", Told)
-        told = [r for r in self._rates if r is not None]
-        last = f"now {tokens(told[-1])} · " if told and self._was_running else ""
-        now = f"{last}peak {tokens(max(told))}" if told else "no reading yet"
+        pane = self.query_one("#bench-rate", StyledText)
+        values = [r for r in self._rates if r is not None]
+        last = f"now {tokens(values[-1])} · " if values and self._was_running else ""
+        now = f"{last}peak {tokens(max(values))}" if values else "no reading yet"
         pane.border_title = f"output · {now}"
         pane.draw(partial(show.course, tuple(self._rates)))
 
     def _draw_spreads(self, result: Mapping[str, Any]) -> None:
         for kind in SPREADS:
-            pane = self.query_one(f"#bench-{kind}", Told)
+            pane = self.query_one(f"#bench-{kind}", StyledText)
             pane.border_title = show.spread_title(kind, result)
             pane.draw(partial(said.spread_lines, show.spread(kind, result)))
 

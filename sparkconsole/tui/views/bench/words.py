@@ -44,15 +44,15 @@ def remarks(task: Task, width: int) -> list[Text]:
         lines = [(line, "$node-lost") for line in folded(f"✖ {task.error.cause}", width)]
         lines += [(line, "") for line in folded(f"→ {task.error.hint}", width)] if task.error.hint else []
     else:
-        told = task.answer.data.get("error") if task.answer else ""
-        lines = [(line, "$node-lost") for line in folded(f"✖ {told}", width)] if told else []
+        error = task.answer.data.get("error") if task.answer else ""
+        lines = [(line, "$node-lost") for line in folded(f"✖ {error}", width)] if error else []
     return [Text(line, style, no_wrap=True, end="") for line, style in lines]
 
 
-def saved(told: Mapping[str, Any], run_id: str) -> Path:
+def saved(data: Mapping[str, Any], run_id: str) -> Path:
     """Writes a result into a file for its owner alone; where it is."""
-    path = state_folder() / "results" / f"{told.get('id') or run_id or 'bench'}.json"
-    write_private(path, json.dumps(dict(told), indent=1) + "\n")
+    path = state_folder() / "results" / f"{data.get('id') or run_id or 'bench'}.json"
+    write_private(path, json.dumps(dict(data), indent=1) + "\n")
     return path
 
 

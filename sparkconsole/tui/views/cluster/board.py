@@ -12,14 +12,14 @@ from textual.message import Message
 
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.tui.draw.frame import beside
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show import Arrangement
 from sparkconsole.tui.views.cluster.show_card import card
 from sparkconsole.tui.widgets.lines import Lines
 
 
-class Rows(Sequence[Text]):
+class LazyLines(Sequence[Text]):
     """Lines that are made when they are looked at, in groups of `each`."""
 
     def __init__(self, groups: int, each: int, make: Callable[[int], Sequence[Text]]) -> None:
@@ -76,16 +76,16 @@ class Board(Lines):
         self.marked: set[str] = set()
         self.states: tuple[NodeState, ...] = ()
         self._plan = Arrangement(0)
-        self._table = table.Plan((), 8)
+        self._table = table.NodeColumns((), 8)
 
-    def draw(self, states: Sequence[NodeState], scene: Scene, plan: Arrangement) -> None:
+    def draw(self, states: Sequence[NodeState], context: DrawContext, plan: Arrangement) -> None:
         """These nodes, in this order."""
         self.states, self._plan = tuple(states), plan
         names = [s.name for s in states]
         self.marked &= set(names)
         if self.cursor not in names:
             self.cursor = names[0] if names else ""
-        self.show(self._cards(scene) if plan.cards else self._rows(scene))
+        self.show(self._cards(context) if plan.cards else self._rows(context))
 
     def head(self, width: int, sort: str) -> Text:
         """The names of the table's columns."""
@@ -93,7 +93,7 @@ class Board(Lines):
         return table.header(self._table, sort)
 
     @property
-    def columns(self) -> tuple[table.Column, ...]:
+    def columns(self) -> tuple[table.NodeColumn, ...]:
         """Those of the table, as it was last drawn."""
         return self._table.columns
 
@@ -153,28 +153,28 @@ class Board(Lines):
     def _index(self) -> int:
         return next((i for i, s in enumerate(self.states) if s.name == self.cursor), 0)
 
-    def _rows(self, scene: Scene) -> Rows:
+    def _rows(self, context: DrawContext) -> LazyLines:
         labels = table.labels([s.name for s in self.states], self._table.name_width)
 
         def make(at: int) -> list[Text]:
             state = self.states[at]
             marks = {"cursor": state.name == self.cursor, "marked": state.name in self.marked}
-            return [table.row(state, scene, self._table, labels[state.name], **marks)]
+            return [table.row(state, context, self._table, labels[state.name], **marks)]
 
-        return Rows(len(self.states), 1, make)
+        return LazyLines(len(self.states), 1, make)
 
-    def _cards(self, scene: Scene) -> Rows:
+    def _cards(self, context: DrawContext) -> LazyLines:
         plan = self._plan
 
         def make(row: int) -> list[Text]:
             states = self.states[row * plan.cards : (row + 1) * plan.cards]
             made = [
                 card(
-                    s, scene, plan.card_width, plan.card_height,
+                    s, context, plan.card_width, plan.card_height,
                     cursor=s.name == self.cursor, marked=s.name in self.marked,
                 )
                 for s in states
             ]  # fmt: skip
             return beside(made, [plan.card_width] * len(made))
 
-        return Rows(-(-len(self.states) // plan.cards), plan.card_height, make)
+        return LazyLines(-(-len(self.states) // plan.cards), plan.card_height, make)

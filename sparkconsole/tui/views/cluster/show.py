@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach, Store
+from sparkconsole.fleet.store import NodeState, Reachability, Store
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.heat import heat_grid, heat_strip
 from sparkconsole.tui.draw.frame import plain
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.node_state import DrawContext
 
 CARD_WIDTH = 38
 """A card is at least that wide; its frame included."""
@@ -161,16 +161,16 @@ def _table_and_side(width: int, last: int, nodes: int) -> dict[str, Place]:
     }
 
 
-def next_step(store: Store, scene: Scene) -> str:
+def next_step(store: Store, context: DrawContext) -> str:
     """What leads to a served model from here; a lost head is why nobody knows."""
     nodes = tuple(store.nodes.values())
-    lost = next((n.name for n in nodes if n.head and n.reach is Reach.LOST), "")
+    lost = next((n.name for n in nodes if n.head and n.reach is Reachability.LOST), "")
     if lost:
         return f"the head, {plain(lost)}, does not answer"
     known = [n for n in nodes if n.images is not None]
-    if known and not any(of.own_image(n, scene) for n in known):
+    if known and not any(of.own_image(n, context) for n in known):
         return "no node has the image: 3, then B builds it and C copies it to the others"
-    boxes = [of.own_container(n, scene) for n in nodes if n.containers is not None]
+    boxes = [of.own_container(n, context) for n in nodes if n.containers is not None]
     if boxes and not any(box and box.running for box in boxes):
         return "no container runs: U brings the cluster up (4 shows each step)"
     return "5 chooses a model and starts it"
@@ -196,7 +196,9 @@ def heat_lines(states: Sequence[NodeState], width: int) -> list[Text]:
 
 
 def _heat(states: Sequence[NodeState]) -> tuple[list[float | None], list[bool]]:
-    return [of.share(s) if s.reading else None for s in states], [s.reach is Reach.LOST for s in states]
+    return [of.share(s) if s.reading else None for s in states], [
+        s.reach is Reachability.LOST for s in states
+    ]
 
 
 def empty_lines(config: str) -> list[Text]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
-from sparkconsole.model.telemetry import Flow, Reading
+from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import (
     UNKNOWN,
@@ -22,91 +22,100 @@ from sparkconsole.tui.draw.bars import (
 )
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, styled
+from sparkconsole.tui.draw.node_state import DrawContext
 
 LABEL = 5
 SPARK_LEAST = 8
-Line = Callable[[NodeState, Scene, int], Text]
+Line = Callable[[NodeState, DrawContext, int], Text]
 
 
 def card(
-    state: NodeState, scene: Scene, width: int, height: int, *, cursor: bool = False, marked: bool = False
+    state: NodeState,
+    context: DrawContext,
+    width: int,
+    height: int,
+    *,
+    cursor: bool = False,
+    marked: bool = False,
 ) -> list[Text]:
     """The whole card, frame included: `height` lines of `width` cells."""
-    inside = card_lines(state, scene, width - 4, height - 2)
+    inside = card_lines(state, context, width - 4, height - 2)
     style = "$frame-focus" if cursor else "$frame"
     return framed(
-        inside, width, height, title=_title(state, scene, marked), right=_right(state, scene), heavy=cursor,
+        inside, width, height, title=_title(state, context, marked), right=_right(state, context),
+        heavy=cursor,
         style=style,
     )  # fmt: skip
 
 
-def _title(state: NodeState, scene: Scene, marked: bool) -> Text:
-    sign = of.sign(state, scene)
-    role = of.role(state, scene)
+def _title(state: NodeState, context: DrawContext, marked: bool) -> Text:
+    sign = of.sign(state, context)
+    role = of.role(state, context)
     parts = (
         Text("◆", "$mark") if marked else Text(),
         Text(sign.glyph, sign.style),
-        said(state.name, "bold $title"),
+        styled(state.name, "bold $title"),
         Text(role, "bold $head-mark" if role == "HEAD" else "$muted"),
     )
     return joined(parts, " ")
 
 
-def _right(state: NodeState, scene: Scene) -> Text:
+def _right(state: NodeState, context: DrawContext) -> Text:
     """The age of what is shown once it is old, else how long the machine has been up."""
-    if state.reach is Reach.LOST:
-        return Text(f"lost {age(of.since_s(state, scene))}", "$node-lost")
-    if state.reach is Reach.CONNECTING:
+    if state.reach is Reachability.LOST:
+        return Text(f"lost {age(of.since_s(state, context))}", "$node-lost")
+    if state.reach is Reachability.CONNECTING:
         return Text("connecting", "$muted")
-    if of.is_stale(state, scene):
-        return Text(f"{age(of.age_s(state, scene))} old", "$node-warn")
+    if of.is_stale(state, context):
+        return Text(f"{age(of.age_s(state, context))} old", "$node-warn")
     up = state.reading.uptime_s if state.reading else None
     return Text(f"up {age(up)}" if up is not None else "", "$muted")
 
 
-def card_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def card_lines(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     """What stands in it. A lost node says why, and keeps its last values, dimmed."""
-    if state.reach is Reach.LOST:
-        told = lost_lines(state, scene, width, height)
-        if state.reading and height - len(told) > 2:
-            told.append(Text(f"last seen {age(of.age_s(state, scene))} ago:", "$muted"))
-        values = _values(state, scene, width, height - len(told)) if state.reading else []
-        return [*told, *map(_dimmed, values)][:height]
+    if state.reach is Reachability.LOST:
+        drawn = lost_lines(state, context, width, height)
+        if state.reading and height - len(drawn) > 2:
+            drawn.append(Text(f"last seen {age(of.age_s(state, context))} ago:", "$muted"))
+        values = _values(state, context, width, height - len(drawn)) if state.reading else []
+        return [*drawn, *map(_dimmed, values)][:height]
     if state.reading is None:
-        return _waiting(state, scene, width, height)
-    lines = _values(state, scene, width, height)
-    return [_dimmed(x) for x in lines] if of.is_stale(state, scene) else lines
+        return _waiting(state, context, width, height)
+    lines = _values(state, context, width, height)
+    return [_dimmed(x) for x in lines] if of.is_stale(state, context) else lines
 
 
-def lost_lines(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def lost_lines(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     """Why it is lost, when it is tried again, what to do: in full where there is room for values too."""
     if state.fingerprint:
-        return list(of.lost_lines(state, scene))
+        return list(of.lost_lines(state, context))
     most = 2 if height >= 6 else 1
-    told, style = (state.deed, "$node-warn") if state.deed else (state.reason, "$node-lost")
-    why = [Text(x, style) for x in folded(told or "it does not answer", width, most)]
-    again = Text(of.again_word(state, scene), "$muted")
+    text, style = (state.own_action, "$node-warn") if state.own_action else (state.reason, "$node-lost")
+    why = [Text(x, style) for x in folded(text or "it does not answer", width, most)]
+    again = Text(of.again_word(state, context), "$muted")
     if height < 6:
         return [
             *why,
             fitting(
-                [t for t in (again, said("" if state.deed else state.hint, "$node-warn")) if t] or [""], width
+                [t for t in (again, styled("" if state.own_action else state.hint, "$node-warn")) if t]
+                or [""],
+                width,
             ),
         ]
-    advice = "" if state.deed else state.hint
+    advice = "" if state.own_action else state.hint
     hint = [Text(x, "$node-warn") for x in folded(advice, width, most)] if advice else []
     return [*why, *hint, *([again] if again else [])]
 
 
-def _waiting(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def _waiting(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     name, address = plain(state.name), plain(state.address)
-    if state.reach is Reach.UP:
+    if state.reach is Reachability.UP:
         first = Text(f"connected to {name}; the first reading comes …", "$muted")
     else:
         first = Text(f"connecting to {name} …", "$muted")
-    waited = of.since_s(state, scene)
+    waited = of.since_s(state, context)
     second = joined((Text(address, "$muted"), Text(f"since {age(waited)}" if waited else "", "$muted")))
     return [first, second][:height]
 
@@ -115,20 +124,20 @@ def _dimmed(line: Text) -> Text:
     return Text(line.plain, "$muted dim", no_wrap=True, end="")
 
 
-def _values(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def _values(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     if height <= 0:
         return []
     if height <= 2:
-        return [compact_load(state, scene, width), compact_links(state, scene, width)][:height]
-    wrong = bool(_wrong_here(state, scene))
-    lines = [row(state, scene, width) for row in chosen_rows(height, wrong=wrong)]
-    lines += rail_rows(state, scene, width)[: height - len(lines)]
-    return [*lines, *charts(state, scene, width, height - len(lines))]
+        return [compact_load(state, context, width), compact_links(state, context, width)][:height]
+    wrong = bool(_wrong_here(state, context))
+    lines = [row(state, context, width) for row in chosen_rows(height, wrong=wrong)]
+    lines += rail_rows(state, context, width)[: height - len(lines)]
+    return [*lines, *charts(state, context, width, height - len(lines))]
 
 
-def charts(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def charts(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     """The last minutes of the GPU, and of the rails where there is room for both."""
-    history = scene.histories.get(state.name)
+    history = context.histories.get(state.name)
     if history is None or height < 4:
         return []
     gpu, rails = history.series("gpu"), history.series("rdma_rx")
@@ -162,7 +171,7 @@ def bar_width(width: int) -> int:
     return min(18, max(6, width - LABEL - 19)) if width < 46 else min(18, max(12, width // 4))
 
 
-def gpu_row(state: NodeState, scene: Scene, width: int) -> Text:
+def gpu_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`gpu  ▕█████████▉   ▏  71 %  48 W  71 °C  ▂▃▅▆`"""
     gpu = of.gpu(state)
     if gpu is None:
@@ -171,7 +180,7 @@ def gpu_row(state: NodeState, scene: Scene, width: int) -> Text:
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
     return _with_spark(
-        _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values), scene, state, "gpu", width
+        _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values), context, state, "gpu", width
     )
 
 
@@ -180,15 +189,15 @@ def _no_gpu(now: Reading | None) -> Text:
     if now is None:
         return Text(UNKNOWN, "$muted")
     if now.gpu_known:
-        return said(f"none: {now.gpu_error}" if now.gpu_error else "none", "$muted")
-    return said(f"unknown: {now.gpu_error}", "$muted")
+        return styled(f"none: {now.gpu_error}" if now.gpu_error else "none", "$muted")
+    return styled(f"unknown: {now.gpu_error}", "$muted")
 
 
 def _hot(heat: float | None) -> Text:
     return Text() if heat is None else Text(f"{heat:.0f} °C", "$node-warn" if heat >= of.HOT_C else "")
 
 
-def memory_row(state: NodeState, scene: Scene, width: int) -> Text:
+def memory_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`mem  ▕██████████▋  ▏  98.4/119.7 GiB  ▇▇▇▇`"""
     memory = state.reading.memory if state.reading else None
     if memory is None:
@@ -196,14 +205,14 @@ def memory_row(state: NodeState, scene: Scene, width: int) -> Text:
     share = memory.used / memory.total if memory.total else None
     bar = bar_text(share, bar_width(width), warm=0.9, hot=0.96)
     line = _labelled("mem", bar, Text("  "), Text(used_of(memory.used, memory.total)))
-    return _with_spark(line, scene, state, "memory", width)
+    return _with_spark(line, context, state, "memory", width)
 
 
-def _with_spark(line: Text, scene: Scene, state: NodeState, measure: str, width: int) -> Text:
+def _with_spark(line: Text, context: DrawContext, state: NodeState, measure: str, width: int) -> Text:
     """The newest readings to the right of the values, where all cards have them."""
     begin = LABEL + bar_width(width) + 1 + 22
     room = width - begin
-    history = scene.histories.get(state.name)
+    history = context.histories.get(state.name)
     if room < SPARK_LEAST or history is None:
         return line
     line.append(" " * max(1, begin - line.cell_len))
@@ -211,47 +220,51 @@ def _with_spark(line: Text, scene: Scene, state: NodeState, measure: str, width:
     return line.append_text(spark_text(history.series(measure, room), room, high=high))
 
 
-def ethernet_row(state: NodeState, scene: Scene, width: int) -> Text:
+def ethernet_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`eth  enp1s0f1np1  192.168.177.11  mtu 9000`"""
-    chosen = of.network(state, scene)
+    chosen = of.network(state, context)
     if chosen is None:
-        return _labelled("eth", _without_network(state, scene))
-    _, up = of.ethernet(state, scene)
+        return _labelled("eth", _without_network(state, context))
+    _, up = of.ethernet(state, context)
     down = Text("down", "$node-lost") if up is False else Text()
     mtu = Text(f"mtu {chosen.mtu}" if chosen.mtu else "", "$muted")
-    return _labelled("eth", fitting((said(chosen.eth_if), down, said(chosen.address), mtu), width - LABEL))
+    return _labelled(
+        "eth", fitting((styled(chosen.eth_if), down, styled(chosen.address), mtu), width - LABEL)
+    )
 
 
-def _without_network(state: NodeState, scene: Scene) -> Text:
+def _without_network(state: NodeState, context: DrawContext) -> Text:
     if state.look is None:
-        return said(f"{state.address or UNKNOWN}  (links not looked at yet)", "$muted")
-    if scene.alone:
-        return joined((said(state.address), Text("no second Spark: fine", "$muted")))
-    why = scene.networks.get(state.name)
-    return said(getattr(why, "cause", "") or "no link is known", "$node-warn")
+        return styled(f"{state.address or UNKNOWN}  (links not looked at yet)", "$muted")
+    if context.alone:
+        return joined((styled(state.address), Text("no second Spark: fine", "$muted")))
+    why = context.networks.get(state.name)
+    return styled(getattr(why, "cause", "") or "no link is known", "$node-warn")
 
 
-def rdma_row(state: NodeState, scene: Scene, width: int) -> Text:
+def rdma_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`rdma 2/2 up       11.8 / 11.7 GB/s`"""
-    links = of.links(state, scene)
+    links = of.links(state, context)
     if links == UNKNOWN:
-        return _labelled("rdma", Text("none in use" if scene.alone else UNKNOWN, "$muted"))
+        return _labelled("rdma", Text("none in use" if context.alone else UNKNOWN, "$muted"))
     up, _, every = links.partition("/")
     style = "$node-up" if up == every else "$node-warn" if up != "0" else "$node-lost"
-    received, sent = of.rates(state, scene)
-    told = f"{gigabytes(received)} / {gigabytes(sent)} GB/s"
-    line = _labelled("rdma", fitting((Text(f"{links} up", style), Text(told)), width - LABEL, "   "))
-    return _with_spark(line, scene, state, "rdma_rx", width)
+    received, sent = of.rates(state, context)
+    text = f"{gigabytes(received)} / {gigabytes(sent)} GB/s"
+    line = _labelled("rdma", fitting((Text(f"{links} up", style), Text(text)), width - LABEL, "   "))
+    return _with_spark(line, context, state, "rdma_rx", width)
 
 
-def rail_rows(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def rail_rows(state: NodeState, context: DrawContext, width: int) -> list[Text]:
     """`  rocep1s0f1    up   5.9/ 5.8 GB/s`, one a rail."""
-    names = [plain(name) for name, _ in of.rails(state, scene)]
+    names = [plain(name) for name, _ in of.rails(state, context)]
     broad = max((Text(n).cell_len for n in names), default=0)
-    return [_rail(n, flow, broad, width) for n, (_, flow) in zip(names, of.rails(state, scene), strict=True)]
+    return [
+        _rail(n, flow, broad, width) for n, (_, flow) in zip(names, of.rails(state, context), strict=True)
+    ]
 
 
-def _rail(name: str, flow: Flow, broad: int, width: int) -> Text:
+def _rail(name: str, flow: LinkTraffic, broad: int, width: int) -> Text:
     parts = (Text(fitted(name, broad)), link_word(flow.up), flow_text(flow), *flow_marks(flow))
     indent = "     " if width >= 46 else "  "
     return Text(indent).append_text(fitting(parts, width - len(indent), " "))
@@ -264,64 +277,64 @@ def link_word(up: bool | None) -> Text:
     return Text("up  ", "$node-up") if up else Text("down", "$node-lost")
 
 
-def flow_text(flow: Flow) -> Text:
+def flow_text(flow: LinkTraffic) -> Text:
     """` 5.9/ 5.8 GB/s`, bytes in and out."""
     if flow.up is False:
         return Text()
     return Text(f"{gigabytes(flow.rx_per_s):>4}/{gigabytes(flow.tx_per_s):>4} GB/s")
 
 
-def flow_marks(flow: Flow) -> tuple[Text, Text]:
+def flow_marks(flow: LinkTraffic) -> tuple[Text, Text]:
     """`lost 7/s` where packets do not come as they should, `cnp 120/s` where the network asks for less."""
     lost = Text(f"lost {flow.losses}/s" if flow.losses else "", "$node-warn")
     return lost, Text(f"cnp {flow.marks}/s" if flow.marks else "", "$muted")
 
 
-def ray_row(state: NodeState, scene: Scene, width: int) -> Text:
+def ray_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`ray  alive  img 9f3c1a 6 d  ▶ vllm_node 41m`"""
-    image = of.image_word(state, scene)
+    image = of.image_word(state, context)
     style = "$node-warn" if image == "none" else ""
     shown = joined((Text("img", "$muted"), Text(image, style)), " ")
-    box = of.container_word(state, scene)
+    box = of.container_word(state, context)
     return _labelled("ray", fitting((of.ray_word(state), shown, box), width - LABEL))
 
 
-def nccl_row(state: NodeState, scene: Scene, width: int) -> Text:
+def nccl_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`nccl NET/IB ×2  no warning`: its transport, and what is wrong with NCCL, nothing else."""
-    wrong = [t for t in of.troubles(state, scene) if _of_nccl(t)]
+    wrong = [t for t in of.troubles(state, context) if _of_nccl(t)]
     slow = state.nccl.startswith("NET/Socket")
-    transport = said(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
-    last = said(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
+    transport = styled(state.nccl or UNKNOWN, "$node-warn" if slow else "" if state.nccl else "$muted")
+    last = styled(f"! {wrong[0]}", "$node-warn") if wrong else Text("no warning", "$muted")
     both = joined((transport, last))
     return _labelled("nccl", both if both.cell_len <= width - LABEL or not wrong else last)
 
 
-def warn_row(state: NodeState, scene: Scene, width: int) -> Text:
+def warn_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`warn ! the worst of what is wrong, and how much more there is`."""
-    wrong = _wrong_here(state, scene)
+    wrong = _wrong_here(state, context)
     more = f" +{len(wrong) - 1}" if len(wrong) > 1 else ""
-    line = said(f"! {wrong[0]}" if wrong else "", "$node-warn")
+    line = styled(f"! {wrong[0]}" if wrong else "", "$node-warn")
     line.truncate(max(width - LABEL - len(more), 1), overflow="ellipsis")
     return _labelled("warn", line, Text(more, "$muted"))
 
 
-def _wrong_here(state: NodeState, scene: Scene) -> list[str]:
-    return [t for t in of.troubles(state, scene) if not _of_nccl(t)]
+def _wrong_here(state: NodeState, context: DrawContext) -> list[str]:
+    return [t for t in of.troubles(state, context) if not _of_nccl(t)]
 
 
 def _of_nccl(trouble: str) -> bool:
     return "NCCL" in trouble
 
 
-def container_row(state: NodeState, scene: Scene, width: int) -> Text:
+def container_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`cntr ▶ vllm_node 41m  image vllm-node`"""
-    box, held = of.own_container(state, scene), state.reading.gpu_used if state.reading else 0
-    image = said(box.image, "$muted") if box else Text()
+    box, held = of.own_container(state, context), state.reading.gpu_used if state.reading else 0
+    image = styled(box.image, "$muted") if box else Text()
     used = Text(f"gpu holds {gib(held)} GiB" if held else "", "$muted")
-    return _labelled("cntr", fitting((of.container_word(state, scene), used, image), width - LABEL))
+    return _labelled("cntr", fitting((of.container_word(state, context), used, image), width - LABEL))
 
 
-def host_row(state: NodeState, scene: Scene, width: int) -> Text:
+def host_row(state: NodeState, context: DrawContext, width: int) -> Text:
     """`host cpu 12 %  load 6.1  disk 612.0 GiB free`"""
     now = state.reading
     if now is None:
@@ -336,12 +349,12 @@ def host_row(state: NodeState, scene: Scene, width: int) -> Text:
     return _labelled("host", fitting([p for p in parts if p] or [UNKNOWN], width - LABEL))
 
 
-def compact_load(state: NodeState, scene: Scene, width: int) -> Text:
+def compact_load(state: NodeState, context: DrawContext, width: int) -> Text:
     """`gpu  71 % ▅▆▇▇▆▅▆▇   mem 98.4/119.7`"""
     memory = state.reading.memory if state.reading else None
     share = of.share(state)
     held = f"{gib(memory.used)}/{gib(memory.total)}" if memory else UNKNOWN
-    history = scene.histories.get(state.name)
+    history = context.histories.get(state.name)
     room = min(24, width - 11 - 6 - len(held))
     line = joined((Text("gpu", "$muted"), Text(percent(share))), " ")
     if history is not None and room >= 4:
@@ -351,17 +364,17 @@ def compact_load(state: NodeState, scene: Scene, width: int) -> Text:
     return fitting(parts, width)
 
 
-def compact_links(state: NodeState, scene: Scene, width: int) -> Text:
+def compact_links(state: NodeState, context: DrawContext, width: int) -> Text:
     """`rdma 2/2  eth up  ray alive  9f3c1a`, or first of all what is wrong."""
-    wrong = of.troubles(state, scene)
-    name, up = of.ethernet(state, scene)
+    wrong = of.troubles(state, context)
+    name, up = of.ethernet(state, context)
     parts = (
-        joined((Text("rdma", "$muted"), Text(of.links(state, scene))), " "),
+        joined((Text("rdma", "$muted"), Text(of.links(state, context))), " "),
         joined((Text("eth", "$muted"), link_text(name, up)), " "),
         joined((Text("ray", "$muted"), of.ray_word(state)), " "),
-        Text(of.image_word(state, scene).partition(" ")[0]),
+        Text(of.image_word(state, context).partition(" ")[0]),
     )
-    return said(f"! {wrong[0]}", "$node-warn") if wrong else fitting(parts, width)
+    return styled(f"! {wrong[0]}", "$node-warn") if wrong else fitting(parts, width)
 
 
 def link_text(name: str, up: bool | None) -> Text:

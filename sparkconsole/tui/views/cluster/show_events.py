@@ -8,7 +8,7 @@ from datetime import tzinfo
 from rich.text import Text
 
 from sparkconsole.fleet.store import Event
-from sparkconsole.tui.draw.frame import filled, joined_cells, said
+from sparkconsole.tui.draw.frame import filled, joined_cells, styled
 
 MARKS = {
     "info": (" ", "$muted"),
@@ -24,7 +24,7 @@ def event_lines(events: Iterable[Event], height: int, zone: tzinfo | None = None
     newest = list(reversed(list(events)))[: max(height, 0)]
     if not newest:
         return [Text("nothing has happened yet", "$muted")]
-    broad = min(SOURCE_MOST, max(said(e.source).cell_len for e in newest))
+    broad = min(SOURCE_MOST, max(styled(e.source).cell_len for e in newest))
     return [event_line(e, broad, zone) for e in newest]
 
 
@@ -34,8 +34,8 @@ def event_line(event: Event, source_width: int, zone: tzinfo | None = None) -> T
     parts: Sequence[Text] = (
         Text(f"{event.at.astimezone(zone):%H:%M:%S}", "$muted"),
         Text(mark, style),
-        filled(said(event.source, "$title"), source_width),
+        filled(styled(event.source, "$title"), source_width),
         Text(" "),
-        said(event.text, style if event.level in ("warning", "error") else ""),
+        styled(event.text, style if event.level in ("warning", "error") else ""),
     )
     return joined_cells(parts, 1)

@@ -8,12 +8,12 @@ from functools import partial
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase, Store
+from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, Store
 from sparkconsole.model.text.alike import form, groups, together, whose
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import age
-from sparkconsole.tui.draw.frame import joined_cells, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import joined_cells, plain, styled
+from sparkconsole.tui.draw.node_state import DrawContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class Problem:
         return " ".join(x for x in (self.glyph, f"{where}{':' * (len(self.nodes) > 1)}", self.sentence) if x)
 
 
-def problems(store: Store, scene: Scene) -> tuple[Problem, ...]:
+def problems(store: Store, context: DrawContext) -> tuple[Problem, ...]:
     """Everything that is wrong: lost nodes, then the served model, then the others in the cluster's order."""
     nodes = tuple(store.nodes.values())
-    gone = [n for n in nodes if n.reach is Reach.LOST]
-    lost = groups([n for n in gone if not n.deed], _cause)
-    meant = groups([n for n in gone if n.deed], lambda n: n.deed)
-    told = [of.troubles(n, scene) for n in nodes if n.reach is not Reach.LOST]
+    gone = [n for n in nodes if n.reach is Reachability.LOST]
+    lost = groups([n for n in gone if not n.own_action], _cause)
+    meant = groups([n for n in gone if n.own_action], lambda n: n.own_action)
+    told = [of.troubles(n, context) for n in nodes if n.reach is not Reachability.LOST]
     most = max(map(len, told), default=0)
-    kept = [n for n in nodes if n.reach is not Reach.LOST]
+    kept = [n for n in nodes if n.reach is not Reachability.LOST]
     rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, told, strict=True) if at < len(t)]
     alike = groups(rest, lambda each: form(each[1]))
     some = partial(Problem, every=len(nodes))
     return (
-        *(some("✖", _lost(same, scene), tuple(n.name for n in same)) for same in lost),
+        *(some("✖", _lost(same, context), tuple(n.name for n in same)) for same in lost),
         *_served(store),
-        *(some("!", f"down on purpose: {plain(s[0].deed)}", tuple(n.name for n in s)) for s in meant),
+        *(some("!", f"down on purpose: {plain(s[0].own_action)}", tuple(n.name for n in s)) for s in meant),
         *(some("!", together([t for _, t in same]), _names(same)) for same in alike),
     )
 
@@ -64,7 +64,7 @@ def _cause(state: NodeState) -> str:
     return form(state.reason.replace(state.name, "#").replace(state.address, "#"))
 
 
-def _lost(same: Sequence[NodeState], scene: Scene) -> str:
+def _lost(same: Sequence[NodeState], context: DrawContext) -> str:
     """Of one when it was lost and when it is tried again; of many what is the same."""
     state = same[0]
     if state.fingerprint:
@@ -74,8 +74,8 @@ def _lost(same: Sequence[NodeState], scene: Scene) -> str:
     if len(same) > 1:
         own = len({n.reason for n in same}) > 1
         return f"lost: {reason} ({plain(state.name)})" if own else f"lost: {reason}"
-    again = f", {told}" if (told := of.again_word(state, scene)) else ""
-    gone = of.since_s(state, scene)
+    again = f", {retry}" if (retry := of.again_word(state, context)) else ""
+    gone = of.since_s(state, context)
     return f"lost{'' if gone is None else f' {age(gone)} ago'}: {reason}{again}"
 
 
@@ -97,7 +97,7 @@ def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> T
     first = found[0]
     style = "$node-lost" if first.glyph == "✖" else "$node-warn"
     count = Text(_count(found), "$muted")
-    line = said(first.text, style)
+    line = styled(first.text, style)
     line.truncate(max(width - count.cell_len - 4, 1), overflow="ellipsis")
     gap = max(2, width - 2 - line.cell_len - count.cell_len)
     return joined_cells((Text(" "), line, Text(" " * gap), count), 0)

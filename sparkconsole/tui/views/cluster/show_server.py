@@ -12,7 +12,7 @@ from sparkconsole.model.text.printable import hours
 from sparkconsole.tui.draw.bars import UNKNOWN, age, bar_text, percent, tokens, work_bar
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, said
+from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, styled
 
 Series = Sequence[float | None]
 SIGNS = {
@@ -72,8 +72,8 @@ def _lines(
     if server.phase is ServerPhase.LOADING:
         return [*first, *_loading(server, width, height - 1)][:height]
     if server.phase is not ServerPhase.READY:
-        told = folded(server.detail or "see its log: l", width, max(1, height - 1))
-        return [*first, *(Text(line, "$node-lost") for line in told)][:height]
+        lines = folded(server.detail or "see its log: l", width, max(1, height - 1))
+        return [*first, *(Text(line, "$node-lost") for line in lines)][:height]
     return _ready(server, generated, prompted, width, height)[:height]
 
 
@@ -89,14 +89,14 @@ def _ready(server: ServerState, generated: Series, prompted: Series, width: int,
 
 def _nothing(why: str, hint: str, width: int) -> list[Text]:
     """`why`: what ended the last one, where somebody did."""
-    told = f"nothing is served: {why}" if why else "nothing is served"
-    return [*map(Text, folded(told, width, 2)), *(Text(x, "$muted") for x in folded(hint, width, 2))]
+    text = f"nothing is served: {why}" if why else "nothing is served"
+    return [*map(Text, folded(text, width, 2)), *(Text(x, "$muted") for x in folded(hint, width, 2))]
 
 
 def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
-    last = joined((Text("last known:", "$muted"), said(server.model, "$muted"))) if server.model else Text()
-    told = folded(server.detail or hint or "not asked yet …", width, 2)
-    return [x for x in (*(Text(t, "$muted") for t in told), last) if x][:height]
+    last = joined((Text("last known:", "$muted"), styled(server.model, "$muted"))) if server.model else Text()
+    lines = folded(server.detail or hint or "not asked yet …", width, 2)
+    return [x for x in (*(Text(t, "$muted") for t in lines), last) if x][:height]
 
 
 def _what(server: ServerState, width: int, rest: Sequence[Text] | None = None) -> Text:
@@ -128,10 +128,10 @@ def _counts(server: ServerState) -> list[Text]:
 
 def _loading(server: ServerState, width: int, height: int) -> list[Text]:
     share = server.percent / 100 if server.percent is not None else None
-    stage = said(server.stage or "starting", "$node-warn")
+    stage = styled(server.stage or "starting", "$node-warn")
     bar = work_bar(share, min(30, max(8, width // 3))) if share is not None else Text()
     number = Text(percent(share)) if share is not None else Text()
-    first = fitting((stage, bar, number, said(server.detail, "$muted")), width)
+    first = fitting((stage, bar, number, styled(server.detail, "$muted")), width)
     return [first, _stages(server, width)][: max(height, 0)]
 
 

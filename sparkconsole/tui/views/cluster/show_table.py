@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import UNKNOWN, age, gib, gigabytes, percent, short_names
 from sparkconsole.tui.draw.charts.spark import spark_text
-from sparkconsole.tui.draw.frame import filled, joined_cells, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import filled, joined_cells, styled
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import link_text
 
 NAME_MOST, NAME_LEAST = 20, 8
 LEAD = 4
 """Cursor, mark, sign and a blank."""
-Cell = Callable[[NodeState, Scene, int], Text]
-Order = Callable[[NodeState, Scene], object]
+Cell = Callable[[NodeState, DrawContext, int], Text]
+Order = Callable[[NodeState, DrawContext], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class NodeColumn:
     """One column. The higher `need`, the earlier it goes when there is no room; 0 stays."""
 
     name: str
@@ -35,88 +35,88 @@ class Column:
     right: bool = False
 
 
-def _gpu_share(state: NodeState, _: Scene) -> float:
+def _gpu_share(state: NodeState, _: DrawContext) -> float:
     return -1.0 if (share := of.share(state)) is None else share
 
 
-def _gpu(state: NodeState, scene: Scene, width: int) -> Text:
+def _gpu(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(percent(of.share(state)))
 
 
-def _history(state: NodeState, scene: Scene, width: int) -> Text:
-    history = scene.histories.get(state.name)
+def _history(state: NodeState, context: DrawContext, width: int) -> Text:
+    history = context.histories.get(state.name)
     return spark_text(history.series("gpu", width), width, high=100.0) if history else Text()
 
 
-def _memory(state: NodeState, scene: Scene, width: int) -> Text:
+def _memory(state: NodeState, context: DrawContext, width: int) -> Text:
     memory = state.reading.memory if state.reading else None
     return Text(f"{gib(memory.used, 0):>3}/{gib(memory.total, 0)}" if memory else UNKNOWN)
 
 
-def _memory_used(state: NodeState, _: Scene) -> int:
+def _memory_used(state: NodeState, _: DrawContext) -> int:
     return state.reading.memory.used if state.reading and state.reading.memory else -1
 
 
-def _links(state: NodeState, scene: Scene, width: int) -> Text:
-    links = of.links(state, scene)
+def _links(state: NodeState, context: DrawContext, width: int) -> Text:
+    links = of.links(state, context)
     up, _, every = links.partition("/")
     return Text(links, "" if up == every or not every else "$node-warn" if up != "0" else "$node-lost")
 
 
-def _rates(state: NodeState, scene: Scene, width: int) -> Text:
-    received, sent = of.rates(state, scene)
+def _rates(state: NodeState, context: DrawContext, width: int) -> Text:
+    received, sent = of.rates(state, context)
     return Text(f"{gigabytes(received):>4}/{gigabytes(sent)}")
 
 
-def _ethernet(state: NodeState, scene: Scene, width: int) -> Text:
-    return link_text(*of.ethernet(state, scene))
+def _ethernet(state: NodeState, context: DrawContext, width: int) -> Text:
+    return link_text(*of.ethernet(state, context))
 
 
-def _image(state: NodeState, scene: Scene, width: int) -> Text:
-    found = of.image_word(state, scene).partition(" ")[0]
+def _image(state: NodeState, context: DrawContext, width: int) -> Text:
+    found = of.image_word(state, context).partition(" ")[0]
     return Text(found, "$node-warn" if found == "none" else "")
 
 
-def _held(state: NodeState, scene: Scene) -> int:
+def _held(state: NodeState, context: DrawContext) -> int:
     """Unknown sorts below nothing."""
     held = state.reading.gpu_used if state.reading else None
     return -1 if held is None else held
 
 
-def _serve(state: NodeState, scene: Scene, width: int) -> Text:
-    held = _held(state, scene)
+def _serve(state: NodeState, context: DrawContext, width: int) -> Text:
+    held = _held(state, context)
     return Text(f"{gib(held)}", "") if held > 0 else Text(UNKNOWN, "$muted")
 
 
-def _seen(state: NodeState, scene: Scene, width: int) -> Text:
-    if state.reach is Reach.LOST:
-        return Text(age(of.since_s(state, scene)), "$node-lost")
-    if state.reach is Reach.CONNECTING:
+def _seen(state: NodeState, context: DrawContext, width: int) -> Text:
+    if state.reach is Reachability.LOST:
+        return Text(age(of.since_s(state, context)), "$node-lost")
+    if state.reach is Reachability.CONNECTING:
         return Text("…", "$muted")
-    stale = of.is_stale(state, scene)
-    return Text(age(of.age_s(state, scene)), "$node-warn") if stale else Text("now", "$muted")
+    stale = of.is_stale(state, context)
+    return Text(age(of.age_s(state, context)), "$node-warn") if stale else Text("now", "$muted")
 
 
-def _heat(state: NodeState, scene: Scene, width: int) -> Text:
+def _heat(state: NodeState, context: DrawContext, width: int) -> Text:
     heat = of.temperature(state)
     return Text(UNKNOWN if heat is None else f"{heat:.0f}", "$node-warn" if (heat or 0) >= of.HOT_C else "")
 
 
-def _power(state: NodeState, scene: Scene, width: int) -> Text:
+def _power(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(of.number("{:.0f}", gpu.power_w if (gpu := of.gpu(state)) else None) or UNKNOWN)
 
 
-def _cpu(state: NodeState, scene: Scene, width: int) -> Text:
+def _cpu(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(of.number("{:.0f}", state.reading.cpu if state.reading else None) or UNKNOWN)
 
 
 COLUMNS = (
-    Column("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
-    Column("GPU%", 5, _gpu, order=_gpu_share, right=True),
-    Column("GPU", 8, _history, need=4),
-    Column("MEM GiB", 7, _memory, order=_memory_used),
-    Column("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, right=True),
-    Column(
+    NodeColumn("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
+    NodeColumn("GPU%", 5, _gpu, order=_gpu_share, right=True),
+    NodeColumn("GPU", 8, _history, need=4),
+    NodeColumn("MEM GiB", 7, _memory, order=_memory_used),
+    NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, right=True),
+    NodeColumn(
         "W",
         4,
         _power,
@@ -124,25 +124,27 @@ COLUMNS = (
         order=lambda s, c: (g.power_w if (g := of.gpu(s)) else None) or -1.0,
         right=True,
     ),
-    Column(
+    NodeColumn(
         "CPU%", 4, _cpu, need=9, order=lambda s, c: (s.reading.cpu if s.reading else None) or -1.0, right=True
     ),
-    Column("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
-    Column("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
-    Column("ETH", 4, _ethernet, need=1),
-    Column("ADDRESS", 15, lambda s, c, w: said(n.address if (n := of.network(s, c)) else s.address), need=11),
-    Column("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.in_ray is False),
-    Column("IMAGE", 6, _image, need=2, order=of.image_word),
-    Column("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
-    Column("NCCL", 10, lambda s, c, w: said(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
-    Column("HOLDS", 5, _serve, need=3, order=_held, right=True),
-    Column("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
+    NodeColumn("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
+    NodeColumn("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
+    NodeColumn("ETH", 4, _ethernet, need=1),
+    NodeColumn(
+        "ADDRESS", 15, lambda s, c, w: styled(n.address if (n := of.network(s, c)) else s.address), need=11
+    ),
+    NodeColumn("RAY", 5, lambda s, c, w: of.ray_word(s), order=lambda s, c: s.in_ray is False),
+    NodeColumn("IMAGE", 6, _image, need=2, order=of.image_word),
+    NodeColumn("CONTAINER", 16, lambda s, c, w: of.container_word(s, c), need=12),
+    NodeColumn("NCCL", 10, lambda s, c, w: styled(s.nccl or UNKNOWN), need=10, order=lambda s, c: s.nccl),
+    NodeColumn("HOLDS", 5, _serve, need=3, order=_held, right=True),
+    NodeColumn("SEEN", 4, _seen, order=lambda s, c: of.age_s(s, c) or 0.0),
 )
 """HOLDS is what processes hold of the memory for the GPU, in GiB: who serves."""
 
 
-def _role(state: NodeState, scene: Scene) -> Text:
-    role = of.role(state, scene)
+def _role(state: NodeState, context: DrawContext) -> Text:
+    role = of.role(state, context)
     return Text(role, "$head-mark" if role == "HEAD" else "$muted")
 
 
@@ -151,10 +153,10 @@ SORTS = ("", "name", *(c.name for c in COLUMNS if c.order))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NodeColumns:
     """The columns of one width."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[NodeColumn, ...]
     name_width: int
     gap: int = 2
 
@@ -164,7 +166,7 @@ class Plan:
         return tuple(c.name for c in self.columns)
 
 
-def columns_for(width: int, names: Sequence[str]) -> Plan:
+def columns_for(width: int, names: Sequence[str]) -> NodeColumns:
     """As many columns as fit; those that are dropped go in the order of their need, the highest first."""
     longest = max((Text(n).cell_len for n in names), default=NAME_LEAST)
     wanted = min(max(longest, NAME_LEAST), NAME_MOST)
@@ -172,15 +174,15 @@ def columns_for(width: int, names: Sequence[str]) -> Plan:
         kept = tuple(c for c in COLUMNS if c.need <= limit)
         for gap in (2, 1):
             if (spare := width - _total(kept, gap)) >= wanted or limit + gap == 1:
-                return Plan(kept, max(1, min(wanted, spare)), gap)
-    return Plan((), max(1, width - LEAD))
+                return NodeColumns(kept, max(1, min(wanted, spare)), gap)
+    return NodeColumns((), max(1, width - LEAD))
 
 
-def _total(columns: Sequence[Column], gap: int) -> int:
+def _total(columns: Sequence[NodeColumn], gap: int) -> int:
     return LEAD + sum(c.width + gap for c in columns)
 
 
-def header(plan: Plan, sort: str = "") -> Text:
+def header(plan: NodeColumns, sort: str = "") -> Text:
     """The names of the columns; the one it is sorted by has a `▾`."""
     cells = [filled(Text(_sorted("NODE", sort == "name")), plan.name_width)]
     cells += [_placed(Text(_sorted(c.name, sort == c.name)), c) for c in plan.columns]
@@ -192,22 +194,28 @@ def _sorted(name: str, here: bool) -> str:
     return f"{name}▾" if here else name
 
 
-def _placed(cell: Text, column: Column) -> Text:
+def _placed(cell: Text, column: NodeColumn) -> Text:
     if column.right and (room := column.width - cell.cell_len) > 0:
         return joined_cells((Text(" " * room), cell), 0)
     return filled(cell, column.width)
 
 
 def row(
-    state: NodeState, scene: Scene, plan: Plan, label: str, *, cursor: bool = False, marked: bool = False
+    state: NodeState,
+    context: DrawContext,
+    plan: NodeColumns,
+    label: str,
+    *,
+    cursor: bool = False,
+    marked: bool = False,
 ) -> Text:
     """`▸● spark-01  HEAD  71 % …`; a lost node's last values are dimmed."""
-    sign = of.sign(state, scene)
-    old = state.reach is Reach.LOST or of.is_stale(state, scene)
-    name = said(label, "bold" if state.head else "")
+    sign = of.sign(state, context)
+    old = state.reach is Reachability.LOST or of.is_stale(state, context)
+    name = styled(label, "bold" if state.head else "")
     cells = [filled(name, plan.name_width)]
     for column in plan.columns:
-        cell = _placed(column.cell(state, scene, column.width), column)
+        cell = _placed(column.cell(state, context, column.width), column)
         cells.append(Text(cell.plain, "$muted dim") if old and column.name != "SEEN" else cell)
     line = Text("▸" if cursor else " ", "$frame-focus", no_wrap=True, end="")
     line.append("◆" if marked else " ", "$mark").append(sign.glyph, sign.style).append(" ")
@@ -222,7 +230,7 @@ def labels(names: Sequence[str], width: int) -> dict[str, str]:
     return dict(zip(names, short_names(tuple(names), width), strict=True))
 
 
-def ordered(states: Sequence[NodeState], scene: Scene, sort: str) -> tuple[NodeState, ...]:
+def ordered(states: Sequence[NodeState], context: DrawContext, sort: str) -> tuple[NodeState, ...]:
     """Largest first; equal ones stay as the cluster lists them."""
     if sort == "name":
         return tuple(sorted(states, key=lambda s: s.name))
@@ -230,4 +238,4 @@ def ordered(states: Sequence[NodeState], scene: Scene, sort: str) -> tuple[NodeS
     if column is None or column.order is None:
         return tuple(states)
     order = column.order
-    return tuple(sorted(states, key=lambda s: order(s, scene), reverse=True))  # type: ignore[arg-type,return-value]
+    return tuple(sorted(states, key=lambda s: order(s, context), reverse=True))  # type: ignore[arg-type,return-value]

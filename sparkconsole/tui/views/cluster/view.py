@@ -11,13 +11,13 @@ from textual.widget import Widget
 
 from sparkconsole.config.bounded import expanded
 from sparkconsole.config.paths import config_folder
-from sparkconsole.fleet.store import NodeState, Reach, ServerPhase
+from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.frame import framed, joined, said
-from sparkconsole.tui.draw.meaning import Meaning
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import framed, joined, styled
+from sparkconsole.tui.draw.meaning import Assessment
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.cluster import show
@@ -27,13 +27,13 @@ from sparkconsole.tui.views.cluster.log import ClusterLog
 from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
-from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeDeeds
+from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 
 PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")
 
 
-class ClusterView(NodeDeeds, View):
+class ClusterView(NodeActions, View):
     """Cards or a table by room and number of nodes; `v` chooses for the session."""
 
     NAME = "cluster"
@@ -59,7 +59,7 @@ class ClusterView(NodeDeeds, View):
 
     def __init__(self) -> None:
         super().__init__()
-        self._meaning = Meaning()
+        self._meaning = Assessment()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
         self._at_s, self._seen = -1.0, -1
@@ -82,17 +82,17 @@ class ClusterView(NodeDeeds, View):
             size = self.size
         if not size.width or not size.height:
             return
-        scene = self.scene()
-        pulse = int(scene.now_s) if self._ticking(scene) else int(scene.now_s // 60)
+        context = self.context()
+        pulse = int(context.now_s) if self._ticking(context) else int(context.now_s // 60)
         now = (
-            self._version(scene.now_s), pulse, size, board.cursor, frozenset(board.marked),
+            self._version(context.now_s), pulse, size, board.cursor, frozenset(board.marked),
             self._forced, self._sort, self._needle, id(self.maximized), self.console.session is None,
         )  # fmt: skip
         if now != self._drawn:
             self._drawn = now
             nodes = len(self.console.store.nodes)
             self._place(show.arrange(size.width, size.height, nodes, self._forced))
-            self._draw(scene)
+            self._draw(context)
 
     def _version(self, now_s: float) -> int:
         """The store's; of many nodes once a second, which is as often as each of them says something."""
@@ -101,12 +101,12 @@ class ClusterView(NodeDeeds, View):
             self._at_s, self._seen = now_s, self.console.store.version
         return self._seen
 
-    def scene(self) -> Scene:
+    def context(self) -> DrawContext:
         """Time and meaning of everything shown now."""
         cluster = self.console.session.cluster if self.console.session else Cluster()
         store, now_s = self.console.store, self.console.clock.monotonic()
         self._meaning.sample(cluster, store.nodes, now_s)
-        return Scene(
+        return DrawContext(
             now_s,
             self.console.clock.now(),
             container=cluster.container,
@@ -117,11 +117,11 @@ class ClusterView(NodeDeeds, View):
             histories=store.histories,
         )
 
-    def _ticking(self, scene: Scene) -> bool:
+    def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""
         nodes = self.console.store.nodes.values()
         return self.console.store.server.since_s is not None or any(
-            n.reach is not Reach.UP or of.is_stale(n, scene) for n in nodes
+            n.reach is not Reachability.UP or of.is_stale(n, context) for n in nodes
         )
 
     def _place(self, plan: show.Arrangement) -> None:
@@ -139,22 +139,22 @@ class ClusterView(NodeDeeds, View):
         self._clear_arrangement_cache()
         self.refresh(layout=True)
 
-    def _draw(self, scene: Scene) -> None:
+    def _draw(self, context: DrawContext) -> None:
         board = self.query_one(Board)
-        states = self._states(scene)
+        states = self._states(context)
         if "head" in self._plan.panes:
             board.states = states
             self._pane("head").show([board.head(self._room("head")[0], self._sort)])
-        board.draw(states, scene, self._plan)
+        board.draw(states, context, self._plan)
         for name in PANES[1:]:
             if name in self._plan.panes:
-                getattr(self, f"_draw_{name}")(scene)
+                getattr(self, f"_draw_{name}")(context)
 
-    def _states(self, scene: Scene) -> tuple[NodeState, ...]:
+    def _states(self, context: DrawContext) -> tuple[NodeState, ...]:
         every = tuple(self.console.store.nodes.values())
         needle = self._needle.lower()
-        kept = tuple(s for s in every if needle in _searched(s, scene)) if needle else every
-        return table.ordered(kept, scene, self._sort)
+        kept = tuple(s for s in every if needle in _searched(s, context)) if needle else every
+        return table.ordered(kept, context, self._sort)
 
     def _pane(self, name: str) -> Lines:
         return self.query_one(f"#{name}", Lines)
@@ -166,51 +166,51 @@ class ClusterView(NodeDeeds, View):
         width, height = self._room(name)
         self._pane(name).show(framed(lines, width, height, title=title, right=right))
 
-    def _draw_serve(self, scene: Scene) -> None:
+    def _draw_serve(self, context: DrawContext) -> None:
         store = self.console.store
         width, height = self._room("serve")
-        hint = show.next_step(store, scene)
+        hint = show.next_step(store, context)
         if store.server.phase is ServerPhase.UNKNOWN and not hint.startswith("the head"):
             hint = ""
         lines = serve_lines(store.server, store.generated, store.prompted, width - 4, height - 2, hint=hint)
-        self._framed("serve", lines, "serve", serve_title(store.server, scene.now_s))
+        self._framed("serve", lines, "serve", serve_title(store.server, context.now_s))
 
-    def _draw_events(self, scene: Scene) -> None:
+    def _draw_events(self, context: DrawContext) -> None:
         height = self._room("events")[1]
         zone = self.console.local_time().tzinfo
         self._framed("events", event_lines(self.console.store.events, height - 2, zone), "events")
 
-    def _draw_problem(self, scene: Scene) -> None:
+    def _draw_problem(self, context: DrawContext) -> None:
         store, board, width = self.console.store, self.query_one(Board), self._room("problem")[0]
         shown = f" /{self._needle}: {len(board.states)} of {len(store.nodes)}" if self._needle else ""
         marks = Text(f" ◆ {len(board.marked)} marked" if board.marked else "", "$mark")
-        told = joined((marks, said(shown, "$match")))
-        waiting = sum(n.reach is Reach.CONNECTING for n in store.nodes.values())
-        found = problems(store, scene)
-        line = problem_line(found, width - told.cell_len - (1 if told else 0), waiting)
-        self._pane("problem").show([joined((told, line), " ")])
+        text = joined((marks, styled(shown, "$match")))
+        waiting = sum(n.reach is Reachability.CONNECTING for n in store.nodes.values())
+        found = problems(store, context)
+        line = problem_line(found, width - text.cell_len - (1 if text else 0), waiting)
+        self._pane("problem").show([joined((text, line), " ")])
 
-    def _draw_heat(self, scene: Scene) -> None:
+    def _draw_heat(self, context: DrawContext) -> None:
         self._pane("heat").show(
             [show.heat_line(tuple(self.console.store.nodes.values()), self._room("heat")[0])]
         )
 
-    def _draw_grid(self, scene: Scene) -> None:
+    def _draw_grid(self, context: DrawContext) -> None:
         width, _ = self._room("grid")
         nodes = tuple(self.console.store.nodes.values())
         self._framed("grid", show.heat_lines(nodes, width - 4), "heat", "GPU%, a cell a node")
 
-    def _draw_chart(self, scene: Scene) -> None:
+    def _draw_chart(self, context: DrawContext) -> None:
         """What the rails of the node under the cursor carry."""
         width, height = self._room("chart")
         history = self.console.store.histories.get(self.query_one(Board).cursor)
         series = history.series("rdma_rx") if history else ()
-        title = joined((Text("rdma in", "$title"), said(self.query_one(Board).cursor, "$muted")))
+        title = joined((Text("rdma in", "$title"), styled(self.query_one(Board).cursor, "$muted")))
         self._framed(
             "chart", area(series, width - 4, height - 2, unit="B"), title, Text("5 min, B/s", "$muted")
         )
 
-    def _draw_empty(self, scene: Scene) -> None:
+    def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
         opening = self.console.session is None
         lines = [Text("reading who belongs to the cluster …", "$muted")] if opening else show.empty_lines(
@@ -330,7 +330,7 @@ class ClusterView(NodeDeeds, View):
     def action_problem_next(self) -> None:
         """`n`: the next node in trouble after the cursor, round and round."""
         board = self.query_one(Board)
-        wrong = {name for p in problems(self.console.store, self.scene()) for name in p.nodes}
+        wrong = {name for p in problems(self.console.store, self.context()) for name in p.nodes}
         names = [s.name for s in board.states]
         if not wrong.intersection(names):
             self.notify("no node has a problem", timeout=2)
@@ -348,6 +348,6 @@ def from_home(path: Path) -> str:
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
-def _searched(state: NodeState, scene: Scene) -> str:
-    words = (state.name, state.address, of.role(state, scene), of.sign(state, scene).word, state.reason)
+def _searched(state: NodeState, context: DrawContext) -> str:
+    words = (state.name, state.address, of.role(state, context), of.sign(state, context).word, state.reason)
     return " ".join(words).lower()

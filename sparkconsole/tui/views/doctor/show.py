@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, sayings
+from sparkconsole.model.checks import BY_ID, CHECKS, Finding, Severity, joined_findings
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import short_names
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark
@@ -80,7 +80,7 @@ def columns(nodes: Sequence[str], width: int) -> tuple[Column, ...]:
     return (first, Column("nodes", "NODES", width=wide), last)
 
 
-def table_row(row: CheckRow, shown: Sequence[Column]) -> Row:
+def table_row(row: CheckRow, shown: Sequence[Column]) -> TableRow:
     """As the table takes it."""
     style = "$muted" if row.ignored else "bold" if row.problems else ""
     cells = [Text(title(row.check), style)]
@@ -88,7 +88,7 @@ def table_row(row: CheckRow, shown: Sequence[Column]) -> Row:
         cells.append(_together(row, shown[1].width or 0))
     else:
         cells += [_cell(mark, row.ignored) for mark in row.marks.values()]
-    return Row(row.check, (*cells, found(row)), find=" ".join(f.sentence for f in row.findings))
+    return TableRow(row.check, (*cells, found(row)), find=" ".join(f.sentence for f in row.findings))
 
 
 def _cell(mark: Mark, ignored: bool) -> Text:
@@ -110,13 +110,13 @@ def _together(row: CheckRow, width: int) -> Text:
 
 def found(row: CheckRow) -> Text:
     """The worst in a line; of what is right, what was seen."""
-    told = sayings(row.problems or row.findings)
-    if not told:
+    findings = joined_findings(row.problems or row.findings)
+    if not findings:
         return Text()
-    shared = next((each for each in told if not each.nodes), None)
-    first = told[0] if row.problems else (shared or told[0])
-    where = _where(first.nodes, row.marks) if row.problems or len(told) > 1 else ""
-    more = f"  +{len(told) - 1} more" if row.problems and len(told) > 1 else ""
+    shared = next((each for each in findings if not each.nodes), None)
+    first = findings[0] if row.problems else (shared or findings[0])
+    where = _where(first.nodes, row.marks) if row.problems or len(findings) > 1 else ""
+    more = f"  +{len(findings) - 1} more" if row.problems and len(findings) > 1 else ""
     line = f"{where}{plain(first.finding.sentence)}{more}"
     style = "" if row.pressing else "$muted"
     return Text(f"ignored: {line}" if row.ignored else line, style, no_wrap=True, end="")
@@ -140,14 +140,14 @@ def heads(nodes: tuple[str, ...]) -> dict[str, str]:
 def evidence(row: CheckRow, width: int) -> list[Text]:
     """What is wrong and what to do about it, what could not be asked, what is right."""
     lines: list[Text] = []
-    for finding, nodes in ((each.finding, each.nodes) for each in sayings(row.problems)):
+    for finding, nodes in ((each.finding, each.nodes) for each in joined_findings(row.problems)):
         sign = GLYPHS[finding.severity]
         lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
         lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
-    for each in sayings(_fine(row)):
+    for each in joined_findings(_fine(row)):
         lines += _hung("✔", "$node-up", _said(each.finding, each.nodes), width)
     return lines
 
@@ -177,13 +177,13 @@ def named(nodes: Sequence[str]) -> str:
 def verdict(rows: Sequence[CheckRow]) -> str:
     """`1 failed · 2 warnings · 11 ok · 1 ignored`, counted by check."""
     pressing = [r for r in rows if not r.ignored]
-    told = [
+    pairs = [
         (sum(r.worst is Severity.FAIL for r in pressing), "failed"),
         (sum(r.worst is Severity.WARN for r in pressing), "to look at"),
         (sum(r.worst is Severity.OK for r in pressing), "ok"),
         (sum(r.ignored for r in rows), "ignored"),
     ]
-    return " · ".join(f"{count} {word}" for count, word in told if count or word == "ok")
+    return " · ".join(f"{count} {word}" for count, word in pairs if count or word == "ok")
 
 
 def explained(row: CheckRow) -> Answer:

@@ -87,8 +87,8 @@ def grouped(
     findings: Sequence[Finding], nodes: Mapping[str, bool], ignored: Ignored = ()
 ) -> tuple[CheckRow, ...]:
     """A row per check, in their order; checks that are not known here stand last."""
-    told = tuple(dict.fromkeys(f.check for f in findings))
-    checks = (*(c for c in ORDER if c in told), *(c for c in told if c not in ORDER))
+    order = tuple(dict.fromkeys(f.check for f in findings))
+    checks = (*(c for c in ORDER if c in order), *(c for c in order if c not in ORDER))
     return tuple(_row(check, findings, nodes, ignored) for check in checks)
 
 

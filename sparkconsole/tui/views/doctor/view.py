@@ -19,7 +19,7 @@ from sparkconsole.tui.views.doctor import show
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, findings_of, grouped, keys_of, reached
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 NO_NODES = ("There is nothing to check: no nodes yet.", "Add one with  : node add NAME ADDRESS")
 
@@ -44,7 +44,7 @@ class DoctorView(View):
     DoctorView #evidence { height: 6; }
     DoctorView.-tall #checks { height: 16; }
     DoctorView.-tall #evidence { height: 1fr; }
-    DoctorView #evidence Told { height: 1fr; }
+    DoctorView #evidence StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class DoctorView(View):
     def compose_body(self) -> ComposeResult:
         """The grid above, the evidence below."""
         yield SheetTable(show.columns((), 76), id="checks")
-        yield Panel(Told(), id="evidence")
+        yield Panel(StyledText(), id="evidence")
 
     @property
     def table(self) -> SheetTable:
@@ -81,8 +81,8 @@ class DoctorView(View):
     def sample(self) -> None:
         """Asks when other nodes are ours than were asked; draws what changed."""
         others = self._asked_for() != tuple(self.console.store.nodes)
-        if (others or self._mended() != self._after) and not self._asking:
-            self._after = self._mended()
+        if (others or self._fixes_done() != self._after) and not self._asking:
+            self._after = self._fixes_done()
             self._ask()
         drawn = self._seen()
         if drawn != self._drawn:
@@ -93,7 +93,7 @@ class DoctorView(View):
         asked = (self._answer, self._wrong, self._asking, self._ignored)
         return (*asked, self.table.size, self.table.cursor_key, self.size, tuple(self.console.store.nodes))
 
-    def _mended(self) -> int:
+    def _fixes_done(self) -> int:
         """How often remedies were carried out: what was found before may be gone."""
         tasks = self.console.work.tasks if self.console.work else ()
         return sum(
@@ -148,20 +148,20 @@ class DoctorView(View):
 
     def _draw_evidence(self) -> None:
         panel = self.query_one("#evidence", Panel)
-        told = panel.query_one(Told)
+        pane = panel.query_one(StyledText)
         width = max(20, panel.size.width)
         if not self.console.store.nodes:
             panel.head("doctor")
-            told.tell([Text(line, "$muted") for line in NO_NODES])
+            pane.show([Text(line, "$muted") for line in NO_NODES])
             return
         rows = tuple(self._rows.values())
         if self._wrong is not None and not self._asking:
             panel.head("doctor", f"could not ask at {self._when}")
-            told.tell(_error(self._wrong, width, older=bool(rows)))
+            pane.show(_error(self._wrong, width, older=bool(rows)))
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        told.tell(self._told(self.row, width) if self.row else [])
+        pane.show(self._told(self.row, width) if self.row else [])
 
     def _told(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""
@@ -245,7 +245,7 @@ class DoctorView(View):
 
 def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:
     """Why nothing could be asked, and what to do."""
-    told = folded(f"{error.node} {error.cause}".strip(), width - 2)
-    lines = [Text(f"✖ {line}", "$node-lost") for line in told]
+    parts = folded(f"{error.node} {error.cause}".strip(), width - 2)
+    lines = [Text(f"✖ {line}", "$node-lost") for line in parts]
     lines += [Text(f"→ {line}", "bold") for line in folded(error.hint, width - 2)]
     return [*lines, *([Text("What stands above is what was found before.", "$muted")] if older else [])]

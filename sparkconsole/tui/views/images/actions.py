@@ -11,7 +11,7 @@ from sparkconsole.tui.views.images.words import prune_words, rollback_words
 from sparkconsole.tui.work import Task
 
 
-class ImageDeeds(View):
+class ImageActions(View):
     """The view says which image is the cluster's, and which one the cursor is on."""
 
     @property

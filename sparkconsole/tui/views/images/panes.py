@@ -17,14 +17,14 @@ from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.image.build import RECIPES
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.job import JobKind
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.images import show_work as show
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 
@@ -92,7 +92,7 @@ class WorkPane(Vertical):
         return True
 
     @property
-    def preview(self) -> show.Preview | None:
+    def preview(self) -> show.CommandPreview | None:
         """What runs, while that is shown."""
         if self.shown is None or self.shown.plan is None or not self.showing:
             return None
@@ -115,10 +115,10 @@ class WorkPane(Vertical):
         task = self.shown
         if task is None:
             return ""
-        told = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
+        text = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
         if not self.showing:
-            return f"{told} · e shows it"
-        return f"{told} · X stops it" if task.running else f"{told} · esc: the form"
+            return f"{text} · e shows it"
+        return f"{text} · X stops it" if task.running else f"{text} · esc: the form"
 
     def progress(self, width: int) -> list[Text]:
         """The lines above the output."""
@@ -129,14 +129,14 @@ class WorkPane(Vertical):
         self.border_subtitle = self.subtitle()
         if self.shown is None or not self.showing:
             return
-        told = self.query_one(".progress", Told)
-        width = max(20, told.size.width or self.size.width - 2)
+        pane = self.query_one(".progress", StyledText)
+        width = max(20, pane.size.width or self.size.width - 2)
         lines = self.progress(width)
         if not self.shown.running:
             now = self.shown
             ended = show.ending(now.state.value, now.title, now.elapsed_s, now.error, width)
             lines = [*ended[1:], *lines]
-        told.tell(lines or [Text("starts …", "$muted")])
+        pane.show(lines or [Text("starts …", "$muted")])
 
 
 class BuildPane(WorkPane):
@@ -161,7 +161,7 @@ class BuildPane(WorkPane):
             hints=BUILD_HINTS,
             id="build-form",
         )
-        yield Told(classes="progress")
+        yield StyledText(classes="progress")
         yield LogView(LineRing())
 
     def name_image(self, tag: str) -> None:
@@ -205,7 +205,7 @@ class CopyPane(WorkPane):
         self.border_title = "copy"
         yield Targets()
         yield Form("image copy", COPY_FIELDS, labels=COPY_LABELS, hints={"from_": "the head"}, id="copy-form")
-        yield Told(classes="progress")
+        yield StyledText(classes="progress")
         yield LogView(LineRing())
 
     def on_mount(self) -> None:
@@ -284,10 +284,10 @@ class Targets(SheetTable):
         """The nodes that are chosen and can be reached."""
         return tuple(t.node for t in self._offered if t.open and t.node in self._chosen)
 
-    def _line(self, target: show.Target) -> Row:
+    def _line(self, target: show.Target) -> TableRow:
         box = ("[x]" if target.node in self._chosen else "[ ]") if target.open else " – "
         style = "" if target.open else "$node-lost" if target.mark == "✖" else "$muted"
-        return Row(target.node, (box, plain(target.node), Text(f"{target.mark} {target.why}", style)))
+        return TableRow(target.node, (box, plain(target.node), Text(f"{target.mark} {target.why}", style)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Space turns a box here."""

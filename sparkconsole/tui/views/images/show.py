@@ -12,13 +12,13 @@ from itertools import zip_longest
 from rich.cells import cell_len
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import ImageIdentity, difference, same_content
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.labels import built_from
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, short_names
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import filled, plain
 
 NAMED = 44
@@ -89,14 +89,14 @@ def _named(tag: str) -> bool:
 
 def _row(tag: str, nodes: Sequence[NodeState]) -> ImageRow:
     found = {n.name: i for n in nodes for i in n.images or () if i.tag == tag}
-    known = [n.name for n in nodes if n.name in found and n.reach is Reach.UP]
+    known = [n.name for n in nodes if n.name in found and n.reach is Reachability.UP]
     where = known[0] if known else next(iter(found))
     cells = {n.name: _cell(n, found.get(n.name), found[where]) for n in nodes}
     return ImageRow(tag, found[where], where, cells, found)
 
 
 def _cell(node: NodeState, own: ImageIdentity | None, image: ImageIdentity) -> Cell:
-    if node.reach is not Reach.UP or node.images is None:
+    if node.reach is not Reachability.UP or node.images is None:
         return Cell.UNKNOWN
     if own is None:
         return Cell.MISSING
@@ -122,24 +122,24 @@ def heads(names: Sequence[str], width: int) -> tuple[str, ...]:
     """A head per node for a table of `width` cells, as short as tells them apart; none: they are counted."""
     ends = [n[-2:] for n in names]
     if len(set(ends)) == len(names) and all(e.isdigit() for e in ends):
-        told = tuple(ends)
+        lines = tuple(ends)
     else:
-        told = short_names(names, 8 if len(names) < 3 else 4)
-    return told if sum(len(h) + gap(told, width) for h in told) <= width - NAMED else ()
+        lines = short_names(names, 8 if len(names) < 3 else 4)
+    return lines if sum(len(h) + gap(lines, width) for h in lines) <= width - NAMED else ()
 
 
-def gap(told: Sequence[str], width: int) -> int:
+def gap(headings: Sequence[str], width: int) -> int:
     """Cells between two of them."""
-    return 1 if len(told) > 4 and width < 100 else 2
+    return 1 if len(headings) > 4 and width < 100 else 2
 
 
 def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
     """The columns of the matrix: a column per node, else a sign per node, else how many have it."""
-    told = heads(names, width)
-    if told:
-        between = gap(told, width)
-        wide = sum(len(h) + between for h in told) - between
-        nodes = Column("nodes", (" " * between).join(told), width=wide)
+    headings = heads(names, width)
+    if headings:
+        between = gap(headings, width)
+        wide = sum(len(h) + between for h in headings) - between
+        nodes = Column("nodes", (" " * between).join(headings), width=wide)
     else:
         nodes = Column("nodes", "NODES", width=len(names) if width - len(names) > NAMED + 20 else COUNTED)
     return (
@@ -152,19 +152,19 @@ def columns(names: Sequence[str], width: int) -> tuple[Column, ...]:
     )
 
 
-def table_row(row: ImageRow, told: Sequence[str], width: int, now: datetime) -> Row:
-    """One image; `told`: the heads of its nodes, `width`: the cells of their column."""
+def table_row(row: ImageRow, headings: Sequence[str], width: int, now: datetime) -> TableRow:
+    """One image; `headings`: the heads of its nodes, `width`: the cells of their column."""
     image = row.image
     cells: tuple[Text | str, ...] = (
         Text(row.name, "bold"),
         image.short[:7],
         version(image) or UNKNOWN,
         built_age(image, now),
-        _under(row, told, width) if told else marks(row, width),
+        _under(row, headings, width) if headings else marks(row, width),
         binary_size(image.size_bytes),
     )
     order = (row.tag, image.short, version(image) or None, _created(image), len(row.nodes(Cell.SAME)))
-    return Row(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
+    return TableRow(row.tag, cells, (*order, image.size_bytes), find=f"{image.short} {row.tag}")
 
 
 def _created(image: ImageIdentity) -> float | None:
@@ -174,10 +174,10 @@ def _created(image: ImageIdentity) -> float | None:
         return None
 
 
-def _under(row: ImageRow, told: Sequence[str], width: int) -> Text:
+def _under(row: ImageRow, headings: Sequence[str], width: int) -> Text:
     """Each sign under the head of its node."""
-    signs = [filled(mark(c), cell_len(h)) for c, h in zip(row.cells.values(), told, strict=False)]
-    between = (width - sum(map(cell_len, told))) // max(1, len(told) - 1)
+    signs = [filled(mark(c), cell_len(h)) for c, h in zip(row.cells.values(), headings, strict=False)]
+    between = (width - sum(map(cell_len, headings))) // max(1, len(headings) - 1)
     return Text(" " * between).join(signs)
 
 
@@ -205,8 +205,8 @@ def legend(row: ImageRow, *, advice: bool = True) -> Text:
     lacks = any(row.nodes(cell) for cell in (Cell.OTHER, Cell.MISSING))
     if not parts:
         count = len(row.cells)
-        told = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
-        parts = [Text(f"{Cell.SAME.value} {told}", _STYLES[Cell.SAME])]
+        text = f"the same on all {count} nodes" if count > 1 else f"on {plain(row.where)}"
+        parts = [Text(f"{Cell.SAME.value} {text}", _STYLES[Cell.SAME])]
     if advice and not row.nodes(Cell.UNKNOWN):
         parts.append(Text("C copies it there" if lacks else "4 ^j launches it", "$key"))
     return Text("  ", no_wrap=True, end="").join(parts)
@@ -219,8 +219,8 @@ def _listed(nodes: Sequence[str], most: int = 3) -> str:
 
 def matrix_state(nodes: Sequence[NodeState]) -> str:
     """What stands in the place of rows: nothing was asked yet, nobody can be asked, or there is none."""
-    lost = [n for n in nodes if n.reach is Reach.LOST]
-    asked = [n for n in nodes if n.reach is Reach.UP and n.images is not None]
+    lost = [n for n in nodes if n.reach is Reachability.LOST]
+    asked = [n for n in nodes if n.reach is Reachability.UP and n.images is not None]
     if not nodes:
         return "No nodes yet. Add one:  : node add NAME ADDRESS"
     if not asked and len(lost) < len(nodes):
@@ -238,7 +238,7 @@ def _of(asked: Sequence[NodeState]) -> str:
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
     """Who could not be asked, and why."""
-    lost = [n for n in nodes if n.reach is Reach.LOST or n.docker_error]
+    lost = [n for n in nodes if n.reach is Reachability.LOST or n.docker_error]
     if not lost:
         return None
     names, why = _listed([n.name for n in lost]), lost[0].reason or lost[0].docker_error or "lost"

@@ -14,14 +14,14 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.errors import SparkError, Stopped
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.image.build import BuildSpec, build_argv, dated_tag, key_values
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.bars import UNKNOWN, binary_size, rate, work_bar
 from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, said
+from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
 from sparkconsole.tui.views.images.show import Cell, ImageRow
 from sparkconsole.verbs.grammar.bounds import wrong_value
 
@@ -46,7 +46,7 @@ _SAME = re.compile(r"(?P<host>\S+) has the same content already")
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class CommandPreview:
     """The words, and the commands that come of them; or what is wrong."""
 
     words: tuple[str, ...] = ()
@@ -59,7 +59,9 @@ class Preview:
         return "\n".join(self.commands) or (shlex.join(("sparkconsole", *self.words)) if self.words else "")
 
 
-def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, now: datetime) -> Preview:
+def build_preview(
+    words: Sequence[str], said_: Mapping[str, Any], image: str, now: datetime
+) -> CommandPreview:
     """The exact `docker build` of these words, as the node's newest builder takes it.
 
     `said_`: the verb's arguments by name, `image`: the tag where none was said.
@@ -69,18 +71,18 @@ def build_preview(words: Sequence[str], said_: Mapping[str, Any], image: str, no
         pairs = key_values(said_.get("build_arg") or ())
         spec = BuildSpec.model_validate({**values, "tag": said_.get("tag") or image, "build_args": pairs})
     except ValidationError as error:
-        return Preview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
+        return CommandPreview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
     except SparkError as error:
-        return Preview(tuple(words), wrong=str(error))
+        return CommandPreview(tuple(words), wrong=str(error))
     argv = build_argv(spec, now_epoch=int(now.timestamp()), dated=dated_tag(spec.tag, now))
-    return Preview(tuple(words), (shlex.join(argv),))
+    return CommandPreview(tuple(words), (shlex.join(argv),))
 
 
-def plan_preview(words: Sequence[str], plan: Plan) -> Preview:
+def plan_preview(words: Sequence[str], plan: Plan) -> CommandPreview:
     """The commands of a plan that a node was asked for; scripts as their arguments, they fill pages."""
     jobs = [s for s in plan.steps if s.job] or plan.steps
     commands = tuple(short_command(s.argv) for s in jobs)
-    return Preview(tuple(words), commands, notes=plan.notes)
+    return CommandPreview(tuple(words), commands, notes=plan.notes)
 
 
 def short_command(argv: Sequence[str]) -> str:
@@ -88,11 +90,11 @@ def short_command(argv: Sequence[str]) -> str:
     return shlex.join(["…" if "\n" in word.strip() else word for word in argv]).replace("'…'", "…")
 
 
-def preview_lines(preview: Preview, width: int, height: int) -> list[Text]:
+def preview_lines(preview: CommandPreview, width: int, height: int) -> list[Text]:
     """`: words`, then the commands, folded; at most `height` lines."""
     if preview.wrong:
-        return [filled(said(f"! {preview.wrong}", "$node-warn"), width)]
-    lines = [said(f": {shlex.join(preview.words)}", "bold")] if preview.words else []
+        return [filled(styled(f"! {preview.wrong}", "$node-warn"), width)]
+    lines = [styled(f": {shlex.join(preview.words)}", "bold")] if preview.words else []
     for command in preview.commands:
         lines += [Text(part, "$muted") for part in _chunks(f"$ {plain(command)}", width)]
     if len(lines) > height:
@@ -134,19 +136,19 @@ def targets(row: ImageRow | None, nodes: Iterable[NodeState], sender: str) -> tu
 
 
 def _target(row: ImageRow | None, node: NodeState) -> Target:
-    if node.reach is not Reach.UP:
-        why = node.reason or ("not reached yet" if node.reach is Reach.CONNECTING else "lost")
+    if node.reach is not Reachability.UP:
+        why = node.reason or ("not reached yet" if node.reach is Reachability.CONNECTING else "lost")
         return Target(node.name, plain(why), open=False, wanted=False, mark="✖" if node.reason else "·")
     if row is None:
         return Target(node.name, "", open=True, wanted=False)
     cell = row.cells.get(node.name, Cell.UNKNOWN)
-    told = {
+    values = {
         Cell.SAME: "has it",
         Cell.OTHER: "has another",
         Cell.MISSING: "lacks it",
         Cell.UNKNOWN: "not asked yet",
     }
-    return Target(node.name, told[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
+    return Target(node.name, values[cell], True, cell in (Cell.OTHER, Cell.MISSING), cell.value)
 
 
 def copy_amount(row: ImageRow | None, chosen: Sequence[str]) -> str:
@@ -235,18 +237,18 @@ def _copy_lines(line: CopyLine, named: int, width: int) -> list[Text]:
 
 
 def _copy_line(line: CopyLine, named: int, width: int) -> Text:
-    name = filled(said(line.host), named)
+    name = filled(styled(line.host), named)
     head = [Text(f"{MARKS[line.state]} ", STYLES[line.state]), name, Text(" ")]
     room = width - named - 3
     advance = line.advance
     if line.state in ("failed", "unknown"):
-        return _all(head, said(line.why or line.state, STYLES[line.state]), room)
+        return _all(head, styled(line.why or line.state, STYLES[line.state]), room)
     if line.state == "done":
-        return _all(head, said(f"done {line.why}".strip(), "$node-up"), room)
+        return _all(head, styled(f"done {line.why}".strip(), "$node-up"), room)
     if advance is None:
         return _all(head, Text("waiting" if not line.state else plain(line.why) or "starts", "$muted"), room)
     if "registers" in line.why:
-        return _all(head, said(f"sent; {line.why}", "$muted"), room)
+        return _all(head, styled(f"sent; {line.why}", "$muted"), room)
     return _all(head, _travelling(advance, room), room)
 
 
@@ -255,15 +257,15 @@ def _travelling(advance: Advance, room: int) -> Text:
     share = advance.done / advance.total if advance.total else None
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
     left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
-    told = fitting((percent, left, rate(advance.rate_per_s)), room).plain
+    text = fitting((percent, left, rate(advance.rate_per_s)), room).plain
     if advance.rate_per_s is None and advance.piece.startswith("no news"):
-        told = fitting((percent, plain(advance.piece)), room).plain
+        text = fitting((percent, plain(advance.piece)), room).plain
     elif room >= 45 and advance.piece:
-        told += f"  {plain(advance.piece)}"
+        text += f"  {plain(advance.piece)}"
     if room >= 70:
-        told += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
-    wide = min(max(room - len(told) - 1, 0), 40)
-    return joined([work_bar(share, wide) if wide >= 6 else "", told], " ")
+        text += f"  {binary_size(advance.done)} of {binary_size(advance.total)}"
+    wide = min(max(room - len(text) - 1, 0), 40)
+    return joined([work_bar(share, wide) if wide >= 6 else "", text], " ")
 
 
 def _all(head: Sequence[Text], rest: Text, room: int) -> Text:
@@ -278,27 +280,27 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
     for advance in whole[-1:]:
         share = advance.done / advance.total if advance.total else None
         took = f"  {hours(advance.elapsed_s)}" if advance.elapsed_s is not None else ""
-        told = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
-        lines.append(filled(joined([work_bar(share, max(8, min(width - len(told), 40))), told], ""), width))
+        text = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
+        lines.append(filled(joined([work_bar(share, max(8, min(width - len(text), 40))), text], ""), width))
     for advance in found[::-1]:
         if advance in whole or advance.what.startswith("copy ") or not advance.total:
             continue
         if advance.done < advance.total:
-            told = f"  {advance.done:g}/{advance.total:g}  {plain(advance.what)}"
-            lines.append(filled(Text(told, "$muted"), width))
+            text = f"  {advance.done:g}/{advance.total:g}  {plain(advance.what)}"
+            lines.append(filled(Text(text, "$muted"), width))
     return lines[:4]
 
 
 def last_lines(lines: Sequence[str], width: int, height: int) -> list[Text]:
     """The end of an output, a line each."""
-    return [filled(said(line), width) for line in lines[-height:]] if height > 0 else []
+    return [filled(styled(line), width) for line in lines[-height:]] if height > 0 else []
 
 
 def ending(
     state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
 ) -> list[Text]:
     """How a piece of work stands, in one line, and why it failed, in others, folded to `width`."""
-    lines = [said(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
+    lines = [styled(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
     if error is not None:
         where = f"{error.node}: " if error.node else ""
         sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
@@ -308,8 +310,8 @@ def ending(
 
 
 __all__ = [
+    "CommandPreview",
     "CopyLine",
-    "Preview",
     "Target",
     "build_preview",
     "build_text",

@@ -18,20 +18,20 @@ from sparkconsole.tui.draw.columns import Column
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
-from sparkconsole.tui.views.images.actions import ImageDeeds
+from sparkconsole.tui.views.images.actions import ImageActions
 from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, Targets, WorkPane
 from sparkconsole.tui.views.images.words import newest
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.verbs.grammar.dispatch import understand
 
 SETTLED_S = 0.5
 """What is typed has to stand so long before the nodes are asked for a plan."""
 
 
-class ImagesView(ImageDeeds):
+class ImagesView(ImageActions):
     """Matrix on top, below it what to build and where to copy, at the bottom what that would run."""
 
     NAME = "images"
@@ -53,7 +53,7 @@ class ImagesView(ImageDeeds):
     ImagesView .pane { border: round $frame; border-title-color: $title; padding: 0 1; }
     ImagesView .pane:focus-within { border: round $frame-focus; }
     ImagesView #images { height: 1fr; min-height: 6; padding: 0; }
-    ImagesView #images Told { height: auto; max-height: 2; padding: 0 1; }
+    ImagesView #images StyledText { height: auto; max-height: 2; padding: 0 1; }
     ImagesView SheetTable { scrollbar-gutter: stable; }
     ImagesView #work { height: 11; }
     ImagesView.-tall #work { height: 50%; }
@@ -77,7 +77,7 @@ class ImagesView(ImageDeeds):
         self._rows: dict[str, show.ImageRow] = {}
         self._drawn: tuple[Any, ...] = ()
         self._kind = JobKind.BUILD
-        self._planned = image_work.Preview()
+        self._planned = image_work.CommandPreview()
         self._settling: Timer | None = None
 
     # --- parts
@@ -87,11 +87,11 @@ class ImagesView(ImageDeeds):
         with Vertical(id="images", classes="pane") as panel:
             panel.border_title = "images"
             yield SheetTable(show.columns((), 76), id="matrix")
-            yield Told(id="standing")
+            yield StyledText(id="standing")
         with Horizontal(id="work"):
             yield BuildPane(id="build", classes="pane")
             yield CopyPane(id="copy", classes="pane")
-        yield Told(id="preview")
+        yield StyledText(id="preview")
 
     @property
     def matrix(self) -> SheetTable:
@@ -112,8 +112,8 @@ class ImagesView(ImageDeeds):
     @property
     def sender(self) -> str:
         """Where a copy comes from."""
-        said = str(self.copy_to.form.values.get("from_") or "")
-        return said or next((n.name for n in self.console.store.nodes.values() if n.head), "")
+        text = str(self.copy_to.form.values.get("from_") or "")
+        return text or next((n.name for n in self.console.store.nodes.values() if n.head), "")
 
     # --- drawing
 
@@ -172,18 +172,18 @@ class ImagesView(ImageDeeds):
             self.matrix.lay_columns(columns)
         rows = show.image_rows(nodes, self.image)
         self._rows = {row.tag: row for row in rows}
-        told, wide = show.heads(names, max(width, 30)), columns[4].width or 0
+        headings, wide = show.heads(names, max(width, 30)), columns[4].width or 0
         if (empty := show.matrix_state(nodes)) != self.matrix.empty:
             self.matrix.empty = empty
             self.matrix.refresh()
-        self.matrix.show(show.table_row(row, told, wide, self.console.clock.now()) for row in rows)
+        self.matrix.show(show.table_row(row, headings, wide, self.console.clock.now()) for row in rows)
         self._draw_standing()
 
     def _draw_standing(self) -> None:
         lost = show.lost_line(tuple(self.console.store.nodes.values()))
         advice = not self.console.options.read_only
         lines = [show.legend(self.row, advice=advice)] if self.row else []
-        self.query_one("#standing", Told).tell([*lines, *([lost] if lost else [])])
+        self.query_one("#standing", StyledText).show([*lines, *([lost] if lost else [])])
 
     def _draw_panes(self) -> None:
         row, nodes = self.row, tuple(self.console.store.nodes.values())
@@ -205,7 +205,7 @@ class ImagesView(ImageDeeds):
         """Words of the person's are being thought about."""
         return any(w.group == "words" and w.is_running for w in self.app.workers)
 
-    def preview(self) -> image_work.Preview:
+    def preview(self) -> image_work.CommandPreview:
         """What B, or where a copy is being filled in C, would run; or what runs."""
         pane = self.copy_to if self._kind is JobKind.COPY else self.build
         if (running := pane.preview) is not None:
@@ -214,22 +214,22 @@ class ImagesView(ImageDeeds):
             if self._kind is JobKind.COPY:
                 words = self.copy_to.words(self.row.name if self.row else "")
                 same = self._planned.words == words
-                return self._planned if same else image_work.Preview(words)
+                return self._planned if same else image_work.CommandPreview(words)
             words = self.build.form.words()
-            said = understand(words).kwargs
+            data = understand(words).kwargs
         except SparkError as error:
-            return image_work.Preview(wrong=error.cause)
-        return image_work.build_preview(words, said, self.image, self.console.clock.now())
+            return image_work.CommandPreview(wrong=error.cause)
+        return image_work.build_preview(words, data, self.image, self.console.clock.now())
 
     def _draw_preview(self) -> None:
-        told = self.query_one("#preview", Told)
+        pane = self.query_one("#preview", StyledText)
         width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
         preview = self.preview()
         if self._asking:
             lines = [Text("asking the nodes for the plan …", "$muted")]
         else:
             lines = image_work.preview_lines(preview, width, height)
-        told.tell(lines)
+        pane.show(lines)
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
             self._settle()
@@ -249,9 +249,11 @@ class ImagesView(ImageDeeds):
             plan = await self.console.work.plan(words)
             self._planned = image_work.plan_preview(words, plan)
         except WrongUsage as error:
-            self._planned = image_work.Preview(words, wrong=f"{error.cause}: every node chosen has it")
+            self._planned = image_work.CommandPreview(words, wrong=f"{error.cause}: every node chosen has it")
         except SparkError as error:
-            self._planned = image_work.Preview(words, wrong=f"{error.node} {error.cause} → {error.hint}")
+            self._planned = image_work.CommandPreview(
+                words, wrong=f"{error.node} {error.cause} → {error.hint}"
+            )
         self.sample()
 
     # --- what the person does here

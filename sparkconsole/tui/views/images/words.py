@@ -28,13 +28,13 @@ def rollback_words(row: ImageRow | None) -> Words:
 def kind_of(task: Task) -> JobKind | None:
     """Whether it builds or copies; an attachment does what the run does that it follows."""
     says = {"image build": JobKind.BUILD, "image copy": JobKind.COPY}
-    said = says.get(" ".join(task.words[:2]))
-    if said is JobKind.BUILD and "--no-build" in task.words:
+    kind = says.get(" ".join(task.words[:2]))
+    if kind is JobKind.BUILD and "--no-build" in task.words:
         return JobKind.COPY
     if task.words[:2] == ("runs", "attach") and task.session and task.session.run:
         kinds = [job.kind for job in task.session.run.jobs]
         return next((k for k in (JobKind.BUILD, JobKind.COPY) if k in kinds), None)
-    return said
+    return kind
 
 
 def newest(tasks: list[Task], kind: JobKind) -> Task | None:

@@ -12,12 +12,12 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.export import verb_line
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views.launch.pages import Board
+from sparkconsole.tui.views.launch.pages import ProgressBoard
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 
 
-class LaunchDeeds(View):
+class LaunchActions(View):
     """The keys that change something; what is filled in comes from the view."""
 
     _put_away: Task | None = None
@@ -68,7 +68,7 @@ class LaunchDeeds(View):
     @work(group="cancel", exclusive=True, exit_on_error=False)
     async def action_launch_cancel(self) -> None:
         """`X`"""
-        task = self.query_one(Board).shown
+        task = self.query_one(ProgressBoard).shown
         if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
         notes = ("what it started is removed again, after its log was kept",)
@@ -78,7 +78,7 @@ class LaunchDeeds(View):
 
     def idle(self, key_id: str) -> str:
         """The board has no pages, and there is a board only once something was launched."""
-        task = self.query_one(Board).shown
+        task = self.query_one(ProgressBoard).shown
         if key_id == "launch.cancel" and (task is None or not task.running):
             return "no launch of this console is under way"
         if key_id == "launch.form" and task is None:
@@ -91,7 +91,7 @@ class LaunchDeeds(View):
         """`e`"""
         if self.is_idle("launch.form"):
             return
-        task = self.query_one(Board).shown
+        task = self.query_one(ProgressBoard).shown
         self._put_away = task if self._put_away is not task else None
         self.sample()
 
@@ -120,8 +120,8 @@ class LaunchDeeds(View):
             return
         self.notify(f"saved {path}\nrun it: sparkconsole --script {path.name}", timeout=6, markup=False)
 
-    def _say(self, said: tuple[str, ...]) -> None:
-        self.console.say(said, shown=False)
+    def _say(self, given: tuple[str, ...]) -> None:
+        self.console.say(given, shown=False)
         self.sample()
 
     def _warn(self, text: str) -> None:

@@ -19,7 +19,7 @@ from sparkconsole.model.image.build import full_name
 from sparkconsole.model.launch.spec import NCCL_LEVELS
 from sparkconsole.model.text.printable import hours
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.draw.columns import Row
+from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
 from sparkconsole.tui.views.images.show import image_rows, legend
 from sparkconsole.tui.views.images.show_work import ending
@@ -29,7 +29,7 @@ from sparkconsole.tui.views.launch import show_join as board
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, TaskState
 
 NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")
@@ -73,7 +73,7 @@ HINTS = {
 LONG = ("tag", "env", "volume", "eth_if", "ib_if", "backend")
 
 
-class Page(Vertical):
+class WizardPage(Vertical):
     """One page of the wizard."""
 
     def on_mount(self) -> None:
@@ -88,7 +88,7 @@ class Page(Vertical):
                 line.query_one("Input").placeholder = text  # type: ignore[attr-defined]
 
 
-def fit(table: SheetTable, rows: Sequence[Row]) -> None:
+def fit(table: SheetTable, rows: Sequence[TableRow]) -> None:
     """Shows the rows, as high as they are; the CSS says how high at most."""
     table.show(rows)
     height = len(rows) + 2
@@ -96,7 +96,7 @@ def fit(table: SheetTable, rows: Sequence[Row]) -> None:
         table.styles.height = height
 
 
-class NodesPage(Page):
+class NodesPage(WizardPage):
     """Who takes part, in which order, and what joins them."""
 
     def compose(self) -> ComposeResult:
@@ -104,44 +104,44 @@ class NodesPage(Page):
         self.border_title = "nodes · the first is the head"
         yield SheetTable(show.NODE_COLUMNS, empty="no nodes yet", id="launch-nodes")
         yield Form("launch", ("backend",), labels={"backend": "joined by"})
-        yield Told(classes="note")
+        yield StyledText(classes="note")
 
     def draw(self, nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], backend: str) -> None:
         """As they stand now."""
         solo = backend == "solo" or (not backend and len(nodes) == 1)
         fit(self.query_one(SheetTable), show.node_rows(nodes, found, solo=solo))
         width = max(30, self.size.width - 2)
-        self.query_one(".note", Told).tell(
+        self.query_one(".note", StyledText).show(
             [Text(show.BACKENDS[backend or ("ray" if len(nodes) > 1 else "solo")], "$muted"),
              *show.lost_lines(nodes, width),
              *show.subset_lines([n.name for n in nodes], width)]
         )  # fmt: skip
 
 
-class NetworkPage(Page):
+class NetworkPage(WizardPage):
     """What was detected on each node, and what a person may say instead."""
 
     def compose(self) -> ComposeResult:
         """What is there, what is wrong with it, what to say instead."""
         self.border_title = "network · detected on each node"
         yield SheetTable(show.NETWORK_COLUMNS, empty="asking the nodes …", id="launch-network")
-        yield Told(classes="note")
+        yield StyledText(classes="note")
         yield Form("launch", NETWORK_FIELDS, choices={"nccl_debug": NCCL_LEVELS}, labels=LABELS, hints=HINTS)
 
     def draw(
         self, looked: Mapping[str, Any] | None, error: SparkError | None, tried: Sequence[Rate], now: datetime
     ) -> None:
         """`looked`: what `check` found; None: it has not answered. `tried`: rates of earlier fabric tests."""
-        table, note = self.query_one(SheetTable), self.query_one(".note", Told)
+        table, note = self.query_one(SheetTable), self.query_one(".note", StyledText)
         width = max(30, self.size.width - 2)
         if error is not None:
             table.empty = "not known"
             table.show(())
-            note.tell(show.refused_lines(error, width))
+            note.show(show.refused_lines(error, width))
         elif looked is not None:
             fit(table, show.network_rows(looked["nodes"]))
             doubts = launch_checks.network_doubts(looked["findings"], width, 5)
-            note.tell(network_note(doubts, tried, now))
+            note.show(network_note(doubts, tried, now))
 
     def offer(self, nodes: Sequence[NodeState]) -> None:
         """Names that every node has."""
@@ -150,14 +150,14 @@ class NetworkPage(Page):
         self.query_one(Form).offer("ib_if", hcas)
 
 
-class ContainerPage(Page):
+class ContainerPage(WizardPage):
     """What the containers are started from and what they get."""
 
     def compose(self) -> ComposeResult:
         """The form, and where the image is."""
         self.border_title = "container"
         yield Form("launch", CONTAINER_FIELDS, labels=LABELS, hints=HINTS)
-        yield Told(classes="note")
+        yield StyledText(classes="note")
 
     def draw(self, nodes: Sequence[NodeState], tag: str, container: str, extra: str) -> None:
         """Where the image is that is named; more words from the environment."""
@@ -165,56 +165,56 @@ class ContainerPage(Page):
         self.hint("name", container)
         wanted = str(self.query_one(Form).values.get("tag") or tag)
         row = next((r for r in image_rows(nodes) if full_name(r.tag) == full_name(wanted)), None)
-        told = (
+        text = (
             legend(row, advice=False)
             if row
             else Text(f"○ {wanted} is on no node that was asked", "$node-warn")
         )
-        lines = [Text(f"{wanted}: ", "bold").append_text(told)]
+        lines = [Text(f"{wanted}: ", "bold").append_text(text)]
         lines += [Text(f"docker run also gets, from VLLM_SPARK_EXTRA_DOCKER_ARGS: {extra}", "$muted")] * bool(
             extra
         )
-        self.query_one(".note", Told).tell(lines)
+        self.query_one(".note", StyledText).show(lines)
 
 
-class ReviewPage(Page):
+class ReviewPage(WizardPage):
     """The very plan, and the checks."""
 
     def compose(self) -> ComposeResult:
         """Both scroll."""
         with VerticalScroll(id="review-plan", classes="pane", can_focus=True) as panel:
             panel.border_title = "plan"
-            yield Told(classes="lines")
+            yield StyledText(classes="lines")
         with VerticalScroll(id="review-checks", classes="pane", can_focus=True) as panel:
             panel.border_title = "checks"
-            yield Told(classes="lines")
+            yield StyledText(classes="lines")
 
-    def draw_plan(self, plan: Plan | None, error: SparkError | None, said: str) -> None:
+    def draw_plan(self, plan: Plan | None, error: SparkError | None, text: str) -> None:
         """The plan, or why there is none, or what is being asked."""
         pane = self.query_one("#review-plan")
-        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
+        width = max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
         pane.border_title = show.plan_title(plan)
         if error is not None:
             lines = show.refused_lines(error, width)
         elif plan is not None:
             lines = show.plan_lines(plan, width)
         else:
-            lines = [Text(said, "$muted")]
-        pane.query_one(Told).tell(lines)
+            lines = [Text(text, "$muted")]
+        pane.query_one(StyledText).show(lines)
 
     def draw_checks(self, looked: Mapping[str, Any] | None, error: SparkError | None) -> None:
         """What `check` says."""
         pane = self.query_one("#review-checks")
-        width = max(30, pane.query_one(Told).size.width or pane.size.width - 1)
+        width = max(30, pane.query_one(StyledText).size.width or pane.size.width - 1)
         pane.border_title = launch_checks.checks_title(looked["findings"] if looked else None)
         if looked is not None:
             lines = launch_checks.check_lines(looked["findings"], width)
         else:
             lines = show.refused_lines(error, width) if error else [Text("asking the nodes …", "$muted")]
-        pane.query_one(Told).tell(lines)
+        pane.query_one(StyledText).show(lines)
 
 
-class Board(Vertical):
+class ProgressBoard(Vertical):
     """How far each node got, while a launch, a repair or a restart is under way, and how it ended."""
 
     shown: Task | None = None
@@ -223,7 +223,7 @@ class Board(Vertical):
         """Nodes above, output below."""
         with Vertical(id="join", classes="pane"):
             yield SheetTable(board.COLUMNS, empty="the first step begins …", id="join-table")
-            yield Told(classes="note")
+            yield StyledText(classes="note")
         yield LogView(LineRing(), id="join-log", classes="pane")
 
     def follow(self, task: Task | None) -> None:
@@ -250,7 +250,7 @@ class Board(Vertical):
         more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
         if task.state is TaskState.DONE:
             more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
-        self.query_one(".note", Told).tell([first, *more])
+        self.query_one(".note", StyledText).show([first, *more])
 
 
 def _board_keys(task: Task) -> str:

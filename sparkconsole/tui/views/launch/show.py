@@ -12,13 +12,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.tui.draw.bars import UNKNOWN, gib
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
-from sparkconsole.tui.draw.frame import filled, plain, said
+from sparkconsole.tui.draw.frame import filled, plain, styled
 from sparkconsole.tui.views.launch.show_checks import few
 
 PAGES = ("nodes", "network", "container", "review")
@@ -27,7 +27,7 @@ PAGES = ("nodes", "network", "container", "review")
 # --- what stands now
 
 
-class State(StrEnum):
+class ClusterCondition(StrEnum):
     """What runs of the cluster, as the nodes were last seen."""
 
     NOTHING = "nothing runs"
@@ -39,10 +39,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClusterStatus:
     """What runs under the container's name, and what is wrong with it."""
 
-    state: State
+    state: ClusterCondition
     container: str
     running: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
@@ -51,11 +51,11 @@ class Standing:
     """The launch that the containers tell of."""
 
 
-def standing(nodes: Iterable[NodeState], container: str) -> Standing:
+def cluster_status(nodes: Iterable[NodeState], container: str) -> ClusterStatus:
     """Judged by the containers that were seen; a node that is lost is unknown, never stopped."""
     every = tuple(nodes)
     own = {n.name: next((c for c in n.containers or () if c.name == container), None) for n in every}
-    known = [n for n in every if n.reach is Reach.UP and n.containers is not None]
+    known = [n for n in every if n.reach is Reachability.UP and n.containers is not None]
     seen = {n.name for n in known}
     running = tuple(name for name, c in own.items() if name in seen and c is not None and c.running)
     labels = (recalled(c.labels) for c in own.values() if c is not None)
@@ -63,19 +63,23 @@ def standing(nodes: Iterable[NodeState], container: str) -> Standing:
     solo = spec is not None and spec.backend is Backend.SOLO
     expected = every[:1] if solo else every
     ray = spec is None or spec.backend is Backend.RAY
-    told = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
-    wrong = tuple(filter(None, told.values()))
+    values = {n.name: _wrong(n, own[n.name] is not None, n.name in running, ray=ray) for n in expected}
+    wrong = tuple(filter(None, values.values()))
     if any(own[name] is not None for name in seen):
-        unsure = State.UNSURE if wrong else State.COMPLETE
-        half = any(told.get(name) for name in seen)
-        return Standing(State.HALF if half else unsure, container, running, wrong, spec)
+        unsure = ClusterCondition.UNSURE if wrong else ClusterCondition.COMPLETE
+        half = any(values.get(name) for name in seen)
+        return ClusterStatus(ClusterCondition.HALF if half else unsure, container, running, wrong, spec)
     if len(known) == len(every) and every:
-        return Standing(State.NOTHING, container)
-    return Standing(State.UNKNOWN, container, wrong=tuple(n.name for n in every if n.reach is Reach.LOST))
+        return ClusterStatus(ClusterCondition.NOTHING, container)
+    return ClusterStatus(
+        ClusterCondition.UNKNOWN,
+        container,
+        wrong=tuple(n.name for n in every if n.reach is Reachability.LOST),
+    )
 
 
 def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
-    if node.reach is not Reach.UP:
+    if node.reach is not Reachability.UP:
         return f"{node.name} is unknown: {node.reason or 'not reached'}"
     if node.containers is None:
         why = node.docker_error
@@ -85,41 +89,41 @@ def _wrong(node: NodeState, there: bool, runs: bool, *, ray: bool) -> str:
     return f"{node.name}: Ray does not have it" if ray and node.ray_alive is False else ""
 
 
-def standing_lines(now: Standing, count: int, width: int) -> list[Text]:
+def status_lines(now: ClusterStatus, count: int, width: int) -> list[Text]:
     """What stands now in one or two lines, with the keys that help."""
     match now.state:
-        case State.NOTHING:
+        case ClusterCondition.NOTHING:
             return [_fitting("○ nothing runs", "] next page  ^j launch as it stands", width, "$muted")]
-        case State.UNKNOWN if not count:
-            return [said("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
-        case State.UNKNOWN if now.wrong:
+        case ClusterCondition.UNKNOWN if not count:
+            return [styled("No nodes yet. Add one:  : node add NAME ADDRESS", "$node-warn")]
+        case ClusterCondition.UNKNOWN if now.wrong:
             names = ", ".join(now.wrong[:3]) + (" …" if len(now.wrong) > 3 else "")
-            return [said(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
-        case State.UNKNOWN:
-            return [said("… asking the nodes what runs", "$muted")]
-        case State.COMPLETE:
-            told = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
-            return [_fitting(told, "R restart…  D stop…  5: serve a model", width, "$node-up")]
-    told, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
-    if now.state is State.UNSURE:
-        told, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
-    first = _fitting(told + _how(now), keys, width, "$node-warn")
-    return [first, said(f"  {'; '.join(now.wrong)}", "$node-warn")]
+            return [styled(f"· nothing runs on the nodes that answer; unknown: {names}", "$node-warn")]
+        case ClusterCondition.UNKNOWN:
+            return [styled("… asking the nodes what runs", "$muted")]
+        case ClusterCondition.COMPLETE:
+            text = f"● {now.container} runs on {_of(now, count)}{_how(now)}"
+            return [_fitting(text, "R restart…  D stop…  5: serve a model", width, "$node-up")]
+    text, keys = f"! {now.container} is half-running, on {_of(now, count)}", "F repair…  R restart…  D stop…"
+    if now.state is ClusterCondition.UNSURE:
+        text, keys = f"? {now.container} runs on the {_of(now, count)} that answer", "R restart…  D stop…"
+    first = _fitting(text + _how(now), keys, width, "$node-warn")
+    return [first, styled(f"  {'; '.join(now.wrong)}", "$node-warn")]
 
 
-def _of(now: Standing, count: int) -> str:
+def _of(now: ClusterStatus, count: int) -> str:
     solo = now.spec is not None and now.spec.backend is Backend.SOLO
     return now.running[0] if solo and now.running else f"{len(now.running)} of {count}"
 
 
-def _how(now: Standing) -> str:
+def _how(now: ClusterStatus) -> str:
     return f" ({now.spec.backend.value})" if now.spec else ""
 
 
 def _fitting(left: str, right: str, width: int, style: str) -> Text:
     """Both ends of a line; the right one goes when there is no room."""
     room = width - cell_len(left)
-    line = said(left, style)
+    line = styled(left, style)
     if room > cell_len(right) + 1:
         line.append(" " * (room - cell_len(right)))
         line.append(right, "$key")
@@ -158,12 +162,14 @@ NODE_COLUMNS = (
 )
 
 
-def node_rows(nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], *, solo: bool) -> list[Row]:
+def node_rows(
+    nodes: Sequence[NodeState], found: Mapping[str, Mapping[str, Any]], *, solo: bool
+) -> list[TableRow]:
     """Every node in its order, the head first; `found`: what `check` says of each."""
     return [_node_row(i, node, found.get(node.name, {}), solo=solo) for i, node in enumerate(nodes)]
 
 
-def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bool) -> Row:
+def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bool) -> TableRow:
     part = "head" if index == 0 else "not used" if solo else "worker"
     memory = node.look.facts.memory.available if node.look and node.look.facts.memory else None
     cells = (
@@ -175,23 +181,23 @@ def _node_row(index: int, node: NodeState, found: Mapping[str, Any], *, solo: bo
         str(found.get("address") or UNKNOWN),
         gib(memory),
     )
-    return Row(node.name, cells)
+    return TableRow(node.name, cells)
 
 
 def reach_text(node: NodeState) -> Text:
     """`● up`, `✖ lost: why`, or `· connecting`."""
-    if node.reach is Reach.UP:
+    if node.reach is Reachability.UP:
         return Text("● up", "$node-up")
-    if node.reach is Reach.LOST:
+    if node.reach is Reachability.LOST:
         return Text(f"✖ lost: {plain(node.reason or 'no answer')}", "$node-lost")
     return Text("· connecting", "$muted")
 
 
 def lost_lines(nodes: Iterable[NodeState], width: int) -> list[Text]:
     """Each lost node with its reason and what to do: a launch needs all of them."""
-    lost = [n for n in nodes if n.reach is Reach.LOST]
-    told = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
-    return few([Text(line, "$node-lost") for t in told for line in folded(t, width)], 4, width)
+    lost = [n for n in nodes if n.reach is Reachability.LOST]
+    lines = [f"✖ {n.name}: {n.reason or 'lost'}{f' → {n.hint}' if n.hint else ''}" for n in lost]
+    return few([Text(line, "$node-lost") for t in lines for line in folded(t, width)], 4, width)
 
 
 def subset_lines(names: Sequence[str], width: int) -> list[Text]:
@@ -199,11 +205,11 @@ def subset_lines(names: Sequence[str], width: int) -> list[Text]:
     if len(names) < 2:
         return []
     swapped = ",".join((names[1], names[0]))
-    told = (
+    text = (
         "A launch has all nodes of this session, in this order. Fewer of them, or another head: "
         f"leave and start  sparkconsole --nodes {swapped}"
     )
-    return [Text(line, "$muted") for line in folded(told, width)]
+    return [Text(line, "$muted") for line in folded(text, width)]
 
 
 # --- over which network
@@ -218,9 +224,9 @@ NETWORK_COLUMNS = (
 )
 
 
-def network_rows(found: Iterable[Mapping[str, Any]]) -> list[Row]:
+def network_rows(found: Iterable[Mapping[str, Any]]) -> list[TableRow]:
     """What was detected on each node, as `check` tells it."""
-    return [Row(str(n["node"]), _network_cells(n)) for n in found]
+    return [TableRow(str(n["node"]), _network_cells(n)) for n in found]
 
 
 def _network_cells(n: Mapping[str, Any]) -> tuple[Text | str, ...]:
@@ -267,14 +273,14 @@ def plan_lines(plan: Plan, width: int) -> list[Text]:
 
 
 def _step_lines(number: int, step: Step, named: int, width: int) -> list[Text]:
-    line = filled(said(step.node), named)
+    line = filled(styled(step.node), named)
     line.append(f"{number:>4} ", "$muted")
     room = width - line.cell_len
     if width < 100:
-        line.append_text(filled(said(step.sentence), room))
+        line.append_text(filled(styled(step.sentence), room))
         below = f"{'':{named + 5}}$ {plain(command(step))}"
         return [line, filled(Text(below, "$muted"), width)]
-    line.append_text(filled(said(step.sentence), 48))
+    line.append_text(filled(styled(step.sentence), 48))
     line.append("  ")
     line.append_text(filled(Text(plain(command(step)), "$muted"), room - 50))
     return [line]
@@ -326,9 +332,9 @@ def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def explained(error: SparkError, now: Standing) -> SparkError:
+def explained(error: SparkError, now: ClusterStatus) -> SparkError:
     """A launch that has nothing to do: it runs already."""
-    if now.state is State.COMPLETE and "nothing to do" in error.cause:
+    if now.state is ClusterCondition.COMPLETE and "nothing to do" in error.cause:
         return SparkError(
             f"{now.container} runs already, complete; a launch would change nothing",
             hint="R starts it anew, D stops it, 5 serves a model in it",

@@ -19,8 +19,8 @@ def checks_title(findings: Sequence[Found] | None) -> str:
     """`checks · 1 failed · 2 warnings · 12 ok`; a thing that is said of many nodes counts once."""
     if findings is None:
         return "checks"
-    told = [same[0]["severity"] for same in _alike(findings)]
-    counts = {s: told.count(s) for s in SEVERITIES}
+    severities = [same[0]["severity"] for same in _alike(findings)]
+    counts = {s: severities.count(s) for s in SEVERITIES}
     words = [f"{counts['fail']} failed"] if counts["fail"] else []
     words += [f"{counts['warn']} warning{'s' * (counts['warn'] != 1)}"] if counts["warn"] else []
     return " · ".join(("checks", *words, f"{counts['ok']} ok"))
@@ -49,8 +49,8 @@ def _finding(same: Sequence[Found], every: int, width: int) -> list[Text]:
     """One thing, of all the nodes of which it is said."""
     mark, style = SEVERITIES[same[0]["severity"]]
     nodes = whose([f["node"] for f in same if f["node"]], every)
-    told = f"{mark} {f'{nodes}: ' if nodes else ''}{together([f['sentence'] for f in same])}"
-    lines = [Text(line, style) for line in folded(told, width)]
+    text = f"{mark} {f'{nodes}: ' if nodes else ''}{together([f['sentence'] for f in same])}"
+    lines = [Text(line, style) for line in folded(text, width)]
     if remedy := together([f["remedy"] for f in same]):
         lines += [Text(f"  {line}", "$muted") for line in folded(f"→ {remedy}", width - 2)]
     return lines
@@ -59,11 +59,11 @@ def _finding(same: Sequence[Found], every: int, width: int) -> list[Text]:
 def _right(findings: Iterable[Found]) -> list[str]:
     """What is right, once for all the nodes of which it is said."""
     nodes: dict[str, list[str]] = {}
-    told: dict[str, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for f in (f for f in findings if f["severity"] == "ok"):
         nodes.setdefault(f["check"], []).append(f["node"])
-        told.setdefault(f["check"], set()).add(f["sentence"])
-    return [f"✔ {check}: {_once(told[check], nodes[check])}" for check in nodes]
+        values.setdefault(f["check"], set()).add(f["sentence"])
+    return [f"✔ {check}: {_once(values[check], nodes[check])}" for check in nodes]
 
 
 def _once(sentences: set[str], nodes: Sequence[str]) -> str:

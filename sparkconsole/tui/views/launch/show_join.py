@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from sparkconsole.model.launch.state import Reach
+from sparkconsole.model.launch.state import NodeStage
 from sparkconsole.model.work.news import News, Remark, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import plain
 
 COLUMNS = (
@@ -33,11 +33,11 @@ WORDS = {
     "ray": {"": "waits", "on": "joining", "yes": "joined", "bad": "failed", "no": "n/a"},
     "gpu": {"": "", "on": "…", "yes": "1", "bad": "none", "no": "n/a"},
 }
-_REACHES = sorted((reach.value for reach in Reach), key=len, reverse=True)
+_REACHES = sorted((reach.value for reach in NodeStage), key=len, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JoinLine:
     """One node. Each stage: empty (not begun), on, yes, bad, or no (this launch has no such stage)."""
 
     node: str
@@ -61,13 +61,13 @@ class Line:
 
 def board(
     plan: Plan | None, nodes: Sequence[str], news: Iterable[News], *, done: bool = False
-) -> tuple[Line, ...]:
+) -> tuple[JoinLine, ...]:
     """A line per node of the cluster that takes part, from what was told so far; `done`: all are ready."""
     ray = any("ray" in step.argv for step in plan.steps) if plan else False
     taking = plan.nodes() if plan else ()
     fresh = [n for n in nodes if n in taking]
     rest = {} if ray else {"ray": "no", "gpu": "no"}
-    lines = {n: Line(n, "head" if n == nodes[0] else "worker", **rest) for n in fresh}
+    lines = {n: JoinLine(n, "head" if n == nodes[0] else "worker", **rest) for n in fresh}
     for item in news:
         _hear(lines, item, ray=ray)
     if done:
@@ -75,11 +75,11 @@ def board(
     return tuple(lines.values())
 
 
-def _ready(line: Line, *, ray: bool) -> Line:
+def _ready(line: JoinLine, *, ray: bool) -> JoinLine:
     return replace(line, container="yes", why="", **({"ray": "yes", "gpu": "yes"} if ray else {}))
 
 
-def _hear(lines: dict[str, Line], news: News, *, ray: bool) -> None:
+def _hear(lines: dict[str, JoinLine], news: News, *, ray: bool) -> None:
     if isinstance(news, StepBegan) and news.node in lines:
         line = lines[news.node]
         if not line.container:
@@ -96,48 +96,48 @@ def _hear(lines: dict[str, Line], news: News, *, ray: bool) -> None:
             lines[news.node] = _reached(lines[news.node], reach, why, ray=ray)
 
 
-def _split(text: str) -> tuple[Reach | None, str]:
+def _split(text: str) -> tuple[NodeStage | None, str]:
     """`running: Ray does not list it yet` as its two halves."""
     for value in _REACHES:
         if text == value or text.startswith(f"{value}: "):
-            return Reach(value), text[len(value) + 2 :]
+            return NodeStage(value), text[len(value) + 2 :]
     return None, ""
 
 
-def _reached(line: Line, reach: Reach, why: str, *, ray: bool) -> Line:
+def _reached(line: JoinLine, reach: NodeStage, why: str, *, ray: bool) -> JoinLine:
     match reach:
-        case Reach.STARTED:
+        case NodeStage.STARTED:
             return replace(line, container="on", why=why or "is it running?")
-        case Reach.UP:
+        case NodeStage.UP:
             return replace(line, container="yes", why=why, **({"ray": "on"} if ray else {}))
-        case Reach.JOINED:
+        case NodeStage.JOINED:
             gpu = "on" if why else "yes"
             return replace(line, container="yes", why=why, **({"ray": "yes", "gpu": gpu} if ray else {}))
-        case Reach.FAILED | Reach.LOST:
+        case NodeStage.FAILED | NodeStage.LOST:
             return _failed(line, why or reach.value)
-        case Reach.REMOVED:
-            told = f"{line.why}; taken back" if line.why else "taken back"
+        case NodeStage.REMOVED:
+            text = f"{line.why}; taken back" if line.why else "taken back"
             undone = {"container": ""} if line.container != "bad" else {}
-            return replace(line, why=told, **undone)
+            return replace(line, why=text, **undone)
     return line
 
 
-def _failed(line: Line, why: str) -> Line:
+def _failed(line: JoinLine, why: str) -> JoinLine:
     """It failed at the stage it had not passed yet."""
     if line.container == "yes" and line.ray == "on":
         return replace(line, ray="bad", why=why)
     return replace(line, container="bad", why=why)
 
 
-def board_rows(lines: Sequence[Line]) -> list[Row]:
+def board_rows(lines: Sequence[JoinLine]) -> list[TableRow]:
     """Wrong ones first, in a table."""
     return [_row(line) for line in sorted(lines, key=lambda line: line.stands)]
 
 
-def _row(line: Line) -> Row:
+def _row(line: JoinLine) -> TableRow:
     why = Text(plain(line.why), "$node-lost" if line.stands == 0 else "$muted")
     stages = [_stage(name, getattr(line, name)) for name in ("container", "ray", "gpu")]
-    return Row(line.node, (plain(line.node), line.part, *stages, why))
+    return TableRow(line.node, (plain(line.node), line.part, *stages, why))
 
 
 def _stage(name: str, state: str) -> Text:
@@ -145,11 +145,11 @@ def _stage(name: str, state: str) -> Text:
     return Text(f"{mark} {WORDS[name][state]}".rstrip(), style)
 
 
-def summary(lines: Sequence[Line], *, running: bool, failed: bool) -> Text:
+def summary(lines: Sequence[JoinLine], *, running: bool, failed: bool) -> Text:
     """`2 of 4 nodes are ready`."""
     there = sum(line.arrived for line in lines)
     bad = sum(line.stands == 0 for line in lines)
-    told = f"{there} of {len(lines)} nodes are ready" + (f", {bad} failed" if bad else "")
+    text = f"{there} of {len(lines)} nodes are ready" + (f", {bad} failed" if bad else "")
     if failed:
-        return Text(f"✖ {told}", "$node-lost")
-    return Text(f"▶ {told}", "$bar") if running else Text(f"✔ {told}", "$node-up")
+        return Text(f"✖ {text}", "$node-lost")
+    return Text(f"▶ {text}", "$bar") if running else Text(f"✔ {text}", "$node-up")

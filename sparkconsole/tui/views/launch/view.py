@@ -13,25 +13,25 @@ from textual.timer import Timer
 from textual.widgets import Button, Input
 
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.fleet.fabric.history import GateHistory
+from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.fabric.rates import Rate
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.launch import show
-from sparkconsole.tui.views.launch.actions import LaunchDeeds
+from sparkconsole.tui.views.launch.actions import LaunchActions
 from sparkconsole.tui.views.launch.pages import (
-    Board,
     Buttons,
     ContainerPage,
     NetworkPage,
     NodesPage,
+    ProgressBoard,
     ReviewPage,
     Steps,
 )
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 from sparkconsole.verbs.fabric.test import history_of
 from sparkconsole.verbs.grammar.forms import words
@@ -44,7 +44,7 @@ CHECKED = ("tag", "name", "eth_if", "ib_if")
 BOARDED = (("launch",), ("node", "restart"))
 
 
-class LaunchView(LaunchDeeds):
+class LaunchView(LaunchActions):
     """A page at a time; on a huge screen the review stands beside the page that is filled in."""
 
     NAME = "launch"
@@ -91,11 +91,11 @@ class LaunchView(LaunchDeeds):
     LaunchView #page-review VerticalScroll { scrollbar-size: 0 1; scrollbar-gutter: stable; }
     LaunchView Buttons { height: 1; padding: 0 1; }
     LaunchView Buttons Button { margin-right: 2; }
-    LaunchView Board { display: none; height: 1fr; }
+    LaunchView ProgressBoard { display: none; height: 1fr; }
     LaunchView #join { height: 3fr; }
     LaunchView #join-log { height: 2fr; }
     LaunchView.-boarding #pages, LaunchView.-boarding Buttons, LaunchView.-boarding Steps { display: none; }
-    LaunchView.-boarding Board { display: block; }
+    LaunchView.-boarding ProgressBoard { display: block; }
     LaunchView.-at-nodes #page-nodes, LaunchView.-at-network #page-network { display: block; }
     LaunchView.-at-container #page-container, LaunchView.-at-review #page-review { display: block; }
     LaunchView.-huge #page-review, LaunchView.-huge.-at-review #page-container { display: block; }
@@ -110,20 +110,20 @@ class LaunchView(LaunchDeeds):
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
         self._settling: Timer | None = None
-        self._history: GateHistory | None = None
+        self._history: RateHistory | None = None
 
     # --- parts
 
     def compose_body(self) -> ComposeResult:
         """See the class."""
         yield Steps()
-        yield Told(id="launch-standing")
+        yield StyledText(id="launch-standing")
         with Container(id="pages"):
             yield NodesPage(id="page-nodes", classes="page")
             yield NetworkPage(id="page-network", classes="page")
             yield ContainerPage(id="page-container", classes="page")
             yield ReviewPage(id="page-review", classes="page")
-        yield Board()
+        yield ProgressBoard()
         yield Buttons()
 
     def on_mount(self) -> None:
@@ -149,17 +149,17 @@ class LaunchView(LaunchDeeds):
     @property
     def container(self) -> str:
         """The name typed, or the cluster's."""
-        said = str(self.values.get("name") or "")
-        return said or (self.console.session.cluster.container if self.console.session else "vllm_node")
+        text = str(self.values.get("name") or "")
+        return text or (self.console.session.cluster.container if self.console.session else "vllm_node")
 
     def check_words(self) -> tuple[str, ...]:
         """What looks at the same things."""
         return words("check", {name: self.values.get(name) for name in CHECKED})
 
     @property
-    def standing(self) -> show.Standing:
+    def standing(self) -> show.ClusterStatus:
         """What runs now."""
-        return show.standing(self.nodes, self.container)
+        return show.cluster_status(self.nodes, self.container)
 
     def selected_nodes(self) -> tuple[str, ...]:
         """None: what is done here is done to all of them."""
@@ -169,10 +169,10 @@ class LaunchView(LaunchDeeds):
 
     def sample(self) -> None:
         """Draws what changed, and asks the nodes again when that is worth something."""
-        if not self.query(Board) or not self.query(Form):
+        if not self.query(ProgressBoard) or not self.query(Form):
             return
         task = self._boarded()
-        board = self.query_one(Board)
+        board = self.query_one(ProgressBoard)
         board.follow(task)
         self.set_class(task is not None and task is not self._put_away, "-boarding")
         seen = self._seen(task)
@@ -219,12 +219,12 @@ class LaunchView(LaunchDeeds):
     def _draw_frame(self) -> None:
         now, read_only = self.standing, self.console.options.read_only
         self.query_one(Steps).tell(self.page)
-        lines = show.standing_lines(now, len(self.nodes), max(20, self.size.width - 2))
+        lines = show.status_lines(now, len(self.nodes), max(20, self.size.width - 2))
         if read_only:
             lines = [show.without_keys(line) for line in lines]
         if self._asking:
             lines = show.asking_lines()
-        self.query_one("#launch-standing", Told).tell(lines)
+        self.query_one("#launch-standing", StyledText).show(lines)
         self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
 
     def _draw_pages(self) -> None:
@@ -333,13 +333,13 @@ class LaunchView(LaunchDeeds):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The buttons are the keys."""
         event.stop()
-        deeds = {
+        actions = {
             "page-back": self.action_page_previous,
             "page-next": self.action_page_next,
             "page-save": self.action_launch_save,
             "page-launch": self.action_launch,
         }
-        deeds[str(event.button.id)]()
+        actions[str(event.button.id)]()
 
     def on_form_changed(self, event: Form.Changed) -> None:
         """The plan follows what is typed."""
@@ -355,7 +355,7 @@ class LaunchView(LaunchDeeds):
         if self.focused is not None:
             self.set_focus(None)
             return True
-        task = self.query_one(Board).shown
+        task = self.query_one(ProgressBoard).shown
         if self.has_class("-boarding") and task is not None and not task.running:
             self._put_away = task
             self.sample()

@@ -9,7 +9,7 @@ from sparkconsole.model.text.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LogsHeading:
     """Everything that the two lines say."""
 
     source: str = "all"
@@ -26,7 +26,7 @@ class Standing:
     sources: int = 0
 
 
-def head_text(now: Standing) -> str:
+def head_text(now: LogsHeading) -> str:
     """`source ◂ serve ▸   nodes all   level ≥ info   lines 9 981/10 000   12/s`."""
     nodes = ", ".join(now.nodes) or "all"
     least = "all" if now.least is Level.DEBUG else f"≥ {now.least.name.lower()}"
@@ -37,7 +37,7 @@ def head_text(now: Standing) -> str:
     return printable(f"{what}   {lines}   {now.per_s:.0f}/s")
 
 
-def tail_text(now: Standing) -> str:
+def tail_text(now: LogsHeading) -> str:
     """`▼ following   wrap off   time on   filter: none   matches –`."""
     follow = "▼ following" if now.follow else "‖ staying"
     matches = "–" if now.matches is None else str(now.matches)

@@ -19,14 +19,14 @@ from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
 from sparkconsole.model.fabric.kho import on_kernel
-from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, ranked, told
+from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, paragraphs, ranked
 from sparkconsole.model.logs.line import Level, LogLine
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import examine, explain_line
 from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
-from sparkconsole.tui.views.logs.show import Standing, head_text, tail_text
+from sparkconsole.tui.views.logs.show import LogsHeading, head_text, tail_text
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.verbs.logs.sources import KINDS, kept_current, log_sources, speaks_of_nccl
 
@@ -174,10 +174,10 @@ class LogsView(View):
         self._totals.append(self._ring.total)
         view.sample()
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> LogsHeading:
         view, counted = self.log_view, self._totals
         seconds = max(len(counted) - 1, 1) / 10
-        return Standing(
+        return LogsHeading(
             source=self.source,
             nodes=self.nodes,
             least=view.least,
@@ -302,7 +302,7 @@ class LogsView(View):
             if chosen
             else await asyncio.to_thread(explained, self.log_view.shown(), self._kernels())
         )
-        self.console.show_answer(("why",), Answer({}, tuple(told(found, ends))))
+        self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
 
     def _kernels(self) -> dict[str, str]:
         """Of every node that told."""

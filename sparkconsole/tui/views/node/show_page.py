@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import age, gib, rate
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.frame import beside, folded, framed, joined, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import beside, folded, framed, joined, plain, styled
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import card_lines
 from sparkconsole.tui.views.node import show_parts as parts
 
@@ -20,7 +20,7 @@ NARROW, WIDE = 76, 140
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class NodePanel:
     """A frame with a title and lines that are made for its room."""
 
     title: str
@@ -31,18 +31,18 @@ class Panel:
     right: str = ""
 
 
-def page(state: NodeState, scene: Scene, width: int, height: int) -> list[Text]:
+def page(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     """All of it; longer than `height` where there is less room, never shorter."""
-    rows = [*_banner(state, scene, width), *_rows(state, scene, width)]
+    rows = [*_banner(state, context, width), *_rows(state, context, width)]
     spare = height - sum(max(p.height for p in row) for row in rows)
     return [line for row in _stretched(rows, spare) for line in _row(row, width)]
 
 
-def _rows(state: NodeState, scene: Scene, width: int) -> list[list[Panel]]:
-    node, links = _node(state, scene), _links(state, scene)
-    held, boxes = _processes(state), _containers(state, scene)
-    charts, nccl, versions = _charts(state, scene), _nccl(state), _versions(state, scene)
-    wrong = _troubles(state, scene)
+def _rows(state: NodeState, context: DrawContext, width: int) -> list[list[NodePanel]]:
+    node, links = _node(state, context), _links(state, context)
+    held, boxes = _processes(state), _containers(state, context)
+    charts, nccl, versions = _charts(state, context), _nccl(state), _versions(state, context)
+    wrong = _troubles(state, context)
     if width >= WIDE:
         return [[node, links, held], charts, [nccl, boxes], [versions, *wrong]]
     if width >= NARROW:
@@ -52,17 +52,19 @@ def _rows(state: NodeState, scene: Scene, width: int) -> list[list[Panel]]:
     return [[panel] for panel in every]
 
 
-def _stretched(rows: Sequence[Sequence[Panel]], spare: int) -> list[list[Panel]]:
+def _stretched(rows: Sequence[Sequence[NodePanel]], spare: int) -> list[list[NodePanel]]:
     """What is left over goes to the charts, which are better the higher they are, and to NCCL's lines."""
     growing = [i for i, row in enumerate(rows) if row[0].title in ("gpu", "rdma in", "nccl")]
     made = [list(row) for row in rows]
     for place, i in enumerate(growing):
         more = spare // len(growing) + (place < spare % len(growing)) if spare > 0 else 0
-        made[i] = [Panel(p.title, p.lines, max(x.height for x in rows[i]) + more, p.right) for p in rows[i]]
+        made[i] = [
+            NodePanel(p.title, p.lines, max(x.height for x in rows[i]) + more, p.right) for p in rows[i]
+        ]
     return made
 
 
-def _row(panels: Sequence[Panel], width: int) -> list[Text]:
+def _row(panels: Sequence[NodePanel], width: int) -> list[Text]:
     height = max(p.height for p in panels)
     each, rest = divmod(width, len(panels))
     widths = [each + (i < rest) for i in range(len(panels))]
@@ -73,83 +75,89 @@ def _row(panels: Sequence[Panel], width: int) -> list[Text]:
     return beside(drawn, widths)
 
 
-def _banner(state: NodeState, scene: Scene, width: int) -> list[list[Panel]]:
+def _banner(state: NodeState, context: DrawContext, width: int) -> list[list[NodePanel]]:
     """A node that is lost says so first, and why."""
-    if state.reach is Reach.UP and state.reading is not None:
+    if state.reach is Reachability.UP and state.reading is not None:
         return []
-    if state.reach is Reach.LOST:
-        lines = _lost(state, scene, width - 4)
-        old = f" · what follows is from {age(of.age_s(state, scene))} ago" if state.reading else ""
+    if state.reach is Reachability.LOST:
+        lines = _lost(state, context, width - 4)
+        old = f" · what follows is from {age(of.age_s(state, context))} ago" if state.reading else ""
         title = f"✖ lost{old}"
-        return [[Panel(title, lambda w, h: lines, len(lines) + 2)]]
-    lines = card_lines(state, scene, width - 4, 2)
-    title = "○ connecting" if state.reach is Reach.CONNECTING else "○ no reading yet"
-    return [[Panel(title, lambda w, h: lines, 4)]]
+        return [[NodePanel(title, lambda w, h: lines, len(lines) + 2)]]
+    lines = card_lines(state, context, width - 4, 2)
+    title = "○ connecting" if state.reach is Reachability.CONNECTING else "○ no reading yet"
+    return [[NodePanel(title, lambda w, h: lines, 4)]]
 
 
-def _lost(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def _lost(state: NodeState, context: DrawContext, width: int) -> list[Text]:
     """Each sentence whole: here is the room for it."""
-    told = of.lost_lines(state, scene)
-    return [Text(line, str(x.style)) for x in told for line in folded(x.plain, width, 3)]
+    lines = of.lost_lines(state, context)
+    return [Text(line, str(x.style)) for x in lines for line in folded(x.plain, width, 3)]
 
 
-def _node(state: NodeState, scene: Scene) -> Panel:
-    sign = of.sign(state, scene)
-    lines = parts.standing(state, scene)
-    title = f"{sign.glyph} {state.name} · {of.role(state, scene)}"
-    stale = f"{age(of.age_s(state, scene))} old" if of.is_stale(state, scene) else ""
-    return Panel(title, lambda w, h: lines, 11, right=stale)
+def _node(state: NodeState, context: DrawContext) -> NodePanel:
+    sign = of.sign(state, context)
+    lines = parts.standing(state, context)
+    title = f"{sign.glyph} {state.name} · {of.role(state, context)}"
+    stale = f"{age(of.age_s(state, context))} old" if of.is_stale(state, context) else ""
+    return NodePanel(title, lambda w, h: lines, 11, right=stale)
 
 
-def _links(state: NodeState, scene: Scene) -> Panel:
-    tried = scene.tried.get(state.name, "")
+def _links(state: NodeState, context: DrawContext) -> NodePanel:
+    tried = context.tried.get(state.name, "")
     title = "fabric · GB/s" if tried else "fabric · GB/s in / out"
-    return Panel(title, lambda w, h: parts.fabric_lines(state, scene, w), 11, tried)
+    return NodePanel(title, lambda w, h: parts.fabric_lines(state, context, w), 11, tried)
 
 
-def _processes(state: NodeState) -> Panel:
+def _processes(state: NodeState) -> NodePanel:
     total = state.reading.gpu_used if state.reading else 0
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
-    return Panel("gpu memory is held by", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right)
+    return NodePanel(
+        "gpu memory is held by", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
+    )
 
 
-def _containers(state: NodeState, scene: Scene) -> Panel:
-    lines = parts.container_lines(state, scene)
-    return Panel("containers", lambda w, h: parts.cut(lines, h), min(9, max(4, len(lines) + 2)))
+def _containers(state: NodeState, context: DrawContext) -> NodePanel:
+    lines = parts.container_lines(state, context)
+    return NodePanel("containers", lambda w, h: parts.cut(lines, h), min(9, max(4, len(lines) + 2)))
 
 
-def _versions(state: NodeState, scene: Scene) -> Panel:
-    return Panel("versions and images", lambda w, h: parts.version_lines(state, scene, w), 6)
+def _versions(state: NodeState, context: DrawContext) -> NodePanel:
+    return NodePanel("versions and images", lambda w, h: parts.version_lines(state, context, w), 6)
 
 
-def _nccl(state: NodeState) -> Panel:
-    lines = [said(line) for line in state.nccl_lines] or [
+def _nccl(state: NodeState) -> NodePanel:
+    lines = [styled(line) for line in state.nccl_lines] or [
         Text("NCCL has said nothing yet; launch --nccl-debug makes it speak", "$muted")
     ]
-    return Panel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
+    return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 
-def _troubles(state: NodeState, scene: Scene) -> list[Panel]:
-    told = [said(f"! {t}", "$node-warn") for t in of.troubles(state, scene)]
-    return [Panel("what is wrong", lambda w, h: parts.cut(told, h), min(6, len(told) + 2))] if told else []
+def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
+    lines = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
+    return (
+        [NodePanel("what is wrong", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))]
+        if lines
+        else []
+    )
 
 
-def _charts(state: NodeState, scene: Scene) -> list[Panel]:
-    history = scene.histories.get(state.name)
+def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
+    history = context.histories.get(state.name)
     now = state.reading
 
-    def chart(title: str, series: str, right: str, colour: int, high: float | None, unit: str) -> Panel:
+    def chart(title: str, series: str, right: str, colour: int, high: float | None, unit: str) -> NodePanel:
         values = history.series(series) if history else ()
         style = f"$chart-{colour}"
         draw = lambda w, h: area(values, w, h, high=high, unit=unit, style=style)  # noqa: E731
-        return Panel(title, draw, 5, right=right)
+        return NodePanel(title, draw, 5, right=right)
 
     gpu = of.gpu(state)
     used = f"{gib(now.memory.used)}/{gib(now.memory.total)} GiB" if now and now.memory else ""
     busy = of.number("{:.0f} %", gpu.utilisation if gpu else None)
     power = of.number("{:.0f} W", gpu.power_w if gpu else None)
-    flow = rate(of.rates(state, scene)[0]) if now else ""
+    flow = rate(of.rates(state, context)[0]) if now else ""
     return [
         chart("gpu", "gpu", busy, 1, 100.0, "%"),
         chart("memory", "memory", used, 2, 100.0, "%"),

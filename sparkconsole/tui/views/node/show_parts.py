@@ -9,11 +9,11 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
-from sparkconsole.model.telemetry import Bus, Flow
+from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, fitted, gib, gigabytes, percent, used_of
-from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, said
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, styled
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
@@ -32,19 +32,19 @@ def labelled(label: str, *told: Text | str) -> Text:
     return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(told)), 1)
 
 
-def standing(state: NodeState, scene: Scene) -> list[Text]:
+def standing(state: NodeState, context: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
-    image = of.image_word(state, scene)
+    image = of.image_word(state, context)
     return [
-        labelled("host", said(state.address), said(_hostname(state), "$muted")),
+        labelled("host", styled(state.address), styled(_hostname(state), "$muted")),
         labelled("up", *_activity(state)),
         labelled("gpu", *_gpu(state)),
         labelled("mem", *_memory(state)),
         labelled("swap", _swap(state), _cached(state), _waits(state)),
         labelled("disk", f"{binary_size(_free(state))} free"),
         labelled("ray", of.ray_word(state), Text("head" if state.head else "", "$head-mark")),
-        labelled("image", said(scene.image), Text(image, "$node-warn" if image == "none" else "")),
-        labelled("cntr", of.container_word(state, scene)),
+        labelled("image", styled(context.image), Text(image, "$node-warn" if image == "none" else "")),
+        labelled("cntr", of.container_word(state, context)),
     ]
 
 
@@ -69,7 +69,7 @@ def _gpu(state: NodeState) -> tuple[Text | str, ...]:
     return (
         percent(of.share(state)).strip(), heat, power, clock,
         Text(f"held by {held}" if held else "", "$node-warn"),
-        said(gpu.name.removeprefix("NVIDIA "), "$muted"),
+        styled(gpu.name.removeprefix("NVIDIA "), "$muted"),
     )  # fmt: skip
 
 
@@ -103,8 +103,8 @@ def _cached(state: NodeState) -> Text:
 
 def _waits(state: NodeState) -> Text:
     """What waits for the disk and for a core, where that is much."""
-    told = state.reading.pressures if state.reading else {}
-    much = [f"{what} waits {told[key]:.0f} %" for what, key in WAITS if told.get(key, 0.0) >= of.PRESSED]
+    values = state.reading.pressures if state.reading else {}
+    much = [f"{what} waits {values[key]:.0f} %" for what, key in WAITS if values.get(key, 0.0) >= of.PRESSED]
     return Text("  ".join(much), "$node-warn")
 
 
@@ -113,19 +113,21 @@ WAITS = (("io", "io full"), ("cpu", "cpu some"))
 # --- fabric
 
 
-def fabric_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def fabric_lines(state: NodeState, context: DrawContext, width: int) -> list[Text]:
     """RDMA devices with twins together, those in use first; then the interfaces."""
     found = of.fabric(state)
     if state.look is None:
         return [Text(NOT_SEEN, "$muted")]
-    used = of.rail_names(state, scene)
+    used = of.rail_names(state, context)
     flows = state.reading.rails if state.reading else {}
     slow = {name: f"PCIe {bus}" for name, bus in _buses(state).items() if bus.narrow}
     lines = [
-        _device(h, where, flows.get(h.device, Flow(h.up)), h.device in used, width, slow.get(h.device, ""))
+        _device(
+            h, where, flows.get(h.device, LinkTraffic(h.up)), h.device in used, width, slow.get(h.device, "")
+        )
         for h, where in paired(found.hcas, used)
     ]
-    chosen = of.network(state, scene)
+    chosen = of.network(state, context)
     mine = chosen.eth_if if chosen else ""
     nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
     lines += [_interface(n, state, n.name == mine, width) for n in nets]
@@ -149,7 +151,7 @@ def _buses(state: NodeState) -> Mapping[str, Bus]:
     return state.reading.buses if state.reading else {}
 
 
-def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str) -> Text:
+def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bus: str) -> Text:
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
     rates = f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s)}" if up else ""
@@ -165,28 +167,28 @@ def _device(hca: Hca, corner: str, flow: Flow, used: bool, width: int, bus: str)
         errors,
         *flow_marks(flow),
         Text(bus, "$node-warn"),
-        said(hca.rate if up else hca.phys_state, "$muted"),
+        styled(hca.rate if up else hca.phys_state, "$muted"),
         Text(gid, "$muted"),
     )
     return fitting((joined_cells(cells, 1), *more), width)
 
 
 def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
-    flow = state.reading.nets.get(net.name, Flow()) if state.reading else Flow()
+    flow = state.reading.nets.get(net.name, LinkTraffic()) if state.reading else LinkTraffic()
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
     first = joined_cells(
         (Text("▸" if used else " ", "$key"), Text(plain(net.name), "" if used else "$muted")), 1
     )
-    told = (
-        said(address, "" if used else "$muted"),
+    lines = (
+        styled(address, "" if used else "$muted"),
         link_word(up) if up is False or not address else Text(),
         Text(f"mtu {net.mtu}" if net.mtu else "", "$muted"),
         Text(speed, "$muted"),
         Text(f"{flow.errors} errors" if flow.errors else "", "$node-warn"),
     )
-    return fitting((first, *told), width)
+    return fitting((first, *lines), width)
 
 
 # --- processes, containers, versions
@@ -197,14 +199,14 @@ def process_lines(state: NodeState) -> list[Text]:
     if state.reading is None:
         return [Text(UNKNOWN, "$muted")]
     if state.reading.gpu_error and not state.reading.gpus:
-        return [said(state.reading.gpu_error, "$node-warn")]
+        return [styled(state.reading.gpu_error, "$node-warn")]
     held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
     lines = [
         joined(
             (
                 f"{gib(p.used):>6} GiB",
                 Text(f"{p.pid:>7}", "$muted"),
-                said(p.name.rpartition("/")[2] or p.name),
+                styled(p.name.rpartition("/")[2] or p.name),
             )
         )
         for p in held
@@ -212,12 +214,12 @@ def process_lines(state: NodeState) -> list[Text]:
     return lines or [Text("nobody", "$muted")]
 
 
-def container_lines(state: NodeState, scene: Scene) -> list[Text]:
+def container_lines(state: NodeState, context: DrawContext) -> list[Text]:
     """The cluster's own first, then those that run."""
     if state.containers is None:
         return [Text(_engine_trouble(state), "$muted")]
-    order = sorted(state.containers, key=lambda c: (c.name != scene.container, not c.running, c.name))
-    return [_container(c, scene) for c in order] or [Text("none", "$muted")]
+    order = sorted(state.containers, key=lambda c: (c.name != context.container, not c.running, c.name))
+    return [_container(c, context) for c in order] or [Text("none", "$muted")]
 
 
 def _engine_trouble(state: NodeState) -> str:
@@ -225,24 +227,24 @@ def _engine_trouble(state: NodeState) -> str:
     return plain(error.cause) if error else NOT_SEEN
 
 
-def _container(found: Container, scene: Scene) -> Text:
+def _container(found: Container, context: DrawContext) -> Text:
     glyph, style = ("▶", "$node-up") if found.running else ("○", "$node-none")
-    since = age(of.seconds_since(found.started_at, scene.wall)) if found.running else ""
+    since = age(of.seconds_since(found.started_at, context.wall)) if found.running else ""
     code = "" if found.running or found.exit_code is None else f"exit {found.exit_code}"
     killed = Text("out of memory" if found.oom_killed else "", "$node-lost")
     name = joined(
-        (Text(glyph, style), said(found.name, "bold" if found.name == scene.container else "")), " "
+        (Text(glyph, style), styled(found.name, "bold" if found.name == context.container else "")), " "
     )
-    return joined((name, said(f"{found.state} {since}"), code, killed, said(found.image, "$muted")))
+    return joined((name, styled(f"{found.state} {since}"), code, killed, styled(found.image, "$muted")))
 
 
-def version_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
+def version_lines(state: NodeState, context: DrawContext, width: int) -> list[Text]:
     """What is installed, then the images."""
     if state.look is None:
         return [Text(NOT_SEEN, "$muted")]
     facts, gpu = state.look.facts, of.gpu(state)
     driver = next((g.driver for g in facts.gpus if g.driver), gpu.driver if gpu else "")
-    told = [
+    lines = [
         _version("", facts.release),
         _version("kernel", facts.kernel),
         _version("driver", driver),
@@ -250,23 +252,23 @@ def version_lines(state: NodeState, scene: Scene, width: int) -> list[Text]:
         _version("user", facts.user),
         _version("clock", {True: "synchronised", False: "not synchronised", None: ""}[facts.clock_synced]),
     ]
-    images = [_image(i, scene) for i in state.images or () if i.tag]
-    return [fitting(told[:4], width), fitting(told[4:], width), *images]
+    images = [_image(i, context) for i in state.images or () if i.tag]
+    return [fitting(lines[:4], width), fitting(lines[4:], width), *images]
 
 
 def _version(what: str, value: str) -> Text:
-    return joined((Text(what, "$muted"), said(value)), " ") if value else Text()
+    return joined((Text(what, "$muted"), styled(value)), " ") if value else Text()
 
 
-def _image(image: ImageIdentity, scene: Scene) -> Text:
-    mine = image.tag.partition(":")[0] == scene.image.partition(":")[0]
-    name = said(image.tag, "bold" if mine else "")
+def _image(image: ImageIdentity, context: DrawContext) -> Text:
+    mine = image.tag.partition(":")[0] == context.image.partition(":")[0]
+    name = styled(image.tag, "bold" if mine else "")
     return joined(
         (
             Text("image", "$muted"),
             name,
             image.short[:6],
-            of.built_age(image, scene),
+            of.built_age(image, context),
             binary_size(image.size_bytes),
         )
     )

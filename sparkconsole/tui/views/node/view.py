@@ -8,17 +8,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from sparkconsole.fleet.fabric.history import GateHistory
-from sparkconsole.fleet.store import NodeState, Reach
+from sparkconsole.fleet.fabric.history import RateHistory
+from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.fabric_result import node_gate
-from sparkconsole.tui.draw.meaning import Meaning
-from sparkconsole.tui.draw.node_state import Scene
+from sparkconsole.tui.draw.meaning import Assessment
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.node.show_page import crumb, page
-from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeDeeds
+from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 from sparkconsole.verbs.fabric.test import history_of
 
@@ -34,7 +34,7 @@ class PageLines(Lines):
     ]
 
 
-class NodeView(NodeDeeds, View):
+class NodeView(NodeActions, View):
     """Pushed above the view it was opened from; `esc` goes back there."""
 
     NAME = "node"
@@ -48,9 +48,9 @@ class NodeView(NodeDeeds, View):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self._shown = name
-        self._meaning = Meaning()
+        self._meaning = Assessment()
         self._drawn: tuple[Any, ...] = ()
-        self._history: GateHistory | None = None
+        self._history: RateHistory | None = None
 
     def compose_body(self) -> ComposeResult:
         """One page that scrolls where it is longer than the screen."""
@@ -76,25 +76,25 @@ class NodeView(NodeDeeds, View):
         size, now_s = lines.size, self.console.clock.monotonic()
         if not size.width:
             return
-        scene = self._scene(now_s)
-        fresh = state is not None and state.reach is Reach.UP and not of.is_stale(state, scene)
+        context = self._scene(now_s)
+        fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, context)
         minute = int(now_s // (60 if fresh else 1))
-        drawn = (self.console.store.version, minute, size, self._shown, *scene.tried.items())
+        drawn = (self.console.store.version, minute, size, self._shown, *context.tried.items())
         if drawn == self._drawn:
             return
         self._drawn = drawn
         if state is None:
             lines.show([Text(""), Text(f"  {GONE}", "$muted")])
             return
-        made = page(state, scene, size.width, size.height)
+        made = page(state, context, size.width, size.height)
         longer = len(made) > size.height
-        lines.show(page(state, scene, size.width - 1, size.height) if longer else made)
+        lines.show(page(state, context, size.width - 1, size.height) if longer else made)
 
-    def _scene(self, now_s: float) -> Scene:
+    def _scene(self, now_s: float) -> DrawContext:
         session, store = self.console.session, self.console.store
         cluster = session.cluster if session else Cluster()
         self._meaning.sample(cluster, store.nodes, now_s)
-        return Scene(
+        return DrawContext(
             now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
             alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
             histories=store.histories, tried=self._tried(),

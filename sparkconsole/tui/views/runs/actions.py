@@ -26,7 +26,7 @@ RUN_KEYS = (
 )
 
 
-class RunDeeds(Mixed):
+class RunActions(Mixed):
     """For a view that says which runs are meant."""
 
     def chosen_runs(self) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.fleet.logs.ring import LineRing
-from sparkconsole.model.logs.diagnosis import Diagnosis, Kind
-from sparkconsole.model.logs.diagnosis import told as say
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind
+from sparkconsole.model.logs.diagnosis import paragraphs as say
 from sparkconsole.model.logs.line import log_line
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Run, RunState
@@ -22,16 +22,16 @@ from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
-from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunDeeds
+from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, job_ends
 
 GONE = "This run cannot be read.  esc goes back."
 
 
-class RunView(RunDeeds, View):
+class RunView(RunActions, View):
     """Pushed above the list; `esc` goes back there. Work of this session is shown as it goes on."""
 
     NAME = "run"
@@ -49,12 +49,12 @@ class RunView(RunDeeds, View):
     RunView.-short #output { height: 8; }
     RunView.-output #output { height: 1fr; }
     RunView.-output #plan { height: 5; }
-    RunView Told { height: auto; }
+    RunView StyledText { height: auto; }
     """
 
     def __init__(self, name: str = "", runs: RunList | None = None, task: Task | None = None) -> None:
         super().__init__()
-        self._run_id, self._runs, self._deed = name, runs, task
+        self._run_id, self._runs, self._own_task = name, runs, task
         self._run: Run | None = None
         self._read = self._whole = False
         self._ring: LineRing[Any] = task.output if task else LineRing()
@@ -65,7 +65,7 @@ class RunView(RunDeeds, View):
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
         with Panel(id="plan"), VerticalScroll(id="told", can_focus=True):
-            yield Told()
+            yield StyledText()
         with Panel(id="output", title="output"):
             yield LogView(self._ring)
 
@@ -75,7 +75,7 @@ class RunView(RunDeeds, View):
 
     def sample(self) -> None:
         """Draws what changed."""
-        task = self._deed
+        task = self._own_task
         if not self._read:
             self._read = True
             self._look()
@@ -97,10 +97,10 @@ class RunView(RunDeeds, View):
         if self._runs is None:
             return
         self._run = await asyncio.to_thread(self._runs.run, self._run_id)
-        if self._deed is None:
+        if self._own_task is None:
             self._lines = await asyncio.to_thread(self._runs.output, self._run_id)
             found = await asyncio.to_thread(explain, self._lines)
-            self._found = tuple(one for one in found if one.kind is not Kind.UNKNOWN)
+            self._found = tuple(one for one in found if one.kind is not LineKind.UNKNOWN)
             for line in self._lines:
                 self._ring.append(log_line(line))
         self.refresh_now()
@@ -108,18 +108,18 @@ class RunView(RunDeeds, View):
     @property
     def _line(self) -> RunLine | None:
         kept = (run_line(self._run),) if self._run else ()
-        tasks = (self._deed,) if self._deed else ()
+        tasks = (self._own_task,) if self._own_task else ()
         return next(iter(show.merged(kept, tasks, self.console.local_time())), None)
 
     def _draw(self) -> None:
         panel, line = self.query_one("#plan", Panel), self._line
-        told = panel.query_one(Told)
+        pane = panel.query_one(StyledText)
         if line is None:
             panel.head("run")
-            told.tell([Text(GONE if self._read and self._runs else "", "$muted")])
+            pane.show([Text(GONE if self._read and self._runs else "", "$muted")])
             return
         panel.head(*show.heading(line, self.console.local_time()))
-        task, run = self._deed, self._run
+        task, run = self._own_task, self._run
         plan = (task.plan if task else None) or (show.plan_of(run) if run else None)
         marks = task.steps if task else show.marks_of(plan, self._lines) if plan else {}
         marks = job_ends(marks, done=line.state is RunState.DONE)
@@ -131,9 +131,9 @@ class RunView(RunDeeds, View):
             lines = show.page(
                 line, plan, marks, outcome, whole=self._whole, parts=parts, width=width, why=why
             )
-            told.tell(lines)
+            pane.show(lines)
         else:
-            told.tell(show.brief(line, width))
+            pane.show(show.brief(line, width))
         kept = "" if len(self._ring) else "nothing was printed"
         self.query_one("#output", Panel).head("output", kept)
 
@@ -145,15 +145,15 @@ class RunView(RunDeeds, View):
 
     def chosen_task(self) -> Task | None:
         """Its work in this session."""
-        return self._deed
+        return self._own_task
 
     def action_run_whole(self) -> None:
         """`e`"""
-        told = self.query_one("#plan", Panel).query_one(Told)
-        before = told.lines
+        pane = self.query_one("#plan", Panel).query_one(StyledText)
+        before = pane.lines
         self._whole = not self._whole
         self.sample()
-        if told.lines == before:
+        if pane.lines == before:
             self.notify("there is nothing more to show", timeout=3)
 
     def action_run_output(self) -> None:

@@ -18,7 +18,7 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
 from sparkconsole.tui.draw.bars import UNKNOWN
-from sparkconsole.tui.draw.columns import Column, Row
+from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.draw.plan import plan_text
@@ -93,7 +93,7 @@ def what(line: RunLine) -> str:
     return line.title or behind or UNKNOWN
 
 
-def row(line: RunLine, now: datetime, names: Sequence[str]) -> Row:
+def row(line: RunLine, now: datetime, names: Sequence[str]) -> TableRow:
     """As the table takes it; `now` is local."""
     sign, style = SIGNS[line.state]
     tone = style if line.state in (RunState.FAILED, RunState.UNKNOWN) else ""
@@ -108,7 +108,9 @@ def row(line: RunLine, now: datetime, names: Sequence[str]) -> Row:
     )
     seconds = ((line.ended or now) - line.started).total_seconds()
     order = (line.state.value, line.started.timestamp(), *(plain(str(c)) for c in cells[2:5]), seconds)
-    return Row(line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause)))
+    return TableRow(
+        line.id, cells, (*order, cells[6].plain), find=" ".join((*line.words, line.id, line.cause))
+    )
 
 
 def where(nodes: Sequence[str], names: Sequence[str]) -> str:
@@ -168,8 +170,8 @@ def brief(line: RunLine, width: int) -> list[Text]:
         lines += _hung("→ ", "$muted", line.hint, width, "bold")
     if line.state is RunState.UNKNOWN:
         gone = "a node could not be asked" if line.exit_code is not None else "its console is gone"
-        told = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
-        lines += _hung("? ", "$node-warn", told, width)
+        text = gone + (f"; a follows its {line.jobs} job(s) to the end" if line.jobs else "")
+        lines += _hung("? ", "$node-warn", text, width)
     if line.state is RunState.DONE:
         lines += _hung("✔ ", "$node-up", line.gist or "done", width)
     nodes = f"{len(line.nodes)} nodes: {', '.join(map(plain, line.nodes[:6]))}" if len(line.nodes) > 1 else ""
@@ -225,10 +227,10 @@ def _table(kept: object) -> Sheet | None:
 
 def marks_of(plan: Plan, output: Iterable[str]) -> dict[str, str]:
     """How each step ended, as the run's own output says."""
-    said = {f"{s.node} {s.sentence}: ": s.id for s in plan.steps}
+    values = {f"{s.node} {s.sentence}: ": s.id for s in plan.steps}
     found: dict[str, str] = {}
     for line in output:
-        for begin, step in said.items():
+        for begin, step in values.items():
             if line.startswith(begin):
                 word = line[len(begin) :].partition(":")[0]
                 found |= {step: word} if word in ("started", "sent", "done", "failed") else {}
@@ -250,7 +252,7 @@ def page(
     lines = brief(line, width)
     if why:
         lines += [Text(), Text("what its output says", "bold $title")]
-    lines += [Text(x) for said in why for part in said.split("\n") for x in folded(part, width)]
+    lines += [Text(x) for text in why for part in text.split("\n") for x in folded(part, width)]
     if plan.steps or plan.notes:
         shown = plan_text(plan, whole=whole, marks=marks, width=width)
         lines += [Text(), Text("plan", "bold $title"), *shown.split("\n")]
@@ -262,7 +264,7 @@ def page(
             Text(x) for x in (sheet_lines(part, width) if isinstance(part, Sheet) else folded(part, width))
         ]
     if not found and outcome:
-        told = list(leaves(outcome))[:MOST_LEAVES]
-        cells = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in told]
+        rows = list(leaves(outcome))[:MOST_LEAVES]
+        cells = [(name, f"{value:g}" if isinstance(value, float) else str(value)) for name, value in rows]
         lines += [Text(x) for x in sheet_lines(Sheet.of(("", ""), cells), width)[1:]]
     return lines

@@ -14,16 +14,16 @@ from textual.widgets import Static
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.run_line import RunLine
-from sparkconsole.tui.draw.columns import Row
+from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
-from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunDeeds
+from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.views.runs.run_page import RunView
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.panel import Panel
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 
 FIRST, MORE = 300, 2000
@@ -33,7 +33,7 @@ AGAIN_S = 5.0
 EMPTY = "no runs yet: what changes the cluster is written down here"
 
 
-class RunsView(RunDeeds, View):
+class RunsView(RunActions, View):
     """Reads the journal in a thread, as far as it is looked at."""
 
     NAME = "runs"
@@ -49,7 +49,7 @@ class RunsView(RunDeeds, View):
     RunsView #unreadable { height: auto; max-height: 3; padding: 0 1; color: $node-warn; display: none; }
     RunsView #run { height: 7; }
     RunsView.-tall #run { height: 12; }
-    RunsView #run Told { height: 1fr; }
+    RunsView #run StyledText { height: 1fr; }
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class RunsView(RunDeeds, View):
         self._most, self._read_at = FIRST, -AGAIN_S
         self._reading, self._known = False, False
         self._lines: dict[str, RunLine] = {}
-        self._rows: dict[str, tuple[RunLine, Any, Row]] = {}
+        self._rows: dict[str, tuple[RunLine, Any, TableRow]] = {}
         self._filter = ""
         self._ended = 0
         self._drawn: tuple[Any, ...] = ()
@@ -68,7 +68,7 @@ class RunsView(RunDeeds, View):
         """The list, what could not be read, the chosen run."""
         yield SheetTable(show.COLUMNS, id="runs", marking=True, empty="reading the journal …")
         yield Static(id="unreadable", markup=False)
-        yield Panel(Told(), id="run")
+        yield Panel(StyledText(), id="run")
 
     @property
     def table(self) -> SheetTable:
@@ -144,7 +144,7 @@ class RunsView(RunDeeds, View):
         note.update(f"! could not be read, and was left alone: {torn[0]}{more}" if torn else "")
         self._draw_run()
 
-    def _row(self, line: RunLine, now: datetime) -> Row:
+    def _row(self, line: RunLine, now: datetime) -> TableRow:
         """What has ended looks the same until the day or the cluster is another one."""
         names = tuple(self.console.store.nodes)
         of = (now.date(), names)
@@ -157,13 +157,13 @@ class RunsView(RunDeeds, View):
 
     def _draw_run(self) -> None:
         panel = self.query_one("#run", Panel)
-        told, line, width = panel.query_one(Told), self.line, max(20, panel.size.width)
+        pane, line, width = panel.query_one(StyledText), self.line, max(20, panel.size.width)
         if line is None:
             panel.head("runs")
-            told.tell([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
+            pane.show([Text(x, "$muted") for x in folded(EMPTY if self._known else "", width)])
             return
         panel.head(*show.heading(line, self.console.local_time()))
-        told.tell(show.brief(line, width))
+        pane.show(show.brief(line, width))
 
     def on_resize(self) -> None:
         """Other folds."""

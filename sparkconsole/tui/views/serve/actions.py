@@ -12,7 +12,7 @@ from sparkconsole.tui.views.serve import show
 from sparkconsole.tui.widgets.form import Form
 
 
-class ServeDeeds(View):
+class ServeActions(View):
     """The view says what is filled in and where clients reach the head."""
 
     @property
@@ -30,7 +30,7 @@ class ServeDeeds(View):
         """Where the server answers that is shown."""
         return self.console.store.server.port
 
-    def preview(self) -> filling.Preview:
+    def preview(self) -> filling.ServePreview:
         """What V would run."""
         raise NotImplementedError
 

@@ -80,7 +80,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ServePreview:
     """What would run, by node; or what is wrong."""
 
     commands: Mapping[str, str] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Preview:
         return "\n".join(f"# {node}\n{command}" for node, command in self.commands.items())
 
 
-def preview(words: Sequence[str], store: Store, container: str) -> Preview:
+def preview(words: Sequence[str], store: Store, container: str) -> ServePreview:
     """The commands that these words come to on the cluster as the store knows it."""
     try:
         request = understand(words)
@@ -103,10 +103,10 @@ def preview(words: Sequence[str], store: Store, container: str) -> Preview:
         launch, nodes, addresses = stage(store, name)
         ranks = serve_ranks(spec, launch.backend, nodes, addresses, Meeting(launch.master_port))
     except SparkError as error:
-        return Preview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
+        return ServePreview(wrong=f"{error.cause}{' — ' + error.hint if error.hint else ''}")
     ordered = sorted(ranks, key=lambda rank: rank.rank)
-    said = {r.node: shlex.join(("docker", "exec", name, *r.argv)) for r in ordered}
-    return Preview(said, notes=notes(spec))
+    values = {r.node: shlex.join(("docker", "exec", name, *r.argv)) for r in ordered}
+    return ServePreview(values, notes=notes(spec))
 
 
 def stage(store: Store, container: str) -> tuple[LaunchSpec, tuple[str, ...], dict[str, str]]:
@@ -182,9 +182,9 @@ def lacking(model: Mapping[str, Any]) -> str:
     """Where a model is not whole, in a few words; empty when it is everywhere."""
     if model.get("everywhere"):
         return ""
-    told = [f"not on {_names(model['missing'])}"] if model.get("missing") else []
-    told += [f"incomplete on {_names(tuple(model['incomplete']))}"] if model.get("incomplete") else []
-    return ", ".join(told) or "different snapshots"
+    lines = [f"not on {_names(model['missing'])}"] if model.get("missing") else []
+    lines += [f"incomplete on {_names(tuple(model['incomplete']))}"] if model.get("incomplete") else []
+    return ", ".join(lines) or "different snapshots"
 
 
 def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -200,9 +200,9 @@ def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
     """What the look at the caches found, and who could not be asked."""
     whole = sum(bool(m["everywhere"]) for m in models)
-    told = f"{whole} model{'s' * (whole != 1)} in every node's cache"
-    told += f", {len(models) - whole} not everywhere" if len(models) > whole else ""
-    return told + (f"; could not be asked: {_names(unasked)}" if unasked else "")
+    text = f"{whole} model{'s' * (whole != 1)} in every node's cache"
+    text += f", {len(models) - whole} not everywhere" if len(models) > whole else ""
+    return text + (f"; could not be asked: {_names(unasked)}" if unasked else "")
 
 
 def how(store: Store, container: str, *, read_only: bool) -> str:

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from sparkconsole.fleet.store import Store
 from sparkconsole.tui.draw.bars import tokens
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 
 KINDS = {"generated": "generated", "prompted": "prompt"}
 
@@ -26,7 +26,7 @@ class Rates(Horizontal):
     def compose(self) -> ComposeResult:
         """A pane each."""
         for kind in KINDS:
-            yield Told(id=f"serve-{kind}", classes="pane")
+            yield StyledText(id=f"serve-{kind}", classes="pane")
 
     def show(self, store: Store) -> None:
         """Draws what the store has."""
@@ -35,6 +35,6 @@ class Rates(Horizontal):
             ("prompted", store.prompted, store.server.prompt_per_s),
         )
         for kind, series, rate in pairs:
-            pane = self.query_one(f"#serve-{kind}", Told)
+            pane = self.query_one(f"#serve-{kind}", StyledText)
             pane.border_title = f"{KINDS[kind]} · {tokens(rate)}"
             pane.draw(partial(area, tuple(series)))

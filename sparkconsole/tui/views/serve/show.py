@@ -14,13 +14,21 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.draw.bars import UNKNOWN, bar_text, fitted, percent, tokens, work_bar
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.folding import folded
 
-WAY = (Phase.CONTAINER, Phase.ENGINE, Phase.WEIGHTS, Phase.COMPILE, Phase.CACHE, Phase.GRAPHS, Phase.READY)
+WAY = (
+    StartPhase.CONTAINER,
+    StartPhase.ENGINE,
+    StartPhase.WEIGHTS,
+    StartPhase.COMPILE,
+    StartPhase.CACHE,
+    StartPhase.GRAPHS,
+    StartPhase.READY,
+)
 """What is shown of a start; that the API server starts is the beginning of being ready."""
 MARKS = {
     "done": ("✔", "$node-up"),
@@ -28,7 +36,7 @@ MARKS = {
     "failed": ("✖", "$node-lost"),
     "": ("○", "$muted"),
 }
-SHORT = {Phase.CONTAINER: "cntr", Phase.COMPILE: "comp", Phase.CACHE: "KV"}
+SHORT = {StartPhase.CONTAINER: "cntr", StartPhase.COMPILE: "comp", StartPhase.CACHE: "KV"}
 """Where there is no room for the whole word."""
 
 
@@ -50,7 +58,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ServeStatus:
     """How the served model stands, from the store and from this console's own work."""
 
     phase: ServerPhase
@@ -63,19 +71,19 @@ class Standing:
     elapsed_s: float | None = None
 
 
-def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> Standing:
+def serve_status(server: ServerState, start: Start | None, *, now_s: float, remedy: str = "") -> ServeStatus:
     """The two put together. A start under way here says more than the store, a server that answers wins."""
     since = None if server.since_s is None else max(0.0, now_s - server.since_s)
     unseen = server.phase is ServerPhase.UNKNOWN and bool(server.detail)
     if server.phase is not ServerPhase.READY and not unseen and start is not None and start.proved:
-        return Standing(ServerPhase.READY, start.model)
+        return ServeStatus(ServerPhase.READY, start.model)
     if server.phase is ServerPhase.READY or start is None or not (start.running or start.cause):
         return _stored(server, since, remedy)
     if start.running:
         return _loading(server, start)
     if server.phase in (ServerPhase.LOADING, ServerPhase.WEDGED):
         return _stored(server, since, remedy)
-    return Standing(
+    return ServeStatus(
         ServerPhase.FAILED,
         start.model or server.model,
         start.stage,
@@ -84,9 +92,9 @@ def standing(server: ServerState, start: Start | None, *, now_s: float, remedy: 
     )
 
 
-def _stored(server: ServerState, since: float | None, remedy: str) -> Standing:
+def _stored(server: ServerState, since: float | None, remedy: str) -> ServeStatus:
     wrong = server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED, ServerPhase.UNKNOWN)
-    return Standing(
+    return ServeStatus(
         server.phase,
         server.model,
         server.stage,
@@ -98,26 +106,26 @@ def _stored(server: ServerState, since: float | None, remedy: str) -> Standing:
     )
 
 
-def _loading(server: ServerState, start: Start) -> Standing:
+def _loading(server: ServerState, start: Start) -> ServeStatus:
     """Whichever has come further; the store reads every line, so it says more of the same stage."""
     stored = server.stage if server.phase is ServerPhase.LOADING else ""
     further = bool(stored) and place(stored) >= place(start.stage)
     stage, done, detail = (
         (stored, server.percent, server.detail) if further else (start.stage, start.percent, start.detail)
     )
-    return Standing(
+    return ServeStatus(
         ServerPhase.LOADING, start.model or server.model, stage, done, detail, elapsed_s=start.elapsed_s
     )
 
 
 def place(stage: str) -> int:
     """Where on the way a stage is; -1 for one that is not known."""
-    if stage == Phase.SERVER:
+    if stage == StartPhase.SERVER:
         return len(WAY) - 1
     return next((i for i, phase in enumerate(WAY) if phase == stage), -1)
 
 
-def way_text(now: Standing, width: int) -> Text:
+def way_text(now: ServeStatus, width: int) -> Text:
     """`✔ container  ✔ engine  ▶ weights 77 %  ○ compile  ○ KV cache  ○ graphs  ○ ready`, to `width` cells."""
     for names, gap in ((_long, 2), (_long, 1), (_short, 1)):
         text = _way(now, names, gap)
@@ -127,15 +135,15 @@ def way_text(now: Standing, width: int) -> Text:
     return text
 
 
-def _long(phase: Phase) -> str:
+def _long(phase: StartPhase) -> str:
     return phase.value
 
 
-def _short(phase: Phase) -> str:
+def _short(phase: StartPhase) -> str:
     return SHORT.get(phase, phase.value)
 
 
-def _way(now: Standing, names: Any, gap: int) -> Text:
+def _way(now: ServeStatus, names: Any, gap: int) -> Text:
     here, text = _here(now), Text(no_wrap=True, end="")
     for number, phase in enumerate(WAY):
         mark, style = MARKS[_mark(now, number, here)]
@@ -147,13 +155,13 @@ def _way(now: Standing, names: Any, gap: int) -> Text:
     return text
 
 
-def _here(now: Standing) -> int:
+def _here(now: ServeStatus) -> int:
     if now.phase is ServerPhase.READY:
         return len(WAY)
     return max(place(now.stage), 0) if now.phase is ServerPhase.LOADING or now.stage else -1
 
 
-def _mark(now: Standing, number: int, here: int) -> str:
+def _mark(now: ServeStatus, number: int, here: int) -> str:
     if number < here:
         return "done"
     if number > here or here < 0:
@@ -171,7 +179,7 @@ TITLES = {
 }
 
 
-def title(now: Standing) -> str:
+def title(now: ServeStatus) -> str:
     """For the frame: `● ready 00:41:12`; glyph and word, so that no colour is needed."""
     ran = now.elapsed_s is not None and now.phase in (ServerPhase.LOADING, ServerPhase.READY)
     return f"{TITLES[now.phase]} {lasted(now.elapsed_s)}" if ran else TITLES[now.phase]
@@ -186,7 +194,7 @@ def lasted(seconds: float | None) -> str:
     return f"{whole // 3600}:{short}" if whole >= 3600 else short
 
 
-def loading_lines(now: Standing, width: int) -> list[Text]:
+def loading_lines(now: ServeStatus, width: int) -> list[Text]:
     """The model, the way, and what the log last told of the stage, with a bar where there is a percentage."""
     second = Text(no_wrap=True, end="")
     if now.percent is not None:
@@ -198,7 +206,7 @@ def loading_lines(now: Standing, width: int) -> list[Text]:
     return [line for line in lines if line.plain]
 
 
-def wrong_lines(now: Standing, width: int) -> list[Text]:
+def wrong_lines(now: ServeStatus, width: int) -> list[Text]:
     """What is wrong and what to do, folded; the way with the stage at which it stopped."""
     unseen = now.phase is ServerPhase.UNKNOWN
     lines = [way_text(now, width)] if now.stage and not unseen else []

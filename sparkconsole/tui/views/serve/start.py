@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.model.serve.spec import Phase
+from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.news import Remark
 from sparkconsole.tui.views.serve.show import Start, place
 from sparkconsole.tui.work import Task, TaskState
@@ -45,18 +45,20 @@ def start_of(task: Task, *, fresh: bool = False) -> Start:
 
 def reached(task: Task) -> str:
     """The furthest stage that was told."""
-    told = [_stage(news.text) for news in task.news if isinstance(news, Remark)]
-    told += [what for _, what in task.advances]
-    return max((t for t in told if place(t) >= 0), key=place, default=Phase.CONTAINER.value)
+    lines = [_stage(news.text) for news in task.news if isinstance(news, Remark)]
+    lines += [what for _, what in task.advances]
+    return max((t for t in lines if place(t) >= 0), key=place, default=StartPhase.CONTAINER.value)
 
 
 def _stage(sentence: str) -> str:
-    return next((p.value for p in Phase if sentence == p.value or sentence.startswith(f"{p.value} ")), "")
+    return next(
+        (p.value for p in StartPhase if sentence == p.value or sentence.startswith(f"{p.value} ")), ""
+    )
 
 
 def _detail(task: Task, stage: str) -> str:
-    told = [n.text for n in task.news if isinstance(n, Remark) and _stage(n.text) == stage]
-    return told[-1].removeprefix(stage).strip() if told else ""
+    lines = [n.text for n in task.news if isinstance(n, Remark) and _stage(n.text) == stage]
+    return lines[-1].removeprefix(stage).strip() if lines else ""
 
 
 def _model(task: Task) -> str:

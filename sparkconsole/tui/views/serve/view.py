@@ -22,13 +22,13 @@ from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.actions import ServeDeeds
+from sparkconsole.tui.views.serve.actions import ServeActions
 from sparkconsole.tui.views.serve.log import ServerLog
 from sparkconsole.tui.views.serve.rates import Rates
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
-from sparkconsole.tui.widgets.told import Told
+from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
@@ -37,7 +37,7 @@ AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
 
-class ServeView(ServeDeeds):
+class ServeView(ServeActions):
     """While something is served, a short screen shows that instead of the form; `e` brings the form back."""
 
     NAME = "serve"
@@ -101,8 +101,8 @@ class ServeView(ServeDeeds):
                 choices={"model": tuple(PRESETS), **filling.CHOICES},
                 id="serve-form",
             )
-            yield Told(id="serve-preview")
-        yield Told(id="serve-standing", classes="pane")
+            yield StyledText(id="serve-preview")
+        yield StyledText(id="serve-standing", classes="pane")
         yield Rates()
         yield LogView(LineRing(), id="serve-log", classes="pane")
 
@@ -158,13 +158,13 @@ class ServeView(ServeDeeds):
         self.form.offer("model", (*whole, *PRESETS))
         self._drawn = ()
 
-    def standing(self) -> show.Standing:
+    def standing(self) -> show.ServeStatus:
         """How the served model stands right now."""
         task = self._start()
         start = start_of(task, fresh=self._fresh(task)) if task else None
         server = self.console.store.server
         remedy = self._remedy[1] if self._remedy[0] == server.detail else ""
-        return show.standing(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
+        return show.serve_status(server, start, now_s=self.console.clock.monotonic(), remedy=remedy)
 
     def _fresh(self, task: Task) -> bool:
         """It ended so short a time ago that the watch may not have looked since."""
@@ -179,12 +179,12 @@ class ServeView(ServeDeeds):
         task = self._start()
         return task is not None and task.running
 
-    def preview(self) -> filling.Preview:
+    def preview(self) -> filling.ServePreview:
         """What V would run."""
         try:
             words = self.form.words()
         except WrongUsage as error:
-            return filling.Preview(wrong=error.cause)
+            return filling.ServePreview(wrong=error.cause)
         return filling.preview(words, self.console.store, self.container)
 
     # --- drawing
@@ -231,10 +231,10 @@ class ServeView(ServeDeeds):
             remarks = [*filling.doubts(chosen, self._models), *preview.notes][: height - 1]
             lines = [Text(f"! {printable(r)}", "$node-warn", no_wrap=True, end="") for r in remarks]
             lines = [*show.preview_text(preview.commands, width, height - len(lines)).split("\n"), *lines]
-        self.query_one("#serve-preview", Told).tell(lines)
+        self.query_one("#serve-preview", StyledText).show(lines)
 
-    def _draw_standing(self, now: show.Standing) -> None:
-        pane = self.query_one("#serve-standing", Told)
+    def _draw_standing(self, now: show.ServeStatus) -> None:
+        pane = self.query_one("#serve-standing", StyledText)
         pane.border_title = show.title(now)
         width = max(20, pane.size.width or self.size.width - 4)
         store = self.console.store
@@ -248,7 +248,7 @@ class ServeView(ServeDeeds):
             lines = self._nothing(width)
         else:
             lines = show.wrong_lines(now, width)
-        pane.tell(lines)
+        pane.show(lines)
 
     def _nothing(self, width: int) -> list[Text]:
         """The empty state says what to press."""
@@ -258,7 +258,7 @@ class ServeView(ServeDeeds):
             for line in (*folded(how, width), *folded(self._models_said, width))
         ]
 
-    def _follow(self, task: Task | None, now: show.Standing) -> None:
+    def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
         """While a start of this console runs, what it says; else the server's own log, whoever started it."""
         if task is not None and (task.running or now.phase is ServerPhase.FAILED):
             wanted: object = task
@@ -282,7 +282,7 @@ class ServeView(ServeDeeds):
         elif task is None:
             log.border_title = "log · nothing was started here yet"
 
-    def _ask_remedy(self, now: show.Standing) -> None:
+    def _ask_remedy(self, now: show.ServeStatus) -> None:
         """Once for each thing that is wrong and that this console did not see happen."""
         detail = self.console.store.server.detail
         wrong = now.phase in (ServerPhase.FAILED, ServerPhase.WEDGED)

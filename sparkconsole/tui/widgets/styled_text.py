@@ -14,7 +14,7 @@ from sparkconsole.model.text.printable import printable
 Draw = Callable[[int, int], Sequence[Text]]
 
 
-class Told(Static):
+class StyledText(Static):
     """Never markup: text from machines may stand in it."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's
@@ -27,12 +27,12 @@ class Told(Static):
         """What it shows."""
         return self._said or ()
 
-    def tell(self, lines: Sequence[Text]) -> None:
+    def show(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
-        said = tuple(lines)
-        if said != self._said:
-            self._said = said
-            self.update(content(said))
+        drawn = tuple(lines)
+        if drawn != self._said:
+            self._said = drawn
+            self.update(content(drawn))
 
     def draw(self, draw: Draw) -> None:
         """Shows what `draw` makes of the width and height there is, now and whenever that changes."""
@@ -42,7 +42,7 @@ class Told(Static):
     def on_resize(self) -> None:
         """Other room, other lines."""
         if self._draw is not None and self.size.width:
-            self.tell(self._draw(self.size.width, self.size.height))
+            self.show(self._draw(self.size.width, self.size.height))
 
 
 def content(lines: Iterable[Text]) -> Content:
