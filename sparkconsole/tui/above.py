@@ -118,8 +118,8 @@ class Above(App[SparkError | None]):
     # --- dialogs
 
     def _say_asking(self, words: Sequence[str]) -> None:
-        """A look that takes its time is seen to be under way."""
-        if not isinstance(self.screen, Dialog):
+        """A look that takes its time is seen to be under way; a closing console has no screen."""
+        if self.screen_stack and not isinstance(self.screen, Dialog):
             self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
 
     def _open(self, dialog: Screen[Any], told: Callable[[Any], None] | None = None) -> None:
