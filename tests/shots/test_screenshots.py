@@ -18,9 +18,8 @@ from textual.pilot import Pilot
 from sparkconsole.config.globals import Options
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.tui.app import Console
-from sparkconsole.tui.dialogs.confirm import Confirm
 from tests.conftest import ROOT
-from tests.tui.harness import play, seen, soon
+from tests.tui.harness import play, seen
 
 pytestmark = pytest.mark.shots
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,8 +82,6 @@ def test_the_picture_is_what_the_console_shows(name: str, snap_compare: Callable
         await clock.advance(2)
         await pilot.pause()
         await clock.advance(1)
-        if shot.line:  # a slow machine is told that the nodes are asked, until the question stands
-            await soon(lambda: isinstance(app.screen, Confirm), "the question")
         app.clear_notifications()
         await seen(pilot)
         await pilot.pause()

@@ -76,13 +76,9 @@ async def say(pilot: Pilot[Any], clock: StillClock, line: str, most_s: float = 3
     assert work is not None
     before = len(work.tasks)
     assert app.command(line) == ""
-    for second in range(int(most_s)):
+    for _ in range(int(most_s)):
         await clock.advance(1)
         await pilot.pause()
-        for _ in range(0 if second else 100):  # as many seconds on a slow machine as on any other
-            if isinstance(app.screen, Confirm) or len(work.tasks) > before:
-                break
-            await asyncio.sleep(0.01)
         if isinstance(app.screen, Confirm):
             app.screen.dismiss(True)
         if len(work.tasks) > before and not work.tasks[-1].running:
