@@ -78,8 +78,8 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 	$(TIMED) $(BIN)/python -m tests.field beyond $(FAST) --numprocesses auto
 	$(TIMED) $(BIN)/pytest -m roots
 
-real: $(READY)  ## real nodes on this machine; LONG=1: with further Docker engines
-	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m "real$(if $(LONG),, and not long)" --maxfail 3
+real: $(READY)
+	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3
 
 testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
 	$(BIN)/python -m tests.testbed up $(or $(N),2)

@@ -107,7 +107,7 @@ def test_every_table_that_a_recipe_names_is_in_its_file() -> None:
 def test_what_is_wrong_in_a_text_is_found() -> None:
     paths = "`fleet/nowhere.py`, `fleet/*.py`, `none.md`, [it](docs/none.md), `~/x/y.toml`, `/x`, `view.py`"
     assert lost_paths(paths) == ["fleet/nowhere.py", "none.md", "docs/none.md"]
-    targets = "`LONG=1 make real`, `make lint fsat`; make of it\n```sh\nmake tset N=4 # x\n```"
+    targets = "`N=4 make real`, `make lint fsat`; make of it\n```sh\nmake tset N=4 # x\n```"
     assert lost_targets(targets) == ["tset", "fsat"]
     commands = "`sparkconsole imgae list`, `sparkconsole image list --bad`"
     assert wrong_commands(commands) == ["imgae", "image list --bad"]

@@ -29,13 +29,11 @@ from tests.testbed.testbed import Testbed, until
 __all__ = ["base"]
 
 
-LONG = pytest.mark.long
 CONTAINERD = [
     pytest.param(("forky", True), id="Docker 28, containerd's store"),
-    pytest.param(("trixie", True), id="Docker 26, containerd's store", marks=LONG),
+    pytest.param(("trixie", True), id="Docker 26, containerd's store"),
 ]
-ENGINES = [*CONTAINERD, pytest.param(("forky", False), id="Docker 28, graph drivers", marks=LONG)]
-"""An older engine keeps images as graph drivers do in test_image_transfer."""
+ENGINES = [*CONTAINERD, pytest.param(("forky", False), id="Docker 28, graph drivers")]
 
 
 @pytest.fixture(scope="module", autouse=True, params=ENGINES)
