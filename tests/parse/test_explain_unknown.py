@@ -219,6 +219,21 @@ def test_a_bar_that_moves_and_a_server_that_answers_are_no_stall() -> None:
     assert (examine(bar).found, examine(asked).found) == ((), ())
 
 
+@pytest.mark.parametrize("what", ["/metrics", "/health", "/metrics?name[]=vllm", "/ping"])
+def test_polls_neither_prove_a_server_nor_hide_that_it_stands_still(what: str) -> None:
+    start = "(APIServer pid=1) INFO 11-24 07:00:00 [api.py:1] Starting vLLM API server on http://0.0.0.0:8888"
+    poll = f'(APIServer pid=1) INFO:     127.0.0.1:5 - "GET {what} HTTP/1.1" 200 OK'
+    wait = "(EngineCore pid=9) INFO 11-24 07:00:01 [s.py:1] Waiting for the ring to close"
+    assert not examine([start, *[poll] * 60]).ending.alive
+    with_polls = examine([start, *([wait, *[poll] * 5] * 6)]).found
+    without = examine([start, *[wait] * 6]).found
+    assert [(d.id, d.why) for d in with_polls] == [(d.id, d.why) for d in without] != []
+    ill = '(APIServer pid=1) INFO:     127.0.0.1:5 - "GET /health HTTP/1.1" 503 Service Unavailable'
+    assert examine([start, ill, *[poll] * 3]).found or what == "/health", "only its own answer makes it well"
+    asked = poll.replace(what, "/v1/models")
+    assert examine([start, asked]).ending.alive
+
+
 def test_a_server_that_hangs_at_its_start_at_info_is_found() -> None:
     start = "(EngineCore pid=1) INFO 11-24 07:00:00 [gpu_model_runner.py:1] Starting to load model x/y..."
     hangs = [

@@ -12,7 +12,7 @@ from typing import Protocol
 from sparkconsole.errors import Absent, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.serve.vllm_serve import is_own_question
+from sparkconsole.parse.serve.vllm_serve import is_own_poll
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import Shell
 
@@ -211,7 +211,7 @@ class JobLog:
     def _kept(self, lines: list[str]) -> list[str]:
         if self.job.kind is not JobKind.SERVE:
             return lines
-        return [line for line in lines if not is_own_question(line)]
+        return [line for line in lines if not is_own_poll(line)]
 
 
 @dataclass

@@ -29,7 +29,7 @@ from sparkconsole.parse.diagnose.possibilities import is_bullet, opens_list
 from sparkconsole.parse.diagnose.power_return import past
 from sparkconsole.parse.diagnose.prompt import PromptDetector
 from sparkconsole.parse.diagnose.recovery import Recovery, healed, trouble
-from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, move
+from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, is_poll, move
 from sparkconsole.parse.diagnose.stall import Stall
 from sparkconsole.parse.fabric.nccl_verdict import NcclVerdict
 from sparkconsole.parse.known.power import BACK
@@ -128,6 +128,10 @@ class _LogReader:
             return
         self._at = line.at if line.at is not None else self._at
         if self._prompt.holds(number, line):
+            return
+        if is_poll(line.text):
+            self._recovered(line.text)
+            self._last = self._last or line.text[:SHOWN]
             return
         self._nccl.feed(line)
         self._recovery.feed(line.text)

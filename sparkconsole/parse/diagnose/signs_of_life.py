@@ -38,6 +38,7 @@ _ALIVE = re.compile(
     r"Reached target (?:multi-user|graphical|Multi-User|Graphical)|Finished server process|Application "
     r"shutdown complete"
 )
+_POLL = re.compile(r"\"(?:GET|HEAD) /(?:health|metrics|ping)[ ?/][^\"]{0,200}\" 200\b")
 CUT = re.compile(
     r"^Connection to \S{1,120} closed by remote host|^client_loop: send disconnect|^Broken pipe$"
 )
@@ -72,6 +73,14 @@ _STAGES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         r"^Installed \d+|^Get:\d+ |^Unpacking |^Setting up "),
     )
 )  # fmt: skip
+
+
+def is_poll(text: str) -> bool:
+    """What somebody asks again and again was answered well: no proof, an API outlives its engine.
+
+    vLLM's /health stays 200 for minutes after a rank died.
+    """
+    return _POLL.search(text) is not None
 
 
 def move(text: str) -> Move | None:

@@ -83,7 +83,8 @@ class Stall:
             return False
         if moved is not None and moved.alive:
             self._turns.forget()
-        waits = bool(_WAITING.search(line.text))
+        # An engine's own numbers say `Waiting: 0 reqs` beside its throughput.
+        waits = bool(_WAITING.search(line.text)) and not (moved is not None and moved.alive)
         shape = line.text[:_SHAPE].translate(_DIGITS)
         known = shape in self._since
         if quiet and not waits and (moved is not None or not known):

@@ -20,7 +20,7 @@ _REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
 _CONCURRENCY = re.compile(
     r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
 )
-_OWN_QUESTION = re.compile(
+_OWN_POLL = re.compile(
     r'INFO: +(?:127\.0\.0\.1|\[?::1\]?):\d+ - "GET /(?:health|metrics) HTTP/[\d.]+" 200 OK'
 )
 """Uvicorn's access log. Who asks from elsewhere, and what is not answered well, stays."""
@@ -58,9 +58,9 @@ def bare(line: str) -> str:
     return text
 
 
-def is_own_question(line: str) -> bool:
+def is_own_poll(line: str) -> bool:
     """The server answered what a console asks on its node again and again: such lines hide all others."""
-    return _OWN_QUESTION.search(line) is not None
+    return _OWN_POLL.search(line) is not None
 
 
 def read_line(line: str) -> ServeEvent:
