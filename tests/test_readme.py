@@ -1,4 +1,4 @@
-"""Every command that the README shows is in the grammar, and those for the pretend cluster are run."""
+"""Every command that README and docs/ show is in the grammar, and those for the pretend cluster are run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import parse
 from sparkconsole.verbs.grammar.dispatch import understand
 from tests.conftest import ROOT
+from tests.texts import FOR_USERS, README, blocks, commands, shell_lines
 
 pytestmark = pytest.mark.programs
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)
-LINES = [line.split("#")[0].strip() for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("sparkconsole ")]
+LINES = shell_lines(*FOR_USERS)
+COMMANDS = commands(*FOR_USERS)
+MAIN_JOB = commands(README)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -40,18 +40,18 @@ def test_the_command_runs_on_the_pretend_cluster(line: str, tmp_path: Path) -> N
 
 def test_the_main_job_word_by_word(tmp_path: Path) -> None:
     """The block that a newcomer types, as it stands, on the pretend cluster."""
-    first = next(i for i, line in enumerate(COMMANDS) if "image build" in line)
-    last = COMMANDS.index("sparkconsole stop")
+    first = next(i for i, line in enumerate(MAIN_JOB) if "image build" in line)
+    last = MAIN_JOB.index("sparkconsole stop")
     script = tmp_path / "typed.spark"
-    script.write_text("\n".join(line.removeprefix("sparkconsole ") for line in COMMANDS[first : last + 1]))
+    script.write_text("\n".join(line.removeprefix("sparkconsole ") for line in MAIN_JOB[first : last + 1]))
     done = _run(["--demo", "--yes", "--script", str(script)], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "24 completed, 0 failed" in done.stdout
 
 
 def test_the_inventory_is_valid() -> None:
-    shown = next(text for kind, text in BLOCKS if kind == "toml")
-    inventory = parse(shown, Path("README.md"))
+    at = ROOT / "docs" / "inventory.md"
+    inventory = parse(blocks(at, "toml")[0], at)
     assert [n.name for n in inventory.clusters["lab"].nodes] == ["spark-01", "spark-02"]
 
 
@@ -66,7 +66,8 @@ def test_the_make_target_exists(target: str) -> None:
 def test_every_verb_is_named() -> None:
     from sparkconsole.verbs.grammar.registry import load
 
-    missing = [" ".join(v) for v in load() if not all(w in README for w in v)]
+    words = (ROOT / "docs" / "words.md").read_text(encoding="utf-8")
+    missing = [" ".join(v) for v in load() if not all(w in words for w in v)]
     assert missing == []
 
 
@@ -75,3 +76,18 @@ def _run(words: list[str], home: Path) -> subprocess.CompletedProcess[str]:
         (sys.executable, "-m", "sparkconsole", *words), cwd=ROOT, capture_output=True, text=True,
         timeout=80, check=False, env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
+
+
+def test_the_readme_leads_to_every_page_of_docs() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)\)", README.read_text(encoding="utf-8")))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.parametrize("path", FOR_USERS, ids=lambda path: path.name)
+def test_every_link_and_picture_is_there(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:\s]+)\)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_the_readme_is_one_short_text() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 100, "what is longer belongs in docs/"

@@ -1,4 +1,4 @@
-"""The README is typed word for word, a command at a time, on a pretend cluster that lasts.
+"""README and docs/ are typed word for word, a command at a time, on a pretend cluster that lasts.
 
 Its `make` and install commands run in fresh roots (test_roots.py), its keys in a terminal, its words for real
 machines on real nodes (tests/real/test_readme_words.py): none of that is shown here.
@@ -6,7 +6,6 @@ machines on real nodes (tests/real/test_readme_words.py): none of that is shown 
 
 from __future__ import annotations
 
-import re
 import stat
 import subprocess
 import sys
@@ -15,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.texts import FOR_USERS, commands
 
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-LINES = [line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 REAL = ("sparkconsole node add", "sparkconsole node trust")
 """A pretend cluster is in no file and its keys are nobody's: these are for real nodes alone."""
-COMMANDS = [line for line in LINES if line.startswith("sparkconsole ") and not line.startswith(REAL)]
+COMMANDS = [line for line in commands(*FOR_USERS) if not line.startswith(REAL)]
 WRAPPER = f"""#!/bin/sh
 case " $* " in *" --demo"*) exec {sys.executable} -m sparkconsole "$@" ;; esac
 exec {sys.executable} -m sparkconsole --demo=readme --yes "$@"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -232,10 +233,14 @@ def assert_nothing_left(bed: Testbed, indices: tuple[int, ...] = (1, 2)) -> None
     """No container, no Ray or vLLM process, no port but sshd's, no file of a job or a copy."""
     for index in indices:
         assert bed.containers(index) == []
-        # A console that has just closed may still ask the node about `vllm_node`: such a question ends by itself.
-        until(lambda i=index: bed.processes(i, "raylet|gcs_server|[v]llm|VLLM::") == [], f"nothing runs on {index}", 60)  # type: ignore[misc]
+        until(partial(_nothing_runs, bed, index), f"no Ray or vLLM process on node {index}", 60)
         until(lambda i=index: bed.listening(i) == {"22"}, f"ports of node {index} are free", 20)  # type: ignore[misc]
         assert bed.leftovers(index) == []
+
+
+def _nothing_runs(bed: Testbed, index: int) -> bool:
+    """A console that has just closed may still ask about `vllm_node`: such a question ends by itself."""
+    return bed.processes(index, "raylet|gcs_server|[v]llm|VLLM::") == []
 
 
 def damage(bed: Testbed, index: int, path: str) -> None:

@@ -6,19 +6,16 @@ and a tiny model.
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.real.conftest import TINY, Operator, assert_nothing_left
 from tests.testbed.testbed import Testbed
+from tests.texts import README, commands
 
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-LINES = [line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-WORDS = [line.removeprefix("sparkconsole ") for line in LINES if line.startswith("sparkconsole ")]
+WORDS = [line.removeprefix("sparkconsole ") for line in commands(README)]
 ADDED = [w for w in WORDS if w.startswith("node add")]
 FIRST = next(i for i, words in enumerate(WORDS) if words.startswith("node add"))
 REAL = WORDS[FIRST : WORDS.index("stop") + 1]
