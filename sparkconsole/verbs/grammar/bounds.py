@@ -17,7 +17,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.registry import load
 
 if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.request import Request
+    from sparkconsole.verbs.grammar.registry import Request
 
 
 @dataclass(frozen=True, slots=True)

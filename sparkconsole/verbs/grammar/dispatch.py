@@ -1,21 +1,18 @@
-"""From words to a verb's result, the same way for the command line, a script line and the `:` line."""
+"""From words to a request, the same way for the command line, a script line and the `:` line."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from cyclopts import CycloptsError
 
 from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Said, SpokenAt, first_words, read_said
-from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.model.work.tier import Tier
+from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.bounds import require_bounds
-from sparkconsole.verbs.grammar.node_words import require_nodes
-from sparkconsole.verbs.grammar.registry import GROUPS, Result, application, load
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, load
 from sparkconsole.verbs.grammar.wrong_words import (
     refuse_no_value,
     told_of_equals,
@@ -25,10 +22,7 @@ from sparkconsole.verbs.grammar.wrong_words import (
 from sparkconsole.verbs.serve.vllm_words import refuse_unseparated
 
 if TYPE_CHECKING:
-    from sparkconsole.config.globals import Options
-    from sparkconsole.model.work.answer import Answer, Row
-    from sparkconsole.model.work.plan import Plan
-    from sparkconsole.verbs.grammar.session import Session
+    from sparkconsole.model.work.answer import Answer
 
 OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE"))}
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
@@ -90,47 +84,9 @@ def _topic(ours: Sequence[str]) -> tuple[str, ...]:
     return verb_words(words)
 
 
-async def begin(session: Session, request: Request) -> Result:
-    """Calls the verb. A verb that changes machines only plans here; read-only sessions refuse it.
-
-    A word that names no node is refused before the verb sees it.
-    """
-    if request.verb.changes and session.options.read_only:
-        raise Refused(f"{' '.join(request.verb.words)} changes the cluster, and this session is read-only")
-    require_nodes(request, session.cluster, pretend=session.pretend is not None)
-    result = request.verb.function(session, *request.args, **request.kwargs)
-    if inspect.isawaitable(result):
-        return await _with_consequences(session, request, await result)
-    return cast("AsyncIterator[Row]", result)
-
-
-async def _with_consequences(session: Session, request: Request, result: Result) -> Result:
-    from sparkconsole.verbs.grammar.session import PlannedAction
-
-    if not isinstance(result, PlannedAction):
-        return result
-    from sparkconsole.verbs.grammar.consequences import foretold
-
-    return await foretold(session, request.verb.words, result)
-
-
 async def answer_locally(request: Request) -> Answer:
     """What a local verb says; it looks at no session, and gets none."""
     return cast("Answer", await request.verb.function(None, *request.args, **request.kwargs))
-
-
-def agreed(options: Options, plan: Plan) -> bool:
-    """The person said beforehand what this plan asks for: nothing, `--yes`, or `--yes=WORD`."""
-    if plan.tier is Tier.LOOK:
-        return True
-    if plan.tier is Tier.RECOVERABLE:
-        return options.yes is not None
-    return bool(plan.word) and options.yes == plan.word
-
-
-def how_to_agree(plan: Plan) -> str:
-    """What has to be said to let the plan run."""
-    return "--yes" if plan.tier is Tier.RECOVERABLE else f"--yes={plan.word}"
 
 
 def _with_values(tokens: list[str]) -> list[str]:

@@ -22,7 +22,9 @@ MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
 
-async def execute(session: Session, words: Sequence[str], action: PlannedAction, report: Report) -> Answer:
+async def execute_action(
+    session: Session, words: Sequence[str], action: PlannedAction, report: Report
+) -> Answer:
     """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from cyclopts import App, Parameter
@@ -121,6 +121,19 @@ class Verb:
         return (self.function.__doc__ or "").strip().splitlines()[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Words that are in the grammar: a verb and its arguments. Nothing ran yet."""
+
+    words: tuple[str, ...]
+    """Without the global options among them."""
+    verb: Verb
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The global options among the words, by field of Options: they hold for this line only."""
+
+
 _OPTIONS: dict[str, Any] = {
     "version_flags": (),
     "help_format": "plaintext",
@@ -192,7 +205,7 @@ def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitab
 
     @functools.wraps(function)
     def spoken(*args: Any, **kwargs: Any) -> Awaitable[Result]:
-        raise TypeError("verbs are called with their session: verbs.grammar.dispatch.begin")
+        raise TypeError("verbs are called with their session: verbs.grammar.execute.begin")
 
     signature = inspect.signature(function)
     parameters = [p for name, p in signature.parameters.items() if name != "session"]

@@ -19,7 +19,8 @@ from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.runs.again import require_repeatable
