@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from sparkconsole.model.text.units import axis_number
 from sparkconsole.tui.draw.charts.braille import Dots
-from sparkconsole.tui.draw.charts.plot import histogram, nice, number, plot, quantile, scale
+from sparkconsole.tui.draw.charts.plot import histogram, nice, plot, quantile, scale
 from sparkconsole.tui.widgets.chart import Chart, Histogram
 from sparkconsole.tui.widgets.panel import Panel, headline
 from tests.tui.tiny import HOSTILE, lines, screen, tiny
@@ -102,7 +103,9 @@ def test_a_scale_ends_at_round_numbers() -> None:
 
 
 def test_numbers_are_short() -> None:
-    told = [number(v) for v in (None, 0, 0.5, 41.23, 99.96, 812, 999.6, 1904, 23.9e6, 1e300, -2, 0.00123)]
+    told = [
+        axis_number(v) for v in (None, 0, 0.5, 41.23, 99.96, 812, 999.6, 1904, 23.9e6, 1e300, -2, 0.00123)
+    ]
     assert told == ["–", "0", "0.5", "41.2", "100", "812", "1k", "1.9k", "23.9M", "1e+300", "-2", "0.001"]
 
 

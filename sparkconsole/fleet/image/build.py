@@ -35,7 +35,8 @@ from sparkconsole.model.image.build import (
     slug,
 )
 from sparkconsole.model.image.copy import CopySite
-from sparkconsole.model.text.printable import hours, printable, size
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
@@ -307,7 +308,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
         ("vLLM", _commit_sentence(job, built, check)),
         *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
-        ("time", hours(took)),
+        ("time", hms(took)),
     ]
     data = {
         "node": job.node,

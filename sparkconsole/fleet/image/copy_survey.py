@@ -18,7 +18,7 @@ from sparkconsole.model.image.history import builds
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.image.route import Transport, choose_way, missing_bytes
 from sparkconsole.model.probes import Probe
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, Transfer, site

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 from textual.strip import Strip
 
-from sparkconsole.tui.draw.bars import known
-from sparkconsole.tui.draw.charts.plot import COLOURS, Series, histogram, number, plot, quantile
+from sparkconsole.model.text.units import axis_number, known
+from sparkconsole.tui.draw.charts.plot import COLOURS, Series, histogram, plot, quantile
 from sparkconsole.tui.widgets.panel import Panel
 from sparkconsole.tui.widgets.strips import strip
 
@@ -104,7 +104,7 @@ class Chart(_Drawing):
         text = Text()
         for index, series in enumerate(self._every[: len(COLOURS)]):
             name = self.names[index] if index < len(self.names) else ""
-            value = number(series[-1] if series else None)
+            value = axis_number(series[-1] if series else None)
             text.append("  " if text else "")
             text.append(f"{name} {value}".strip() if name else f"now {value}", COLOURS[index] if name else "")
         return text.append(f" {self.unit}") if self.unit and text else text
@@ -130,7 +130,7 @@ class Histogram(_Drawing):
     def show(self, values: Series) -> None:
         """These values from now on; unknown ones are left out."""
         self._values = tuple(v for v in map(known, values) if v is not None)
-        middle, late = (number(quantile(self._values, share)) for share in (0.5, 0.99))
+        middle, late = (axis_number(quantile(self._values, share)) for share in (0.5, 0.99))
         self.take(self._values, f"p50 {middle} p99 {late}" if self._values else "nothing measured")
 
     def drawn(self, width: int, height: int) -> list[Text]:

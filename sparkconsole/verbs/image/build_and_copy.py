@@ -18,7 +18,7 @@ from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.image.build import BuildSpec, host_list, key_values
 from sparkconsole.model.image.reference import image_tag
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
@@ -215,9 +215,9 @@ async def _copy_built(
     times = Sheet.of(
         ("", "time"),
         [
-            ("Docker Build", hours(build_s)),
-            ("Image Copy", hours(took)),
-            ("Total Time", hours(build_s + took)),
+            ("Docker Build", hms(build_s)),
+            ("Image Copy", hms(took)),
+            ("Total Time", hms(build_s + took)),
         ],
     )
     data = {**built.data, "copies": copied.data}

@@ -16,7 +16,7 @@ from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
 from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
 from sparkconsole.model.image.prune import Cut, Decision, NodeImages, Wish, cache_age, cuts, decide
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, StepOutcome

@@ -13,7 +13,7 @@ from sparkconsole.model.foresight.effect import ContainerGone
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
 from sparkconsole.model.launch.steps import stop_plan
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, JobKind, Run, RunState
 from sparkconsole.model.work.news import Remark, Report

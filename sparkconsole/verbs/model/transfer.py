@@ -19,7 +19,7 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
 from sparkconsole.model.image.build import host_list, slug
 from sparkconsole.model.serve.spec import PRESETS
-from sparkconsole.model.text.printable import hours, size
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
@@ -285,9 +285,7 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "bytes": held.size_bytes,
         "seconds": log.seconds,
     }
-    text = (
-        f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.seconds)}"
-    )
+    text = f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hms(log.seconds)}"
     return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 

@@ -13,7 +13,7 @@ from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
 from sparkconsole.model.serve.restart_budget import RestartBudget
 from sparkconsole.model.serve.vllm_flags import value
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Remark, Report
@@ -115,7 +115,7 @@ class _KeptServer:
         return (
             f"what is started again: sparkconsole {shlex.join(self.run.words)}",
             f"after {p.misses} looks, {self.every_s:g} s apart, that find it not serving; "
-            f"at most {p.starts} times in {hours(p.within_s)}",
+            f"at most {p.starts} times in {hms(p.within_s)}",
             "before that what is left of it is ended, and containers that are gone are started",
         )
 

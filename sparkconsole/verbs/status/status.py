@@ -18,7 +18,7 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.serve.hang import Hang
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.job import Job, Run, RunState
 from sparkconsole.verbs.grammar.registry import FLAG, verb

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sparkconsole.tui.draw.bars import UNKNOWN, known
+from sparkconsole.model.text.units import axis_number, known
 from sparkconsole.tui.draw.charts.braille import Dots
 from sparkconsole.tui.draw.columns import laid
 
@@ -24,25 +24,6 @@ def nice(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value)) if value > 1e-300 else 1e-300
     return float(next((n * power for n in _NICE if n * power >= value * (1 - 1e-9)), value))
-
-
-def number(value: float | None) -> str:
-    """At most five cells: `41.2`, `812`, `1.9k`, `24M`."""
-    value = known(value)
-    if value is None:
-        return UNKNOWN
-    small = value
-    for unit in ("", "k", "M", "G", "T", "P"):
-        if abs(small) < 999.5:
-            return f"{_short(small)}{unit}"
-        small /= 1000
-    return f"{value:.0e}"
-
-
-def _short(value: float) -> str:
-    if abs(value) >= 99.95 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.1f}".removesuffix(".0") if abs(value) >= 0.95 else f"{value:.2g}"[:5]
 
 
 def scale(every: Sequence[Series], low: float | None, high: float | None) -> tuple[float, float]:
@@ -89,7 +70,7 @@ def _labels(bottom: float, top: float, height: int) -> list[str]:
     if height >= 5:
         middle = (height - 1) // 2
         marks[middle] = top - (top - bottom) * middle / (height - 1)
-    return [number(marks[y]) if y in marks else "" for y in range(height)]
+    return [axis_number(marks[y]) if y in marks else "" for y in range(height)]
 
 
 def _ruled(label: str, wide: int, row: Text, *, last: bool) -> Text:
@@ -203,7 +184,7 @@ def _column(value: float, low: float, high: float, across: int) -> int:
 def _foot(values: Sequence[float], width: int) -> Text:
     """Least and greatest at the ends, marks where the median and the 99th percentile stand."""
     low, high = min(values), max(values)
-    left, right = number(low), number(high)
+    left, right = axis_number(low), axis_number(high)
     line = laid(left, width) if len(left) + len(right) + 1 > width else left + right.rjust(width - len(left))
     text = Text(str(line), "$axis", no_wrap=True, end="")
     for share, mark in ((0.99, "99"), (0.5, "50")):
