@@ -164,12 +164,6 @@ class Said:
         return replace(options, **self.given)
 
 
-def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
-    """The global options among `words`, and the other words in their order; WrongUsage for a wrong one."""
-    spoken = read_said(words)
-    return spoken.over(Options()), list(spoken.rest)
-
-
 def read_said(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Said:
     """Takes global options out of `words`: anywhere before `--`, and before the command of `exec`.
 
@@ -313,4 +307,4 @@ def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
     return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
 
 
-__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Said", "SpokenAt", "read_globals", "read_said"]
+__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Said", "SpokenAt", "read_said"]

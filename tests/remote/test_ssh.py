@@ -25,6 +25,7 @@ from sparkconsole.remote.host_keys import trust as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh_config.client_config import place_of
 from tests.ssh_server import SshServer, write_client_key
 
 ARGUMENTS = ("a b", '{"x": "$y"}', "ü", "it's", "back\\slash", "new\nline", "", "`id`", "$(id)", "*", "-n")
@@ -285,7 +286,7 @@ async def test_the_clients_configuration_is_honoured(server: SshServer) -> None:
     (Path.home() / ".ssh/config").write_text(
         f"Host short\n  HostName 127.0.0.1\n  Port {server.port}\n  User ann\n"
     )
-    assert hostkeys.address_of(short) == ("127.0.0.1", server.port)
+    assert place_of(short).port == server.port
     hostkeys.trust(short, await hostkeys.shown_keys(short))
     shell = await connect_ssh(short)
     assert (await shell.run(("echo", "in"))).text == "in\n"

@@ -12,11 +12,12 @@ import shlex
 import pytest
 
 from sparkconsole.cli import main, run
-from sparkconsole.config.globals import GLOBALS, Options, SpokenAt, read_globals, read_said
+from sparkconsole.config.globals import GLOBALS, Options, SpokenAt, read_said
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields
 from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
+from tests.global_options import read_globals
 
 WRONG = [
     ("-v", "there is no option -v; did you mean -V"),

@@ -12,7 +12,6 @@ import asyncssh
 import pytest
 
 from sparkconsole.config import edit
-from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import choose, load
 from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
@@ -33,6 +32,7 @@ from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node import inventory as node
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
+from tests.global_options import read_globals
 
 TOML = """\
 # the lab

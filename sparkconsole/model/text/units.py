@@ -134,25 +134,6 @@ def minutes_or_seconds(seconds: float) -> str:
 # --- axes
 
 
-def axis_number(value: float | None) -> str:
-    """At most five cells: `41.2`, `812`, `1.9k`, `24M`."""
-    value = known(value)
-    if value is None:
-        return UNKNOWN
-    small = value
-    for unit in ("", "k", "M", "G", "T", "P"):
-        if abs(small) < 999.5:
-            return f"{_in_four(small)}{unit}"
-        small /= 1000
-    return f"{value:.0e}"
-
-
-def _in_four(value: float) -> str:
-    if abs(value) >= 99.95 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.1f}".removesuffix(".0") if abs(value) >= 0.95 else f"{value:.2g}"[:5]
-
-
 def axis_top(value: float) -> str:
     """Three digits: `12G`, `850M`, `2k`, `41`."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

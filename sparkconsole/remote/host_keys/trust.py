@@ -22,12 +22,6 @@ from sparkconsole.remote.ssh_config.client_config import place_of
 from sparkconsole.remote.ssh_config.place import known_name
 
 
-def address_of(node: Node) -> tuple[str, int]:
-    """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
-    there = place_of(node)
-    return there.alias or there.host, there.port
-
-
 def entry_name(node: Node) -> str:
     """The name under which known_hosts has it: `host`, or `[host]:port`."""
     return place_of(node).entry_name

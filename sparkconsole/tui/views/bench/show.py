@@ -15,8 +15,6 @@ from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
 from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.charts.area import SCALE, area
 
-SPREAD = {"ttft": "time to first token", "tpot": "time per output token"}
-
 
 def progress_text(
     done: float | None, total: float | None, elapsed_s: float | None, width: int, *, state: str = "running"

@@ -149,10 +149,6 @@ def _role(state: NodeState, context: DrawContext) -> Text:
     return Text(role, "$head-mark" if role == "HEAD" else "$muted")
 
 
-SORTS = ("", "name", *(c.name for c in COLUMNS if c.order))
-"""What `,` and `.` walk through; empty: as the cluster lists them."""
-
-
 @dataclass(frozen=True, slots=True)
 class NodeColumns:
     """The columns of one width."""

@@ -291,11 +291,6 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
     return lines[:4]
 
 
-def last_lines(lines: Sequence[str], width: int, height: int) -> list[Text]:
-    """The end of an output, a line each."""
-    return [filled(styled(line), width) for line in lines[-height:]] if height > 0 else []
-
-
 def ending(
     state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
 ) -> list[Text]:
@@ -319,7 +314,6 @@ __all__ = [
     "copy_lines",
     "copy_text",
     "ending",
-    "last_lines",
     "plan_preview",
     "preview_lines",
     "short_command",
