@@ -33,9 +33,9 @@ _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 async def run_request(request: Request, options: Options, printer: Printer) -> int:
     """One verb from the command line; its exit code."""
     try:
-        _say_demo(options, printer)
+        _remark_demo(options, printer)
         async with open_session(options, beginning=_begins(request)) as session:
-            _say_remarks(session, printer)
+            _print_remarks(session, printer)
             return await perform(session, request, printer)
     except SparkError as error:
         printer.error(error)
@@ -51,14 +51,14 @@ async def run_script(
     """
     requests, wrong = _understood(lines)
     if wrong:
-        return _told(wrong, printer)
+        return _print_errors(wrong, printer)
     worst = 0
-    _say_demo(options, printer)
+    _remark_demo(options, printer)
     beginning = any(_begins(request) for _, request in requests)
     async with open_session(options, beginning=beginning) as session:
-        _say_remarks(session, printer)
+        _print_remarks(session, printer)
         if wrong := _strangers(session, requests):
-            return _told(wrong, printer)
+            return _print_errors(wrong, printer)
         ahead = Ahead.of(session) if options.dry_run else None
         for line, request in requests:
             code = await _script_line(session, line, request, printer, ahead)
@@ -99,7 +99,7 @@ def _at(line: ScriptLine, error: WrongUsage) -> WrongUsage:
     return WrongUsage(f"{line.where}: {error.cause}", hint=error.hint)
 
 
-def _told(wrong: Sequence[SparkError], printer: Printer) -> int:
+def _print_errors(wrong: Sequence[SparkError], printer: Printer) -> int:
     for error in wrong:
         printer.error(error)
     return wrong[0].exit_code
@@ -110,14 +110,14 @@ def _begins(request: Request) -> bool:
     return request.verb.words == ("node", "add")
 
 
-def _say_demo(options: Options, printer: Printer) -> None:
+def _remark_demo(options: Options, printer: Printer) -> None:
     if options.demo_name:
         printer.remark(f"DEMO: the pretend cluster {options.demo_name}, which lasts; nothing real is touched")
     elif options.demo:
         printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
 
 
-def _say_remarks(session: Session, printer: Printer) -> None:
+def _print_remarks(session: Session, printer: Printer) -> None:
     for remark in session.remarks:
         printer.remark(f"! {remark}")
 

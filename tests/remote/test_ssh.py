@@ -95,11 +95,11 @@ async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node:
     known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
     keys = await hostkeys.shown_keys(node)
     assert [k.fingerprint for k in keys] == [server.fingerprint]
-    assert hostkeys.standing(node, keys[0]) == "unknown"
+    assert hostkeys.key_trust(node, keys[0]) == "unknown"
     path = hostkeys.trust(node, keys)
     assert path.read_text().startswith("elsewhere ssh-ed25519 AAAA\n"), "what stood there stands there"
     assert path.stat().st_mode & 0o077 == 0
-    assert hostkeys.standing(node, keys[0]) == "trusted"
+    assert hostkeys.key_trust(node, keys[0]) == "trusted"
     shell = await connect_ssh(node)
     await shell.aclose()
 
@@ -108,7 +108,7 @@ async def test_a_key_of_the_same_kind_that_differs_has_changed(server: SshServer
     other = asyncssh.generate_private_key("ssh-ed25519")
     known_hosts_file().write_text(server.known_hosts_line(other))
     (key,) = await hostkeys.shown_keys(node)
-    assert hostkeys.standing(node, key) == "changed"
+    assert hostkeys.key_trust(node, key) == "changed"
 
 
 async def test_a_user_that_is_not_let_in_is_told_so(server: SshServer, node: Node) -> None:

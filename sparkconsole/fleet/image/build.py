@@ -39,7 +39,7 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
-from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.work.job import Job, JobKind, JobState, Run
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.parse.diagnose.cause import cause_of
@@ -183,7 +183,7 @@ def built(
 async def running_build(fleet: Fleet, journal: Journal, node: str, tag: str) -> Job | None:
     """A build of that tag which the journal knows and which still runs on the node."""
     for run in journal.runs():
-        if run.state not in (RunState.RUNNING, RunState.UNKNOWN):
+        if not run.state.open:
             continue
         for job in run.jobs:
             ours = (job.kind, job.node, job.details.get("tag")) == (JobKind.BUILD, node, tag)

@@ -339,9 +339,9 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
     that we trust already."""
     if seen.host_keys:
         return seen.host_keys
-    from sparkconsole.remote.host_keys.trust import shown_keys, standing
+    from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys
 
-    keys = [key for key in await shown_keys(node) if standing(node, key) == "trusted"]
+    keys = [key for key in await shown_keys(node) if key_trust(node, key) is KeyTrust.TRUSTED]
     if not keys:
         raise SparkError(
             "its host key is not known, so the sender could not verify it",

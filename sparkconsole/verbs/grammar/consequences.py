@@ -31,7 +31,7 @@ MOST_RUNS = 200
 """So far back the journal is read for how long it took before."""
 
 
-async def foretold(session: Session, words: Sequence[str], action: PlannedAction) -> PlannedAction:
+async def with_consequences(session: Session, words: Sequence[str], action: PlannedAction) -> PlannedAction:
     """The deed with its plan's consequences; what could not be looked at is said as unknown."""
     nodes = {e.node for e in action.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
     empty: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ async def foretold(session: Session, words: Sequence[str], action: PlannedAction
     except SparkError as error:
         servers = (f"perhaps a server: {error.node or 'a node'} cannot be asked: {error.cause}",)
     serving = tuple(f"{rank.node}:{rank.port}" for rank in ranks)
-    seconds = _took(session, words)
+    seconds = _past_durations(session, words)
     consequences = Consequences(
         ends=(*servers, *_under_way(session, touched(action.effects, empty, serving))),
         unknown="; ".join(e.why for e in action.effects if isinstance(e, Anything)),
@@ -132,10 +132,10 @@ def _over(run: Run) -> str:
 
 def _open(session: Session) -> Iterable[Run]:
     runs = islice(session.journal.newest(), MOST_RUNS)
-    return [r for r in runs if r.state in (RunState.RUNNING, RunState.UNKNOWN)]
+    return [r for r in runs if r.state.open]
 
 
-def _took(session: Session, words: Sequence[str]) -> list[float]:
+def _past_durations(session: Session, words: Sequence[str]) -> list[float]:
     """Seconds of the same words' earlier runs here that went well."""
     runs = islice(session.journal.newest(), MOST_RUNS)
     same = [r for r in runs if r.words[: len(words)] == tuple(words) and r.cluster == session.cluster.name]

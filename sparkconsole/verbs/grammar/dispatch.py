@@ -15,8 +15,8 @@ from sparkconsole.verbs.grammar.bounds import require_bounds
 from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, load
 from sparkconsole.verbs.grammar.wrong_words import (
     refuse_no_value,
-    told_of_equals,
     verb_words,
+    with_equals_hint,
     wrong_arguments,
 )
 from sparkconsole.verbs.serve.vllm_words import refuse_unseparated
@@ -39,7 +39,7 @@ def understand(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) ->
         if request.verb.words == ("web",) and place is SpokenAt.SCRIPT:
             raise WrongUsage("web opens a console of its own, not in a script", hint="sparkconsole web")
     except WrongUsage as wrong:
-        raise told_of_equals(wrong, words) from wrong
+        raise with_equals_hint(wrong, words) from wrong
     return request
 
 

@@ -16,7 +16,7 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.plan_difference import same_action
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.consequences import foretold
+from sparkconsole.verbs.grammar.consequences import with_consequences
 from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.registry import Request, Result
@@ -90,7 +90,9 @@ async def begin(session: Session, request: Request) -> Result:
     if not inspect.isawaitable(result):
         return cast("AsyncIterator[Row]", result)
     found = await result
-    return await foretold(session, request.verb.words, found) if isinstance(found, PlannedAction) else found
+    if not isinstance(found, PlannedAction):
+        return found
+    return await with_consequences(session, request.verb.words, found)
 
 
 def agreed(yes: str | None, plan: Plan) -> bool:

@@ -17,7 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from cyclopts import App
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.registry import MODULES, application, load
+from sparkconsole.verbs.grammar.registry import MODULES, load
+from sparkconsole.verbs.grammar.wrong_words import command_of
 
 
 class FieldKind(StrEnum):
@@ -83,8 +84,7 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
 def _command(verb: tuple[str, ...]) -> App:
     if not verb or verb[0] not in MODULES or verb not in load(verb[0]):
         raise WrongUsage(f"there is no verb {' '.join(verb)}")
-    app = application(verb[0])[verb[0]]
-    return app if len(verb) == 1 else app[verb[1]]
+    return command_of(verb)
 
 
 def _fields(app: App) -> Iterator[Field]:

@@ -15,7 +15,7 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.nearest import did_you_mean, nearest
-from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, application, load
 from sparkconsole.verbs.serve.vllm_words import hands_on, unknown_here
 
 if TYPE_CHECKING:
@@ -108,12 +108,8 @@ def _arguments_of(words: tuple[str, ...]) -> ArgumentCollection:
 
 def command_of(words: tuple[str, ...]) -> App:
     """The verb as its parser sees it."""
-    from sparkconsole.verbs.grammar.registry import application
-
     app = application(words[0])[words[0]]
-    if len(words) == 1:
-        return app
-    return app[words[1]]
+    return app if len(words) == 1 else app[words[1]]
 
 
 def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
@@ -196,7 +192,7 @@ def _choices(wanted: Any) -> list[str]:
     return [str(member.value) for member in members]
 
 
-def told_of_equals(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
+def with_equals_hint(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
     """The same, with what to write where its wrong word was meant as the value of an option before it."""
     bare = {name: option for option in GLOBALS if option.bare is not None for name in option.names}
     for name, word in itertools.pairwise(first_words(words)):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.launch.await_memory import await_memory
@@ -29,7 +28,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.diagnose.check import check
 from sparkconsole.verbs.diagnose.preflight import launch_findings, require
 from sparkconsole.verbs.fabric.test import require_gate
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -176,10 +175,7 @@ def _gated(session: Session, survey: LaunchSurvey, action: PlannedAction) -> Pla
 
 def launch_spec(data: dict[str, Any]) -> LaunchSpec:
     """The spec of what was said; WrongUsage with the first thing that cannot be."""
-    try:
-        return LaunchSpec.model_validate({k: v for k, v in data.items() if v is not None})
-    except ValidationError as error:
-        raise wrong_value(error, ("launch",)) from error
+    return checked_spec(LaunchSpec, ("launch",), {k: v for k, v in data.items() if v is not None})
 
 
 def _extra_args() -> list[str]:

@@ -105,7 +105,7 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
-    if run.state in (RunState.DONE, RunState.FAILED, RunState.CANCELLED):
+    if not run.state.open:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
     if run.state is RunState.RUNNING:
         hint = f"look at it: sparkconsole runs show {run.id} --output"

@@ -15,7 +15,7 @@ from sparkconsole.model.serve.restart_budget import RestartBudget
 from sparkconsole.model.serve.vllm_flags import value
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
@@ -24,6 +24,7 @@ from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.runs.again import require_repeatable
+from sparkconsole.verbs.serve.starts import ranks_of
 
 OWN = ("serve", "keep")
 
@@ -79,16 +80,12 @@ async def keep(
 def _served(session: Session, port: int) -> Run:
     """The newest start on that port that was asked for by a person."""
     for run in session.journal.newest():
-        if run.words[:2] != OWN and _ranks(run, port) and run.cluster == session.cluster.name:
+        if run.words[:2] != OWN and ranks_of(run, port) and run.cluster == session.cluster.name:
             return run
     raise Refused(
         f"this console has not served anything on port {port}",
         hint="sparkconsole serve MODEL first: its words are what is started again",
     )
-
-
-def _ranks(run: Run, port: int) -> tuple[Job, ...]:
-    return tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
 
 
 def _ends(words: tuple[str, ...], port: int) -> bool:
@@ -133,7 +130,7 @@ class _KeptServer:
         return self._answer(None, "it was stopped, and is kept no longer", 0)
 
     async def _look(self, report: Report) -> ServerStatus:
-        jobs = next((j for run in self.session.journal.newest() if (j := _ranks(run, self.port))), ())
+        jobs = next((j for run in self.session.journal.newest() if (j := ranks_of(run, self.port))), ())
         try:
             found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
         except SparkError as error:

@@ -44,7 +44,7 @@ def last_known(session: Session) -> LastKnown:
 
 def _leading(run: Run) -> Iterator[Job]:
     """The job that answers requests, of a run that served."""
-    yield from (j for j in run.jobs if j.kind is JobKind.SERVE and not j.details.get("rank", 0))
+    yield from (j for j in run.jobs if j.kind is JobKind.SERVE and not j.rank)
 
 
 def _pace(run: Run) -> Pace | None:

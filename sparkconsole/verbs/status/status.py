@@ -20,7 +20,7 @@ from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.serve.hang import Hang
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Row, Sheet
-from sparkconsole.model.work.job import Job, Run, RunState
+from sparkconsole.model.work.job import Job, Run
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, Session
 from sparkconsole.verbs.status.watch import status_watch
@@ -229,7 +229,7 @@ def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
 
 
 def _open_runs(session: Session) -> list[Run]:
-    return [r for r in session.journal.runs() if r.jobs and r.state in (RunState.RUNNING, RunState.UNKNOWN)]
+    return [r for r in session.journal.runs() if r.jobs and r.state.open]
 
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
