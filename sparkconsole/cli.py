@@ -114,9 +114,9 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
     """The face that the words ask for; the exit code of what it did."""
     if words[:1] == ["_complete"] or words in (["--help"], ["-h"], ["help"]):
         return _complete(words[1:]) if words[0] == "_complete" else _overview()
-    from sparkconsole.config.globals import Options, read_said
+    from sparkconsole.config.globals import Options, split_words
 
-    spoken = read_said(words)
+    spoken = split_words(words)
     given, rest = spoken.over(Options()), list(spoken.rest)
     _refuse_two_faces(given, rest)
     if given.script is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparkconsole.config.globals import Options, read_said
+from sparkconsole.config.globals import Options, split_words
 
 
 def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
     """The options among `words`, and the other words in their order."""
-    said = read_said(words)
+    said = split_words(words)
     return said.over(Options()), list(said.rest)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
-from sparkconsole.config.examples import script_path
+from sparkconsole.config.paths import script_path
 from sparkconsole.config.places import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.text.nearest import meant

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from sparkconsole.config.globals import SpokenAt
+from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.news import Report
@@ -75,7 +75,7 @@ def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Req
     wrong: list[SparkError] = []
     for line in lines:
         try:
-            requests.append((line, understand(line.words, SpokenAt.SCRIPT)))
+            requests.append((line, understand(line.words, Origin.SCRIPT)))
         except WrongUsage as error:
             wrong.append(_at(line, error))
     return requests, wrong

@@ -17,6 +17,7 @@ from textual.events import Event as Happening
 from textual.events import Key as KeyPress
 from textual.events import Paste
 
+from sparkconsole.config.globals import Origin
 from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
 from sparkconsole.errors import SparkError
@@ -35,7 +36,7 @@ from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
-from sparkconsole.verbs.grammar.session import Options, Session, SpokenAt
+from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
     from sparkconsole.fleet.watch.watch import Watch
@@ -249,7 +250,7 @@ class Console(Above):
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            understand(words, SpokenAt.CONSOLE)
+            understand(words, Origin.CONSOLE)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
         self.command_lines = remembered(self.command_lines, line)
@@ -285,7 +286,7 @@ class Console(Above):
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            return understand(words, SpokenAt.CONSOLE).verb.changes
+            return understand(words, Origin.CONSOLE).verb.changes
         except SparkError:
             return False
 

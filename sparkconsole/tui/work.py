@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from sparkconsole.config.globals import SpokenAt
+from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
@@ -183,7 +183,7 @@ class Work:
         shown, never raised.
         """
         try:
-            request = understand(words, SpokenAt.CONSOLE)
+            request = understand(words, Origin.CONSOLE)
             line = ConsolePresenter(self, self._face, self._own_session(request), request, words, shown)
             yes = request.given.get("yes")
             return await execute(line.session, request, line, yes=yes, always_ask=asking)

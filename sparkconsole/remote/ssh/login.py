@@ -21,8 +21,7 @@ from sparkconsole.model.login_words import with_port
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
 from sparkconsole.remote.host_keys.shown import host_key, shown_by
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
-from sparkconsole.remote.ssh.proxy_command import ProxyCommand
-from sparkconsole.remote.ssh.route import both, proxy_of, route
+from sparkconsole.remote.ssh.route import ProxyCommand, both, proxy_of, route
 from sparkconsole.remote.ssh_config.client_config import hop_of, place
 from sparkconsole.remote.ssh_config.place import SshDestination
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, cast
 
 from cyclopts import CycloptsError
 
-from sparkconsole.config.globals import HELP_WORDS, VERSION_WORDS, Said, SpokenAt, first_words, read_said
+from sparkconsole.config.globals import (
+    HELP_WORDS,
+    VERSION_WORDS,
+    Origin,
+    SplitWords,
+    first_words,
+    split_words,
+)
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.bounds import require_bounds
 from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, load
@@ -28,38 +35,38 @@ OPTIONAL_VALUES = {"--nccl-debug": ("INFO", ("VERSION", "WARN", "INFO", "TRACE")
 """Flags whose value may be left out: what a bare one means, and which words are its value."""
 
 
-def understand(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Request:
+def understand(words: Sequence[str], origin: Origin = Origin.COMMAND_LINE) -> Request:
     """The request that `words` make. WrongUsage names the first wrong word, and the nearest that exists."""
-    spoken = read_said(words, place)
+    split = split_words(words, origin)
     try:
-        request = _understood(spoken)
+        request = _understood(split)
         require_bounds(request)
         if request.verb.refuses is not None:
             request.verb.refuses(*request.args, **request.kwargs)
-        if request.verb.words == ("web",) and place is SpokenAt.SCRIPT:
+        if request.verb.words == ("web",) and origin is Origin.SCRIPT:
             raise WrongUsage("web opens a console of its own, not in a script", hint="sparkconsole web")
     except WrongUsage as wrong:
         raise with_equals_hint(wrong, words) from wrong
     return request
 
 
-def _understood(said: Said) -> Request:
-    tokens = _with_values(list(said.rest))
+def _understood(split: SplitWords) -> Request:
+    tokens = _with_values(list(split.rest))
     if (about := _asked_about(tokens)) is not None:
         tokens = about
-    spoken = verb_words(tokens)
-    if spoken == ("help",):
+    words = verb_words(tokens)
+    if words == ("help",):
         _topic(tokens)
-    entry = load(spoken[0])[spoken]
-    refuse_no_value(spoken, tokens[len(spoken) :])
+    entry = load(words[0])[words]
+    refuse_no_value(words, tokens[len(words) :])
     try:
-        command, bound, _ = application(spoken[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
+        command, bound, _ = application(words[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
             :3
         ]
     except CycloptsError as error:
-        raise wrong_arguments(spoken, error, tokens) from error
-    entry = next((v for v in load(spoken[0]).values() if v.function is inspect.unwrap(command)), entry)
-    request = Request(tuple(tokens), entry, bound.args, bound.kwargs, said.given)
+        raise wrong_arguments(words, error, tokens) from error
+    entry = next((v for v in load(words[0]).values() if v.function is inspect.unwrap(command)), entry)
+    request = Request(tuple(tokens), entry, bound.args, bound.kwargs, split.given)
     refuse_unseparated(request, tokens)
     return request
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.config.globals import Options, SpokenAt
+from sparkconsole.config.globals import Options
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
@@ -51,7 +51,7 @@ class Session:
         self.run = self.journal.add_jobs(self.own_run(), jobs)
 
 
-__all__ = ["Here", "Options", "PlannedAction", "Session", "SpokenAt"]
+__all__ = ["Here", "Options", "PlannedAction", "Session"]
 
 Here = Annotated[Session, Parameter(parse=False)]
 """The first parameter of every verb: given by the face, never by the person."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sparkconsole.config import paths
-from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, read_said
+from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, split_words
 from sparkconsole.config.inventory import Inventory, load
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Cluster
@@ -188,7 +188,7 @@ def _options(before: Sequence[str]) -> Options:
     """What was said already; a line that is only half there may be wrong."""
     for end in (len(before), len(before) - 1):
         try:
-            return read_said(before[: max(end, 0)]).over(Options())
+            return split_words(before[: max(end, 0)]).over(Options())
         except SparkError:
             continue
     return Options()
@@ -203,7 +203,7 @@ def _next(before: list[str], last: str, known: KnownNames) -> Iterable[str]:
     if last.startswith("--demo="):
         return tuple(f"--demo={name}" for name in known.demos)
     try:
-        words = list(read_said(before).rest)
+        words = list(split_words(before).rest)
     except SparkError:
         return ()
     if not words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkconsole.config.examples import SUFFIX, examples
+from sparkconsole.config.paths import SCRIPT_SUFFIX, examples
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.nearest import meant
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -45,7 +45,7 @@ async def show_example(session: Here, name: str, /) -> Answer:
         As `examples list` names it.
     """
     there = examples()
-    path = there.get(name.removeprefix("examples/").removesuffix(SUFFIX))
+    path = there.get(name.removeprefix("examples/").removesuffix(SCRIPT_SUFFIX))
     if path is None:
         raise WrongUsage(
             f"there is no example {name}", hint=meant(name, there, f"there are {', '.join(there)}")
