@@ -237,16 +237,8 @@ class Work:
             self._fleets.append(own.fleet)
         return own
 
-    def start(
-        self,
-        words: Sequence[str],
-        session: Session,
-        plan: Plan | None,
-        run: Callable[[Task], Awaitable[None]],
-    ) -> Task:
-        """The work that `run` does from now on, beside the views."""
-        clock = session.fleet.clock
-        task = Task(tuple(words), plan, clock, clock.monotonic(), session=session, cluster=session.cluster)
+    def start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
+        """`run` does the task from now on, beside the views."""
         ended = [old for old in self.tasks if not old.running]
         for old in ended[: max(0, len(ended) - KEPT)]:
             self.tasks.remove(old)
@@ -328,7 +320,7 @@ class ConsolePresenter:
 
     async def rows(self, rows: AsyncIterator[Row]) -> Task:
         """Work of its own, until the stream ends."""
-        task = self.work.start(self.words, self.session, None, partial(_stream, rows))
+        task = self.work.start(self._task(self.words, None), partial(_stream, rows))
         self.face.show_task(task)
         return task
 
@@ -349,10 +341,14 @@ class ConsolePresenter:
         async def act(task: Task) -> None:
             task.answer = await run(task.hear)
 
-        task = self.work.start(action.words or self.request.words, self.session, action.plan, act)
+        task = self.work.start(self._task(action.words or self.request.words, action.plan), act)
         if self.shown:
             self.face.show_task(task)
         return task
+
+    def _task(self, words: Sequence[str], plan: Plan | None) -> Task:
+        clock, cluster = self.session.fleet.clock, self.session.cluster
+        return Task(tuple(words), plan, clock, clock.monotonic(), session=self.session, cluster=cluster)
 
 
 async def _stream(rows: AsyncIterator[Row], task: Task) -> None:
