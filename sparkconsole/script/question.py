@@ -20,7 +20,7 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
-    def tell(line: str) -> None:
+    def deliver(line: str) -> None:
         if not answer.done():
             answer.set_result(line)
 
@@ -30,7 +30,7 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
         except (EOFError, OSError, ValueError):
             line = ""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, line)
+            loop.call_soon_threadsafe(deliver, line)
 
     threading.Thread(target=read, daemon=True).start()
     return (await answer).strip()

@@ -24,7 +24,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.text.nearest import did_you_mean, meant
+from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.above import SAYING, Above, PendingRequest
 from sparkconsole.tui.ending import leave_on_signals
@@ -197,7 +197,7 @@ class Console(Above):
         wanted = self.options.theme or self.settings.theme or "spark-dark"
         if wanted not in self.available_themes:
             known = sorted(t.name for t in themes)
-            told = meant(wanted, known, f"there are {', '.join(known)}")
+            told = suggestion(wanted, known, f"there are {', '.join(known)}")
             wrong = (*wrong, f"there is no theme {wanted!r}; {told}")
             wanted = "spark-dark"
         self.theme = wanted

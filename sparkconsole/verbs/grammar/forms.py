@@ -77,7 +77,7 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         elif field.kind is FieldKind.WORDS:
             behind += _split(field, str(value))
         else:
-            made += _say(field, value)
+            made += _words_of(field, value)
     return (*verb.split(), *made, *(["--", *behind] if behind else []))
 
 
@@ -92,13 +92,13 @@ def _fields(app: App) -> Iterator[Field]:
         if "*" in argument.names:
             continue
         info, hint = argument.field_info, _plain(argument.hint)
-        spoken = info.kind is inspect.Parameter.KEYWORD_ONLY
+        keyword_only = info.kind is inspect.Parameter.KEYWORD_ONLY
         variadic = info.kind is inspect.Parameter.VAR_POSITIONAL
         kind, choices = _kind(hint, variadic=variadic, name=info.name)
         yield Field(
             name=info.name,
             kind=kind,
-            flags=tuple(n for n in argument.names if n not in argument.negatives) if spoken else (),
+            flags=tuple(n for n in argument.names if n not in argument.negatives) if keyword_only else (),
             negative=next(iter(argument.negatives), ""),
             default=_plain_value(None if info.default is inspect.Parameter.empty else info.default),
             required=bool(argument.required),
@@ -137,7 +137,7 @@ def _refuse_missing(field: Field) -> None:
         raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
 
 
-def _say(field: Field, value: Any) -> Sequence[str]:
+def _words_of(field: Field, value: Any) -> Sequence[str]:
     if field.kind is FieldKind.CHECK:
         return _checked(field, on=bool(value))
     if field.kind is FieldKind.LIST:

@@ -135,7 +135,7 @@ def _needs_value(name: str, words: Sequence[str]) -> WrongUsage:
 
 def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequence[str] = ()) -> WrongUsage:
     """The parser's complaint about a verb's arguments, in our words."""
-    said, token = " ".join(words), getattr(error, "token", None)
+    verb, token = " ".join(words), getattr(error, "token", None)
     match error:
         case UnknownOptionError() if token is not None:
             return _unknown(words, token.keyword or token.value)
@@ -145,11 +145,11 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequen
             return WrongUsage(_not_of_its_type(error, token), hint=see_help(words))
         case UnusedCliTokensError():
             extra = " ".join(error.unused_tokens or ())
-            return WrongUsage(f"{said} takes no {extra or chr(39) * 2}", hint=see_help(words))
+            return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=see_help(words))
         case RepeatArgumentError() if token is not None:
             return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
     error.verbose = False
-    return WrongUsage(f"{said}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+    return WrongUsage(f"{verb}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
 
 
 def _twice(flag: str, tokens: Sequence[str]) -> str:

@@ -104,12 +104,12 @@ class KnownNames:
     @property
     def images(self) -> tuple[str, ...]:
         """The cluster's, and those that were built, copied or launched from here."""
-        return tuple(dict.fromkeys((self.cluster.image, *images_said(self._words))))
+        return tuple(dict.fromkeys((self.cluster.image, *images_in(self._words))))
 
     @property
     def models(self) -> tuple[str, ...]:
         """Those that were served, copied or downloaded from here."""
-        return models_said(self._words)
+        return models_in(self._words)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _words_of(path: Path) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
-def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def images_in(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Images that these words built, copied or launched."""
     every = [list(words) for words in lines]
     tags = (_after(words, ("-t", "--tag")) for words in every)
@@ -145,7 +145,7 @@ def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in (*tags, *placed) if tag))
 
 
-def models_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def models_in(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Models that these words served, copied or downloaded."""
     every = [list(words) for words in lines if words]
     served = (words[1] for words in every if words[0] == "serve" and "/" in "".join(words[1:2]))

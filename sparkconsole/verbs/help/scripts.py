@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sparkconsole.config.paths import SCRIPT_SUFFIX, examples
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
@@ -48,7 +48,7 @@ async def show_example(session: Here, name: str, /) -> Answer:
     path = there.get(name.removeprefix("examples/").removesuffix(SCRIPT_SUFFIX))
     if path is None:
         raise WrongUsage(
-            f"there is no example {name}", hint=meant(name, there, f"there are {', '.join(there)}")
+            f"there is no example {name}", hint=suggestion(name, there, f"there are {', '.join(there)}")
         )
     text = path.read_text(encoding="utf-8")
     return Answer({"name": path.stem, "path": str(path), "text": text}, (text.rstrip("\n"),))

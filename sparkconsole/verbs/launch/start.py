@@ -56,7 +56,7 @@ class ContainerFlags:
     master_port: Annotated[int | None, Parameter(name="--master-port")] = None
     """Port of vLLM's own start, for --backend none."""
 
-    def said(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """The fields of the spec that these flags fill in."""
         return {
             "env": without_secret_values(self.env, os.environ),
@@ -79,7 +79,7 @@ def _refuse_words(*, tag: str | None = None, name: str | None = None, **given: A
         raise WrongUsage("--follow and -d exclude each other")
     flags = given.get("flags") or ContainerFlags()
     named = {"nccl_debug": given.get("nccl_debug"), "eth_if": given.get("eth_if")}
-    launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
+    launch_spec(flags.fields() | {"image": tag or None, "container": name or None} | named)
 
 
 @verb("launch", tier=Tier.RECOVERABLE, refuses=_refuse_words)
@@ -140,7 +140,7 @@ async def launch(
     if check_config:
         return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
     spec = launch_spec(
-        (flags or ContainerFlags()).said()
+        (flags or ContainerFlags()).fields()
         | {
             "image": tag or session.cluster.image,
             "container": name or session.cluster.container,
@@ -152,7 +152,7 @@ async def launch(
         }
     )
     survey = await survey_launch(session.fleet, session.cluster, spec)
-    _refuse_other(session, survey, _said(spec, tag=tag, backend=solo or backend is not None))
+    _refuse_other(session, survey, _chosen_flags(spec, tag=tag, backend=solo or backend is not None))
     decided = _decide(session, survey, repair=repair, force=force, follow=follow, timeout_s=timeout)
     return _gated(session, survey, decided) if gate and isinstance(decided, PlannedAction) else decided
 
@@ -189,7 +189,7 @@ def _usual_backend(session: Session) -> Backend:
     return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
 
 
-def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
+def _chosen_flags(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
     """The fields that a person asked for, by option or environment; the rest is as it comes."""
     apart = {"image": tag is not None, "backend": backend, "container": False, "cluster": False}
     usual = LaunchSpec.model_fields

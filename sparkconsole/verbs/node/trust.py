@@ -92,14 +92,14 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
     return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
 
 
-def meant(session: Session, name: str) -> Node:
+def known_or_ad_hoc(session: Session, name: str) -> Node:
     """A node of the cluster, or a machine by its address."""
     return session.cluster.effective(session.cluster.node(name) or ad_hoc_node(name))
 
 
 def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
     every = (session.cluster.effective(n) for n in session.cluster.nodes)
-    nodes = tuple(dict.fromkeys(meant(session, n) for n in names)) if names else tuple(every)
+    nodes = tuple(dict.fromkeys(known_or_ad_hoc(session, n) for n in names)) if names else tuple(every)
     if not nodes:
         raise WrongUsage("the cluster has no nodes", hint="sparkconsole node trust ADDRESS")
     return nodes

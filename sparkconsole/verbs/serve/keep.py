@@ -163,11 +163,11 @@ class _KeptServer:
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
-                    await self._say(words, report)
+                    await self._carry_out(words, report)
         except SparkError as error:
             report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
 
-    async def _say(self, words: tuple[str, ...], report: Report) -> None:
+    async def _carry_out(self, words: tuple[str, ...], report: Report) -> None:
         result = await begin(self.session, understand(words))
         if isinstance(result, PlannedAction):
             await result.execute(report)
