@@ -16,7 +16,8 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
     question than the one before; what was typed behind that answer is no answer to this one.
     """
     if anew:
-        _forget_what_was_typed()
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
@@ -34,8 +35,3 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
 
     threading.Thread(target=read, daemon=True).start()
     return (await answer).strip()
-
-
-def _forget_what_was_typed() -> None:
-    with contextlib.suppress(OSError, ValueError, termios.error):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -73,7 +73,8 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         if value in (None, "", (), []) or (
             field.kind is not FieldKind.CHECK and str(value) == str(field.default)
         ):
-            _refuse_missing(field)
+            if field.required:
+                raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
         elif field.kind is FieldKind.WORDS:
             behind += _split(field, str(value))
         else:
@@ -130,11 +131,6 @@ def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[FieldKind, tuple[str
     return {bool: FieldKind.CHECK, int: FieldKind.WHOLE, float: FieldKind.NUMBER}.get(
         hint, FieldKind.TEXT
     ), ()
-
-
-def _refuse_missing(field: Field) -> None:
-    if field.required:
-        raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
 
 
 def _words_of(field: Field, value: Any) -> Sequence[str]:

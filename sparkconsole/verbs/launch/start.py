@@ -139,13 +139,14 @@ async def launch(
     """
     if check_config:
         return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
+    usual = Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
     spec = launch_spec(
         (flags or ContainerFlags()).fields()
         | {
             "image": tag or session.cluster.image,
             "container": name or session.cluster.container,
             "cluster": session.cluster.name,
-            "backend": Backend.SOLO if solo else backend or _usual_backend(session),
+            "backend": Backend.SOLO if solo else backend or usual,
             "nccl_debug": nccl_debug,
             "eth_if": eth_if,
             "ib_if": tuple((ib_if or "").replace(",", " ").split()),
@@ -183,10 +184,6 @@ def _extra_args() -> list[str]:
         return shlex.split(os.environ.get(EXTRA_ARGS, ""))
     except ValueError as error:
         raise WrongUsage(f"{EXTRA_ARGS}: {error}", hint="its quotes do not match") from error
-
-
-def _usual_backend(session: Session) -> Backend:
-    return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
 
 
 def _chosen_flags(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:

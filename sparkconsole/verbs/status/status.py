@@ -106,7 +106,8 @@ async def status(
     death = await find_death(fleet, container, _running(looks), port) if served else None
     hang = await look_for_hang(fleet, container, port, _sites(looks)) if served and not death else None
     nodes = [_node(n, container, look, ray) for n, look in looks.items()]
-    jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
+    runs = [run for run in session.journal.runs() if run.state.open]
+    jobs = [await _job(session, run, job) for run in runs for job in run.jobs]
     data = {
         "cluster": session.cluster.name,
         "nodes": nodes,
@@ -245,10 +246,6 @@ def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
         "expected": nodes,
         "gpus": gpu_count(ray.members),
     }
-
-
-def _open_runs(session: Session) -> list[Run]:
-    return [r for r in session.journal.runs() if r.jobs and r.state.open]
 
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
