@@ -36,7 +36,7 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
         _remark_demo(options, printer)
         async with open_session(options, beginning=_begins(request)) as session:
             _print_remarks(session, printer)
-            return await perform(session, request, printer)
+            return await execute(session, request, TerminalPresenter(printer), yes=options.yes)
     except SparkError as error:
         printer.error(error)
         return error.exit_code
@@ -131,17 +131,13 @@ async def _script_line(
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
             printer.remark(f"[{line.number}] {' '.join(line.words)}")
-            return await perform(own, request, own_printer)
+            presenter = TerminalPresenter(own_printer)
+            return await execute(own, request, presenter, yes=own.options.yes)
     except Cancelled:
         raise
     except SparkError as error:
         printer.error(error, line if ahead is not None else None)
         return error.exit_code
-
-
-async def perform(session: Session, request: Request, printer: Printer) -> int:
-    """Carries one request out and draws what comes of it; its exit code."""
-    return await execute(session, request, TerminalPresenter(printer), yes=session.options.yes)
 
 
 @dataclass(frozen=True, slots=True)
