@@ -14,8 +14,6 @@ from sparkconsole import __version__
 if TYPE_CHECKING:
     from sparkconsole.config.globals import Options
     from sparkconsole.script.report import Printer
-    from sparkconsole.verbs.grammar.request import Request
-
 
 GC_OBJECTS = 50_000
 """What is made before the collector looks at the young ones. Its usual 700 has it look again and again while
@@ -48,35 +46,26 @@ def _guarded(argv: list[str]) -> int:
                 sys.stdout.write(f"sparkconsole {__version__}\n")
             code = 0
         else:
-            code = _run_hooked(words)
+            from sparkconsole import defect
+
+            defect.install_hooks()
+            if not sys.warnoptions:
+                import warnings
+
+                warnings.simplefilter("ignore")
+            code = run(words)
+            for aside in defect.background:
+                streams.errors_stream().write(f"! a defect of sparkconsole, beside what was asked: {aside}\n")
     except BrokenPipeError:
         code = 0
     except Exception as error:  # noqa: BLE001 - the edge: nothing leaves as a traceback
-        code = _tell(error)
+        from sparkconsole import defect
+
+        # By the shortest way there is.
+        fault = defect.as_error(error)
+        streams.errors_stream().write(f"✖ {fault}\n")
+        code = fault.exit_code
     return streams.close_output(code)
-
-
-def _run_hooked(words: Sequence[str]) -> int:
-    from sparkconsole import defect, streams
-
-    defect.install_hooks()
-    if not sys.warnoptions:
-        import warnings
-
-        warnings.simplefilter("ignore")
-    code = run(words)
-    for told in defect.background:
-        streams.errors_stream().write(f"! a defect of sparkconsole, beside what was asked: {told}\n")
-    return code
-
-
-def _tell(error: BaseException) -> int:
-    """Said on standard error by the shortest way there is."""
-    from sparkconsole import defect, streams
-
-    fault = defect.as_error(error)
-    streams.errors_stream().write(f"✖ {fault}\n")
-    return fault.exit_code
 
 
 def _asks_version(words: list[str]) -> bool:
@@ -104,7 +93,7 @@ def run(words: Sequence[str]) -> int:
         return printers[0]
 
     try:
-        return _dispatch(list(words), printer)
+        return _face(list(words), printer)
     except SparkError as error:
         printer().error(error)
         return error.exit_code
@@ -121,38 +110,39 @@ def run(words: Sequence[str]) -> int:
         return fault.exit_code
 
 
-def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
+def _face(words: list[str], printer: Callable[[], Printer]) -> int:
+    """The face that the words ask for; the exit code of what it did."""
     if words[:1] == ["_complete"] or words in (["--help"], ["-h"], ["help"]):
         return _complete(words[1:]) if words[0] == "_complete" else _overview()
-    from sparkconsole.config.globals import Options, read_said
+    from sparkconsole.config.globals import Options, split_words
 
-    spoken = read_said(words)
+    spoken = split_words(words)
     given, rest = spoken.over(Options()), list(spoken.rest)
     _refuse_two_faces(given, rest)
     if given.script is not None:
         return _script(given, printer())
     if not rest and _at_a_terminal() and not given.json:
         return _console(given)
-    from sparkconsole.errors import WrongUsage
-    from sparkconsole.verbs.grammar.dispatch import understand
-    from sparkconsole.verbs.grammar.registry import GROUPS, load
-    from sparkconsole.verbs.grammar.wrong_words import told_of_equals
-
-    only_group = len(rest) == 1 and rest[0] in GROUPS and (rest[0],) not in load(rest[0])
-    try:
-        request = understand(["help", *rest] if only_group or not rest else rest)
-    except WrongUsage as wrong:
-        raise told_of_equals(wrong, words) from wrong
-    if request.verb.local:
-        code = _local(request, printer())
-        return code if rest else 2
-    if request.verb.words == ("web",):
-        return _web(spoken.ours, request)
     import asyncio
 
+    from sparkconsole.verbs.grammar.dispatch import answer_locally, understand
+    from sparkconsole.verbs.grammar.registry import GROUPS, load
+
+    only_group = len(rest) == 1 and rest[0] in GROUPS and (rest[0],) not in load(rest[0])
+    request = understand(["help", *rest] if only_group or not rest else words)
+    if request.verb.local:
+        # Not even a broken inventory hinders a word that needs no cluster.
+        answer = asyncio.run(answer_locally(request))
+        printer().answer(answer)
+        return answer.exit_code if rest else 2
+    if request.verb.words == ("web",):
+        from sparkconsole.tui.web import serve
+
+        # The global options go on to the consoles that the browser opens.
+        return serve(spoken.ours, *request.args, **request.kwargs)
     from sparkconsole.script.run import run_request
 
-    return asyncio.run(run_request(request, spoken.over(Options()), printer()))
+    return asyncio.run(run_request(request, given, printer()))
 
 
 def _complete(words: list[str]) -> int:
@@ -189,17 +179,6 @@ def _refuse_two_faces(given: Options, rest: list[str]) -> None:
         raise WrongUsage(f"{name} is for a script, and there is none", hint="--script FILE")
 
 
-def _local(request: Request, printer: Printer) -> int:
-    """A word that needs no cluster: not even a broken inventory hinders it."""
-    import asyncio
-
-    from sparkconsole.verbs.grammar.dispatch import answer_locally
-
-    answer = asyncio.run(answer_locally(request))
-    printer.answer(answer)
-    return answer.exit_code
-
-
 def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
     import asyncio
@@ -210,13 +189,6 @@ def _script(given: Options, printer: Printer) -> int:
     name = "<stdin>" if given.script == "-" else str(given.script)
     lines = read_script(given.script_text(), given.values(), name)
     return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
-
-
-def _web(ours: Sequence[str], request: Request) -> int:
-    """The global options go on to the consoles that the browser opens."""
-    from sparkconsole.tui.web import serve
-
-    return serve(ours, *request.args, **request.kwargs)
 
 
 def _at_a_terminal() -> bool:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from sparkconsole.model.text.redact import redact_data
-from sparkconsole.model.work.blank import filled
+from tests.blanks import filled
 
 
 def differences(shown: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[str]:

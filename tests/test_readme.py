@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import parse
 from sparkconsole.verbs.grammar.dispatch import understand
 from tests.conftest import ROOT
+from tests.global_options import read_globals
 from tests.texts import FOR_USERS, README, blocks, commands, shell_lines
 
 pytestmark = pytest.mark.programs

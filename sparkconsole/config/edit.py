@@ -13,7 +13,7 @@ from sparkconsole.config.paths import write_private
 from sparkconsole.config.reading import read_text
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -47,7 +47,7 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     old = before.clusters.get(cluster, Cluster(name=cluster))
     names = [n.name for n in old.nodes]
     if name not in names:
-        hint = meant(name, names, f"its nodes: {', '.join(names) or 'none'}")
+        hint = suggestion(name, names, f"its nodes: {', '.join(names) or 'none'}")
         raise WrongUsage(f"{cluster} has no node {name!r}", hint=hint)
     document = _document(text)
     table = _cluster_table(document, cluster)
@@ -109,9 +109,9 @@ def _changed(before: Inventory, old: Cluster, nodes: tuple[Node, ...]) -> Invent
     return before.model_copy(update={"clusters": clusters, "default": default})
 
 
-def _checked(document: TOMLDocument, path: Path, meant: Inventory) -> str:
+def _checked(document: TOMLDocument, path: Path, intended: Inventory) -> str:
     """The document's text, read again and compared with what it should say."""
     text = document.as_string()
-    if parse(text, path) != meant:
+    if parse(text, path) != intended:
         raise WrongConfig(f"{path} is written in a way that cannot be edited safely", hint="edit it by hand")
     return text

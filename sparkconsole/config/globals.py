@@ -21,8 +21,8 @@ EXEC = {"--node": True, "--name": True, "--interactive": False, "-i": False, "--
 """What may stand between `exec` and its command, and whether a value follows; all behind is the command's."""
 
 
-class SpokenAt(StrEnum):
-    """Where words were said."""
+class Origin(StrEnum):
+    """Where words come from."""
 
     COMMAND_LINE = "the command line"
     CONSOLE = "the console's : line"
@@ -149,7 +149,7 @@ _DEMO = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{0,31})(?::(?P<sized>-?\d+))?
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SplitWords:
     """Words taken apart: which global options were said, and what is left for the verb."""
 
     given: Mapping[str, Any]
@@ -164,13 +164,7 @@ class Said:
         return replace(options, **self.given)
 
 
-def read_globals(words: Sequence[str]) -> tuple[Options, list[str]]:
-    """The global options among `words`, and the other words in their order; WrongUsage for a wrong one."""
-    spoken = read_said(words)
-    return spoken.over(Options()), list(spoken.rest)
-
-
-def read_said(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> Said:
+def split_words(words: Sequence[str], place: Origin = Origin.COMMAND_LINE) -> SplitWords:
     """Takes global options out of `words`: anywhere before `--`, and before the command of `exec`.
 
     WrongUsage for a value that is missing, and for an option that has no sense in a line.
@@ -194,7 +188,7 @@ def read_said(words: Sequence[str], place: SpokenAt = SpokenAt.COMMAND_LINE) -> 
             text = _next_value(option, name, left)
             ours.append(text)
         _take(given, option, name, text)
-    return Said(given, tuple(ours), (*rest, *behind))
+    return SplitWords(given, tuple(ours), (*rest, *behind))
 
 
 def first_words(words: Sequence[str]) -> list[str]:
@@ -237,8 +231,8 @@ def _command_at(words: list[str], index: int) -> int:
     return min(index, len(words))
 
 
-def _refuse_here(option: GlobalOption, name: str, place: SpokenAt) -> None:
-    if place is not SpokenAt.COMMAND_LINE and option.whole_run:
+def _refuse_here(option: GlobalOption, name: str, place: Origin) -> None:
+    if place is not Origin.COMMAND_LINE and option.whole_run:
         raise WrongUsage(f"{name} holds for a whole run, not in {place}", hint=option.whole_run)
 
 
@@ -313,4 +307,4 @@ def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
     return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
 
 
-__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Said", "SpokenAt", "read_globals", "read_said"]
+__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Origin", "SplitWords", "split_words"]

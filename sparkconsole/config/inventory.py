@@ -14,7 +14,7 @@ from sparkconsole.config.reading import read_text, read_toml, validated, wrong_a
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.login_words import login_words
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 
 FIRST_CLUSTER = "default"
 """The name of the cluster that the first `node add` makes when none was said."""
@@ -71,7 +71,7 @@ def _named(data: dict[str, Any], text: str, path: Path) -> dict[str, Any]:
         return data
     default = data.get("default")
     if isinstance(default, str) and default not in clusters:
-        hint = meant(default, clusters, f"clusters: {', '.join(clusters) or 'none'}")
+        hint = suggestion(default, clusters, f"clusters: {', '.join(clusters) or 'none'}")
         raise wrong_at(path, text, ("default",), f"names no cluster: {default!r}", hint)
     named = {}
     for key, table in clusters.items():
@@ -104,7 +104,7 @@ def _cluster(inventory: Inventory, asked: str | None, *, ad_hoc: bool) -> Cluste
     known = inventory.clusters
     if asked is not None:
         if asked not in known and known:
-            hint = meant(asked, known, f"clusters: {', '.join(known)}")
+            hint = suggestion(asked, known, f"clusters: {', '.join(known)}")
             raise WrongUsage(f"no cluster is called {asked!r}", hint=hint)
         return known[asked] if known else _empty(asked)
     if inventory.default is not None:

@@ -1,4 +1,4 @@
-"""Where configuration and state belong: the XDG folders, on every system alike."""
+"""Where configuration and state belong: the XDG folders, on every system alike; and the shipped scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 from platformdirs.unix import Unix
 
+import sparkconsole
+
 _FOLDERS = Unix("sparkconsole", appauthor=False)
+SCRIPT_SUFFIX = ".spark"
 
 
 def config_folder() -> Path:
@@ -59,3 +62,23 @@ def private_folder(folder: Path) -> Path:
     for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def examples() -> dict[str, Path]:
+    """Each shipped script by its bare name (`first-run`), in a checkout and in an installed wheel alike."""
+    package = Path(sparkconsole.__file__).parent
+    places = (package / "examples", package.parent / "examples")
+    folder = next((p for p in places if p.is_dir()), places[0])
+    return {path.stem: path for path in sorted(folder.glob(f"*{SCRIPT_SUFFIX}"))}
+
+
+def script_path(text: str) -> Path:
+    """The file of that name; where there is none, the example that goes by it: `first-run`,
+    `first-run.spark` and `examples/first-run.spark` are the same one everywhere."""
+    path = Path(text)
+    if path.exists() or path.is_absolute():
+        return path
+    name = Path(*path.parts[1:]) if path.parts[:1] == ("examples",) else path
+    if len(name.parts) != 1 or name.suffix not in ("", SCRIPT_SUFFIX):
+        return path
+    return examples().get(name.stem, path)

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
-from sparkconsole.config.examples import script_path
+from sparkconsole.config.paths import script_path
 from sparkconsole.config.places import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {
@@ -126,7 +126,7 @@ def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, pa
     others = f" (and {more} more)" if more else ""
     if error["type"] == "extra_forbidden":
         known = _known_keys(model, place[:-1])
-        hint = f"{meant(str(place[-1]), known)} allowed here: {', '.join(known)}".lstrip()
+        hint = f"{suggestion(str(place[-1]), known)} allowed here: {', '.join(known)}".lstrip()
         return wrong_at(path, text, place, f"is not a known key{others}", hint)
     return wrong_at(path, text, place, sentence(error) + others, _advice(error, path))
 

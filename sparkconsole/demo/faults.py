@@ -9,7 +9,7 @@ from sparkconsole.demo.spark import hanging
 from sparkconsole.demo.spark.engine import with_other_layers
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -41,7 +41,7 @@ def known(kind: str) -> str:
     """The kind; WrongUsage for one that there is not."""
     if kind not in KINDS:
         raise WrongUsage(
-            f"there is no fault {kind!r}", hint=meant(kind, KINDS, f"there are {', '.join(KINDS)}")
+            f"there is no fault {kind!r}", hint=suggestion(kind, KINDS, f"there are {', '.join(KINDS)}")
         )
     return kind
 

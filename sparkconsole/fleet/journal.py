@@ -21,7 +21,7 @@ from sparkconsole.config.bounded import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
 from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 
@@ -198,7 +198,7 @@ class Journal:
             raise WrongUsage(
                 f"{id_prefix!r} could be {len(hits)} runs", hint=f"one of: {', '.join(hits[:5])}"
             )
-        hint = meant(id_prefix, by_id, "list them: sparkconsole runs list")
+        hint = suggestion(id_prefix, by_id, "list them: sparkconsole runs list")
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
 
     def _found(self, name: str) -> Run:

@@ -6,7 +6,6 @@ Values are frozen, so "nothing changed" is `is`; `version` grows with every chan
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -185,12 +184,6 @@ class Store:
         return replace(old, head=fresh.head)
 
 
-def shared_images(nodes: Iterable[NodeState]) -> tuple[ImageIdentity, ...]:
-    """Every image that some node has under a name, once per name and content."""
-    found = {(i.tag, i.short): i for n in nodes for i in n.images or () if i.tag}
-    return tuple(found.values())
-
-
 __all__ = [
     "Event",
     "NodeState",
@@ -198,5 +191,4 @@ __all__ = [
     "ServerPhase",
     "ServerState",
     "Store",
-    "shared_images",
 ]

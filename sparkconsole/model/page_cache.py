@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sparkconsole.errors import Refused
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 SCRIPT = "sync; echo 3 >/proc/sys/vm/drop_caches"
 """Dirty pages are written first: only clean ones can be given back."""

@@ -17,10 +17,10 @@ from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.shell import (
     ANSWER,
     DEFAULT_TIMEOUT_S,
+    AnswerMeter,
     Budget,
     Completed,
     Endpoint,
-    Heard,
     checked_argv,
     command_line,
     too_much,
@@ -201,12 +201,12 @@ class LocalShell:
         self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes, budget: Budget
     ) -> tuple[bytes, bytes]:
         """All that it says on both outputs; TooMuch beyond the budget."""
-        heard = Heard(budget)
+        meter = AnswerMeter(budget)
 
         async def whole(stream: asyncio.StreamReader | None) -> bytes:
             output = bytearray()
             while stream and (chunk := await stream.read(65536)):
-                if not heard.fits(chunk):
+                if not meter.fits(chunk):
                     raise too_much(argv, budget, self.node)
                 output += chunk
             return bytes(output)

@@ -5,12 +5,14 @@ Quoting happens in `command_line` and nowhere else.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sparkconsole.errors import CommandFailed, TooMuch, WrongUsage
+from sparkconsole.errors import CommandFailed, SparkError, TooMuch, WrongUsage
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -27,7 +29,7 @@ ANSWER = Budget()
 """Far more than any command of ours says."""
 
 
-class Heard:
+class AnswerMeter:
     """What came of one answer so far."""
 
     def __init__(self, budget: Budget) -> None:
@@ -161,6 +163,19 @@ def checked_argv(argv: Sequence[str]) -> tuple[str, ...]:
         if not known:
             raise WrongUsage(f"{word[:80]!r} cannot be a word of a command", hint="leave out what is no text")
     return tuple(argv)
+
+
+async def end_pipe(pipe: Pipe, within_s: float) -> None:
+    """Its input ends, and so does it with all that it started; what does not is killed."""
+    with contextlib.suppress(SparkError, OSError, TimeoutError):
+        await pipe.close_input()
+        async with asyncio.timeout(within_s):
+            while await pipe.read():
+                pass
+            await pipe.wait()
+            return
+    with contextlib.suppress(SparkError, OSError):
+        await pipe.kill()
 
 
 def too_much(argv: Sequence[str], budget: Budget, node: str) -> TooMuch:

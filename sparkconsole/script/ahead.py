@@ -16,9 +16,9 @@ from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.grammar.dispatch import begin
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.open_session import inventory_path
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 

@@ -16,11 +16,12 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
     question than the one before; what was typed behind that answer is no answer to this one.
     """
     if anew:
-        _forget_what_was_typed()
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
-    def tell(line: str) -> None:
+    def deliver(line: str) -> None:
         if not answer.done():
             answer.set_result(line)
 
@@ -30,12 +31,7 @@ async def answer_to(question: str, *, anew: bool = False) -> str:
         except (EOFError, OSError, ValueError):
             line = ""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, line)
+            loop.call_soon_threadsafe(deliver, line)
 
     threading.Thread(target=read, daemon=True).start()
     return (await answer).strip()
-
-
-def _forget_what_was_typed() -> None:
-    with contextlib.suppress(OSError, ValueError, termios.error):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

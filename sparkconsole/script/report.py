@@ -58,7 +58,7 @@ class Printer:
         )
         self._bars: Progress | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._told: dict[tuple[str, str], int] = {}
+        self._printed: dict[tuple[str, str], int] = {}
 
     # --- answers: standard output
 
@@ -73,7 +73,7 @@ class Printer:
                 if isinstance(part, Sheet):
                     self._sheet(part)
                 else:
-                    self._out.print(Text(self._said(part)))
+                    self._out.print(Text(self._encodable(part)))
 
     def row(self, row: Row) -> None:
         """One item of a stream; what a command printed goes where the command printed it."""
@@ -88,7 +88,7 @@ class Printer:
                 if row.data.get("stream") == "stdout":
                     sys.stdout.write(row.text)
                 elif row.text:
-                    self._out.print(Text(self._said(row.text)))
+                    self._out.print(Text(self._encodable(row.text)))
 
     def plan(self, plan: Plan) -> None:
         """What would be done: per step the node, the sentence and the exact command."""
@@ -103,16 +103,16 @@ class Printer:
         """Into a file or a pipe one row a line; a terminal is not left to fold words."""
         width = self._out.width if sys.stdout.isatty() else None
         shown = Sheet(
-            tuple(map(self._said, sheet.columns)),
-            tuple(tuple(map(self._said, row)) for row in sheet.rows),
-            whole=tuple(map(self._said, sheet.whole)),
+            tuple(map(self._encodable, sheet.columns)),
+            tuple(tuple(map(self._encodable, row)) for row in sheet.rows),
+            whole=tuple(map(self._encodable, sheet.whole)),
         )
         if sheet.title:
-            self._out.print(Text(self._said(sheet.title), style="italic"))
+            self._out.print(Text(self._encodable(sheet.title), style="italic"))
         for number, line in enumerate(header_and_rows(shown, width)):
             self._out.print(Text(line, style="bold" if not number and is_in_columns(shown, width) else ""))
 
-    def _said(self, text: str) -> str:
+    def _encodable(self, text: str) -> str:
         """What standard output has signs for, replaced before anything is aligned."""
         return plain(printable(text), sys.stdout.encoding or "utf-8")
 
@@ -127,7 +127,7 @@ class Printer:
         """A line of a script that is only planned: its plan, its answer, or what it would look at."""
         if not self.as_json:
             with delivering():
-                self._out.print(Text(self._said(f"[{line.number}] {shlex.join(line.words)}")))
+                self._out.print(Text(self._encodable(f"[{line.number}] {shlex.join(line.words)}")))
                 self._ahead(plan, answer, look)
             return
         data = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
@@ -139,7 +139,7 @@ class Printer:
         elif answer is not None:
             self.answer(answer)
         else:
-            self._out.print(Text(self._said(f"  {look}")))
+            self._out.print(Text(self._encodable(f"  {look}")))
 
     def error(self, error: SparkError, line: ScriptLine | None = None) -> None:
         """What went wrong, where, and what to do next; `line`: of a script, which cannot be planned."""
@@ -217,8 +217,8 @@ class Printer:
         """Without a terminal a line per tenth is enough for a log."""
         key = (news.node, news.what)
         tenth = int(10 * news.done / news.total) if news.total else -1
-        if self._told.get(key) != tenth:
-            self._told[key] = tenth
+        if self._printed.get(key) != tenth:
+            self._printed[key] = tenth
             self._line("info", news.node, f"{news.what}: {advance_text(news)}")
 
     def _json(self, data: Mapping[str, Any]) -> None:

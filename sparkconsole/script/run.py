@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from functools import partial
+from dataclasses import dataclass
 
-from sparkconsole.config.globals import SpokenAt
+from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
+from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
@@ -18,12 +19,11 @@ from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
-from sparkconsole.verbs.grammar.agree import agreed_action
-from sparkconsole.verbs.grammar.dispatch import agreed, begin, how_to_agree, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.node_words import require_nodes
 from sparkconsole.verbs.grammar.open_session import beside, line_session, open_session
-from sparkconsole.verbs.grammar.record import execute
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
@@ -33,10 +33,10 @@ _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 async def run_request(request: Request, options: Options, printer: Printer) -> int:
     """One verb from the command line; its exit code."""
     try:
-        _say_demo(options, printer)
+        _remark_demo(options, printer)
         async with open_session(options, beginning=_begins(request)) as session:
-            _say_remarks(session, printer)
-            return await perform(session, request, printer)
+            _print_remarks(session, printer)
+            return await execute(session, request, TerminalPresenter(printer), yes=options.yes)
     except SparkError as error:
         printer.error(error)
         return error.exit_code
@@ -51,14 +51,14 @@ async def run_script(
     """
     requests, wrong = _understood(lines)
     if wrong:
-        return _told(wrong, printer)
+        return _print_errors(wrong, printer)
     worst = 0
-    _say_demo(options, printer)
+    _remark_demo(options, printer)
     beginning = any(_begins(request) for _, request in requests)
     async with open_session(options, beginning=beginning) as session:
-        _say_remarks(session, printer)
+        _print_remarks(session, printer)
         if wrong := _strangers(session, requests):
-            return _told(wrong, printer)
+            return _print_errors(wrong, printer)
         ahead = Ahead.of(session) if options.dry_run else None
         for line, request in requests:
             code = await _script_line(session, line, request, printer, ahead)
@@ -75,7 +75,7 @@ def _understood(lines: Sequence[ScriptLine]) -> tuple[list[tuple[ScriptLine, Req
     wrong: list[SparkError] = []
     for line in lines:
         try:
-            requests.append((line, understand(line.words, SpokenAt.SCRIPT)))
+            requests.append((line, understand(line.words, Origin.SCRIPT)))
         except WrongUsage as error:
             wrong.append(_at(line, error))
     return requests, wrong
@@ -99,7 +99,7 @@ def _at(line: ScriptLine, error: WrongUsage) -> WrongUsage:
     return WrongUsage(f"{line.where}: {error.cause}", hint=error.hint)
 
 
-def _told(wrong: Sequence[SparkError], printer: Printer) -> int:
+def _print_errors(wrong: Sequence[SparkError], printer: Printer) -> int:
     for error in wrong:
         printer.error(error)
     return wrong[0].exit_code
@@ -110,14 +110,14 @@ def _begins(request: Request) -> bool:
     return request.verb.words == ("node", "add")
 
 
-def _say_demo(options: Options, printer: Printer) -> None:
+def _remark_demo(options: Options, printer: Printer) -> None:
     if options.demo_name:
         printer.remark(f"DEMO: the pretend cluster {options.demo_name}, which lasts; nothing real is touched")
     elif options.demo:
         printer.remark(f"DEMO: {options.demo} pretend machines; nothing real is touched")
 
 
-def _say_remarks(session: Session, printer: Printer) -> None:
+def _print_remarks(session: Session, printer: Printer) -> None:
     for remark in session.remarks:
         printer.remark(f"! {remark}")
 
@@ -131,7 +131,8 @@ async def _script_line(
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
             printer.remark(f"[{line.number}] {' '.join(line.words)}")
-            return await perform(own, request, own_printer)
+            presenter = TerminalPresenter(own_printer)
+            return await execute(own, request, presenter, yes=own.options.yes)
     except Cancelled:
         raise
     except SparkError as error:
@@ -139,59 +140,57 @@ async def _script_line(
         return error.exit_code
 
 
-async def perform(session: Session, request: Request, printer: Printer) -> int:
-    """Carries one request out and draws what comes of it; its exit code."""
-    result = await begin(session, request)
-    if isinstance(result, Answer):
-        printer.answer(result)
-        return result.exit_code
-    if isinstance(result, PlannedAction):
-        return await _do(session, request, result, printer)
-    return await _stream(result, printer)
+@dataclass(frozen=True, slots=True)
+class TerminalPresenter:
+    """Draws on standard output and standard error, asks on standard input; exit codes come of it."""
 
+    printer: Printer
 
-async def _stream(rows: AsyncIterator[Row], printer: Printer) -> int:
-    """A stream's last row may carry the exit code of what was run."""
-    code = 0
-    # A reader that went away must end what the stream began, before the loop ends.
-    async with aclosing(rows) as coming:  # type: ignore[type-var]
-        async for row in coming:
-            if "exit" in row.data:
-                code = int(row.data["exit"])
-            printer.row(row)
-    return code
+    def answer(self, answer: Answer) -> int:
+        """What a look found."""
+        self.printer.answer(answer)
+        return answer.exit_code
 
+    async def rows(self, rows: AsyncIterator[Row]) -> int:
+        """A stream's last row may carry the exit code of what was run."""
+        code = 0
+        # A reader that went away must end what the stream began, before the loop ends.
+        async with aclosing(rows) as coming:  # type: ignore[type-var]
+            async for row in coming:
+                if "exit" in row.data:
+                    code = int(row.data["exit"])
+                self.printer.row(row)
+        return code
 
-async def _do(session: Session, request: Request, action: PlannedAction, printer: Printer) -> int:
-    if session.options.dry_run:
-        printer.plan(action.plan)
+    async def dry_run(self, plan: Plan) -> int:
+        """The plan, which is only shown."""
+        self.printer.plan(plan)
         return 0
-    if not agreed(session.options, action.plan):
-        found = await agreed_action(session, request, action, partial(_ask, printer))
-        if found is None:
-            raise Refused(f"{action.plan.title}: not confirmed; nothing was done")
-        action = found
-    answer = await execute(session, request.words, action, printer.news)
-    try:
-        printer.answer(answer)
-    except Undelivered as error:
-        error.hint = f"it was carried out (exit code {answer.exit_code}); sparkconsole runs list has it"
-        raise
-    return answer.exit_code
 
+    async def ask(self, plan: Plan, before: Plan | None) -> bool:
+        """Shows the plan and asks, where somebody can answer; Refused otherwise."""
+        printer, recoverable = self.printer, plan.tier is Tier.RECOVERABLE
+        if printer.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            how = "--yes" if recoverable else f"--yes={plan.word}"
+            raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
+        if before is not None:
+            printer.remark("the cluster changed while the plan stood here; nothing was done. What differs:")
+            for line in difference(before, plan):
+                printer.remark(f"  {line}")
+        printer.plan(plan)
+        question = "Type y to go on: " if recoverable else f"Type “{plan.word}” to go on: "
+        return await answer_to(question, anew=before is not None) == ("y" if recoverable else plan.word)
 
-async def _ask(printer: Printer, plan: Plan, before: Plan | None) -> bool:
-    """Shows the plan and asks, where somebody can answer; Refused otherwise."""
-    how = how_to_agree(plan)
-    if printer.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
-    if before is not None:
-        printer.remark("the cluster changed while the plan stood here; nothing was done. What differs:")
-        for line in difference(before, plan):
-            printer.remark(f"  {line}")
-    printer.plan(plan)
-    question = "Type y to go on: " if plan.tier is Tier.RECOVERABLE else f"Type “{plan.word}” to go on: "
-    answer = await answer_to(question, anew=before is not None)
-    if answer != ("y" if plan.tier is Tier.RECOVERABLE else plan.word):
+    def declined(self, plan: Plan) -> int:
+        """The person said no."""
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
-    return True
+
+    async def carry_out(self, _: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> int:
+        """Its news as they come, then its answer."""
+        answer = await run(self.printer.news)
+        try:
+            self.printer.answer(answer)
+        except Undelivered as error:
+            error.hint = f"it was carried out (exit code {answer.exit_code}); sparkconsole runs list has it"
+            raise
+        return answer.exit_code

@@ -22,7 +22,7 @@ from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.line.prompt import Prompt, PromptAbove
 from sparkconsole.tui.view import View
-from sparkconsole.verbs.grammar.agree import FRESH_S
+from sparkconsole.verbs.grammar.execute import FRESH_S
 from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:

@@ -17,13 +17,14 @@ from textual.events import Event as Happening
 from textual.events import Key as KeyPress
 from textual.events import Paste
 
+from sparkconsole.config.globals import Origin
 from sparkconsole.config.settings import Settings
 from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.text.nearest import did_you_mean, meant
+from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.above import SAYING, Above, PendingRequest
 from sparkconsole.tui.ending import leave_on_signals
@@ -35,7 +36,7 @@ from sparkconsole.tui.starting import tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
-from sparkconsole.verbs.grammar.session import Options, Session, SpokenAt
+from sparkconsole.verbs.grammar.session import Options, Session
 
 if TYPE_CHECKING:
     from sparkconsole.fleet.watch.watch import Watch
@@ -196,7 +197,7 @@ class Console(Above):
         wanted = self.options.theme or self.settings.theme or "spark-dark"
         if wanted not in self.available_themes:
             known = sorted(t.name for t in themes)
-            told = meant(wanted, known, f"there are {', '.join(known)}")
+            told = suggestion(wanted, known, f"there are {', '.join(known)}")
             wrong = (*wrong, f"there is no theme {wanted!r}; {told}")
             wanted = "spark-dark"
         self.theme = wanted
@@ -249,7 +250,7 @@ class Console(Above):
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            understand(words, SpokenAt.CONSOLE)
+            understand(words, Origin.CONSOLE)
         except SparkError as error:
             return f"{error.cause}{' — ' + error.hint if error.hint else ''}"
         self.command_lines = remembered(self.command_lines, line)
@@ -285,7 +286,7 @@ class Console(Above):
         from sparkconsole.verbs.grammar.dispatch import understand
 
         try:
-            return understand(words, SpokenAt.CONSOLE).verb.changes
+            return understand(words, Origin.CONSOLE).verb.changes
         except SparkError:
             return False
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from sparkconsole.config.globals import SpokenAt
+from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
@@ -23,14 +23,13 @@ from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.logs.line import LogLine, log_line
 from sparkconsole.model.work.answer import Answer, Row
-from sparkconsole.model.work.news import Advance, News, Output, Remark, StepBegan, StepEnded
+from sparkconsole.model.work.news import Advance, News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.agree import agreed_action
-from sparkconsole.verbs.grammar.dispatch import agreed, begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin, execute
 from sparkconsole.verbs.grammar.open_session import beside, take_over
-from sparkconsole.verbs.grammar.record import ended_as, execute, kept
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.record import ended_as, kept
+from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 NEWS = 2000
@@ -184,20 +183,13 @@ class Work:
         shown, never raised.
         """
         try:
-            request = understand(words, SpokenAt.CONSOLE)
-            session = self._own_session(request)
-            result = await begin(session, request)
-            if isinstance(result, Answer):
-                self._face.show_answer(words, _as_asked(result, request))
-                return None
-            if isinstance(result, PlannedAction):
-                return await self._agree(session, request, result, shown=shown, asking=asking)
-            task = self._start(self._task(words, session, None), lambda t: _stream(t, result))
+            request = understand(words, Origin.CONSOLE)
+            line = ConsolePresenter(self, self._face, self._own_session(request), request, words, shown)
+            yes = request.given.get("yes")
+            return await execute(line.session, request, line, yes=yes, always_ask=asking)
         except SparkError as error:
             self._face.show_error(error)
             return None
-        self._face.show_task(task)
-        return task
 
     async def answer(self, words: Sequence[str]) -> Answer:
         """What a looking verb finds; SparkError for everything else."""
@@ -245,31 +237,8 @@ class Work:
             self._fleets.append(own.fleet)
         return own
 
-    async def _agree(
-        self, session: Session, request: Request, action: PlannedAction, *, shown: bool, asking: bool
-    ) -> Task | None:
-        if session.options.dry_run:
-            await self._face.confirm(request.words, action.plan, dry_run=True)
-            return None
-        agreed_before = "yes" in request.given and agreed(session.options, action.plan)
-        asked = asking or (action.plan.tier is not Tier.LOOK and not agreed_before)
-        if asked:
-            ask = partial(self._face.confirm, request.words)
-            found = await agreed_action(session, request, action, ask)
-            if found is None:
-                return None
-            action = found
-        task = self._task(action.words or request.words, session, action.plan)
-        self._start(task, lambda t: _execute(t, session, request, action))
-        if shown:
-            self._face.show_task(task)
-        return task
-
-    def _task(self, words: Sequence[str], session: Session, plan: Plan | None) -> Task:
-        clock = session.fleet.clock
-        return Task(tuple(words), plan, clock, clock.monotonic(), session=session, cluster=session.cluster)
-
-    def _start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
+    def start(self, task: Task, run: Callable[[Task], Awaitable[None]]) -> Task:
+        """`run` does the task from now on, beside the views."""
         ended = [old for old in self.tasks if not old.running]
         for old in ended[: max(0, len(ended) - KEPT)]:
             self.tasks.remove(old)
@@ -324,14 +293,6 @@ def verdict(task: Task) -> tuple[str, str]:
     return "done", f"{task.title}: done"
 
 
-def _as_asked(answer: Answer, request: Request) -> Answer:
-    """With `--json` behind it, a look shows what a program would be given."""
-    if not request.given.get("json"):
-        return answer
-    text = json.dumps(answer.data, indent=2, ensure_ascii=False, default=str)
-    return Answer(answer.data, (text,), answer.exit_code)
-
-
 def _bug(error: Exception) -> SparkError:
     return SparkError(
         f"a defect of sparkconsole: {type(error).__name__}: {error}",
@@ -339,11 +300,58 @@ def _bug(error: Exception) -> SparkError:
     )
 
 
-async def _execute(task: Task, session: Session, request: Request, action: PlannedAction) -> None:
-    task.answer = await execute(session, request.words, action, task.hear)
+@dataclass(frozen=True, slots=True)
+class ConsolePresenter:
+    """Opens windows over the view, and gives work that goes on beside it; None where nothing does."""
+
+    work: Work
+    face: Face
+    session: Session
+    request: Request
+    words: Sequence[str]
+    shown: bool
+
+    def answer(self, answer: Answer) -> None:
+        """In a window; with `--json` behind the words, what a program would be given."""
+        if self.request.given.get("json"):
+            text = json.dumps(answer.data, indent=2, ensure_ascii=False, default=str)
+            answer = Answer(answer.data, (text,), answer.exit_code)
+        self.face.show_answer(self.words, answer)
+
+    async def rows(self, rows: AsyncIterator[Row]) -> Task:
+        """Work of its own, until the stream ends."""
+        task = self.work.start(self._task(self.words, None), partial(_stream, rows))
+        self.face.show_task(task)
+        return task
+
+    async def dry_run(self, plan: Plan) -> None:
+        """The plan, which is only shown."""
+        await self.face.confirm(self.request.words, plan, dry_run=True)
+
+    async def ask(self, plan: Plan, before: Plan | None) -> bool:
+        """The plan in a window that asks."""
+        return await self.face.confirm(self.request.words, plan, before)
+
+    def declined(self, _: Plan) -> None:
+        """They know."""
+
+    async def carry_out(self, action: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> Task:
+        """Begins it, beside the views."""
+
+        async def act(task: Task) -> None:
+            task.answer = await run(task.hear)
+
+        task = self.work.start(self._task(action.words or self.request.words, action.plan), act)
+        if self.shown:
+            self.face.show_task(task)
+        return task
+
+    def _task(self, words: Sequence[str], plan: Plan | None) -> Task:
+        clock, cluster = self.session.fleet.clock, self.session.cluster
+        return Task(tuple(words), plan, clock, clock.monotonic(), session=self.session, cluster=cluster)
 
 
-async def _stream(task: Task, rows: AsyncIterator[Row]) -> None:
+async def _stream(rows: AsyncIterator[Row], task: Task) -> None:
     async for row in rows:
         if "exit" in row.data:
             task.answer = Answer({"exit": row.data["exit"]}, (), int(row.data["exit"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.model.checkpoint.cached import CachedModel, presences, shared
+from sparkconsole.model.checkpoint.cached import CachedModel, presences
 
 
 def model(name: str, snapshot: str = "abc", **more: int) -> CachedModel:
@@ -16,7 +16,7 @@ def test_only_what_all_have_whole_is_shared() -> None:
             "two": [model("o/both"), model("o/half", unfinished=2)],
         }
     )
-    assert shared(found) == ("o/both",)
+    assert [p.name for p in found if p.everywhere] == ["o/both"]
     told = {p.name: p.standing for p in found}
     assert told == {
         "o/both": "on all nodes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sparkconsole.model.text.nearest import did_you_mean, meant, nearest
+from sparkconsole.model.text.nearest import did_you_mean, nearest, suggestion
 
 SOURCES = Path(__file__).parents[2] / "sparkconsole"
 
@@ -14,8 +14,8 @@ def test_the_nearest_word_is_offered_and_a_strange_one_is_not() -> None:
     assert nearest("lanch", ("launch", "stop")) == "launch"
     assert did_you_mean("lanch", ("launch",)) == "; did you mean launch?"
     assert did_you_mean("xyzzy", ("launch",)) == ""
-    assert meant("lanch", ("launch",), "there are launch") == "did you mean launch?"
-    assert meant("xyzzy", ("launch",), "there is launch") == "there is launch"
+    assert suggestion("lanch", ("launch",), "there are launch") == "did you mean launch?"
+    assert suggestion("xyzzy", ("launch",), "there is launch") == "there is launch"
 
 
 def test_nobody_looks_for_the_nearest_word_in_another_way_or_says_it_in_other_words() -> None:

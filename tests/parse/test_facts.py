@@ -15,7 +15,7 @@ from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
 from sparkconsole.parse.machine.facts import parse_facts, parse_meminfo
-from sparkconsole.parse.machine.nvidia_smi import parse_gpu_used, parse_gpus
+from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
 
 RDMA = """\
 port rocep1s0f1 1 enp1s0f1np1 4c:bb:47
@@ -212,4 +212,4 @@ def test_published_output_of_real_machines(captures_of_others: Path, name: str, 
 
 def test_published_memory_of_compute_processes(captures_of_others: Path) -> None:
     text = (captures_of_others / "nvidia-smi" / "query-compute-apps-csv.txt").read_text()
-    assert parse_gpu_used(text) == (24420 + 19871 + 9279) << 20
+    assert [p.used for p in parse_gpu_processes(text)] == [n << 20 for n in (24420, 19871, 9279)]

@@ -16,7 +16,6 @@ from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw
 from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
-from sparkconsole.parse.machine.nvidia_smi import parse_gpu_used
 from sparkconsole.parse.serve.ray_nodes import parse_nodes
 from sparkconsole.parse.serve.ray_start import why_ended
 from sparkconsole.parse.serve.vllm_bench import parse_report, parse_result
@@ -59,12 +58,6 @@ def test_twins_of_a_port_are_up_together(up: str) -> None:
     lines = [f"roce{n[2:-3]} port 1 ==> {n} ({'Up' if n in (up, twin) else 'Down'})" for n in names]
     hcas, unparsed = parse_ibdev2netdev("\n".join(lines) + "\n")
     assert ({h.netdev for h in hcas if h.up}, unparsed) == ({up, twin}, ())
-
-
-def test_memory_of_compute_processes_is_their_sum() -> None:
-    assert (
-        parse_gpu_used("pid, name, used_memory [MiB]\n4021, python3, 1000\n4022, VLLM::W, 24\n") == 1024 << 20
-    )
 
 
 def test_a_start_that_became_ready_and_one_that_did_not() -> None:

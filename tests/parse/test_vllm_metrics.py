@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.model.serve.engine import EngineLoad
-from sparkconsole.parse.serve.vllm_metrics import parse_metrics, parse_statistics
+from sparkconsole.parse.serve.vllm_metrics import parse_metrics
 
 METRICS = """
 # TYPE vllm:num_requests_running gauge
@@ -55,18 +55,6 @@ def test_how_fast_it_answers_on_average_by_either_name(name: str) -> None:
 def test_what_is_not_said_is_not_known() -> None:
     assert parse_metrics("<html>not found</html>") == EngineLoad()
     assert EngineLoad().text() == ""
-
-
-@pytest.mark.parametrize("line", [OLD, NEW])
-def test_the_logs_statistics_whatever_stands_between(line: str) -> None:
-    found = parse_statistics(line)
-    assert found is not None
-    assert (found.running, found.waiting, found.prompt_rate, found.generated_rate) == (1, 2, 370.6, 18.7)
-    assert found.kv_share == pytest.approx(0.003)
-
-
-def test_another_line_is_no_statistics() -> None:
-    assert parse_statistics("Engine 000: vllm cache_config_info with initialization done") is None
 
 
 def test_metrics_of_others(captures_of_others: Path) -> None:

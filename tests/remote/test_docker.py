@@ -164,24 +164,10 @@ async def test_only_the_exact_name_is_a_container(engine: Engine) -> None:
     assert found.running
 
 
-async def test_a_container_the_engine_is_removing_already_is_waited_for(engine: Engine) -> None:
-    looks = iter((SHOWN, SHOWN))
-
-    async def shown(request: web.Request) -> web.StreamResponse:
-        data = next(looks, None)
-        return _json(data or {"message": "No such container"}, 200 if data else 404)
-
-    engine.answers["containers/vllm_node/json"] = shown
-    engine.says("POST containers/c1/stop", None, 304)
-    engine.says("DELETE containers/c1", {"message": "removal is already in progress"}, 409)
-    assert await docker.remove_container(SHELL, "vllm_node", grace_s=0)
-    assert not await docker.remove_container(SHELL, "vllm_node")
-
-
 async def test_an_engine_that_refuses_says_why(engine: Engine) -> None:
-    engine.says("info", {"message": "server is shutting down"}, 503)
+    engine.says("images/json", {"message": "server is shutting down"}, 503)
     with pytest.raises(SparkError, match="docker says: server is shutting down"):
-        await docker.engine(SHELL)
+        await docker.images(SHELL)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +185,7 @@ async def test_why_docker_cannot_be_used(
     monkeypatch.setattr(docker, "_WHY", f"printf '{said}'")
     monkeypatch.setitem(_FOUND, SHELL, DockerHost(f"unix://{tmp_path}/absent.sock"))
     with pytest.raises(SparkError, match=told) as caught:
-        await docker.engine(SHELL)
+        await docker.images(SHELL)
     assert advice in caught.value.hint
     assert caught.value.node == "spark1"
 

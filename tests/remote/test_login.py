@@ -75,7 +75,7 @@ async def test_another_sshd_behind_the_same_address_is_another_machine(server: S
     with pytest.raises(UnknownHostKey):
         await connect_ssh(node)
     keys = await hostkeys.shown_keys(node)
-    assert hostkeys.standing(node, keys[0]) == "unknown"
+    assert hostkeys.key_trust(node, keys[0]) == "unknown"
     hostkeys.trust(node, keys)
     assert await gets_in(node)
 
@@ -91,7 +91,7 @@ async def test_a_revoked_key_is_never_offered_for_trust(server: SshServer, node:
     with pytest.raises(ChangedHostKey, match="must not be trusted"):
         await connect_ssh(node)
     (key,) = await hostkeys.shown_keys(node)
-    assert hostkeys.standing(node, key) == "changed"
+    assert hostkeys.key_trust(node, key) == "changed"
 
 
 async def test_lines_that_are_no_entries_cost_nothing(server: SshServer, node: Node) -> None:

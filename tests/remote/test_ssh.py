@@ -25,6 +25,7 @@ from sparkconsole.remote.host_keys import trust as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh_config.client_config import place_of
 from tests.ssh_server import SshServer, write_client_key
 
 ARGUMENTS = ("a b", '{"x": "$y"}', "ü", "it's", "back\\slash", "new\nline", "", "`id`", "$(id)", "*", "-n")
@@ -94,11 +95,11 @@ async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node:
     known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
     keys = await hostkeys.shown_keys(node)
     assert [k.fingerprint for k in keys] == [server.fingerprint]
-    assert hostkeys.standing(node, keys[0]) == "unknown"
+    assert hostkeys.key_trust(node, keys[0]) == "unknown"
     path = hostkeys.trust(node, keys)
     assert path.read_text().startswith("elsewhere ssh-ed25519 AAAA\n"), "what stood there stands there"
     assert path.stat().st_mode & 0o077 == 0
-    assert hostkeys.standing(node, keys[0]) == "trusted"
+    assert hostkeys.key_trust(node, keys[0]) == "trusted"
     shell = await connect_ssh(node)
     await shell.aclose()
 
@@ -107,7 +108,7 @@ async def test_a_key_of_the_same_kind_that_differs_has_changed(server: SshServer
     other = asyncssh.generate_private_key("ssh-ed25519")
     known_hosts_file().write_text(server.known_hosts_line(other))
     (key,) = await hostkeys.shown_keys(node)
-    assert hostkeys.standing(node, key) == "changed"
+    assert hostkeys.key_trust(node, key) == "changed"
 
 
 async def test_a_user_that_is_not_let_in_is_told_so(server: SshServer, node: Node) -> None:
@@ -285,7 +286,7 @@ async def test_the_clients_configuration_is_honoured(server: SshServer) -> None:
     (Path.home() / ".ssh/config").write_text(
         f"Host short\n  HostName 127.0.0.1\n  Port {server.port}\n  User ann\n"
     )
-    assert hostkeys.address_of(short) == ("127.0.0.1", server.port)
+    assert place_of(short).port == server.port
     hostkeys.trust(short, await hostkeys.shown_keys(short))
     shell = await connect_ssh(short)
     assert (await shell.run(("echo", "in"))).text == "in\n"

@@ -15,9 +15,10 @@ from sparkconsole.fleet.journal import Journal
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
-from sparkconsole.script.run import perform
+from sparkconsole.script.run import TerminalPresenter
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.session import Options
 from tests.conftest import ROOT
@@ -200,7 +201,8 @@ async def test_a_rebuild_over_a_server_that_runs_is_done_as_it_was_shown(
     async with open_session(Options(demo=2, yes="")) as session:
         printer = Printer(as_json=True)
         for text in before:
-            assert await perform(session, understand(text.split()), printer) == 0
+            presenter = TerminalPresenter(printer)
+            assert await execute(session, understand(text.split()), presenter, yes=session.options.yes) == 0
         journal, forecast, fresh = session.journal, session.fleet.forecast, session.fleet.fresh
         ahead, done = Ahead.of(session), journal.count()
         capsys.readouterr()
@@ -210,7 +212,8 @@ async def test_a_rebuild_over_a_server_that_runs_is_done_as_it_was_shown(
         shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         session.journal, session.fleet.forecast, session.fleet.fresh = journal, forecast, fresh
         for text in nightly:
-            assert await perform(session, understand(text.split()), printer) == 0
+            presenter = TerminalPresenter(printer)
+            assert await execute(session, understand(text.split()), presenter, yes=session.options.yes) == 0
         runs = [run.model_dump(mode="json") for run in reversed(journal.runs())]
     assert len(shown) == len(nightly)
     assert differences(shown, runs[done:]) == []

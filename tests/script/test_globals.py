@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from sparkconsole.config.globals import read_globals
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.work.tier import WORDS
 from tests.conftest import ROOT
+from tests.global_options import read_globals
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ import shlex
 import pytest
 
 from sparkconsole.cli import main, run
-from sparkconsole.config.globals import GLOBALS, Options, SpokenAt, read_globals, read_said
+from sparkconsole.config.globals import GLOBALS, Options, Origin, split_words
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields
 from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
+from tests.global_options import read_globals
 
 WRONG = [
     ("-v", "there is no option -v; did you mean -V"),
@@ -138,10 +139,10 @@ ANYWHERE = (
 )
 
 
-@pytest.mark.parametrize("place", list(SpokenAt))
+@pytest.mark.parametrize("place", list(Origin))
 @pytest.mark.parametrize("option", ANYWHERE)
 @pytest.mark.parametrize("verb", ["stop", "image list", "node add a b", "serve org/m -tp 2"])
-def test_an_option_holds_before_between_and_after_the_words(place: SpokenAt, option: str, verb: str) -> None:
+def test_an_option_holds_before_between_and_after_the_words(place: Origin, option: str, verb: str) -> None:
     words = verb.split()
     plain = understand(words, place)
     for index in range(len(words) + 1):
@@ -150,24 +151,24 @@ def test_an_option_holds_before_between_and_after_the_words(place: SpokenAt, opt
             continue
         request = understand(said, place)
         assert (request.verb, request.args, request.kwargs) == (plain.verb, plain.args, plain.kwargs)
-        assert request.given == read_said(option.split()).given
-        assert read_globals(said)[0] == read_said(option.split()).over(Options())
+        assert request.given == split_words(option.split()).given
+        assert read_globals(said)[0] == split_words(option.split()).over(Options())
 
 
-@pytest.mark.parametrize("place", [SpokenAt.CONSOLE, SpokenAt.SCRIPT])
+@pytest.mark.parametrize("place", [Origin.CONSOLE, Origin.SCRIPT])
 @pytest.mark.parametrize("option", [o for o in GLOBALS if o.whole_run])
-def test_what_holds_for_a_whole_run_is_refused_in_a_line(place: SpokenAt, option: object) -> None:
+def test_what_holds_for_a_whole_run_is_refused_in_a_line(place: Origin, option: object) -> None:
     name = option.names[0]  # type: ignore[attr-defined]
     with pytest.raises(WrongUsage, match=rf"{name} holds for a whole run, not in {place}") as caught:
         understand(["status", name, "x"], place)
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("place", list(SpokenAt))
+@pytest.mark.parametrize("place", list(Origin))
 @pytest.mark.parametrize(
     "line", ["--version", "status -V", "--help", "image --help", "status -h", "help stop"]
 )
-def test_version_and_help_are_words_everywhere(place: SpokenAt, line: str) -> None:
+def test_version_and_help_are_words_everywhere(place: Origin, line: str) -> None:
     assert understand(line.split(), place).verb.local
 
 
@@ -234,14 +235,14 @@ def test_random_words_end_in_a_request_or_in_a_sentence(seed: int) -> None:
         words = chance.choices(heap, k=chance.randint(0, 5))
         if chance.random() < 0.6:
             words[chance.randint(0, len(words)) : 0] = chance.choice(firsts).split()
-        error = _refusal(words, chance.choice(list(SpokenAt)))
+        error = _refusal(words, chance.choice(list(Origin)))
         if error is not None:
             assert error.exit_code == 2, shlex.join(words)
             assert error.hint, shlex.join(words)
             assert _names_one(error.cause, words), (words, error.cause)
 
 
-def _refusal(words: list[str], place: SpokenAt) -> SparkError | None:
+def _refusal(words: list[str], place: Origin) -> SparkError | None:
     try:
         understand(words, place)
     except SparkError as error:

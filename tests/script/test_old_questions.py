@@ -19,8 +19,9 @@ from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.script.report import Printer
-from sparkconsole.script.run import perform
+from sparkconsole.script.run import TerminalPresenter
 from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.session import Session
 
@@ -82,7 +83,8 @@ async def asking(
         async with open_session(Options(demo=2), time=clock) as session:
             for name in untrusted:
                 show_key(session, name, "SHA256:first")
-            going = asyncio.create_task(perform(session, understand(line.split()), Printer()))
+            carried = execute(session, understand(line.split()), TerminalPresenter(Printer()), yes=None)
+            going = asyncio.create_task(carried)
             yield session, going
             going.cancel()
             with suppress(asyncio.CancelledError, SparkError):

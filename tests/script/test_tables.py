@@ -20,7 +20,7 @@ from rich.cells import cell_len
 from sparkconsole import cli
 from sparkconsole.demo import stories
 from sparkconsole.model.text.printable import printable
-from sparkconsole.model.text.sheet_lines import sheet_lines
+from sparkconsole.model.text.sheet_lines import header_and_rows
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar import open_session as opening
@@ -173,7 +173,7 @@ WIDE = Sheet.of(
 
 
 def test_columns_of_several_words_give_way_first() -> None:
-    lines = sheet_lines(WIDE, 60)
+    lines = header_and_rows(WIDE, 60)
     assert all(cell_len(line) <= 60 for line in lines)
     assert "20260101-120000-serve-ab12" in lines[1]
     assert "/a b/c" in lines[1]
@@ -181,18 +181,18 @@ def test_columns_of_several_words_give_way_first() -> None:
 
 
 def test_too_narrow_a_terminal_gets_a_block_a_row() -> None:
-    assert sheet_lines(WIDE, 30)[:2] == [
+    assert header_and_rows(WIDE, 30)[:2] == [
         "id              20260101-120000-serve-ab12",
         "what was found  the model was",
     ]
-    assert "" in sheet_lines(WIDE, 30), "blocks stand apart"
+    assert "" in header_and_rows(WIDE, 30), "blocks stand apart"
 
 
 @pytest.mark.parametrize("text", ["", "one\ntwo", "\x1b[31mred\x1b[0m", "日本 語"])
 def test_a_cell_of_any_text_is_one_line(text: str) -> None:
-    assert len(sheet_lines(Sheet.of(("a", "b"), [(text, 1)]))) == 2
+    assert len(header_and_rows(Sheet.of(("a", "b"), [(text, 1)]))) == 2
 
 
 def test_without_rows_there_is_a_header() -> None:
     empty: list[list[Any]] = []
-    assert sheet_lines(Sheet.of(("a", "b"), empty, "title"), 5) == ["title", "a  b"]
+    assert header_and_rows(Sheet.of(("a", "b"), empty), 5) == ["a  b"]

@@ -46,7 +46,7 @@ def task(pilot: Pilot[Any], state: TaskState) -> Task:
     made.output.append(log_line("started"))
     work = app_of(pilot).work
     if state is TaskState.RUNNING and work is not None:
-        work._start(made, lambda _: asyncio.Event().wait())
+        work.start(made, lambda _: asyncio.Event().wait())
     return made
 
 

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from textual.theme import Theme
 
 from sparkconsole import tui
+from sparkconsole.model.text import units
 from sparkconsole.tui.draw import bars
 from sparkconsole.tui.draw.charts import heat, spark
 from sparkconsole.tui.theme import OURS
@@ -50,26 +51,26 @@ def test_a_bar_says_by_colour_how_full_it_is() -> None:
     ],
 )  # fmt: skip
 def test_ages(seconds: float | None, said: str) -> None:
-    assert bars.age(seconds) == said
+    assert units.age(seconds) == said
 
 
 def test_sizes_and_rates() -> None:
-    assert bars.used_of(98.4 * 2**30, 119.7 * 2**30) == "98.4/119.7 GiB"
-    assert bars.used_of(None, 2**30) == "–/1.0 GiB"
-    assert [bars.binary_size(n) for n in (None, 0, 999, 1023, 21.4 * 2**30, 2**40)] == [
+    assert units.used_of(98.4 * 2**30, 119.7 * 2**30) == "98.4/119.7 GiB"
+    assert units.used_of(None, 2**30) == "–/1.0 GiB"
+    assert [units.binary_size(n) for n in (None, 0, 999, 1023, 21.4 * 2**30, 2**40)] == [
         "–", "0 B", "999 B", "1.0 KiB", "21.4 GiB", "1.0 TiB",
     ]  # fmt: skip
-    assert [bars.rate(n) for n in (None, 0, 999, 999.9, 999_999, 11.8e9)] == [
+    assert [units.byte_rate(n) for n in (None, 0, 999, 999.9, 999_999, 11.8e9)] == [
         "–", "0 B/s", "999 B/s", "1.0 kB/s", "1.0 MB/s", "11.8 GB/s",
     ]  # fmt: skip
-    assert [bars.gigabytes(n) for n in (None, 0, 1, 11.81e9)] == ["–", "0.0", "<0.1", "11.8"]
-    assert [bars.tokens(n) for n in (None, 41.2, 999.99, 1904.4)] == [
+    assert [units.gigabyte_rate(n) for n in (None, 0, 1, 11.81e9)] == ["–", "0.0", "<0.1", "11.8"]
+    assert [units.token_rate(n) for n in (None, 41.2, 999.99, 1904.4)] == [
         "– tok/s", "41.2 tok/s", "1000 tok/s", "1904 tok/s",
     ]  # fmt: skip
 
 
 def test_percentages_keep_their_width() -> None:
-    assert [bars.percent(s) for s in (None, 0.0, 0.714, 1.0, 1.5, math.nan)] == [
+    assert [units.percent(s) for s in (None, 0.0, 0.714, 1.0, 1.5, math.nan)] == [
         "  – %", "  0 %", " 71 %", "100 %", "150 %", "  – %",
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.engine import EngineLoad, Waited
+from sparkconsole.model.text.units import stopwatch
 from sparkconsole.tui.views.serve import show
 from sparkconsole.tui.views.serve.show import ServeStatus, Start
 
@@ -143,4 +144,4 @@ def test_text_of_machines_stays_text_and_within_the_room(hostile: str) -> None:
 
 
 def test_time_is_read_at_a_glance() -> None:
-    assert [show.lasted(s) for s in (None, 0, 64.9, 3661)] == ["–", "00:00", "01:04", "1:01:01"]
+    assert [stopwatch(s) for s in (None, 0, 64.9, 3661)] == ["–", "00:00", "01:04", "1:01:01"]

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from sparkconsole.config.globals import Origin
 from sparkconsole.fleet.store import Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.dialogs.confirm import Confirm
@@ -18,7 +19,6 @@ from sparkconsole.tui.keyboard.keys import VIEWS
 from sparkconsole.tui.keyboard.keystrokes import ONCE_S
 from sparkconsole.tui.work import TaskState
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.session import SpokenAt
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -149,5 +149,5 @@ async def test_the_words_that_an_empty_cluster_names_are_words_that_can_be_said(
         app_of(pilot).store = Store(Cluster())
         text = await seen(pilot, lambda t: f"[{digit} " in t)
         for line in re.findall(r"(?:Type|:|or)  ?: ?(node [a-zA-Z ]*?)(?:  |$|[│.])", text, re.MULTILINE):
-            understand(shlex.split(line.strip()), SpokenAt.CONSOLE)
+            understand(shlex.split(line.strip()), Origin.CONSOLE)
         assert "node add ADDRESS" not in text

@@ -17,8 +17,9 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.news import News, Report
 from sparkconsole.verbs.grammar import open_session as opening
-from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 MODEL = "Qwen/Qwen3-0.6B"
@@ -56,7 +57,7 @@ class Operated:
 
     async def carries(self, words: Sequence[str], action: PlannedAction, report: Report) -> Answer:
         """Does it, in the pretend time that it takes."""
-        return await self._until(execute(self.session, words, action, report))
+        return await self._until(execute_action(self.session, words, action, report))
 
     async def _until(self, work: Coroutine[Any, Any, Result]) -> Result:
         task = asyncio.ensure_future(work)
@@ -67,7 +68,7 @@ class Operated:
     async def _says(self, line: str) -> Answer:
         result = await begin(self.session, understand(line.split()))
         if isinstance(result, PlannedAction):
-            return await execute(self.session, line.split(), result, self.news.append)
+            return await execute_action(self.session, line.split(), result, self.news.append)
         if isinstance(result, Answer):
             return result
         rows: list[Row] = [row async for row in result]

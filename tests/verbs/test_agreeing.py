@@ -14,9 +14,8 @@ from sparkconsole.model.work.consequences import Consequences
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.plan_difference import difference, same_action
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.agree import FRESH_S, agreed_action
-from sparkconsole.verbs.grammar.registry import Verb
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.execute import FRESH_S, agreed_action
+from sparkconsole.verbs.grammar.registry import Request, Verb
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 

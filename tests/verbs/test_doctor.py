@@ -19,9 +19,10 @@ from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.remote.shell import Completed
 from sparkconsole.verbs.diagnose.doctor import doctor
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 
@@ -163,7 +164,7 @@ async def test_what_another_node_has_is_copied_after_the_commands(monkeypatch: p
         ]
         kinds = [step.job.kind for step in action.plan.steps if step.job]
         assert kinds == [JobKind.COPY] * 2 + [JobKind.MODEL_COPY] * 2
-        answer = await execute(session, ("doctor", "--fix"), action, lambda _: None)
+        answer = await execute_action(session, ("doctor", "--fix"), action, lambda _: None)
         results = [(m["check"], m["node"], m["result"]) for m in answer.data["mended"]]
         assert results == [
             ("mtu", "spark-02", "mended"),
@@ -201,7 +202,7 @@ async def test_a_copy_that_fails_says_so_and_the_rest_is_mended(monkeypatch: pyt
         assert isinstance(action, PlannedAction)
         monkeypatch.setattr(type(worker), "take", lambda *_: None)
         monkeypatch.setattr(stories, "COPY_S", 2.0)
-        answer = await execute(session, ("doctor", "--fix"), action, lambda _: None)
+        answer = await execute_action(session, ("doctor", "--fix"), action, lambda _: None)
         results = {m["check"]: (m["result"], m["detail"]) for m in answer.data["mended"]}
         assert results["mtu"] == ("mended", "")
         assert results["image"][0] == "failed"

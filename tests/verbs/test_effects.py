@@ -18,9 +18,10 @@ from sparkconsole.remote.serve import vllm
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.registry import load
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
@@ -146,7 +147,7 @@ async def test_what_is_foreseen_is_what_is_found_then(session: Session, lines: t
         session.fleet.forecast = session.fleet.forecast.after(action.effects)
         foreseen = {node: await _found(session, node) for node in session.fleet.names}
         session.fleet.forecast = type(session.fleet.forecast)()
-        await execute(session, text.split(), action, nobody)
+        await execute_action(session, text.split(), action, nobody)
         now = {node: await _found(session, node) for node in session.fleet.names}
         if "reboot" in text:  # which member of now was on the node, only its container told
             foreseen["spark-01"].pop("ray")

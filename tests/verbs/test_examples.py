@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.config.examples import examples, script_path
+from sparkconsole.config.paths import examples, script_path
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.programs

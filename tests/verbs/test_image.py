@@ -26,7 +26,7 @@ from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.image import transfer
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.dispatch import understand
-from sparkconsole.verbs.grammar.registry import _spoken
+from sparkconsole.verbs.grammar.registry import _without_session
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.build_and_copy import build, copy, follow_build, follow_copy
 from sparkconsole.verbs.image.list import list_images
@@ -550,7 +550,7 @@ def test_the_shipped_recipes_are_found_by_name() -> None:
 
 def _parsed(verb: Callable[..., Awaitable[Answer | PlannedAction]], *words: str) -> dict[str, object]:
     app = App(result_action="return_value", exit_on_error=False, print_error=False, version_flags=())
-    app.default(_spoken(verb))
+    app.default(_without_session(verb))
     _, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)[:3]
     return dict(bound.arguments)
 

@@ -388,7 +388,7 @@ async def test_a_source_that_does_not_exist_is_wrong_usage(session: Session) -> 
 
 
 def test_the_plan_is_json(pair: PretendCluster) -> None:
-    assert json.loads(json.dumps(verb.ContainerFlags().said()["env"])) == []
+    assert json.loads(json.dumps(verb.ContainerFlags().fields()["env"])) == []
 
 
 async def test_a_failed_check_refuses_a_launch_unless_forced(session: Session, pair: PretendCluster) -> None:

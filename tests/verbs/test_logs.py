@@ -19,8 +19,9 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.tui.views.cluster.log import sources as pane_sources
 from sparkconsole.verbs.grammar import open_session as opening
-from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.logs.logs import logs
 from sparkconsole.verbs.logs.sources import log_sources
@@ -51,7 +52,9 @@ class Operated:
         for line in lines:
             result = await self.through(begin(self.session, understand(line.split())))
             if isinstance(result, PlannedAction):
-                result = await self.through(execute(self.session, line.split(), result, lambda _: None))
+                result = await self.through(
+                    execute_action(self.session, line.split(), result, lambda _: None)
+                )
             assert isinstance(result, Answer)
             assert result.exit_code == 0, (line, result)
 
@@ -186,7 +189,7 @@ async def test_a_server_that_failed_has_its_log_or_says_where_it_is(demo: Operat
     await demo.does(*UP[:3])
     result = await demo.through(begin(demo.session, understand(["serve", MODEL])))
     assert isinstance(result, PlannedAction)
-    carrying = asyncio.ensure_future(execute(demo.session, ["serve", MODEL], result, lambda _: None))
+    carrying = asyncio.ensure_future(execute_action(demo.session, ["serve", MODEL], result, lambda _: None))
     await demo.clock.advance(5)
     inject(demo.machine("spark-01"), "oom")
     with pytest.raises(SparkError):

@@ -24,8 +24,9 @@ from sparkconsole.remote.shell import Completed
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar import registry
-from sparkconsole.verbs.grammar.dispatch import begin, understand
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction
 from tests.verbs.operated import MODEL, Operated, operated
 
@@ -204,7 +205,7 @@ async def test_an_inventory_that_did_not_change_is_not_called_written(
             action = await begin(session, understand(line.split()))
             assert isinstance(action, PlannedAction)
             with pytest.raises(SparkError, match="not what was written"):
-                await execute(session, line.split(), action, news.append)
+                await execute_action(session, line.split(), action, news.append)
         assert not news
 
 

@@ -12,7 +12,6 @@ import asyncssh
 import pytest
 
 from sparkconsole.config import edit
-from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import choose, load
 from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import RealClock
@@ -28,11 +27,12 @@ from sparkconsole.verbs import config
 from sparkconsole.verbs.grammar import registry
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.request import Request
+from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node import inventory as node
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
+from tests.global_options import read_globals
 
 TOML = """\
 # the lab

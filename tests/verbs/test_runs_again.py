@@ -10,7 +10,7 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import nobody
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.runs.again import again, compare
 
@@ -29,7 +29,7 @@ async def test_the_same_words_become_a_new_run_with_a_plan_of_its_own(session: S
     assert isinstance(action, PlannedAction)
     assert action.words == WORDS
     assert any("-t mine" in " ".join(step.argv) for step in action.plan.steps)
-    await execute(session, ("runs", "again", old.id), action, nobody)
+    await execute_action(session, ("runs", "again", old.id), action, nobody)
     new = session.journal.runs()[0]
     assert (new.words, new.state) == (WORDS, RunState.DONE)
     assert new.id != old.id

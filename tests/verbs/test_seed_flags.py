@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.config.globals import read_globals
 from sparkconsole.config.inventory import Inventory, choose
 from sparkconsole.demo import cluster as demo
 from sparkconsole.demo import stories
@@ -19,6 +18,7 @@ from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.spark.machine import Machine, image_json
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.verbs.grammar.dispatch import understand
+from tests.global_options import read_globals
 
 SCRIPTS = {
     "build-and-copy.sh": (

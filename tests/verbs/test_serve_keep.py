@@ -17,9 +17,10 @@ from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.serve import restart_budget as keeping
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import News, Remark
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.open_session import open_session
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.serve import keep as serve_keep
 
@@ -53,7 +54,9 @@ async def done(session: Session, *words: str, told: list[str] | None = None) -> 
             told.append(f"{news.node} {news.text}".strip())
 
     result = await begin(session, understand(words))
-    result = await execute(session, words, result, hear) if isinstance(result, PlannedAction) else result
+    result = (
+        await execute_action(session, words, result, hear) if isinstance(result, PlannedAction) else result
+    )
     assert isinstance(result, Answer)
     return result
 

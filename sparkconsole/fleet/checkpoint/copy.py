@@ -19,7 +19,8 @@ from sparkconsole.model.checkpoint.files import MARGIN_BYTES, CheckpointFiles, M
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.image.build import slug
 from sparkconsole.model.image.copy import Receiver, authorise_hint, known_hosts
-from sparkconsole.model.text.printable import hours, printable, size
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark, Report
@@ -301,7 +302,7 @@ async def follow_one(fleet: Fleet, job: Job, report: Report) -> Result:
     result = await _proved(fleet, job, log) if log.failed == {} else _failed(job, log)
     await forget_job(fleet, job)
     text = f"copy to {host} {result.state}"
-    text += f": {result.detail}" if result.exit_code else f" in {hours(log.seconds)} ({size(log.done)})"
+    text += f": {result.detail}" if result.exit_code else f" in {hms(log.seconds)} ({size(log.done)})"
     report(Remark(text, "", "error" if result.exit_code else "done"))
     return result
 

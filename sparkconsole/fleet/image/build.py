@@ -35,10 +35,11 @@ from sparkconsole.model.image.build import (
     slug,
 )
 from sparkconsole.model.image.copy import CopySite
-from sparkconsole.model.text.printable import hours, printable, size
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
-from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
+from sparkconsole.model.work.job import Job, JobKind, JobState, Run
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.parse.diagnose.cause import cause_of
@@ -182,7 +183,7 @@ def built(
 async def running_build(fleet: Fleet, journal: Journal, node: str, tag: str) -> Job | None:
     """A build of that tag which the journal knows and which still runs on the node."""
     for run in journal.runs():
-        if run.state not in (RunState.RUNNING, RunState.UNKNOWN):
+        if not run.state.open:
             continue
         for job in run.jobs:
             ours = (job.kind, job.node, job.details.get("tag")) == (JobKind.BUILD, node, tag)
@@ -307,7 +308,7 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
         ("vLLM", _commit_sentence(job, built, check)),
         *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
-        ("time", hours(took)),
+        ("time", hms(took)),
     ]
     data = {
         "node": job.node,

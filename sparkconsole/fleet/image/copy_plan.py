@@ -12,7 +12,7 @@ from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name, slug
 from sparkconsole.model.image.copy import loading_needs
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind

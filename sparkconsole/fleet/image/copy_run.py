@@ -20,7 +20,8 @@ from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import same_content
 from sparkconsole.model.image.copy import Receiver, authorise_hint
-from sparkconsole.model.text.printable import hours, printable, size
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Remark, Report
@@ -275,20 +276,20 @@ def _remark(report: Report, result: Result) -> None:
     if result.exit_code:
         text = f"copy to {result.host} {result.state}: {result.detail}"
     else:
-        text = f"copy to {result.host} completed in {hours(result.seconds)} ({size(result.sent_bytes)})"
+        text = f"copy to {result.host} completed in {hms(result.seconds)} ({size(result.sent_bytes)})"
     report(Remark(text, "", level))
 
 
 def answer_of(results: Sequence[Result], total_s: float | None = None) -> Answer:
     """The final table: every host with its outcome, bytes and time; exit code 1 when any copy failed."""
     rows = [
-        (r.host, r.state, size(r.sent_bytes) if r.sent_bytes else None, hours(r.seconds), r.detail)
+        (r.host, r.state, size(r.sent_bytes) if r.sent_bytes else None, hms(r.seconds), r.detail)
         for r in results
     ]
     total = max((r.seconds for r in results), default=0.0) if total_s is None else total_s
     sheet = Sheet.of(("host", "image", "sent", "time", "why"), rows)
     data = {"hosts": [r.as_data() for r in results], "seconds": round(total, 1)}
-    return Answer(data, (sheet, f"total time {hours(total)}"), exit_code=_worst(results))
+    return Answer(data, (sheet, f"total time {hms(total)}"), exit_code=_worst(results))
 
 
 def _worst(results: Sequence[Result]) -> int:

@@ -18,7 +18,7 @@ from sparkconsole.model.image.history import builds
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.image.route import Transport, choose_way, missing_bytes
 from sparkconsole.model.probes import Probe
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, Transfer, site
@@ -339,9 +339,9 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
     that we trust already."""
     if seen.host_keys:
         return seen.host_keys
-    from sparkconsole.remote.host_keys.trust import shown_keys, standing
+    from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys
 
-    keys = [key for key in await shown_keys(node) if standing(node, key) == "trusted"]
+    keys = [key for key in await shown_keys(node) if key_trust(node, key) is KeyTrust.TRUSTED]
     if not keys:
         raise SparkError(
             "its host key is not known, so the sender could not verify it",

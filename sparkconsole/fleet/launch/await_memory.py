@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import Advance, Remark, Report
 from sparkconsole.remote.node.page_cache import memory_standing
 

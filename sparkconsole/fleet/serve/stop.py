@@ -12,7 +12,7 @@ from sparkconsole.fleet.jobs import job_state
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, recalled
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
 from sparkconsole.model.work.tier import Tier

@@ -12,7 +12,7 @@ from sparkconsole.model.docker import Container
 from sparkconsole.model.logs.kernel_deaths import death
 from sparkconsole.model.serve.memory_guard import Alarm, MemoryPoint, MemoryWatch
 from sparkconsole.model.telemetry import LinkTraffic, Reading, is_stuck
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 Change = tuple[str, str]
 """Level and sentence."""

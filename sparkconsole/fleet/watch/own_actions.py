@@ -63,8 +63,3 @@ def ended_by(run: Run) -> str:
     """Which deed of ours ended what this run had started; empty: none."""
     action = recalled_action(run.ended_by)
     return action.text(this_console()) if action else ""
-
-
-def _touches(run: Run) -> set[tuple[str, ...]]:
-    kept = run.plan.get("touches")
-    return {tuple(map(str, t)) for t in kept if isinstance(t, list)} if isinstance(kept, list) else set()

@@ -20,6 +20,7 @@ from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
 from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.text.units import minutes_and_seconds
 from sparkconsole.remote.shell import Shell
 
 ASK_S, LOOK_S = 2.0, 5.0
@@ -349,7 +350,7 @@ class ServerWatch:
         model, loaded = server.model or "the server", before is ServerPhase.LOADING and seconds is not None
         match phase:
             case ServerPhase.READY:
-                after = f" after {_spoken(seconds)}" if loaded and seconds is not None else ""
+                after = f" after {minutes_and_seconds(seconds)}" if loaded and seconds is not None else ""
                 again = " again" if before in (ServerPhase.WEDGED, ServerPhase.FAILED) else ""
                 self._say("done", f"{model} is ready{again}{after}")
             case ServerPhase.LOADING:
@@ -379,11 +380,6 @@ def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
     if tensor.isdigit() and stages.isdigit():
         return max(int(tensor) * int(stages), len(ranks))
     return len(ranks)
-
-
-def _spoken(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _docker_words(head: NodeState) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -94,11 +94,6 @@ def presences(found: Mapping[str, Sequence[CachedModel]]) -> tuple[ModelPresence
     names = sorted({model.name for models in found.values() for model in models})
     every = [_presence(name, {n: _named(m, name) for n, m in found.items()}) for name in names]
     return tuple(sorted(every, key=lambda p: (not p.everywhere, p.name.lower())))
-
-
-def shared(found: Iterable[ModelPresence]) -> tuple[str, ...]:
-    """The models that every node that answered has whole."""
-    return tuple(p.name for p in found if p.everywhere)
 
 
 def _some(nodes: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import normpath
 
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 _NAMED = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MARGIN_BYTES = 256 * 1000 * 1000

@@ -14,6 +14,7 @@ from sparkconsole.model.checkpoint.kv_cache import CacheLayout, cache_width, lay
 from sparkconsole.model.checkpoint.shape import Cache, ModelShape
 from sparkconsole.model.checkpoint.weights import Checkpoint, Loaded, Split, rank_bytes, stages
 from sparkconsole.model.facts import Memory
+from sparkconsole.model.text.units import vllm_gib
 
 GIB = 1 << 30
 SYSTEM_BYTES = 8 * GIB
@@ -203,8 +204,8 @@ def _impossible(split: Split, shape: ModelShape, nodes: int) -> list[str]:
 def _refused(fit: Fit, used: Mapping[str, Memory]) -> list[str]:
     """vLLM looks at what is free before it loads anything."""
     return [
-        f"{node}: vLLM would refuse to start: {fit.utilization:g} of {gib(m.total)} is "
-        f"{gib(int(fit.utilization * m.total))}, and {gib(m.available)} are free"
+        f"{node}: vLLM would refuse to start: {fit.utilization:g} of {vllm_gib(m.total)} is "
+        f"{vllm_gib(int(fit.utilization * m.total))}, and {vllm_gib(m.available)} are free"
         for node, m in used.items()
         if fit.utilization * m.total > m.available
     ]
@@ -213,12 +214,12 @@ def _refused(fit: Fit, used: Mapping[str, Memory]) -> list[str]:
 def _too_big(fit: Fit) -> list[str]:
     need, budget = fit.tightest, fit.budget
     if need.fixed >= budget:
-        return [f"weights and overhead alone take {gib(need.fixed)} of a budget of {gib(budget)}"]
+        return [f"weights and overhead alone take {vllm_gib(need.fixed)} of a budget of {vllm_gib(budget)}"]
     cache = need.cache(fit.length, fit.concurrency)
     if need.fixed + cache > budget:
         many = f"{fit.concurrency} requests" if fit.concurrency > 1 else "one request"
-        left = f"{gib(fit.cache_bytes)} are left"
-        return [f"the KV cache of {many} of {fit.length:,} tokens takes {gib(cache)}, and {left}"]
+        left = f"{vllm_gib(fit.cache_bytes)} are left"
+        return [f"the KV cache of {many} of {fit.length:,} tokens takes {vllm_gib(cache)}, and {left}"]
     return []
 
 
@@ -226,8 +227,8 @@ def _close(fit: Fit) -> list[str]:
     if fit.advised < fit.utilization <= fit.accepted:
         left = fit.available - fit.budget
         return [
-            f"{gib(left)} would be left for the system: a Spark stalls when it runs out; stay at or under "
-            f"{max(0.0, fit.advised):.2f}"
+            f"{vllm_gib(left)} would be left for the system: a Spark stalls when it runs out; stay at or "
+            f"under {max(0.0, fit.advised):.2f}"
         ]
     return []
 
@@ -243,11 +244,6 @@ def splits(nodes: int, shape: ModelShape) -> tuple[Split, ...]:
 def best(fits: Sequence[Fit]) -> Fit:
     """The first that fits, else the one with the longest requests, else the last."""
     return next((fit for fit in fits if fit.fits), max(fits, key=lambda fit: (fit.longest, fit.split.ranks)))
-
-
-def gib(count: float) -> str:
-    """Memory as vLLM says it."""
-    return f"{count / GIB:.2f} GiB"
 
 
 def _down(share: float) -> float:

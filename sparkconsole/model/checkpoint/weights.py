@@ -28,7 +28,6 @@ class TensorPart(StrEnum):
     TOWER = "tower"
     DRAFT = "draft"
     REST = "rest"
-    UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 LEAST_DISK = 1_000_000_000
 ENOUGH_DISK = 40_000_000_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root
 from sparkconsole.model.telemetry import is_stuck
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 
 COOL_C = 70.0
 """In a hotter one a low clock has a reason."""
@@ -51,7 +51,7 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         return
     lost = [c.name for c in deep_probe.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
     recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
-    since = f", {hours(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
+    since = f", {hms(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
     text = f"it went off without a shutdown before it booted{since}"
     if not (lost and recent):
         yield Finding("power", Severity.OK, node, text)

@@ -9,7 +9,7 @@ from sparkconsole.model.docker import DiskUsage, ImageIdentity
 from sparkconsole.model.image.build import age
 from sparkconsole.model.image.history import build_date
 from sparkconsole.model.image.prune import Decision, PruneEntry
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Sheet
 
 COLUMNS = 4

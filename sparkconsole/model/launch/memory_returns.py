@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 WINDOW_S = 3.0
 """Growth is looked for over this time."""

@@ -122,9 +122,3 @@ def spelled(text: str) -> Level | None:
 def sounds(text: str) -> bool:
     """Whether a line has a word of trouble at all; cheap."""
     return any(stem in text for stem in _STEMS)
-
-
-def severity(text: str) -> Level | None:
-    """How bad the message of a line is; what it says outright counts before what it sounds like."""
-    level = label_level(text)
-    return level if level is not None else spelled(text)

@@ -36,9 +36,6 @@ class EngineLoad:
     prompt_tokens: float | None = None
     """Since it started, as are the generated ones."""
     generated_tokens: float | None = None
-    prompt_rate: float | None = None
-    """Tokens a second, as the log averages them."""
-    generated_rate: float | None = None
     first_token: Waited | None = None
     """From a request to its first token."""
     next_token: Waited | None = None

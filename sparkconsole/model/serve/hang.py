@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 FROZEN_S = 20.0
 """Requests that run so long without a token are a reason to ask for one."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 
 FREEZE_LINE = 4 << 30
 """Bytes available below which a Spark stands still."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
-Said = TypeVar("Said")
+Item = TypeVar("Item")
 _NAMES = ("status", "port", "GID", "index", "code", "rank", "pid", "errno")
 _NAMING = "".join(f"(?<!{word} )" for word in _NAMES)
 """Behind these a number is a name: `exit status 1 to 137` would say nothing."""
@@ -33,9 +33,9 @@ def _range(values: Sequence[str]) -> str:
     return least if float(least) == float(most) else f"{least} to {most}"
 
 
-def groups(items: Iterable[Said], key: Callable[[Said], Hashable]) -> list[list[Said]]:
+def groups(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
     """Those of one key together, in the order of the first of each."""
-    found: dict[Hashable, list[Said]] = {}
+    found: dict[Hashable, list[Item]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
     return list(found.values())

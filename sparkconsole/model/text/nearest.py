@@ -16,10 +16,10 @@ def nearest(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
 
 def did_you_mean(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
     """`; did you mean WORD?` for the end of a sentence; empty when no known word is like it."""
-    return f"; {guess}" if (guess := meant(word, known, alike=alike)) else ""
+    return f"; {guess}" if (guess := suggestion(word, known, alike=alike)) else ""
 
 
-def meant(word: str, known: Iterable[str], otherwise: str = "", *, alike: float = _ALIKE) -> str:
+def suggestion(word: str, known: Iterable[str], otherwise: str = "", *, alike: float = _ALIKE) -> str:
     """`did you mean WORD?` as a hint of its own; `otherwise` when no known word is like it."""
     near = nearest(word, known, alike=alike)
     return f"did you mean {near}?" if near else otherwise

@@ -14,17 +14,12 @@ SHORT = 16
 """A column no wider than this stays whole, spaces or not: `17.9 GiB`, `not running`."""
 
 
-def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
-    """Title, header, rows, aligned by the cells that a terminal gives them.
+def header_and_rows(sheet: Sheet, width: int | None = None) -> list[str]:
+    """Header and rows, aligned by the cells that a terminal gives them; the title is not among them.
 
     Without `width` each row is one line, nothing folded or cut. Within `width` only columns of several words
     give way, between their words; where that is not enough, each row is a block of `column  value` lines.
     """
-    return [*([printable(sheet.title)] if sheet.title else []), *header_and_rows(sheet, width)]
-
-
-def header_and_rows(sheet: Sheet, width: int | None = None) -> list[str]:
-    """As `sheet_lines`, without the title; the first line is the header unless rows became blocks."""
     rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
     if width is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import minutes_or_seconds, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Consequences:
         runs = f"{self.runs} earlier run{'s' * (self.runs != 1)}"
         takes = "how long it takes is unknown: no earlier run is kept"
         if self.seconds is not None:
-            takes = f"takes about {_about(self.seconds)}, as in {runs}"
+            takes = f"takes about {minutes_or_seconds(self.seconds)}, as in {runs}"
         return (*ends, takes, *moves)
 
     def as_data(self) -> dict[str, Any]:
@@ -71,7 +71,3 @@ class Consequences:
             "runs": self.runs,
             "starts": self.starts,
         }
-
-
-def _about(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -38,6 +38,15 @@ class Job(BaseModel):
     details: dict[str, Any] = {}
     """What its follower needs to bring it to its end: image tag, model, port, …"""
 
+    @property
+    def rank(self) -> int:
+        """Of the ranks of a server; 0: the one that answers."""
+        return int(self.details.get("rank", 0))
+
+    def serves(self, port: int) -> bool:
+        """A rank of a server on that port."""
+        return self.kind is JobKind.SERVE and self.details.get("port") == port
+
     @field_validator("details")
     @classmethod
     def _details(cls, details: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +80,11 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+
+    @property
+    def open(self) -> bool:
+        """Nobody saw it end."""
+        return self in (RunState.RUNNING, RunState.UNKNOWN)
 
     @classmethod
     def _missing_(cls, value: object) -> RunState | None:

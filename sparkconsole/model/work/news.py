@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sparkconsole.model.text.printable import hours, size
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.plan import Plan, StepOutcome
 
 
@@ -89,9 +89,9 @@ def advance_text(news: Advance) -> str:
     if news.rate_per_s:
         words.append(f"{show(news.rate_per_s)}/s")
     if news.eta_s is not None:
-        words.append(f"{hours(news.eta_s)} left")
+        words.append(f"{hms(news.eta_s)} left")
     if news.elapsed_s is not None:
-        words.append(hours(news.elapsed_s))
+        words.append(hms(news.elapsed_s))
     if news.piece:
         words.append(news.piece)
     return ", ".join(words)

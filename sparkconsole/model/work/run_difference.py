@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.job import Run
 
 Difference = tuple[str, str, str, str]
@@ -47,7 +47,7 @@ def _standing(first: Run, second: Run) -> Iterator[Difference]:
             yield (name.replace("_", " "), _shown(one), _shown(other), "")
     took = [(r.ended - r.started).total_seconds() if r.ended else None for r in (first, second)]
     if took[0] != took[1]:
-        shown = [hours(s) if s is not None else NONE for s in took]
+        shown = [hms(s) if s is not None else NONE for s in took]
         yield ("took", shown[0], shown[1], change(*took))
     nodes = [
         " ".join(dict.fromkeys(str(s.get("node")) for s in r.plan.get("steps", ()))) for r in (first, second)

@@ -58,8 +58,3 @@ def parse_gpu_processes(text: str) -> tuple[GpuProcess, ...]:
             used_bytes = int(mib * 1024 * 1024) if mib is not None and mib >= 0 else None
             found.append(GpuProcess(known, name.strip(), used_bytes))
     return tuple(found)
-
-
-def parse_gpu_used(text: str) -> int:
-    """Bytes that compute processes hold, summed."""
-    return sum(p.used or 0 for p in parse_gpu_processes(text))

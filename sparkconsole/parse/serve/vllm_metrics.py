@@ -1,4 +1,4 @@
-"""What a server says of its load, on `/metrics` and every ten seconds in its log, 0.11 to 0.33."""
+"""What a server says of its load on `/metrics`, 0.11 to 0.33."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from sparkconsole.model.serve.engine import EngineLoad, Waited
 
 _SAMPLE = re.compile(r"^vllm:(?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>\S+)")
-_STATISTICS = re.compile(r"^Engine \d+: (?P<facts>Avg prompt throughput: .*)$")
 
 
 def parse_metrics(text: str) -> EngineLoad:
@@ -33,22 +32,6 @@ def parse_metrics(text: str) -> EngineLoad:
     )
 
 
-def parse_statistics(message: str) -> EngineLoad | None:
-    """`Engine 000: Avg prompt throughput: …` without its prefixes; None for any other line."""
-    match = _STATISTICS.match(message)
-    if match is None:
-        return None
-    facts = dict(part.split(": ", 1) for part in match["facts"].split(", ") if ": " in part)
-    share = _first(facts, "GPU KV cache usage")
-    return EngineLoad(
-        running=_whole(_first(facts, "Running")),
-        waiting=_whole(_first(facts, "Waiting")),
-        kv_share=share / 100 if share is not None else None,
-        prompt_rate=_first(facts, "Avg prompt throughput"),
-        generated_rate=_first(facts, "Avg generation throughput"),
-    )
-
-
 _BETWEEN = ("inter_token_latency_seconds", "time_per_output_token_seconds")
 """The same, by its newer and its older name."""
 
@@ -57,11 +40,6 @@ def _waited(found: Mapping[str, list[float]], name: str) -> Waited | None:
     """A histogram's count and sum."""
     times, seconds = _sum(found, f"{name}_count"), _sum(found, f"{name}_sum")
     return Waited(times, seconds) if times is not None and seconds is not None else None
-
-
-def _first(facts: Mapping[str, str], name: str) -> float | None:
-    """The number that a value begins with: `18.7 tokens/s`, `1 reqs`, `0.3%`."""
-    return _number(facts.get(name, "").split(" ")[0].rstrip("%"))
 
 
 def _sum(found: Mapping[str, list[float]], name: str) -> float | None:

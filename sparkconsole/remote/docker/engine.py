@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +12,7 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
-from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
+from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
 from sparkconsole.parse.image.docker_api import (
     container_from,
@@ -28,8 +27,6 @@ from sparkconsole.remote.foreseen import now_on, then_on
 from sparkconsole.remote.shell import Endpoint, Shell
 
 TIMEOUT_S = 20.0
-_LOOKS, _LOOK_PAUSE_S = 20, 0.25
-"""How often it is looked whether a container is gone, and how many seconds apart."""
 _USAGE = "system/df?type=image&type=build-cache&verbose=1"
 """Each engine minds the words that it knows."""
 USAGE_TIMEOUT_S = 60.0
@@ -73,24 +70,6 @@ async def container(shell: Shell, name: str) -> Container | None:
     found = container_from(data._container) if data is not None else None
     present = (found,) if found is not None and found.name == name else ()
     return next((c for c in then_on(shell).containers(present) if c.name == name), None)
-
-
-async def remove_container(shell: Shell, name: str, *, grace_s: int = 10) -> bool:
-    """Stops and removes the container of that name; False when there was none. Read back."""
-    found = await container(shell, name)
-    if found is None:
-        return False
-    async with _docker(shell, timeout=TIMEOUT_S + grace_s) as docker:
-        handle = docker.containers.container(found.id)
-        await _or_none(handle.stop(t=grace_s))
-        # 409: it was started with --rm, and the engine is removing it already.
-        await _or_none(handle.delete(force=True, v=True), 404, 409)
-    for _ in range(_LOOKS):
-        left = await container(shell, name)
-        if left is None or left.id != found.id:
-            return True
-        await asyncio.sleep(_LOOK_PAUSE_S)
-    raise SparkError(f"the container {name} is still there", hint="docker rm -f it by hand", node=shell.node)
 
 
 async def container_log(
@@ -159,12 +138,6 @@ async def disk_usage(shell: Shell) -> DiskUsage:
         root = engine_from(await docker.system.info()).root_dir
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
     return then_on(shell).usage(usage_from(used, free.text.strip()))
-
-
-async def engine(shell: Shell) -> EngineFacts:
-    """The engine itself."""
-    async with _docker(shell) as docker:
-        return engine_from(await docker.system.info())
 
 
 async def _shown(found: Any) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.sampler.sampler import BOOT
-from sparkconsole.remote.shell import Pipe, Shell
+from sparkconsole.remote.shell import Pipe, Shell, end_pipe
 
 LIMIT_S = 8.0
 """After which an end on a node ends by itself, whatever became of us."""
@@ -68,12 +68,12 @@ def _ib_write_bw(device: str, port: int, gid: int | None) -> list[str]:
     return ["ib_write_bw", *ends, "-F", "--report_gbits", "-D", f"{SECONDS:g}"]
 
 
-def shown(asked: Mapping[str, Any]) -> tuple[str, ...]:
+def shown(request: Mapping[str, Any]) -> tuple[str, ...]:
     """An end as a person would type it."""
-    if "argv" in asked:
-        return tuple(asked["argv"])
-    what = "send" if "peer" in asked else "receive"
-    return ("python3", "gate-meter", what, *(str(asked[k]) for k in ("address", "peer") if k in asked))
+    if "argv" in request:
+        return tuple(request["argv"])
+    what = "send" if "peer" in request else "receive"
+    return ("python3", "gate-meter", what, *(str(request[k]) for k in ("address", "peer") if k in request))
 
 
 async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> float:
@@ -83,10 +83,10 @@ async def measured(sender: Shell, receiver: Shell, way: RailWay, tool: str) -> f
     """
     server, client = ends(way, tool)
     async with _started(receiver, server) as far:
-        heard = await far.next_answer()
-        port = heard.get("port")
+        answer = await far.next_answer()
+        port = answer.get("port")
         if not isinstance(port, int):
-            raise SparkError(_trouble(heard) or "it did not begin to listen", node=receiver.node)
+            raise SparkError(_trouble(answer) or "it did not begin to listen", node=receiver.node)
         async with _started(sender, {**client, "port": port}) as near:
             data = await near.next_answer()
             if "error" in data:
@@ -104,8 +104,8 @@ def _gbit(data: Mapping[str, Any], tool: str, way: RailWay) -> float:
         case "iperf3":
             value = parse_iperf3(output)
         case _:
-            told = data.get("gbit")
-            value = float(told) if isinstance(told, int | float) and told > 0 else None
+            gbit = data.get("gbit")
+            value = float(gbit) if isinstance(gbit, int | float) and gbit > 0 else None
     if value is None:
         raise SparkError(_trouble(data) or "it measured nothing", node=way.node)
     return value
@@ -147,26 +147,13 @@ class _RunningEnd:
 
 
 @contextlib.asynccontextmanager
-async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
-    pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(asked)))
+async def _started(shell: Shell, request: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
+    pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(request)))
     try:
         await pipe.write(program())
         yield _RunningEnd(shell, pipe, LineReader(), [])
     finally:
-        await _end(pipe)
-
-
-async def _end(pipe: Pipe) -> None:
-    """Its input ends, and so does it with all that it started; what does not is killed."""
-    with contextlib.suppress(SparkError, OSError, TimeoutError):
-        await pipe.close_input()
-        async with asyncio.timeout(2):
-            while await pipe.read():
-                pass
-            await pipe.wait()
-            return
-    with contextlib.suppress(SparkError, OSError):
-        await pipe.kill()
+        await end_pipe(pipe, 2)
 
 
 @cache

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 import asyncssh
 
@@ -20,12 +20,6 @@ from sparkconsole.remote.host_keys.shown import HostKey, host_key, shown_by
 from sparkconsole.remote.ssh.login import through_jumps
 from sparkconsole.remote.ssh_config.client_config import place_of
 from sparkconsole.remote.ssh_config.place import known_name
-
-
-def address_of(node: Node) -> tuple[str, int]:
-    """Host (HostKeyAlias, where one is set) and port after OpenSSH's configuration had its say."""
-    there = place_of(node)
-    return there.alias or there.host, there.port
 
 
 def entry_name(node: Node) -> str:
@@ -58,17 +52,24 @@ async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...
     )
 
 
-def standing(
-    node: Node, key: HostKey, known_hosts: Path | None = None
-) -> Literal["trusted", "unknown", "changed"]:
-    """How the key stands to what is known: another key of the same kind, or a revoked one, has changed."""
+class KeyTrust(StrEnum):
+    """How a key stands to what is known."""
+
+    TRUSTED = "trusted"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    """Another key of the same kind is trusted, or this one is revoked."""
+
+
+def key_trust(node: Node, key: HostKey, known_hosts: Path | None = None) -> KeyTrust:
+    """How the key that the node shows stands to known_hosts."""
     known = known_of(place_of(node), known_hosts)
     if any(host_key(k).line == key.line for k in known.revoked):
-        return "changed"
+        return KeyTrust.CHANGED
     trusted = [host_key(k) for k in known.trusted]
     if any(k.line == key.line for k in trusted):
-        return "trusted"
-    return "changed" if any(k.kind == key.kind for k in trusted) else "unknown"
+        return KeyTrust.TRUSTED
+    return KeyTrust.CHANGED if any(k.kind == key.kind for k in trusted) else KeyTrust.UNKNOWN
 
 
 def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) -> Path:
@@ -77,14 +78,14 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
     ChangedHostKey when one contradicts what is trusted: an entry beside the old one would end the protection.
     """
     wanted = tuple(keys)
-    changed = next((key for key in wanted if standing(node, key, known_hosts) == "changed"), None)
+    changed = next((key for key in wanted if key_trust(node, key, known_hosts) is KeyTrust.CHANGED), None)
     if changed is not None:
         raise ChangedHostKey(
             f"it shows another {changed.kind} key than the trusted one: {changed.fingerprint}",
             hint=f"if the machine was set up again: ssh-keygen -R {_quoted(entry_name(node))}",
             node=node.name,
         )
-    new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
+    new = [key for key in wanted if key_trust(node, key, known_hosts) is KeyTrust.UNKNOWN]
     path = known_hosts_file(known_hosts, place_of(node))
     _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
     return path

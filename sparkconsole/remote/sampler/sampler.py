@@ -5,7 +5,6 @@ It lives exactly as long as the connection. What is not understood is handed on 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
@@ -15,7 +14,7 @@ from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.shell import Completed, Pipe, Shell
+from sparkconsole.remote.shell import Completed, Pipe, Shell, end_pipe
 
 BOOT = (
     "import sys;i=sys.stdin.buffer;n=int(i.readline());"
@@ -55,11 +54,11 @@ async def samples(
 ) -> AsyncGenerator[Sample, None]:
     """The node's samples as they come; `garbage` is given every line that is none.
 
-    Unreachable when the connection was lost, NoSampler when the program never said a sample, CommandFailed
+    Unreachable when the connection was lost, NoSampler when the program never gave a sample, CommandFailed
     when it ended later: it never ends by itself.
     """
     words, pipe = argv(period_s, root), await shell.pipe(argv(period_s, root))
-    said = False
+    sampled = False
     try:
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
@@ -69,11 +68,11 @@ async def samples(
             if sample is None:
                 garbage(line)
                 continue
-            said = True
+            sampled = True
             yield sample
-        raise _ended(await pipe.wait(), words, said=said)
+        raise _ended(await pipe.wait(), words, sampled=sampled)
     finally:
-        await _end(pipe)
+        await end_pipe(pipe, _END_S)
 
 
 async def _lines(pipe: Pipe) -> AsyncIterator[str]:
@@ -85,8 +84,8 @@ async def _lines(pipe: Pipe) -> AsyncIterator[str]:
         yield line
 
 
-def _ended(done: Completed, words: tuple[str, ...], *, said: bool) -> SparkError:
-    if said or done.status is None:
+def _ended(done: Completed, words: tuple[str, ...], *, sampled: bool) -> SparkError:
+    if sampled or done.status is None:
         return CommandFailed(words[:1], done.status, done.error_text, node=done.node)
     if done.status == 127:
         why = "python3 is not there"
@@ -94,16 +93,3 @@ def _ended(done: Completed, words: tuple[str, ...], *, said: bool) -> SparkError
         last = done.error_text.strip().splitlines()[-1:] or [f"it ended with status {done.status}"]
         why = f"python3 does not run the sampler: {last[0][:200]}"
     return NoSampler(why, hint="readings come more rarely, by its tools", node=done.node)
-
-
-async def _end(pipe: Pipe) -> None:
-    """Its input ends, and so does it; what does not is killed."""
-    with contextlib.suppress(SparkError, OSError, TimeoutError):
-        await pipe.close_input()
-        async with asyncio.timeout(_END_S):
-            while await pipe.read():
-                pass
-            await pipe.wait()
-            return
-    with contextlib.suppress(SparkError, OSError):
-        await pipe.kill()

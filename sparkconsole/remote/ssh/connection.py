@@ -204,7 +204,7 @@ class SshShell:
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
     @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         """What the library raises when the connection broke becomes Unreachable."""
         try:
             yield

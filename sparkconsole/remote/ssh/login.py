@@ -21,8 +21,7 @@ from sparkconsole.model.login_words import with_port
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
 from sparkconsole.remote.host_keys.shown import host_key, shown_by
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
-from sparkconsole.remote.ssh.proxy_command import ProxyCommand
-from sparkconsole.remote.ssh.route import both, proxy_of, route
+from sparkconsole.remote.ssh.route import ProxyCommand, both, proxy_of, route
 from sparkconsole.remote.ssh_config.client_config import hop_of, place
 from sparkconsole.remote.ssh_config.place import SshDestination
 
@@ -309,32 +308,32 @@ def _unreachable(
     there: SshDestination, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
 ) -> Unreachable:
     """A sentence for each way in which there is no connection."""
-    asked = f"{there.host} port {there.port}"
+    target = f"{there.host} port {there.port}"
     number = error.errno if isinstance(error, OSError) and error.errno else _number(error)
     match error:
         case asyncssh.ChannelOpenError() if tunnelled:
-            said = (
-                f"its jump host cannot reach {asked}: {error.reason}",
+            text = (
+                f"its jump host cannot reach {target}: {error.reason}",
                 "is it on, and is the address right as the jump host sees it?",
             )
         case asyncssh.KeyImportError():
-            said = (f"a key cannot be used: {error}", "an encrypted key belongs into the agent: ssh-add")
+            text = (f"a key cannot be used: {error}", "an encrypted key belongs into the agent: ssh-add")
         case socket.gaierror():
-            said = (
+            text = (
                 f"nobody knows the name {there.host}: {error.strerror}",
                 "use its address, or name it in ~/.ssh/config",
             )
         case _ if number == errno.ECONNREFUSED:
-            said = (f"{asked} refused the connection", "is sshd running there, and is it that port?")
+            text = (f"{target} refused the connection", "is sshd running there, and is it that port?")
         case _ if number in _NO_ROUTE:
-            said = (f"there is no route to {there.host}", "is it on, and in a network this machine reaches?")
+            text = (f"there is no route to {there.host}", "is it on, and in a network this machine reaches?")
         case _ if number == errno.ETIMEDOUT:
-            said = (f"no answer from {asked}", "is it on, and is the address right?")
+            text = (f"no answer from {target}", "is it on, and is the address right?")
         case asyncssh.DisconnectError() | ConnectionError():
-            said = _ended_early(there, error, proxy)
+            text = _ended_early(there, error, proxy)
         case _:
-            said = (f"no connection to {asked}: {error}", f"try: ssh {there.ssh_words}")
-    return Unreachable(said[0], hint=said[1], node=node)
+            text = (f"no connection to {target}: {error}", f"try: ssh {there.ssh_words}")
+    return Unreachable(text[0], hint=text[1], node=node)
 
 
 def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
@@ -345,19 +344,19 @@ def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | 
             f"its ProxyCommand `{there.proxy[:200]}` leads to no SSH server{words}",
             f"try it by hand: ssh {there.ssh_words}",
         )
-    asked, words = f"{there.host} port {there.port}", str(error)
+    target, words = f"{there.host} port {there.port}", str(error)
     if "Too many authentication failures" in words:
         return (
-            f"{asked} was offered more keys than it lets anybody try: {words}",
+            f"{target} was offered more keys than it lets anybody try: {words}",
             "name the right one: IdentityFile and `IdentitiesOnly yes` in ~/.ssh/config",
         )
     if "banner" in words:
         return (
-            f"{asked} sends a login banner that is not UTF-8, which cannot be read here: {words}",
+            f"{target} sends a login banner that is not UTF-8, which cannot be read here: {words}",
             "on the machine: save the file that `Banner` in sshd_config names as UTF-8, or say `Banner none`",
         )
     return (
-        f"{asked} closed the connection before login: {words}",
+        f"{target} closed the connection before login: {words}",
         "is it an SSH server, and are there too many simultaneous logins (MaxStartups)?",
     )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import asyncssh
 
 from sparkconsole.errors import CommandFailed, Unreachable
-from sparkconsole.remote.shell import Budget, Completed, Heard, too_much
+from sparkconsole.remote.shell import AnswerMeter, Budget, Completed, too_much
 from sparkconsole.remote.ssh.framing import ERRORS, MOST_GREETING_BYTES, Frame, endless_greeting, never_ran
 
 KEPT_STDERR_BYTES = 65536
@@ -27,7 +27,7 @@ class Connection(Protocol):
     def closed(self) -> bool:
         """It is gone."""
 
-    def told(self) -> AbstractContextManager[None]:
+    def translated(self) -> AbstractContextManager[None]:
         """What the library raises when it broke becomes Unreachable."""
 
     def completed(
@@ -53,7 +53,7 @@ class SshPipe:
         self._shell, self._argv, self._process = shell, tuple(argv), process
         self._out, self._err = Frame(mark), Frame(mark, ERRORS)
         self._rest, self._stderr = b"", bytearray()
-        self._budget, self._heard = budget, Heard(budget) if budget else None
+        self._budget, self._meter = budget, AnswerMeter(budget) if budget else None
         self._flooded = False
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._errors = asyncio.create_task(self._keep_errors())
@@ -86,7 +86,7 @@ class SshPipe:
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
         await self._began()
-        with self._shell.told():
+        with self._shell.translated():
             await self._process.wait_closed()
             await self._errors
         return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
@@ -138,7 +138,7 @@ class SshPipe:
                 await self._shell.end(await asyncio.shield(self._pid))
 
     async def _chunk(self, size: int) -> bytes:
-        with self._shell.told():
+        with self._shell.translated():
             return await self._process.stdout.read(size)
 
     async def _began(self) -> None:
@@ -148,13 +148,13 @@ class SshPipe:
             if not chunk:
                 raise await self._never_ran()
             self._rest = self._out.feed(chunk)
-            self._hear(self._out)
+            self._note_pid(self._out)
             if self._out.foreign > MOST_GREETING_BYTES:
                 self.let_go()
                 raise endless_greeting(self._shell.node)
 
     async def _never_ran(self) -> Unreachable:
-        with self._shell.told():
+        with self._shell.translated():
             await self._process.wait_closed()
             await self._errors
         done = self._shell.completed(self._argv, self._process, b"", b"")
@@ -163,7 +163,7 @@ class SshPipe:
 
     def _fits(self, chunk: bytes) -> bool:
         """Counts what is kept of a whole answer."""
-        if self._heard is not None and not self._heard.fits(chunk):
+        if self._meter is not None and not self._meter.fits(chunk):
             self._flooded = True
         return not self._flooded
 
@@ -172,14 +172,14 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 own = self._err.feed(chunk)
-                self._hear(self._err)
+                self._note_pid(self._err)
                 if not self._fits(own):
                     self._process.stdout.feed_eof()
                 self._stderr += own
-                if self._heard is None:
+                if self._meter is None:
                     del self._stderr[:-KEPT_STDERR_BYTES]
 
-    def _hear(self, frame: Frame) -> None:
+    def _note_pid(self, frame: Frame) -> None:
         """The command's process number, by whichever output says it first."""
         if frame.pid is not None and not self._pid.done():
             self._pid.set_result(frame.pid)

@@ -62,7 +62,7 @@ def place(
     then, found = _kept.get(key, (0.0, None))
     if found is None or time.monotonic() - then > KEPT_S:
         asked = place_by_ssh(address, user, port) or _by_library(address, user, port)
-        found = _with_keys(asked, keys)
+        found = replace(asked, keys=paths(keys)) if keys else asked
         if len(_kept) > 200:
             _kept.clear()
         _kept[key] = time.monotonic(), found
@@ -79,10 +79,6 @@ def _states() -> tuple[object, ...]:
         except OSError:
             states.append(None)
     return tuple(states)
-
-
-def _with_keys(found: SshDestination, keys: Sequence[str]) -> SshDestination:
-    return replace(found, keys=paths(keys)) if keys else found
 
 
 def _by_library(address: str, user: str | None, port: int | None) -> SshDestination:

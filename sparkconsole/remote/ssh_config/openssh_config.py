@@ -24,7 +24,7 @@ TIMEOUT_S = 15.0
 """`Match exec` and looking up canonical names take their time."""
 _TOKEN = re.compile(r"%(.)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-Said = Mapping[str, Sequence[str]]
+Keywords = Mapping[str, Sequence[str]]
 
 
 def place_by_ssh(address: str, user: str | None, port: int | None) -> SshDestination | None:
@@ -33,7 +33,7 @@ def place_by_ssh(address: str, user: str | None, port: int | None) -> SshDestina
     if program is None:
         return None
     given = (*(("-p", str(port)) if port else ()), *(("-l", user) if user else ()))
-    return place_from(address, _keywords(_asked(program, given, address)))
+    return place_from(address, _keywords(_effective_configuration(program, given, address)))
 
 
 def login_home() -> Path:
@@ -41,7 +41,7 @@ def login_home() -> Path:
     return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
-def _asked(program: str, given: Sequence[str], address: str) -> str:
+def _effective_configuration(program: str, given: Sequence[str], address: str) -> str:
     home = Path.home()
     # With a HOME of its own a program keeps its files apart; ssh would go to the list of users for it.
     apart = () if home == login_home() else ("-F", "/dev/stdin")
@@ -72,11 +72,11 @@ def _keywords(text: str) -> dict[str, list[str]]:
     return values
 
 
-def place_from(address: str, said: Said) -> SshDestination:
+def place_from(address: str, keywords: Keywords) -> SshDestination:
     """The place that the answer of `ssh -G` describes."""
 
     def one(key: str, default: str = "") -> str:
-        return said.get(key, (default,))[0]
+        return keywords.get(key, (default,))[0]
 
     home, host, user = login_home(), one("hostname", address), one("user") or getpass.getuser()
     port, alias = int(one("port", str(SSH_PORT))), one("hostkeyalias")
@@ -100,8 +100,8 @@ def place_from(address: str, said: Said) -> SshDestination:
         alias=alias,
         jumps=jumps,
         proxy="" if jumps or proxy == "none" else filled(proxy, tokens, variables=False),
-        keys=files(said.get("identityfile", ())),
-        certificates=files(said.get("certificatefile", ())),
+        keys=files(keywords.get("identityfile", ())),
+        certificates=files(keywords.get("certificatefile", ())),
         agent=agent_socket(filled(one("identityagent", "SSH_AUTH_SOCK"), tokens)),
         named_keys_only=one("identitiesonly") == "yes",
         key_login=one("pubkeyauthentication", "yes") not in ("no", "false")
@@ -110,7 +110,7 @@ def place_from(address: str, said: Said) -> SshDestination:
             _at_home(path, home)
             for path in paths(one("userknownhostsfile").split() + one("globalknownhostsfile").split())
         ),
-        revoked=files(said.get("revokedhostkeys", ())),
+        revoked=files(keywords.get("revokedhostkeys", ())),
         family=one("addressfamily", "any").replace("any", ""),
         bind=one("bindaddress"),
         host_key_algorithms=_listed(one("hostkeyalgorithms")),

@@ -10,7 +10,8 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import hours, printable
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.news import advance_text
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
@@ -81,7 +82,7 @@ class TaskScreen(Dialog[None]):
 def task_text(task: Task) -> Text:
     """State, steps with their marks, and what is advancing."""
     text = Text(
-        f"{MARKS.get(task.state.value, '▶')} {task.state.value} {hours(task.elapsed_s)}\n", style="bold"
+        f"{MARKS.get(task.state.value, '▶')} {task.state.value} {hms(task.elapsed_s)}\n", style="bold"
     )
     for step in task.plan.steps if task.plan else ():
         text.append(

@@ -1,4 +1,4 @@
-"""Bars, ages, sizes, rates and short names: values as a few cells of text. Unknown is `–`, never zero.
+"""Bars and short names: values as a few cells of text.
 
 Styles are names of theme variables (`$bar`), resolved when drawn (tui.widgets.themed).
 """
@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-UNKNOWN = "–"
+from sparkconsole.model.text.units import known
+
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HOT, WARM = 0.95, 0.85
-
-
-def known(value: float | None) -> float | None:
-    """The value, None for what is no number."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def bar(share: float | None, width: int) -> str:
@@ -56,80 +52,6 @@ def bar_style(share: float | None, warm: float = WARM, hot: float = HOT) -> str:
     """The variable for a bar that full."""
     share = known(share) or 0.0
     return "$bar-hot" if share >= hot else "$bar-warm" if share >= warm else "$bar"
-
-
-def percent(share: float | None) -> str:
-    """` 71 %`, always five cells; above 100 it says so."""
-    share = known(share)
-    whole = UNKNOWN if share is None else str(round(min(max(share * 100, 0), 999)))
-    return f"{whole:>3} %"
-
-
-def age(seconds: float | None) -> str:
-    """`48s`, `3m`, `2h 10m`, `12 d`; whole units, rounded down: it never seems older than it is."""
-    seconds = known(seconds)
-    if seconds is None:
-        return UNKNOWN
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m"
-    if whole < 86_400:
-        minutes = whole // 60 % 60
-        return f"{whole // 3600}h {minutes:02}m" if minutes else f"{whole // 3600}h"
-    return f"{whole // 86_400} d"
-
-
-def gib(count: float | None, digits: int = 1) -> str:
-    """Bytes in GiB without the unit: `98.4`."""
-    count = known(count)
-    return UNKNOWN if count is None else f"{count / 2**30:.{digits}f}"
-
-
-def used_of(used: float | None, total: float | None) -> str:
-    """`98.4/119.7 GiB`."""
-    return f"{gib(used)}/{gib(total)} GiB"
-
-
-def binary_size(count: float | None) -> str:
-    """`21.4 GiB`, at most four digits."""
-    count = known(count)
-    if count is None:
-        return UNKNOWN
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < (1000 if unit == "B" else 999.95):
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
-
-
-def rate(per_s: float | None) -> str:
-    """Bytes a second with a decimal unit, as networks are sold: `11.8 GB/s`; nothing at all is `0 B/s`."""
-    per_s = known(per_s)
-    if per_s is None:
-        return UNKNOWN
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(per_s) < (999.5 if unit == "B" else 999.95):
-            return f"{per_s:.0f} B/s" if unit == "B" else f"{per_s:.1f} {unit}/s"
-        per_s /= 1000
-    return f"{per_s:.1f} TB/s"
-
-
-def gigabytes(per_s: float | None) -> str:
-    """`11.8`, the number before `GB/s`; what rounds to nothing but is not shows as `<0.1`."""
-    per_s = known(per_s)
-    if per_s is None:
-        return UNKNOWN
-    return "<0.1" if 0 < per_s < 5e7 else f"{per_s / 1e9:.1f}"
-
-
-def tokens(per_s: float | None) -> str:
-    """`41.2 tok/s`; from a thousand on without the fraction."""
-    per_s = known(per_s)
-    if per_s is None:
-        return f"{UNKNOWN} tok/s"
-    return f"{per_s:.0f} tok/s" if per_s >= 999.95 else f"{per_s:.1f} tok/s"
 
 
 def fitted(text: str, width: int) -> str:

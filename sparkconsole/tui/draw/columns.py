@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.draw.bars import UNKNOWN, fitted
+from sparkconsole.model.text.units import UNKNOWN
+from sparkconsole.tui.draw.bars import fitted
 
 Cell = Text | str
 Stamp = tuple[Any, ...]

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sparkconsole.model.checks import Severity
 from sparkconsole.model.fabric.rates import Rate, earlier, judge_rate
-from sparkconsole.tui.draw.bars import age
+from sparkconsole.model.text.units import age
 
 NONE = "the fast link was never tried"
 _LOOKS = {

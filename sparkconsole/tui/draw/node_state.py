@@ -16,7 +16,7 @@ from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.facts import Gpu
 from sparkconsole.model.telemetry import History, LinkTraffic, Reading, is_stuck
-from sparkconsole.tui.draw.bars import age, known
+from sparkconsole.model.text.units import age, gib, known
 from sparkconsole.tui.draw.frame import plain, styled
 
 FRESH_S = 3.0
@@ -116,12 +116,12 @@ def live_troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     if state.memory_alarm:
         found.append(state.memory_alarm)
     elif now.memory and now.memory.available < LEFT_BYTES:
-        found.append(f"only {max(now.memory.available, 0) / 2**30:.1f} GiB memory left: it may freeze")
+        found.append(f"only {gib(max(now.memory.available, 0))} GiB memory left: it may freeze")
     elif (known(now.pressure) or 0.0) > PRESSED:
         found.append(f"processes wait for memory {now.pressure:.0f} % of the time")
     found += [*_rail_troubles(state, now, context), *_gpu_troubles(state, now)]
     if now.disk_free is not None and now.disk_free < FULL_BYTES:
-        found.append(f"only {max(now.disk_free, 0) / 2**30:.0f} GiB disk left")
+        found.append(f"only {gib(max(now.disk_free, 0), 0)} GiB disk left")
     if state.reason:
         found.append(f"no readings every second: {plain(state.reason)}")
     if is_stale(state, context):

@@ -9,7 +9,7 @@ from sparkconsole.fleet.store import Store
 from sparkconsole.model.work.job import Run
 from sparkconsole.tui.line.complete import Here
 from sparkconsole.verbs.grammar.session import Session
-from sparkconsole.verbs.help.complete import images_said, models_said
+from sparkconsole.verbs.help.complete import images_in, models_in
 
 NEWEST = 50
 """Runs of the journal that are looked at each time the line opens."""
@@ -29,7 +29,7 @@ def names_here(store: Store, session: Session | None, models: Sequence[str], kep
     served = (store.server.model,) if store.server.model else ()
     return Here(
         nodes=tuple(store.nodes),
-        images=tuple(dict.fromkeys((*cluster, *there, *images_said(spoken)))),
-        models=tuple(dict.fromkeys((*models, *served, *models_said(spoken)))),
+        images=tuple(dict.fromkeys((*cluster, *there, *images_in(spoken)))),
+        models=tuple(dict.fromkeys((*models, *served, *models_in(spoken)))),
         runs=tuple(run.id for run in runs),
     )

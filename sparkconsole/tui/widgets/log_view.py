@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from textual.strip import Strip
 
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.logs.diagnosis import Diagnosis
-from sparkconsole.model.logs.line import Level, LogLine, log_line
+from sparkconsole.model.logs.line import Level, LogLine
 from sparkconsole.tui.draw.log_head import LogStyles, breaks, most_cells, prefix, wrapped_height
 
 MARK = 255
@@ -226,11 +226,6 @@ class LogView(ScrollView, can_focus=True):
             self.marks[numbers[-1]] = label
             self.rebuild()
 
-    def clear_marks(self) -> None:
-        """Takes all marks away."""
-        self.marks = {}
-        self.rebuild()
-
     def _numbers(self) -> list[int]:
         return list(dict.fromkeys(row >> 8 for row in self._rows))
 
@@ -382,11 +377,3 @@ def expression(text: str) -> re.Pattern[str] | None:
         except re.error:
             pass
     return re.compile(re.escape(text), re.IGNORECASE)
-
-
-def ring_of(lines: Iterable[str]) -> LineRing[LogLine]:
-    """Text that is there already, as a log."""
-    ring: LineRing[LogLine] = LineRing()
-    for line in lines:
-        ring.append(log_line(line))
-    return ring

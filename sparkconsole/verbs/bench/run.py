@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import Refused, SparkError
@@ -22,7 +21,7 @@ from sparkconsole.model.work.news import Advance, Output, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.serve.vllm_bench import first_error, parse_bar, parse_output
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -101,25 +100,18 @@ async def run(
         "tokenizer": tokenizer,
         "extra": extra,
     }
-    _spec(values)  # what cannot be is said before anybody is asked
+    checked_spec(BenchSpec, ("bench", "run"), values)  # what cannot be is said before anybody is asked
     container = name or session.cluster.container
     server = await _served(session, port, container)
     if not model:
         values["model"] = server["model"]
     if not tokenizer and server["root"] != server["model"]:
         values["tokenizer"] = server["root"]
-    job = _job(session, _spec(values), container, server)
+    job = _job(session, checked_spec(BenchSpec, ("bench", "run"), values), container, server)
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
     return PlannedAction(plan, lambda report: _execute(session, plan, job, report), ())
-
-
-def _spec(data: dict[str, Any]) -> BenchSpec:
-    try:
-        return BenchSpec.model_validate(data)
-    except ValidationError as error:
-        raise wrong_value(error, ("bench", "run")) from error
 
 
 async def _served(session: Session, port: int, container: str) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, env: bo
         _node_sheet(nodes),
     ]
     if env:
-        parts += [_env_sheet(node) for node in nodes if node["environment"]]
+        shown = [node for node in nodes if node["environment"]]
+        parts += [Sheet.of(("variable", "value"), n["environment"].items(), title=n["node"]) for n in shown]
     return Answer(data, (*parts, findings_sheet(findings), verdict(findings)), exit_code(evidence, findings))
 
 
@@ -126,10 +127,6 @@ def _node_sheet(nodes: list[dict[str, Any]]) -> Sheet:
         for n in nodes
     ]
     return Sheet.of(columns, rows)
-
-
-def _env_sheet(node: dict[str, Any]) -> Sheet:
-    return Sheet.of(("variable", "value"), list(node["environment"].items()), title=node["node"])
 
 
 def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:

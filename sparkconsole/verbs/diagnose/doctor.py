@@ -13,7 +13,7 @@ from sparkconsole.fleet.diagnose.gather import EvidenceRequest, gather_evidence
 from sparkconsole.model.checks import BY_ID, CHECKS, ClusterEvidence, Finding, judge, probes
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.probes import EVERYTHING
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import fixable, plan_fixes
@@ -105,7 +105,7 @@ def _known(checks: Sequence[str]) -> tuple[str, ...]:
     for check in asked:
         if check not in BY_ID:
             ids = [known.replace(" ", "-") for known in BY_ID]
-            hint = meant(check, ids, f"checks: {', '.join(ids)}")
+            hint = suggestion(check, ids, f"checks: {', '.join(ids)}")
             raise WrongUsage(f"there is no check {check!r}", hint=hint)
     return asked
 

@@ -14,7 +14,8 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]

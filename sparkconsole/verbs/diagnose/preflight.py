@@ -18,7 +18,7 @@ from sparkconsole.model.launch.memory_returns import USUAL_SHARE, WINDOW_S, Retu
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell
 

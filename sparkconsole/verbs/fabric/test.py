@@ -139,11 +139,9 @@ def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answe
     if len(shown) < len(lines):
         parts.append(f"{len(lines) - len(shown)} more, between nodes that are no neighbours, are ok")
     parts += [wrong] if wrong.rows else []
-    return Answer(
-        data,
-        (*parts, *notes, _unknown(unknown) if unknown else _summary(done, verdict)),
-        _exit_code(done, verdict),
-    )
+    unseen = f"what the fabric would carry is unknown: {', '.join(unknown)} could not be reached"
+    summary = unseen if unknown else _summary(done, verdict)
+    return Answer(data, (*parts, *notes, summary), _exit_code(done, verdict))
 
 
 def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
@@ -194,10 +192,6 @@ def _unseen(done: FabricTest) -> dict[str, str]:
         return {}
     errors = {**done.networks, **done.paths.errors}
     return {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
-
-
-def _unknown(unseen: dict[str, str]) -> str:
-    return f"what the fabric would carry is unknown: {', '.join(unseen)} could not be reached"
 
 
 def _summary(done: FabricTest, verdict: Severity) -> str:

@@ -8,16 +8,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
 from sparkconsole.verbs.grammar.registry import load
 
+M = TypeVar("M", bound=BaseModel)
+
 if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.request import Request
+    from sparkconsole.verbs.grammar.registry import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ BOUNDS: Mapping[str, Bound] = MappingProxyType(
 """By parameter, whatever the verb: one word means one thing."""
 ELSEWHERE: Mapping[tuple[tuple[str, ...], str], Bound] = MappingProxyType({(("wait-for",), "timeout"): ANY})
 """By verb and parameter: to wait no time at all is to look once."""
-_SAID_AS = MappingProxyType(
+_FLAG_OF = MappingProxyType(
     {
         "image": "--tag",
         "container": "--name",
@@ -111,6 +113,14 @@ def _numbers(given: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield from _numbers({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
 
 
+def checked_spec(model: type[M], words: Sequence[str], data: Mapping[str, Any]) -> M:
+    """`data` as the spec that the verb is about; WrongUsage about the first value that cannot be."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise wrong_value(error, words) from error
+
+
 def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     """The first value that cannot be, by its option, in our words."""
     from sparkconsole.verbs.grammar.wrong_words import see_help
@@ -129,7 +139,7 @@ def _flag(words: tuple[str, ...], name: str) -> str:
     """The option as it is typed; a word without one by its name in help."""
     from sparkconsole.verbs.grammar.wrong_words import flags_of
 
-    flag = _SAID_AS.get(name, f"--{name.strip('_').replace('_', '-')}")
+    flag = _FLAG_OF.get(name, f"--{name.strip('_').replace('_', '-')}")
     return flag if flag in flags_of(words) and not _stands_alone(words, name) else name.strip("_").upper()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -31,7 +31,7 @@ MOST_RUNS = 200
 """So far back the journal is read for how long it took before."""
 
 
-async def foretold(session: Session, words: Sequence[str], action: PlannedAction) -> PlannedAction:
+async def with_consequences(session: Session, words: Sequence[str], action: PlannedAction) -> PlannedAction:
     """The deed with its plan's consequences; what could not be looked at is said as unknown."""
     nodes = {e.node for e in action.effects if isinstance(e, (ContainerGone, ContainerStarted, Rebooted))}
     empty: tuple[str, ...] = ()
@@ -41,11 +41,12 @@ async def foretold(session: Session, words: Sequence[str], action: PlannedAction
         launched = await _launched(session, action, nodes)
         empty = tuple(sorted(nodes - set(launched)))
         ranks = await _ranks(session, action, nodes, launched)
-        servers = await _servers(session, ranks)
+        by_port = {rank.port: rank for rank in reversed(ranks)}
+        servers = tuple([await _server(session, rank) for rank in by_port.values()])
     except SparkError as error:
         servers = (f"perhaps a server: {error.node or 'a node'} cannot be asked: {error.cause}",)
     serving = tuple(f"{rank.node}:{rank.port}" for rank in ranks)
-    seconds = _took(session, words)
+    seconds = _past_durations(session, words)
     consequences = Consequences(
         ends=(*servers, *_under_way(session, touched(action.effects, empty, serving))),
         unknown="; ".join(e.why for e in action.effects if isinstance(e, Anything)),
@@ -95,12 +96,6 @@ async def _ranks(
     return tuple(rank for rank in found if port in (None, rank.port))
 
 
-async def _servers(session: Session, ranks: Sequence[LiveRank]) -> tuple[str, ...]:
-    """Each of them, with the requests it answers right now."""
-    by_port = {rank.port: rank for rank in reversed(ranks)}
-    return tuple([await _server(session, rank) for rank in by_port.values()])
-
-
 async def _server(session: Session, rank: LiveRank) -> str:
     load: EngineLoad | None = None
     with suppress(SparkError):
@@ -119,7 +114,8 @@ def _requests(load: EngineLoad | None) -> str:
 
 def _under_way(session: Session, touches: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Builds, copies, downloads, benchmarks and whatever else does not outlive it."""
-    return tuple(dict.fromkeys(_over(r) for r in _open(session) if ends_run(touches, r))) if touches else ()
+    runs = islice(session.journal.newest(), MOST_RUNS if touches else 0)
+    return tuple(dict.fromkeys(_over(r) for r in runs if r.state.open and ends_run(touches, r)))
 
 
 def _over(run: Run) -> str:
@@ -130,12 +126,7 @@ def _over(run: Run) -> str:
     return f"{' '.join(run.words[:2])} under way: {title} ({run.id}{gone})"
 
 
-def _open(session: Session) -> Iterable[Run]:
-    runs = islice(session.journal.newest(), MOST_RUNS)
-    return [r for r in runs if r.state in (RunState.RUNNING, RunState.UNKNOWN)]
-
-
-def _took(session: Session, words: Sequence[str]) -> list[float]:
+def _past_durations(session: Session, words: Sequence[str]) -> list[float]:
     """Seconds of the same words' earlier runs here that went well."""
     runs = islice(session.journal.newest(), MOST_RUNS)
     same = [r for r in runs if r.words[: len(words)] == tuple(words) and r.cluster == session.cluster.name]

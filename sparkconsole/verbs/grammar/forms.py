@@ -17,7 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from cyclopts import App
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.registry import MODULES, application, load
+from sparkconsole.verbs.grammar.registry import MODULES, load
+from sparkconsole.verbs.grammar.wrong_words import command_of
 
 
 class FieldKind(StrEnum):
@@ -72,19 +73,19 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
         if value in (None, "", (), []) or (
             field.kind is not FieldKind.CHECK and str(value) == str(field.default)
         ):
-            _refuse_missing(field)
+            if field.required:
+                raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
         elif field.kind is FieldKind.WORDS:
             behind += _split(field, str(value))
         else:
-            made += _say(field, value)
+            made += _words_of(field, value)
     return (*verb.split(), *made, *(["--", *behind] if behind else []))
 
 
 def _command(verb: tuple[str, ...]) -> App:
     if not verb or verb[0] not in MODULES or verb not in load(verb[0]):
         raise WrongUsage(f"there is no verb {' '.join(verb)}")
-    app = application(verb[0])[verb[0]]
-    return app if len(verb) == 1 else app[verb[1]]
+    return command_of(verb)
 
 
 def _fields(app: App) -> Iterator[Field]:
@@ -92,13 +93,13 @@ def _fields(app: App) -> Iterator[Field]:
         if "*" in argument.names:
             continue
         info, hint = argument.field_info, _plain(argument.hint)
-        spoken = info.kind is inspect.Parameter.KEYWORD_ONLY
+        keyword_only = info.kind is inspect.Parameter.KEYWORD_ONLY
         variadic = info.kind is inspect.Parameter.VAR_POSITIONAL
         kind, choices = _kind(hint, variadic=variadic, name=info.name)
         yield Field(
             name=info.name,
             kind=kind,
-            flags=tuple(n for n in argument.names if n not in argument.negatives) if spoken else (),
+            flags=tuple(n for n in argument.names if n not in argument.negatives) if keyword_only else (),
             negative=next(iter(argument.negatives), ""),
             default=_plain_value(None if info.default is inspect.Parameter.empty else info.default),
             required=bool(argument.required),
@@ -132,12 +133,7 @@ def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[FieldKind, tuple[str
     ), ()
 
 
-def _refuse_missing(field: Field) -> None:
-    if field.required:
-        raise WrongUsage(f"{field.name.replace('_', ' ')} is missing", hint=field.help)
-
-
-def _say(field: Field, value: Any) -> Sequence[str]:
+def _words_of(field: Field, value: Any) -> Sequence[str]:
     if field.kind is FieldKind.CHECK:
         return _checked(field, on=bool(value))
     if field.kind is FieldKind.LIST:

@@ -12,7 +12,7 @@ from sparkconsole.model.text.nearest import nearest
 from sparkconsole.remote.ssh_config.hosts import is_a_host
 
 if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.request import Request
+    from sparkconsole.verbs.grammar.registry import Request
 
 ALL = "all"
 MEMBERS: dict[tuple[str, ...], str] = {

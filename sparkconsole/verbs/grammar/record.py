@@ -22,7 +22,9 @@ MOST_RUNS = 200
 """So far back runs are looked for that a deed ends."""
 
 
-async def execute(session: Session, words: Sequence[str], action: PlannedAction, report: Report) -> Answer:
+async def execute_action(
+    session: Session, words: Sequence[str], action: PlannedAction, report: Report
+) -> Answer:
     """Carries the deed out as a run of the journal; its answer. Errors and cancelling are written down too.
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
@@ -36,7 +38,7 @@ async def execute(session: Session, words: Sequence[str], action: PlannedAction,
     )
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
     session.run = began = session.journal.begin(given, session.cluster.name, kept_plan)
-    _tell_fault(session, report)
+    _report_fault(session, report)
     _mark(session, began, touches)
     steps: dict[str, str] = {}
     keep = _keeping(session, report, steps)
@@ -54,14 +56,14 @@ async def execute(session: Session, words: Sequence[str], action: PlannedAction,
         raise stopped
     state = ended_as(answer.exit_code)
     done = replace(
-        answer, data={"state": state.value, "steps": _stand(action.plan, steps, state), **answer.data}
+        answer, data={"state": state.value, "steps": _final_steps(action.plan, steps, state), **answer.data}
     )
     session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
-    _tell_fault(session, report)
+    _report_fault(session, report)
     return done
 
 
-def _stand(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
+def _final_steps(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
     """What a run that is done had started or sent is done with it; a server and its guards run on."""
     jobs = {step.id: step.job.kind for step in plan.steps if step.job}
     lasting = {step for step, kind in jobs.items() if kind in (JobKind.SERVE, JobKind.GUARD)}
@@ -90,9 +92,9 @@ def _mark(session: Session, by: Run, touches: Sequence[tuple[str, str]]) -> None
 
 def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
     """What is under way, and servers, which outlive the run that started them."""
-    if run.state in (RunState.RUNNING, RunState.UNKNOWN) and ends_run(touches, run):
+    if run.state.open and ends_run(touches, run):
         return True
-    serves = run.state in (RunState.RUNNING, RunState.UNKNOWN, RunState.DONE) and not run.ended_by
+    serves = (run.state.open or run.state is RunState.DONE) and not run.ended_by
     return serves and any(ends_job(touches, j) for j in run.jobs if j.kind is JobKind.SERVE)
 
 
@@ -107,11 +109,11 @@ def _stopped(
     why = Stopped(f"{action.plan.title}: stopped" + (f" ({by})" if by else ""))
     outcome = dict(answer.data) if answer else {}
     session.journal.end(run, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
-    _tell_fault(session, report)
+    _report_fault(session, report)
     return why
 
 
-def _tell_fault(session: Session, report: Report) -> None:
+def _report_fault(session: Session, report: Report) -> None:
     """What cannot be written down is done and said all the same: the record is never in the way."""
     if why := session.journal.fault():
         report(Remark(f"{why}; this goes on without a record", level="warning"))
@@ -120,8 +122,8 @@ def _tell_fault(session: Session, report: Report) -> None:
 def _keeping(session: Session, report: Report, steps: dict[str, str]) -> Report:
     """Everything that is shown is kept, but for the progress bars; `steps` gets how each stands."""
 
-    def keep(said: News) -> None:
-        news = _on_purpose(session, said)
+    def keep(heard: News) -> None:
+        news = _on_purpose(session, heard)
         if isinstance(news, StepEnded):
             steps[news.outcome.step.id] = news.outcome.word
         if session.run is not None and (line := kept(news)):
@@ -158,7 +160,7 @@ def _failed(session: Session, run: Run, error: SparkError, report: Report) -> No
         report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
         return
     session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
-    _tell_fault(session, report)
+    _report_fault(session, report)
 
 
 def _left(session: Session, run: Run, report: Report) -> None:
@@ -167,4 +169,4 @@ def _left(session: Session, run: Run, report: Report) -> None:
         report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
         return
     session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
-    _tell_fault(session, report)
+    _report_fault(session, report)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 from cyclopts import App, Parameter
@@ -121,6 +121,19 @@ class Verb:
         return (self.function.__doc__ or "").strip().splitlines()[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Words that are in the grammar: a verb and its arguments. Nothing ran yet."""
+
+    words: tuple[str, ...]
+    """Without the global options among them."""
+    verb: Verb
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The global options among the words, by field of Options: they hold for this line only."""
+
+
 _OPTIONS: dict[str, Any] = {
     "version_flags": (),
     "help_format": "plaintext",
@@ -187,32 +200,32 @@ def application(first: str = "") -> App:
     return app
 
 
-def _spoken(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+def _without_session(function: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
     """`function` as the parser sees it: without the session, which no person says (`__wrapped__` has it)."""
 
     @functools.wraps(function)
-    def spoken(*args: Any, **kwargs: Any) -> Awaitable[Result]:
-        raise TypeError("verbs are called with their session: verbs.grammar.dispatch.begin")
+    def bare(*args: Any, **kwargs: Any) -> Awaitable[Result]:
+        raise TypeError("verbs are called with their session: verbs.grammar.execute.begin")
 
     signature = inspect.signature(function)
     parameters = [p for name, p in signature.parameters.items() if name != "session"]
     # What a verb gives back is nobody's word, and its names are not there when only help is asked for.
-    bare = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
-    spoken.__signature__ = bare  # type: ignore[attr-defined]
-    spoken.__annotations__ = {p.name: p.annotation for p in parameters}
-    return spoken
+    shown = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    bare.__signature__ = shown  # type: ignore[attr-defined]
+    bare.__annotations__ = {p.name: p.annotation for p in parameters}
+    return bare
 
 
 def _add(
     app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
 ) -> None:
     if words[0] not in GROUPS:
-        app.command(_spoken(entry.function), name=words[0])
+        app.command(_without_session(entry.function), name=words[0])
         return
     if words[0] not in groups:
         groups[words[0]] = App(name=words[0], help=GROUPS[words[0]], **options)
         app.command(groups[words[0]])
     if entry.default:
-        groups[words[0]].default(_spoken(entry.function))
+        groups[words[0]].default(_without_session(entry.function))
     else:
-        groups[words[0]].command(_spoken(entry.function), name=words[1])
+        groups[words[0]].command(_without_session(entry.function), name=words[1])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.config.globals import Options, SpokenAt
+from sparkconsole.config.globals import Options
 from sparkconsole.config.inventory import Inventory
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.model.work.job import Run
+from sparkconsole.model.work.job import Job, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 
@@ -39,8 +40,18 @@ class Session:
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
 
+    def own_run(self) -> Run:
+        """The record of the verb under way, which changes something."""
+        if self.run is None:
+            raise SparkError("this deed was carried out without a run in the journal")
+        return self.run
 
-__all__ = ["Here", "Options", "PlannedAction", "Session", "SpokenAt"]
+    def record_jobs(self, jobs: Sequence[Job]) -> None:
+        """Writes down what the verb under way started."""
+        self.run = self.journal.add_jobs(self.own_run(), jobs)
+
+
+__all__ = ["Here", "Options", "PlannedAction", "Session"]
 
 Here = Annotated[Session, Parameter(parse=False)]
 """The first parameter of every verb: given by the face, never by the person."""

@@ -15,7 +15,7 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.nearest import did_you_mean, nearest
-from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, load
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, application, load
 from sparkconsole.verbs.serve.vllm_words import hands_on, unknown_here
 
 if TYPE_CHECKING:
@@ -108,12 +108,8 @@ def _arguments_of(words: tuple[str, ...]) -> ArgumentCollection:
 
 def command_of(words: tuple[str, ...]) -> App:
     """The verb as its parser sees it."""
-    from sparkconsole.verbs.grammar.registry import application
-
     app = application(words[0])[words[0]]
-    if len(words) == 1:
-        return app
-    return app[words[1]]
+    return app if len(words) == 1 else app[words[1]]
 
 
 def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
@@ -139,7 +135,7 @@ def _needs_value(name: str, words: Sequence[str]) -> WrongUsage:
 
 def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequence[str] = ()) -> WrongUsage:
     """The parser's complaint about a verb's arguments, in our words."""
-    said, token = " ".join(words), getattr(error, "token", None)
+    verb, token = " ".join(words), getattr(error, "token", None)
     match error:
         case UnknownOptionError() if token is not None:
             return _unknown(words, token.keyword or token.value)
@@ -149,11 +145,11 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequen
             return WrongUsage(_not_of_its_type(error, token), hint=see_help(words))
         case UnusedCliTokensError():
             extra = " ".join(error.unused_tokens or ())
-            return WrongUsage(f"{said} takes no {extra or chr(39) * 2}", hint=see_help(words))
+            return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=see_help(words))
         case RepeatArgumentError() if token is not None:
             return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
     error.verbose = False
-    return WrongUsage(f"{said}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+    return WrongUsage(f"{verb}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
 
 
 def _twice(flag: str, tokens: Sequence[str]) -> str:
@@ -196,7 +192,7 @@ def _choices(wanted: Any) -> list[str]:
     return [str(member.value) for member in members]
 
 
-def told_of_equals(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
+def with_equals_hint(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
     """The same, with what to write where its wrong word was meant as the value of an option before it."""
     bare = {name: option for option in GLOBALS if option.bare is not None for name in option.names}
     for name, word in itertools.pairwise(first_words(words)):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sparkconsole.config import paths
-from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, read_said
+from sparkconsole.config.globals import GLOBALS, HELP_WORDS, NAMES, VERSION_WORDS, Options, split_words
 from sparkconsole.config.inventory import Inventory, load
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Cluster
@@ -104,12 +104,12 @@ class KnownNames:
     @property
     def images(self) -> tuple[str, ...]:
         """The cluster's, and those that were built, copied or launched from here."""
-        return tuple(dict.fromkeys((self.cluster.image, *images_said(self._words))))
+        return tuple(dict.fromkeys((self.cluster.image, *images_in(self._words))))
 
     @property
     def models(self) -> tuple[str, ...]:
         """Those that were served, copied or downloaded from here."""
-        return models_said(self._words)
+        return models_in(self._words)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _words_of(path: Path) -> list[str]:
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
-def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def images_in(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Images that these words built, copied or launched."""
     every = [list(words) for words in lines]
     tags = (_after(words, ("-t", "--tag")) for words in every)
@@ -145,7 +145,7 @@ def images_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in (*tags, *placed) if tag))
 
 
-def models_said(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def models_in(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Models that these words served, copied or downloaded."""
     every = [list(words) for words in lines if words]
     served = (words[1] for words in every if words[0] == "serve" and "/" in "".join(words[1:2]))
@@ -188,7 +188,7 @@ def _options(before: Sequence[str]) -> Options:
     """What was said already; a line that is only half there may be wrong."""
     for end in (len(before), len(before) - 1):
         try:
-            return read_said(before[: max(end, 0)]).over(Options())
+            return split_words(before[: max(end, 0)]).over(Options())
         except SparkError:
             continue
     return Options()
@@ -203,7 +203,7 @@ def _next(before: list[str], last: str, known: KnownNames) -> Iterable[str]:
     if last.startswith("--demo="):
         return tuple(f"--demo={name}" for name in known.demos)
     try:
-        words = list(read_said(before).rest)
+        words = list(split_words(before).rest)
     except SparkError:
         return ()
     if not words:

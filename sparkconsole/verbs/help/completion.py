@@ -17,8 +17,6 @@ class Name(StrEnum):
     FISH = "fish"
 
 
-HIDDEN = "_complete"
-"""The word that the scripts say; it reads files of this machine only and never fails."""
 _BASH = """\
 # sparkconsole, bash: put this line into ~/.bashrc:  eval "$(sparkconsole completion bash)"
 _sparkconsole() {

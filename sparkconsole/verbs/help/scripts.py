@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sparkconsole.config.examples import SUFFIX, examples
+from sparkconsole.config.paths import SCRIPT_SUFFIX, examples
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
@@ -25,7 +23,8 @@ async def list_examples(session: Here) -> Answer:
 
 
 def _listed() -> Answer:
-    rows = [(name, _summary(path)) for name, path in examples().items()]
+    first = {name: path.read_text(encoding="utf-8").partition("\n")[0] for name, path in examples().items()}
+    rows = [(name, comment.lstrip("# ")) for name, comment in first.items()]
     data = {"examples": [{"name": name, "summary": summary} for name, summary in rows]}
     example = (
         "run one on the pretend cluster: sparkconsole --demo --yes --script NAME",
@@ -45,15 +44,10 @@ async def show_example(session: Here, name: str, /) -> Answer:
         As `examples list` names it.
     """
     there = examples()
-    path = there.get(name.removeprefix("examples/").removesuffix(SUFFIX))
+    path = there.get(name.removeprefix("examples/").removesuffix(SCRIPT_SUFFIX))
     if path is None:
         raise WrongUsage(
-            f"there is no example {name}", hint=meant(name, there, f"there are {', '.join(there)}")
+            f"there is no example {name}", hint=suggestion(name, there, f"there are {', '.join(there)}")
         )
     text = path.read_text(encoding="utf-8")
     return Answer({"name": path.stem, "path": str(path), "text": text}, (text.rstrip("\n"),))
-
-
-def _summary(path: Path) -> str:
-    """Its first comment."""
-    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.execute_plan import execute_plan
@@ -18,7 +17,7 @@ from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.image.build import BuildSpec, host_list, key_values
 from sparkconsole.model.image.reference import image_tag
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
@@ -26,7 +25,7 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.image import transfer
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -40,7 +39,9 @@ def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = N
         raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
     own = {key: value for key, value in given.items() if key in BuildSpec.model_fields}
     named = {"tag": tag} if tag else {}
-    spec = _spec({**own, **named, "build_args": key_values(build_arg or ())})
+    spec = checked_spec(
+        BuildSpec, ("image", "build"), {**own, **named, "build_args": key_values(build_arg or ())}
+    )
     if not given.get("no_build"):
         building.recipe_folder(spec.recipe)
 
@@ -116,19 +117,14 @@ async def build(
     words = {"tag": tag or session.cluster.image, "recipe": recipe, "network": network, "no_cache": no_cache}
     refs = {"triton_ref": triton_ref, "vllm_ref": vllm_ref, "build_jobs": build_jobs}
     again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
-    spec = _spec({**words, **refs, **again, "build_args": key_values(build_arg or ())})
+    spec = checked_spec(
+        BuildSpec, ("image", "build"), {**words, **refs, **again, "build_args": key_values(build_arg or ())}
+    )
     if no_build:
         return await _copy_action(session, spec.tag, sender, hosts, parallel=copy_parallel)
     return await _build_action(
         session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
     )
-
-
-def _spec(words: Mapping[str, Any]) -> BuildSpec:
-    try:
-        return BuildSpec.model_validate(words)
-    except ValidationError as error:
-        raise wrong_value(error, ("image", "build")) from error
 
 
 def _node(session: Session, name: str | None) -> str:
@@ -172,9 +168,9 @@ async def _build_action(
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
     async def execute(report: Report) -> Answer:
-        _write_down(session, (job, *(d.job for d in ways if d.job)))
+        session.record_jobs((job, *(d.job for d in ways if d.job)))
         _require(await execute_plan(fleet, plan, report), plan.steps)
-        built = await follow_build(session, _run(session), job, report)
+        built = await follow_build(session, session.own_run(), job, report)
         if built.exit_code or not ways:
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
@@ -207,7 +203,7 @@ async def _copy_built(
         await copying.require_room_to_save(fleet, node, image)
     fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
-    _write_down(session, tuple(d.job for d in todo if d.job))
+    session.record_jobs(tuple(d.job for d in todo if d.job))
     results = await delivering.send_all(fleet, todo, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
     copied = delivering.answer_of(results, took)
@@ -215,9 +211,9 @@ async def _copy_built(
     times = Sheet.of(
         ("", "time"),
         [
-            ("Docker Build", hours(build_s)),
-            ("Image Copy", hours(took)),
-            ("Total Time", hours(build_s + took)),
+            ("Docker Build", hms(build_s)),
+            ("Image Copy", hms(took)),
+            ("Total Time", hms(build_s + took)),
         ],
     )
     data = {**built.data, "copies": copied.data}
@@ -305,7 +301,7 @@ async def _copy_action(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        _write_down(session, tuple(d.job for d in ways if d.job))
+        session.record_jobs(tuple(d.job for d in ways if d.job))
         results = await delivering.send_all(fleet, ways, report, parallel=parallel)
         return delivering.answer_of(results, fleet.clock.monotonic() - began)
 
@@ -338,16 +334,6 @@ async def follow_build(session: Session, run: Run, job: Job, report: Report) -> 
 async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a copy to its verified end."""
     return delivering.answer_of((await delivering.follow_one(session.fleet, job, report),))
-
-
-def _run(session: Session) -> Run:
-    if session.run is None:
-        raise SparkError("this deed was carried out without a run in the journal")
-    return session.run
-
-
-def _write_down(session: Session, jobs: Sequence[Job]) -> None:
-    session.run = session.journal.add_jobs(_run(session), jobs)
 
 
 def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:

@@ -12,7 +12,7 @@ from sparkconsole.model.docker import DiskUsage, ImageIdentity, same_content
 from sparkconsole.model.image.build import age, full_name
 from sparkconsole.model.image.labels import built_from, built_with
 from sparkconsole.model.image.matrix import usage_sheet
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, Session

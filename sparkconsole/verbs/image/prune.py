@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -16,7 +17,7 @@ from sparkconsole.model.docker import DiskUsage
 from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
 from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
 from sparkconsole.model.image.prune import Cut, Decision, NodeImages, Wish, cache_age, cuts, decide
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, StepOutcome
@@ -165,12 +166,20 @@ async def _one_by_one(session: Session, todo: Sequence[Cut], report: Report) -> 
     return ended
 
 
+class RemovalEnd(StrEnum):
+    """What became of one removal."""
+
+    GONE = "gone"
+    STAYS = "stays"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class _Removal:
-    """What became of one removal: `gone`, `stays` or `unknown`, and why."""
+    """What became of one removal, and why."""
 
     cut: Cut
-    state: str
+    state: RemovalEnd
     why: str = ""
 
     @classmethod
@@ -178,15 +187,15 @@ class _Removal:
         node, outcome = cut.step.node, outcomes.get(cut.step.id)
         error = before.errors.get(node) or after.errors.get(node)
         if error is not None:
-            return cls(cut, UNKNOWN, error.cause)
+            return cls(cut, RemovalEnd.UNKNOWN, error.cause)
         refused = outcome.detail if outcome is not None and not outcome.ok else ""
         if cut.image is None:
             return cls._of_the_cache(cut, before, after, refused)
         if not cut.left(after.nodes[node]):
-            return cls(cut, "gone")
+            return cls(cut, RemovalEnd.GONE)
         if outcome is not None:
-            return cls(cut, "stays", refused or "docker removed it, it says, and it is still there")
-        return cls(cut, "stays", after.decision.why(node, cut.image) or "it has a name by now")
+            return cls(cut, RemovalEnd.STAYS, refused or "docker removed it, it says, and it is still there")
+        return cls(cut, RemovalEnd.STAYS, after.decision.why(node, cut.image) or "it has a name by now")
 
     @classmethod
     def _of_the_cache(cls, cut: Cut, before: Seen, after: Seen, refused: str) -> _Removal:
@@ -194,11 +203,11 @@ class _Removal:
         node = cut.step.node
         was, left = before.decision.cache.get(node, 0), after.decision.cache.get(node, 0)
         if refused:
-            return cls(cut, "stays", refused)
+            return cls(cut, RemovalEnd.STAYS, refused)
         if after.nodes[node].usage is None:
-            return cls(cut, UNKNOWN, after.nodes[node].why_no_usage)
+            return cls(cut, RemovalEnd.UNKNOWN, after.nodes[node].why_no_usage)
         kept = f"docker pruned it, it says, and all {size(left)} are still there"
-        return cls(cut, "stays", kept) if left and left >= was else cls(cut, "gone")
+        return cls(cut, RemovalEnd.STAYS, kept) if left and left >= was else cls(cut, RemovalEnd.GONE)
 
     @property
     def text(self) -> str:
@@ -212,21 +221,21 @@ def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     lost = {**before.errors, **after.errors}
     rows = [_row(node, before, after, data[node]) for node in nodes]
     heads = ("node", "gone", "stays", "images", "build cache", "free", "given back")
-    lines = [end.text for end in ends if end.state != "gone"]
+    lines = [end.text for end in ends if end.state is not RemovalEnd.GONE]
     lines += [f"{n}: unknown: {error.cause}" for n, error in lost.items() if n not in nodes]
-    told_ = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
-    code = 1 if any(end.state == "stays" for end in ends) else 0
+    found = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
+    code = 1 if any(end.state is RemovalEnd.STAYS for end in ends) else 0
     code = code or max((e.exit_code for e in lost.values()), default=0)
-    return Answer(told_, (Sheet.of(heads, rows), *lines), code)
+    return Answer(found, (Sheet.of(heads, rows), *lines), code)
 
 
 def _node_data(node: str, before: Seen, after: Seen, ends: Sequence[_Removal]) -> dict[str, Any]:
     own = [end for end in ends if end.cut.step.node == node]
     was, now = _usage(before, node), _usage(after, node)
     return {
-        "gone": [end.cut.label for end in own if end.state == "gone"],
-        "stays": {end.cut.label: end.why for end in own if end.state == "stays"},
-        "unknown": {end.cut.label: end.why for end in own if end.state == UNKNOWN},
+        "gone": [end.cut.label for end in own if end.state is RemovalEnd.GONE],
+        "stays": {end.cut.label: end.why for end in own if end.state is RemovalEnd.STAYS},
+        "unknown": {end.cut.label: end.why for end in own if end.state is RemovalEnd.UNKNOWN},
         "before": was.as_data() if was else None,
         "after": now.as_data() if now else None,
         "given_back_bytes": was.taken - now.taken if was and now else None,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.fleet.launch.await_memory import await_memory
@@ -29,7 +28,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.verbs.diagnose.check import check
 from sparkconsole.verbs.diagnose.preflight import launch_findings, require
 from sparkconsole.verbs.fabric.test import require_gate
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -57,7 +56,7 @@ class ContainerFlags:
     master_port: Annotated[int | None, Parameter(name="--master-port")] = None
     """Port of vLLM's own start, for --backend none."""
 
-    def said(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """The fields of the spec that these flags fill in."""
         return {
             "env": without_secret_values(self.env, os.environ),
@@ -80,7 +79,7 @@ def _refuse_words(*, tag: str | None = None, name: str | None = None, **given: A
         raise WrongUsage("--follow and -d exclude each other")
     flags = given.get("flags") or ContainerFlags()
     named = {"nccl_debug": given.get("nccl_debug"), "eth_if": given.get("eth_if")}
-    launch_spec(flags.said() | {"image": tag or None, "container": name or None} | named)
+    launch_spec(flags.fields() | {"image": tag or None, "container": name or None} | named)
 
 
 @verb("launch", tier=Tier.RECOVERABLE, refuses=_refuse_words)
@@ -140,20 +139,21 @@ async def launch(
     """
     if check_config:
         return await check(session, tag=tag, name=name, eth_if=eth_if, ib_if=ib_if)
+    usual = Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
     spec = launch_spec(
-        (flags or ContainerFlags()).said()
+        (flags or ContainerFlags()).fields()
         | {
             "image": tag or session.cluster.image,
             "container": name or session.cluster.container,
             "cluster": session.cluster.name,
-            "backend": Backend.SOLO if solo else backend or _usual_backend(session),
+            "backend": Backend.SOLO if solo else backend or usual,
             "nccl_debug": nccl_debug,
             "eth_if": eth_if,
             "ib_if": tuple((ib_if or "").replace(",", " ").split()),
         }
     )
     survey = await survey_launch(session.fleet, session.cluster, spec)
-    _refuse_other(session, survey, _said(spec, tag=tag, backend=solo or backend is not None))
+    _refuse_other(session, survey, _chosen_flags(spec, tag=tag, backend=solo or backend is not None))
     decided = _decide(session, survey, repair=repair, force=force, follow=follow, timeout_s=timeout)
     return _gated(session, survey, decided) if gate and isinstance(decided, PlannedAction) else decided
 
@@ -176,10 +176,7 @@ def _gated(session: Session, survey: LaunchSurvey, action: PlannedAction) -> Pla
 
 def launch_spec(data: dict[str, Any]) -> LaunchSpec:
     """The spec of what was said; WrongUsage with the first thing that cannot be."""
-    try:
-        return LaunchSpec.model_validate({k: v for k, v in data.items() if v is not None})
-    except ValidationError as error:
-        raise wrong_value(error, ("launch",)) from error
+    return checked_spec(LaunchSpec, ("launch",), {k: v for k, v in data.items() if v is not None})
 
 
 def _extra_args() -> list[str]:
@@ -189,11 +186,7 @@ def _extra_args() -> list[str]:
         raise WrongUsage(f"{EXTRA_ARGS}: {error}", hint="its quotes do not match") from error
 
 
-def _usual_backend(session: Session) -> Backend:
-    return Backend.RAY if len(session.fleet.names) > 1 else Backend.SOLO
-
-
-def _said(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
+def _chosen_flags(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozenset[str]:
     """The fields that a person asked for, by option or environment; the rest is as it comes."""
     apart = {"image": tag is not None, "backend": backend, "container": False, "cluster": False}
     usual = LaunchSpec.model_fields

@@ -13,7 +13,7 @@ from sparkconsole.model.foresight.effect import ContainerGone
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
 from sparkconsole.model.launch.steps import stop_plan
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, JobKind, Run, RunState
 from sparkconsole.model.work.news import Remark, Report
@@ -135,7 +135,7 @@ def _servers(session: Session, container: str) -> list[tuple[Run, Job]]:
             if job.kind in _SERVING and job.container == container and job.node in session.fleet.names
         ]
         newest = run.state is RunState.DONE and not ports.issuperset(j.details.get("port") for j in jobs)
-        if newest or run.state in (RunState.RUNNING, RunState.UNKNOWN):
+        if newest or run.state.open:
             found += [(run, job) for job in jobs]
             ports.update(job.details.get("port") for job in jobs)
     return found

@@ -47,7 +47,9 @@ def server_jobs(session: Session) -> tuple[Job, ...]:
     """
     passed: set[int] = set()
     jobs: list[Job] = []
-    for run in islice(_of_cluster(session), RUNS):
+    name = session.cluster.name
+    runs = (run for run in session.journal.newest() if not run.cluster or run.cluster == name)
+    for run in islice(runs, RUNS):
         ended = _stopped_port(run)
         if jobs and ended is not None:
             if not ended:
@@ -72,11 +74,6 @@ def _stopped_port(run: Run) -> int | None:
 
 def _port(job: Job) -> int:
     return int(job.details.get("port", PORT))
-
-
-def _of_cluster(session: Session) -> Iterator[Run]:
-    name = session.cluster.name
-    return (run for run in session.journal.newest() if not run.cluster or run.cluster == name)
 
 
 def _ranks(run: Run) -> Iterator[Job]:

@@ -9,10 +9,11 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.checkpoint.fit import Fitting, fit_model
-from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit, gib
+from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit
 from sparkconsole.model.checkpoint.weights import Split
 from sparkconsole.model.serve.room import listed as served
 from sparkconsole.model.serve.spec import PRESETS
+from sparkconsole.model.text.units import vllm_gib
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here
@@ -131,19 +132,20 @@ def arithmetic(found: Fitting) -> Sheet:
 def _figures(found: Fitting) -> Iterator[tuple[str, str, str]]:
     chosen, need = found.chosen, found.chosen.tightest
     layout, many = need.layout, f"{chosen.concurrency} × {chosen.length:,} tokens"
-    yield "total", gib(chosen.total), f"{gib(chosen.available)} free now, page cache counted as free"
+    free = f"{vllm_gib(chosen.available)} free now, page cache counted as free"
+    yield "total", vllm_gib(chosen.total), free
     share = (
         f"{chosen.utilization:.2f} × total; it must be free at the start (now up to {chosen.accepted:.2f})"
     )
-    yield "vLLM's budget", gib(chosen.budget), share
-    yield "weights", gib(need.weights), _weights_words(found)
-    yield "overhead", gib(need.overhead), "CUDA context, work space, graphs: as measured on GB10"
-    yield "left for the KV cache", gib(chosen.cache_bytes), "budget − weights − overhead"
+    yield "vLLM's budget", vllm_gib(chosen.budget), share
+    yield "weights", vllm_gib(need.weights), _weights_words(found)
+    yield "overhead", vllm_gib(need.overhead), "CUDA context, work space, graphs: as measured on GB10"
+    yield "left for the KV cache", vllm_gib(chosen.cache_bytes), "budget − weights − overhead"
     if layout is None:
-        yield "KV cache", gib(0), "the model keeps none"
+        yield "KV cache", vllm_gib(0), "the model keeps none"
         return
     kind = f"{layout.request_bytes(chosen.length) / max(1, chosen.length) / 1024:,.1f} KiB a token"
-    yield "KV cache asked for", gib(need.cache(chosen.length, chosen.concurrency)), f"{many}, {kind}"
+    yield "KV cache asked for", vllm_gib(need.cache(chosen.length, chosen.concurrency)), f"{many}, {kind}"
     yield "fits at once", f"{chosen.at_once or 0:.1f} ×", f"requests of {chosen.length:,} tokens"
     limit = f"the model's own limit is {chosen.limit:,}" if chosen.limit else "the model says no limit"
     yield "longest request", f"{chosen.longest:,}", f"{chosen.concurrency} at once; {limit}"
@@ -151,7 +153,7 @@ def _figures(found: Fitting) -> Iterator[tuple[str, str, str]]:
 
 def _weights_words(found: Fitting) -> str:
     stored = found.checkpoint.read_bytes + found.checkpoint.unread_bytes
-    return f"of {gib(stored)} in all, by {found.checkpoint.source} on {found.node}"
+    return f"of {vllm_gib(stored)} in all, by {found.checkpoint.source} on {found.node}"
 
 
 def _advice(found: Fitting) -> Iterator[str]:
@@ -175,8 +177,8 @@ def _ways(fits: tuple[Fit, ...]) -> Sheet:
         (
             f.split.words,
             "fits" if f.fits else "no",
-            gib(f.tightest.weights),
-            gib(f.cache_bytes),
+            vllm_gib(f.tightest.weights),
+            vllm_gib(f.cache_bytes),
             f"{f.longest:,}",
             f"{f.least:.2f}–{_most(f):.2f}" if f.fits else None,
             f.problems[0] if f.problems else "",
@@ -198,7 +200,8 @@ def _remarks(found: Fitting) -> Iterator[str]:
         yield f"{node}: files that are not whole: {why}"
     if not found.checkpoint.gpu:
         yield "no NVIDIA GPU here: vLLM on a CPU takes VLLM_CPU_KVCACHE_SPACE for its cache, not a share"
-    yield f"{gib(SYSTEM_BYTES)} are left for the system, Ray and vLLM's own processes: the memory is the same"
+    left = vllm_gib(SYSTEM_BYTES)
+    yield f"{left} are left for the system, Ray and vLLM's own processes: the memory is the same"
     for node, error in found.unknown.items():
         yield f"{node}: unknown: {error.cause}"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.checkpoint.cached import ModelPresence, presences
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here

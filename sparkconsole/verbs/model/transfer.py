@@ -19,7 +19,7 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
 from sparkconsole.model.image.build import host_list, slug
 from sparkconsole.model.serve.spec import PRESETS
-from sparkconsole.model.text.printable import hours, size
+from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
@@ -88,7 +88,7 @@ async def copy(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        _write_down(session, tuple(d.job for d in found if d.job))
+        session.record_jobs(tuple(d.job for d in found if d.job))
         results = await moving.send_all(fleet, found, report, parallel=parallel)
         return _named(results, fleet.clock.monotonic() - began)
 
@@ -229,10 +229,10 @@ async def download(
     plan = _download_plan(name, node, hub, job, held)
 
     async def execute(report: Report) -> Answer:
-        _write_down(session, (job,))
+        session.record_jobs((job,))
         for end in (await execute_plan(session.fleet, plan, report)).failures():
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
-        return await follow_download(session, _run(session), job, report)
+        return await follow_download(session, session.own_run(), job, report)
 
     files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
     return PlannedAction(plan, execute, (ModelThere(node, name, files),))
@@ -285,9 +285,7 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "bytes": held.size_bytes,
         "seconds": log.seconds,
     }
-    text = (
-        f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.seconds)}"
-    )
+    text = f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hms(log.seconds)}"
     return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 
@@ -300,13 +298,3 @@ def _name(model: str) -> str:
 
 def _sender(session: Session, name: str | None) -> str | None:
     return session.cluster.member(name).name if name else None
-
-
-def _run(session: Session) -> Run:
-    if session.run is None:
-        raise SparkError("this deed was carried out without a run in the journal")
-    return session.run
-
-
-def _write_down(session: Session, jobs: Sequence[Job]) -> None:
-    session.run = session.journal.add_jobs(_run(session), jobs)

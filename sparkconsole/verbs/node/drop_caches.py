@@ -11,7 +11,7 @@ from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.foresight.effect import PageCacheDropped
 from sparkconsole.model.page_cache import MemoryState, brought, drop_argv, require_way, way_sentence
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step

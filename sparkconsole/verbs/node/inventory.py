@@ -31,7 +31,7 @@ from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node import scan as node_scan
 from sparkconsole.verbs.node import trust as node_trust
-from sparkconsole.verbs.node.trust import CONSOLE, meant
+from sparkconsole.verbs.node.trust import CONSOLE, known_or_ad_hoc
 
 __all__ = ["add", "exec_", "list_", "node_scan", "node_trust", "remove", "shell"]
 
@@ -170,7 +170,7 @@ async def shell(session: Here, name: str, /) -> PlannedAction:
     name:
         A node, or an address.
     """
-    node = meant(session, name)
+    node = known_or_ad_hoc(session, name)
     if session.options.demo:
         raise Refused("the demo's machines have no shell")
     if session.options.read_only:

@@ -92,14 +92,14 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
     return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
 
 
-def meant(session: Session, name: str) -> Node:
+def known_or_ad_hoc(session: Session, name: str) -> Node:
     """A node of the cluster, or a machine by its address."""
     return session.cluster.effective(session.cluster.node(name) or ad_hoc_node(name))
 
 
 def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
     every = (session.cluster.effective(n) for n in session.cluster.nodes)
-    nodes = tuple(dict.fromkeys(meant(session, n) for n in names)) if names else tuple(every)
+    nodes = tuple(dict.fromkeys(known_or_ad_hoc(session, n) for n in names)) if names else tuple(every)
     if not nodes:
         raise WrongUsage("the cluster has no nodes", hint="sparkconsole node trust ADDRESS")
     return nodes
@@ -129,11 +129,11 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
     ChangedHostKey when the machine is known and shows another key, of whatever kind: only a person at the
     machine can tell a new installation from an attack.
     """
-    from sparkconsole.remote.host_keys.trust import entry_name, known_keys, standing
+    from sparkconsole.remote.host_keys.trust import KeyTrust, entry_name, key_trust, known_keys
 
-    how = {key: standing(node, key) for key in shown}
-    changed = [key for key in shown if how[key] == "changed"]
-    if not changed and (not shown or "trusted" in how.values()):
+    how = {key: key_trust(node, key) for key in shown}
+    changed = [key for key in shown if how[key] is KeyTrust.CHANGED]
+    if not changed and (not shown or KeyTrust.TRUSTED in how.values()):
         return ()
     if changed or known_keys(node):
         key = (changed or list(shown))[0]
@@ -151,7 +151,7 @@ async def _store(
 
     for one in new:
         path = hostkeys.trust(one.node, one.keys)
-        if any(hostkeys.standing(one.node, key) != "trusted" for key in one.keys):
+        if any(hostkeys.key_trust(one.node, key) is not hostkeys.KeyTrust.TRUSTED for key in one.keys):
             hint = "look at that file: is it readable, and does a line of it revoke the key?"
             raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=one.node.name)
         if one.node.name in session.fleet.names:

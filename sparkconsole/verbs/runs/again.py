@@ -10,7 +10,8 @@ from sparkconsole.model.work.export import secrets_of
 from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar import dispatch
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -26,7 +27,7 @@ async def again(session: Here, run_id: str, /) -> Result:
     """
     run = session.journal.find(run_id)
     require_repeatable(session, run)
-    result = await dispatch.begin(session, dispatch.understand(run.words))
+    result = await begin(session, understand(run.words))
     return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
 
 

@@ -12,7 +12,7 @@ from sparkconsole.fleet import jobs
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, ServerGone
 from sparkconsole.model.logs.diagnosis import paragraphs
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.export import export_script, verb_line
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
@@ -105,7 +105,7 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
         The run's id, its beginning, or its last four letters.
     """
     run = session.journal.find(run_id)
-    if run.state in (RunState.DONE, RunState.FAILED, RunState.CANCELLED):
+    if not run.state.open:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
     if run.state is RunState.RUNNING:
         hint = f"look at it: sparkconsole runs show {run.id} --output"
@@ -256,7 +256,7 @@ def _state(run: Run) -> str:
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    took = hours((run.ended - run.started).total_seconds()) if run.ended else "–"
+    took = hms((run.ended - run.started).total_seconds()) if run.ended else "–"
     return (run.id, took, _state(run), verb_line(run.words)[:100])
 
 

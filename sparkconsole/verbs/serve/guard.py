@@ -43,7 +43,7 @@ async def guarded_failure(
     session: Session, jobs: tuple[Job, ...], error: serving.ServeFailed, report: Report
 ) -> serving.ServeFailed:
     """A guard that ended it is the cause, whatever the ranks said of that."""
-    lead = next(job for job in jobs if not job.details.get("rank", 0))
+    lead = next(job for job in jobs if not job.rank)
     found = await guarding.fired(session.fleet, lead, session.fleet.names)
     await guarding.clear_guards(session.fleet, (lead,), session.fleet.names, report)
     return serving.ServeFailed(found.why, hint=guarding.REMEDY, node=found.node) if found else error

@@ -13,16 +13,18 @@ from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
 from sparkconsole.model.serve.restart_budget import RestartBudget
 from sparkconsole.model.serve.vllm_flags import value
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.job import Run
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.verbs.grammar.dispatch import begin, understand
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.runs.again import require_repeatable
+from sparkconsole.verbs.serve.starts import ranks_of
 
 OWN = ("serve", "keep")
 
@@ -78,16 +80,12 @@ async def keep(
 def _served(session: Session, port: int) -> Run:
     """The newest start on that port that was asked for by a person."""
     for run in session.journal.newest():
-        if run.words[:2] != OWN and _ranks(run, port) and run.cluster == session.cluster.name:
+        if run.words[:2] != OWN and ranks_of(run, port) and run.cluster == session.cluster.name:
             return run
     raise Refused(
         f"this console has not served anything on port {port}",
         hint="sparkconsole serve MODEL first: its words are what is started again",
     )
-
-
-def _ranks(run: Run, port: int) -> tuple[Job, ...]:
-    return tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
 
 
 def _ends(words: tuple[str, ...], port: int) -> bool:
@@ -114,7 +112,7 @@ class _KeptServer:
         return (
             f"what is started again: sparkconsole {shlex.join(self.run.words)}",
             f"after {p.misses} looks, {self.every_s:g} s apart, that find it not serving; "
-            f"at most {p.starts} times in {hours(p.within_s)}",
+            f"at most {p.starts} times in {hms(p.within_s)}",
             "before that what is left of it is ended, and containers that are gone are started",
         )
 
@@ -132,7 +130,7 @@ class _KeptServer:
         return self._answer(None, "it was stopped, and is kept no longer", 0)
 
     async def _look(self, report: Report) -> ServerStatus:
-        jobs = next((j for run in self.session.journal.newest() if (j := _ranks(run, self.port))), ())
+        jobs = next((j for run in self.session.journal.newest() if (j := ranks_of(run, self.port))), ())
         try:
             found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
         except SparkError as error:
@@ -165,11 +163,11 @@ class _KeptServer:
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
-                    await self._say(words, report)
+                    await self._carry_out(words, report)
         except SparkError as error:
             report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
 
-    async def _say(self, words: tuple[str, ...], report: Report) -> None:
+    async def _carry_out(self, words: tuple[str, ...], report: Report) -> None:
         result = await begin(self.session, understand(words))
         if isinstance(result, PlannedAction):
             await result.execute(report)

@@ -11,7 +11,7 @@ from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve.start import Stage
-from sparkconsole.model.checkpoint.fit import gib, judge
+from sparkconsole.model.checkpoint.fit import judge
 from sparkconsole.model.checkpoint.weights import Checkpoint, Split
 from sparkconsole.model.checks import Look
 from sparkconsole.model.facts import Memory
@@ -21,6 +21,7 @@ from sparkconsole.model.serve import room as serve_room
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.serve.spec import ServeSpec
+from sparkconsole.model.text.units import vllm_gib
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.foreseen import NotBefore
 from sparkconsole.remote.node.page_cache import memory_standing
@@ -193,7 +194,7 @@ def _problem(found: Fitting) -> str:
     weights = chosen.tightest.weights
     if weights <= chosen.available:
         return ""
-    return f"its weights take {gib(weights)} of a node, and {gib(chosen.available)} are free"
+    return f"its weights take {vllm_gib(weights)} of a node, and {vllm_gib(chosen.available)} are free"
 
 
 async def _comes_back(fleet: Fleet, found: Fitting, read: Mapping[str, Checkpoint]) -> bool:

@@ -6,7 +6,6 @@ import contextlib
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.engine_death import find_death
@@ -36,7 +35,7 @@ from sparkconsole.verbs.diagnose.preflight import (
     serve_findings,
     serve_looks,
 )
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
@@ -187,10 +186,7 @@ def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
 
 
 def _spec(model: str, data: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
-    try:
-        return ServeSpec(**preset(model, {**data, "extra": extra}))
-    except ValidationError as error:
-        raise wrong_value(error, ("serve",)) from error
+    return checked_spec(ServeSpec, ("serve",), preset(model, {**data, "extra": extra}))
 
 
 async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | PlannedAction | None:
@@ -211,7 +207,7 @@ async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Ans
             raise Refused(why, hint="sparkconsole serve stop, then serve again", node=death.node)
         return _ready(session, spec.port, Up(spec.name), "it was served already; nothing was started")
     jobs = jobs_of(ranks, stage.launch.container)
-    if not names and any(r.name == spec.name for r in ranks) and any(j.details["rank"] == 0 for j in jobs):
+    if not names and any(r.name == spec.name for r in ranks) and any(j.rank == 0 for j in jobs):
         return _join(session, spec, jobs)
     raise Refused(
         f"port {spec.port} is taken; {_who(names, ranks)}",
@@ -259,14 +255,14 @@ def _job(spec: ServeSpec, rank: Rank, backend: Backend, container: str, fresh: F
 
 def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     """Workers first: rank 0 waits for them."""
-    workers = tuple(j.id for j in jobs if j.details["rank"])
+    workers = tuple(j.id for j in jobs if j.rank)
     return tuple(
         Step(
             id=job.id,
             node=job.node,
-            sentence=f"serve {job.details['model']}, rank {job.details['rank']}",
+            sentence=f"serve {job.details['model']}, rank {job.rank}",
             argv=("docker", "exec", job.container, *job.argv),
-            needs=() if job.details["rank"] else workers,
+            needs=() if job.rank else workers,
             secrets=SECRETS,
             job=job,
         )
@@ -309,8 +305,8 @@ def _ready(session: Session, port: int, up: Up, remark: str = "") -> Answer:
 @follower(JobKind.SERVE)
 async def follow_serve(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a start to ready or failed; all ranks of the run are one start, led by rank 0."""
-    if job.details.get("rank", 0):
-        return Answer({"rank": job.details["rank"]})
+    if job.rank:
+        return Answer({"rank": job.rank})
     return await _follow(session, tuple(j for j in run.jobs if j.kind is JobKind.SERVE), report)
 
 

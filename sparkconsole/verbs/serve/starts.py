@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus
 from sparkconsole.fleet.watch.own_actions import ended_by
-from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.job import Job, Run
 from sparkconsole.verbs.grammar.session import Session
 
 
 def ranks_of(run: Run, port: int) -> tuple[Job, ...]:
     """The ranks that a run started on that port."""
-    return tuple(j for j in run.jobs if j.kind is JobKind.SERVE and j.details.get("port") == port)
+    return tuple(j for j in run.jobs if j.serves(port))
 
 
 def newest_start(session: Session, port: int) -> Run | None:

@@ -10,7 +10,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.request import Request
+    from sparkconsole.verbs.grammar.registry import Request
 
 EXTRA = "extra"
 """The parameter of a verb that hands words on to vLLM."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from sparkconsole.model.bench import kept_result
 from sparkconsole.model.checks import Pace
 from sparkconsole.model.serve.engine import LiveRank, vllm_words
-from sparkconsole.model.work.job import Job, JobKind, Run
+from sparkconsole.model.work.job import JobKind, Run
 from sparkconsole.verbs.diagnose.preflight import node_model
 from sparkconsole.verbs.grammar.session import Session
 
@@ -33,18 +32,13 @@ class LastKnown:
 def last_known(session: Session) -> LastKnown:
     """From the newest runs, the newest first."""
     runs = [r for r in islice(session.journal.newest(), MOST_RUNS) if r.cluster == session.cluster.name]
-    served = [job for run in runs for job in _leading(run)]
+    served = [job for run in runs for job in run.jobs if job.kind is JobKind.SERVE and not job.rank]
     words: dict[str, tuple[str, ...]] = {}
     for job in served:
         found = vllm_words(job.argv)
         words.setdefault(LiveRank(job.node, 0, found).model, found)
     model = node_model(str(served[0].details.get("model", ""))) if served else ""
     return LastKnown(model, words, tuple(p for run in runs if (p := _pace(run)) is not None))
-
-
-def _leading(run: Run) -> Iterator[Job]:
-    """The job that answers requests, of a run that served."""
-    yield from (j for j in run.jobs if j.kind is JobKind.SERVE and not j.details.get("rank", 0))
 
 
 def _pace(run: Run) -> Pace | None:

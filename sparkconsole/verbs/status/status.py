@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,9 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.serve.hang import Hang
-from sparkconsole.model.text.printable import size
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Row, Sheet
-from sparkconsole.model.work.job import Job, Run, RunState
+from sparkconsole.model.work.job import Job, Run
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, Session
 from sparkconsole.verbs.status.watch import status_watch
@@ -40,6 +41,23 @@ class Ray:
     def alive(self) -> dict[str, RayMember]:
         """Living members by address."""
         return living(self.members or ())
+
+
+class Standing(StrEnum):
+    """How a node, a container, Ray, a server or a job stands, as `--json` says it."""
+
+    REACHABLE = "reachable"
+    RUNNING = "running"
+    ENDED = "ended"
+    ABSENT = "absent"
+    GONE = "gone"
+    ANSWERS = "answers"
+    SILENT = "does not answer"
+    NOT_RUNNING = "not running"
+    NONE = "none"
+    WEDGED = "wedged"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
 
 
 @verb("status")
@@ -88,7 +106,8 @@ async def status(
     death = await find_death(fleet, container, _running(looks), port) if served else None
     hang = await look_for_hang(fleet, container, port, _sites(looks)) if served and not death else None
     nodes = [_node(n, container, look, ray) for n, look in looks.items()]
-    jobs = [await _job(session, run, job) for run in _open_runs(session) for job in run.jobs]
+    runs = [run for run in session.journal.runs() if run.state.open]
+    jobs = [await _job(session, run, job) for run in runs for job in run.jobs]
     data = {
         "cluster": session.cluster.name,
         "nodes": nodes,
@@ -121,12 +140,13 @@ def _standing(
 ) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
     if isinstance(models, SparkError):
-        return {"state": "unknown", "suspect": "", "detail": models.cause, "look_at": models.hint}
+        return {"state": Standing.UNKNOWN, "suspect": "", "detail": models.cause, "look_at": models.hint}
     if death is not None:
-        return {"state": "failed", "suspect": death.node, "detail": death.why, "look_at": REMEDY}
+        return {"state": Standing.FAILED, "suspect": death.node, "detail": death.why, "look_at": REMEDY}
     if hang is None:
-        return {"state": "none" if models is None else "answers", "suspect": "", "detail": "", "look_at": ""}
-    data = {"state": "wedged", "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
+        state = Standing.NONE if models is None else Standing.ANSWERS
+        return {"state": state, "suspect": "", "detail": "", "look_at": ""}
+    data = {"state": Standing.WEDGED, "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
     return {**data, "signs": list(hang.signs)}
 
 
@@ -169,11 +189,11 @@ async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> li
 
 def _node(name: str, container: str, look: Look | SparkError, ray: Ray) -> dict[str, Any]:
     if isinstance(look, SparkError):
-        return {"node": name, "state": "unknown", "error": look.as_data() | {"node": name}}
+        return {"node": name, "state": Standing.UNKNOWN, "error": look.as_data() | {"node": name}}
     facts, gpu = look.facts, next(iter(look.facts.gpus), None)
     return {
         "node": name,
-        "state": "reachable",
+        "state": Standing.REACHABLE,
         "hostname": facts.hostname,
         "memory": {"used": facts.memory.used, "total": facts.memory.total} if facts.memory else None,
         "gpu": {
@@ -198,14 +218,14 @@ def _container(container: str, look: Look) -> dict[str, Any]:
         host = look.facts.docker.host
         text = look.docker_error.cause if look.docker_error else host.refused if host else ""
         why = text or "docker may not be used"
-        return {"name": container, "state": "unknown", "error": why}
+        return {"name": container, "state": Standing.UNKNOWN, "error": why}
     found = look.site.found
     if found is None:
-        return {"name": container, "state": "absent"}
+        return {"name": container, "state": Standing.ABSENT}
     data = {"name": container, "image": found.image, "image_id": found.image_id}
     if found.running:
-        return {**data, "state": "running"}
-    return {**data, "state": "ended", "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+        return {**data, "state": Standing.RUNNING}
+    return {**data, "state": Standing.ENDED, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
 
 
 def _ray_alive(look: Look, ray: Ray) -> bool | None:
@@ -218,18 +238,14 @@ def _ray_alive(look: Look, ray: Ray) -> bool | None:
 
 def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
     if ray.members is None:
-        states = {None: "unknown", True: "does not answer", False: "not running"}
+        states = {None: Standing.UNKNOWN, True: Standing.SILENT, False: Standing.NOT_RUNNING}
         return {"state": states[ray.expected], "expected": nodes}
     return {
-        "state": "answers",
+        "state": Standing.ANSWERS,
         "alive": len(ray.alive),
         "expected": nodes,
         "gpus": gpu_count(ray.members),
     }
-
-
-def _open_runs(session: Session) -> list[Run]:
-    return [r for r in session.journal.runs() if r.jobs and r.state in (RunState.RUNNING, RunState.UNKNOWN)]
 
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
@@ -238,10 +254,10 @@ async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
     try:
         seen = await job_state(session.fleet, job)
     except SparkError as error:
-        return {**data, "state": "unknown", "error": error.cause}
+        return {**data, "state": Standing.UNKNOWN, "error": error.cause}
     if not seen.known:
-        return {**data, "state": "gone"}
-    state = "running" if seen.running else "ended"
+        return {**data, "state": Standing.GONE}
+    state = Standing.RUNNING if seen.running else Standing.ENDED
     return {**data, "state": state, "status": seen.status}
 
 
@@ -250,17 +266,17 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(n) for n in data["nodes"]])]
     parts += [line for node in data["nodes"] for line in _unknown(node)]
     ray, server = data["ray"], data["server"]
-    if ray["state"] == "answers":
-        unseen = [n["node"] for n in data["nodes"] if n["state"] == "unknown"]
+    if ray["state"] is Standing.ANSWERS:
+        unseen = [n["node"] for n in data["nodes"] if n["state"] is Standing.UNKNOWN]
         beside = f", as its head says; {', '.join(unseen)} unknown" if unseen else ""
         parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs{beside}")
     else:
         parts.append(f"Ray: {ray['state']}")
     names = server["models"]
-    silent = f"unknown: {server['detail']}" if server["state"] == "unknown" else "no server answers"
+    silent = f"unknown: {server['detail']}" if server["state"] is Standing.UNKNOWN else "no server answers"
     answers = silent if names is None else ", ".join(names) or "no model"
     parts.append(f"server on port {server['port']}: {answers}")
-    if server["state"] in ("wedged", "failed"):
+    if server["state"] in (Standing.WEDGED, Standing.FAILED):
         sign = f" ({server['signs'][0]})" if server.get("signs") else ""
         parts.append(f"✖ {server['state']}: {server['detail']}{sign}")
         parts.append(f"→ {server['look_at']}")
@@ -272,15 +288,17 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
 
 def _unknown(node: dict[str, Any]) -> list[str]:
     """Why something of a node is unknown."""
-    if node["state"] == "unknown":
+    if node["state"] is Standing.UNKNOWN:
         return [f"{node['node']}: {node['error']['cause']}"]
     box = node["container"]
-    docker = [f"{node['node']}: containers unknown: {box['error']}"] if box["state"] == "unknown" else []
+    docker = (
+        [f"{node['node']}: containers unknown: {box['error']}"] if box["state"] is Standing.UNKNOWN else []
+    )
     return [*docker, *([f"{node['node']}: GPU unknown: {node['gpu_error']}"] if node["gpu_error"] else [])]
 
 
 def _row(node: dict[str, Any]) -> tuple[object, ...]:
-    if node["state"] == "unknown":
+    if node["state"] is Standing.UNKNOWN:
         return (node["node"], *["unknown"] * 7)
     memory, container = node["memory"], node["container"]
     return (
@@ -290,14 +308,14 @@ def _row(node: dict[str, Any]) -> tuple[object, ...]:
         _gpu(node["gpu"]) or ("unknown" if node["gpu_error"] else None),
         f"{node['fabric']['up']}/{node['fabric']['ports']} up",
         f"{container['name']} {container['state']}",
-        container.get("image", "unknown" if container["state"] == "unknown" else None),
+        container.get("image", "unknown" if container["state"] is Standing.UNKNOWN else None),
         {True: "alive", False: "not a member", None: _unasked(container)}[node["ray_alive"]],
     )
 
 
 def _unasked(container: dict[str, Any]) -> str | None:
     """Ray in a container of which nothing is known may well run; without a container there is none."""
-    return None if container["state"] in ("absent", "ended") else "unknown"
+    return None if container["state"] in (Standing.ABSENT, Standing.ENDED) else "unknown"
 
 
 def _gpu(gpu: dict[str, Any] | None) -> str | None:

@@ -20,7 +20,7 @@ from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.docker import ImageIdentity, difference
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
-from sparkconsole.model.text.nearest import meant
+from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.registry import verb
@@ -42,7 +42,7 @@ Missing = tuple[str, ...]
 def _refuse_words(condition: str, /, **_: object) -> None:
     """A condition that there is not."""
     if condition not in WAITED:
-        hint = meant(condition, WAITED, f"there are {', '.join(WAITED)}")
+        hint = suggestion(condition, WAITED, f"there are {', '.join(WAITED)}")
         raise WrongUsage(f"there is no condition {condition!r}", hint=hint)
 
 

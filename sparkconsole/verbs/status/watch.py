@@ -16,7 +16,8 @@ from sparkconsole.config.bounded import expanded
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.watch.readings import Observed, observed
 from sparkconsole.model.telemetry import LinkTraffic, Reading, as_data
-from sparkconsole.model.text.printable import printable, size
+from sparkconsole.model.text.printable import printable
+from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Row
 from sparkconsole.verbs.grammar.session import Session
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sparkconsole.tui.draw.bars import known
+from sparkconsole.model.text.units import axis_top, known
 from sparkconsole.tui.draw.charts.spark import buckets
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -37,7 +37,7 @@ def area(
 def _line(
     values: Sequence[float | None], blanks: int, row: int, height: int, top: float, unit: str, style: str
 ) -> Text:
-    label = f"{short(top)}{unit}" if row == 0 else "0" if row == height - 1 else ""
+    label = f"{axis_top(top)}{unit}" if row == 0 else "0" if row == height - 1 else ""
     line = Text(label.rjust(SCALE)[:SCALE], "$axis", no_wrap=True, end="").append("┤", "$axis")
     floor = height - 1 - row
     cells = "".join(_cell(v, floor, height, top) for v in values)
@@ -61,11 +61,3 @@ def rounded_up(value: float) -> float:
         return 1.0
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
     return next(step * power for step in (1, 2, 5, 10, 20) if step * power >= value)
-
-
-def short(value: float) -> str:
-    """`12G`, `850M`, `2k`, `41`."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= limit:
-            return f"{value / limit:.3g}{letter}"
-    return f"{value:.3g}"

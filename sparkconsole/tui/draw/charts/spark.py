@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sparkconsole.tui.draw.bars import known
+from sparkconsole.model.text.units import known
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 GAP = " "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from sparkconsole.tui.draw.bars import known
+from sparkconsole.model.text.units import axis_end, known
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 MOST_FOR_FEW = 10
@@ -53,10 +53,6 @@ def _cell(count: int, most: int, row: int, height: int) -> str:
 
 
 def _axis(low: float, high: float, width: int, unit: str) -> Text:
-    left, right = f"{_short(low)}", f"{_short(high)} {unit}"
+    left, right = f"{axis_end(low)}", f"{axis_end(high)} {unit}"
     gap = width - len(left) - len(right)
     return Text(f"{left}{' ' * gap}{right}" if gap > 0 else right[:width], "$axis", no_wrap=True, end="")
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"

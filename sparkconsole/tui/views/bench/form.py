@@ -5,11 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from sparkconsole.errors import SparkError
 from sparkconsole.model.bench import BenchSpec, bench_argv
-from sparkconsole.verbs.grammar.bounds import wrong_value
+from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.dispatch import understand
 
 FIELDS = (
@@ -62,10 +60,8 @@ def command(words: Sequence[str], model: str, container: str) -> tuple[str, str]
         request = understand(words)
         data = {k: v for k, v in request.kwargs.items() if k != "name"}
         named = data.pop("model", None) or model or "MODEL"
-        spec = BenchSpec.model_validate({**data, "model": named, "extra": request.args})
+        spec = checked_spec(BenchSpec, ("bench", "run"), {**data, "model": named, "extra": request.args})
     except SparkError as error:
         return "", error.cause
-    except ValidationError as error:
-        return "", wrong_value(error, ("bench", "run")).cause
     within = request.kwargs.get("name") or container
     return shlex.join(("docker", "exec", within, *bench_argv(spec)[4:])), ""

@@ -11,11 +11,9 @@ from rich.text import Text
 
 from sparkconsole.model.bench import KINDS
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.draw.bars import UNKNOWN, work_bar
+from sparkconsole.model.text.units import UNKNOWN, four_digits, stopwatch
+from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.charts.area import SCALE, area
-from sparkconsole.tui.views.serve.show import lasted
-
-SPREAD = {"ttft": "time to first token", "tpot": "time per output token"}
 
 
 def progress_text(
@@ -27,9 +25,9 @@ def progress_text(
     text.append_text(work_bar(share if state != "done" else 1.0, max(0, min(40, width - 34))))
     counted = f"{done:.0f}/{total:.0f}" if done is not None and total else "no request has ended yet"
     text.append(f" {counted}", "bold")
-    text.append(f"  {lasted(elapsed_s)}")
+    text.append(f"  {stopwatch(elapsed_s)}")
     if share and elapsed_s and share < 1 and state == "running":
-        text.append(f"  ~ {lasted(elapsed_s / share - elapsed_s)} left", "$muted")
+        text.append(f"  ~ {stopwatch(elapsed_s / share - elapsed_s)} left", "$muted")
     text.truncate(max(width, 0), overflow="ellipsis")
     return text
 
@@ -57,7 +55,7 @@ def result_lines(result: Mapping[str, Any], width: int) -> list[Text]:
     if kinds:
         lines.append(_row(("ms", "mean", "median", "p99"), "$muted"))
     lines += [
-        _row((k.upper(), *(_number(latencies.get(f"{s}_{k}")) for s in ("mean", "median", "p99"))), "")
+        _row((k.upper(), *(four_digits(latencies.get(f"{s}_{k}")) for s in ("mean", "median", "p99"))), "")
         for k in kinds
     ]
     return [_within(line, width) for line in lines]
@@ -67,7 +65,7 @@ def spread_title(kind: str, result: Mapping[str, Any]) -> str:
     """`ttft ms · p50 212 · p99 871`, for the frame of its distribution."""
     latencies = result.get("latencies") or {}
     parts = [
-        f"{short} {_number(latencies[f'{name}_{kind}'])}"
+        f"{short} {four_digits(latencies[f'{name}_{kind}'])}"
         for name, short in (("median", "p50"), ("p99", "p99"))
         if f"{name}_{kind}" in latencies
     ]
@@ -89,8 +87,8 @@ def history_row(bench: Mapping[str, Any], width: int, *, mark: str = " ") -> Tex
     text.append(f"{mark} ", "bold $mark")
     text.append(f"{_plain(bench.get('when'))[5:]:<11}  ", "$muted")
     text.append(f"{f'conc {conc}' if conc else 'no limit':<8} {spec.get('num_prompts', UNKNOWN)!s:>5} req ")
-    text.append(f"{_number(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
-    text.append(f"ttft {_number((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
+    text.append(f"{four_digits(result.get('output_tokens_per_s')):>7} tok/s  ", "bold")
+    text.append(f"ttft {four_digits((result.get('latencies') or {}).get('median_ttft')):>6} ms  ")
     if failed:
         text.append(f"✖ {failed} failed  ", "$node-lost")
     text.append(_plain(bench.get("model")).rsplit("/", 1)[-1], "$muted")
@@ -138,15 +136,8 @@ def _within(text: Text, width: int) -> Text:
 
 
 def _with(value: float | None, unit: str) -> str:
-    return UNKNOWN if value is None else f"{_number(value)} {unit}"
+    return UNKNOWN if value is None else f"{four_digits(value)} {unit}"
 
 
 def _count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0f}"
-
-
-def _number(value: float | None) -> str:
-    """Four digits or so: `0.512`, `24.1`, `1834`."""
-    if value is None:
-        return UNKNOWN
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

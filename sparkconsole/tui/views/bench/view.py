@@ -16,7 +16,7 @@ from textual.widgets import Input
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.draw.bars import tokens
+from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
@@ -254,8 +254,8 @@ class BenchView(View):
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)
         values = [r for r in self._rates if r is not None]
-        last = f"now {tokens(values[-1])} · " if values and self._was_running else ""
-        now = f"{last}peak {tokens(max(values))}" if values else "no reading yet"
+        last = f"now {token_rate(values[-1])} · " if values and self._was_running else ""
+        now = f"{last}peak {token_rate(max(values))}" if values else "no reading yet"
         pane.border_title = f"output · {now}"
         pane.draw(partial(show.course, tuple(self._rates)))
 

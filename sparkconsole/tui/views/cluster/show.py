@@ -18,7 +18,7 @@ CARD_WIDTH = 38
 CARD_LEAST, CARD_MOST, CARD_ALONE = 4, 12, 18
 """Lines of a card, its frame included; the last one where there is one row of them."""
 SERVE, EVENTS, PROBLEM = 4, 4, 1
-TALL, WIDE, HUGE = 30, 100, 160
+TALL, HUGE = 30, 160
 GRID = 16
 """From so many nodes on a heat strip says more than rows that must be scrolled."""
 

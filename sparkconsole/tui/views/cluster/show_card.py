@@ -8,18 +8,9 @@ from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.telemetry import LinkTraffic, Reading
+from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import (
-    UNKNOWN,
-    age,
-    bar_text,
-    binary_size,
-    fitted,
-    gib,
-    gigabytes,
-    percent,
-    used_of,
-)
+from sparkconsole.tui.draw.bars import bar_text, fitted
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, framed, joined, plain, styled
@@ -250,7 +241,7 @@ def rdma_row(state: NodeState, context: DrawContext, width: int) -> Text:
     up, _, every = links.partition("/")
     style = "$node-up" if up == every else "$node-warn" if up != "0" else "$node-lost"
     received, sent = of.rates(state, context)
-    text = f"{gigabytes(received)} / {gigabytes(sent)} GB/s"
+    text = f"{gigabyte_rate(received)} / {gigabyte_rate(sent)} GB/s"
     line = _labelled("rdma", fitting((Text(f"{links} up", style), Text(text)), width - LABEL, "   "))
     return _with_spark(line, context, state, "rdma_rx", width)
 
@@ -281,7 +272,7 @@ def flow_text(flow: LinkTraffic) -> Text:
     """` 5.9/ 5.8 GB/s`, bytes in and out."""
     if flow.up is False:
         return Text()
-    return Text(f"{gigabytes(flow.rx_per_s):>4}/{gigabytes(flow.tx_per_s):>4} GB/s")
+    return Text(f"{gigabyte_rate(flow.rx_per_s):>4}/{gigabyte_rate(flow.tx_per_s):>4} GB/s")
 
 
 def flow_marks(flow: LinkTraffic) -> tuple[Text, Text]:

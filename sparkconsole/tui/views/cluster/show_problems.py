@@ -10,8 +10,8 @@ from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, Store
 from sparkconsole.model.text.alike import form, groups, together, whose
+from sparkconsole.model.text.units import age
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import age
 from sparkconsole.tui.draw.frame import joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 

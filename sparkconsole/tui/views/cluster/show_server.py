@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from sparkconsole.fleet.store import ServerPhase, ServerState
-from sparkconsole.model.text.printable import hours
-from sparkconsole.tui.draw.bars import UNKNOWN, age, bar_text, percent, tokens, work_bar
+from sparkconsole.model.text.units import UNKNOWN, age, hms, percent, token_rate
+from sparkconsole.tui.draw.bars import bar_text, work_bar
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.frame import fitting, folded, joined, plain, styled
@@ -32,7 +32,7 @@ STAGES = ("container", "engine", "weights", "compile", "KV cache", "graphs", "se
 def serve_title(server: ServerState, now_s: float) -> Text:
     """`● ready 00:41:12`; what is old says how old."""
     glyph, style = SIGNS[server.phase]
-    since = "" if server.since_s is None else hours(max(0.0, now_s - server.since_s))
+    since = "" if server.since_s is None else hms(max(0.0, now_s - server.since_s))
     timed = server.phase in (ServerPhase.READY, ServerPhase.LOADING)
     parts = (
         Text(f"{glyph} {server.phase.value}", style),
@@ -79,7 +79,7 @@ def _lines(
 
 def _ready(server: ServerState, generated: Series, prompted: Series, width: int, height: int) -> list[Text]:
     if height == 1:
-        gen = Text(f"gen {tokens(server.generated_per_s)}")
+        gen = Text(f"gen {token_rate(server.generated_per_s)}")
         return [_what(server, width, (gen, *_counts(server), _kv(server)))]
     if height < 5:
         return [_what(server, width), _rates(server, generated, prompted, width)]
@@ -157,8 +157,8 @@ def _kv(server: ServerState) -> Text:
 
 def _rates(server: ServerState, generated: Series, prompted: Series, width: int) -> Text:
     """`gen 41.2 tok/s ▁▂▃▅▆  prompt 812 tok/s ▁▁▂▇  kv 37%`"""
-    gen = Text(f"gen {tokens(server.generated_per_s)}")
-    prompt = Text(f"prompt {tokens(server.prompt_per_s)}")
+    gen = Text(f"gen {token_rate(server.generated_per_s)}")
+    prompt = Text(f"prompt {token_rate(server.prompt_per_s)}")
     kv = _kv(server)
     room = (width - gen.cell_len - prompt.cell_len - kv.cell_len - 6) // 2
     if room >= 5:
@@ -173,7 +173,7 @@ def _charts(server: ServerState, generated: Series, prompted: Series, width: int
     share = server.load.kv_share if server.load else None
     kv = joined((Text("kv cache", "$muted"), bar_text(share, min(24, width // 3)), Text(percent(share))), " ")
     if height < 9:
-        prompt = Text(f"prompt {tokens(server.prompt_per_s)}")
+        prompt = Text(f"prompt {token_rate(server.prompt_per_s)}")
         return [
             fitting((_headed("generated", server.generated_per_s, width), prompt, _kv(server)), width),
             *area(generated, width, height - 1, style="$chart-1"),
@@ -189,4 +189,4 @@ def _charts(server: ServerState, generated: Series, prompted: Series, width: int
 
 
 def _headed(what: str, per_s: float | None, width: int) -> Text:
-    return fitting((Text(what, "$muted"), Text(tokens(per_s), "bold")), width, " ")
+    return fitting((Text(what, "$muted"), Text(token_rate(per_s), "bold")), width, " ")

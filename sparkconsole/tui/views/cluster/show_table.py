@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.text.units import UNKNOWN, age, gib, gigabyte_rate, percent
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import UNKNOWN, age, gib, gigabytes, percent, short_names
+from sparkconsole.tui.draw.bars import short_names
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.frame import filled, joined_cells, styled
 from sparkconsole.tui.draw.node_state import DrawContext
@@ -65,7 +66,7 @@ def _links(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def _rates(state: NodeState, context: DrawContext, width: int) -> Text:
     received, sent = of.rates(state, context)
-    return Text(f"{gigabytes(received):>4}/{gigabytes(sent)}")
+    return Text(f"{gigabyte_rate(received):>4}/{gigabyte_rate(sent)}")
 
 
 def _ethernet(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -146,10 +147,6 @@ COLUMNS = (
 def _role(state: NodeState, context: DrawContext) -> Text:
     role = of.role(state, context)
     return Text(role, "$head-mark" if role == "HEAD" else "$muted")
-
-
-SORTS = ("", "name", *(c.name for c in COLUMNS if c.order))
-"""What `,` and `.` walk through; empty: as the cluster lists them."""
 
 
 @dataclass(frozen=True, slots=True)

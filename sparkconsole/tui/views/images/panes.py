@@ -15,7 +15,7 @@ from textual.widgets import Input
 from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.image.build import RECIPES
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.frame import plain
@@ -115,7 +115,7 @@ class WorkPane(Vertical):
         task = self.shown
         if task is None:
             return ""
-        text = f"{show.MARKS[task.state.value]} {task.state.value} {hours(task.elapsed_s)}"
+        text = f"{show.MARKS[task.state.value]} {task.state.value} {hms(task.elapsed_s)}"
         if not self.showing:
             return f"{text} · e shows it"
         return f"{text} · X stops it" if task.running else f"{text} · esc: the form"

@@ -16,10 +16,10 @@ from rich.text import Text
 from sparkconsole.errors import SparkError, Stopped
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.image.build import BuildSpec, build_argv, dated_tag, key_values
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import UNKNOWN, binary_size, byte_rate, hms
 from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.draw.bars import UNKNOWN, binary_size, rate, work_bar
+from sparkconsole.tui.draw.bars import work_bar
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, fitting, joined, plain, styled
 from sparkconsole.tui.views.images.show import Cell, ImageRow
@@ -256,8 +256,8 @@ def _travelling(advance: Advance, room: int) -> Text:
     """`▕███   ▏ 51 %  00:09  1.1 GB/s  layer 3 of 7`, less or more as there is room."""
     share = advance.done / advance.total if advance.total else None
     percent = f"{100 * share:3.0f} %" if share is not None else UNKNOWN
-    left = hours(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
-    text = fitting((percent, left, rate(advance.rate_per_s)), room).plain
+    left = hms(advance.eta_s).removeprefix("00:") if advance.eta_s is not None else ""
+    text = fitting((percent, left, byte_rate(advance.rate_per_s)), room).plain
     if advance.rate_per_s is None and advance.piece.startswith("no news"):
         text = fitting((percent, plain(advance.piece)), room).plain
     elif room >= 45 and advance.piece:
@@ -279,7 +279,7 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
     lines = []
     for advance in whole[-1:]:
         share = advance.done / advance.total if advance.total else None
-        took = f"  {hours(advance.elapsed_s)}" if advance.elapsed_s is not None else ""
+        took = f"  {hms(advance.elapsed_s)}" if advance.elapsed_s is not None else ""
         text = f" {advance.done:.0f}/{advance.total or 0:.0f} steps{took}"
         lines.append(filled(joined([work_bar(share, max(8, min(width - len(text), 40))), text], ""), width))
     for advance in found[::-1]:
@@ -291,16 +291,11 @@ def build_text(advances: Mapping[tuple[str, str], Advance], width: int) -> list[
     return lines[:4]
 
 
-def last_lines(lines: Sequence[str], width: int, height: int) -> list[Text]:
-    """The end of an output, a line each."""
-    return [filled(styled(line), width) for line in lines[-height:]] if height > 0 else []
-
-
 def ending(
     state: str, title: str, elapsed_s: float, error: SparkError | None, width: int = 10_000
 ) -> list[Text]:
     """How a piece of work stands, in one line, and why it failed, in others, folded to `width`."""
-    lines = [styled(f"{MARKS[state]} {state} {hours(elapsed_s)} · {title}", STYLES[state])]
+    lines = [styled(f"{MARKS[state]} {state} {hms(elapsed_s)} · {title}", STYLES[state])]
     if error is not None:
         where = f"{error.node}: " if error.node else ""
         sign, style = ("○", "$muted") if isinstance(error, Stopped) else ("✖", "$node-lost")
@@ -319,7 +314,6 @@ __all__ = [
     "copy_lines",
     "copy_text",
     "ending",
-    "last_lines",
     "plan_preview",
     "preview_lines",
     "short_command",

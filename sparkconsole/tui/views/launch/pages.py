@@ -17,7 +17,7 @@ from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.fabric.rates import Rate
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.launch.spec import NCCL_LEVELS
-from sparkconsole.model.text.printable import hours
+from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.fabric_result import network_note
@@ -245,7 +245,7 @@ class ProgressBoard(Vertical):
         panel.border_title = task.title.replace("[", r"\[")
         panel.border_subtitle = _board_keys(task)
         first = board.summary(lines, running=task.running, failed=failed)
-        first.append(f"  {hours(task.elapsed_s)}", "$muted")
+        first.append(f"  {hms(task.elapsed_s)}", "$muted")
         width = max(30, self.query_one("#join").size.width)
         more = ending(task.state.value, "", 0, task.error, width)[1:] if failed else []
         if task.state is TaskState.DONE:

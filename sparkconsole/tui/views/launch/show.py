@@ -14,8 +14,8 @@ from rich.text import Text
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
+from sparkconsole.model.text.units import UNKNOWN, gib
 from sparkconsole.model.work.plan import Plan, Step
-from sparkconsole.tui.draw.bars import UNKNOWN, gib
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import filled, plain, styled

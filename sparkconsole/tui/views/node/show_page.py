@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from sparkconsole.fleet.store import NodeState, Reachability
+from sparkconsole.model.text.units import age, byte_rate, gib
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import age, gib, rate
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import beside, folded, framed, joined, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
@@ -157,7 +157,7 @@ def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
     used = f"{gib(now.memory.used)}/{gib(now.memory.total)} GiB" if now and now.memory else ""
     busy = of.number("{:.0f} %", gpu.utilisation if gpu else None)
     power = of.number("{:.0f} W", gpu.power_w if gpu else None)
-    flow = rate(of.rates(state, context)[0]) if now else ""
+    flow = byte_rate(of.rates(state, context)[0]) if now else ""
     return [
         chart("gpu", "gpu", busy, 1, 100.0, "%"),
         chart("memory", "memory", used, 2, 100.0, "%"),

@@ -10,8 +10,9 @@ from sparkconsole.fleet.store import NodeState
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Hca, Netdev
 from sparkconsole.model.telemetry import Bus, LinkTraffic
+from sparkconsole.model.text.units import UNKNOWN, age, binary_size, gib, gigabyte_rate, percent, used_of
 from sparkconsole.tui.draw import node_state as of
-from sparkconsole.tui.draw.bars import UNKNOWN, age, binary_size, fitted, gib, gigabytes, percent, used_of
+from sparkconsole.tui.draw.bars import fitted
 from sparkconsole.tui.draw.frame import fitting, joined, joined_cells, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
@@ -154,7 +155,7 @@ def _buses(state: NodeState) -> Mapping[str, Bus]:
 def _device(hca: Hca, corner: str, flow: LinkTraffic, used: bool, width: int, bus: str) -> Text:
     up = flow.up if flow.up is not None else hca.up
     idle = not used and not up
-    rates = f"{gigabytes(flow.rx_per_s):>4} / {gigabytes(flow.tx_per_s)}" if up else ""
+    rates = f"{gigabyte_rate(flow.rx_per_s):>4} / {gigabyte_rate(flow.tx_per_s)}" if up else ""
     cells = (
         Text(corner, "$muted"),
         Text(fitted(plain(hca.device), 13), "" if used else "$muted"),

@@ -10,6 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.text.units import UNKNOWN, stopwatch
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.export import verb_line
 from sparkconsole.model.work.job import Run, RunState
@@ -17,7 +18,6 @@ from sparkconsole.model.work.news import advance_word
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.run_difference import leaves
 from sparkconsole.model.work.run_line import RunLine, gist
-from sparkconsole.tui.draw.bars import UNKNOWN
 from sparkconsole.tui.draw.columns import Column, TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.frame import plain
@@ -25,7 +25,6 @@ from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.line.complete import verb_of
 from sparkconsole.tui.views.doctor.show import heads
-from sparkconsole.tui.views.serve.show import lasted
 from sparkconsole.tui.work import Task
 
 SIGNS = {
@@ -64,7 +63,7 @@ def took(line: RunLine, now: datetime) -> str:
     """How long; of what runs, until now."""
     if line.ended is None and line.state is not RunState.RUNNING:
         return UNKNOWN
-    return lasted(((line.ended or now) - line.started).total_seconds())
+    return stopwatch(((line.ended or now) - line.started).total_seconds())
 
 
 def result(line: RunLine) -> str:

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from sparkconsole.fleet.store import Store
-from sparkconsole.tui.draw.bars import tokens
+from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.widgets.styled_text import StyledText
 
@@ -36,5 +36,5 @@ class Rates(Horizontal):
         )
         for kind, series, rate in pairs:
             pane = self.query_one(f"#serve-{kind}", StyledText)
-            pane.border_title = f"{KINDS[kind]} · {tokens(rate)}"
+            pane.border_title = f"{KINDS[kind]} · {token_rate(rate)}"
             pane.draw(partial(area, tuple(series)))

@@ -16,7 +16,8 @@ from rich.text import Text
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.draw.bars import UNKNOWN, bar_text, fitted, percent, tokens, work_bar
+from sparkconsole.model.text.units import UNKNOWN, percent, stopwatch, token_rate
+from sparkconsole.tui.draw.bars import bar_text, fitted, work_bar
 from sparkconsole.tui.draw.charts.spark import spark_text
 from sparkconsole.tui.draw.folding import folded
 
@@ -182,16 +183,7 @@ TITLES = {
 def title(now: ServeStatus) -> str:
     """For the frame: `● ready 00:41:12`; glyph and word, so that no colour is needed."""
     ran = now.elapsed_s is not None and now.phase in (ServerPhase.LOADING, ServerPhase.READY)
-    return f"{TITLES[now.phase]} {lasted(now.elapsed_s)}" if ran else TITLES[now.phase]
-
-
-def lasted(seconds: float | None) -> str:
-    """`01:04`, from an hour on `1:01:04`."""
-    if seconds is None:
-        return UNKNOWN
-    whole = max(0, int(seconds))
-    short = f"{whole // 60 % 60:02}:{whole % 60:02}"
-    return f"{whole // 3600}:{short}" if whole >= 3600 else short
+    return f"{TITLES[now.phase]} {stopwatch(now.elapsed_s)}" if ran else TITLES[now.phase]
 
 
 def loading_lines(now: ServeStatus, width: int) -> list[Text]:
@@ -281,7 +273,7 @@ def rates_text(
     text = Text(no_wrap=True, end="")
     for name, rate, series in pairs:
         text.append(f"{name} ", "$muted")
-        text.append(f"{tokens(rate):<12}", "bold")
+        text.append(f"{token_rate(rate):<12}", "bold")
         text.append_text(spark_text(series, min(room, 60)))
         text.append(" ")
     text.rstrip()
