@@ -1,4 +1,4 @@
-"""What jobs print, and when: recordings of this project's own runs on real nodes, told at a pretend pace."""
+"""Detached jobs, and what they print: this project's own runs on real nodes, at a pretend pace."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
+from sparkconsole.demo.spark.life import Activity
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.parse.serve.vllm_bench import parse_report
@@ -263,3 +264,31 @@ def _result(report: Sequence[str], argv: Sequence[str]) -> str:
         "details": {kind: _spread_out(measured.latencies, kind) for kind in ("ttft", "tpot", "itl")},
     }
     return f"{RESULT_MARK} {json.dumps(data)}"
+
+
+@dataclass
+class PretendJob:
+    """A detached job: where its story stands is a matter of time."""
+
+    argv: tuple[str, ...]
+    story: Story
+    began: float
+    container: str = ""
+    ended: Callable[[], None] | None = None
+    status: int | None = None
+    stopped: float | None = None
+    spells: tuple[Activity, ...] = ()
+    """What it keeps machines busy with."""
+    needs: tuple[str, ...] = ()
+    """Machines without which it fails."""
+    dies_with: str = ""
+    """What it prints when it fails for one of them."""
+    last_words: str = ""
+    dead: bool = False
+    """Its engine died: what answers gives no token any more."""
+
+    def end(self, status: int, now: float, last_words: str = "") -> None:
+        """It ends before its story does."""
+        self.status, self.stopped, self.last_words = status, now, last_words
+        for spell in self.spells:
+            spell.stop(now)

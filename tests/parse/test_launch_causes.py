@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.parse.image.docker_run import name_taken, why_refused
+from sparkconsole.parse.image.docker import name_taken, why_refused
 from sparkconsole.parse.serve.ray_start import why_ended
 
 

@@ -15,7 +15,7 @@ from sparkconsole.model.ray import gpu_count, living
 from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw
-from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
+from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_used
 from sparkconsole.parse.serve.ray_nodes import parse_nodes
 from sparkconsole.parse.serve.ray_start import why_ended

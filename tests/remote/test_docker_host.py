@@ -22,7 +22,7 @@ from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.probes import Probe
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.image.docker_host import parse_docker_host
+from sparkconsole.parse.image.docker import parse_docker_host
 from sparkconsole.remote import jobs
 from sparkconsole.remote.docker.engine import containers
 from sparkconsole.remote.docker.host import docker_host, keep_docker_host_at

@@ -9,7 +9,7 @@ import pytest
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.image.copy_log import CopyLog
+from sparkconsole.parse.image.copy import CopyLog
 from sparkconsole.remote import jobs
 from sparkconsole.remote.image import transfer
 from sparkconsole.remote.image.build import builder, vllm_commit

@@ -10,9 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sparkconsole.demo.answers.printed import container_log
 from sparkconsole.demo.answers.sampled import metrics
-from sparkconsole.demo.spark.engine import PretendContainer
+from sparkconsole.demo.spark.engine import PretendContainer, container_log
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.spark.storage import disk_usage
 

@@ -1,14 +1,14 @@
-"""What a pretend Spark's sampler says, and what its server's /metrics say: numbers from its life."""
+"""What a pretend Spark's sampler says, its page cache, and its server's /metrics: numbers from its life."""
 
 from __future__ import annotations
 
 import json
+import math
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark import life
 from sparkconsole.demo.spark.hanging import live
 from sparkconsole.demo.spark.machine import SERVING_BYTES, TOTAL_BYTES, Machine
-from sparkconsole.demo.spark.memory import SWAP, cached
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
@@ -23,6 +23,10 @@ _GPU_TROUBLE = {
     "gpu-silent": "the GPU's driver does not answer",
 }
 _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
+SWAP = 16 << 30
+_CACHED, _FILLS_S = 28_000_000_000, 900.0
+_KEPT = 300_000_000
+"""Of the cache: what is in use and stays."""
 
 
 def sample_line(machine: Machine, since: float | None = None) -> str:
@@ -166,3 +170,23 @@ def metrics(machine: Machine) -> str:
         "inter_token_latency_seconds_sum": round(0.024 * int(41 * quiet + 152 * loud), 3),
     }
     return "".join(f'vllm:{name}{{engine="0",model_name="demo"}} {value}\n' for name, value in rows.items())
+
+
+def cached(machine: Machine) -> int:
+    """Bytes of page cache now."""
+    most = min(_CACHED, machine.available() // 2)
+    filled = 1.0 - math.exp(-(machine.clock.monotonic() - machine.dropped) / _FILLS_S)
+    return int(_KEPT + max(0, most - _KEPT) * filled)
+
+
+def standing(machine: Machine, image: str) -> str:
+    """As remote.node.facts looks: its login may use sudo."""
+    rows = {
+        "MemTotal": TOTAL_BYTES,
+        "MemFree": machine.available() - cached(machine),
+        "MemAvailable": machine.available(),
+        "Buffers": 0,
+        "Cached": cached(machine),
+    }
+    lines = [f"{name}: {value // 1024} kB" for name, value in rows.items()]
+    return "\n".join([*lines, *(["Way: sudo"] if image else []), ""])

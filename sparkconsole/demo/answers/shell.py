@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
-from sparkconsole.demo.answers.printed import kernel_log, ray_log
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.answers.tools import answer, spoken, waits_for_docker
 from sparkconsole.demo.spark import fabric
+from sparkconsole.demo.spark.engine import ray_log
 from sparkconsole.demo.spark.jobs import take_in
-from sparkconsole.demo.spark.machine import Machine
+from sparkconsole.demo.spark.machine import Machine, kernel_log
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
 

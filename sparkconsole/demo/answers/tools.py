@@ -7,14 +7,13 @@ import json
 from collections.abc import Callable, Collection
 
 from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
-from sparkconsole.demo.answers.printed import container_log
-from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu
+from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, standing
 from sparkconsole.demo.spark import fabric, life, served, storage
 from sparkconsole.demo.spark.cache import cache_listing, holding
+from sparkconsole.demo.spark.engine import container_log
 from sparkconsole.demo.spark.headers import headers
 from sparkconsole.demo.spark.jobs import start
 from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_json
-from sparkconsole.demo.spark.memory import standing
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
 Said = tuple[int | None, str, str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from sparkconsole.demo.spark.job import PretendJob
 from sparkconsole.demo.spark.life import HUNG
 from sparkconsole.demo.spark.machine import KILLED, Machine
+from sparkconsole.demo.stories import PretendJob
 from sparkconsole.remote.serve.guard import FIRED, SAYS
 
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark.cache import bytes_of, folder_of
-from sparkconsole.demo.spark.job import PretendJob
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.stories import (
+    PretendJob,
     Story,
     bench_story,
     build_story,

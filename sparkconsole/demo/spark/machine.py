@@ -13,9 +13,8 @@ from typing import Any
 from sparkconsole.demo.clock import Time
 from sparkconsole.demo.spark.cache import first_models
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
-from sparkconsole.demo.spark.job import PretendJob
 from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
-from sparkconsole.demo.stories import served_of
+from sparkconsole.demo.stories import PretendJob, served_of
 
 TOTAL_BYTES = 128_524_877_824
 SERVING_BYTES = 97_000_000_000
@@ -361,3 +360,9 @@ def site_json(machine: Machine, name: str) -> str:
 
 
 __all__ = ["Machine", "PretendContainer", "PretendJob", "image_json", "meminfo", "site_json"]
+
+
+def kernel_log(machine: Machine) -> str:
+    """As journalctl's short-iso-precise. It only ever grows."""
+    lines = (f"{at:%Y-%m-%dT%H:%M:%S.%f%z} {machine.name} kernel: {text}\n" for at, text in machine.kernel)
+    return "".join(lines)

@@ -43,7 +43,7 @@ from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.parse.diagnose.cause import cause_of
 from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState
-from sparkconsole.parse.image.dockerfile import said_labels
+from sparkconsole.parse.image.recipe import said_labels
 from sparkconsole.parse.known import During
 from sparkconsole.remote.shell import Shell
 

@@ -11,7 +11,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.news import Advance, Remark, Report
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_standing
 
 LOOK_S, MOST_S = 0.75, 90.0
 """Between looks, and how long is waited at most."""

@@ -1,9 +1,9 @@
-"""What is judged: one look at each node, what they say together, and the form of a judgement."""
+"""What is judged: one look at each node, what they say together, and a judgement as a person reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError
@@ -17,6 +17,7 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.text.alike import form, groups, together
 
 CONSOLE = "sparkconsole"
 CPU_LABEL = "org.sparkconsole.accelerator"
@@ -227,3 +228,26 @@ def networks(
         except SparkError as error:
             chosen[node.name] = error
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFinding:
+    """One thing that was found, and the nodes of which it is said; none: of all of them together."""
+
+    finding: Finding
+    nodes: tuple[str, ...]
+
+
+def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
+    """Each thing said once, in the order in which it was said first."""
+    alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
+    return [_joined(found) for found in alike]
+
+
+def _joined(found: list[Finding]) -> JoinedFinding:
+    joined = replace(
+        found[0],
+        sentence=together([f.sentence for f in found]),
+        remedy=together([f.remedy for f in found]),
+    )
+    return JoinedFinding(joined, tuple(f.node for f in found if f.node))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
-from sparkconsole.parse.machine.meminfo import parse_meminfo
+from sparkconsole.parse.machine.proc import parse_meminfo
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

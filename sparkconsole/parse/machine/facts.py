@@ -6,14 +6,12 @@ from dataclasses import replace
 
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import DockerAccess, NodeFacts
-from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
-from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
-from sparkconsole.parse.machine.listening import parse_listening
-from sparkconsole.parse.machine.meminfo import parse_meminfo
 from sparkconsole.parse.machine.numbers import number, whole
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+from sparkconsole.parse.machine.proc import parse_listening, parse_meminfo
 
 
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:

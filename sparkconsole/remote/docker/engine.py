@@ -15,7 +15,7 @@ from aiodocker.exceptions import DockerError
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
 from sparkconsole.model.docker_host import DockerHost, where_it_was_said
-from sparkconsole.parse.image.docker_api import (
+from sparkconsole.parse.image.docker import (
     container_from,
     engine_from,
     image_from,

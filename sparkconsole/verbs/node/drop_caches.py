@@ -16,7 +16,7 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_standing
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node.inventory import chosen

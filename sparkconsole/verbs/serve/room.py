@@ -23,7 +23,7 @@ from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.foreseen import NotBefore
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_standing
 
 LEAST_SHARE = 0.05
 """Less than that holds no model worth a server."""

@@ -1,4 +1,4 @@
-"""A copy's log as values: how far it is, layer by layer where they travel alone, and how each end ended.
+"""What each end of a copy is, and a copy's log: how far it is, layer by layer, and how each end ended.
 
 `docker save`'s pipeline prints `dd`'s progress and a last line with the status of each stage; the program
 that sends single layers (remote/image_program) prints lines of JSON.
@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparkconsole.model.image.copy import CopySite
+
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
 _ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
+_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""`docker info` says the kernel's word, images have Go's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +175,30 @@ class CopyLog:
 _BY_US = (0, 141, 143, None)
 """Ends of `docker save` that are the consequence of the far side's end: broken pipe, and our own TERM."""
 _WHO = {"save": "sender", "load": "receiver"}
+
+
+def copy_site(text: str) -> CopySite:
+    """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if value.strip():
+            values.setdefault(key, []).append(value.strip())
+
+    def one(key: str) -> str:
+        return values.get(key, [""])[-1]
+
+    return CopySite(
+        login=one("login"),
+        address=one("address"),
+        port=int(one("port")) if one("port").isdigit() else 22,
+        docker_host=one("docker_host"),
+        folder=one("folder"),
+        driver=one("driver"),
+        containerd_store="io.containerd.snapshotter" in one("status"),
+        version=one("version"),
+        python=bool(one("python")),
+        architecture=_ARCHITECTURES.get(one("architecture"), ""),
+        free_bytes=int(one("free")) if one("free").isdigit() else None,
+        host_keys=tuple(k for k in values.get("key", []) if len(k.split()) == 2),
+    )

@@ -1,10 +1,11 @@
-"""What `ping` of iputils prints (20190709 to 20240905), its two outputs as one text."""
+"""What `ping` of iputils (20190709 to 20240905) and `ip -o route get … from …` print, errors included."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from sparkconsole.model.fabric.paths import Echo
+from sparkconsole.model.fabric.paths import Echo, Route
 from sparkconsole.parse.machine.numbers import whole
 
 _COUNTS = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.M | re.A)
@@ -34,3 +35,15 @@ def _trouble(text: str, status: int | None, sent: int) -> str:
     if status is None:
         return "ping did not end"
     return "" if sent else (text.strip().splitlines() or ["it said nothing"])[-1][:120]
+
+
+def parse_route(text: str, status: int | None = 0) -> Route:
+    """The interface and the gateway; without an interface what the kernel said instead."""
+    words = text.split("cache", 1)[0].replace("\\", " ").split()
+    values = {word: after for word, after in pairwise(words) if word in ("dev", "via")}
+    if status == 0 and "dev" in values:
+        return Route(values["dev"].partition("@")[0], values.get("via", ""))
+    if status == 127:
+        return Route()
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "nobody said")
+    return Route(trouble=last.removeprefix("RTNETLINK answers: ").strip()[:120])
