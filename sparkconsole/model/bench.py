@@ -11,13 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 SECRETS = ("VLLM_API_KEY", "HF_TOKEN")
 """What the benchmark gets from the console's environment, unseen: the server's key, the hub's token."""
 OURS = (
-    "--num-prompts",
-    "--save-result",
-    "--save-detailed",
-    "--append-result",
-    "--result-dir",
+    "--num-prompts", "--save-result", "--save-detailed", "--append-result", "--result-dir",
     "--result-filename",
-)
+)  # fmt: skip
 """What the console has to know to judge and keep a result."""
 
 
@@ -143,14 +139,9 @@ class BenchResult:
 
 
 _OPTIONAL = (
-    "failed",
-    "duration_s",
-    "requests_per_s",
-    "output_tokens_per_s",
-    "total_tokens_per_s",
-    "input_tokens",
+    "failed", "duration_s", "requests_per_s", "output_tokens_per_s", "total_tokens_per_s", "input_tokens",
     "output_tokens",
-)
+)  # fmt: skip
 
 
 def kept_result(data: object) -> dict[str, Any] | None:
@@ -208,13 +199,10 @@ class Comparison:
 
 
 _NUMBERS = {
-    "completed": ("requests completed", None),
-    "failed": ("requests failed", False),
-    "duration_s": ("duration s", None),
-    "requests_per_s": ("requests/s", True),
-    "output_tokens_per_s": ("output tok/s", True),
-    "total_tokens_per_s": ("total tok/s", True),
-}
+    "completed": ("requests completed", None), "failed": ("requests failed", False),
+    "duration_s": ("duration s", None), "requests_per_s": ("requests/s", True),
+    "output_tokens_per_s": ("output tok/s", True), "total_tokens_per_s": ("total tok/s", True),
+}  # fmt: skip
 KINDS = ("ttft", "tpot", "itl", "e2el")
 STATISTICS = ("mean", "median", "p99")
 

@@ -28,35 +28,20 @@ QWEN_VL = {
     "vision_config": {"depth": 27},
     "quantization_config": {"quant_method": "compressed-tensors"},
     "text_config": {
-        "num_hidden_layers": 94,
-        "num_attention_heads": 64,
-        "num_key_value_heads": 4,
-        "head_dim": 128,
-        "hidden_size": 4096,
-        "max_position_embeddings": 262144,
-        "num_experts": 128,
+        "num_hidden_layers": 94, "num_attention_heads": 64, "num_key_value_heads": 4, "head_dim": 128,
+        "hidden_size": 4096, "max_position_embeddings": 262144, "num_experts": 128,
     },
-}
+}  # fmt: skip
 QWEN = {
-    "architectures": ["Qwen3MoeForCausalLM"],
-    "num_hidden_layers": 48,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 4,
-    "head_dim": 128,
-    "hidden_size": 2048,
-    "max_position_embeddings": 262144,
-    "num_experts": 128,
-    "torch_dtype": "bfloat16",
-}
+    "architectures": ["Qwen3MoeForCausalLM"], "num_hidden_layers": 48, "num_attention_heads": 32,
+    "num_key_value_heads": 4, "head_dim": 128, "hidden_size": 2048, "max_position_embeddings": 262144,
+    "num_experts": 128, "torch_dtype": "bfloat16",
+}  # fmt: skip
 LLAMA = {
-    "architectures": ["LlamaForCausalLM"],
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "hidden_size": 4096,
-    "max_position_embeddings": 131072,
+    "architectures": ["LlamaForCausalLM"], "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "hidden_size": 4096, "max_position_embeddings": 131072,
     "torch_dtype": "bfloat16",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,6 @@ from sparkconsole.model.checks.evidence import (
 from sparkconsole.model.checks.table import BY_ID, CHECKS, Check, judge, probes
 
 __all__ = [
-    "BY_ID",
-    "CHECKS",
-    "Check",
-    "ClusterEvidence",
-    "Finding",
-    "Fix",
-    "JoinedFinding",
-    "Look",
-    "Pace",
-    "Severity",
-    "joined_findings",
-    "judge",
-    "networks",
-    "probes",
-]
+    "BY_ID", "CHECKS", "Check", "ClusterEvidence", "Finding", "Fix", "JoinedFinding", "Look", "Pace",
+    "Severity", "joined_findings", "judge", "networks", "probes",
+]  # fmt: skip

@@ -60,12 +60,9 @@ class Finding:
     def as_data(self) -> dict[str, str]:
         """As `--json` gives it."""
         return {
-            "check": self.check,
-            "severity": self.severity.value,
-            "node": self.node,
-            "sentence": self.sentence,
-            "remedy": self.remedy,
-        }
+            "check": self.check, "severity": self.severity.value, "node": self.node,
+            "sentence": self.sentence, "remedy": self.remedy,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

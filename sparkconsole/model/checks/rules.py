@@ -13,18 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SUBJECTS = (
-    "kernel",
-    "release",
-    "driver",
-    "firmware",
-    "docker",
-    "vllm",
-    "ray",
-    "torch",
-    "nccl",
-    "python",
-    "cuda",
-)
+    "kernel", "release", "driver", "firmware", "docker", "vllm", "ray", "torch", "nccl", "python", "cuda",
+)  # fmt: skip
 _BOUND = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)")
 
 

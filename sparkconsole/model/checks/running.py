@@ -117,12 +117,8 @@ def _watchdog(held: _Set) -> Iterator[Finding]:
 
 
 _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
-    _pinned,
-    _without_rdma,
-    _half,
-    _gone,
-    _watchdog,
-)
+    _pinned, _without_rdma, _half, _gone, _watchdog,
+)  # fmt: skip
 
 
 # --- the servers

@@ -338,13 +338,9 @@ def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[
     """A node's twelve variables, as run-cluster-node.sh of the old scripts has them; and those of a ring."""
     own = ("VLLM_HOST_IP", "RAY_NODE_IP_ADDRESS", "RAY_OVERRIDE_NODE_IP_ADDRESS")
     interface = (
-        "MN_IF_NAME",
-        "UCX_NET_DEVICES",
-        "NCCL_SOCKET_IFNAME",
-        "OMPI_MCA_btl_tcp_if_include",
-        "GLOO_SOCKET_IFNAME",
-        "TP_SOCKET_IFNAME",
-    )
+        "MN_IF_NAME", "UCX_NET_DEVICES", "NCCL_SOCKET_IFNAME", "OMPI_MCA_btl_tcp_if_include",
+        "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME",
+    )  # fmt: skip
     return {
         **dict.fromkeys(own, network.address),
         **dict.fromkeys(interface, network.eth_if),

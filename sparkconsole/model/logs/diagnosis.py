@@ -56,18 +56,10 @@ class Diagnosis:
     def as_data(self) -> dict[str, object]:
         """As `--json` gives it."""
         return {
-            "id": self.id,
-            "severity": self.severity.value,
-            "node": self.node,
-            "rank": self.rank,
-            "line": self.line,
-            "text": self.text,
-            "why": self.why,
-            "remedy": self.remedy,
-            "kind": self.kind.value,
-            "number": self.number,
-            "count": self.count,
-        }
+            "id": self.id, "severity": self.severity.value, "node": self.node, "rank": self.rank,
+            "line": self.line, "text": self.text, "why": self.why, "remedy": self.remedy,
+            "kind": self.kind.value, "number": self.number, "count": self.count,
+        }  # fmt: skip
 
 
 _WEIGHTS = tuple(Weight)

@@ -19,14 +19,9 @@ from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.serve.vllm_flags import names, value, whole
 
 OTHER_ARITHMETIC = (
-    "--quantization",
-    "--cpu-offload-gb",
-    "--hf-overrides",
-    "--config",
-    "--num-gpu-blocks-override",
-    "--kv-cache-memory-bytes",
-    "--speculative-config",
-)
+    "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
+    "--kv-cache-memory-bytes", "--speculative-config",
+)  # fmt: skip
 """Words for vLLM that change how much memory a model takes: whether it fits is then not judged."""
 _SHORT = {"-q": "--quantization", "-sc": "--speculative-config"}
 

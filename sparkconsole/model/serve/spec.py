@@ -26,31 +26,19 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_model_len": 32768,
         },
         "gpt-oss-120b": {
-            "model": "openai/gpt-oss-120b",
-            "trust_remote_code": True,
-            "gpu_memory_utilization": 0.7,
-            "load_format": "fastsafetensors",
-            "offline": True,
+            "model": "openai/gpt-oss-120b", "trust_remote_code": True, "gpu_memory_utilization": 0.7,
+            "load_format": "fastsafetensors", "offline": True,
         },
     }
-)
+)  # fmt: skip
 """The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
 PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
 PLACED = (
-    "--nnodes",
-    "--node-rank",
-    "--master-addr",
-    "--master-port",
-    "--headless",
-    "--data-parallel-rank",
-    "--data-parallel-start-rank",
-    "--data-parallel-size-local",
-    "--data-parallel-address",
-    "--data-parallel-rpc-port",
-    "--data-parallel-backend",
-    "--data-parallel-hybrid-lb",
+    "--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless", "--data-parallel-rank",
+    "--data-parallel-start-rank", "--data-parallel-size-local", "--data-parallel-address",
+    "--data-parallel-rpc-port", "--data-parallel-backend", "--data-parallel-hybrid-lb",
     "--data-parallel-external-lb",
-)
+)  # fmt: skip
 """What differs from rank to rank, or has to agree with what does: planned here, for every rank."""
 SECRETS = ("HF_TOKEN", "VLLM_API_KEY")
 """What a server gets from the console's environment, unseen: the hub's token, and its clients' key."""
@@ -144,13 +132,10 @@ class ServeSpec(BaseModel):
     def flags(self) -> tuple[str, ...]:
         """The flags that are the same on every rank, in a fixed order."""
         valued = {
-            "--gpu-memory-utilization": self.gpu_memory_utilization,
-            "--max-model-len": self.max_model_len,
-            "--max-num-seqs": self.max_num_seqs,
-            "--dtype": self.dtype,
-            "--load-format": self.load_format,
+            "--gpu-memory-utilization": self.gpu_memory_utilization, "--max-model-len": self.max_model_len,
+            "--max-num-seqs": self.max_num_seqs, "--dtype": self.dtype, "--load-format": self.load_format,
             "--served-model-name": self.served_model_name,
-        }
+        }  # fmt: skip
         given = [word for flag, value in valued.items() if value is not None for word in (flag, str(value))]
         switches = {"--enforce-eager": self.enforce_eager, "--trust-remote-code": self.trust_remote_code}
         return (*given, *(flag for flag, on in switches.items() if on))

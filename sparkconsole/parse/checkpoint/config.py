@@ -14,34 +14,15 @@ _INNER = ("text_config", "llm_config", "language_config", "thinker_config", "tex
 _TOWERS = ("vision_config", "visual_config", "audio_config", "vision_tower", "mm_vision_tower", "vit_config")
 _WIDTHS = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 _LENGTHS = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_seq_len",
-    "seq_length",
-    "model_max_length",
-    "max_sequence_length",
-    "max_seq_length",
-    "seq_len",
-)
+    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length",
+    "max_sequence_length", "max_seq_length", "seq_len",
+)  # fmt: skip
 _KINDS = {
-    "full_attention": "full",
-    "attention": "full",
-    "full": "full",
-    "*": "full",
-    "sliding_attention": "sliding",
-    "sliding": "sliding",
-    "chunked_attention": "chunked",
-    "linear_attention": "state",
-    "mamba": "state",
-    "mamba2": "state",
-    "conv": "state",
-    "M": "state",
-    "hybrid": "both",
-    "E": "none",
-    "-": "none",
-    "moe": "none",
-    "mlp": "none",
-}
+    "full_attention": "full", "attention": "full", "full": "full", "*": "full",
+    "sliding_attention": "sliding", "sliding": "sliding", "chunked_attention": "chunked",
+    "linear_attention": "state", "mamba": "state", "mamba2": "state", "conv": "state", "M": "state",
+    "hybrid": "both", "E": "none", "-": "none", "moe": "none", "mlp": "none",
+}  # fmt: skip
 """Words and letters that configurations have for a layer, and what the layer keeps."""
 _PATTERNS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4}
 """Every so many layers one sees everything, where the configuration leaves that to the code."""
@@ -205,12 +186,8 @@ def _by_block(config: Config) -> Sequence[str] | None:
 
 
 _RULES: tuple[Callable[[Config], Sequence[str] | None], ...] = (
-    _named,
-    _by_index,
-    _by_interval,
-    _by_chunk,
-    _by_block,
-)
+    _named, _by_index, _by_interval, _by_chunk, _by_block,
+)  # fmt: skip
 
 
 # --- what a layer of a kind keeps
@@ -322,15 +299,10 @@ def _short_conv(config: Config) -> RecurrentState:
 
 
 _STATES: Mapping[str, Callable[[Config], RecurrentState]] = {
-    "linear_num_value_heads": _delta_net,
-    "mamba_num_heads": _nemotron,
-    "mamba_n_heads": _mamba2,
-    "linear_attn_config": _kimi,
-    "attn_type_list": _lightning,
-    "conv_L_cache": _short_conv,
-    "mamba_d_state": _mamba1,
-    "state_size": _mamba1,
-}
+    "linear_num_value_heads": _delta_net, "mamba_num_heads": _nemotron, "mamba_n_heads": _mamba2,
+    "linear_attn_config": _kimi, "attn_type_list": _lightning, "conv_L_cache": _short_conv,
+    "mamba_d_state": _mamba1, "state_size": _mamba1,
+}  # fmt: skip
 """The key that tells whose state it is."""
 
 

@@ -42,12 +42,9 @@ from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
 
 HELD: tuple[tuple[int, str], ...] = (
-    (0x04, "power cap"),
-    (0x08, "hardware slowdown"),
-    (0x20, "heat"),
-    (0x40, "heat (hardware)"),
+    (0x04, "power cap"), (0x08, "hardware slowdown"), (0x20, "heat"), (0x40, "heat (hardware)"),
     (0x80, "power brake"),
-)
+)  # fmt: skip
 """NVML's clock event reasons that hold a working GPU back; idle and chosen clocks are no trouble."""
 
 
