@@ -92,20 +92,12 @@ def layers_story(layers: Sequence[int]) -> Story:
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
-        values: dict[str, object] = {
-            "layer": count - len(layers) + place + 1,
-            "of": count,
-            "size": layers[place],
-        }
+        values = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
         values |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
         lines.append((at, json.dumps({**values, "phase": "receiving", "seconds": at})))
-    last: dict[str, object] = {
-        "layer": count,
-        "of": count,
-        "phase": "registering",
-        "size": layers[-1] if layers else 0,
-    }
-    done: dict[str, object] = {**last, "done": last["size"], "sent": total, "total": total, "seconds": lasts}
+    size = layers[-1] if layers else 0
+    done = {"layer": count, "of": count, "phase": "registering", "size": size, "done": size, "sent": total}
+    done |= {"total": total, "seconds": lasts}
     ends = ((lasts, json.dumps(done)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
     return Story((*lines, *ends), lasts + LOAD_S)
 
@@ -120,11 +112,9 @@ def model_story(total: int) -> Story:
     """A model's copy or download: how far it is, and its end."""
     steps = int(COPY_S / COPY_STEP_S)
     lines = [
-        (
-            s * COPY_STEP_S,
-            json.dumps({"done": total * s // steps, "total": total, "seconds": s * COPY_STEP_S}),
-        )
+        (at, json.dumps({"done": total * s // steps, "total": total, "seconds": at}))
         for s in range(1, steps + 1)
+        if (at := s * COPY_STEP_S)
     ]
     return Story((*lines, (COPY_S, json.dumps({"end": True, "failed": {}}))), COPY_S)
 
@@ -135,10 +125,8 @@ def broken_model_story(why: str) -> Story:
 
 
 def _dd(done: int, seconds: float) -> str:
-    rate = done / seconds / 1e6
-    return (
-        f"{done} bytes ({done / 1e9:.1f} GB, {done / 2**30:.1f} GiB) copied, {seconds:.0f} s, {rate:.0f} MB/s"
-    )
+    many = f"{done} bytes ({done / 1e9:.1f} GB, {done / 2**30:.1f} GiB)"
+    return f"{many} copied, {seconds:.0f} s, {done / seconds / 1e6:.0f} MB/s"
 
 
 def broken_copy_story(why: str) -> Story:

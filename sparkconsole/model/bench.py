@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -42,11 +42,9 @@ class BenchSpec(BaseModel):
     @field_validator("extra")
     @classmethod
     def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for word in value:
-            if word.partition("=")[0] in OURS:
-                raise ValueError(
-                    f"{word.partition('=')[0]} is the console's: say --num-prompts in front of the --"
-                )
+        for flag in (word.partition("=")[0] for word in value):
+            if flag in OURS:
+                raise ValueError(f"{flag} is the console's: say --num-prompts in front of the --")
         return value
 
     @property
@@ -138,10 +136,7 @@ class BenchResult:
         return {**named, "latencies": dict(self.latencies), "distributions": spread}
 
 
-_OPTIONAL = (
-    "failed", "duration_s", "requests_per_s", "output_tokens_per_s", "total_tokens_per_s", "input_tokens",
-    "output_tokens",
-)  # fmt: skip
+_OPTIONAL = tuple(f.name for f in fields(BenchResult) if f.default is None)
 
 
 def kept_result(data: object) -> dict[str, Any] | None:

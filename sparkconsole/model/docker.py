@@ -65,6 +65,11 @@ class ImageIdentity:
     """Of its environment, what says how nodes find each other."""
 
     @property
+    def content(self) -> tuple[str, tuple[str, ...], str]:
+        """What is the same on every node, whatever the engine calls it."""
+        return self.platform, self.layers, self.config_digest
+
+    @property
     def foreseen(self) -> bool:
         """It is yet to be built: its content is a named blank."""
         return has_blank(self.config_digest)
@@ -91,11 +96,7 @@ class ImageIdentity:
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
     """Same platform, same layers in the same order, same configuration."""
-    return (one.platform, one.layers, one.config_digest) == (
-        other.platform,
-        other.layers,
-        other.config_digest,
-    )
+    return one.content == other.content
 
 
 def difference(one: ImageIdentity, other: ImageIdentity) -> str:

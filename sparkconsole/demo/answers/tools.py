@@ -17,6 +17,7 @@ from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_js
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
 Said = tuple[int | None, str, str]
+Answer = Callable[[Machine, tuple[str, ...]], Said]
 OK: Said = (0, "", "")
 _THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
 """Scripts that do nothing but ask the engine."""
@@ -52,7 +53,9 @@ def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
         "release": 'DGX_PRETTY_NAME="NVIDIA DGX Spark"\nDGX_SWBUILD_VERSION="7.3.1"\n',
-        "ibdev2netdev": _ibdev2netdev(machine),
+        "ibdev2netdev": "".join(
+            f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports(machine)
+        ),
         "rdma": _rdma(machine),
         "ip": json.dumps(_interfaces(machine)),
         "gpu": _nvidia_smi(machine),
@@ -99,10 +102,6 @@ def _ports(machine: Machine) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _ibdev2netdev(machine: Machine) -> str:
-    return "".join(f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports(machine))
-
-
 def _rdma(machine: Machine) -> str:
     mapped = f"0000:0000:0000:0000:0000:ffff:c0a8:b1{10 + machine.number:02x}"
     lines = []
@@ -119,9 +118,7 @@ def _interfaces(machine: Machine) -> list[dict[str, object]]:
         {
             "ifname": name,
             "mtu": 1500 if name == "enP7s7" or "mtu" in machine.faults else 9000,
-            "flags": ["UP", "LOWER_UP"]
-            if name != "enp1s0f1np1" or machine.links()[0]
-            else ["UP", "NO-CARRIER"],
+            "flags": ["UP", "NO-CARRIER" if name == "enp1s0f1np1" and not machine.links()[0] else "LOWER_UP"],
             "addr_info": [{"family": "inet", "local": address, "prefixlen": 24}],
         }
         for name, address in addresses.items()
@@ -138,11 +135,8 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
     if "docker-silent" in machine.faults:
         return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
-    text = (
-        f"docker 0\n{site_json(machine, args[0])}"
-        if found
-        else "docker 1\nError: No such container: " + args[0]
-    )
+    missing = f"docker 1\nError: No such container: {args[0]}"
+    text = f"docker 0\n{site_json(machine, args[0])}" if found else missing
     return 0, "\n".join([*lines, text, ""]), ""
 
 
@@ -151,27 +145,9 @@ def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
     return 0, "".join(f"{p}\n" for p in args if p in pids), ""
 
 
-def _removed(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.remove(args[0])
-    return OK
-
-
 def _log(machine: Machine, args: tuple[str, ...]) -> Said:
     found = machine.containers.get(args[0])
     return (0, container_log(found), "") if found else (1, "", "No such container")
-
-
-def _made(machine: Machine, args: tuple[str, ...]) -> Said:
-    return OK if machine.folders.issuperset(args) else (1, "", "there is no such folder")
-
-
-def _folders(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.folders.update(args)
-    return OK
-
-
-def _gone(machine: Machine, args: tuple[str, ...]) -> Said:
-    return (1, "", "it is still there") if args[0] in machine.containers else OK
 
 
 def _received(machine: Machine, args: tuple[str, ...]) -> Said:
@@ -192,23 +168,11 @@ def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
     return 0, f"{running} {status} {len(machine.log(job))}\n", ""
 
 
-def _job_cancel(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.cancel(args[0])
-    return OK
-
-
-def _job_forget(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.jobs.pop(args[0], None)
-    return OK
-
-
 def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
     job = machine.look(args[0])
-    return (
-        (0, machine.log(job).decode(), "")
-        if job and args[1] == "log"
-        else (1, "", f"{args[1]}: no such file")
-    )
+    if job and args[1] == "log":
+        return 0, machine.log(job).decode(), ""
+    return 1, "", f"{args[1]}: no such file"
 
 
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
@@ -251,27 +215,38 @@ def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
     return _scanned(machine, argv)
 
 
-def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
+def _does(change: Callable[[Machine, tuple[str, ...]], object]) -> Answer:
+    def answered(machine: Machine, args: tuple[str, ...]) -> Said:
+        change(machine, args)
+        return OK
+
+    return answered
+
+
+def _says(text: str) -> Answer:
     return lambda _machine, _args: (0, text, "")
 
 
-_SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_IDENTITY = "--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n"
+_SCRIPTS: dict[str, Answer] = {
     "launch-site": _site,
     "hf-cache": lambda machine, _: (0, f"home {machine.home}\n", ""),
     "memory-standing": lambda machine, args: (0, standing(machine, args[0] if args else ""), ""),
     "still-alive": _still_alive,
     "last-lines": _log,
     "log": _log,
-    "folders": _folders,
-    "made": _made,
-    "remove": _removed,
-    "gone": _gone,
+    "folders": _does(lambda machine, args: machine.folders.update(args)),
+    "made": lambda machine, args: (
+        OK if machine.folders.issuperset(args) else (1, "", "there is no such folder")
+    ),
+    "remove": _does(lambda machine, args: machine.remove(args[0])),
+    "gone": lambda machine, args: (1, "", "it is still there") if args[0] in machine.containers else OK,
     "job-holds": _received,
     "job-unpacked": _received,
     "job-start": _job_start,
     "job-state": _job_state,
-    "job-cancel": _job_cancel,
-    "job-forget": _job_forget,
+    "job-cancel": _does(lambda machine, args: machine.cancel(args[0])),
+    "job-forget": _does(lambda machine, args: machine.jobs.pop(args[0], None)),
     "job-read": _job_read,
     "job-put": _says(""),
     "job-unpack": _says(""),
@@ -284,11 +259,7 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "may-reboot": _says(""),
     "reboot": _reboot,
     "fabric": lambda machine, _: (0, _fast_addresses(machine), ""),
-    "identity": lambda machine, _: (
-        0,
-        f"{machine.name}\n--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n",
-        "",
-    ),
+    "identity": lambda machine, _: (0, f"{machine.name}\n{_IDENTITY}", ""),
 }
 
 
@@ -296,7 +267,7 @@ def _no_such(_: Machine, argv: tuple[str, ...]) -> Said:
     return 127, "", f"{argv[0]}: a pretend machine has no such command"
 
 
-_OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_OTHER: dict[str, Answer] = {
     "true": _says(""),
     "uname": lambda machine, _: (0, f"{machine.name} aarch64\n", ""),
     "python3": _program,
@@ -312,11 +283,6 @@ def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
     if "image-contents" in argv:
         return 0, contents(), ""
     return machine.run(argv) if "-d" in argv else (0, "/usr/local/bin/ray\n", "")
-
-
-def _inspect(machine: Machine, argv: tuple[str, ...]) -> Said:
-    found = machine.containers.get(argv[-1])
-    return (0, f"{found.running}\n".lower(), "") if found else (1, "", "No such object")
 
 
 def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
@@ -340,13 +306,17 @@ def spoken(machine: Machine, argv: tuple[str, ...]) -> str:
     return f"DEMO {machine.name}: {' '.join(argv)}\n"
 
 
-_DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_DOCKER: dict[str, Answer] = {
     "run": _run,
-    "inspect": _inspect,
+    "inspect": lambda machine, argv: (
+        (0, f"{found.running}\n".lower(), "")
+        if (found := machine.containers.get(argv[-1]))
+        else (1, "", "No such object")
+    ),
     "exec": _exec,
     "create": _says("0123456789ab\n"),
     "history": _says("".join(f"{size}\n" for size in reversed(LAYER_BYTES))),
-    "rm": lambda machine, argv: _removed(machine, argv[-1:]),
+    "rm": _does(lambda machine, argv: machine.remove(argv[-1])),
     "tag": storage.tag,
     "rmi": storage.remove_image,
     "image": storage.image,

@@ -199,8 +199,7 @@ def copied(what: str, name: str, source: str, node: str) -> Fix:
 
 def as_root(look: Look, *argv: str) -> tuple[str, ...]:
     """The command with the rights it needs: `sudo -n` never asks, it refuses."""
-    deep_probe = look.facts.deep_probe
-    return argv if deep_probe is not None and deep_probe.uid == 0 else ("sudo", "-n", *argv)
+    return argv if look.facts.found.uid == 0 else ("sudo", "-n", *argv)
 
 
 def networks(

@@ -71,8 +71,7 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
     text = f"docker may not be used by {user}"
-    deep_probe = look.facts.deep_probe
-    if deep_probe is not None and user in deep_probe.docker_group:
+    if user in look.facts.found.docker_group:
         return _no_docker(node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
@@ -134,11 +133,7 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if look.site is None or look.site.running or look.facts.listening & API_PORTS:
         return
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
-    others = [
-        c
-        for c in (look.facts.deep_probe.containers or () if look.facts.deep_probe else ())
-        if c.state == "running"
-    ]
+    others = any(c.state == "running" for c in look.facts.found.containers or ())
     if left and not others:
         text = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
         yield Finding(
@@ -233,10 +228,8 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def _login_told(look: Look) -> str:
     """With RemoveIPC, that matters to what runs outside a container alone."""
-    deep_probe, user = look.facts.deep_probe, look.facts.user or "the login"
-    ends = (
-        deep_probe is not None and deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
-    )
+    deep_probe, user = look.facts.found, look.facts.user or "the login"
+    ends = deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
     return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
 
 
@@ -252,13 +245,12 @@ def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
-    deep_probe = look.facts.deep_probe
-    if deep_probe is not None and deep_probe.reboot_required:
+    required = look.facts.found.reboot_required
+    if required:
         text = "an update waits for a reboot: what runs is not what is installed"
-        yield Finding(
-            "reboot", Severity.WARN, node, text, "when nothing runs there: sparkconsole node reboot"
-        )
-    elif deep_probe is not None and deep_probe.reboot_required is False:
+        remedy = "when nothing runs there: sparkconsole node reboot"
+        yield Finding("reboot", Severity.WARN, node, text, remedy)
+    elif required is False:
         yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
 
 
@@ -278,10 +270,8 @@ KERNEL_WORDS = {
 
 def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only what lasts until the next boot; nothing where the log may not be read."""
-    deep_probe = look.facts.deep_probe
-    for words, count in (deep_probe.kernel_log if deep_probe else {}).items():
+    for words, count in look.facts.found.kernel_log.items():
         if words in KERNEL_WORDS:
-            told, remedy = KERNEL_WORDS[words]
-            yield Finding(
-                "kernel log", Severity.WARN, node, f"{told}; said {count} times since it booted", remedy
-            )
+            meaning, remedy = KERNEL_WORDS[words]
+            text = f"{meaning}; said {count} times since it booted"
+            yield Finding("kernel log", Severity.WARN, node, text, remedy)

@@ -34,8 +34,7 @@ def fabric(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding
 
 
 def _gated(look: Look) -> str:
-    deep_probe = look.facts.deep_probe
-    return "without a cable the ConnectX-7 is powered off" if deep_probe and deep_probe.hotplug else ""
+    return "without a cable the ConnectX-7 is powered off" if look.facts.found.hotplug else ""
 
 
 def devices(evidence: ClusterEvidence) -> Iterator[Finding]:

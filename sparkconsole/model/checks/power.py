@@ -32,9 +32,8 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
-    deep_probe = look.facts.deep_probe
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
-    for unit, most in (deep_probe.clamps if deep_probe else {}).items():
+    for unit, most in look.facts.found.clamps.items():
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
             text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
@@ -43,8 +42,8 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Off without a shutdown. Somebody may have pulled the cord: only while a container ran is it told."""
-    deep_probe = look.facts.deep_probe
-    if deep_probe is None or deep_probe.ended is None:
+    deep_probe = look.facts.found
+    if deep_probe.ended is None:
         return
     if deep_probe.ended:
         yield Finding("power", Severity.OK, node, "it was shut down before it booted")

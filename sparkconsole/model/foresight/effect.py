@@ -152,19 +152,7 @@ class Anything:
 
 
 Effect = (
-    ImageNamed
-    | ImageGone
-    | BuildCacheGone
-    | ContainerStarted
-    | ContainerGone
-    | RayFormed
-    | ServerUp
-    | ServerGone
-    | ModelThere
-    | PageCacheDropped
-    | Rebooted
-    | JobEnded
-    | ClusterChanged
-    | KeysTrusted
+    ImageNamed | ImageGone | BuildCacheGone | ContainerStarted | ContainerGone | RayFormed | ServerUp
+    | ServerGone | ModelThere | PageCacheDropped | Rebooted | JobEnded | ClusterChanged | KeysTrusted
     | Anything
-)
+)  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles
+from sparkconsole.parse.machine.numbers import json_object
 
 _LISTS = ("missing", "unreadable")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
@@ -44,7 +45,7 @@ class MoveLog:
 
     def feed(self, line: str) -> bool:
         """True when it tells how far the work is."""
-        data = _json(line)
+        data = json_object(line)
         if data is None:
             self.last = line.strip() or self.last
             return False
@@ -79,14 +80,6 @@ class MoveLog:
         names = [n.rpartition("/")[2] for n, text in (self.failed or {}).items() if n and text == why]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
         return f"{', '.join(names[:2])}{more}: {why}" if names else why
-
-
-def _json(line: str) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def parse_models(text: str) -> tuple[CachedModel, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 
-from sparkconsole.parse.machine.numbers import number
+from sparkconsole.parse.machine.numbers import json_object, number
 
 _HEAD = re.compile(r"^\s*#bytes\b.*\bBW average\[Gb/sec\]")
 _TROUBLE = re.compile(r"couldn't|failed|unable|error|not found|unexpected|cannot|invalid", re.I)
@@ -25,19 +24,15 @@ def parse_ib_write_bw(text: str) -> float | None:
 def parse_iperf3(text: str) -> float | None:
     """What arrived, in Gb/s, of `iperf3 -J`; None when it measured nothing."""
     try:
-        rate = json.loads(text)["end"]["sum_received"]["bits_per_second"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        rate = (json_object(text) or {})["end"]["sum_received"]["bits_per_second"]
+    except (KeyError, TypeError):
         return None
     return rate / 1e9 if isinstance(rate, int | float) and rate > 0 else None
 
 
 def trouble_of(text: str) -> str:
     """The line that says why nothing was measured; the last one where none stands out."""
-    try:
-        data = json.loads(text)
-        if isinstance(data, dict) and isinstance(data.get("error"), str):
-            return str(data["error"])[:200]
-    except (ValueError, RecursionError):
-        pass
+    if isinstance(error := (json_object(text) or {}).get("error"), str):
+        return error[:200]
     lines = [line.strip() for line in text.splitlines() if line.strip(" -\t")]
     return next((line for line in lines if _TROUBLE.search(line)), lines[-1] if lines else "")[:200]

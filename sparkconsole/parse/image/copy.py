@@ -6,13 +6,13 @@ that sends single layers (remote/image_program) prints lines of JSON.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.image.copy import CopySite
+from sparkconsole.parse.machine.numbers import json_object
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
@@ -78,16 +78,6 @@ class LayerProgress:
         return f"layer {self.number} of {self.count}{share or f' {self.phase}'}"
 
 
-def _object(line: str) -> Mapping[str, Any] | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        data = json.loads(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
-
-
 class CopyLog:
     """Feed it every line of a copy's log; it knows the bytes, how the stages ended, and what was said."""
 
@@ -108,7 +98,7 @@ class CopyLog:
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
-        if (data := _object(line)) is not None:
+        if line.startswith("{") and (data := json_object(line)) is not None:
             return self._hear(data)
         return self._read(line)
 

@@ -33,13 +33,13 @@ second.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
+from sparkconsole.parse.machine.numbers import json_object
 
 HELD: tuple[tuple[int, str], ...] = (
     (0x04, "power cap"), (0x08, "hardware slowdown"), (0x20, "heat"), (0x40, "heat (hardware)"),
@@ -50,12 +50,7 @@ HELD: tuple[tuple[int, str], ...] = (
 
 def parse_sample(line: str) -> Sample | None:
     """None for a line that is none of the sampler's."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict):
-        return None
+    data = json_object(line) or {}
     clock, mono = _number(data.get("t")), _number(data.get("m"))
     if clock is None or mono is None:
         return None

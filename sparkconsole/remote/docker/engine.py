@@ -14,14 +14,8 @@ from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
-from sparkconsole.model.docker_host import DockerHost, where_it_was_said
-from sparkconsole.parse.image.docker import (
-    container_from,
-    engine_from,
-    image_from,
-    names_from,
-    usage_from,
-)
+from sparkconsole.model.docker_host import where_it_was_said
+from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.foreseen import now_on, then_on
@@ -227,39 +221,26 @@ def _base(docker: aiodocker.Docker) -> str:
 
 
 async def why_not(shell: Shell) -> SparkError:
-    """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node."""
+    """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node.
+
+    Of an engine that somebody named, which service it is and who may use it is theirs to know.
+    """
     at = await docker_host(shell)
-    if at.told:
-        return await _why_not_there(shell, at)
-    words = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
+    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
+    words = (await shell.run(asked, timeout=10)).text.split() if at.socket or not at.told else []
     user = words[-1] if words else "this user"
     if "missing" in words:
-        return SparkError(
-            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
-        )
-    if "stopped" in words:
-        return SparkError("docker does not run", hint="sudo systemctl start docker", node=shell.node)
-    if "closed" in words:
-        return SparkError(
-            f"docker may not be used by {user}",
-            hint=f"sudo usermod -aG docker {user}, then log in again",
-            node=shell.node,
-        )
-    return SparkError("docker does not answer", hint="sudo systemctl status docker", node=shell.node)
-
-
-async def _why_not_there(shell: Shell, at: DockerHost) -> SparkError:
-    """The same of an engine that somebody named: which service it is and who may use it is theirs to know."""
-    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
-    words = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
-    if "missing" in words:
-        return SparkError(
-            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
-        )
-    if "closed" in words and "stopped" not in words:
-        return SparkError(
-            f"docker's socket {at.socket} may not be used by {words[-1]}",
-            hint=f"look there: ls -l {at.socket}",
-            node=shell.node,
-        )
-    return SparkError(f"no docker engine answers at {at.url}", hint=where_it_was_said(at), node=shell.node)
+        cause, hint = "docker is not installed", "DGX OS has it: sudo apt install docker.io"
+    elif at.told and "closed" in words and "stopped" not in words:
+        cause = f"docker's socket {at.socket} may not be used by {user}"
+        hint = f"look there: ls -l {at.socket}"
+    elif at.told:
+        cause, hint = f"no docker engine answers at {at.url}", where_it_was_said(at)
+    elif "stopped" in words:
+        cause, hint = "docker does not run", "sudo systemctl start docker"
+    elif "closed" in words:
+        cause = f"docker may not be used by {user}"
+        hint = f"sudo usermod -aG docker {user}, then log in again"
+    else:
+        cause, hint = "docker does not answer", "sudo systemctl status docker"
+    return SparkError(cause, hint=hint, node=shell.node)

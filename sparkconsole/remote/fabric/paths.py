@@ -10,7 +10,7 @@ from importlib.resources import files
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric.paths import Path, RailWay
 from sparkconsole.parse.fabric.paths import parse_ping, parse_route
-from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.remote.sampler.sampler import BOOT, sent
 from sparkconsole.remote.shell import Shell
 
 LIMIT_S = 3.0
@@ -68,5 +68,4 @@ def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
 @cache
 def program() -> bytes:
     """What is sent: its length, and the program."""
-    text = files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes()
-    return b"%d\n%s" % (len(text), text)
+    return sent(files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes())

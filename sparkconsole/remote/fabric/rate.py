@@ -15,8 +15,9 @@ from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.fabric.paths import RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.machine.numbers import json_object
 from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.remote.sampler.sampler import BOOT, end_program, sent
 from sparkconsole.remote.shell import Pipe, Shell
 
 LIMIT_S = 8.0
@@ -131,11 +132,7 @@ class _RunningEnd:
                 line = await self._line()
         except TimeoutError as error:
             raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
-        try:
-            data = json.loads(line or "{}")
-        except (ValueError, RecursionError):
-            return {}
-        return data if isinstance(data, dict) else {}
+        return json_object(line) or {}
 
     async def _line(self) -> str:
         while not self.lines:
@@ -153,24 +150,10 @@ async def _started(shell: Shell, asked: Mapping[str, Any]) -> AsyncIterator[_Run
         await pipe.write(program())
         yield _RunningEnd(shell, pipe, LineReader(), [])
     finally:
-        await _end(pipe)
-
-
-async def _end(pipe: Pipe) -> None:
-    """Its input ends, and so does it with all that it started; what does not is killed."""
-    with contextlib.suppress(SparkError, OSError, TimeoutError):
-        await pipe.close_input()
-        async with asyncio.timeout(2):
-            while await pipe.read():
-                pass
-            await pipe.wait()
-            return
-    with contextlib.suppress(SparkError, OSError):
-        await pipe.kill()
+        await end_program(pipe)
 
 
 @cache
 def program() -> bytes:
     """What is sent: its length, and the program."""
-    text = files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes()
-    return b"%d\n%s" % (len(text), text)
+    return sent(files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes())

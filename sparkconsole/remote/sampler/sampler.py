@@ -43,7 +43,12 @@ def program() -> bytes:
     """What is sent: its length, and the three files as one."""
     lines = (line for name in _FILES for line in (_FOLDER / name).read_text("utf-8").splitlines(True))
     text = _FUTURE + "".join(line for line in lines if not line.startswith((_FUTURE, _OURS)))
-    return b"%d\n%s" % (len(text.encode()), text.encode())
+    return sent(text.encode())
+
+
+def sent(text: bytes) -> bytes:
+    """A program as BOOT reads it: its length, and the program."""
+    return b"%d\n%s" % (len(text), text)
 
 
 async def samples(
@@ -73,7 +78,7 @@ async def samples(
             yield sample
         raise _ended(await pipe.wait(), words, said=said)
     finally:
-        await _end(pipe)
+        await end_program(pipe)
 
 
 async def _lines(pipe: Pipe) -> AsyncIterator[str]:
@@ -96,8 +101,8 @@ def _ended(done: Completed, words: tuple[str, ...], *, said: bool) -> SparkError
     return NoSampler(why, hint="readings come more rarely, by its tools", node=done.node)
 
 
-async def _end(pipe: Pipe) -> None:
-    """Its input ends, and so does it; what does not is killed."""
+async def end_program(pipe: Pipe) -> None:
+    """Its input ends, and so does it with all that it started; what does not is killed."""
     with contextlib.suppress(SparkError, OSError, TimeoutError):
         await pipe.close_input()
         async with asyncio.timeout(_END_S):
