@@ -50,7 +50,14 @@ class Statistics:
     began: datetime
 
     def __call__(self, beat: int) -> str:
-        return _statistics(beat, self.began)
+        at = self.began + timedelta(seconds=SERVE_S + BEAT_S * beat)
+        made, asked = 38.2 + 3.5 * (beat * 7 % 5), 790 + 37.0 * (beat * 3 % 7)
+        return (
+            f"(APIServer pid=430) INFO {at:%m-%d %H:%M:%S} [loggers.py:257] Engine 000: "
+            f"Avg prompt throughput: {asked:.1f} tokens/s, Avg generation throughput: {made:.1f} tokens/s, "
+            f"Running: {2 + beat % 3} reqs, Waiting: 0 reqs, GPU KV cache usage: {11.4 + beat % 9:.1f}%, "
+            f"Prefix cache hit rate: 21.7%"
+        )
 
 
 def _journaled(name: str) -> list[str]:
@@ -186,17 +193,6 @@ def _nccl(address: str, ranks: int) -> list[str]:
         f"{tag} comm 0xdemo rank {rank} nranks {ranks} cudaDev 0 nvmlDev 0 busId f01000 - Init COMPLETE",
         f"{tag} Connected all rings, use ring PXN 0 GDR 0",
     ]
-
-
-def _statistics(beat: int, now: datetime) -> str:
-    at = now + timedelta(seconds=SERVE_S + BEAT_S * beat)
-    made, asked = 38.2 + 3.5 * (beat * 7 % 5), 790 + 37.0 * (beat * 3 % 7)
-    return (
-        f"(APIServer pid=430) INFO {at:%m-%d %H:%M:%S} [loggers.py:257] Engine 000: "
-        f"Avg prompt throughput: {asked:.1f} tokens/s, Avg generation throughput: {made:.1f} tokens/s, "
-        f"Running: {2 + beat % 3} reqs, Waiting: 0 reqs, GPU KV cache usage: {11.4 + beat % 9:.1f}%, "
-        f"Prefix cache hit rate: 21.7%"
-    )
 
 
 def served_of(argv: Sequence[str]) -> tuple[str, int, str]:

@@ -245,11 +245,8 @@ class Machine:
         if not found.in_ray:
             return
         found.ray.append((now, "raylet.out", "(raylet) main.cc:204: Setting cluster ID to: DEMO"))
-        newly = self._members() if found.ray_head else [self]
+        newly = [m for m in self.cluster.values() if m.in_ray()] if found.ray_head else [self]
         self._head_writes(*(f"node_manager.cc:79: Registering node {m.address}" for m in newly))
-
-    def _members(self) -> list[Machine]:
-        return [m for m in self.cluster.values() if m.in_ray()]
 
     def member_id(self, container: PretendContainer) -> str:
         """As Ray names it."""

@@ -21,7 +21,7 @@ def matrix(decision: Decision, nodes: Sequence[str], unknown: Sequence[str], now
     """A row per build and nameless image, a column per node; `unknown` nodes could not be asked."""
     rows: list[tuple[str | None, ...]] = [
         (_label(e, decision.wish.tag), *_age_and_size(e.image, now),
-         *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), _fate(e))
+         *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), f"{'goes' if e.goes else 'stays'}: {e.why}")
         for e in decision.entries
     ]  # fmt: skip
     rows += [_cache_row(decision, nodes, unknown)] if decision.cache else []
@@ -38,10 +38,6 @@ def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
 def _label(entry: PruneEntry, name: str) -> str:
     """A build's date says enough below its name."""
     return build_date(name, entry.tag) or entry.label(name)
-
-
-def _fate(entry: PruneEntry) -> str:
-    return f"{'goes' if entry.goes else 'stays'}: {entry.why}"
 
 
 def _cache_row(decision: Decision, nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str | None, ...]:

@@ -226,7 +226,7 @@ def _fate(
         return False, kept
     if kind is ImageKind.BUILD:
         return True, f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
-    earlier = image.content in going or _built_by_us(image)
+    earlier = image.content in going or any(label.startswith(_OURS) for label in image.labels)
     return _nameless_fate(wish.dangling, kind, earlier=earlier)
 
 
@@ -238,10 +238,6 @@ def _nameless_fate(dangling: bool | None, kind: ImageKind, *, earlier: bool) -> 
     if dangling is None and earlier:
         return True, "an earlier build that no name means"
     return False, "it has no name; --dangling removes it"
-
-
-def _built_by_us(image: ImageIdentity) -> bool:
-    return any(label.startswith(_OURS) for label in image.labels)
 
 
 def _old_cache(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> dict[str, int]:

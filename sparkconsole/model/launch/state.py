@@ -162,22 +162,19 @@ class LaunchState:
     def feed(self, event: Event) -> tuple[Step, ...]:
         """Takes one event in; the steps to start now, each given out once."""
         if not self.over:
-            self._take_in(event)
+            match event:
+                case StepDone(id=step):
+                    self._step_done(step)
+                case StepFailed():
+                    self._step_failed(event)
+                case ContainerSeen(node=node):
+                    self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
+                case MembersSeen(members=members):
+                    self._members_seen(members)
+                case _:
+                    self._trouble(event)
             return self._advance()
         return ()
-
-    def _take_in(self, event: Event) -> None:
-        match event:
-            case StepDone(id=step):
-                self._step_done(step)
-            case StepFailed():
-                self._step_failed(event)
-            case ContainerSeen(node=node):
-                self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
-            case MembersSeen(members=members):
-                self._members_seen(members)
-            case _:
-                self._trouble(event)
 
     def _trouble(self, event: Event) -> None:
         match event:

@@ -148,16 +148,12 @@ def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**PRESETS[model], **{key: value for key, value in data.items() if value not in (None, False)}}
 
 
-def _said_flags(words: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(w.partition("=")[0].replace("_", "-") for w in words if w.startswith("--"))
-
-
 def notes(spec: ServeSpec) -> tuple[str, ...]:
     """What a person should know before this is started."""
     gone = [
         f"vLLM from {since} on refuses {flag}"
         for flag, since in GONE.items()
-        if flag in _said_flags(spec.extra)
+        if flag in frozenset(w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("--"))
     ]
     high = spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8
     warn = (
