@@ -117,12 +117,8 @@ def _counter(row: list[Any], counts: Any) -> Counters:
     return Counters(row[0] if isinstance(row[0], bool) else None, rx, tx, errors, known)
 
 
-def _held(value: Any) -> tuple[str, ...] | None:
-    bits = _whole(value)
-    return None if bits is None else tuple(word for bit, word in HELD if bits & bit)
-
-
 def _gpu(row: Mapping[str, Any]) -> Gpu:
+    bits = _whole(row.get("throttle"))
     return Gpu(
         name=_text(row.get("name")),
         uuid=_text(row.get("uuid")),
@@ -134,7 +130,7 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         pstate=_text(row.get("pstate")),
         clock_max_mhz=_number(row.get("clock_max")),
         memory_clock_mhz=_number(row.get("mem_clock")),
-        held=_held(row.get("throttle")),
+        held=None if bits is None else tuple(word for bit, word in HELD if bits & bit),
     )
 
 
