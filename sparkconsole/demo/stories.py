@@ -35,7 +35,7 @@ class Story:
     goes_on: Callable[[int], str] | None = None
     """What a server prints every BEAT_S seconds once it is ready, by the number of the beat."""
 
-    def told(self, seconds: float) -> bytes:
+    def printed_by(self, seconds: float) -> bytes:
         """All that was printed by then."""
         lines = [line for at, line in self.lines if at <= seconds]
         if self.goes_on is not None and self.ready_s is not None:
@@ -84,12 +84,12 @@ def copy_story(total: int) -> Story:
     steps = int(lasts / COPY_STEP_S)
     lines = [(i * COPY_STEP_S, _dd(total * i // steps, i * COPY_STEP_S)) for i in range(1, steps + 1)]
     end = lasts + LOAD_S
-    said = (
+    ends = (
         (lasts, f"{total // 1048576}+1 records out"),
         (end, "load: Loaded image: vllm-node:latest"),
         (end, "copy ended: save=0 stream=0 load=0"),
     )
-    return Story((*lines, *said), end)
+    return Story((*lines, *ends), end)
 
 
 def layers_story(layers: Sequence[int]) -> Story:

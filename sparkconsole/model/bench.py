@@ -41,7 +41,7 @@ class BenchSpec(BaseModel):
 
     @field_validator("extra")
     @classmethod
-    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _ours_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for flag in (word.partition("=")[0] for word in value):
             if flag in OURS:
                 raise ValueError(f"{flag} is the console's: say --num-prompts in front of the --")

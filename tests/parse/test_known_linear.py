@@ -14,7 +14,7 @@ import pytest
 from sparkconsole.model.logs import level, severity, tool_words
 from sparkconsole.parse.diagnose import explain, log_frame, recovery, signs_of_life, stall
 from sparkconsole.parse.diagnose import line as diagnose
-from sparkconsole.parse.fabric import nccl_verdict
+from sparkconsole.parse.fabric import nccl
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (
@@ -24,7 +24,7 @@ MODULES = (
     diagnose,
     explain,
     log_frame,
-    nccl_verdict,
+    nccl,
     signs_of_life,
     stall,
     recovery,

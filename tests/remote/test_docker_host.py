@@ -229,7 +229,7 @@ def test_only_a_rootless_socket_is_taken_where_there_is_no_other() -> None:
     found = parse_docker_host(
         "HOME=/h\ncontext default unix:///var/run/docker.sock 0\nrootless /run/user/7/docker.sock"
     )
-    assert (found.socket, found.told) == ("/run/user/7/docker.sock", True)
+    assert (found.socket, found.named) == ("/run/user/7/docker.sock", True)
 
 
 async def test_the_doctor_says_which_socket_it_looked_at(

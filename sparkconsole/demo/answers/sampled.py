@@ -7,8 +7,8 @@ import math
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark import life
-from sparkconsole.demo.spark.hanging import live
 from sparkconsole.demo.spark.machine import SERVING_BYTES, TOTAL_BYTES, Machine
+from sparkconsole.demo.spark.servers import live
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
@@ -51,7 +51,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "psis": pressures(machine),
             "cached": cached(machine),
             "oom": sum("Killed process" in text for _, text in machine.kernel),
-            "kernel": said_since(machine, now if since is None else since),
+            "kernel": kernel_lines_since(machine, now if since is None else since),
             "temp": heat + 3,
             "rails": rails(machine),
             "counts": counts(machine),
@@ -68,7 +68,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     )
 
 
-def said_since(machine: Machine, since: float) -> list[str]:
+def kernel_lines_since(machine: Machine, since: float) -> list[str]:
     """What its kernel said after that moment."""
     return [text for at, text in machine.kernel if at > machine.at(since)]
 
@@ -179,7 +179,7 @@ def cached(machine: Machine) -> int:
     return int(_KEPT + max(0, most - _KEPT) * filled)
 
 
-def standing(machine: Machine, image: str) -> str:
+def memory_look(machine: Machine, image: str) -> str:
     """As remote.node.facts looks: its login may use sudo."""
     rows = {
         "MemTotal": TOTAL_BYTES,

@@ -7,24 +7,23 @@ import json
 from collections.abc import Callable, Collection
 
 from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
-from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, standing
-from sparkconsole.demo.spark import fabric, life, served, storage
-from sparkconsole.demo.spark.cache import cache_listing, holding
+from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, memory_look
+from sparkconsole.demo.spark import fabric, life, servers, storage
 from sparkconsole.demo.spark.engine import container_log
-from sparkconsole.demo.spark.headers import headers
 from sparkconsole.demo.spark.jobs import start
 from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_json
+from sparkconsole.demo.spark.models import cache_listing, headers, holding
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
-Said = tuple[int | None, str, str]
-Answer = Callable[[Machine, tuple[str, ...]], Said]
-OK: Said = (0, "", "")
+Reply = tuple[int | None, str, str]
+Answer = Callable[[Machine, tuple[str, ...]], Reply]
+OK: Reply = (0, "", "")
 _THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
 """Scripts that do nothing but ask the engine."""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMODEMO"
 
 
-def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
+def answer(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """Status, output and errors of a command; 127 for one that a pretend machine does not have."""
     if "garbage" in machine.faults and argv != ("true",):
         return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
@@ -128,7 +127,7 @@ def _interfaces(machine: Machine) -> list[dict[str, object]]:
 # --- scripts, by the name they carry
 
 
-def _site(machine: Machine, args: tuple[str, ...]) -> Said:
+def _site(machine: Machine, args: tuple[str, ...]) -> Reply:
     lines = [f"home {machine.home}", f"available {machine.available()}"]
     lines += [f"listen {port:04X}" for port in sorted(machine.listening())]
     found = machine.containers.get(args[0])
@@ -140,26 +139,26 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Said:
     return 0, "\n".join([*lines, text, ""]), ""
 
 
-def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
+def _still_alive(machine: Machine, args: tuple[str, ...]) -> Reply:
     pids = {str(c.pid) for c in machine.running()}
     return 0, "".join(f"{p}\n" for p in args if p in pids), ""
 
 
-def _log(machine: Machine, args: tuple[str, ...]) -> Said:
+def _log(machine: Machine, args: tuple[str, ...]) -> Reply:
     found = machine.containers.get(args[0])
     return (0, container_log(found), "") if found else (1, "", "No such container")
 
 
-def _received(machine: Machine, args: tuple[str, ...]) -> Said:
+def _received(machine: Machine, args: tuple[str, ...]) -> Reply:
     return 0, f"{machine.received.get((args[0], args[1]), '')}\n", ""
 
 
-def _job_start(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_start(machine: Machine, args: tuple[str, ...]) -> Reply:
     started = start(machine, args[0], args[2:])
     return OK if started else (17, "", "a job of that name is there already")
 
 
-def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_state(machine: Machine, args: tuple[str, ...]) -> Reply:
     job = machine.look(args[0])
     if job is None:
         return 0, "unknown\n", ""
@@ -168,14 +167,14 @@ def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
     return 0, f"{running} {status} {len(machine.log(job))}\n", ""
 
 
-def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_read(machine: Machine, args: tuple[str, ...]) -> Reply:
     job = machine.look(args[0])
     if job and args[1] == "log":
         return 0, machine.log(job).decode(), ""
     return 1, "", f"{args[1]}: no such file"
 
 
-def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
+def _copy_site(machine: Machine, _: tuple[str, ...]) -> Reply:
     free = _free(machine) - IMAGE_BYTES
     where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
     engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
@@ -183,7 +182,7 @@ def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     return 0, f"{text}free {max(0, free)}\nkey {KEY}\n", ""
 
 
-def _reboot(machine: Machine, _: tuple[str, ...]) -> Said:
+def _reboot(machine: Machine, _: tuple[str, ...]) -> Reply:
     """The connection goes before the command's end is seen."""
     machine.reboot()
     return None, "", ""
@@ -195,7 +194,7 @@ def _fast_addresses(machine: Machine) -> str:
     return "".join(f"3: {name}    inet {address}/24 scope global {name}\n" for name, address in named)
 
 
-def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _scanned(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """As node_scan's program finds the machines of some subnets: those that are on."""
     subnets = [ipaddress.ip_network(word) for word in argv[4:]]
     found = [a for m in machine.cluster.values() if m.on for a in m.addresses]
@@ -204,7 +203,7 @@ def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, "".join(f"{json.dumps(one)}\n" for one in answers), ""
 
 
-def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _program(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """A program over standard input, told by the word behind the dash; else the scan's."""
     if argv[2:4] == ("model", "look"):
         return 0, holding(machine.models, argv[4], machine.home, _free(machine)), ""
@@ -216,7 +215,7 @@ def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
 
 
 def _does(change: Callable[[Machine, tuple[str, ...]], object]) -> Answer:
-    def answered(machine: Machine, args: tuple[str, ...]) -> Said:
+    def answered(machine: Machine, args: tuple[str, ...]) -> Reply:
         change(machine, args)
         return OK
 
@@ -231,7 +230,7 @@ _IDENTITY = "--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n"
 _SCRIPTS: dict[str, Answer] = {
     "launch-site": _site,
     "hf-cache": lambda machine, _: (0, f"home {machine.home}\n", ""),
-    "memory-standing": lambda machine, args: (0, standing(machine, args[0] if args else ""), ""),
+    "memory-standing": lambda machine, args: (0, memory_look(machine, args[0] if args else ""), ""),
     "still-alive": _still_alive,
     "last-lines": _log,
     "log": _log,
@@ -263,7 +262,7 @@ _SCRIPTS: dict[str, Answer] = {
 }
 
 
-def _no_such(_: Machine, argv: tuple[str, ...]) -> Said:
+def _no_such(_: Machine, argv: tuple[str, ...]) -> Reply:
     return 127, "", f"{argv[0]}: a pretend machine has no such command"
 
 
@@ -279,13 +278,13 @@ _OTHER: dict[str, Answer] = {
 # --- docker
 
 
-def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _run(machine: Machine, argv: tuple[str, ...]) -> Reply:
     if "image-contents" in argv:
         return 0, contents(), ""
     return machine.run(argv) if "-d" in argv else (0, "/usr/local/bin/ray\n", "")
 
 
-def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _exec(machine: Machine, argv: tuple[str, ...]) -> Reply:
     container = next((w for w in argv[2:] if w in machine.containers), None)
     if container is None:
         return 1, "", "Error: No such container"
@@ -293,11 +292,11 @@ def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
         return 1, "", f"Error response from daemon: container {container} is not running"
     inside = argv[argv.index(container) + 1 :]
     if "serve-look" in inside:
-        return 0, served.servers(machine, container), ""
+        return 0, servers.servers(machine, container), ""
     if "serve-gone" in inside:
-        return served.gone(machine, container, inside[inside.index("serve-gone") + 1 :])
+        return servers.gone(machine, container, inside[inside.index("serve-gone") + 1 :])
     if "serve-stop" in inside:
-        served.stop(machine, container, inside[inside.index("serve-stop") + 1 :])
+        servers.stop(machine, container, inside[inside.index("serve-stop") + 1 :])
     return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sparkconsole.demo import stories
-from sparkconsole.demo.spark.cache import bytes_of, folder_of
 from sparkconsole.demo.spark.machine import Machine
+from sparkconsole.demo.spark.models import bytes_of, folder_of
 from sparkconsole.demo.stories import (
     PretendJob,
     Story,

@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from sparkconsole.demo.clock import Time
-from sparkconsole.demo.spark.cache import first_models
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
 from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
+from sparkconsole.demo.spark.models import first_models
 from sparkconsole.demo.stories import PretendJob, served_of
 
 TOTAL_BYTES = 128_524_877_824
@@ -161,7 +161,7 @@ class Machine:
     def log(self, job: PretendJob) -> bytes:
         """What the job printed so far."""
         until = job.stopped if job.stopped is not None else self.clock.monotonic()
-        return job.story.told(until - job.began) + job.last_words.encode()
+        return job.story.printed_by(until - job.began) + job.last_words.encode()
 
     def cancel(self, name: str, status: int = KILLED) -> None:
         """Ends a job."""

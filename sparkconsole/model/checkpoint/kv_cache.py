@@ -73,7 +73,7 @@ class CacheLayout:
         """How many requests of so many tokens fit at once."""
         return (available // self.unit_bytes) / max(1, self.blocks(tokens))
 
-    def said_tokens(self, available: int) -> int:
+    def reported_tokens(self, available: int) -> int:
         """`GPU KV cache size: N tokens`, as vLLM prints it; with several kinds of layer more fit in truth."""
         blocks = [group.block for group in self.groups if group.block]
         count = sum(group.count for group in self.groups)

@@ -7,7 +7,7 @@ from statistics import median
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
-from sparkconsole.model.docker_host import DockerHost, where_it_was_said
+from sparkconsole.model.docker_host import DockerHost, where_to_look
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.text.printable import size
 
@@ -34,24 +34,24 @@ def reachable(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """It runs, and the login may use it."""
-    standing, user = look.facts.docker, look.facts.user or "this user"
-    if not standing.installed:
+    access, user = look.facts.docker, look.facts.user or "this user"
+    if not access.installed:
         yield _no_docker(node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
-    elif standing.host is not None and not (standing.running and standing.permitted):
-        yield _no_engine(node, standing.host, user, running=standing.running)
-    elif standing.running and not standing.permitted:
+    elif access.host is not None and not (access.running and access.permitted):
+        yield _no_engine(node, access.host, user, running=access.running)
+    elif access.running and not access.permitted:
         yield _not_permitted(node, look, user)
-    elif not standing.running and standing.permitted and standing.socket:
+    elif not access.running and access.permitted and access.socket:
         at = look.docker_error
         yield _no_docker(node, "docker does not answer", at.hint if at else "sudo systemctl status docker")
-    elif not standing.running:
+    elif not access.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))
         yield _no_docker(node, "docker does not run", "sudo systemctl start docker", fix)
     elif look.docker_error is not None:
         yield _no_docker(node, look.docker_error.cause, look.docker_error.hint)
     else:
-        yield Finding("docker", Severity.OK, node, f"docker {standing.version} ({standing.driver})")
+        yield Finding("docker", Severity.OK, node, f"docker {access.version} ({access.driver})")
 
 
 def _no_docker(node: str, sentence: str, remedy: str, fix: Fix | None = None) -> Finding:
@@ -65,7 +65,7 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
     if running:
         look_there = f"look there: ls -l {at.socket}"
         return _no_docker(node, f"docker's socket {at.socket} may not be used by {user}", look_there)
-    return _no_docker(node, f"no docker engine answers at {at.url}", where_it_was_said(at))
+    return _no_docker(node, f"no docker engine answers at {at.url}", where_to_look(at))
 
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
@@ -222,11 +222,11 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
                 "login", Severity.WARN, node, text, f"loginctl enable-linger {look.facts.user}", linger
             )
         elif deep_probe.ssh_folder is not False:
-            yield Finding("login", Severity.OK, node, _login_told(look))
+            yield Finding("login", Severity.OK, node, _login_sentence(look))
     yield from _different_users(evidence)
 
 
-def _login_told(look: Look) -> str:
+def _login_sentence(look: Look) -> str:
     """With RemoveIPC, that matters to what runs outside a container alone."""
     deep_probe, user = look.facts.found, look.facts.user or "the login"
     ends = deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.checks.evidence import ClusterEvidence, Look
-from sparkconsole.model.checks.software import told_versions
+from sparkconsole.model.checks.software import known_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
 
 
 def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
-    return lambda evidence, node, _: told_versions(evidence, node).get(name)
+    return lambda evidence, node, _: known_versions(evidence, node).get(name)
 
 
 def _network(name: str) -> Callable[[ClusterEvidence, str, Look], object]:

@@ -71,7 +71,7 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
-    values = told_versions(evidence, node)
+    values = known_versions(evidence, node)
     for rule in evidence.rules:
         if rule.holds(values, look.facts.found.kernel_log, len(evidence.looks)):
             bounds = rule.when.model_dump(exclude_none=True)
@@ -80,7 +80,7 @@ def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
             yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
 
 
-def told_versions(evidence: ClusterEvidence, node: str) -> dict[str, str]:
+def known_versions(evidence: ClusterEvidence, node: str) -> dict[str, str]:
     """What a node is and has, by the names that rules use; what is not known is left out."""
     look = evidence.seen[node]
     own = {

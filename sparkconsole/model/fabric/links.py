@@ -151,7 +151,7 @@ def choose_network(
     """
     ring = is_ring(fabric, peers)
     shared = _shared_by_all(fabric, peers) if ring else None
-    netdev = _told(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
+    netdev = _asked_for(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
     address = str(ipaddress.IPv4Interface(netdev.addresses[0]).ip)
     hcas = _named(fabric, ib_if) if ib_if else _reaching(fabric, netdev, peers)
     first = next((h for h in hcas if h.netdev == netdev.name), hcas[0] if hcas else None)
@@ -199,7 +199,7 @@ def _next_to(netdev: Netdev, address: str) -> bool:
     return any(there in o.network and there != o.ip for o in own)
 
 
-def _told(fabric: Fabric, name: str) -> Netdev:
+def _asked_for(fabric: Fabric, name: str) -> Netdev:
     netdev = fabric.netdev(name)
     if netdev is None:
         known = ", ".join(n.name for n in fabric.netdevs) or "none"

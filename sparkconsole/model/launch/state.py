@@ -281,14 +281,14 @@ class LaunchState:
 
     @property
     def _gpus_expected(self) -> int:
-        told = self.spec.ray_num_gpus
-        each = told if told is not None else int(self.spec.gpus)
+        asked = self.spec.ray_num_gpus
+        each = int(self.spec.gpus) if asked is None else asked
         return each * len(self.seats)
 
-    def _arrived(self, standing: NodeProgress) -> bool:
+    def _arrived(self, progress: NodeProgress) -> bool:
         if self._ray:
-            return standing.reach is NodeStage.JOINED and not standing.why
-        return standing.reach is NodeStage.UP
+            return progress.reach is NodeStage.JOINED and not progress.why
+        return progress.reach is NodeStage.UP
 
     def _touched(self, node: str) -> bool:
         return self._starts.get(node) in self._begun and node not in self._not_ours

@@ -91,7 +91,7 @@ class ServerSign:
     """How long a token that was asked for has not come."""
     log_silent_s: float | None = None
 
-    def said(self) -> tuple[str, ...]:
+    def signs(self) -> tuple[str, ...]:
         """In sentences."""
         ran = f"{self.running} requests run, no token for {self.frozen_s:.0f} s" if self.frozen_s else ""
         late = f"a token that was asked for did not come within {self.late_s:.0f} s" if self.late_s else ""
@@ -196,7 +196,7 @@ def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
         return None
     if frozen_s < LONG_S and nodes and all(n.works and not n.still for n in nodes):
         return None
-    signs = (*server.said(), *(word for n in nodes if (word := n.text())))
+    signs = (*server.signs(), *(word for n in nodes if (word := n.text())))
     found = _troubled(nodes) or _odd_one(nodes) or _all_wait(nodes) or _engine(nodes)
     return Hang(found.cause, found.look_at, found.node, found.id, signs)
 

@@ -77,7 +77,7 @@ class ServeSpec(BaseModel):
 
     @field_validator("extra")
     @classmethod
-    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _ours_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Where it answers, as what, and which rank runs where has to be known here."""
         for flag in ("--host", "--port", "--served-model-name", "--model"):
             if vllm_flags.names(value, flag):

@@ -17,7 +17,7 @@ from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run
 
 
 class Touch(StrEnum):
-    """What a deed ends."""
+    """What an action ends."""
 
     NODE = "node"
     CONTAINER = "container"
@@ -108,7 +108,7 @@ class OwnAction:
 
 
 def own_action(run: Run) -> OwnAction:
-    """That run, as a deed."""
+    """That run, as an action."""
     return OwnAction(redact_words(run.words), run.started, run.id, run.console)
 
 

@@ -94,7 +94,7 @@ class CopyLog:
         """The stream is over; what follows is the receiver's own work (more than half of the time)."""
         self.fallback = ""
         """Why a copy of the missing layers went on as a copy of the whole image; empty: it did not."""
-        self.said: dict[str, list[str]] = {"save": [], "load": []}
+        self.messages: dict[str, list[str]] = {"save": [], "load": []}
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
@@ -124,8 +124,8 @@ class CopyLog:
         self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
         self.ends = stage_ends(line) or self.ends
         who, sign, words = line.partition(": ")
-        if sign and who in self.said:
-            self.said[who].append(words.strip())
+        if sign and who in self.messages:
+            self.messages[who].append(words.strip())
         return None
 
     @property
@@ -134,7 +134,7 @@ class CopyLog:
         if self.sent is not None:
             return True
         good = self.ends is not None and all(status == 0 for status in self.ends.values())
-        return good and not any("Error unpacking" in words for words in self.said["load"])
+        return good and not any("Error unpacking" in words for words in self.messages["load"])
 
     def cause(self) -> str:
         """Why it failed: the side that failed first, then what the other one said."""
@@ -147,7 +147,7 @@ class CopyLog:
             if self.ends["save"] not in _BY_US and self.ends["load"] != 255
             else ("load", "save")
         )
-        words = [f"{_WHO[who]}: {'; '.join(self.said[who][-3:])}" for who in blamed if self.said[who]]
+        words = [f"{_WHO[who]}: {'; '.join(self.messages[who][-3:])}" for who in blamed if self.messages[who]]
         return " — ".join(words) or f"stages ended with {dict(self.ends)}"
 
     def login_refused(self) -> bool:
@@ -159,7 +159,7 @@ class CopyLog:
         return any("Host key verification failed" in words for words in self._far_words())
 
     def _far_words(self) -> tuple[str, ...]:
-        return (*self.said["load"], self.error or "")
+        return (*self.messages["load"], self.error or "")
 
 
 _BY_US = (0, 141, 143, None)

@@ -135,7 +135,7 @@ def parse_docker_host(text: str) -> DockerHost:
     rows = {key: value.strip() for key, _, value in (line.partition(" ") for line in lines)}
     if "lost" in rows:
         why = f"its docker command fails: {rows['lost'][:200]}"
-        return DockerHost(told=True, refused=why, remedy="docker context use default, there")
+        return DockerHost(named=True, refused=why, remedy="docker context use default, there")
     name, host, files = (*rows.get("context", "").split(), "", "", "")[:3]
     if host and name != "default" and files.isdigit():
         return found_at(host, tls=files != "0")

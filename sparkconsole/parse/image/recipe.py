@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 
-def said_labels(text: str) -> dict[str, str]:
+def dockerfile_labels(text: str) -> dict[str, str]:
     """The labels of its last stage, as they are written: a `$` in one is filled in by the build."""
     found: dict[str, str] = {}
     for line in text.replace("\\\n", " ").splitlines():

@@ -20,7 +20,7 @@ def parse_meminfo(text: str) -> Memory | None:
     return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
 
 
-def parse_standing(text: str, node: str) -> MemoryState:
+def parse_memory_state(text: str, node: str) -> MemoryState:
     """One look; SparkError when it is not what was asked for."""
     rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     try:

@@ -14,7 +14,7 @@ from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, EngineFacts, ImageIdentity
-from sparkconsole.model.docker_host import where_it_was_said
+from sparkconsole.model.docker_host import where_to_look
 from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
@@ -51,12 +51,12 @@ async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
         containers = [c._container for c in await docker.containers.list(all=True)]
         images = await docker.images.list()
     # A container that was started again is the same one; only its age says so.
-    standing = (
+    states = (
         f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
         for c in containers
     )
     tagged = (f"{i.get('Id')} {i['RepoTags']}" for i in images if i.get("RepoTags"))
-    return tuple(sorted(standing)), tuple(sorted(tagged))
+    return tuple(sorted(states)), tuple(sorted(tagged))
 
 
 async def container(shell: Shell, name: str) -> Container | None:
@@ -227,15 +227,15 @@ async def why_not(shell: Shell) -> SparkError:
     """
     at = await docker_host(shell)
     asked = ("sh", "-c", _WHY, "docker-why", at.socket)
-    words = (await shell.run(asked, timeout=10)).text.split() if at.socket or not at.told else []
+    words = (await shell.run(asked, timeout=10)).text.split() if at.socket or not at.named else []
     user = words[-1] if words else "this user"
     if "missing" in words:
         cause, hint = "docker is not installed", "DGX OS has it: sudo apt install docker.io"
-    elif at.told and "closed" in words and "stopped" not in words:
+    elif at.named and "closed" in words and "stopped" not in words:
         cause = f"docker's socket {at.socket} may not be used by {user}"
         hint = f"look there: ls -l {at.socket}"
-    elif at.told:
-        cause, hint = f"no docker engine answers at {at.url}", where_it_was_said(at)
+    elif at.named:
+        cause, hint = f"no docker engine answers at {at.url}", where_to_look(at)
     elif "stopped" in words:
         cause, hint = "docker does not run", "sudo systemctl start docker"
     elif "closed" in words:

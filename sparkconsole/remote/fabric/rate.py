@@ -105,8 +105,8 @@ def _gbit(data: Mapping[str, Any], tool: str, way: RailWay) -> float:
         case "iperf3":
             value = parse_iperf3(output)
         case _:
-            told = data.get("gbit")
-            value = float(told) if isinstance(told, int | float) and told > 0 else None
+            gbit = data.get("gbit")
+            value = float(gbit) if isinstance(gbit, int | float) and gbit > 0 else None
     if value is None:
         raise SparkError(_trouble(data) or "it measured nothing", node=way.node)
     return value

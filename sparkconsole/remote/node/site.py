@@ -32,9 +32,9 @@ async def _then(shell: Shell, now: Site, container: str) -> Site:
     then = then_on(shell)
     if not then.effects:
         return now
-    from sparkconsole.remote.node.facts import memory_standing
+    from sparkconsole.remote.node.facts import memory_state
 
-    total = (await memory_standing(shell)).total if then.memory_changed else 0
+    total = (await memory_state(shell)).total if then.memory_changed else 0
     return then.site(container, now, await _held(shell, then, container), total)
 
 

@@ -64,7 +64,7 @@ async def samples(
     when it ended later: it never ends by itself.
     """
     words, pipe = argv(period_s, root), await shell.pipe(argv(period_s, root))
-    said = False
+    sampled = False
     try:
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
@@ -74,9 +74,9 @@ async def samples(
             if sample is None:
                 garbage(line)
                 continue
-            said = True
+            sampled = True
             yield sample
-        raise _ended(await pipe.wait(), words, said=said)
+        raise _ended(await pipe.wait(), words, sampled=sampled)
     finally:
         await end_program(pipe)
 
@@ -90,8 +90,8 @@ async def _lines(pipe: Pipe) -> AsyncIterator[str]:
         yield line
 
 
-def _ended(done: Completed, words: tuple[str, ...], *, said: bool) -> SparkError:
-    if said or done.status is None:
+def _ended(done: Completed, words: tuple[str, ...], *, sampled: bool) -> SparkError:
+    if sampled or done.status is None:
         return CommandFailed(words[:1], done.status, done.error_text, node=done.node)
     if done.status == 127:
         why = "python3 is not there"
