@@ -16,7 +16,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.page_cache import RootWay, drop_argv
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import nobody
-from sparkconsole.parse.machine.proc import parse_memory_state
+from sparkconsole.parse.machine.facts import parse_memory_state
 from sparkconsole.remote.shell import ANSWER, Budget, Completed
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node.drop_caches import drop_caches

@@ -12,8 +12,8 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
+from sparkconsole.parse.machine.facts import parse_meminfo
 from sparkconsole.parse.machine.numbers import json_object
-from sparkconsole.parse.machine.proc import parse_meminfo
 
 _LISTS = ("missing", "unreadable")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"

@@ -1,17 +1,21 @@
-"""The sections of one look at a machine become its facts."""
+"""The sections of one look at a machine become its facts; and one look at its memory alone."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from sparkconsole.errors import SparkError
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerAccess, NodeFacts
+from sparkconsole.model.facts import DockerAccess, Memory, NodeFacts
+from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
 from sparkconsole.parse.machine.numbers import number, whole
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
-from sparkconsole.parse.machine.proc import parse_listening, parse_meminfo
+
+_LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 
 
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
@@ -120,3 +124,29 @@ def _sections(text: str, mark: str) -> dict[str, str]:
 def _pairs(text: str) -> list[tuple[str, str]]:
     rows = (line.split(maxsplit=1) for line in text.splitlines())
     return [(r[0], r[1].strip()) for r in rows if len(r) == 2]
+
+
+def parse_meminfo(text: str) -> Memory | None:
+    """None without MemTotal and MemAvailable: what is free without the page cache says too little."""
+    rows = {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+    if "MemTotal" not in rows or "MemAvailable" not in rows:
+        return None
+    return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
+
+
+def parse_memory_state(text: str, node: str) -> MemoryState:
+    """One look; SparkError when it is not what was asked for."""
+    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    try:
+        count = {name: int(value.split()[0]) * 1024 for name, value in rows.items() if name != "Way"}
+        way = RootWay(rows.get("Way", "none").strip())
+        cached = count["Cached"] + count["Buffers"]
+        return MemoryState(count["MemTotal"], count["MemFree"], count["MemAvailable"], cached, way)
+    except (KeyError, ValueError, IndexError) as error:
+        raise SparkError("its /proc/meminfo is not understood", node=node) from error
+
+
+def parse_listening(text: str) -> frozenset[int]:
+    """The ports; other words are passed over."""
+    ports = (whole(word, 16) for word in text.split())
+    return frozenset(port for port in ports if port is not None and port < 65536)

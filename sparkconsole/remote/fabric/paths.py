@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric.paths import Path, RailWay
-from sparkconsole.parse.fabric.paths import parse_ping, parse_route
+from sparkconsole.parse.fabric.tools import parse_ping, parse_route
 from sparkconsole.remote.sampler.sampler import BOOT, sent
 from sparkconsole.remote.shell import Shell
 

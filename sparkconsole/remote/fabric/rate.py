@@ -14,7 +14,7 @@ from typing import Any
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.fabric.paths import RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
-from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.fabric.tools import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.parse.machine.numbers import json_object
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.sampler.sampler import BOOT, end_program, sent

@@ -12,8 +12,7 @@ from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.page_cache import MemoryState
 from sparkconsole.model.probes import USUAL, Probe
-from sparkconsole.parse.machine.facts import parse_facts
-from sparkconsole.parse.machine.proc import parse_memory_state
+from sparkconsole.parse.machine.facts import parse_facts, parse_memory_state
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.docker.host import docker_host
 from sparkconsole.remote.foreseen import then_on
