@@ -210,9 +210,8 @@ def _after(words: Sequence[str], flag: str) -> str:
 def bench_story(argv: Sequence[str]) -> Story:
     """A benchmark of as many requests as were asked for; the numbers are the recording's."""
     asked = int(_after(argv, "--num-prompts") or 1000)
-    report = [
-        re.sub(r"^(Successful requests: +)\d+", rf"\g<1>{asked}", line) for line in _journaled("bench.log")
-    ]
+    said, ours = r"^(Successful requests: +)\d+", rf"\g<1>{asked}"
+    report = [re.sub(said, ours, line) for line in _journaled("bench.log")]
     bars = [(BENCH_S * i / 10, _bar(asked * i // 10, asked)) for i in range(1, 11)]
     return Story((*bars, *((BENCH_S, line) for line in (*report, _result(report, argv)))), BENCH_S)
 

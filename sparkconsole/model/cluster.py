@@ -32,9 +32,8 @@ def _login(value: str) -> str:
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError(
-            "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
-        )
+        why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+        raise ValueError(why)
     return value
 
 

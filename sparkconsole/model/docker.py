@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,15 +99,18 @@ def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
     return one.content == other.content
 
 
+def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first layers are the same."""
+    equal = (a == b for a, b in zip(one, other, strict=False))
+    return next((i for i, same in enumerate(equal) if not same), min(len(one), len(other)))
+
+
 def difference(one: ImageIdentity, other: ImageIdentity) -> str:
     """In what two images differ, for people; empty when they are the same."""
     if one.platform != other.platform:
         return f"platform {one.platform} and {other.platform}"
     if one.layers != other.layers:
-        shared = next(
-            (i for i, (a, b) in enumerate(zip(one.layers, other.layers, strict=False)) if a != b),
-            min(len(one.layers), len(other.layers)),
-        )
+        shared = common_prefix(one.layers, other.layers)
         return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"
     return "" if one.config_digest == other.config_digest else "the same layers, another configuration"
 

@@ -37,6 +37,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
+    worker = [4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]
     trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
@@ -58,9 +59,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "pcie": dict.fromkeys(rails(machine), _BUS),
             "nets": nets(machine),
             "gpus": [] if trouble else [gpu(machine, heat)],
-            "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
-            if loaded > 0.05 and not trouble
-            else [],
+            "procs": [worker] if loaded > 0.05 and not trouble else [],
             "gpu_error": trouble,
             "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
         },
@@ -114,15 +113,10 @@ def rails(machine: Machine) -> dict[str, list[object]]:
     moved = life.total(machine.spells, "rails", machine.clock.monotonic(), machine.booted)
     received, sent = _copied(machine)
     base = 41_000_000_000 + machine.number * 7_000_003
-    up = machine.links()
+    up, came, went = machine.links(), moved * 0.98 + received, moved + sent
     return {
         "rocep1s0f0": [False, 0, 0, 0],
-        "rocep1s0f1": [
-            up[0],
-            base + int(moved * 0.98 + received),
-            base + int(moved + sent),
-            machine.errors(),
-        ],
+        "rocep1s0f1": [up[0], base + int(came), base + int(went), machine.errors()],
         "roceP2p1s0f0": [False, 0, 0, 0],
         "roceP2p1s0f1": [up[1], base + int(moved * 0.98), base + int(moved), 0],
     }

@@ -329,9 +329,8 @@ class Machine:
     def errors(self) -> int:
         """Times that the first half's link went down."""
         since = self.faults.get("flap")
-        return int("link-down" in self.faults) + (
-            0 if since is None else 1 + int((self.clock.monotonic() - since) / 10)
-        )
+        flaps = 0 if since is None else 1 + int((self.clock.monotonic() - since) / 10)
+        return int("link-down" in self.faults) + flaps
 
     def listening(self) -> set[int]:
         """TCP ports."""

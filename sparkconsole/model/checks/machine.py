@@ -89,18 +89,15 @@ def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         return
     if look.facts.gpu_silent and not look.for_cpu:
         text = f"its GPU is unknown: {look.facts.gpu_error}"
-        yield Finding(
-            "gpu", Severity.FAIL, node, text, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
-        )
+        remedy = "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+        yield Finding("gpu", Severity.FAIL, node, text, remedy)
         return
-    yield Finding(
-        "gpu",
-        Severity.OK if look.for_cpu else Severity.FAIL,
-        node,
-        f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
-        + (" (the image needs none)" if look.for_cpu else ""),
-        "" if look.for_cpu else "nvidia-smi must work on the node; a reboot after a driver update helps",
-    )
+    text = f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
+    if look.for_cpu:
+        yield Finding("gpu", Severity.OK, node, f"{text} (the image needs none)")
+    else:
+        remedy = "nvidia-smi must work on the node; a reboot after a driver update helps"
+        yield Finding("gpu", Severity.FAIL, node, text, remedy)
 
 
 def gpu_counts(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -120,11 +117,9 @@ def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
         yield Finding("memory", Severity.OK, node, text)
         return
-    remedy = (
-        "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
-        if running
-        else "see who holds it: ps aux --sort=-rss"
-    )
+    remedy = "see who holds it: ps aux --sort=-rss"
+    if running:
+        remedy = "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
     yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
@@ -135,14 +130,10 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
     others = any(c.state == "running" for c in look.facts.found.containers or ())
     if left and not others:
-        text = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
-        yield Finding(
-            "memory",
-            Severity.WARN,
-            node,
-            f"no container runs, and an engine still holds memory: {text}",
-            f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}",
-        )
+        holders = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
+        text = f"no container runs, and an engine still holds memory: {holders}"
+        remedy = f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}"
+        yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
 def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -218,9 +209,7 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
         if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
             text = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
-            yield Finding(
-                "login", Severity.WARN, node, text, f"loginctl enable-linger {look.facts.user}", linger
-            )
+            yield Finding("login", Severity.WARN, node, text, " ".join(linger.argv), linger)
         elif deep_probe.ssh_folder is not False:
             yield Finding("login", Severity.OK, node, _login_sentence(look))
     yield from _different_users(evidence)

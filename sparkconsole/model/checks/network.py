@@ -56,11 +56,10 @@ def speed(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, look in evidence.seen.items():
         slow = [n for n in _used(evidence, node) if n.speed_mbit in SLOW_MBIT]
         if slow:
-            text = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
+            speeds = ", ".join(f"{n.name} {n.speed_mbit}" for n in slow)
+            text = f"the link runs at half its speed: {speeds} Mbit/s"
             remedy = "fix the switch's port at 200G with auto-negotiation off, or use a cable for 200G"
-            yield Finding(
-                "speed", Severity.WARN, node, f"the link runs at half its speed: {text} Mbit/s", remedy
-            )
+            yield Finding("speed", Severity.WARN, node, text, remedy)
         elif _used(evidence, node) and look.facts.fabric.up:
             yield Finding("speed", Severity.OK, node, "no link fell back to a lower speed")
 
@@ -98,11 +97,9 @@ def _one_sided(evidence: ClusterEvidence) -> Iterator[Finding]:
         without = [n for n, has in values.items() if not has]
         if without and len(without) < len(values):
             ones = ", ".join(n for n, has in values.items() if has)
-            sentence = f"{name} has no IPv4 address here and has one on {ones}: NCCL may fail with errno 22"
+            text = f"{name} has no IPv4 address here and has one on {ones}: NCCL may fail with errno 22"
             for node in without:
-                yield Finding(
-                    "address", Severity.WARN, node, sentence, f"the same on every node, in {NETPLAN}"
-                )
+                yield Finding("address", Severity.WARN, node, text, f"the same on every node, in {NETPLAN}")
 
 
 def _shared(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -131,12 +128,9 @@ def default_route(evidence: ClusterEvidence) -> Iterator[Finding]:
             text = f"its way to everywhere else leads over the fast link ({wrong[0]})"
             yield Finding("default route", Severity.WARN, node, text, f"no gateway on it, in {NETPLAN}")
         elif deep_probe.default_routes:
-            wireless = (
-                " (Wi-Fi: a cable is steadier)" if deep_probe.default_routes[0].startswith("wl") else ""
-            )
-            yield Finding(
-                "default route", Severity.OK, node, f"over {deep_probe.default_routes[0]}{wireless}"
-            )
+            route = deep_probe.default_routes[0]
+            wireless = " (Wi-Fi: a cable is steadier)" if route.startswith("wl") else ""
+            yield Finding("default route", Severity.OK, node, f"over {route}{wireless}")
 
 
 def subnet(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -147,21 +141,14 @@ def subnet(evidence: ClusterEvidence) -> Iterator[Finding]:
     first, *others = chosen
     netdev = evidence.seen[first].facts.fabric.netdev(chosen[first].eth_if)
     subnets = netdev.networks if netdev else ()
-    away = [
-        n for n in others if not any(ipaddress.IPv4Address(chosen[n].address) in subnet for subnet in subnets)
-    ]
+    shown = ", ".join(map(str, subnets))
+    hosts = {n: ipaddress.IPv4Address(chosen[n].address) for n in others}
+    away = [n for n, host in hosts.items() if not any(host in subnet for subnet in subnets)]
     for node in away:
-        yield Finding(
-            "subnet",
-            Severity.FAIL,
-            node,
-            f"{chosen[node].address} is not in the subnet of {first} ({', '.join(map(str, subnets))})",
-            _COMMON if chosen[node].ring else _ONE_SUBNET,
-        )
+        text = f"{chosen[node].address} is not in the subnet of {first} ({shown})"
+        yield Finding("subnet", Severity.FAIL, node, text, _COMMON if chosen[node].ring else _ONE_SUBNET)
     if not away:
-        ring = (
-            f"a ring: each pair of nodes has subnets of its own, and all share {', '.join(map(str, subnets))}"
-        )
+        ring = f"a ring: each pair of nodes has subnets of its own, and all share {shown}"
         text = ring if all(w.ring for w in chosen.values()) else "one subnet"
         yield Finding("subnet", Severity.OK, "", text)
 

@@ -16,6 +16,9 @@ KILLED_WITH_THE_MACHINE = "Exited (255)"
 """What Docker says of a container that ran when the machine went."""
 TWICE = 1.8
 """Times as slow as it was: other runs of the same thing differ by a few percent."""
+_UNDER_LOAD = (
+    "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
+)
 CORD = "pull the power cords for a minute, then boot: a reboot does not help"
 
 
@@ -23,10 +26,8 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Full use at a third of the clock and hardly any power, while it is cool."""
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
-            text = (
-                f"{gpu.name} is stuck slow: {gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and "
-                f"{gpu.power_w:.0f} W"
-            )
+            pace = f"{gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and {gpu.power_w:.0f} W"
+            text = f"{gpu.name} is stuck slow: {pace}"
             yield Finding("gpu", Severity.WARN, node, text, CORD)
 
 
@@ -55,10 +56,7 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if not (lost and recent):
         yield Finding("power", Severity.OK, node, text)
         return
-    remedy = (
-        "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
-    )
-    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", remedy)
+    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
 
 
 def pace(evidence: ClusterEvidence) -> Iterator[Finding]:

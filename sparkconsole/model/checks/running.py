@@ -213,8 +213,6 @@ def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     backends = {s.backend for look in evidence.seen.values() if (s := look.launched) is not None}
     busy = any(look.facts.gpu_processes for look in evidence.seen.values())
     if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
-        text = (
-            f"Ray keeps {evidence.placements} placement group(s) and nothing is served: its GPUs are not free"
-        )
+        text = f"Ray keeps {evidence.placements} placement group(s) and nothing is served"
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, evidence.head, text, remedy)
+        yield Finding("ray", Severity.WARN, evidence.head, f"{text}: its GPUs are not free", remedy)

@@ -40,9 +40,7 @@ def kernel(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One GPU driver on every node."""
-    drivers = {
-        n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in evidence.seen.items()
-    }
+    drivers = {n: known_versions(evidence, n).get("driver") for n in evidence.seen}
     yield from equal("driver", "GPU driver", drivers, UPDATE)
 
 
@@ -286,11 +284,9 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     """The login can write to the cache that the containers share, and it is the node's own."""
     owner, user, closed = look.facts.cache_owner, look.facts.user, look.facts.found.cache_closed
     if owner not in ("", user) or closed:
-        text = (
-            f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
-            if owner not in ("", user)
-            else f"{user} may not write to {closed}: a container made it as root"
-        )
+        text = f"{user} may not write to {closed}: a container made it as root"
+        if owner not in ("", user):
+            text = f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
         remedy = f"sudo chown -R {user} {look.facts.models_at}"
         yield Finding("cache", Severity.WARN, node, text, remedy, _give_back(evidence, look))
     else:
@@ -326,14 +322,10 @@ def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
             text = f"port {port} is in use; by what is unknown, for docker did not say what runs"
             yield Finding("ports", Severity.WARN, node, text, "see who listens there: ss -ltnp")
             continue
-        needed = port in HEAD_PORTS and evidence.joined
-        yield Finding(
-            "ports",
-            Severity.FAIL if needed else Severity.WARN,
-            node,
-            f"port {port} is in use by {holder or 'something else'}",
-            f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}",
-        )
+        bad = Severity.FAIL if port in HEAD_PORTS and evidence.joined else Severity.WARN
+        text = f"port {port} is in use by {holder or 'something else'}"
+        remedy = f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}"
+        yield Finding("ports", bad, node, text, remedy)
     if not taken:
         yield Finding("ports", Severity.OK, node, "the ports of Ray and vLLM are free")
 

@@ -176,9 +176,7 @@ def is_ring(fabric: Fabric, peers: Sequence[Fabric]) -> bool:
 def _shared_by_all(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev | None:
     """The interface beside the fast ones that reaches every peer, a wired one first; None: there is none."""
     theirs = [[a for n in slow_ports(p) for a in n.addresses] for p in peers]
-    found = [
-        n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in addresses) for addresses in theirs)
-    ]
+    found = [n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in each) for each in theirs)]
     return min(found, key=lambda n: (n.name.startswith("wl"), -(n.speed_mbit or 0), n.name), default=None)
 
 
@@ -251,9 +249,8 @@ def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
 def _reaching(fabric: Fabric, netdev: Netdev, peers: Sequence[Fabric]) -> tuple[Hca, ...]:
     cages = {h.cage for h in fabric.up if (n := fabric.netdev(h.netdev)) and reaches(n, peers)}
     own = {h.cage for h in fabric.up if h.netdev == netdev.name}
-    return tuple(
-        sorted((h for h in fabric.up if h.cage in (cages or own)), key=lambda h: ("P" in h.device, h.device))
-    )
+    chosen = (h for h in fabric.up if h.cage in (cages or own))
+    return tuple(sorted(chosen, key=lambda h: ("P" in h.device, h.device)))
 
 
 def _warnings(
@@ -316,9 +313,8 @@ def interface_at(fabric: Fabric, address: str | None) -> str | None:
     for netdev in fabric.netdevs:
         if any(a.partition("/")[0] == address for a in netdev.addresses):
             return netdev.name
-    raise SparkError(
-        f"no interface has the fabric_address {address}", hint="correct it, or leave it out: it is detected"
-    )
+    cause = f"no interface has the fabric_address {address}"
+    raise SparkError(cause, hint="correct it, or leave it out: it is detected")
 
 
 def is_fabric_address(fabric: Fabric, address: str) -> bool:

@@ -148,12 +148,8 @@ class LaunchState:
         self._leftovers: list[LaunchFailure] = []
         self._members: tuple[RayMember, ...] | None = None
         self._starts = {s.node: s.id for s in plan.steps if s.undo}
-        self._board = {
-            s.node: NodeProgress(
-                s.node, s.role, NodeStage.WAITING if s.node in self._starts else NodeStage.STARTED
-            )
-            for s in seats
-        }
+        stages = {s.node: NodeStage.STARTED for s in seats} | dict.fromkeys(self._starts, NodeStage.WAITING)
+        self._board = {s.node: NodeProgress(s.node, s.role, stages[s.node]) for s in seats}
 
     def begin(self) -> tuple[Step, ...]:
         """The steps that can start at once."""
@@ -259,9 +255,8 @@ class LaunchState:
                 why = "" if joined else last_words(fresh, seat.address) or "Ray does not list it yet"
                 if joined and self._gpus_expected and alive[seat.address].gpus < 1:
                     why = "Ray sees no GPU on it"
-                self._board[seat.node] = replace(
-                    now, reach=NodeStage.JOINED if joined else NodeStage.UP, why=why
-                )
+                reach = NodeStage.JOINED if joined else NodeStage.UP
+                self._board[seat.node] = replace(now, reach=reach, why=why)
 
     def _restarted(self, address: str) -> bool:
         return any(s.address == address and s.node in self._starts for s in self.seats)

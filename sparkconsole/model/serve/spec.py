@@ -84,11 +84,9 @@ class ServeSpec(BaseModel):
                 raise ValueError(f"{flag} belongs in front of the --")
         if vllm_flags.names(value, "--api-key"):
             raise ValueError("a key in a command can be read by everybody: put it into VLLM_API_KEY instead")
-        for flag in PLACED:
-            if vllm_flags.names(value, flag):
-                raise ValueError(
-                    f"{flag} is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
-                )
+        if placed := next((flag for flag in PLACED if vllm_flags.names(value, flag)), ""):
+            why = "is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
+            raise ValueError(f"{placed} {why}")
         for flag in PARALLEL:
             if vllm_flags.names(value, flag) and (vllm_flags.whole(vllm_flags.value(value, flag)) or 0) < 1:
                 raise ValueError(f"{flag} is a whole number of at least 1")
@@ -99,23 +97,23 @@ class ServeSpec(BaseModel):
         """The name under which it answers."""
         return self.served_model_name or self.model
 
+    def _counted(self, flag: str) -> int | None:
+        return vllm_flags.whole(vllm_flags.value(self.extra, flag))
+
     @property
     def tensor(self) -> int | None:
         """Ranks that share every layer, wherever that was said; None: as many as there are nodes."""
-        return (
-            vllm_flags.whole(vllm_flags.value(self.extra, "--tensor-parallel-size")) or self.tensor_parallel
-        )
+        return self._counted("--tensor-parallel-size") or self.tensor_parallel
 
     @property
     def pipeline(self) -> int:
         """Stages of layers, wherever that was said."""
-        size = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
-        return size or self.pipeline_parallel
+        return self._counted("--pipeline-parallel-size") or self.pipeline_parallel
 
     @property
     def data(self) -> int:
         """Copies of the model, wherever that was said."""
-        return vllm_flags.whole(vllm_flags.value(self.extra, "--data-parallel-size")) or self.data_parallel
+        return self._counted("--data-parallel-size") or self.data_parallel
 
     @property
     def utilization(self) -> float | None:
@@ -127,7 +125,7 @@ class ServeSpec(BaseModel):
     @property
     def longest(self) -> int | None:
         """Tokens of the longest request, wherever that was said; None: the model's own."""
-        return vllm_flags.whole(vllm_flags.value(self.extra, "--max-model-len")) or self.max_model_len
+        return self._counted("--max-model-len") or self.max_model_len
 
     def flags(self) -> tuple[str, ...]:
         """The flags that are the same on every rank, in a fixed order."""
@@ -150,16 +148,11 @@ def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def notes(spec: ServeSpec) -> tuple[str, ...]:
     """What a person should know before this is started."""
-    gone = [
-        f"vLLM from {since} on refuses {flag}"
-        for flag, since in GONE.items()
-        if flag in frozenset(w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("--"))
-    ]
-    high = spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8
-    warn = (
-        ["fastsafetensors needs room beside the weights: keep them under 0.8 of the memory"] if high else []
-    )
-    return (*gone, *warn)
+    given = {w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("--")}
+    found = [f"vLLM from {since} on refuses {flag}" for flag, since in GONE.items() if flag in given]
+    if spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8:
+        found.append("fastsafetensors needs room beside the weights: keep them under 0.8 of the memory")
+    return tuple(found)
 
 
 class StartPhase(StrEnum):

@@ -50,14 +50,11 @@ def touched(
 
 def ends_job(touches: Iterable[tuple[str, str]], job: Job) -> bool:
     """The job does not outlive that."""
-    known = set(touches)
-    inside = job.container and job.kind in IN_CONTAINER
-    return bool(
-        (Touch.JOB.value, job.id) in known
-        or (Touch.NODE.value, job.node) in known
-        or (inside and (Touch.CONTAINER.value, job.node) in known)
-        or (job.kind in IN_CONTAINER and (Touch.SERVER.value, f"{job.node}:{_port(job)}") in known)
-    )
+    ends = {(Touch.JOB.value, job.id), (Touch.NODE.value, job.node)}
+    if job.kind in IN_CONTAINER:
+        ends |= {(Touch.CONTAINER.value, job.node)} if job.container else set()
+        ends.add((Touch.SERVER.value, f"{job.node}:{_port(job)}"))
+    return not ends.isdisjoint(touches)
 
 
 def _port(job: Job) -> object:

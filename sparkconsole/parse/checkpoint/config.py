@@ -70,9 +70,8 @@ def _whole(config: Config, *names: str, default: int | None = None) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     if default is None:
-        raise SparkError(
-            f"its config.json does not say {names[0]}", hint="only weights can be told of such a model"
-        )
+        cause = f"its config.json does not say {names[0]}"
+        raise SparkError(cause, hint="only weights can be told of such a model")
     return default
 
 
@@ -125,9 +124,8 @@ def _only_kind(config: Config) -> str:
 
 def _named(config: Config) -> Sequence[str] | None:
     """A word or a letter a layer."""
-    pattern = (
-        config.get("hybrid_override_pattern") or config.get("layers_block_type") or config.get("layer_types")
-    )
+    names = ("hybrid_override_pattern", "layers_block_type", "layer_types")
+    pattern = next((config[name] for name in names if config.get(name)), None)
     if not pattern:
         return None
     unknown = sorted({str(word) for word in pattern if str(word) not in _KINDS})
@@ -277,17 +275,14 @@ def _mamba_head(config: Config) -> int:
 def _mamba1(config: Config) -> RecurrentState:
     inner = int(config.get("mamba_expand", config.get("expand", 2)) * config["hidden_size"])
     size = _whole(config, "mamba_d_state", "state_size")
-    return RecurrentState(
-        inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2)
-    )
+    kernel = _whole(config, "mamba_d_conv", "conv_kernel")
+    return RecurrentState(inner * size, inner, kernel, _state_width(config, 2))
 
 
 def _kimi(config: Config) -> RecurrentState:
     linear = config["linear_attn_config"]
-    inner = linear["num_heads"] * linear["head_dim"]
-    return RecurrentState(
-        inner * linear["head_dim"], 3 * inner, linear["short_conv_kernel_size"], _state_width(config, 4)
-    )
+    inner, kernel = linear["num_heads"] * linear["head_dim"], linear["short_conv_kernel_size"]
+    return RecurrentState(inner * linear["head_dim"], 3 * inner, kernel, _state_width(config, 4))
 
 
 def _lightning(config: Config) -> RecurrentState:

@@ -1,4 +1,4 @@
-"""What the tools of a fabric test print, errors included: `ping` of iputils (20190709 to 20240905), as one text;
+"""What the tools of a fabric test print, errors included: `ping` of iputils (20190709 to 20240905);
 `ip -o route get … from …`; `ib_write_bw --report_gbits` (perftest 4.5 to 24.x); `iperf3 -J`."""
 
 from __future__ import annotations

@@ -202,11 +202,9 @@ class BuildLog:
 
 _GOOD = (StepState.DONE, StepState.CACHED)
 _STATES = {
-    "DONE": StepState.DONE,
-    "CACHED": StepState.CACHED,
-    "CANCELED": StepState.CANCELLED,
+    "DONE": StepState.DONE, "CACHED": StepState.CACHED, "CANCELED": StepState.CANCELLED,
     "ERROR": StepState.FAILED,
-}
+}  # fmt: skip
 
 
 def _end(step: BuildStep, word: str, seconds: str | None, text: str) -> BuildStep:

@@ -52,9 +52,8 @@ def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
         return None
     numbers = {k: v for k, v in data.items() if isinstance(v, (int, float)) and math.isfinite(v)}
     found: dict[str, Any] = {name: numbers[key] for key, name in _KEYS.items() if key in numbers}
-    latencies = {
-        f"{m[1]}_{m[2]}": float(value) for key, value in numbers.items() if (m := _JSON_LATENCY.match(key))
-    }
+    named = ((_JSON_LATENCY.match(key), value) for key, value in numbers.items())
+    latencies = {f"{match[1]}_{match[2]}": float(value) for match, value in named if match}
     return BenchResult(**found, latencies=latencies, distributions=_distributions(data.get("details")))
 
 

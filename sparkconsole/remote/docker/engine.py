@@ -130,10 +130,8 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
-        tags = [
-            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
-        ]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
+        tags = [t for i in await docker.images.list() for t in i.get("RepoTags") or ()]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags if t != "<none>:<none>"]
     there = (image_from(data, tag) for tag, data in found if data is not None)
     return tuple(i for i in then_on(shell).images(there) if i.tag)
 
