@@ -99,9 +99,8 @@ class Cluster(Overrides):
 
     def effective(self, node: Node) -> Node:
         """`node` with what the cluster says filled in where the node itself is silent."""
-        silent = {
-            key: getattr(self, key) for key in Overrides.model_fields if getattr(node, key) in (None, ())
-        }
+        unsaid = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
+        silent = {key: getattr(self, key) for key in unsaid}
         return node.model_copy(update=silent)
 
     def node(self, name: str) -> Node | None:

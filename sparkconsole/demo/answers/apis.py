@@ -94,9 +94,8 @@ class Apis:
         alive = [(m, c) for m in self.machine.cluster.values() for c in m.running() if c.in_ray]
         members = [_member(m.member_id(c), m.address, head=c is head) for m, c in alive]
         members += [_member(*dead, dead=True) for dead in head.dead]
-        return web.json_response(
-            {"result": True, "data": {"result": {"total": len(members), "result": members}}}
-        )
+        listed = {"total": len(members), "result": members}
+        return web.json_response({"result": True, "data": {"result": listed}})
 
     def _groups(self) -> web.Response:
         """A server of several ranks has one."""

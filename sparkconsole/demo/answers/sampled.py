@@ -37,6 +37,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
+    after = machine.at(now if since is None else since)
     worker = [4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]
     trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
@@ -52,7 +53,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "psis": pressures(machine),
             "cached": cached(machine),
             "oom": sum("Killed process" in text for _, text in machine.kernel),
-            "kernel": kernel_lines_since(machine, now if since is None else since),
+            "kernel": [text for at, text in machine.kernel if at > after],
             "temp": heat + 3,
             "rails": rails(machine),
             "counts": counts(machine),
@@ -65,11 +66,6 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
         },
         separators=(",", ":"),
     )
-
-
-def kernel_lines_since(machine: Machine, since: float) -> list[str]:
-    """What its kernel said after that moment."""
-    return [text for at, text in machine.kernel if at > machine.at(since)]
 
 
 def pressures(machine: Machine) -> dict[str, float]:

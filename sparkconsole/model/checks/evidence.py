@@ -89,9 +89,8 @@ class Look:
     @property
     def launched(self) -> LaunchSpec | None:
         """The launch that the container tells of, while it runs."""
-        return (
-            recalled(self.site.found.labels) if self.site and self.site.running and self.site.found else None
-        )
+        found = self.site.found if self.site and self.site.running else None
+        return recalled(found.labels) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +240,6 @@ def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
 
 
 def _joined(found: list[Finding]) -> JoinedFinding:
-    joined = replace(
-        found[0],
-        sentence=together([f.sentence for f in found]),
-        remedy=together([f.remedy for f in found]),
-    )
-    return JoinedFinding(joined, tuple(f.node for f in found if f.node))
+    sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
+    one = replace(found[0], sentence=sentence, remedy=remedy)
+    return JoinedFinding(one, tuple(f.node for f in found if f.node))

@@ -136,8 +136,8 @@ def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[RailWay, ...]:
 
 def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[RailWay, ...]:
     """One node's ways to another. The first rails belong together whatever their addresses say."""
-    found = ((i, rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
-    return tuple(RailWay(node, rail, peer, far) for _, rail, far in found if far is not None)
+    found = ((rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
+    return tuple(RailWay(node, rail, peer, far) for rail, far in found if far is not None)
 
 
 def _far(place: int, rail: Rail, others: Sequence[Rail]) -> Rail | None:

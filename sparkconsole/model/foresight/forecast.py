@@ -22,6 +22,7 @@ from sparkconsole.model.foresight.effect import (
     ImageNamed,
     JobEnded,
     ModelThere,
+    OnNode,
     RayFormed,
     Rebooted,
     ServerGone,
@@ -66,9 +67,9 @@ class NodeForecast:
     effects: tuple[Effect, ...] = ()
 
     @property
-    def _own(self) -> Iterator[Effect]:
-        """Those that are said of this node alone."""
-        return (e for e in self.effects if getattr(e, "node", None) == self.node)
+    def _own(self) -> Iterator[OnNode]:
+        """Those of this node alone."""
+        return (e for e in self.effects if isinstance(e, OnNode) and e.node == self.node)
 
     # --- images
 

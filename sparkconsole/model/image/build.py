@@ -79,9 +79,8 @@ def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            raise WrongUsage(
-                f"{word!r} is not KEY=VALUE", hint="for example --build-arg BASE_IMAGE=my-base:1"
-            )
+            cause = f"{word!r} is not KEY=VALUE"
+            raise WrongUsage(cause, hint="for example --build-arg BASE_IMAGE=my-base:1")
         pairs.append((key, value))
     return tuple(pairs)
 

@@ -56,8 +56,9 @@ class Consequences:
         moves = (self.moves.line,) if self.moves else ()
         runs = f"{self.runs} earlier run{'s' * (self.runs != 1)}"
         takes = "how long it takes is unknown: no earlier run is kept"
-        if self.seconds is not None:
-            takes = f"takes about {_about(self.seconds)}, as in {runs}"
+        if (seconds := self.seconds) is not None:
+            about = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+            takes = f"takes about {about}, as in {runs}"
         return (*ends, takes, *moves)
 
     def as_data(self) -> dict[str, Any]:
@@ -71,7 +72,3 @@ class Consequences:
             "runs": self.runs,
             "starts": self.starts,
         }
-
-
-def _about(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

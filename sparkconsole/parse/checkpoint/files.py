@@ -29,9 +29,8 @@ def parse_holding(text: str) -> CheckpointFiles:
         values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
         return CheckpointFiles(**{**values, **{k: tuple(values[k]) for k in _LISTS if k in values}})
     except (ValueError, TypeError, AttributeError) as error:
-        raise SparkError(
-            "what it said of the model's files could not be understood", hint="try again"
-        ) from error
+        cause = "what it said of the model's files could not be understood"
+        raise SparkError(cause, hint="try again") from error
 
 
 @dataclass
@@ -101,9 +100,8 @@ def _models(text: str) -> Iterator[CachedModel]:
             data: dict[str, Any] = json.loads(line)
             if "model" not in data:
                 raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
-            values: dict[str, Any] = {
-                k: tuple(v) if k in _LISTED else v for k, v in data.items() if k in _KNOWN
-            }
+            known = ((k, v) for k, v in data.items() if k in _KNOWN)
+            values: dict[str, Any] = {k: tuple(v) if k in _LISTED else v for k, v in known}
             yield CachedModel(model_name(data["model"]), **values)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise SparkError("what it said of its models could not be understood", hint="try again") from error

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
+from sparkconsole.model.fabric.links import Fabric, Netdev
 from sparkconsole.model.facts import DockerAccess, Memory, NodeFacts
 from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
@@ -53,17 +53,15 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
     """The RDMA ports by ibdev2netdev where it is there, else by sysfs; GIDs and GUIDs by sysfs."""
     named, unparsed = parse_ibdev2netdev(parts.get("ibdev2netdev", ""))
     seen = {(h.device, h.port): h for h in parse_rdma_sysfs(parts.get("rdma", ""))}
-    hcas = tuple(_merged(h, seen.get((h.device, h.port))) for h in named) or tuple(seen.values())
+    both = ((h, seen.get((h.device, h.port))) for h in named)
+    # What both say, and whether there is a link as ibdev2netdev says.
+    merged = (replace(also, netdev=h.netdev, up=h.up) if also else h for h, also in both)
+    hcas = tuple(merged) or tuple(seen.values())
     links = {row[0]: row[1:] for line in parts.get("links", "").splitlines() if len(row := line.split()) > 2}
     addressed = {n.name: n for n in parse_ip_addr(parts.get("ip", ""))}
     names = dict.fromkeys((*addressed, *links))
     netdevs = tuple(_linked(addressed.get(n) or Netdev(n), links.get(n)) for n in names)
     return Fabric(hcas, netdevs, unparsed)
-
-
-def _merged(named: Hca, seen: Hca | None) -> Hca:
-    """What both say, and whether there is a link as ibdev2netdev says."""
-    return replace(seen, netdev=named.netdev, up=named.up) if seen else named
 
 
 def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:

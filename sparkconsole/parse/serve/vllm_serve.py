@@ -93,9 +93,8 @@ def first_cause(lines: Iterable[str]) -> StartFailure | None:
     one = first_error(read(lines))
     if one is None or one.kind is LineKind.CONSEQUENCE:
         return None
-    return StartFailure(
-        one.line[:400], one.text, one.remedy, one.number, known=one.kind is LineKind.CAUSE, id=one.id
-    )
+    known = one.kind is LineKind.CAUSE
+    return StartFailure(one.line[:400], one.text, one.remedy, one.number, known, one.id)
 
 
 def parse_ranks(text: str, node: str) -> tuple[LiveRank, ...]:
