@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sparkconsole.config.places import Place
 from sparkconsole.config.reading import read_text, read_toml, validated, wrong_at
 from sparkconsole.errors import WrongConfig, WrongUsage
-from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.login_words import login_words
+from sparkconsole.model.cluster import Cluster, Node, login_words
 from sparkconsole.model.text.nearest import suggestion
 
 FIRST_CLUSTER = "default"

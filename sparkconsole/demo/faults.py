@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sparkconsole.demo.spark import hanging
+from sparkconsole.demo.spark import servers
 from sparkconsole.demo.spark.engine import with_other_layers
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import WrongUsage
@@ -50,8 +50,8 @@ def inject(machine: Machine, kind: str) -> None:
     """Makes it so, from now on; WrongUsage for a kind that there is not."""
     known(kind)
     machine.faults[kind] = machine.clock.monotonic()
-    if kind in _SAID:
-        machine.note(_SAID[kind])
+    if kind in _KERNEL_LINES:
+        machine.note(_KERNEL_LINES[kind])
     if kind in _AT_ONCE:
         _AT_ONCE[kind](machine)
 
@@ -74,7 +74,7 @@ def clear(machine: Machine) -> tuple[str, ...]:
     if "lost" in kinds:
         machine.switch_on()
     machine.faults.clear()
-    hanging.go_on(machine)
+    servers.go_on(machine)
     return kinds
 
 
@@ -114,12 +114,12 @@ _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(
         "hot": lambda machine: machine.busy("hot"),
         "key": _drop,
         "image-differs": _differ,
-        "hang": hanging.stand_still,
-        "freeze": hanging.stand_still,
-        "engine-dead": hanging.engine_dies,
+        "hang": servers.stand_still,
+        "freeze": servers.stand_still,
+        "engine-dead": servers.engine_dies,
     }
 )
-_SAID: Mapping[str, str] = MappingProxyType(
+_KERNEL_LINES: Mapping[str, str] = MappingProxyType(
     {
         "link-down": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
         "flap": "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",

@@ -28,12 +28,12 @@ from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.demo import stories
 from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.cluster import Pretend, pretend
-from sparkconsole.demo.spark import engine, job, jobs, life, machine
+from sparkconsole.demo.spark import engine, jobs, life, machine
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 
 WAIT_S, _LOOK_S = 10.0, 0.1
 """How long a second command waits for the first one, and the time between its looks."""
-_MODULES = (engine, job, jobs, life, machine, stories)
+_MODULES = (engine, jobs, life, machine, stories)
 _OTHERS = {("datetime", "datetime"): datetime, ("datetime", "timedelta"): timedelta}
 _OTHERS[("datetime", "timezone")] = timezone
 _CLOCK = "clock"

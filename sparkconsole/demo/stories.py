@@ -1,4 +1,4 @@
-"""What jobs print, and when: recordings of this project's own runs on real nodes, told at a pretend pace."""
+"""Detached jobs, and what they print: this project's own runs on real nodes, at a pretend pace."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
+from sparkconsole.demo.spark.life import Activity
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.parse.serve.vllm_bench import parse_report
@@ -34,7 +35,7 @@ class Story:
     goes_on: Callable[[int], str] | None = None
     """What a server prints every BEAT_S seconds once it is ready, by the number of the beat."""
 
-    def told(self, seconds: float) -> bytes:
+    def printed_by(self, seconds: float) -> bytes:
         """All that was printed by then."""
         lines = [line for at, line in self.lines if at <= seconds]
         if self.goes_on is not None and self.ready_s is not None:
@@ -49,7 +50,14 @@ class Statistics:
     began: datetime
 
     def __call__(self, beat: int) -> str:
-        return _statistics(beat, self.began)
+        at = self.began + timedelta(seconds=SERVE_S + BEAT_S * beat)
+        made, asked = 38.2 + 3.5 * (beat * 7 % 5), 790 + 37.0 * (beat * 3 % 7)
+        return (
+            f"(APIServer pid=430) INFO {at:%m-%d %H:%M:%S} [loggers.py:257] Engine 000: "
+            f"Avg prompt throughput: {asked:.1f} tokens/s, Avg generation throughput: {made:.1f} tokens/s, "
+            f"Running: {2 + beat % 3} reqs, Waiting: 0 reqs, GPU KV cache usage: {11.4 + beat % 9:.1f}%, "
+            f"Prefix cache hit rate: 21.7%"
+        )
 
 
 def _journaled(name: str) -> list[str]:
@@ -76,12 +84,12 @@ def copy_story(total: int) -> Story:
     steps = int(lasts / COPY_STEP_S)
     lines = [(i * COPY_STEP_S, _dd(total * i // steps, i * COPY_STEP_S)) for i in range(1, steps + 1)]
     end = lasts + LOAD_S
-    said = (
+    ends = (
         (lasts, f"{total // 1048576}+1 records out"),
         (end, "load: Loaded image: vllm-node:latest"),
         (end, "copy ended: save=0 stream=0 load=0"),
     )
-    return Story((*lines, *said), end)
+    return Story((*lines, *ends), end)
 
 
 def layers_story(layers: Sequence[int]) -> Story:
@@ -91,20 +99,12 @@ def layers_story(layers: Sequence[int]) -> Story:
     for step in range(1, int(lasts / COPY_STEP_S) + 1 if layers else 1):
         sent, at = int(total * step * COPY_STEP_S / lasts), step * COPY_STEP_S
         place, below = _layer_at(layers, sent)
-        values: dict[str, object] = {
-            "layer": count - len(layers) + place + 1,
-            "of": count,
-            "size": layers[place],
-        }
+        values = {"layer": count - len(layers) + place + 1, "of": count, "size": layers[place]}
         values |= {"done": min(sent - below, layers[place]), "sent": sent, "total": total}
         lines.append((at, json.dumps({**values, "phase": "receiving", "seconds": at})))
-    last: dict[str, object] = {
-        "layer": count,
-        "of": count,
-        "phase": "registering",
-        "size": layers[-1] if layers else 0,
-    }
-    done: dict[str, object] = {**last, "done": last["size"], "sent": total, "total": total, "seconds": lasts}
+    size = layers[-1] if layers else 0
+    done = {"layer": count, "of": count, "phase": "registering", "size": size, "done": size, "sent": total}
+    done |= {"total": total, "seconds": lasts}
     ends = ((lasts, json.dumps(done)), (lasts + LOAD_S, json.dumps({"end": True, "sent": total})))
     return Story((*lines, *ends), lasts + LOAD_S)
 
@@ -119,11 +119,9 @@ def model_story(total: int) -> Story:
     """A model's copy or download: how far it is, and its end."""
     steps = int(COPY_S / COPY_STEP_S)
     lines = [
-        (
-            s * COPY_STEP_S,
-            json.dumps({"done": total * s // steps, "total": total, "seconds": s * COPY_STEP_S}),
-        )
+        (at, json.dumps({"done": total * s // steps, "total": total, "seconds": at}))
         for s in range(1, steps + 1)
+        if (at := s * COPY_STEP_S)
     ]
     return Story((*lines, (COPY_S, json.dumps({"end": True, "failed": {}}))), COPY_S)
 
@@ -134,10 +132,8 @@ def broken_model_story(why: str) -> Story:
 
 
 def _dd(done: int, seconds: float) -> str:
-    rate = done / seconds / 1e6
-    return (
-        f"{done} bytes ({done / 1e9:.1f} GB, {done / 2**30:.1f} GiB) copied, {seconds:.0f} s, {rate:.0f} MB/s"
-    )
+    many = f"{done} bytes ({done / 1e9:.1f} GB, {done / 2**30:.1f} GiB)"
+    return f"{many} copied, {seconds:.0f} s, {done / seconds / 1e6:.0f} MB/s"
 
 
 def broken_copy_story(why: str) -> Story:
@@ -199,17 +195,6 @@ def _nccl(address: str, ranks: int) -> list[str]:
     ]
 
 
-def _statistics(beat: int, now: datetime) -> str:
-    at = now + timedelta(seconds=SERVE_S + BEAT_S * beat)
-    made, asked = 38.2 + 3.5 * (beat * 7 % 5), 790 + 37.0 * (beat * 3 % 7)
-    return (
-        f"(APIServer pid=430) INFO {at:%m-%d %H:%M:%S} [loggers.py:257] Engine 000: "
-        f"Avg prompt throughput: {asked:.1f} tokens/s, Avg generation throughput: {made:.1f} tokens/s, "
-        f"Running: {2 + beat % 3} reqs, Waiting: 0 reqs, GPU KV cache usage: {11.4 + beat % 9:.1f}%, "
-        f"Prefix cache hit rate: 21.7%"
-    )
-
-
 def served_of(argv: Sequence[str]) -> tuple[str, int, str]:
     """Model, port and served name of a `vllm serve` command."""
     words = list(argv)
@@ -225,9 +210,8 @@ def _after(words: Sequence[str], flag: str) -> str:
 def bench_story(argv: Sequence[str]) -> Story:
     """A benchmark of as many requests as were asked for; the numbers are the recording's."""
     asked = int(_after(argv, "--num-prompts") or 1000)
-    report = [
-        re.sub(r"^(Successful requests: +)\d+", rf"\g<1>{asked}", line) for line in _journaled("bench.log")
-    ]
+    said, ours = r"^(Successful requests: +)\d+", rf"\g<1>{asked}"
+    report = [re.sub(said, ours, line) for line in _journaled("bench.log")]
     bars = [(BENCH_S * i / 10, _bar(asked * i // 10, asked)) for i in range(1, 11)]
     return Story((*bars, *((BENCH_S, line) for line in (*report, _result(report, argv)))), BENCH_S)
 
@@ -263,3 +247,31 @@ def _result(report: Sequence[str], argv: Sequence[str]) -> str:
         "details": {kind: _spread_out(measured.latencies, kind) for kind in ("ttft", "tpot", "itl")},
     }
     return f"{RESULT_MARK} {json.dumps(data)}"
+
+
+@dataclass
+class PretendJob:
+    """A detached job: where its story stands is a matter of time."""
+
+    argv: tuple[str, ...]
+    story: Story
+    began: float
+    container: str = ""
+    ended: Callable[[], None] | None = None
+    status: int | None = None
+    stopped: float | None = None
+    spells: tuple[Activity, ...] = ()
+    """What it keeps machines busy with."""
+    needs: tuple[str, ...] = ()
+    """Machines without which it fails."""
+    dies_with: str = ""
+    """What it prints when it fails for one of them."""
+    last_words: str = ""
+    dead: bool = False
+    """Its engine died: what answers gives no token any more."""
+
+    def end(self, status: int, now: float, last_words: str = "") -> None:
+        """It ends before its story does."""
+        self.status, self.stopped, self.last_words = status, now, last_words
+        for spell in self.spells:
+            spell.stop(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -11,13 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 SECRETS = ("VLLM_API_KEY", "HF_TOKEN")
 """What the benchmark gets from the console's environment, unseen: the server's key, the hub's token."""
 OURS = (
-    "--num-prompts",
-    "--save-result",
-    "--save-detailed",
-    "--append-result",
-    "--result-dir",
+    "--num-prompts", "--save-result", "--save-detailed", "--append-result", "--result-dir",
     "--result-filename",
-)
+)  # fmt: skip
 """What the console has to know to judge and keep a result."""
 
 
@@ -45,12 +41,10 @@ class BenchSpec(BaseModel):
 
     @field_validator("extra")
     @classmethod
-    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for word in value:
-            if word.partition("=")[0] in OURS:
-                raise ValueError(
-                    f"{word.partition('=')[0]} is the console's: say --num-prompts in front of the --"
-                )
+    def _ours_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for flag in (word.partition("=")[0] for word in value):
+            if flag in OURS:
+                raise ValueError(f"{flag} is the console's: say --num-prompts in front of the --")
         return value
 
     @property
@@ -142,15 +136,7 @@ class BenchResult:
         return {**named, "latencies": dict(self.latencies), "distributions": spread}
 
 
-_OPTIONAL = (
-    "failed",
-    "duration_s",
-    "requests_per_s",
-    "output_tokens_per_s",
-    "total_tokens_per_s",
-    "input_tokens",
-    "output_tokens",
-)
+_OPTIONAL = tuple(f.name for f in fields(BenchResult) if f.default is None)
 
 
 def kept_result(data: object) -> dict[str, Any] | None:
@@ -208,13 +194,10 @@ class Comparison:
 
 
 _NUMBERS = {
-    "completed": ("requests completed", None),
-    "failed": ("requests failed", False),
-    "duration_s": ("duration s", None),
-    "requests_per_s": ("requests/s", True),
-    "output_tokens_per_s": ("output tok/s", True),
-    "total_tokens_per_s": ("total tok/s", True),
-}
+    "completed": ("requests completed", None), "failed": ("requests failed", False),
+    "duration_s": ("duration s", None), "requests_per_s": ("requests/s", True),
+    "output_tokens_per_s": ("output tok/s", True), "total_tokens_per_s": ("total tok/s", True),
+}  # fmt: skip
 KINDS = ("ttft", "tpot", "itl", "e2el")
 STATISTICS = ("mean", "median", "p99")
 

@@ -1,4 +1,7 @@
-"""Who belongs to the cluster and what a person said about each: the shape of cluster.toml."""
+"""Who belongs to the cluster and what a person said about each: the shape of cluster.toml.
+
+A machine as people write it: `[user@]host[:port]`, `[v6]:port`, `ssh://…`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,27 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image.reference import image_name
-from sparkconsole.model.login_words import address as _address
-from sparkconsole.model.login_words import login as _login
 from sparkconsole.model.text.nearest import did_you_mean
+
+_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
+
+
+def _address(value: str) -> str:
+    if value.startswith("-") or _FORBIDDEN.search(value):
+        raise ValueError("an address is a host name, an IP address or a Host of ~/.ssh/config")
+    return value
+
+
+def _login(value: str) -> str:
+    if not value or value.startswith("-") or re.search(r"[\s\x00-\x1f\x7f'\"`;&|<>(){}:]", value):
+        raise ValueError("a login begins with no '-' and has no spaces, quotes or brackets")
+    return value
 
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError(
-            "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
-        )
+        why = "a name has letters, digits, '.', '_' and '-' only, and starts with a letter or digit"
+        raise ValueError(why)
     return value
 
 
@@ -85,9 +99,8 @@ class Cluster(Overrides):
 
     def effective(self, node: Node) -> Node:
         """`node` with what the cluster says filled in where the node itself is silent."""
-        silent = {
-            key: getattr(self, key) for key in Overrides.model_fields if getattr(node, key) in (None, ())
-        }
+        unsaid = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
+        silent = {key: getattr(self, key) for key in unsaid}
         return node.model_copy(update=silent)
 
     def node(self, name: str) -> Node | None:
@@ -101,3 +114,19 @@ class Cluster(Overrides):
         names = [n.name for n in self.nodes]
         hint = f"nodes: {', '.join(names)}" if names else "add it: sparkconsole node add NAME ADDRESS"
         raise WrongUsage(f"no node is called {word!r}{did_you_mean(word, names)}", hint=hint)
+
+
+def login_words(text: str) -> tuple[str, str, int | None]:
+    """User, host and port; empty, or None, where nothing was said. A bare IPv6 address has no port."""
+    user, _, rest = text.removeprefix("ssh://").rstrip("/").rpartition("@")
+    if (found := re.fullmatch(r"\[([^\]]*)\](?::(\d{1,5}))?", rest)) is not None:
+        return user, found[1], int(found[2]) if found[2] else None
+    host, colon, port = rest.rpartition(":")
+    if colon and port.isdigit() and len(port) <= 5 and ":" not in host:
+        return user, host, int(port)
+    return user, rest, None
+
+
+def with_port(host: str, port: int) -> str:
+    """The same again, in one word."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,6 +65,11 @@ class ImageIdentity:
     """Of its environment, what says how nodes find each other."""
 
     @property
+    def content(self) -> tuple[str, tuple[str, ...], str]:
+        """What is the same on every node, whatever the engine calls it."""
+        return self.platform, self.layers, self.config_digest
+
+    @property
     def foreseen(self) -> bool:
         """It is yet to be built: its content is a named blank."""
         return has_blank(self.config_digest)
@@ -91,11 +96,13 @@ class ImageIdentity:
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
     """Same platform, same layers in the same order, same configuration."""
-    return (one.platform, one.layers, one.config_digest) == (
-        other.platform,
-        other.layers,
-        other.config_digest,
-    )
+    return one.content == other.content
+
+
+def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first layers are the same."""
+    equal = (a == b for a, b in zip(one, other, strict=False))
+    return next((i for i, same in enumerate(equal) if not same), min(len(one), len(other)))
 
 
 def difference(one: ImageIdentity, other: ImageIdentity) -> str:
@@ -103,10 +110,7 @@ def difference(one: ImageIdentity, other: ImageIdentity) -> str:
     if one.platform != other.platform:
         return f"platform {one.platform} and {other.platform}"
     if one.layers != other.layers:
-        shared = next(
-            (i for i, (a, b) in enumerate(zip(one.layers, other.layers, strict=False)) if a != b),
-            min(len(one.layers), len(other.layers)),
-        )
+        shared = common_prefix(one.layers, other.layers)
         return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"
     return "" if one.config_digest == other.config_digest else "the same layers, another configuration"
 

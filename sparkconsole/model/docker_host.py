@@ -23,7 +23,7 @@ class DockerHost:
 
     url: str = DEFAULT_HOST
     """`unix:///path` or `tcp://host:port`."""
-    told: bool = False
+    named: bool = False
     """Somebody named it: every command there is told it too."""
     refused: str = ""
     """Why it cannot be used; empty: it can."""
@@ -42,7 +42,7 @@ class DockerHost:
     @property
     def environment(self) -> dict[str, str]:
         """What a command has to be told so that it means the same engine."""
-        return {DOCKER_HOST: self.url} if self.told and not self.refused else {}
+        return {DOCKER_HOST: self.url} if self.named and not self.refused else {}
 
 
 def usable_url(text: str) -> str:
@@ -58,20 +58,20 @@ def usable_url(text: str) -> str:
     return f"tcp://{found['host'] or '127.0.0.1'}:{port}"
 
 
-def found_at(text: str, *, told: bool = True, tls: bool = False) -> DockerHost:
+def found_at(text: str, *, named: bool = True, tls: bool = False) -> DockerHost:
     """The engine of that address, or why the console cannot use it. `tls`: with certificates."""
-    said = text.strip()
+    address = text.strip()
     try:
-        url = usable_url(said if "://" in said else f"tcp://{said}")
+        url = usable_url(address if "://" in address else f"tcp://{address}")
     except ValueError:
-        return DockerHost(told=told, refused=_why(said), remedy=_REMEDY)
+        return DockerHost(named=named, refused=_why(address), remedy=_REMEDY)
     if tls and url.startswith("tcp://"):
         why = f"its docker listens at {url} with TLS certificates, which the console does not use"
-        return DockerHost(told=told, refused=why, remedy=_REMEDY)
-    return DockerHost(url, told)
+        return DockerHost(named=named, refused=why, remedy=_REMEDY)
+    return DockerHost(url, named)
 
 
-def where_it_was_said(at: DockerHost) -> str:
+def where_to_look(at: DockerHost) -> str:
     """What to look at when nobody answers there."""
     start = "systemctl --user start docker" if at.socket.startswith("/run/user/") else "start it there"
     return f"{start}, or correct docker_host of cluster.toml, DOCKER_HOST or the docker context there"

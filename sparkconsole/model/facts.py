@@ -180,6 +180,11 @@ class NodeFacts:
     """None: it was not looked for."""
 
     @property
+    def found(self) -> DeepProbe:
+        """What a thorough look found; nothing where none was taken."""
+        return self.deep_probe or DeepProbe()
+
+    @property
     def models_at(self) -> str:
         """The folder of its models as a person writes it."""
         return HfCache(self.hf_cache, "").short(self.home) if self.hf_cache else f"~/{USUAL}"

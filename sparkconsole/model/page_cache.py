@@ -39,14 +39,10 @@ class MemoryState:
 
 def drop_argv(way: RootWay, image: str) -> tuple[str, ...]:
     """The command; a privileged container of `image` writes to the node's own kernel."""
-    match way:
-        case RootWay.ROOT:
-            return _WRITE
-        case RootWay.SUDO:
-            return ("sudo", "-n", *_WRITE)
-        case _:
-            alone = ("--rm", "--privileged", "--network", "none", "--entrypoint", _WRITE[0])
-            return ("docker", "run", *alone, image, *_WRITE[1:])
+    if way in (RootWay.ROOT, RootWay.SUDO):
+        return _WRITE if way is RootWay.ROOT else ("sudo", "-n", *_WRITE)
+    alone = ("--rm", "--privileged", "--network", "none", "--entrypoint", _WRITE[0])
+    return ("docker", "run", *alone, image, *_WRITE[1:])
 
 
 def way_sentence(way: RootWay, image: str) -> str:

@@ -42,13 +42,8 @@ USUAL = frozenset({Probe.FABRIC, Probe.GPU, Probe.DOCKER, Probe.DISK, Probe.CACH
 """What a launch looks at."""
 DEEPER = frozenset(
     {
-        Probe.DEEP,
-        Probe.CUDA,
-        Probe.LISTENERS,
-        Probe.CONTAINERS,
-        Probe.KERNEL,
-        Probe.BOOT,
+        Probe.DEEP, Probe.CUDA, Probe.LISTENERS, Probe.CONTAINERS, Probe.KERNEL, Probe.BOOT,
     }
-)
+)  # fmt: skip
 """What only the doctor looks at, in the same one command."""
 EVERYTHING = frozenset(Probe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
@@ -155,26 +155,19 @@ class Reading:
 def reading(before: Sample | None, now: Sample) -> Reading:
     """What `now` means; rates only when there is a sample before it and no counter went backwards."""
     seconds = now.mono_s - before.mono_s if before else 0.0
+    kept: dict[str, Any] = {name: getattr(now, name) for name in _AS_SAID}
     return Reading(
-        clock_s=now.clock_s,
         cpu=_cpu(before, now) if before else None,
-        memory=now.memory,
-        load=now.load,
-        pressure=now.pressure,
-        pressures=now.pressures,
-        cached=now.cached,
         oom_kills=_grown(before.oom_kills if before else None, now.oom_kills),
-        kernel=now.kernel,
-        buses=now.buses,
-        temperature_c=now.temperature_c,
         rails=_flows(before.rails if before else {}, now.rails, seconds),
         nets=_flows(before.nets if before else {}, now.nets, seconds),
-        gpus=now.gpus,
-        gpu_processes=now.gpu_processes,
-        gpu_error=now.gpu_error,
-        disk_free=now.disk_free,
-        uptime_s=now.uptime_s,
+        **kept,
     )
+
+
+_COUNTED = ("oom_kills", "rails", "nets")
+_AS_SAID = {f.name for f in fields(Reading)} & {f.name for f in fields(Sample)} - {*_COUNTED}
+"""What a reading has as the sample says it; the others are counters, and it has their growth."""
 
 
 def _flows(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import RayMember
-from sparkconsole.parse.serve.ray_nodes import parse_groups, parse_nodes
+from sparkconsole.parse.serve.ray import parse_groups, parse_nodes
 from sparkconsole.remote.foreseen import now_on, then_on
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sparkconsole import cli
-from sparkconsole.demo.answers.printed import kernel_log
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
 from sparkconsole.demo.faults import KINDS, clear, inject
 from sparkconsole.demo.spark.engine import image_json
 from sparkconsole.demo.spark.jobs import start
+from sparkconsole.demo.spark.machine import kernel_log
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.store import Reachability
 from sparkconsole.model.docker_host import DEFAULT_SOCKET

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sparkconsole.model.image.build import COMMIT_FILE, COMMIT_LABEL, RECIPES
-from sparkconsole.parse.image.git_refs import commit_named
+from sparkconsole.parse.image.recipe import commit_named
 from tests.conftest import ROOT
 from tests.programs import need
 

@@ -17,7 +17,7 @@ def test_only_what_all_have_whole_is_shared() -> None:
         }
     )
     assert [p.name for p in found if p.everywhere] == ["o/both"]
-    told = {p.name: p.standing for p in found}
+    told = {p.name: p.summary for p in found}
     assert told == {
         "o/both": "on all nodes",
         "o/alone": "not on two",
@@ -29,7 +29,7 @@ def test_only_what_all_have_whole_is_shared() -> None:
 def test_different_commits_are_not_the_same_model() -> None:
     (found,) = presences({"one": [model("o/x", "aaa")], "two": [model("o/x", "bbb")]})
     assert not found.everywhere
-    assert found.standing == "2 different snapshots"
+    assert found.summary == "2 different snapshots"
 
 
 def test_no_nodes_have_no_models() -> None:

@@ -237,9 +237,9 @@ def test_the_figures_of_real_starts(boot: Boot, captures_of_others: Path) -> Non
     layout = fit.tightest.layout
     assert layout is not None
     available = int((figures["cache"] + 0.005) * GIB)
-    assert layout.said_tokens(available) == pytest.approx(figures["tokens"], rel=0.0005)
+    assert layout.reported_tokens(available) == pytest.approx(figures["tokens"], rel=0.0005)
     assert layout.concurrency(available, fit.length) == pytest.approx(figures["at_once"], abs=0.011)
-    assert layout.said_tokens(fit.cache_bytes) == pytest.approx(figures["tokens"], rel=0.1)
+    assert layout.reported_tokens(fit.cache_bytes) == pytest.approx(figures["tokens"], rel=0.1)
 
 
 def test_a_small_dense_model(captures_of_others: Path) -> None:
@@ -249,8 +249,8 @@ def test_a_small_dense_model(captures_of_others: Path) -> None:
     fit = judged(boot)
     layout = fit.tightest.layout
     assert layout is not None
-    assert layout.said_tokens(round(69.4 * GIB)) == pytest.approx(tokens, rel=0.001)
-    assert layout.said_tokens(fit.cache_bytes) == pytest.approx(tokens, rel=0.1)
+    assert layout.reported_tokens(round(69.4 * GIB)) == pytest.approx(tokens, rel=0.001)
+    assert layout.reported_tokens(fit.cache_bytes) == pytest.approx(tokens, rel=0.1)
 
 
 # --- the arithmetic

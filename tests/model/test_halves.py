@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.checks import ClusterEvidence, Look
-from sparkconsole.model.checks.rail_pairs import unmatched
+from sparkconsole.model.checks.network import unmatched
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.facts import NodeFacts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.fabric.kho import on_kernel, why_and_remedy
+from sparkconsole.model.logs.kernel import on_kernel, why_and_remedy
 from sparkconsole.parse.diagnose.explain import explain
 
 LINE = "NCCL WARN Call to ibv_reg_mr failed with error Cannot allocate memory"

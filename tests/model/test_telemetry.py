@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.facts import Gpu, Memory
-from sparkconsole.model.logs.kernel_deaths import death
+from sparkconsole.model.logs.kernel import death
 from sparkconsole.model.telemetry import Bus, Counters, History, Sample, as_data, is_stuck, reading
 
 RAIL = "rocep1s0f1"

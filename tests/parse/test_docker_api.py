@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkconsole.model.docker import same_content
-from sparkconsole.parse.image.docker_api import container_from, engine_from, image_from
+from sparkconsole.parse.image.docker import container_from, engine_from, image_from
 
 LAYERS = {"Type": "layers", "Layers": ["sha256:a", "sha256:b"]}
 OVERLAY2: dict[str, Any] = {

@@ -11,9 +11,8 @@ import pytest
 from sparkconsole.errors import SparkError
 from sparkconsole.model.fabric.links import Hca, Netdev, choose_network
 from sparkconsole.model.facts import Gpu
-from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
-from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.facts import parse_facts, parse_meminfo
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
 

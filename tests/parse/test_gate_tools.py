@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.model.fabric.paths import Echo, Route
-from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
-from sparkconsole.parse.fabric.ping import parse_ping
-from sparkconsole.parse.fabric.route import parse_route
+from sparkconsole.parse.fabric.tools import (
+    parse_ib_write_bw,
+    parse_iperf3,
+    parse_ping,
+    parse_route,
+    trouble_of,
+)
 
 # As iputils 20221126 printed them here.
 ANSWERED = """\

@@ -11,24 +11,23 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model.logs import level_marks, severity, tool_words
-from sparkconsole.parse.diagnose import explain, log_frame, prompt, recovery, signs_of_life, stall
+from sparkconsole.model.logs import level, severity, tool_words
+from sparkconsole.parse.diagnose import explain, log_frame, recovery, signs_of_life, stall
 from sparkconsole.parse.diagnose import line as diagnose
-from sparkconsole.parse.fabric import nccl_verdict
+from sparkconsole.parse.fabric import nccl
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (
-    level_marks,
+    level,
     tool_words,
     severity,
     diagnose,
     explain,
     log_frame,
-    nccl_verdict,
+    nccl,
     signs_of_life,
     stall,
     recovery,
-    prompt,
 )
 PATTERNS = {
     **{k.id: k.pattern for k in KNOWN},

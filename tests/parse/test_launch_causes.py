@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.parse.image.docker_run import name_taken, why_refused
-from sparkconsole.parse.serve.ray_start import why_ended
+from sparkconsole.parse.image.docker import name_taken, why_refused
+from sparkconsole.parse.serve.ray import why_ended
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ from sparkconsole.model.logs.diagnosis import Weight
 from sparkconsole.model.ray import gpu_count, living
 from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
 from sparkconsole.parse.diagnose.explain import explain
-from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw
-from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
-from sparkconsole.parse.serve.ray_nodes import parse_nodes
-from sparkconsole.parse.serve.ray_start import why_ended
+from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev
+from sparkconsole.parse.fabric.tools import parse_ib_write_bw
+from sparkconsole.parse.serve.ray import parse_nodes, why_ended
 from sparkconsole.parse.serve.vllm_bench import parse_report, parse_result
 from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
 

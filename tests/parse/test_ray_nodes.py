@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import gpu_count, last_words, living
-from sparkconsole.parse.serve.ray_nodes import parse_groups, parse_nodes
+from sparkconsole.parse.serve.ray import parse_groups, parse_nodes
 
 
 def _answer(*rows: dict[str, Any]) -> dict[str, Any]:

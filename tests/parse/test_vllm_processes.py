@@ -6,7 +6,7 @@ import pytest
 
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
 from sparkconsole.model.serve.vllm_flags import value
-from sparkconsole.parse.serve.vllm_processes import parse_ranks
+from sparkconsole.parse.serve.vllm_serve import parse_ranks
 
 
 def line(pid: int, group: int, *words: str) -> str:

@@ -22,7 +22,7 @@ from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.probes import Probe
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.image.docker_host import parse_docker_host
+from sparkconsole.parse.image.docker import parse_docker_host
 from sparkconsole.remote import jobs
 from sparkconsole.remote.docker.engine import containers
 from sparkconsole.remote.docker.host import docker_host, keep_docker_host_at
@@ -229,7 +229,7 @@ def test_only_a_rootless_socket_is_taken_where_there_is_no_other() -> None:
     found = parse_docker_host(
         "HOME=/h\ncontext default unix:///var/run/docker.sock 0\nrootless /run/user/7/docker.sock"
     )
-    assert (found.socket, found.told) == ("/run/user/7/docker.sock", True)
+    assert (found.socket, found.named) == ("/run/user/7/docker.sock", True)
 
 
 async def test_the_doctor_says_which_socket_it_looked_at(

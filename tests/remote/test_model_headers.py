@@ -14,7 +14,7 @@ import pytest
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.parse.checkpoint.safetensors_header import parse_checkpoint
+from sparkconsole.parse.checkpoint.files import parse_checkpoint
 from sparkconsole.remote.checkpoint.headers import headers_argv, program
 
 

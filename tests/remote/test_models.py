@@ -11,7 +11,7 @@ import pytest
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
-from sparkconsole.parse.checkpoint.listing import model_name, parse_models
+from sparkconsole.parse.checkpoint.files import model_name, parse_models
 from sparkconsole.remote.checkpoint.files import LIST, program
 from tests.model_caches import COMMIT, hub_cache, shards
 from tests.model_ends import environment

@@ -9,7 +9,7 @@ import pytest
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.image.copy_log import CopyLog
+from sparkconsole.parse.image.copy import CopyLog
 from sparkconsole.remote import jobs
 from sparkconsole.remote.image import transfer
 from sparkconsole.remote.image.build import builder, vllm_commit
@@ -49,7 +49,7 @@ async def test_the_whole_image_arrives_and_every_byte_is_counted(world: PretendW
     assert (world.nodes["spark2"].engine / "images/vllm-node:latest").read_text() == CONTENT
     assert log.progress is not None
     assert log.progress.done == len(CONTENT) + len("vllm-node:latest\nEND\n")
-    assert log.said["load"] == ["Loaded image: vllm-node:latest"]
+    assert log.messages["load"] == ["Loaded image: vllm-node:latest"]
     assert world.logins() == ["10.0.0.2"]
 
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from sparkconsole.errors import SparkError
-from sparkconsole.parse.serve.vllm_processes import parse_ranks
+from sparkconsole.parse.serve.vllm_serve import parse_ranks
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.serve import vllm
 from sparkconsole.remote.serve.processes import end_argv, gone_argv, look_argv

@@ -16,7 +16,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.page_cache import RootWay, drop_argv
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import nobody
-from sparkconsole.parse.machine.page_cache import parse_standing
+from sparkconsole.parse.machine.facts import parse_memory_state
 from sparkconsole.remote.shell import ANSWER, Budget, Completed
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.node.drop_caches import drop_caches
@@ -125,4 +125,4 @@ async def test_only_the_nodes_that_were_named(tmp_path: Path) -> None:
 
 def test_rubbish_is_not_a_memory() -> None:
     with pytest.raises(SparkError, match="not understood"):
-        parse_standing("MemTotal: lots\n", "a")
+        parse_memory_state("MemTotal: lots\n", "a")

@@ -10,9 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sparkconsole.demo.answers.printed import container_log
 from sparkconsole.demo.answers.sampled import metrics
-from sparkconsole.demo.spark.engine import PretendContainer
+from sparkconsole.demo.spark.engine import PretendContainer, container_log
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.spark.storage import disk_usage
 
@@ -95,9 +94,8 @@ class Apis:
         alive = [(m, c) for m in self.machine.cluster.values() for c in m.running() if c.in_ray]
         members = [_member(m.member_id(c), m.address, head=c is head) for m, c in alive]
         members += [_member(*dead, dead=True) for dead in head.dead]
-        return web.json_response(
-            {"result": True, "data": {"result": {"total": len(members), "result": members}}}
-        )
+        listed = {"total": len(members), "result": members}
+        return web.json_response({"result": True, "data": {"result": listed}})
 
     def _groups(self) -> web.Response:
         """A server of several ranks has one."""

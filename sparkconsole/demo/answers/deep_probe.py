@@ -7,13 +7,9 @@ from sparkconsole.demo.spark.machine import Machine
 
 FIRMWARE = "28.45.4028"
 _CONTENTS = {
-    "vllm": "0.15.1",
-    "ray": "2.53.0",
-    "torch": "2.9.1+cu130",
-    "nccl": "2.28.9",
-    "python": "3.12.3",
+    "vllm": "0.15.1", "ray": "2.53.0", "torch": "2.9.1+cu130", "nccl": "2.28.9", "python": "3.12.3",
     "cuda": "13.0",
-}
+}  # fmt: skip
 
 
 def deep_probe_sections(machine: Machine) -> dict[str, str]:

@@ -1,14 +1,14 @@
-"""What a pretend Spark's sampler says, and what its server's /metrics say: numbers from its life."""
+"""What a pretend Spark's sampler says, its page cache, and its server's /metrics: numbers from its life."""
 
 from __future__ import annotations
 
 import json
+import math
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark import life
-from sparkconsole.demo.spark.hanging import live
 from sparkconsole.demo.spark.machine import SERVING_BYTES, TOTAL_BYTES, Machine
-from sparkconsole.demo.spark.memory import SWAP, cached
+from sparkconsole.demo.spark.servers import live
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
 """Of the disk, usually and when it is full."""
@@ -23,6 +23,10 @@ _GPU_TROUBLE = {
     "gpu-silent": "the GPU's driver does not answer",
 }
 _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
+SWAP = 16 << 30
+_CACHED, _FILLS_S = 28_000_000_000, 900.0
+_KEPT = 300_000_000
+"""Of the cache: what is in use and stays."""
 
 
 def sample_line(machine: Machine, since: float | None = None) -> str:
@@ -33,6 +37,8 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     number, spells, now = machine.number, machine.spells, machine.clock.monotonic()
     heat = life.heat_c(number, spells, now)
     loaded = life.share_loaded(spells, now)
+    after = machine.at(now if since is None else since)
+    worker = [4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]
     trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
@@ -47,26 +53,19 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "psis": pressures(machine),
             "cached": cached(machine),
             "oom": sum("Killed process" in text for _, text in machine.kernel),
-            "kernel": said_since(machine, now if since is None else since),
+            "kernel": [text for at, text in machine.kernel if at > after],
             "temp": heat + 3,
             "rails": rails(machine),
             "counts": counts(machine),
             "pcie": dict.fromkeys(rails(machine), _BUS),
             "nets": nets(machine),
             "gpus": [] if trouble else [gpu(machine, heat)],
-            "procs": [[4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]]
-            if loaded > 0.05 and not trouble
-            else [],
+            "procs": [worker] if loaded > 0.05 and not trouble else [],
             "gpu_error": trouble,
             "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
         },
         separators=(",", ":"),
     )
-
-
-def said_since(machine: Machine, since: float) -> list[str]:
-    """What its kernel said after that moment."""
-    return [text for at, text in machine.kernel if at > machine.at(since)]
 
 
 def pressures(machine: Machine) -> dict[str, float]:
@@ -110,15 +109,10 @@ def rails(machine: Machine) -> dict[str, list[object]]:
     moved = life.total(machine.spells, "rails", machine.clock.monotonic(), machine.booted)
     received, sent = _copied(machine)
     base = 41_000_000_000 + machine.number * 7_000_003
-    up = machine.links()
+    up, came, went = machine.links(), moved * 0.98 + received, moved + sent
     return {
         "rocep1s0f0": [False, 0, 0, 0],
-        "rocep1s0f1": [
-            up[0],
-            base + int(moved * 0.98 + received),
-            base + int(moved + sent),
-            machine.errors(),
-        ],
+        "rocep1s0f1": [up[0], base + int(came), base + int(went), machine.errors()],
         "roceP2p1s0f0": [False, 0, 0, 0],
         "roceP2p1s0f1": [up[1], base + int(moved * 0.98), base + int(moved), 0],
     }
@@ -166,3 +160,23 @@ def metrics(machine: Machine) -> str:
         "inter_token_latency_seconds_sum": round(0.024 * int(41 * quiet + 152 * loud), 3),
     }
     return "".join(f'vllm:{name}{{engine="0",model_name="demo"}} {value}\n' for name, value in rows.items())
+
+
+def cached(machine: Machine) -> int:
+    """Bytes of page cache now."""
+    most = min(_CACHED, machine.available() // 2)
+    filled = 1.0 - math.exp(-(machine.clock.monotonic() - machine.dropped) / _FILLS_S)
+    return int(_KEPT + max(0, most - _KEPT) * filled)
+
+
+def memory_look(machine: Machine, image: str) -> str:
+    """As remote.node.facts looks: its login may use sudo."""
+    rows = {
+        "MemTotal": TOTAL_BYTES,
+        "MemFree": machine.available() - cached(machine),
+        "MemAvailable": machine.available(),
+        "Buffers": 0,
+        "Cached": cached(machine),
+    }
+    lines = [f"{name}: {value // 1024} kB" for name, value in rows.items()]
+    return "\n".join([*lines, *(["Way: sudo"] if image else []), ""])

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
-from sparkconsole.demo.answers.printed import kernel_log, ray_log
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.answers.tools import answer, spoken, waits_for_docker
 from sparkconsole.demo.spark import fabric
+from sparkconsole.demo.spark.engine import ray_log
 from sparkconsole.demo.spark.jobs import take_in
-from sparkconsole.demo.spark.machine import Machine
+from sparkconsole.demo.spark.machine import Machine, kernel_log
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
 
@@ -72,7 +72,7 @@ class PretendShell:
             return Metered(self, words)
         if "kernel-log" in words or "ray-log" in words:
             return Printed(self, words)
-        return SpokenExec(self.machine, words)
+        return SpokenExec(self, words)
 
     @property
     def closed(self) -> bool:
@@ -111,7 +111,15 @@ class PretendShell:
 
 
 class _Pretend:
-    """The ends of a pipe that nobody needs here."""
+    """The ends of a pipe that nobody needs here. It ends well."""
+
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        self._shell, self._machine, self._argv = shell, shell.machine, argv
+        self._read = False
+
+    async def wait(self) -> Completed:
+        """The end."""
+        return Completed(self._shell.node, self._argv, 0)
 
     async def write(self, data: bytes) -> None:
         """Nobody reads it."""
@@ -127,7 +135,7 @@ class FollowedJob(_Pretend):
     """A job's output from an offset on, until it ended."""
 
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        self._shell, self._machine, self._argv = shell, shell.machine, argv
+        super().__init__(shell, argv)
         self._name, self._offset = argv[4], int(argv[5])
 
     async def read(self, size: int = 65536) -> bytes:
@@ -152,19 +160,19 @@ class Sampled(_Pretend):
     """The sampler: a line now, and one every pretend second."""
 
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        self._shell, self._argv, self._told = shell, argv, False
+        super().__init__(shell, argv)
         self._period = float(argv[argv.index("sampler") + 1])
         self._ended = asyncio.Event()
         self._since = shell.machine.clock.monotonic()
 
     async def read(self, size: int = 65536) -> bytes:
         """The next line; nothing once its input ended."""
-        if self._told:
+        if self._read:
             await self._next()
         await self._shell.thaw()
         if self._ended.is_set():
             return b""
-        self._told = True
+        self._read = True
         self._shell.require_life()
         machine, since = self._shell.machine, self._since
         self._since = machine.clock.monotonic()
@@ -193,29 +201,23 @@ class Sampled(_Pretend):
 class Metered(_Pretend):
     """One end of a measurement: the receiver says its port, the sender its result two seconds later."""
 
-    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        self._shell, self._argv, self._told = shell, argv, False
-
     async def read(self, size: int = 65536) -> bytes:
         """The one line."""
-        if self._told:
+        if self._read:
             return b""
-        self._told = True
+        self._read = True
         line, lasts_s = fabric.metered(self._shell.machine, self._argv)
         await self._shell.machine.clock.sleep(lasts_s)
         self._shell.require_life()
         return line.encode()
-
-    async def wait(self) -> Completed:
-        """The end."""
-        return Completed(self._shell.node, self._argv, 0)
 
 
 class Printed(_Pretend):
     """The kernel's log or Ray's: what is there, and what is added."""
 
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        self._shell, self._argv, self._offset = shell, argv, 0
+        super().__init__(shell, argv)
+        self._offset = 0
         running = (c for c in shell.machine.running() if c.name in argv and c.in_ray)
         self._container = next(running, None) if "ray-log" in argv else None
 
@@ -239,7 +241,7 @@ class Printed(_Pretend):
     async def wait(self) -> Completed:
         """Ray has no log where it does not run."""
         if "kernel-log" in self._argv:
-            return Completed(self._shell.node, self._argv, 0)
+            return await super().wait()
         if self._container is not None:
             return Completed(self._shell.node, self._argv, 0 if self._container.running else 137)
         return Completed(self._shell.node, self._argv, 3, b"", b"Ray has no logs here: it does not run")
@@ -248,20 +250,20 @@ class Printed(_Pretend):
 class SpokenExec(_Pretend):
     """A command of a container: says what it would have run, in the frames that `exec` reads."""
 
-    def __init__(self, machine: Machine, argv: tuple[str, ...]) -> None:
-        self._machine, self._argv, self._told = machine, argv, False
-        names = {c.name for c in machine.running()}
+    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
+        super().__init__(shell, argv)
+        names = {c.name for c in self._machine.running()}
         at = next((i for i, w in enumerate(argv) if w in names), None)
         self._status = 0 if at is not None else 1
-        text = spoken(machine, argv[at + 1 :]) if at is not None else "Error: No such container\n"
+        text = spoken(self._machine, argv[at + 1 :]) if at is not None else "Error: No such container\n"
         data = text.encode()
         self._frame = b"%d %d\n%s" % (1 if at is not None else 2, len(data), data)
 
     async def read(self, size: int = 65536) -> bytes:
         """The one frame."""
-        if self._told:
+        if self._read:
             return b""
-        self._told = True
+        self._read = True
         return self._frame
 
     async def wait(self) -> Completed:

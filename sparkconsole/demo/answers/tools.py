@@ -7,24 +7,23 @@ import json
 from collections.abc import Callable, Collection
 
 from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
-from sparkconsole.demo.answers.printed import container_log
-from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu
-from sparkconsole.demo.spark import fabric, life, served, storage
-from sparkconsole.demo.spark.cache import cache_listing, holding
-from sparkconsole.demo.spark.headers import headers
+from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, memory_look
+from sparkconsole.demo.spark import fabric, life, servers, storage
+from sparkconsole.demo.spark.engine import container_log
 from sparkconsole.demo.spark.jobs import start
 from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_json
-from sparkconsole.demo.spark.memory import standing
+from sparkconsole.demo.spark.models import cache_listing, headers, holding
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
-Said = tuple[int | None, str, str]
-OK: Said = (0, "", "")
+Reply = tuple[int | None, str, str]
+Answer = Callable[[Machine, tuple[str, ...]], Reply]
+OK: Reply = (0, "", "")
 _THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
 """Scripts that do nothing but ask the engine."""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDEMODEMODEMODEMODEMODEMODEMODEMODEMODEMO"
 
 
-def answer(machine: Machine, argv: tuple[str, ...]) -> Said:
+def answer(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """Status, output and errors of a command; 127 for one that a pretend machine does not have."""
     if "garbage" in machine.faults and argv != ("true",):
         return 0, "\x1b[2J[/x]\x00 segfault at 0xDEAD\r\n", ""
@@ -53,7 +52,9 @@ def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
         f"{machine.clock.now().timestamp()}\nspark docker\n",
         "release": 'DGX_PRETTY_NAME="NVIDIA DGX Spark"\nDGX_SWBUILD_VERSION="7.3.1"\n',
-        "ibdev2netdev": _ibdev2netdev(machine),
+        "ibdev2netdev": "".join(
+            f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports(machine)
+        ),
         "rdma": _rdma(machine),
         "ip": json.dumps(_interfaces(machine)),
         "gpu": _nvidia_smi(machine),
@@ -100,10 +101,6 @@ def _ports(machine: Machine) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _ibdev2netdev(machine: Machine) -> str:
-    return "".join(f"{d} port 1 ==> {n} ({'Up' if up else 'Down'})\n" for d, n, up in _ports(machine))
-
-
 def _rdma(machine: Machine) -> str:
     mapped = f"0000:0000:0000:0000:0000:ffff:c0a8:b1{10 + machine.number:02x}"
     lines = []
@@ -120,9 +117,7 @@ def _interfaces(machine: Machine) -> list[dict[str, object]]:
         {
             "ifname": name,
             "mtu": 1500 if name == "enP7s7" or "mtu" in machine.faults else 9000,
-            "flags": ["UP", "LOWER_UP"]
-            if name != "enp1s0f1np1" or machine.links()[0]
-            else ["UP", "NO-CARRIER"],
+            "flags": ["UP", "NO-CARRIER" if name == "enp1s0f1np1" and not machine.links()[0] else "LOWER_UP"],
             "addr_info": [{"family": "inet", "local": address, "prefixlen": 24}],
         }
         for name, address in addresses.items()
@@ -132,59 +127,38 @@ def _interfaces(machine: Machine) -> list[dict[str, object]]:
 # --- scripts, by the name they carry
 
 
-def _site(machine: Machine, args: tuple[str, ...]) -> Said:
+def _site(machine: Machine, args: tuple[str, ...]) -> Reply:
     lines = [f"home {machine.home}", f"available {machine.available()}"]
     lines += [f"listen {port:04X}" for port in sorted(machine.listening())]
     found = machine.containers.get(args[0])
     if "docker-silent" in machine.faults:
         return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
-    text = (
-        f"docker 0\n{site_json(machine, args[0])}"
-        if found
-        else "docker 1\nError: No such container: " + args[0]
-    )
+    missing = f"docker 1\nError: No such container: {args[0]}"
+    text = f"docker 0\n{site_json(machine, args[0])}" if found else missing
     return 0, "\n".join([*lines, text, ""]), ""
 
 
-def _still_alive(machine: Machine, args: tuple[str, ...]) -> Said:
+def _still_alive(machine: Machine, args: tuple[str, ...]) -> Reply:
     pids = {str(c.pid) for c in machine.running()}
     return 0, "".join(f"{p}\n" for p in args if p in pids), ""
 
 
-def _removed(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.remove(args[0])
-    return OK
-
-
-def _log(machine: Machine, args: tuple[str, ...]) -> Said:
+def _log(machine: Machine, args: tuple[str, ...]) -> Reply:
     found = machine.containers.get(args[0])
     return (0, container_log(found), "") if found else (1, "", "No such container")
 
 
-def _made(machine: Machine, args: tuple[str, ...]) -> Said:
-    return OK if machine.folders.issuperset(args) else (1, "", "there is no such folder")
-
-
-def _folders(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.folders.update(args)
-    return OK
-
-
-def _gone(machine: Machine, args: tuple[str, ...]) -> Said:
-    return (1, "", "it is still there") if args[0] in machine.containers else OK
-
-
-def _received(machine: Machine, args: tuple[str, ...]) -> Said:
+def _received(machine: Machine, args: tuple[str, ...]) -> Reply:
     return 0, f"{machine.received.get((args[0], args[1]), '')}\n", ""
 
 
-def _job_start(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_start(machine: Machine, args: tuple[str, ...]) -> Reply:
     started = start(machine, args[0], args[2:])
     return OK if started else (17, "", "a job of that name is there already")
 
 
-def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_state(machine: Machine, args: tuple[str, ...]) -> Reply:
     job = machine.look(args[0])
     if job is None:
         return 0, "unknown\n", ""
@@ -193,26 +167,14 @@ def _job_state(machine: Machine, args: tuple[str, ...]) -> Said:
     return 0, f"{running} {status} {len(machine.log(job))}\n", ""
 
 
-def _job_cancel(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.cancel(args[0])
-    return OK
-
-
-def _job_forget(machine: Machine, args: tuple[str, ...]) -> Said:
-    machine.jobs.pop(args[0], None)
-    return OK
-
-
-def _job_read(machine: Machine, args: tuple[str, ...]) -> Said:
+def _job_read(machine: Machine, args: tuple[str, ...]) -> Reply:
     job = machine.look(args[0])
-    return (
-        (0, machine.log(job).decode(), "")
-        if job and args[1] == "log"
-        else (1, "", f"{args[1]}: no such file")
-    )
+    if job and args[1] == "log":
+        return 0, machine.log(job).decode(), ""
+    return 1, "", f"{args[1]}: no such file"
 
 
-def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
+def _copy_site(machine: Machine, _: tuple[str, ...]) -> Reply:
     free = _free(machine) - IMAGE_BYTES
     where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
     engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
@@ -220,7 +182,7 @@ def _copy_site(machine: Machine, _: tuple[str, ...]) -> Said:
     return 0, f"{text}free {max(0, free)}\nkey {KEY}\n", ""
 
 
-def _reboot(machine: Machine, _: tuple[str, ...]) -> Said:
+def _reboot(machine: Machine, _: tuple[str, ...]) -> Reply:
     """The connection goes before the command's end is seen."""
     machine.reboot()
     return None, "", ""
@@ -232,7 +194,7 @@ def _fast_addresses(machine: Machine) -> str:
     return "".join(f"3: {name}    inet {address}/24 scope global {name}\n" for name, address in named)
 
 
-def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _scanned(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """As node_scan's program finds the machines of some subnets: those that are on."""
     subnets = [ipaddress.ip_network(word) for word in argv[4:]]
     found = [a for m in machine.cluster.values() if m.on for a in m.addresses]
@@ -241,7 +203,7 @@ def _scanned(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, "".join(f"{json.dumps(one)}\n" for one in answers), ""
 
 
-def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _program(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """A program over standard input, told by the word behind the dash; else the scan's."""
     if argv[2:4] == ("model", "look"):
         return 0, holding(machine.models, argv[4], machine.home, _free(machine)), ""
@@ -252,27 +214,38 @@ def _program(machine: Machine, argv: tuple[str, ...]) -> Said:
     return _scanned(machine, argv)
 
 
-def _says(text: str) -> Callable[[Machine, tuple[str, ...]], Said]:
+def _does(change: Callable[[Machine, tuple[str, ...]], object]) -> Answer:
+    def answered(machine: Machine, args: tuple[str, ...]) -> Reply:
+        change(machine, args)
+        return OK
+
+    return answered
+
+
+def _says(text: str) -> Answer:
     return lambda _machine, _args: (0, text, "")
 
 
-_SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_IDENTITY = "--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n"
+_SCRIPTS: dict[str, Answer] = {
     "launch-site": _site,
     "hf-cache": lambda machine, _: (0, f"home {machine.home}\n", ""),
-    "memory-standing": lambda machine, args: (0, standing(machine, args[0] if args else ""), ""),
+    "memory-standing": lambda machine, args: (0, memory_look(machine, args[0] if args else ""), ""),
     "still-alive": _still_alive,
     "last-lines": _log,
     "log": _log,
-    "folders": _folders,
-    "made": _made,
-    "remove": _removed,
-    "gone": _gone,
+    "folders": _does(lambda machine, args: machine.folders.update(args)),
+    "made": lambda machine, args: (
+        OK if machine.folders.issuperset(args) else (1, "", "there is no such folder")
+    ),
+    "remove": _does(lambda machine, args: machine.remove(args[0])),
+    "gone": lambda machine, args: (1, "", "it is still there") if args[0] in machine.containers else OK,
     "job-holds": _received,
     "job-unpacked": _received,
     "job-start": _job_start,
     "job-state": _job_state,
-    "job-cancel": _job_cancel,
-    "job-forget": _job_forget,
+    "job-cancel": _does(lambda machine, args: machine.cancel(args[0])),
+    "job-forget": _does(lambda machine, args: machine.jobs.pop(args[0], None)),
     "job-read": _job_read,
     "job-put": _says(""),
     "job-unpack": _says(""),
@@ -285,19 +258,15 @@ _SCRIPTS: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
     "may-reboot": _says(""),
     "reboot": _reboot,
     "fabric": lambda machine, _: (0, _fast_addresses(machine), ""),
-    "identity": lambda machine, _: (
-        0,
-        f"{machine.name}\n--gpus\nNVIDIA GB10\n--product\nNVIDIA DGX Spark\n",
-        "",
-    ),
+    "identity": lambda machine, _: (0, f"{machine.name}\n{_IDENTITY}", ""),
 }
 
 
-def _no_such(_: Machine, argv: tuple[str, ...]) -> Said:
+def _no_such(_: Machine, argv: tuple[str, ...]) -> Reply:
     return 127, "", f"{argv[0]}: a pretend machine has no such command"
 
 
-_OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_OTHER: dict[str, Answer] = {
     "true": _says(""),
     "uname": lambda machine, _: (0, f"{machine.name} aarch64\n", ""),
     "python3": _program,
@@ -309,18 +278,13 @@ _OTHER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
 # --- docker
 
 
-def _run(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _run(machine: Machine, argv: tuple[str, ...]) -> Reply:
     if "image-contents" in argv:
         return 0, contents(), ""
     return machine.run(argv) if "-d" in argv else (0, "/usr/local/bin/ray\n", "")
 
 
-def _inspect(machine: Machine, argv: tuple[str, ...]) -> Said:
-    found = machine.containers.get(argv[-1])
-    return (0, f"{found.running}\n".lower(), "") if found else (1, "", "No such object")
-
-
-def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
+def _exec(machine: Machine, argv: tuple[str, ...]) -> Reply:
     container = next((w for w in argv[2:] if w in machine.containers), None)
     if container is None:
         return 1, "", "Error: No such container"
@@ -328,11 +292,11 @@ def _exec(machine: Machine, argv: tuple[str, ...]) -> Said:
         return 1, "", f"Error response from daemon: container {container} is not running"
     inside = argv[argv.index(container) + 1 :]
     if "serve-look" in inside:
-        return 0, served.servers(machine, container), ""
+        return 0, servers.servers(machine, container), ""
     if "serve-gone" in inside:
-        return served.gone(machine, container, inside[inside.index("serve-gone") + 1 :])
+        return servers.gone(machine, container, inside[inside.index("serve-gone") + 1 :])
     if "serve-stop" in inside:
-        served.stop(machine, container, inside[inside.index("serve-stop") + 1 :])
+        servers.stop(machine, container, inside[inside.index("serve-stop") + 1 :])
     return OK if inside[0] in ("sh", "test", "pkill") else (0, spoken(machine, inside), "")
 
 
@@ -341,13 +305,17 @@ def spoken(machine: Machine, argv: tuple[str, ...]) -> str:
     return f"DEMO {machine.name}: {' '.join(argv)}\n"
 
 
-_DOCKER: dict[str, Callable[[Machine, tuple[str, ...]], Said]] = {
+_DOCKER: dict[str, Answer] = {
     "run": _run,
-    "inspect": _inspect,
+    "inspect": lambda machine, argv: (
+        (0, f"{found.running}\n".lower(), "")
+        if (found := machine.containers.get(argv[-1]))
+        else (1, "", "No such object")
+    ),
     "exec": _exec,
     "create": _says("0123456789ab\n"),
     "history": _says("".join(f"{size}\n" for size in reversed(LAYER_BYTES))),
-    "rm": lambda machine, argv: _removed(machine, argv[-1:]),
+    "rm": _does(lambda machine, argv: machine.remove(argv[-1])),
     "tag": storage.tag,
     "rmi": storage.remove_image,
     "image": storage.image,

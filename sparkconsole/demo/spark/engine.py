@@ -1,4 +1,4 @@
-"""The Docker of a pretend Spark: what its containers and images are, as the engine's API tells of them."""
+"""The Docker of a pretend Spark: its containers and images, as the API and their logs tell of them."""
 
 from __future__ import annotations
 
@@ -102,3 +102,21 @@ def with_other_layers(image: Mapping[str, Any]) -> dict[str, Any]:
     """An image of the same name whose last layer is another one."""
     layers = [*image["RootFS"]["Layers"][:-1], f"sha256:{'d' * 64}"]
     return {**image, "Id": f"sha256:{'e' * 64}", "RootFS": {"Layers": layers}}
+
+
+def ray_log(container: PretendContainer) -> str:
+    """As `tail -v -F` prints several of Ray's files. It only ever grows."""
+    lines: list[str] = []
+    last = ""
+    for at, file, text in container.ray:
+        lines += [f"==> {file} <=="] if file != last else []
+        pid = 71 if file == "raylet.out" else 58
+        lines.append(f"[{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} I {pid} {pid}] {text}")
+        last = file
+    return "".join(f"{line}\n" for line in lines)
+
+
+def container_log(container: PretendContainer, *, since: float = 0.0, tail: int | None = None) -> str:
+    """Its own process's output, stamped as docker does it; only what is as new as `since`, and its end."""
+    lines = [f"{at.isoformat()} {text}\n" for at, text in container.printed if at.timestamp() >= since]
+    return "".join(lines[len(lines) - min(tail, len(lines)) :] if tail is not None else lines)

@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sparkconsole.demo import stories
-from sparkconsole.demo.spark.cache import bytes_of, folder_of
-from sparkconsole.demo.spark.job import PretendJob
 from sparkconsole.demo.spark.machine import Machine
-from sparkconsole.demo.stories import (
-    Story,
-    bench_story,
-    build_story,
-    copy_story,
-    layers_story,
-    serve_story,
-)
+from sparkconsole.demo.spark.models import bytes_of, folder_of
+from sparkconsole.demo.stories import PretendJob, Story
 from sparkconsole.model.serve.vllm_flags import value
 
 USUAL_SHARE = 0.7
@@ -83,7 +75,7 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if "build" in argv:
         tags = [b for a, b in pairwise(argv) if a == "-t"]
         busy = (machine.busy("build", stories.BUILD_S),)
-        return PretendJob(argv, build_story(), now, ended=Built(machine, tags), spells=busy)
+        return PretendJob(argv, stories.build_story(), now, ended=Built(machine, tags), spells=busy)
     return _copy(machine, argv)
 
 
@@ -124,7 +116,7 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
     return PretendJob(
         argv,
-        copy_story(total) if argv[5] == "ssh" else layers_story(layers),
+        stories.copy_story(total) if argv[5] == "ssh" else stories.layers_story(layers),
         now,
         ended=ImageArrived(machine, receiver, tag),
         spells=busy,
@@ -146,7 +138,7 @@ def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJo
     serving = [m.busy("serve", after=lasts, weight=weight) for m in ranks]
     return PretendJob(
         argv,
-        serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
+        stories.serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
         now,
         container=container,
         spells=(*loading, *serving),
@@ -164,8 +156,8 @@ def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:
 
 def _bench(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
     ranks = [m for m in machine.cluster.values() if m.serving()]
-    busy = tuple(m.busy("bench", stories.BENCH_S) for m in ranks)
-    return PretendJob(argv, bench_story(argv), machine.clock.monotonic(), container=container, spells=busy)
+    busy, story = tuple(m.busy("bench", stories.BENCH_S) for m in ranks), stories.bench_story(argv)
+    return PretendJob(argv, story, machine.clock.monotonic(), container=container, spells=busy)
 
 
 def take_in(machine: Machine, argv: tuple[str, ...], data: bytes | None) -> None:

@@ -173,9 +173,8 @@ def power_w(number: int, spells: Sequence[Activity], now: float) -> float:
 
 def heat_c(number: int, spells: Sequence[Activity], now: float) -> float:
     """The GPU's temperature, whole degrees as the driver says it."""
-    warm = IDLE_HEAT_C * own(number, 5, 0.07) + settled(spells, "heat", now, HEAT_TAU_S) * own(
-        number, 6, 0.08
-    )
+    work = settled(spells, "heat", now, HEAT_TAU_S) * own(number, 6, 0.08)
+    warm = IDLE_HEAT_C * own(number, 5, 0.07) + work
     return float(round(warm + 0.4 * noise(number, 7, now)))
 
 

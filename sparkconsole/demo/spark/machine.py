@@ -11,11 +11,10 @@ from itertools import pairwise
 from typing import Any
 
 from sparkconsole.demo.clock import Time
-from sparkconsole.demo.spark.cache import first_models
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
-from sparkconsole.demo.spark.job import PretendJob
 from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
-from sparkconsole.demo.stories import served_of
+from sparkconsole.demo.spark.models import first_models
+from sparkconsole.demo.stories import PretendJob, served_of
 
 TOTAL_BYTES = 128_524_877_824
 SERVING_BYTES = 97_000_000_000
@@ -162,7 +161,7 @@ class Machine:
     def log(self, job: PretendJob) -> bytes:
         """What the job printed so far."""
         until = job.stopped if job.stopped is not None else self.clock.monotonic()
-        return job.story.told(until - job.began) + job.last_words.encode()
+        return job.story.printed_by(until - job.began) + job.last_words.encode()
 
     def cancel(self, name: str, status: int = KILLED) -> None:
         """Ends a job."""
@@ -246,11 +245,8 @@ class Machine:
         if not found.in_ray:
             return
         found.ray.append((now, "raylet.out", "(raylet) main.cc:204: Setting cluster ID to: DEMO"))
-        newly = self._members() if found.ray_head else [self]
+        newly = [m for m in self.cluster.values() if m.in_ray()] if found.ray_head else [self]
         self._head_writes(*(f"node_manager.cc:79: Registering node {m.address}" for m in newly))
-
-    def _members(self) -> list[Machine]:
-        return [m for m in self.cluster.values() if m.in_ray()]
 
     def member_id(self, container: PretendContainer) -> str:
         """As Ray names it."""
@@ -333,9 +329,8 @@ class Machine:
     def errors(self) -> int:
         """Times that the first half's link went down."""
         since = self.faults.get("flap")
-        return int("link-down" in self.faults) + (
-            0 if since is None else 1 + int((self.clock.monotonic() - since) / 10)
-        )
+        flaps = 0 if since is None else 1 + int((self.clock.monotonic() - since) / 10)
+        return int("link-down" in self.faults) + flaps
 
     def listening(self) -> set[int]:
         """TCP ports."""
@@ -361,3 +356,9 @@ def site_json(machine: Machine, name: str) -> str:
 
 
 __all__ = ["Machine", "PretendContainer", "PretendJob", "image_json", "meminfo", "site_json"]
+
+
+def kernel_log(machine: Machine) -> str:
+    """As journalctl's short-iso-precise. It only ever grows."""
+    lines = (f"{at:%Y-%m-%dT%H:%M:%S.%f%z} {machine.name} kernel: {text}\n" for at, text in machine.kernel)
+    return "".join(lines)

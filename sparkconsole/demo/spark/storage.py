@@ -9,7 +9,7 @@ from typing import Any
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.stories import LAYER_BYTES
 
-Said = tuple[int | None, str, str]
+Reply = tuple[int | None, str, str]
 _REFUSED = "Error response from daemon: conflict: unable to remove"
 
 
@@ -28,7 +28,7 @@ def disk_usage(machine: Machine) -> dict[str, Any]:
     return {"LayersSize": sum(layers.values()), "BuildCache": records}
 
 
-def tag(machine: Machine, argv: tuple[str, ...]) -> Said:
+def tag(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """`docker tag OLD NEW`"""
     image = machine.image(argv[-2])
     if image is None:
@@ -37,7 +37,7 @@ def tag(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, "", ""
 
 
-def image(machine: Machine, argv: tuple[str, ...]) -> Said:
+def image(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """`docker image rm ID`, `docker image inspect -f {{.Id}} NAME`"""
     if argv[2] != "inspect":
         return remove_image(machine, argv)
@@ -45,7 +45,7 @@ def image(machine: Machine, argv: tuple[str, ...]) -> Said:
     return (0, f"{found['Id']}\n", "") if found else (1, "", f"Error: No such image: {argv[-1]}")
 
 
-def remove_image(machine: Machine, argv: tuple[str, ...]) -> Said:
+def remove_image(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """`docker rmi NAME`, `docker image rm ID`: the last name of what a container uses stays."""
     word = argv[-1]
     image = machine.image(word)
@@ -62,7 +62,7 @@ def remove_image(machine: Machine, argv: tuple[str, ...]) -> Said:
     return 0, f"Untagged: {word}\n", ""
 
 
-def prune_cache(machine: Machine, argv: tuple[str, ...]) -> Said:
+def prune_cache(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """`docker builder prune --force --filter until=72h`"""
     until = re.search(r"until=(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$", argv[-1])
     hours, minutes, seconds = (int(n or 0) for n in until.groups()) if until else (0, 0, 0)

@@ -44,7 +44,7 @@ from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.parse.diagnose.cause import cause_of
 from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState
-from sparkconsole.parse.image.dockerfile import said_labels
+from sparkconsole.parse.image.recipe import dockerfile_labels
 from sparkconsole.parse.known import During
 from sparkconsole.remote.shell import Shell
 
@@ -175,7 +175,7 @@ def built(
         platform=f"linux/{site.architecture}",
         layers=(content,),
         config_digest=content,
-        labels={key: value for key, value in said_labels(recipe).items() if "$" not in value},
+        labels={key: value for key, value in dockerfile_labels(recipe).items() if "$" not in value},
     )
     return tuple(ImageNamed(node, replace(image, tag=tag)) for tag in (spec.tag, dated))
 

@@ -27,7 +27,7 @@ from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Remark, Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.parse.diagnose.cause import cause_of
-from sparkconsole.parse.image.copy_log import ByteProgress, CopyLog
+from sparkconsole.parse.image.copy import ByteProgress, CopyLog
 from sparkconsole.parse.known import During
 from sparkconsole.remote.image.transfer import relay, usable
 

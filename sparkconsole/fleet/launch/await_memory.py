@@ -11,7 +11,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import Advance, Remark, Report
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_state
 
 LOOK_S, MOST_S = 0.75, 90.0
 """Between looks, and how long is waited at most."""
@@ -46,7 +46,7 @@ async def _await_node(
     began, seen, reported = fleet.clock.monotonic(), list[Free](), False
     while True:
         try:
-            state = await memory_standing(await fleet.shell(node))
+            state = await memory_state(await fleet.shell(node))
         except SparkError as error:
             report(Remark(f"its memory could not be looked at: {error.cause}", node, "warning"))
             return None

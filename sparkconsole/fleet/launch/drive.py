@@ -31,8 +31,8 @@ from sparkconsole.model.launch.state import (
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.work.news import Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Step, StepOutcome
-from sparkconsole.parse.image.docker_run import name_taken, why_refused
-from sparkconsole.parse.serve.ray_start import why_ended
+from sparkconsole.parse.image.docker import name_taken, why_refused
+from sparkconsole.parse.serve.ray import why_ended
 from sparkconsole.remote.node import site
 from sparkconsole.remote.shell import Shell
 

@@ -11,11 +11,11 @@ from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
-from sparkconsole.model.fabric import kho
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.logs.kernel import NOT_REGISTERED, why_and_remedy
 from sparkconsole.model.serve.engine import LiveRank, vllm_words
 from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ORDER, ServeProgress, ServeSpec, StartFailure, StartPhase, advance
@@ -234,12 +234,12 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
 
 async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
     """What to do on that node: a remedy that depends on its kernel is checked there."""
-    if cause.id != kho.ID:
+    if cause.id != NOT_REGISTERED:
         return cause.remedy
     with contextlib.suppress(SparkError):
         shell = await fleet.shell(node)
         kernel, words = await shell.run(("uname", "-r")), await shell.run(("cat", "/proc/cmdline"))
-        if why := kho.why_and_remedy(kernel.text.strip(), words.text.strip()):
+        if why := why_and_remedy(kernel.text.strip(), words.text.strip()):
             return why[1]
     return cause.remedy
 

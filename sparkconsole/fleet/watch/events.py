@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sparkconsole.model.docker import Container
-from sparkconsole.model.logs.kernel_deaths import death
+from sparkconsole.model.logs.kernel import death
 from sparkconsole.model.serve.memory_guard import Alarm, MemoryPoint, MemoryWatch
 from sparkconsole.model.telemetry import LinkTraffic, Reading, is_stuck
 from sparkconsole.model.text.units import size

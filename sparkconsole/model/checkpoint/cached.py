@@ -68,7 +68,7 @@ class ModelPresence:
         return not self.incomplete and not self.missing and len(self.snapshots) == 1
 
     @property
-    def standing(self) -> str:
+    def summary(self) -> str:
         """In a few words."""
         if self.everywhere:
             return "on all nodes"

@@ -131,21 +131,12 @@ def rank_needs(checkpoint: Checkpoint, shape: ModelShape, split: Split, ask: Ask
     """What a rank of each pipeline stage keeps."""
     weights = rank_bytes(checkpoint, shape, split, Loaded(ask.drafts > 0, not ask.text_only))
     width = cache_width(ask.cache_type, shape.width, shape.cache_type)
-    overhead = overhead_bytes(shape, ask, split)
-    return tuple(
-        RankNeed(
-            weights[stage],
-            overhead,
-            lay_out(
-                _kept(shape, span, ask, last=stage == split.pipeline - 1),
-                width,
-                split.tensor,
-                batched=ask.batched,
-                drafts=ask.drafts,
-            ),
-        )
-        for stage, span in enumerate(stages(len(shape.layers), split.pipeline))
-    )
+    overhead, needs = overhead_bytes(shape, ask, split), []
+    for stage, span in enumerate(stages(len(shape.layers), split.pipeline)):
+        caches = _kept(shape, span, ask, last=stage == split.pipeline - 1)
+        layout = lay_out(caches, width, split.tensor, batched=ask.batched, drafts=ask.drafts)
+        needs.append(RankNeed(weights[stage], overhead, layout))
+    return tuple(needs)
 
 
 def _kept(shape: ModelShape, span: range, ask: Ask, *, last: bool) -> tuple[Cache, ...]:
@@ -186,8 +177,7 @@ def _longest(need: RankNeed, room: int, concurrency: int, bound: int) -> int:
 
 def _with_verdict(fit: Fit, shape: ModelShape, ask: Ask, used: Mapping[str, Memory], nodes: int) -> Fit:
     problems = [*_impossible(fit.split, shape, nodes), *_refused(fit, used), *_too_big(fit)]
-    over = ask.max_model_len and fit.limit and ask.max_model_len > fit.limit
-    if over:
+    if ask.max_model_len and fit.limit and ask.max_model_len > fit.limit:
         problems.append(f"the model was made for {fit.limit:,} tokens: vLLM refuses {ask.max_model_len:,}")
     return replace(fit, problems=tuple(problems), warnings=tuple(_close(fit)))
 
@@ -225,11 +215,8 @@ def _too_big(fit: Fit) -> list[str]:
 
 def _close(fit: Fit) -> list[str]:
     if fit.advised < fit.utilization <= fit.accepted:
-        left = fit.available - fit.budget
-        return [
-            f"{vllm_gib(left)} would be left for the system: a Spark stalls when it runs out; stay at or "
-            f"under {max(0.0, fit.advised):.2f}"
-        ]
+        left = f"{vllm_gib(fit.available - fit.budget)} would be left for the system"
+        return [f"{left}: a Spark stalls when it runs out; stay at or under {max(0.0, fit.advised):.2f}"]
     return []
 
 

@@ -16,17 +16,10 @@ from sparkconsole.model.checkpoint.shape import BLOCK_TOKENS, Attention, Cache, 
 
 WIDTHS: Mapping[str, float] = MappingProxyType(
     {
-        "fp8": 1,
-        "fp8_e4m3": 1,
-        "fp8_e5m2": 1,
-        "fp8_inc": 1,
-        "fp8_ds_mla": 656 / 576,
-        "bfloat16": 2,
-        "float16": 2,
-        "half": 2,
-        "float32": 4,
+        "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "fp8_ds_mla": 656 / 576, "bfloat16": 2,
+        "float16": 2, "half": 2, "float32": 4,
     }
-)
+)  # fmt: skip
 """Bytes of a cached value by `--kv-cache-dtype`; `auto` is the model's own."""
 _EVEN = 1.25
 """Kinds whose numbers of layers differ by less share a group size, and the fewer are padded."""
@@ -80,7 +73,7 @@ class CacheLayout:
         """How many requests of so many tokens fit at once."""
         return (available // self.unit_bytes) / max(1, self.blocks(tokens))
 
-    def said_tokens(self, available: int) -> int:
+    def reported_tokens(self, available: int) -> int:
         """`GPU KV cache size: N tokens`, as vLLM prints it; with several kinds of layer more fit in truth."""
         blocks = [group.block for group in self.groups if group.block]
         count = sum(group.count for group in self.groups)

@@ -164,9 +164,8 @@ class Loaded:
 def rank_bytes(checkpoint: Checkpoint, shape: ModelShape, split: Split, loaded: Loaded) -> tuple[int, ...]:
     """Bytes of weights on each rank of every pipeline stage, first stage first."""
     spans = stages(len(shape.layers), split.pipeline)
-    return tuple(
-        round(sum(_shares(checkpoint, shape, split, loaded, stage, spans))) for stage in range(len(spans))
-    )
+    shares = (_shares(checkpoint, shape, split, loaded, stage, spans) for stage in range(len(spans)))
+    return tuple(round(sum(share)) for share in shares)
 
 
 def _shares(

@@ -1,9 +1,9 @@
-"""What is judged: one look at each node, what they say together, and the form of a judgement."""
+"""What is judged: one look at each node, what they say together, and a judgement as a person reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError
@@ -17,6 +17,7 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.text.alike import form, groups, together
 
 CONSOLE = "sparkconsole"
 CPU_LABEL = "org.sparkconsole.accelerator"
@@ -59,12 +60,9 @@ class Finding:
     def as_data(self) -> dict[str, str]:
         """As `--json` gives it."""
         return {
-            "check": self.check,
-            "severity": self.severity.value,
-            "node": self.node,
-            "sentence": self.sentence,
-            "remedy": self.remedy,
-        }
+            "check": self.check, "severity": self.severity.value, "node": self.node,
+            "sentence": self.sentence, "remedy": self.remedy,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +89,8 @@ class Look:
     @property
     def launched(self) -> LaunchSpec | None:
         """The launch that the container tells of, while it runs."""
-        return (
-            recalled(self.site.found.labels) if self.site and self.site.running and self.site.found else None
-        )
+        found = self.site.found if self.site and self.site.running else None
+        return recalled(found.labels) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +198,7 @@ def copied(what: str, name: str, source: str, node: str) -> Fix:
 
 def as_root(look: Look, *argv: str) -> tuple[str, ...]:
     """The command with the rights it needs: `sudo -n` never asks, it refuses."""
-    deep_probe = look.facts.deep_probe
-    return argv if deep_probe is not None and deep_probe.uid == 0 else ("sudo", "-n", *argv)
+    return argv if look.facts.found.uid == 0 else ("sudo", "-n", *argv)
 
 
 def networks(
@@ -227,3 +223,23 @@ def networks(
         except SparkError as error:
             chosen[node.name] = error
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFinding:
+    """One thing that was found, and the nodes of which it is said; none: of all of them together."""
+
+    finding: Finding
+    nodes: tuple[str, ...]
+
+
+def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
+    """Each thing said once, in the order in which it was said first."""
+    alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
+    return [_joined(found) for found in alike]
+
+
+def _joined(found: list[Finding]) -> JoinedFinding:
+    sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
+    one = replace(found[0], sentence=sentence, remedy=remedy)
+    return JoinedFinding(one, tuple(f.node for f in found if f.node))

@@ -7,7 +7,7 @@ from statistics import median
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
-from sparkconsole.model.docker_host import DockerHost, where_it_was_said
+from sparkconsole.model.docker_host import DockerHost, where_to_look
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.text.units import size
 
@@ -34,24 +34,24 @@ def reachable(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """It runs, and the login may use it."""
-    standing, user = look.facts.docker, look.facts.user or "this user"
-    if not standing.installed:
+    access, user = look.facts.docker, look.facts.user or "this user"
+    if not access.installed:
         yield _no_docker(node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
-    elif standing.host is not None and not (standing.running and standing.permitted):
-        yield _no_engine(node, standing.host, user, running=standing.running)
-    elif standing.running and not standing.permitted:
+    elif access.host is not None and not (access.running and access.permitted):
+        yield _no_engine(node, access.host, user, running=access.running)
+    elif access.running and not access.permitted:
         yield _not_permitted(node, look, user)
-    elif not standing.running and standing.permitted and standing.socket:
+    elif not access.running and access.permitted and access.socket:
         at = look.docker_error
         yield _no_docker(node, "docker does not answer", at.hint if at else "sudo systemctl status docker")
-    elif not standing.running:
+    elif not access.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))
         yield _no_docker(node, "docker does not run", "sudo systemctl start docker", fix)
     elif look.docker_error is not None:
         yield _no_docker(node, look.docker_error.cause, look.docker_error.hint)
     else:
-        yield Finding("docker", Severity.OK, node, f"docker {standing.version} ({standing.driver})")
+        yield Finding("docker", Severity.OK, node, f"docker {access.version} ({access.driver})")
 
 
 def _no_docker(node: str, sentence: str, remedy: str, fix: Fix | None = None) -> Finding:
@@ -65,14 +65,13 @@ def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Findin
     if running:
         look_there = f"look there: ls -l {at.socket}"
         return _no_docker(node, f"docker's socket {at.socket} may not be used by {user}", look_there)
-    return _no_docker(node, f"no docker engine answers at {at.url}", where_it_was_said(at))
+    return _no_docker(node, f"no docker engine answers at {at.url}", where_to_look(at))
 
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
     text = f"docker may not be used by {user}"
-    deep_probe = look.facts.deep_probe
-    if deep_probe is not None and user in deep_probe.docker_group:
+    if user in look.facts.found.docker_group:
         return _no_docker(node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
@@ -90,18 +89,15 @@ def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         return
     if look.facts.gpu_silent and not look.for_cpu:
         text = f"its GPU is unknown: {look.facts.gpu_error}"
-        yield Finding(
-            "gpu", Severity.FAIL, node, text, "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
-        )
+        remedy = "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+        yield Finding("gpu", Severity.FAIL, node, text, remedy)
         return
-    yield Finding(
-        "gpu",
-        Severity.OK if look.for_cpu else Severity.FAIL,
-        node,
-        f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
-        + (" (the image needs none)" if look.for_cpu else ""),
-        "" if look.for_cpu else "nvidia-smi must work on the node; a reboot after a driver update helps",
-    )
+    text = f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
+    if look.for_cpu:
+        yield Finding("gpu", Severity.OK, node, f"{text} (the image needs none)")
+    else:
+        remedy = "nvidia-smi must work on the node; a reboot after a driver update helps"
+        yield Finding("gpu", Severity.FAIL, node, text, remedy)
 
 
 def gpu_counts(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -121,11 +117,9 @@ def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
         yield Finding("memory", Severity.OK, node, text)
         return
-    remedy = (
-        "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
-        if running
-        else "see who holds it: ps aux --sort=-rss"
-    )
+    remedy = "see who holds it: ps aux --sort=-rss"
+    if running:
+        remedy = "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
     yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
@@ -134,20 +128,12 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if look.site is None or look.site.running or look.facts.listening & API_PORTS:
         return
     left = [p for p in look.facts.gpu_processes if p.name.startswith("VLLM::")]
-    others = [
-        c
-        for c in (look.facts.deep_probe.containers or () if look.facts.deep_probe else ())
-        if c.state == "running"
-    ]
+    others = any(c.state == "running" for c in look.facts.found.containers or ())
     if left and not others:
-        text = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
-        yield Finding(
-            "memory",
-            Severity.WARN,
-            node,
-            f"no container runs, and an engine still holds memory: {text}",
-            f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}",
-        )
+        holders = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
+        text = f"no container runs, and an engine still holds memory: {holders}"
+        remedy = f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}"
+        yield Finding("memory", Severity.WARN, node, text, remedy)
 
 
 def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -223,20 +209,16 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
         if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
             text = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
-            yield Finding(
-                "login", Severity.WARN, node, text, f"loginctl enable-linger {look.facts.user}", linger
-            )
+            yield Finding("login", Severity.WARN, node, text, " ".join(linger.argv), linger)
         elif deep_probe.ssh_folder is not False:
-            yield Finding("login", Severity.OK, node, _login_told(look))
+            yield Finding("login", Severity.OK, node, _login_sentence(look))
     yield from _different_users(evidence)
 
 
-def _login_told(look: Look) -> str:
+def _login_sentence(look: Look) -> str:
     """With RemoveIPC, that matters to what runs outside a container alone."""
-    deep_probe, user = look.facts.deep_probe, look.facts.user or "the login"
-    ends = (
-        deep_probe is not None and deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
-    )
+    deep_probe, user = look.facts.found, look.facts.user or "the login"
+    ends = deep_probe.login.get("RemoveIPC") == "yes" and deep_probe.lingers is False
     return f"{user}; RemoveIPC ends what shares memory outside of containers" if ends else user
 
 
@@ -252,13 +234,12 @@ def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
-    deep_probe = look.facts.deep_probe
-    if deep_probe is not None and deep_probe.reboot_required:
+    required = look.facts.found.reboot_required
+    if required:
         text = "an update waits for a reboot: what runs is not what is installed"
-        yield Finding(
-            "reboot", Severity.WARN, node, text, "when nothing runs there: sparkconsole node reboot"
-        )
-    elif deep_probe is not None and deep_probe.reboot_required is False:
+        remedy = "when nothing runs there: sparkconsole node reboot"
+        yield Finding("reboot", Severity.WARN, node, text, remedy)
+    elif required is False:
         yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
 
 
@@ -278,10 +259,8 @@ KERNEL_WORDS = {
 
 def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only what lasts until the next boot; nothing where the log may not be read."""
-    deep_probe = look.facts.deep_probe
-    for words, count in (deep_probe.kernel_log if deep_probe else {}).items():
+    for words, count in look.facts.found.kernel_log.items():
         if words in KERNEL_WORDS:
-            told, remedy = KERNEL_WORDS[words]
-            yield Finding(
-                "kernel log", Severity.WARN, node, f"{told}; said {count} times since it booted", remedy
-            )
+            meaning, remedy = KERNEL_WORDS[words]
+            text = f"{meaning}; said {count} times since it booted"
+            yield Finding("kernel log", Severity.WARN, node, text, remedy)

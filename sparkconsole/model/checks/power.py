@@ -16,6 +16,9 @@ KILLED_WITH_THE_MACHINE = "Exited (255)"
 """What Docker says of a container that ran when the machine went."""
 TWICE = 1.8
 """Times as slow as it was: other runs of the same thing differ by a few percent."""
+_UNDER_LOAD = (
+    "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
+)
 CORD = "pull the power cords for a minute, then boot: a reboot does not help"
 
 
@@ -23,18 +26,15 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Full use at a third of the clock and hardly any power, while it is cool."""
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
-            text = (
-                f"{gpu.name} is stuck slow: {gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and "
-                f"{gpu.power_w:.0f} W"
-            )
+            pace = f"{gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and {gpu.power_w:.0f} W"
+            text = f"{gpu.name} is stuck slow: {pace}"
             yield Finding("gpu", Severity.WARN, node, text, CORD)
 
 
 def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """A clock above what a unit sets at boot: the clamp does not survive a reset of the driver."""
-    deep_probe = look.facts.deep_probe
     clocks = [g.clock_mhz for g in look.facts.gpus if g.clock_mhz is not None]
-    for unit, most in (deep_probe.clamps if deep_probe else {}).items():
+    for unit, most in look.facts.found.clamps.items():
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
             text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
@@ -43,8 +43,8 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
 
 def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Off without a shutdown. Somebody may have pulled the cord: only while a container ran is it told."""
-    deep_probe = look.facts.deep_probe
-    if deep_probe is None or deep_probe.ended is None:
+    deep_probe = look.facts.found
+    if deep_probe.ended is None:
         return
     if deep_probe.ended:
         yield Finding("power", Severity.OK, node, "it was shut down before it booted")
@@ -56,10 +56,7 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if not (lost and recent):
         yield Finding("power", Severity.OK, node, text)
         return
-    remedy = (
-        "if nobody pulled the cord: watch its power and heat under load; sudo nvidia-smi -lgc 200,2150 helped"
-    )
-    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", remedy)
+    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
 
 
 def pace(evidence: ClusterEvidence) -> Iterator[Finding]:

@@ -13,18 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SUBJECTS = (
-    "kernel",
-    "release",
-    "driver",
-    "firmware",
-    "docker",
-    "vllm",
-    "ray",
-    "torch",
-    "nccl",
-    "python",
-    "cuda",
-)
+    "kernel", "release", "driver", "firmware", "docker", "vllm", "ray", "torch", "nccl", "python", "cuda",
+)  # fmt: skip
 _BOUND = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)")
 
 
@@ -85,8 +75,8 @@ class Rule(BaseModel):
         """On a node that has these versions."""
         bounds = {s: c for s in SUBJECTS if (c := getattr(self.when, s)) is not None}
         versions = all(within(values.get(subject, ""), bound) for subject, bound in bounds.items())
-        said = self.when.kernel_log is None or any(self.when.kernel_log in words for words in kernel_log)
-        return versions and said and nodes >= (self.when.nodes or 1)
+        logged = self.when.kernel_log is None or any(self.when.kernel_log in words for words in kernel_log)
+        return versions and logged and nodes >= (self.when.nodes or 1)
 
 
 class Rules(BaseModel):

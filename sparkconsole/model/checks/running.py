@@ -117,12 +117,8 @@ def _watchdog(held: _Set) -> Iterator[Finding]:
 
 
 _VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
-    _pinned,
-    _without_rdma,
-    _half,
-    _gone,
-    _watchdog,
-)
+    _pinned, _without_rdma, _half, _gone, _watchdog,
+)  # fmt: skip
 
 
 # --- the servers
@@ -152,8 +148,8 @@ def _parties(ranks: list[LiveRank]) -> Iterator[list[LiveRank]]:
 def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
     for first, *others in _parties(ranks):
         for rank in others:
-            if told := told_apart(rank.words, first.words, PLACED):
-                sentence = f"rank {rank.rank} was started with other words than rank {first.rank}: {told}"
+            if differs := flag_differences(rank.words, first.words, PLACED):
+                sentence = f"rank {rank.rank} was started with other words than rank {first.rank}: {differs}"
                 remedy = "sparkconsole serve stop, then serve: every rank gets the same words"
                 yield Finding("engine", Severity.FAIL, rank.node, f"{sentence}; it hangs", remedy)
 
@@ -172,13 +168,13 @@ def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Find
     """Somebody started the same model by hand, or something did it with older words."""
     for rank in (r for r in ranks if r.rank == 0 and not r.job):
         recorded = evidence.last_known.get(rank.model, ())
-        if told := told_apart(rank.words, recorded, ()) if recorded else "":
-            sentence = f"{rank.model} runs with other words than it was last served with here: {told}"
+        if differs := flag_differences(rank.words, recorded, ()) if recorded else "":
+            sentence = f"{rank.model} runs with other words than it was last served with here: {differs}"
             remedy = "if that is not meant: sparkconsole serve stop, then runs again for that serve"
             yield Finding("engine", Severity.WARN, rank.node, sentence, remedy)
 
 
-def told_apart(one: tuple[str, ...], other: tuple[str, ...], but: tuple[str, ...]) -> str:
+def flag_differences(one: tuple[str, ...], other: tuple[str, ...], but: tuple[str, ...]) -> str:
     """Flags of `vllm serve` that differ: what one says, and the other in brackets; empty for none."""
     mine, theirs = _flags(one), _flags(other)
     names = [n for n in dict.fromkeys((*mine, *theirs)) if n not in but and mine.get(n) != theirs.get(n)]
@@ -217,8 +213,6 @@ def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     backends = {s.backend for look in evidence.seen.values() if (s := look.launched) is not None}
     busy = any(look.facts.gpu_processes for look in evidence.seen.values())
     if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
-        text = (
-            f"Ray keeps {evidence.placements} placement group(s) and nothing is served: its GPUs are not free"
-        )
+        text = f"Ray keeps {evidence.placements} placement group(s) and nothing is served"
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, evidence.head, text, remedy)
+        yield Finding("ray", Severity.WARN, evidence.head, f"{text}: its GPUs are not free", remedy)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.checks.evidence import ClusterEvidence, Look
-from sparkconsole.model.checks.software import told_versions
+from sparkconsole.model.checks.software import known_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
 
 
 def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
-    return lambda evidence, node, _: told_versions(evidence, node).get(name)
+    return lambda evidence, node, _: known_versions(evidence, node).get(name)
 
 
 def _network(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
@@ -72,12 +72,7 @@ _ROWS: Mapping[str, Callable[[ClusterEvidence, str, Look], object]] = {
     "docker": _version("docker"),
     "image store": lambda _, __, look: look.facts.docker.driver,
     "image": lambda _, __, look: look.image.short if look.image else None,
-    "vllm": _version("vllm"),
-    "ray": _version("ray"),
-    "torch": _version("torch"),
-    "nccl": _version("nccl"),
-    "python": _version("python"),
-    "cuda": _version("cuda"),
+    **{name: _version(name) for name in ("vllm", "ray", "torch", "nccl", "python", "cuda")},
     "user": lambda _, __, look: look.facts.user,
     "interface": _network("eth_if"),
     "RDMA devices": _devices,

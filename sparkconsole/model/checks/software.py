@@ -40,9 +40,7 @@ def kernel(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
     """One GPU driver on every node."""
-    drivers = {
-        n: next((g.driver for g in look.facts.gpus if g.driver), None) for n, look in evidence.seen.items()
-    }
+    drivers = {n: known_versions(evidence, n).get("driver") for n in evidence.seen}
     yield from equal("driver", "GPU driver", drivers, UPDATE)
 
 
@@ -71,25 +69,23 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
-    deep_probe = look.facts.deep_probe
-    values = told_versions(evidence, node)
+    values = known_versions(evidence, node)
     for rule in evidence.rules:
-        if rule.holds(values, deep_probe.kernel_log if deep_probe else {}, len(evidence.looks)):
+        if rule.holds(values, look.facts.found.kernel_log, len(evidence.looks)):
             bounds = rule.when.model_dump(exclude_none=True)
             seen = ", ".join(f"{k} {values[k]}" for k in bounds if k in values)
             sentence = f"{rule.what} ({rule.id}: {seen})" if seen else f"{rule.what} ({rule.id})"
             yield Finding("known bad", Severity(rule.severity), node, sentence, rule.remedy)
 
 
-def told_versions(evidence: ClusterEvidence, node: str) -> dict[str, str]:
+def known_versions(evidence: ClusterEvidence, node: str) -> dict[str, str]:
     """What a node is and has, by the names that rules use; what is not known is left out."""
     look = evidence.seen[node]
-    deep_probe = look.facts.deep_probe
     own = {
         "kernel": look.facts.kernel,
         "release": look.facts.release.rpartition(" ")[2],
         "driver": next((g.driver for g in look.facts.gpus if g.driver), ""),
-        "firmware": min(deep_probe.firmware.values(), default="") if deep_probe else "",
+        "firmware": min(look.facts.found.firmware.values(), default=""),
         "docker": look.facts.docker.version,
     }
     return {k: v for k, v in (own | dict(evidence.contents(node))).items() if v}
@@ -132,8 +128,7 @@ def image_fits(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def _cuda(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Within one major version older drivers do; code that is compiled at run time may not."""
-    offered = look.facts.deep_probe.cuda if look.facts.deep_probe else ""
-    built = evidence.contents(node).get("cuda", "")
+    offered, built = look.facts.found.cuda, evidence.contents(node).get("cuda", "")
     if offered and built and _numbers(built)[:2] > _numbers(offered)[:2]:
         text = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
         yield Finding("image fits", Severity.WARN, node, text, "a newer driver, or an image for this one")
@@ -215,8 +210,7 @@ def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> 
 
 def _listed(evidence: ClusterEvidence, node: str) -> Bystander | None:
     """As `docker ps -a` has it; None where it was not asked."""
-    deep_probe = evidence.seen[node].facts.deep_probe
-    found = deep_probe.containers or () if deep_probe else ()
+    found = evidence.seen[node].facts.found.containers or ()
     return next((c for c in found if c.name == evidence.container), None)
 
 
@@ -288,20 +282,17 @@ def _broken(found: Checkpoint) -> str:
 
 def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """The login can write to the cache that the containers share, and it is the node's own."""
-    owner, user, deep_probe = look.facts.cache_owner, look.facts.user, look.facts.deep_probe
-    closed = deep_probe.cache_closed if deep_probe else ""
+    owner, user, closed = look.facts.cache_owner, look.facts.user, look.facts.found.cache_closed
     if owner not in ("", user) or closed:
-        text = (
-            f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
-            if owner not in ("", user)
-            else f"{user} may not write to {closed}: a container made it as root"
-        )
+        text = f"{user} may not write to {closed}: a container made it as root"
+        if owner not in ("", user):
+            text = f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
         remedy = f"sudo chown -R {user} {look.facts.models_at}"
         yield Finding("cache", Severity.WARN, node, text, remedy, _give_back(evidence, look))
     else:
         text = "the model cache is the user's" if owner else "no cache yet"
         yield Finding("cache", Severity.OK, node, text)
-    for name, kind in (deep_probe.compile_cache_types if deep_probe else {}).items():
+    for name, kind in look.facts.found.compile_cache_types.items():
         if kind.startswith("nfs"):
             text = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
             yield Finding("cache", Severity.WARN, node, text, JIT)
@@ -309,11 +300,11 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
 
 def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
     """Root in a container may do it where Docker may be used; no password is needed then."""
-    deep_probe = look.facts.deep_probe
+    uid = look.facts.found.uid
     folder = look.facts.hf_cache or usual_cache(look.facts.home).home
     text = f"give {look.facts.models_at} back to {look.facts.user}"
     proof = ("sh", "-c", 'test -z "$(find "$1" ! -user "$2" -print -quit)"', "owned", folder, look.facts.user)
-    owner = f"{deep_probe.uid}" if deep_probe and deep_probe.uid is not None else look.facts.user
+    owner = look.facts.user if uid is None else str(uid)
     if look.image is None or not look.facts.docker.permitted or not owner.isdigit():
         return Fix(text, as_root(look, "chown", "-R", owner, folder), proof)
     inside = ("docker", "run", "--rm", "--network", "none", "-v", f"{folder}:/cache", "--entrypoint", "chown")
@@ -331,26 +322,19 @@ def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
             text = f"port {port} is in use; by what is unknown, for docker did not say what runs"
             yield Finding("ports", Severity.WARN, node, text, "see who listens there: ss -ltnp")
             continue
-        needed = port in HEAD_PORTS and evidence.joined
-        yield Finding(
-            "ports",
-            Severity.FAIL if needed else Severity.WARN,
-            node,
-            f"port {port} is in use by {holder or 'something else'}",
-            f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}",
-        )
+        bad = Severity.FAIL if port in HEAD_PORTS and evidence.joined else Severity.WARN
+        text = f"port {port} is in use by {holder or 'something else'}"
+        remedy = f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}"
+        yield Finding("ports", bad, node, text, remedy)
     if not taken:
         yield Finding("ports", Severity.OK, node, "the ports of Ray and vLLM are free")
 
 
 def _holder(look: Look, port: int) -> str:
     """A container that publishes the port, else the program, where anybody may know."""
-    deep_probe = look.facts.deep_probe
-    if deep_probe is None:
-        return ""
-    published = (c.name for c in deep_probe.containers or () if f":{port}->" in c.ports)
-    name = next(published, "")
-    program = next((one.program for one in deep_probe.listeners if one.port == port), "")
+    found = look.facts.found
+    name = next((c.name for c in found.containers or () if f":{port}->" in c.ports), "")
+    program = next((one.program for one in found.listeners if one.port == port), "")
     return f"the container {name}" if name else program
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sparkconsole.model.checks import machine, network, power, running, software
-from sparkconsole.model.checks import rail_pairs as halves
 from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Judgement, Severity, each
 from sparkconsole.model.probes import Probe
 
@@ -95,7 +94,7 @@ CHECKS = (
           "the speed in sysfs", _asks(E.FABRIC), (network.speed,), after="fabric"),
     Check("address", "Is every address there once, on both halves alike?",
           "Half-addressed twins end in NCCL's errno 22, doubled addresses in a node that cannot be found.",
-          "ip addr, the GIDs in sysfs", _asks(E.FABRIC), (network.addresses, halves.unmatched), FAIL,
+          "ip addr, the GIDs in sysfs", _asks(E.FABRIC), (network.addresses, network.unmatched), FAIL,
           after="fabric", between=True, matters_to=LAUNCH),
     Check("subnet", "Are the fast links in one subnet?",
           "NCCL and Ray connect from any node to any other by these addresses.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.checks import Finding, Severity
-from sparkconsole.model.checks.rail_pairs import ALIKE, halves, places
+from sparkconsole.model.checks.network import ALIKE, halves, places
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 
 

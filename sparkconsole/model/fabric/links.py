@@ -151,7 +151,7 @@ def choose_network(
     """
     ring = is_ring(fabric, peers)
     shared = _shared_by_all(fabric, peers) if ring else None
-    netdev = _told(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
+    netdev = _asked_for(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
     address = str(ipaddress.IPv4Interface(netdev.addresses[0]).ip)
     hcas = _named(fabric, ib_if) if ib_if else _reaching(fabric, netdev, peers)
     first = next((h for h in hcas if h.netdev == netdev.name), hcas[0] if hcas else None)
@@ -176,9 +176,7 @@ def is_ring(fabric: Fabric, peers: Sequence[Fabric]) -> bool:
 def _shared_by_all(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev | None:
     """The interface beside the fast ones that reaches every peer, a wired one first; None: there is none."""
     theirs = [[a for n in slow_ports(p) for a in n.addresses] for p in peers]
-    found = [
-        n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in addresses) for addresses in theirs)
-    ]
+    found = [n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in each) for each in theirs)]
     return min(found, key=lambda n: (n.name.startswith("wl"), -(n.speed_mbit or 0), n.name), default=None)
 
 
@@ -199,7 +197,7 @@ def _next_to(netdev: Netdev, address: str) -> bool:
     return any(there in o.network and there != o.ip for o in own)
 
 
-def _told(fabric: Fabric, name: str) -> Netdev:
+def _asked_for(fabric: Fabric, name: str) -> Netdev:
     netdev = fabric.netdev(name)
     if netdev is None:
         known = ", ".join(n.name for n in fabric.netdevs) or "none"
@@ -251,9 +249,8 @@ def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
 def _reaching(fabric: Fabric, netdev: Netdev, peers: Sequence[Fabric]) -> tuple[Hca, ...]:
     cages = {h.cage for h in fabric.up if (n := fabric.netdev(h.netdev)) and reaches(n, peers)}
     own = {h.cage for h in fabric.up if h.netdev == netdev.name}
-    return tuple(
-        sorted((h for h in fabric.up if h.cage in (cages or own)), key=lambda h: ("P" in h.device, h.device))
-    )
+    chosen = (h for h in fabric.up if h.cage in (cages or own))
+    return tuple(sorted(chosen, key=lambda h: ("P" in h.device, h.device)))
 
 
 def _warnings(
@@ -316,9 +313,8 @@ def interface_at(fabric: Fabric, address: str | None) -> str | None:
     for netdev in fabric.netdevs:
         if any(a.partition("/")[0] == address for a in netdev.addresses):
             return netdev.name
-    raise SparkError(
-        f"no interface has the fabric_address {address}", hint="correct it, or leave it out: it is detected"
-    )
+    cause = f"no interface has the fabric_address {address}"
+    raise SparkError(cause, hint="correct it, or leave it out: it is detected")
 
 
 def is_fabric_address(fabric: Fabric, address: str) -> bool:
@@ -338,13 +334,9 @@ def environment(network: NodeNetwork, *, nccl_debug: str | None = None) -> dict[
     """A node's twelve variables, as run-cluster-node.sh of the old scripts has them; and those of a ring."""
     own = ("VLLM_HOST_IP", "RAY_NODE_IP_ADDRESS", "RAY_OVERRIDE_NODE_IP_ADDRESS")
     interface = (
-        "MN_IF_NAME",
-        "UCX_NET_DEVICES",
-        "NCCL_SOCKET_IFNAME",
-        "OMPI_MCA_btl_tcp_if_include",
-        "GLOO_SOCKET_IFNAME",
-        "TP_SOCKET_IFNAME",
-    )
+        "MN_IF_NAME", "UCX_NET_DEVICES", "NCCL_SOCKET_IFNAME", "OMPI_MCA_btl_tcp_if_include",
+        "GLOO_SOCKET_IFNAME", "TP_SOCKET_IFNAME",
+    )  # fmt: skip
     return {
         **dict.fromkeys(own, network.address),
         **dict.fromkeys(interface, network.eth_if),

@@ -136,8 +136,8 @@ def ways(ends: Mapping[str, Sequence[Rail]]) -> tuple[RailWay, ...]:
 
 def between(ends: Mapping[str, Sequence[Rail]], node: str, peer: str) -> tuple[RailWay, ...]:
     """One node's ways to another. The first rails belong together whatever their addresses say."""
-    found = ((i, rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
-    return tuple(RailWay(node, rail, peer, far) for _, rail, far in found if far is not None)
+    found = ((rail, _far(i, rail, ends[peer])) for i, rail in enumerate(ends[node]))
+    return tuple(RailWay(node, rail, peer, far) for rail, far in found if far is not None)
 
 
 def _far(place: int, rail: Rail, others: Sequence[Rail]) -> Rail | None:
@@ -174,8 +174,8 @@ def _unasked(paths: Paths) -> Iterator[Finding]:
 def _unreached(paths: Paths) -> Iterator[Finding]:
     tried = [p for p in paths.paths if p.small.tried or p.large.tried]
     remedy = "look at the cable and at `ip addr` on both; sparkconsole fabric test again"
-    for nodes, told in _by_culprit(tried, lambda p: not p.open):
-        yield Finding("reach", Severity.FAIL, nodes, f"no answer {told}", remedy)
+    for nodes, ways_of in _by_culprit(tried, lambda p: not p.open):
+        yield Finding("reach", Severity.FAIL, nodes, f"no answer {ways_of}", remedy)
 
 
 def _astray(paths: Paths) -> Iterator[Finding]:
@@ -251,7 +251,7 @@ def _reached(paths: Paths) -> str:
     return f"every node answers every other over the fabric{slowest}"
 
 
-def _carried(paths: Paths) -> str:
+def _frames_arrive(paths: Paths) -> str:
     sizes = sorted({p.way.rail.largest + HEADERS for p in paths.paths})
     return f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways"
 
@@ -259,5 +259,5 @@ def _carried(paths: Paths) -> str:
 _RIGHT: Mapping[str, Callable[[Paths], str]] = {
     "reach": _reached,
     "route": lambda _: "every address is reached over its own interface",
-    "mtu path": _carried,
+    "mtu path": _frames_arrive,
 }

@@ -32,38 +32,20 @@ class RateBound:
 
 
 _HALF = "each half of the cable carries 92 to 112 Gb/s of RDMA"
+_TEN_GBIT = "this is what the 10G port does"
+_WHERE = "see where it goes: ip route get; and whether the link fell back: ethtool"
 BOUNDS: Mapping[str, tuple[RateBound, ...]] = {
     "ib_write_bw": (
         RateBound(
-            16.0,
-            Severity.FAIL,
-            f"{_HALF}; about 13 is a card whose slot was given too little power",
-            "shut both machines down, plug the cable in, start them; see /etc/nvidia/cx7-hotplug-enabled",
-        ),
+            16.0, Severity.FAIL, f"{_HALF}; about 13 is a card whose slot was given too little power",
+            "shut both machines down, plug the cable in, start them; see /etc/nvidia/cx7-hotplug-enabled"),
         RateBound(
-            85.0,
-            Severity.WARN,
-            _HALF,
-            "compare MTU (9000), NIC firmware and ethtool's speed on both; is anything else on the link?",
-        ),
+            85.0, Severity.WARN, _HALF,
+            "compare MTU (9000), NIC firmware and ethtool's speed on both; is anything else on the link?"),
     ),
-    "iperf3": (
-        RateBound(
-            10.0,
-            Severity.WARN,
-            "TCP reaches 96 to 111 Gb/s on a half: this is what the 10G port does",
-            "see where it goes: ip route get; and whether the link fell back: ethtool",
-        ),
-    ),
-    "tcp": (
-        RateBound(
-            10.0,
-            Severity.WARN,
-            "this is what the 10G port does",
-            "see where it goes: ip route get; and whether the link fell back: ethtool",
-        ),
-    ),
-}
+    "iperf3": (RateBound(10.0, Severity.WARN, f"TCP reaches 96 to 111 Gb/s on a half: {_TEN_GBIT}", _WHERE),),
+    "tcp": (RateBound(10.0, Severity.WARN, _TEN_GBIT, _WHERE),),
+}  # fmt: skip
 """Per tool, the worst first. Sources: NVIDIA's guide for two (92.57 and 97.28 Gb/s, together 189.85), and
 
 operators' notes (13 Gb/s after a hot-plug without slot power; iperf3 96 to 111 Gb/s per half).

@@ -131,7 +131,7 @@ class FabricTest:
         """A line per pair and rail, in the nodes' order."""
         seen: dict[tuple[str, str, str, str], Path] = {}
         found: list[PairLine] = []
-        there = {_key(p): p for p in self.paths.paths}
+        there = {(p.way.node, p.way.peer, p.way.rail.address, p.way.far.address): p for p in self.paths.paths}
         for key, path in there.items():
             back = there.get((key[1], key[0], key[3], key[2]))
             if (key[1], key[0], key[3], key[2]) not in seen:
@@ -146,10 +146,6 @@ class FabricTest:
         missing = (m for m in self.measured if isinstance(m, Unmeasured) and m.way in ways)
         before = earlier(rate, self.kept) if rate else None
         return PairLine(path, back, rate, before, next(missing, None))
-
-
-def _key(path: Path) -> tuple[str, str, str, str]:
-    return path.way.node, path.way.peer, path.way.rail.address, path.way.far.address
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

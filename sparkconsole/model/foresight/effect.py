@@ -16,34 +16,36 @@ from sparkconsole.model.serve.engine import LiveRank
 
 
 @dataclass(frozen=True, slots=True)
-class ImageNamed:
-    """A name (`image.tag`) means this content on the node; what it meant before goes on without it."""
+class OnNode:
+    """What changes on one node."""
 
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNamed(OnNode):
+    """A name (`image.tag`) means this content on the node; what it meant before goes on without it."""
+
     image: ImageIdentity
 
 
 @dataclass(frozen=True, slots=True)
-class ImageGone:
+class ImageGone(OnNode):
     """A name is gone, or (`tag` empty) the nameless image of that id."""
 
-    node: str
     tag: str
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class BuildCacheGone:
+class BuildCacheGone(OnNode):
     """Old build cache is gone from the node."""
-
-    node: str
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerStarted:
+class ContainerStarted(OnNode):
     """A new container of that name runs in the place of any other."""
 
-    node: str
     name: str
     found: Found
     ports: frozenset[int] = frozenset()
@@ -51,30 +53,27 @@ class ContainerStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerGone:
+class ContainerGone(OnNode):
     """The container of that name is gone, with all that ran in it."""
 
-    node: str
     name: str
     ports: frozenset[int] = frozenset()
     """What it listened on, its servers aside."""
 
 
 @dataclass(frozen=True, slots=True)
-class RayFormed:
+class RayFormed(OnNode):
     """Ray's head, in that container, lists these members at its dashboard's port."""
 
-    node: str
     container: str
     port: int
     members: tuple[RayMember, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ServerUp:
+class ServerUp(OnNode):
     """A server answers on `node`; its ranks run in the containers of their nodes."""
 
-    node: str
     container: str
     port: int
     name: str
@@ -100,33 +99,27 @@ class ServerGone:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelThere:
+class ModelThere(OnNode):
     """The node has all of the model that `held` says."""
 
-    node: str
     model: str
     held: CheckpointFiles
 
 
 @dataclass(frozen=True, slots=True)
-class PageCacheDropped:
+class PageCacheDropped(OnNode):
     """The node's page cache was given back."""
 
-    node: str
-
 
 @dataclass(frozen=True, slots=True)
-class Rebooted:
+class Rebooted(OnNode):
     """Everything that ran on the node has ended."""
 
-    node: str
-
 
 @dataclass(frozen=True, slots=True)
-class JobEnded:
+class JobEnded(OnNode):
     """The job runs no more."""
 
-    node: str
     job: str
 
 
@@ -152,19 +145,7 @@ class Anything:
 
 
 Effect = (
-    ImageNamed
-    | ImageGone
-    | BuildCacheGone
-    | ContainerStarted
-    | ContainerGone
-    | RayFormed
-    | ServerUp
-    | ServerGone
-    | ModelThere
-    | PageCacheDropped
-    | Rebooted
-    | JobEnded
-    | ClusterChanged
-    | KeysTrusted
+    ImageNamed | ImageGone | BuildCacheGone | ContainerStarted | ContainerGone | RayFormed | ServerUp
+    | ServerGone | ModelThere | PageCacheDropped | Rebooted | JobEnded | ClusterChanged | KeysTrusted
     | Anything
-)
+)  # fmt: skip

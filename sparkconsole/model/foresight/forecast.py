@@ -6,7 +6,7 @@ can know is a named blank.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles
@@ -22,6 +22,7 @@ from sparkconsole.model.foresight.effect import (
     ImageNamed,
     JobEnded,
     ModelThere,
+    OnNode,
     RayFormed,
     Rebooted,
     ServerGone,
@@ -65,6 +66,11 @@ class NodeForecast:
     node: str
     effects: tuple[Effect, ...] = ()
 
+    @property
+    def _own(self) -> Iterator[OnNode]:
+        """Those of this node alone."""
+        return (e for e in self.effects if isinstance(e, OnNode) and e.node == self.node)
+
     # --- images
 
     def images(self, now: Iterable[ImageIdentity]) -> tuple[ImageIdentity, ...]:
@@ -92,12 +98,11 @@ class NodeForecast:
     @property
     def storage_changed(self) -> bool:
         """How much is free where images are kept is not known before."""
-        kinds = (ImageNamed, ImageGone, BuildCacheGone)
-        return any(isinstance(e, kinds) and e.node == self.node for e in self.effects)
+        return any(isinstance(e, ImageNamed | ImageGone | BuildCacheGone) for e in self._own)
 
     def usage(self, now: DiskUsage) -> DiskUsage:
         """What images and build cache take up, as far as that is known."""
-        gone = any(isinstance(e, BuildCacheGone) and e.node == self.node for e in self.effects)
+        gone = any(isinstance(e, BuildCacheGone) for e in self._own)
         kept = replace(now, cache_bytes=0, cache=()) if gone else now
         return replace(kept, free_bytes=None) if self.storage_changed else kept
 
@@ -106,13 +111,12 @@ class NodeForecast:
     @property
     def renewed(self) -> frozenset[str]:
         """Names of containers that are not the ones of now."""
-        kinds = (ContainerStarted, ContainerGone)
-        return frozenset(e.name for e in self.effects if isinstance(e, kinds) and e.node == self.node)
+        return frozenset(e.name for e in self._own if isinstance(e, ContainerStarted | ContainerGone))
 
     @property
     def rebooted(self) -> bool:
         """Nothing of what runs now runs then."""
-        return any(isinstance(e, Rebooted) and e.node == self.node for e in self.effects)
+        return any(isinstance(e, Rebooted) for e in self._own)
 
     def found(self, container: str, now: Found | None) -> Found | None:
         """The container of that name."""
@@ -270,8 +274,7 @@ class NodeForecast:
 
     def has_model(self, model: str) -> bool:
         """It came by a plan: what is in its files is not known before."""
-        there = (e for e in self.effects if isinstance(e, ModelThere))
-        return any((e.node, e.model) == (self.node, model) for e in there)
+        return any(isinstance(e, ModelThere) and e.model == model for e in self._own)
 
     def ended(self, job: str) -> bool:
         """The job runs no more then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,9 +79,8 @@ def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            raise WrongUsage(
-                f"{word!r} is not KEY=VALUE", hint="for example --build-arg BASE_IMAGE=my-base:1"
-            )
+            cause = f"{word!r} is not KEY=VALUE"
+            raise WrongUsage(cause, hint="for example --build-arg BASE_IMAGE=my-base:1")
         pairs.append((key, value))
     return tuple(pairs)
 
@@ -136,7 +135,7 @@ def build_argv(
         *("env", f"DOCKER_BUILDKIT={0 if classic else 1}"),
         *(used.docker, "build", "-t", spec.tag),
         *(("-t", dated) if dated else ()),
-        *_as_flags(_build_args(spec, now_epoch)),
+        *(word for key, value in _build_args(spec, now_epoch) for word in ("--build-arg", f"{key}={value}")),
         *(("--network", spec.network) if spec.network else ()),
         *(("--no-cache",) if spec.no_cache else ()),
         *(() if classic else ("--progress=plain",)),
@@ -153,10 +152,6 @@ def _build_args(spec: BuildSpec, now_epoch: int | str) -> list[tuple[str, str]]:
         ("BUILD_JOBS", str(spec.build_jobs)),
         *spec.build_args,
     ]
-
-
-def _as_flags(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(word for key, value in pairs for word in ("--build-arg", f"{key}={value}"))
 
 
 class CommitCheck(StrEnum):

@@ -1,4 +1,7 @@
-"""Which earlier build an image's name can go back to: every build keeps its date beside its name."""
+"""An image's builds: what its labels say of its own, and which earlier one its name can go back to.
+
+Every build keeps its date beside its name; the labels are those of this console's recipes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image.build import full_name
+from sparkconsole.model.image.build import COMMIT_LABEL, full_name
+from sparkconsole.model.text.printable import printable
+
+VERSION_LABEL = "org.sparkconsole.vllm.version"
+REF_LABEL = "org.sparkconsole.vllm.ref"
+_OWN = "org.sparkconsole."
+_NOT_SAID = (COMMIT_LABEL, VERSION_LABEL, REF_LABEL)
 
 
 def build_date(tag: str, other: str) -> str:
@@ -47,3 +56,24 @@ def undated(tag: str) -> tuple[str, str]:
     if found is None or (not found[2] and full_name(found[1]) != found[1]):
         return tag, ""
     return found[1], found[3]
+
+
+def built_from(image: ImageIdentity) -> str:
+    """`main@a41c0de`, a version, or what of both the labels say."""
+    labels = image.labels
+    commit, ref = labels.get(COMMIT_LABEL, "")[:7], labels.get(REF_LABEL, "")
+    if commit and ref.startswith(commit):
+        ref = ""
+    text = "@".join(filter(None, (ref, commit))) if commit else labels.get(VERSION_LABEL, "") or ref
+    return printable(text)
+
+
+def built_with(image: ImageIdentity) -> str:
+    """The other labels of ours: `recipe vllm-node, ray 2.60.0`."""
+    own = {k: v for k, v in sorted(image.labels.items()) if k.startswith(_OWN) and v and k not in _NOT_SAID}
+    return printable(", ".join(f"{k.removeprefix(_OWN)} {_short(v)}" for k, v in own.items()))
+
+
+def _short(value: str) -> str:
+    commit = len(value) == 40 and all(c in "0123456789abcdef" for c in value)
+    return value[:7] if commit else value

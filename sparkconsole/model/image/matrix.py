@@ -8,7 +8,7 @@ from datetime import datetime
 from sparkconsole.model.docker import DiskUsage, ImageIdentity
 from sparkconsole.model.image.build import age
 from sparkconsole.model.image.history import build_date
-from sparkconsole.model.image.prune import Decision, PruneEntry
+from sparkconsole.model.image.prune import Decision
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Sheet
 
@@ -19,9 +19,11 @@ HAS, LACKS, UNKNOWN = "✔", "○", "unknown"
 
 def matrix(decision: Decision, nodes: Sequence[str], unknown: Sequence[str], now: datetime) -> Sheet:
     """A row per build and nameless image, a column per node; `unknown` nodes could not be asked."""
+    name = decision.wish.tag
+    # A build's date says enough below its name.
     rows: list[tuple[str | None, ...]] = [
-        (_label(e, decision.wish.tag), *_age_and_size(e.image, now),
-         *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), _fate(e))
+        (build_date(name, e.tag) or e.label(name), *_age_and_size(e.image, now),
+         *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), f"{'goes' if e.goes else 'stays'}: {e.why}")
         for e in decision.entries
     ]  # fmt: skip
     rows += [_cache_row(decision, nodes, unknown)] if decision.cache else []
@@ -33,15 +35,6 @@ def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
     if image.foreseen:
         return "not built", UNKNOWN
     return age(image.created, now), size(image.size_bytes)
-
-
-def _label(entry: PruneEntry, name: str) -> str:
-    """A build's date says enough below its name."""
-    return build_date(name, entry.tag) or entry.label(name)
-
-
-def _fate(entry: PruneEntry) -> str:
-    return f"{'goes' if entry.goes else 'stays'}: {entry.why}"
 
 
 def _cache_row(decision: Decision, nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str | None, ...]:

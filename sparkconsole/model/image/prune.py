@@ -145,17 +145,12 @@ def decide(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> Decisi
     """Everything that is there of the name, and what becomes of it."""
     found = _grouped(wish.tag, nodes)
     kept = dict(_reasons(wish, nodes, found))
-    going = {content(image) for kind, image, _ in found if kind is ImageKind.BUILD} - set(kept)
+    going = {image.content for kind, image, _ in found if kind is ImageKind.BUILD} - set(kept)
     entries = [
-        PruneEntry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(content(image), ""), going))
+        PruneEntry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(image.content, ""), going))
         for kind, image, on in found
     ]
     return Decision(wish, tuple(entries), _old_cache(wish, nodes, now))
-
-
-def content(image: ImageIdentity) -> Content:
-    """What is the same on every node, whatever the engine calls it."""
-    return image.platform, image.layers, image.config_digest
 
 
 Group = tuple[ImageKind, ImageIdentity, Mapping[str, ImageIdentity]]
@@ -167,7 +162,7 @@ def _grouped(tag: str, nodes: Mapping[str, NodeImages]) -> list[Group]:
     for node, held in nodes.items():
         for image in held.images:
             if (kind := _kind(tag, image)) is not None:
-                groups.setdefault((kind, image.tag, content(image)), {})[node] = image
+                groups.setdefault((kind, image.tag, image.content), {})[node] = image
     found = [(kind, next(iter(on.values())), on) for (kind, _, _), on in groups.items()]
     newest = sorted(found, key=lambda g: in_time(build_date(tag, g[1].tag)) or g[1].created, reverse=True)
     return sorted(newest, key=lambda g: list(ImageKind).index(g[0]))
@@ -189,7 +184,7 @@ def _reasons(
     wish: Wish, nodes: Mapping[str, NodeImages], found: Sequence[Group]
 ) -> list[tuple[Content, str]]:
     """Contents that stay and why; what is said last of one is what counts."""
-    builds = dict.fromkeys(content(image) for kind, image, _ in found if kind is ImageKind.BUILD)
+    builds = dict.fromkeys(image.content for kind, image, _ in found if kind is ImageKind.BUILD)
     newest = [(c, f"{'one of ' * (wish.keep > 1)}{_newest(wish.keep)}") for c in list(builds)[: wish.keep]]
     return [*_used(nodes), *newest, *_named(wish.tag, nodes)]
 
@@ -202,7 +197,7 @@ def _named(tag: str, nodes: Mapping[str, NodeImages]) -> Iterator[tuple[Content,
     """What names mean, the plain name's last; a build's date is no reason to keep it."""
     images = [i for held in nodes.values() for i in held.images if i.tag and not build_date(tag, i.tag)]
     for image in sorted(images, key=lambda i: full_name(i.tag) == full_name(tag)):
-        yield content(image), f"{image.tag} means it"
+        yield image.content, f"{image.tag} means it"
 
 
 def _used(nodes: Mapping[str, NodeImages]) -> Iterator[tuple[Content, str]]:
@@ -210,7 +205,7 @@ def _used(nodes: Mapping[str, NodeImages]) -> Iterator[tuple[Content, str]]:
         for container in held.containers:
             for image in held.images:
                 if _uses(container, image):
-                    yield content(image), f"the container {container.name} on {node} uses it"
+                    yield image.content, f"the container {container.name} on {node} uses it"
 
 
 def _uses(container: Container, image: ImageIdentity) -> bool:
@@ -231,7 +226,7 @@ def _fate(
         return False, kept
     if kind is ImageKind.BUILD:
         return True, f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
-    earlier = content(image) in going or _built_by_us(image)
+    earlier = image.content in going or any(label.startswith(_OURS) for label in image.labels)
     return _nameless_fate(wish.dangling, kind, earlier=earlier)
 
 
@@ -243,10 +238,6 @@ def _nameless_fate(dangling: bool | None, kind: ImageKind, *, earlier: bool) -> 
     if dangling is None and earlier:
         return True, "an earlier build that no name means"
     return False, "it has no name; --dangling removes it"
-
-
-def _built_by_us(image: ImageIdentity) -> bool:
-    return any(label.startswith(_OURS) for label in image.labels)
 
 
 def _old_cache(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.docker import ImageIdentity, common_prefix
 from sparkconsole.model.image.copy import CopySite
 
 OLDEST_ENGINE = (20, 10)
@@ -62,12 +62,7 @@ def shared_layers(image: ImageIdentity, present: Sequence[ImageIdentity]) -> int
     Only a whole prefix counts: engines know a layer by everything that lies below it.
     """
     ours = [other for other in present if other.platform == image.platform]
-    return max((_prefix(image.layers, other.layers) for other in ours), default=0)
-
-
-def _prefix(one: Sequence[str], other: Sequence[str]) -> int:
-    equal = (a == b for a, b in zip(one, other, strict=False))
-    return next((i for i, same in enumerate(equal) if not same), min(len(one), len(other)))
+    return max((common_prefix(image.layers, other.layers) for other in ours), default=0)
 
 
 def choose_way(

@@ -9,18 +9,12 @@ from sparkconsole.model.launch.spec import LaunchSpec
 
 _CALLED = MappingProxyType(
     {
-        "backend": "backend",
-        "nccl_debug": "NCCL debug level",
-        "eth_if": "Ethernet interface",
-        "ib_if": "RDMA devices",
-        "gpus": "GPUs",
-        "ray_port": "Ray's port",
-        "dashboard_port": "dashboard's port",
-        "master_port": "master port",
-        "ray_num_cpus": "Ray's CPUs a node",
-        "ray_num_gpus": "Ray's GPUs a node",
+        "backend": "backend", "nccl_debug": "NCCL debug level", "eth_if": "Ethernet interface",
+        "ib_if": "RDMA devices", "gpus": "GPUs", "ray_port": "Ray's port",
+        "dashboard_port": "dashboard's port", "master_port": "master port",
+        "ray_num_cpus": "Ray's CPUs a node", "ray_num_gpus": "Ray's GPUs a node",
     }
-)
+)  # fmt: skip
 """Fields that are as they were asked, or not, by what they are called; lists and the image are apart."""
 
 

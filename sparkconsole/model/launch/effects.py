@@ -22,17 +22,13 @@ def start_effects(
     """The containers of `nodes` are new, and Ray has every seat, with a GPU each."""
     ports = frozenset(spec.ports())
     gone = [ContainerGone(n, spec.container, ports) for n in nodes if sites[n].found is not None]
-    started: tuple[Effect, ...] = (
-        *gone,
-        *(_started(spec, s, images.get(s.node)) for s in seats if s.node in nodes),
-    )
+    started = [_started(spec, s, images.get(s.node)) for s in seats if s.node in nodes]
     if spec.backend is not Backend.RAY:
-        return started
+        return (*gone, *started)
     gpus = float(1 if spec.ray_num_gpus is None else spec.ray_num_gpus)
-    members = tuple(
-        RayMember(s.node, s.address, head=s.role is Role.HEAD, alive=True, gpus=gpus) for s in seats
-    )
-    return (*started, RayFormed(seats[0].node, spec.container, spec.dashboard_port, members))
+    heads = ((s, s.role is Role.HEAD) for s in seats)
+    members = tuple(RayMember(s.node, s.address, head, alive=True, gpus=gpus) for s, head in heads)
+    return (*gone, *started, RayFormed(seats[0].node, spec.container, spec.dashboard_port, members))
 
 
 def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> ContainerStarted:

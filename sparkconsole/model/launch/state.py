@@ -148,12 +148,8 @@ class LaunchState:
         self._leftovers: list[LaunchFailure] = []
         self._members: tuple[RayMember, ...] | None = None
         self._starts = {s.node: s.id for s in plan.steps if s.undo}
-        self._board = {
-            s.node: NodeProgress(
-                s.node, s.role, NodeStage.WAITING if s.node in self._starts else NodeStage.STARTED
-            )
-            for s in seats
-        }
+        stages = {s.node: NodeStage.STARTED for s in seats} | dict.fromkeys(self._starts, NodeStage.WAITING)
+        self._board = {s.node: NodeProgress(s.node, s.role, stages[s.node]) for s in seats}
 
     def begin(self) -> tuple[Step, ...]:
         """The steps that can start at once."""
@@ -162,22 +158,19 @@ class LaunchState:
     def feed(self, event: Event) -> tuple[Step, ...]:
         """Takes one event in; the steps to start now, each given out once."""
         if not self.over:
-            self._take_in(event)
+            match event:
+                case StepDone(id=step):
+                    self._step_done(step)
+                case StepFailed():
+                    self._step_failed(event)
+                case ContainerSeen(node=node):
+                    self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
+                case MembersSeen(members=members):
+                    self._members_seen(members)
+                case _:
+                    self._trouble(event)
             return self._advance()
         return ()
-
-    def _take_in(self, event: Event) -> None:
-        match event:
-            case StepDone(id=step):
-                self._step_done(step)
-            case StepFailed():
-                self._step_failed(event)
-            case ContainerSeen(node=node):
-                self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
-            case MembersSeen(members=members):
-                self._members_seen(members)
-            case _:
-                self._trouble(event)
 
     def _trouble(self, event: Event) -> None:
         match event:
@@ -262,9 +255,8 @@ class LaunchState:
                 why = "" if joined else last_words(fresh, seat.address) or "Ray does not list it yet"
                 if joined and self._gpus_expected and alive[seat.address].gpus < 1:
                     why = "Ray sees no GPU on it"
-                self._board[seat.node] = replace(
-                    now, reach=NodeStage.JOINED if joined else NodeStage.UP, why=why
-                )
+                reach = NodeStage.JOINED if joined else NodeStage.UP
+                self._board[seat.node] = replace(now, reach=reach, why=why)
 
     def _restarted(self, address: str) -> bool:
         return any(s.address == address and s.node in self._starts for s in self.seats)
@@ -284,14 +276,14 @@ class LaunchState:
 
     @property
     def _gpus_expected(self) -> int:
-        told = self.spec.ray_num_gpus
-        each = told if told is not None else int(self.spec.gpus)
+        asked = self.spec.ray_num_gpus
+        each = int(self.spec.gpus) if asked is None else asked
         return each * len(self.seats)
 
-    def _arrived(self, standing: NodeProgress) -> bool:
+    def _arrived(self, progress: NodeProgress) -> bool:
         if self._ray:
-            return standing.reach is NodeStage.JOINED and not standing.why
-        return standing.reach is NodeStage.UP
+            return progress.reach is NodeStage.JOINED and not progress.why
+        return progress.reach is NodeStage.UP
 
     def _touched(self, node: str) -> bool:
         return self._starts.get(node) in self._begun and node not in self._not_ours

@@ -13,8 +13,10 @@ from sparkconsole.model.work.tier import Tier
 
 LOG_TAIL = 400
 """Lines of a container's log that are kept before it is removed."""
+_LOG = 'docker logs --timestamps --tail "$2" -- "$1" 2>&1'
 _MAKE_FOLDERS = 'for d do [ -e "$d" ] || mkdir -p -- "$d" || exit 1; done'
 _MADE = 'for d do [ -e "$d" ] || { echo "there is no $d" >&2; exit 1; }; done'
+_RUNNING = ("docker", "inspect", "-f", "{{.State.Running}}")
 # An engine that does not answer has no container either: only its own word that there is none counts.
 _GONE = (
     'said=$(docker container inspect -f "{{.Id}}" -- "$1" 2>&1) && { echo "still there" >&2; exit 1; }; '
@@ -47,11 +49,7 @@ def start_steps(spec: LaunchSpec, seat: Seat, needs: tuple[str, ...] = ()) -> tu
         argv=container_argv(spec, seat),
         needs=(folders.id,),
         undo=removal_argv(spec.container),
-        verify=Verification(
-            f"{spec.container} runs",
-            ("docker", "inspect", "-f", "{{.State.Running}}", spec.container),
-            expect="true",
-        ),
+        verify=Verification(f"{spec.container} runs", (*_RUNNING, spec.container), expect="true"),
         timeout_s=120.0,
         secrets=spec.secrets(),
     )
@@ -76,14 +74,7 @@ def removal_steps(
         id=f"{node}:{mark}-log",
         node=node,
         sentence=f"keep the log of {container}",
-        argv=(
-            "sh",
-            "-c",
-            'docker logs --timestamps --tail "$2" -- "$1" 2>&1',
-            "log",
-            container,
-            str(LOG_TAIL),
-        ),
+        argv=("sh", "-c", _LOG, "log", container, str(LOG_TAIL)),
         needs=needs,
         timeout_s=30.0,
         reads=True,

@@ -56,18 +56,10 @@ class Diagnosis:
     def as_data(self) -> dict[str, object]:
         """As `--json` gives it."""
         return {
-            "id": self.id,
-            "severity": self.severity.value,
-            "node": self.node,
-            "rank": self.rank,
-            "line": self.line,
-            "text": self.text,
-            "why": self.why,
-            "remedy": self.remedy,
-            "kind": self.kind.value,
-            "number": self.number,
-            "count": self.count,
-        }
+            "id": self.id, "severity": self.severity.value, "node": self.node, "rank": self.rank,
+            "line": self.line, "text": self.text, "why": self.why, "remedy": self.remedy,
+            "kind": self.kind.value, "number": self.number, "count": self.count,
+        }  # fmt: skip
 
 
 _WEIGHTS = tuple(Weight)
@@ -90,12 +82,12 @@ def _root(errors: list[Diagnosis]) -> Diagnosis | None:
     best = min(errors, key=_order, default=None)
     if best is None or best.kind is LineKind.CAUSE:
         return best
-    return min(
-        (d for d in errors if _before(d, best) and d.kind is not LineKind.UNKNOWN), key=_when, default=best
-    )
+    earlier = (d for d in errors if _before(d, best) and d.kind is not LineKind.UNKNOWN)
+    return min(earlier, key=_when, default=best)
 
 
 def _when(one: Diagnosis) -> float:
+    """What stands before a log's first time was said before it."""
     return -1.0 if one.at is None else one.at
 
 
@@ -131,11 +123,10 @@ def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
 
 
 def _order(one: Diagnosis) -> tuple[int, int, float, int]:
-    # What stands before a log's first time was said before it.
-    when = -1.0 if one.at is None else one.at
     # Among warnings what is known says more than what is not.
     last = one.kind is LineKind.UNKNOWN and one.severity is not Weight.ERROR
-    return (_WEIGHTS.index(one.severity), len(_KINDS) if last else _KINDS.index(one.kind), when, one.number)
+    kind = len(_KINDS) if last else _KINDS.index(one.kind)
+    return (_WEIGHTS.index(one.severity), kind, _when(one), one.number)
 
 
 def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
@@ -190,9 +181,8 @@ def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> 
 
     `endings`: how each log ends, told where nothing is wrong.
     """
-    follows = [
-        d for d in found if d.kind in (LineKind.CONSEQUENCE, LineKind.UNKNOWN) and d.severity is Weight.INFO
-    ]
+    mild = (LineKind.CONSEQUENCE, LineKind.UNKNOWN)
+    follows = [d for d in found if d.kind in mild and d.severity is Weight.INFO]
     for one in (d for d in found if d not in follows):
         yield _paragraph(one)
     known = [d for d in follows if d.kind is LineKind.CONSEQUENCE]

@@ -80,10 +80,10 @@ def level_of(text: str) -> Level:
         for word in words:
             if word in head and pattern.search(head):
                 return level
-    said = letter_level(head)
-    said = label_level(head) if said is None else said
-    if said is not None or _INFORMS.search(head):
-        return said if said is not None else Level.INFO
+    named = letter_level(head)
+    named = label_level(head) if named is None else named
+    if named is not None or _INFORMS.search(head):
+        return Level.INFO if named is None else named
     return Level.ERROR if spelled(head) is Level.ERROR else Level.INFO
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.level_marks import marked
+from sparkconsole.model.logs.level import Level, marked
 from sparkconsole.model.logs.tool_words import FAILS, NOT_SAID
 
 HEAD = 4000

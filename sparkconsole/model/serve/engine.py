@@ -102,14 +102,8 @@ class LiveRank:
     def as_job(self, container: str) -> Job:
         """The job that it is, so that it can be followed and ended like one of this console's own."""
         details = {"model": self.model, "name": self.name, "port": self.port, "rank": self.rank}
-        return Job(
-            id=self.job,
-            node=self.node,
-            kind=JobKind.SERVE,
-            argv=self.words,
-            container=container,
-            details=details,
-        )
+        where = {"id": self.job, "node": self.node, "container": container}
+        return Job(**where, kind=JobKind.SERVE, argv=self.words, details=details)
 
 
 def jobs_of(ranks: Iterable[LiveRank], container: str) -> tuple[Job, ...]:

@@ -91,7 +91,7 @@ class ServerSign:
     """How long a token that was asked for has not come."""
     log_silent_s: float | None = None
 
-    def said(self) -> tuple[str, ...]:
+    def signs(self) -> tuple[str, ...]:
         """In sentences."""
         ran = f"{self.running} requests run, no token for {self.frozen_s:.0f} s" if self.frozen_s else ""
         late = f"a token that was asked for did not come within {self.late_s:.0f} s" if self.late_s else ""
@@ -143,72 +143,32 @@ GONE = "container-ended"
 """The trouble of a node whose container ended, or is another one than a rank began in."""
 _AGAIN = "then sparkconsole serve stop, and serve again"
 _RULES = (
-    _Rule(
-        "node-lost",
-        lambda n: n.lost,
-        lambda n: f"the node cannot be reached: {n.lost}",
-        "its power and its cable; sparkconsole launch --repair when it is back, then serve again",
-        dead=True,
-    ),
-    _Rule(
-        GONE,
-        lambda n: n.container,
-        lambda n: f"its container {n.container}",
-        "sparkconsole logs {node}; sparkconsole launch --repair, then serve again",
-        dead=True,
-    ),
-    _Rule(
-        "gpu-gone",
-        lambda n: n.gpu_error,
-        lambda n: f"its GPU does not answer: {n.gpu_error}",
-        f"sparkconsole logs kernel; sparkconsole node reboot {{node}}, {_AGAIN}",
-        dead=True,
-    ),
-    _Rule(
-        "rank-gone",
-        lambda n: n.rank_gone,
-        lambda n: f"its rank{f' {n.rank}' if n.rank is not None else ''} has ended, its container runs",
-        f"sparkconsole logs {{node}}; {_AGAIN}",
-        dead=True,
-    ),
-    _Rule(
-        "out-of-memory",
-        lambda n: n.killed,
-        lambda n: "the kernel killed a process there for want of memory",
-        f"sparkconsole logs kernel; {_AGAIN} with less --gpu-memory-utilization",
-    ),
-    _Rule(
-        "machine-silent",
-        lambda n: n.silent_s >= SILENT_S,
-        lambda n: f"the machine is silent for {n.silent_s:.0f} s and its connection stands: it is frozen",
-        "its memory: serve with less --gpu-memory-utilization, or with --guard; else pull its power",
-    ),
-    _Rule(
-        "memory-line",
-        lambda n: n.memory,
-        lambda n: n.memory,
-        f"{_AGAIN} with less --gpu-memory-utilization",
-    ),
-    _Rule(
-        "link-down",
-        lambda n: n.links_down,
-        lambda n: f"its fast link is down: {', '.join(n.links_down)}",
-        f"the cable; sparkconsole fabric test, {_AGAIN}",
-    ),
-    _Rule(
-        "fabric-cut",
-        lambda n: n.unreached,
-        lambda n: "the head does not reach it over the fast link",
-        f"the cable and the switch; sparkconsole fabric test, {_AGAIN}",
-    ),
-    _Rule(
-        "left-ray",
-        lambda n: n.left_ray,
-        lambda n: f"is no longer in Ray{f': {n.ray_said}' if n.ray_said else ''}, its container runs",
-        "sparkconsole logs ray; sparkconsole node restart {node}, then serve again",
-        dead=True,
-    ),
-)
+    _Rule("node-lost", lambda n: n.lost, lambda n: f"the node cannot be reached: {n.lost}",
+          "its power and its cable; sparkconsole launch --repair when it is back, then serve again",
+          dead=True),
+    _Rule(GONE, lambda n: n.container, lambda n: f"its container {n.container}",
+          "sparkconsole logs {node}; sparkconsole launch --repair, then serve again", dead=True),
+    _Rule("gpu-gone", lambda n: n.gpu_error, lambda n: f"its GPU does not answer: {n.gpu_error}",
+          f"sparkconsole logs kernel; sparkconsole node reboot {{node}}, {_AGAIN}", dead=True),
+    _Rule("rank-gone", lambda n: n.rank_gone,
+          lambda n: f"its rank{f' {n.rank}' if n.rank is not None else ''} has ended, its container runs",
+          f"sparkconsole logs {{node}}; {_AGAIN}", dead=True),
+    _Rule("out-of-memory", lambda n: n.killed,
+          lambda n: "the kernel killed a process there for want of memory",
+          f"sparkconsole logs kernel; {_AGAIN} with less --gpu-memory-utilization"),
+    _Rule("machine-silent", lambda n: n.silent_s >= SILENT_S,
+          lambda n: f"the machine is silent for {n.silent_s:.0f} s and its connection stands: it is frozen",
+          "its memory: serve with less --gpu-memory-utilization, or with --guard; else pull its power"),
+    _Rule("memory-line", lambda n: n.memory, lambda n: n.memory,
+          f"{_AGAIN} with less --gpu-memory-utilization"),
+    _Rule("link-down", lambda n: n.links_down, lambda n: f"its fast link is down: {', '.join(n.links_down)}",
+          f"the cable; sparkconsole fabric test, {_AGAIN}"),
+    _Rule("fabric-cut", lambda n: n.unreached, lambda n: "the head does not reach it over the fast link",
+          f"the cable and the switch; sparkconsole fabric test, {_AGAIN}"),
+    _Rule("left-ray", lambda n: n.left_ray,
+          lambda n: f"is no longer in Ray{f': {n.ray_said}' if n.ray_said else ''}, its container runs",
+          "sparkconsole logs ray; sparkconsole node restart {node}, then serve again", dead=True),
+)  # fmt: skip
 UNSEEN = frozenset({"node-lost", "gpu-gone"})
 """Nobody could look: whether a rank is there still is unknown."""
 DOUBTFUL = frozenset(rule.id for rule in _RULES) - {"memory-line", "machine-silent"}
@@ -236,7 +196,7 @@ def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
         return None
     if frozen_s < LONG_S and nodes and all(n.works and not n.still for n in nodes):
         return None
-    signs = (*server.said(), *(word for n in nodes if (word := n.text())))
+    signs = (*server.signs(), *(word for n in nodes if (word := n.text())))
     found = _troubled(nodes) or _odd_one(nodes) or _all_wait(nodes) or _engine(nodes)
     return Hang(found.cause, found.look_at, found.node, found.id, signs)
 

@@ -14,7 +14,7 @@ from sparkconsole.errors import Refused, WrongUsage
 from sparkconsole.model.checkpoint.weights import Split
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.spec import ServeSpec
+from sparkconsole.model.serve.spec import PARALLEL, ServeSpec
 from sparkconsole.model.serve.vllm_flags import names, value, whole, without
 
 MASTER_PORT = 29501
@@ -92,13 +92,9 @@ def serve_ranks(
     extra = without(spec.extra, "--distributed-executor-backend")
     if backend is Backend.SOLO or split.ranks == 1:
         return (Rank(nodes[0], 0, _argv(spec, split, extra)),)
-    rpc = _rpc(split, meeting)
+    rest, head = (*_rpc(split, meeting), *extra), addresses[nodes[0]]
     ranks = [
-        Rank(
-            node,
-            rank,
-            _argv(spec, split, (*_place(rank, split.ranks, addresses[nodes[0]], meeting), *rpc, *extra)),
-        )
+        Rank(node, rank, _argv(spec, split, (*_place(rank, split.ranks, head, meeting), *rest)))
         for rank, node in enumerate(nodes[: split.ranks])
     ]
     return tuple(reversed(ranks))
@@ -124,17 +120,9 @@ _RAY = ("--distributed-executor-backend", "ray")
 def _argv(spec: ServeSpec, split: Split, rest: Sequence[str]) -> tuple[str, ...]:
     """Sizes that the person said behind `--` are not said twice."""
     environment = ("env", "HF_HUB_OFFLINE=1") if spec.offline else ()
-    sizes = (
-        ("-tp", "--tensor-parallel-size", split.tensor),
-        ("-pp", "--pipeline-parallel-size", split.pipeline),
-        ("-dp", "--data-parallel-size", split.data),
-    )
-    words = (
-        word
-        for short, flag, count in sizes
-        if count > 1 and not names(spec.extra, flag)
-        for word in (short, str(count))
-    )
+    sizes = zip(("-tp", "-pp", "-dp"), PARALLEL, (split.tensor, split.pipeline, split.data), strict=True)
+    asked = ((short, n) for short, flag, n in sizes if n > 1 and not names(spec.extra, flag))
+    words = (word for short, count in asked for word in (short, str(count)))
     where = ("--host", spec.host, "--port", str(spec.port))
     return (*environment, "vllm", "serve", spec.model, *where, *words, *spec.flags(), *rest)
 

@@ -15,18 +15,13 @@ from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.spec import ServeSpec
+from sparkconsole.model.serve.spec import PARALLEL, ServeSpec
 from sparkconsole.model.serve.vllm_flags import names, value, whole
 
 OTHER_ARITHMETIC = (
-    "--quantization",
-    "--cpu-offload-gb",
-    "--hf-overrides",
-    "--config",
-    "--num-gpu-blocks-override",
-    "--kv-cache-memory-bytes",
-    "--speculative-config",
-)
+    "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
+    "--kv-cache-memory-bytes", "--speculative-config",
+)  # fmt: skip
 """Words for vLLM that change how much memory a model takes: whether it fits is then not judged."""
 _SHORT = {"-q": "--quantization", "-sc": "--speculative-config"}
 
@@ -58,8 +53,7 @@ def freed(memory: Mapping[str, Memory], servers: Iterable[LiveRank]) -> dict[str
 
 def _held(rank: LiveRank, nodes: Sequence[str]) -> tuple[str, ...]:
     """Where it holds memory: its own node; with Ray, where one process leads all, as many as it spans."""
-    sizes = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
-    spans = prod(whole(value(rank.words, flag)) or 1 for flag in sizes)
+    spans = prod(whole(value(rank.words, flag)) or 1 for flag in PARALLEL)
     others = [n for n in nodes if n != rank.node] if not names(rank.words, "--nnodes") else []
     return tuple(n for n in (rank.node, *others[: spans - 1]) if n in nodes)
 

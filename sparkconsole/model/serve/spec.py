@@ -26,31 +26,19 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_model_len": 32768,
         },
         "gpt-oss-120b": {
-            "model": "openai/gpt-oss-120b",
-            "trust_remote_code": True,
-            "gpu_memory_utilization": 0.7,
-            "load_format": "fastsafetensors",
-            "offline": True,
+            "model": "openai/gpt-oss-120b", "trust_remote_code": True, "gpu_memory_utilization": 0.7,
+            "load_format": "fastsafetensors", "offline": True,
         },
     }
-)
+)  # fmt: skip
 """The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
 PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
 PLACED = (
-    "--nnodes",
-    "--node-rank",
-    "--master-addr",
-    "--master-port",
-    "--headless",
-    "--data-parallel-rank",
-    "--data-parallel-start-rank",
-    "--data-parallel-size-local",
-    "--data-parallel-address",
-    "--data-parallel-rpc-port",
-    "--data-parallel-backend",
-    "--data-parallel-hybrid-lb",
+    "--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless", "--data-parallel-rank",
+    "--data-parallel-start-rank", "--data-parallel-size-local", "--data-parallel-address",
+    "--data-parallel-rpc-port", "--data-parallel-backend", "--data-parallel-hybrid-lb",
     "--data-parallel-external-lb",
-)
+)  # fmt: skip
 """What differs from rank to rank, or has to agree with what does: planned here, for every rank."""
 SECRETS = ("HF_TOKEN", "VLLM_API_KEY")
 """What a server gets from the console's environment, unseen: the hub's token, and its clients' key."""
@@ -89,18 +77,16 @@ class ServeSpec(BaseModel):
 
     @field_validator("extra")
     @classmethod
-    def _said_to_us(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _ours_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Where it answers, as what, and which rank runs where has to be known here."""
         for flag in ("--host", "--port", "--served-model-name", "--model"):
             if vllm_flags.names(value, flag):
                 raise ValueError(f"{flag} belongs in front of the --")
         if vllm_flags.names(value, "--api-key"):
             raise ValueError("a key in a command can be read by everybody: put it into VLLM_API_KEY instead")
-        for flag in PLACED:
-            if vllm_flags.names(value, flag):
-                raise ValueError(
-                    f"{flag} is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
-                )
+        if placed := next((flag for flag in PLACED if vllm_flags.names(value, flag)), ""):
+            why = "is given to each rank by sparkconsole; say only how many: --dp, --tp, --pp"
+            raise ValueError(f"{placed} {why}")
         for flag in PARALLEL:
             if vllm_flags.names(value, flag) and (vllm_flags.whole(vllm_flags.value(value, flag)) or 0) < 1:
                 raise ValueError(f"{flag} is a whole number of at least 1")
@@ -111,23 +97,23 @@ class ServeSpec(BaseModel):
         """The name under which it answers."""
         return self.served_model_name or self.model
 
+    def _counted(self, flag: str) -> int | None:
+        return vllm_flags.whole(vllm_flags.value(self.extra, flag))
+
     @property
     def tensor(self) -> int | None:
         """Ranks that share every layer, wherever that was said; None: as many as there are nodes."""
-        return (
-            vllm_flags.whole(vllm_flags.value(self.extra, "--tensor-parallel-size")) or self.tensor_parallel
-        )
+        return self._counted("--tensor-parallel-size") or self.tensor_parallel
 
     @property
     def pipeline(self) -> int:
         """Stages of layers, wherever that was said."""
-        size = vllm_flags.whole(vllm_flags.value(self.extra, "--pipeline-parallel-size"))
-        return size or self.pipeline_parallel
+        return self._counted("--pipeline-parallel-size") or self.pipeline_parallel
 
     @property
     def data(self) -> int:
         """Copies of the model, wherever that was said."""
-        return vllm_flags.whole(vllm_flags.value(self.extra, "--data-parallel-size")) or self.data_parallel
+        return self._counted("--data-parallel-size") or self.data_parallel
 
     @property
     def utilization(self) -> float | None:
@@ -139,18 +125,15 @@ class ServeSpec(BaseModel):
     @property
     def longest(self) -> int | None:
         """Tokens of the longest request, wherever that was said; None: the model's own."""
-        return vllm_flags.whole(vllm_flags.value(self.extra, "--max-model-len")) or self.max_model_len
+        return self._counted("--max-model-len") or self.max_model_len
 
     def flags(self) -> tuple[str, ...]:
         """The flags that are the same on every rank, in a fixed order."""
         valued = {
-            "--gpu-memory-utilization": self.gpu_memory_utilization,
-            "--max-model-len": self.max_model_len,
-            "--max-num-seqs": self.max_num_seqs,
-            "--dtype": self.dtype,
-            "--load-format": self.load_format,
+            "--gpu-memory-utilization": self.gpu_memory_utilization, "--max-model-len": self.max_model_len,
+            "--max-num-seqs": self.max_num_seqs, "--dtype": self.dtype, "--load-format": self.load_format,
             "--served-model-name": self.served_model_name,
-        }
+        }  # fmt: skip
         given = [word for flag, value in valued.items() if value is not None for word in (flag, str(value))]
         switches = {"--enforce-eager": self.enforce_eager, "--trust-remote-code": self.trust_remote_code}
         return (*given, *(flag for flag, on in switches.items() if on))
@@ -163,22 +146,13 @@ def preset(model: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**PRESETS[model], **{key: value for key, value in data.items() if value not in (None, False)}}
 
 
-def _said_flags(words: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(w.partition("=")[0].replace("_", "-") for w in words if w.startswith("--"))
-
-
 def notes(spec: ServeSpec) -> tuple[str, ...]:
     """What a person should know before this is started."""
-    gone = [
-        f"vLLM from {since} on refuses {flag}"
-        for flag, since in GONE.items()
-        if flag in _said_flags(spec.extra)
-    ]
-    high = spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8
-    warn = (
-        ["fastsafetensors needs room beside the weights: keep them under 0.8 of the memory"] if high else []
-    )
-    return (*gone, *warn)
+    given = {w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("--")}
+    found = [f"vLLM from {since} on refuses {flag}" for flag, since in GONE.items() if flag in given]
+    if spec.load_format == "fastsafetensors" and (spec.gpu_memory_utilization or 0.9) > 0.8:
+        found.append("fastsafetensors needs room beside the weights: keep them under 0.8 of the memory")
+    return tuple(found)
 
 
 class StartPhase(StrEnum):

@@ -15,46 +15,21 @@ from types import MappingProxyType
 
 SHORT: Mapping[str, str] = MappingProxyType(
     {
-        "-tp": "--tensor-parallel-size",
-        "-pp": "--pipeline-parallel-size",
-        "-dp": "--data-parallel-size",
-        "-dpn": "--data-parallel-rank",
-        "-dpr": "--data-parallel-start-rank",
-        "-dpl": "--data-parallel-size-local",
-        "-dpa": "--data-parallel-address",
-        "-dpp": "--data-parallel-rpc-port",
-        "-dpb": "--data-parallel-backend",
-        "-dph": "--data-parallel-hybrid-lb",
-        "-dpe": "--data-parallel-external-lb",
-        "-n": "--nnodes",
-        "-r": "--node-rank",
-        "-ep": "--enable-expert-parallel",
+        "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
+        "-dpn": "--data-parallel-rank", "-dpr": "--data-parallel-start-rank",
+        "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
+        "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
+        "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
+        "-r": "--node-rank", "-ep": "--enable-expert-parallel",
     }
-)
+)  # fmt: skip
 """As vllm/engine/arg_utils.py names them."""
 KNOWN = frozenset(SHORT.values()) | {
-    "--api-key",
-    "--config",
-    "--distributed-executor-backend",
-    "--dtype",
-    "--enforce-eager",
-    "--gpu-memory-utilization",
-    "--headless",
-    "--host",
-    "--kv-cache-dtype",
-    "--language-model-only",
-    "--load-format",
-    "--master-addr",
-    "--master-port",
-    "--max-model-len",
-    "--max-num-batched-tokens",
-    "--max-num-seqs",
-    "--model",
-    "--port",
-    "--served-model-name",
-    "--tokenizer",
-    "--trust-remote-code",
-}
+    "--api-key", "--config", "--distributed-executor-backend", "--dtype", "--enforce-eager",
+    "--gpu-memory-utilization", "--headless", "--host", "--kv-cache-dtype", "--language-model-only",
+    "--load-format", "--master-addr", "--master-port", "--max-model-len", "--max-num-batched-tokens",
+    "--max-num-seqs", "--model", "--port", "--served-model-name", "--tokenizer", "--trust-remote-code",
+}  # fmt: skip
 """The flags that matter here; what vLLM has beside them is handed on unread."""
 _SHORTEST = 5
 """`--por` is `--port`; what is shorter stands for several flags, and vLLM refuses it."""

@@ -118,7 +118,7 @@ class Run(BaseModel):
     outcome: dict[str, Any] = {}
     error: dict[str, Any] = {}
     ended_by: dict[str, Any] = {}
-    """The deed of ours that ends what it started (model.own_deed), written before it does; empty: none."""
+    """The action of ours that ends what it started (model.work.own_actions): before it does; empty: none."""
     console: ConsoleProcess = ConsoleProcess()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
 

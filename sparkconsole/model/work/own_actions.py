@@ -17,7 +17,7 @@ from sparkconsole.model.work.job import ConsoleProcess, Job, JobKind, Run
 
 
 class Touch(StrEnum):
-    """What a deed ends."""
+    """What an action ends."""
 
     NODE = "node"
     CONTAINER = "container"
@@ -50,14 +50,11 @@ def touched(
 
 def ends_job(touches: Iterable[tuple[str, str]], job: Job) -> bool:
     """The job does not outlive that."""
-    known = set(touches)
-    inside = job.container and job.kind in IN_CONTAINER
-    return bool(
-        (Touch.JOB.value, job.id) in known
-        or (Touch.NODE.value, job.node) in known
-        or (inside and (Touch.CONTAINER.value, job.node) in known)
-        or (job.kind in IN_CONTAINER and (Touch.SERVER.value, f"{job.node}:{_port(job)}") in known)
-    )
+    ends = {(Touch.JOB.value, job.id), (Touch.NODE.value, job.node)}
+    if job.kind in IN_CONTAINER:
+        ends |= {(Touch.CONTAINER.value, job.node)} if job.container else set()
+        ends.add((Touch.SERVER.value, f"{job.node}:{_port(job)}"))
+    return not ends.isdisjoint(touches)
 
 
 def _port(job: Job) -> object:
@@ -108,7 +105,7 @@ class OwnAction:
 
 
 def own_action(run: Run) -> OwnAction:
-    """That run, as a deed."""
+    """That run, as an action."""
     return OwnAction(redact_words(run.words), run.started, run.id, run.console)
 
 

@@ -54,10 +54,6 @@ class Step:
         """The command as a person could type it on the node."""
         return shlex.join(self.argv)
 
-    def undo_shown(self) -> str:
-        """The command that would take the step back."""
-        return shlex.join(self.undo)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -126,7 +122,7 @@ def plan_lines(plan: Plan) -> list[str]:
         if step.stdin:
             lines += [*(f"      {line}" for line in step.stdin.splitlines()), "      EOF"]
         if step.undo:
-            lines.append(f"    undo: {step.undo_shown()}")
+            lines.append(f"    undo: {shlex.join(step.undo)}")
     return lines
 
 

@@ -29,9 +29,7 @@ def same_action(old: Plan, new: Plan) -> bool:
 def difference(old: Plan, new: Plan) -> tuple[str, ...]:
     """The lines of `new` that `old` has not, with `+`, and the other way round, with `-`."""
     before, after = (_lines(plan) for plan in (old, new))
-    match = difflib.SequenceMatcher(
-        a=[_still(x) for x in before], b=[_still(x) for x in after], autojunk=False
-    )
+    match = difflib.SequenceMatcher(None, [*map(_still, before)], [*map(_still, after)], autojunk=False)
     lines: list[str] = []
     for what, i, j, k, m in match.get_opcodes():
         if what != "equal":

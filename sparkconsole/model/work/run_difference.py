@@ -21,10 +21,9 @@ def differences(first: Run, second: Run) -> tuple[Difference, ...]:
     rows = [*_words(first, second), *_standing(first, second)]
     one, other = dict(leaves(first.outcome)), dict(leaves(second.outcome))
     for name in dict.fromkeys((*one, *other)):
-        if one.get(name) != other.get(name):
-            rows.append(
-                (name, _shown(one.get(name)), _shown(other.get(name)), change(one.get(name), other.get(name)))
-            )
+        was, now = one.get(name), other.get(name)
+        if was != now:
+            rows.append((name, _shown(was), _shown(now), change(was, now)))
     return tuple(rows)
 
 
@@ -49,9 +48,8 @@ def _standing(first: Run, second: Run) -> Iterator[Difference]:
     if took[0] != took[1]:
         shown = [hms(s) if s is not None else NONE for s in took]
         yield ("took", shown[0], shown[1], change(*took))
-    nodes = [
-        " ".join(dict.fromkeys(str(s.get("node")) for s in r.plan.get("steps", ()))) for r in (first, second)
-    ]
+    named = ([str(s.get("node")) for s in r.plan.get("steps", ())] for r in (first, second))
+    nodes = [" ".join(dict.fromkeys(names)) for names in named]
     if nodes[0] != nodes[1]:
         yield ("nodes", nodes[0] or NONE, nodes[1] or NONE, "")
     causes = [str(r.error.get("cause") or "") for r in (first, second)]

@@ -1,4 +1,4 @@
-"""How much asking a deed needs, from nothing to a word that has to be typed."""
+"""How much asking an action needs, from nothing to a word that has to be typed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Tier(IntEnum):
-    """How much asking a deed needs."""
+    """How much asking an action needs."""
 
     LOOK = 0
     """Changes nothing on any machine."""

@@ -14,34 +14,15 @@ _INNER = ("text_config", "llm_config", "language_config", "thinker_config", "tex
 _TOWERS = ("vision_config", "visual_config", "audio_config", "vision_tower", "mm_vision_tower", "vit_config")
 _WIDTHS = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 _LENGTHS = (
-    "max_position_embeddings",
-    "n_positions",
-    "max_seq_len",
-    "seq_length",
-    "model_max_length",
-    "max_sequence_length",
-    "max_seq_length",
-    "seq_len",
-)
+    "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length",
+    "max_sequence_length", "max_seq_length", "seq_len",
+)  # fmt: skip
 _KINDS = {
-    "full_attention": "full",
-    "attention": "full",
-    "full": "full",
-    "*": "full",
-    "sliding_attention": "sliding",
-    "sliding": "sliding",
-    "chunked_attention": "chunked",
-    "linear_attention": "state",
-    "mamba": "state",
-    "mamba2": "state",
-    "conv": "state",
-    "M": "state",
-    "hybrid": "both",
-    "E": "none",
-    "-": "none",
-    "moe": "none",
-    "mlp": "none",
-}
+    "full_attention": "full", "attention": "full", "full": "full", "*": "full",
+    "sliding_attention": "sliding", "sliding": "sliding", "chunked_attention": "chunked",
+    "linear_attention": "state", "mamba": "state", "mamba2": "state", "conv": "state", "M": "state",
+    "hybrid": "both", "E": "none", "-": "none", "moe": "none", "mlp": "none",
+}  # fmt: skip
 """Words and letters that configurations have for a layer, and what the layer keeps."""
 _PATTERNS = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4}
 """Every so many layers one sees everything, where the configuration leaves that to the code."""
@@ -89,9 +70,8 @@ def _whole(config: Config, *names: str, default: int | None = None) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     if default is None:
-        raise SparkError(
-            f"its config.json does not say {names[0]}", hint="only weights can be told of such a model"
-        )
+        cause = f"its config.json does not say {names[0]}"
+        raise SparkError(cause, hint="only weights can be told of such a model")
     return default
 
 
@@ -144,9 +124,8 @@ def _only_kind(config: Config) -> str:
 
 def _named(config: Config) -> Sequence[str] | None:
     """A word or a letter a layer."""
-    pattern = (
-        config.get("hybrid_override_pattern") or config.get("layers_block_type") or config.get("layer_types")
-    )
+    names = ("hybrid_override_pattern", "layers_block_type", "layer_types")
+    pattern = next((config[name] for name in names if config.get(name)), None)
     if not pattern:
         return None
     unknown = sorted({str(word) for word in pattern if str(word) not in _KINDS})
@@ -205,12 +184,8 @@ def _by_block(config: Config) -> Sequence[str] | None:
 
 
 _RULES: tuple[Callable[[Config], Sequence[str] | None], ...] = (
-    _named,
-    _by_index,
-    _by_interval,
-    _by_chunk,
-    _by_block,
-)
+    _named, _by_index, _by_interval, _by_chunk, _by_block,
+)  # fmt: skip
 
 
 # --- what a layer of a kind keeps
@@ -300,17 +275,14 @@ def _mamba_head(config: Config) -> int:
 def _mamba1(config: Config) -> RecurrentState:
     inner = int(config.get("mamba_expand", config.get("expand", 2)) * config["hidden_size"])
     size = _whole(config, "mamba_d_state", "state_size")
-    return RecurrentState(
-        inner * size, inner, _whole(config, "mamba_d_conv", "conv_kernel"), _state_width(config, 2)
-    )
+    kernel = _whole(config, "mamba_d_conv", "conv_kernel")
+    return RecurrentState(inner * size, inner, kernel, _state_width(config, 2))
 
 
 def _kimi(config: Config) -> RecurrentState:
     linear = config["linear_attn_config"]
-    inner = linear["num_heads"] * linear["head_dim"]
-    return RecurrentState(
-        inner * linear["head_dim"], 3 * inner, linear["short_conv_kernel_size"], _state_width(config, 4)
-    )
+    inner, kernel = linear["num_heads"] * linear["head_dim"], linear["short_conv_kernel_size"]
+    return RecurrentState(inner * linear["head_dim"], 3 * inner, kernel, _state_width(config, 4))
 
 
 def _lightning(config: Config) -> RecurrentState:
@@ -322,15 +294,10 @@ def _short_conv(config: Config) -> RecurrentState:
 
 
 _STATES: Mapping[str, Callable[[Config], RecurrentState]] = {
-    "linear_num_value_heads": _delta_net,
-    "mamba_num_heads": _nemotron,
-    "mamba_n_heads": _mamba2,
-    "linear_attn_config": _kimi,
-    "attn_type_list": _lightning,
-    "conv_L_cache": _short_conv,
-    "mamba_d_state": _mamba1,
-    "state_size": _mamba1,
-}
+    "linear_num_value_heads": _delta_net, "mamba_num_heads": _nemotron, "mamba_n_heads": _mamba2,
+    "linear_attn_config": _kimi, "attn_type_list": _lightning, "conv_L_cache": _short_conv,
+    "mamba_d_state": _mamba1, "state_size": _mamba1,
+}  # fmt: skip
 """The key that tells whose state it is."""
 
 

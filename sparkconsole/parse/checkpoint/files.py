@@ -1,16 +1,24 @@
-"""What the model program prints: a node's holding, and the lines of a copy or a download."""
+"""What the programs on a node print of models: a holding, its cache's models, the headers and lengths of a
+model's files, the lines of a copy or a download."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from sparkconsole.errors import SparkError
+from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles
+from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
+from sparkconsole.parse.machine.facts import parse_meminfo
+from sparkconsole.parse.machine.numbers import json_object
 
 _LISTS = ("missing", "unreadable")
+OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
+_LISTED = ("dangling", "missing")
+_KNOWN = {f.name for f in fields(CachedModel)} - {"name"}
 
 
 def parse_holding(text: str) -> CheckpointFiles:
@@ -21,9 +29,8 @@ def parse_holding(text: str) -> CheckpointFiles:
         values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
         return CheckpointFiles(**{**values, **{k: tuple(values[k]) for k in _LISTS if k in values}})
     except (ValueError, TypeError, AttributeError) as error:
-        raise SparkError(
-            "what it said of the model's files could not be understood", hint="try again"
-        ) from error
+        cause = "what it said of the model's files could not be understood"
+        raise SparkError(cause, hint="try again") from error
 
 
 @dataclass
@@ -40,7 +47,7 @@ class MoveLog:
 
     def feed(self, line: str) -> bool:
         """True when it tells how far the work is."""
-        data = _json(line)
+        data = json_object(line)
         if data is None:
             self.last = line.strip() or self.last
             return False
@@ -77,9 +84,57 @@ class MoveLog:
         return f"{', '.join(names[:2])}{more}: {why}" if names else why
 
 
-def _json(line: str) -> Mapping[str, Any] | None:
+def parse_models(text: str) -> tuple[CachedModel, ...]:
+    """The models in the order they were printed; SparkError when nobody may look, or for another text."""
+    return tuple(_models(text))
+
+
+def model_name(folder: str) -> str:
+    """`openai--gpt-oss-120b` is `openai/gpt-oss-120b`; a name may have `--` in it, an owner not."""
+    return folder.replace("--", "/", 1)
+
+
+def _models(text: str) -> Iterator[CachedModel]:
     try:
-        data = json.loads(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
+        for line in text.splitlines():
+            data: dict[str, Any] = json.loads(line)
+            if "model" not in data:
+                raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
+            known = ((k, v) for k, v in data.items() if k in _KNOWN)
+            values: dict[str, Any] = {k: tuple(v) if k in _LISTED else v for k, v in known}
+            yield CachedModel(model_name(data["model"]), **values)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise SparkError("what it said of its models could not be understood", hint="try again") from error
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """SparkError when it is not what the program prints; a node without the model has no folder."""
+    try:
+        data = json.loads(text)
+        return Checkpoint(
+            folder=data.get("folder", ""),
+            revision=data.get("revision", ""),
+            config=data.get("config", {}),
+            files=tuple(WeightFile(*row) for row in data.get("files", ())),
+            other=tuple(WeightFile(*row) for row in data.get("other", ())),
+            tensors=tuple(_tensors(row) for row in data.get("tensors", ())),
+            index_bytes=_bytes(data.get("index_bytes")),
+            memory=parse_meminfo(data.get("meminfo", "")),
+            gpu=bool(data.get("gpu", True)),
+            error=data.get("error", ""),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise SparkError(
+            "what it said of the model's files could not be understood",
+            hint="look at the files on the node, and try again",
+        ) from error
+
+
+def _tensors(row: list[Any]) -> Tensors:
+    name, dtype, stored = row
+    return Tensors(str(name), str(dtype), int(stored))
+
+
+def _bytes(value: Any) -> int | None:
+    """Newer writers say it as a number with a point."""
+    return int(value) if isinstance(value, (int, float)) else None

@@ -1,6 +1,9 @@
 """A log line without what stands around its message: times, tags of Ray and vLLM, heads of NCCL and kernel.
 
 Every head is optional and may repeat, as when a container's log has Ray's tags around vLLM's around NCCL's.
+
+What users ask of a model (`Received request ID: prompt: '…', params: SamplingParams(…)`, which vLLM writes
+with `--enable-log-requests`) is anybody's text, and nothing of this machine.
 """
 
 from __future__ import annotations
@@ -66,6 +69,10 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _CLOCK = ("month", "day", "hour", "minute", "second")
 LONGEST = 4000
 """Characters of a line that are looked at: no pattern ever sees more."""
+_BEGIN = re.compile(r"\bReceived request .{0,200}?\bprompt: ")
+_END = re.compile(r"\bparams: (?:Sampling|Pooling|BeamSearch)Params\(|\blora_request: ")
+MOST = 400
+"""Lines that a prompt may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +155,25 @@ def _seconds(groups: dict[str, str | None]) -> float | None:
         return None
     month, day, hour, minute, second = (float((groups.get(k) or "0").replace(",", ".")) for k in _CLOCK)
     return (month * 31 + day) * 86_400 + hour * 3600 + minute * 60 + second
+
+
+class PromptDetector:
+    """Fed with every line; knows whether it is a user's text."""
+
+    def __init__(self) -> None:
+        self._left, self._number = 0, 0
+
+    def holds(self, number: int, line: Framed) -> bool:
+        """Whether the line is a prompt, or part of one. `number`: pieces of a long line have one."""
+        if number == self._number:
+            return True
+        if _BEGIN.search(line.text):
+            self._number, self._left = number, 0 if _END.search(line.text) else MOST
+            return True
+        if not self._left:
+            return False
+        if line.level or _END.search(line.text):
+            self._left = 0
+            return not line.level
+        self._left -= 1
+        return True

@@ -1,9 +1,14 @@
-"""What is known to recover, and by which line: a sign of life of something else does not make it well."""
+"""What is known to recover, and by which line: a sign of life of something else does not make it
+well. A machine that was off or asleep and is back: what it said of that is past.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
+from sparkconsole.parse.known.power import ASLEEP, OFF
 
 _ANSWERED = r"\"(?:GET|POST|HEAD) (?P<what>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" 2\d\d\b"
 _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
@@ -34,6 +39,7 @@ _STOPPED = re.compile(
     r"^(?P<unit>[\w@.-]{1,80}): (?:Main process exited, code=(?:exited, status=143/|killed, status=15/)|"
     r"Failed with result '(?:exit-code|signal)')"
 )
+_NOW = {ASLEEP: Weight.WARNING, OFF: Weight.INFO}
 
 
 @dataclass(slots=True)
@@ -66,3 +72,9 @@ def healed(text: str) -> tuple[tuple[int, str], ...]:
 def _key(index: int, pattern: re.Pattern[str], text: str) -> tuple[int, str] | None:
     found = pattern.search(text)
     return (index, found.groupdict().get("what") or "") if found else None
+
+
+def past(one: Diagnosis) -> Diagnosis:
+    """The same finding once the machine runs again; sleep may come back, so that it stays a warning."""
+    now = _NOW.get(one.id)
+    return one if now is None else replace(one, severity=now, kind=LineKind.FACT)

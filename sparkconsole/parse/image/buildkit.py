@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from sparkconsole.parse.machine.numbers import json_object
 
 TAIL_LINES = 20
 """Output lines kept of each step: enough to see why it failed."""
@@ -133,23 +134,14 @@ class BuildLog:
         found = _STAGE.match(name)
         step = self.steps[number] = BuildStep(number, name)
         if found:
-            step.stage, step.index, step.total = (
-                found["stage"] or "",
-                int(found["index"]),
-                int(found["total"]),
-            )
+            step.stage, step.index = found["stage"] or "", int(found["index"])
+            step.total = int(found["total"])
         return step
 
     # --- rawjson: objects with vertexes, statuses, logs
 
     def _raw(self, line: str) -> BuildStep | None:
-        try:
-            data = json.loads(line)
-        except ValueError:
-            return None
-        if not isinstance(data, dict):
-            return None
-        step = None
+        step, data = None, json_object(line) or {}
         for vertex in _objects(data, "vertexes"):
             step = self._raw_vertex(vertex)
         for status in _objects(data, "statuses"):
@@ -210,11 +202,9 @@ class BuildLog:
 
 _GOOD = (StepState.DONE, StepState.CACHED)
 _STATES = {
-    "DONE": StepState.DONE,
-    "CACHED": StepState.CACHED,
-    "CANCELED": StepState.CANCELLED,
+    "DONE": StepState.DONE, "CACHED": StepState.CACHED, "CANCELED": StepState.CANCELLED,
     "ERROR": StepState.FAILED,
-}
+}  # fmt: skip
 
 
 def _end(step: BuildStep, word: str, seconds: str | None, text: str) -> BuildStep:

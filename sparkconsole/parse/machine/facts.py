@@ -1,19 +1,21 @@
-"""The sections of one look at a machine become its facts."""
+"""The sections of one look at a machine become its facts; and one look at its memory alone."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
-from sparkconsole.model.facts import DockerAccess, NodeFacts
-from sparkconsole.parse.fabric.ibdev2netdev import parse_ibdev2netdev
+from sparkconsole.errors import SparkError
+from sparkconsole.model.fabric.links import Fabric, Netdev
+from sparkconsole.model.facts import DockerAccess, Memory, NodeFacts
+from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
-from sparkconsole.parse.fabric.rdma_sysfs import parse_rdma_sysfs
+from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
-from sparkconsole.parse.machine.listening import parse_listening
-from sparkconsole.parse.machine.meminfo import parse_meminfo
 from sparkconsole.parse.machine.numbers import number, whole
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+
+_LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 
 
 def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
@@ -51,17 +53,15 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
     """The RDMA ports by ibdev2netdev where it is there, else by sysfs; GIDs and GUIDs by sysfs."""
     named, unparsed = parse_ibdev2netdev(parts.get("ibdev2netdev", ""))
     seen = {(h.device, h.port): h for h in parse_rdma_sysfs(parts.get("rdma", ""))}
-    hcas = tuple(_merged(h, seen.get((h.device, h.port))) for h in named) or tuple(seen.values())
+    both = ((h, seen.get((h.device, h.port))) for h in named)
+    # What both say, and whether there is a link as ibdev2netdev says.
+    merged = (replace(also, netdev=h.netdev, up=h.up) if also else h for h, also in both)
+    hcas = tuple(merged) or tuple(seen.values())
     links = {row[0]: row[1:] for line in parts.get("links", "").splitlines() if len(row := line.split()) > 2}
     addressed = {n.name: n for n in parse_ip_addr(parts.get("ip", ""))}
     names = dict.fromkeys((*addressed, *links))
     netdevs = tuple(_linked(addressed.get(n) or Netdev(n), links.get(n)) for n in names)
     return Fabric(hcas, netdevs, unparsed)
-
-
-def _merged(named: Hca, seen: Hca | None) -> Hca:
-    """What both say, and whether there is a link as ibdev2netdev says."""
-    return replace(seen, netdev=named.netdev, up=named.up) if seen else named
 
 
 def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
@@ -122,3 +122,29 @@ def _sections(text: str, mark: str) -> dict[str, str]:
 def _pairs(text: str) -> list[tuple[str, str]]:
     rows = (line.split(maxsplit=1) for line in text.splitlines())
     return [(r[0], r[1].strip()) for r in rows if len(r) == 2]
+
+
+def parse_meminfo(text: str) -> Memory | None:
+    """None without MemTotal and MemAvailable: what is free without the page cache says too little."""
+    rows = {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+    if "MemTotal" not in rows or "MemAvailable" not in rows:
+        return None
+    return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
+
+
+def parse_memory_state(text: str, node: str) -> MemoryState:
+    """One look; SparkError when it is not what was asked for."""
+    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    try:
+        count = {name: int(value.split()[0]) * 1024 for name, value in rows.items() if name != "Way"}
+        way = RootWay(rows.get("Way", "none").strip())
+        cached = count["Cached"] + count["Buffers"]
+        return MemoryState(count["MemTotal"], count["MemFree"], count["MemAvailable"], cached, way)
+    except (KeyError, ValueError, IndexError) as error:
+        raise SparkError("its /proc/meminfo is not understood", node=node) from error
+
+
+def parse_listening(text: str) -> frozenset[int]:
+    """The ports; other words are passed over."""
+    ports = (whole(word, 16) for word in text.split())
+    return frozenset(port for port in ports if port is not None and port < 65536)

@@ -1,9 +1,11 @@
-"""Numbers as tools print them; what is none is None, whatever stands there instead."""
+"""Numbers and JSON objects as tools print them; what is none is None, whatever stands there instead."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from typing import Any
 
 _WHOLE = {10: re.compile(r"[0-9]{1,19}"), 16: re.compile(r"[0-9A-Fa-f]{1,16}")}
 
@@ -20,3 +22,12 @@ def number(cell: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The object that the text is."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

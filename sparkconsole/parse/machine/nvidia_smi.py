@@ -27,13 +27,9 @@ def parse_gpus(text: str, listed: str = "") -> tuple[tuple[Gpu, ...], str]:
 
 
 def _trouble(status: str, lines: list[str]) -> str:
-    match status:
-        case "" | "127":
-            return "nvidia-smi is not there"
-        case "124":
-            return "nvidia-smi did not answer within 5 s"
-        case _:
-            return " ".join(lines) or f"nvidia-smi ended with status {status}"
+    known = {"": "nvidia-smi is not there", "124": "nvidia-smi did not answer within 5 s"}
+    known["127"] = known[""]
+    return known.get(status) or " ".join(lines) or f"nvidia-smi ended with status {status}"
 
 
 def _listed(text: str) -> tuple[Gpu, ...]:

@@ -7,7 +7,7 @@ import json
 from sparkconsole.errors import SparkError
 from sparkconsole.model.docker import settings
 from sparkconsole.model.launch.site import Found, Site
-from sparkconsole.parse.image.docker_run import why_refused
+from sparkconsole.parse.image.docker import why_refused
 
 _NOT_THERE = ("No such container", "No such object")
 

@@ -33,32 +33,24 @@ second.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
+from sparkconsole.parse.machine.numbers import json_object
 
 HELD: tuple[tuple[int, str], ...] = (
-    (0x04, "power cap"),
-    (0x08, "hardware slowdown"),
-    (0x20, "heat"),
-    (0x40, "heat (hardware)"),
+    (0x04, "power cap"), (0x08, "hardware slowdown"), (0x20, "heat"), (0x40, "heat (hardware)"),
     (0x80, "power brake"),
-)
+)  # fmt: skip
 """NVML's clock event reasons that hold a working GPU back; idle and chosen clocks are no trouble."""
 
 
 def parse_sample(line: str) -> Sample | None:
     """None for a line that is none of the sampler's."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict):
-        return None
+    data = json_object(line) or {}
     clock, mono = _number(data.get("t")), _number(data.get("m"))
     if clock is None or mono is None:
         return None
@@ -125,12 +117,8 @@ def _counter(row: list[Any], counts: Any) -> Counters:
     return Counters(row[0] if isinstance(row[0], bool) else None, rx, tx, errors, known)
 
 
-def _held(value: Any) -> tuple[str, ...] | None:
-    bits = _whole(value)
-    return None if bits is None else tuple(word for bit, word in HELD if bits & bit)
-
-
 def _gpu(row: Mapping[str, Any]) -> Gpu:
+    bits = _whole(row.get("throttle"))
     return Gpu(
         name=_text(row.get("name")),
         uuid=_text(row.get("uuid")),
@@ -142,7 +130,7 @@ def _gpu(row: Mapping[str, Any]) -> Gpu:
         pstate=_text(row.get("pstate")),
         clock_max_mhz=_number(row.get("clock_max")),
         memory_clock_mhz=_number(row.get("mem_clock")),
-        held=_held(row.get("throttle")),
+        held=None if bits is None else tuple(word for bit, word in HELD if bits & bit),
     )
 
 

@@ -15,25 +15,18 @@ _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|IT
 _BAR = re.compile(r"(?P<percent>\d+)%\|.*\| (?P<done>\d+)/(?P<total>\d+) \[")
 _ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
 _ROWS = {
-    "successful requests": "completed",
-    "failed requests": "failed",
-    "benchmark duration (s)": "duration_s",
-    "request throughput (req/s)": "requests_per_s",
+    "successful requests": "completed", "failed requests": "failed",
+    "benchmark duration (s)": "duration_s", "request throughput (req/s)": "requests_per_s",
     "output token throughput (tok/s)": "output_tokens_per_s",
-    "total token throughput (tok/s)": "total_tokens_per_s",
-    "total input tokens": "input_tokens",
+    "total token throughput (tok/s)": "total_tokens_per_s", "total input tokens": "input_tokens",
     "total generated tokens": "output_tokens",
-}
+}  # fmt: skip
 _KEYS = {
-    "completed": "completed",
-    "failed": "failed",
-    "duration": "duration_s",
-    "request_throughput": "requests_per_s",
-    "output_throughput": "output_tokens_per_s",
-    "total_token_throughput": "total_tokens_per_s",
-    "total_input_tokens": "input_tokens",
+    "completed": "completed", "failed": "failed", "duration": "duration_s",
+    "request_throughput": "requests_per_s", "output_throughput": "output_tokens_per_s",
+    "total_token_throughput": "total_tokens_per_s", "total_input_tokens": "input_tokens",
     "total_output_tokens": "output_tokens",
-}
+}  # fmt: skip
 _WHOLE = {"completed", "failed", "input_tokens", "output_tokens"}
 _JSON_LATENCY = re.compile(r"^(mean|median|std|p[\d.]+)_(ttft|tpot|itl|e2el)_ms$")
 
@@ -59,9 +52,8 @@ def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
         return None
     numbers = {k: v for k, v in data.items() if isinstance(v, (int, float)) and math.isfinite(v)}
     found: dict[str, Any] = {name: numbers[key] for key, name in _KEYS.items() if key in numbers}
-    latencies = {
-        f"{m[1]}_{m[2]}": float(value) for key, value in numbers.items() if (m := _JSON_LATENCY.match(key))
-    }
+    named = ((_JSON_LATENCY.match(key), value) for key, value in numbers.items())
+    latencies = {f"{match[1]}_{match[2]}": float(value) for match, value in named if match}
     return BenchResult(**found, latencies=latencies, distributions=_distributions(data.get("details")))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
 from sparkconsole.model.serve.engine import EngineLoad, Waited
+from sparkconsole.parse.machine.numbers import number
 
 _SAMPLE = re.compile(r"^vllm:(?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>\S+)")
 
@@ -16,7 +16,7 @@ def parse_metrics(text: str) -> EngineLoad:
     found: dict[str, list[float]] = {}
     for line in text.splitlines():
         match = _SAMPLE.match(line)
-        if match and (value := _number(match["value"])) is not None:
+        if match and (value := number(match["value"])) is not None:
             found.setdefault(match["name"], []).append(value)
     shares = found.get("kv_cache_usage_perc") or found.get("gpu_cache_usage_perc")
     return EngineLoad(
@@ -48,11 +48,3 @@ def _sum(found: Mapping[str, list[float]], name: str) -> float | None:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

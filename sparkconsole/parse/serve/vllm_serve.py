@@ -1,4 +1,5 @@
-"""The log of `vllm serve`, 0.11 to 0.33: how far a start is, and the first real cause when it fails.
+"""The log of `vllm serve`, 0.11 to 0.33: how far a start is, and the first real cause when it fails;
+and its processes in a container.
 
 Every prefix is optional and may repeat: process tags, Ray's tags with colours, the logger's own.
 """
@@ -6,9 +7,10 @@ Every prefix is optional and may repeat: process tags, Ray's tags with colours, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sparkconsole.model.logs.diagnosis import LineKind, first_error
+from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.spec import ServeEvent, StartFailure, StartPhase
 from sparkconsole.model.text.printable import printable
 from sparkconsole.parse.diagnose.explain import read
@@ -48,6 +50,7 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
         (StartPhase.SERVER, r"Application startup complete\."),
     )
 )
+_BETWEEN = "\x1f"
 
 
 def bare(line: str) -> str:
@@ -90,6 +93,30 @@ def first_cause(lines: Iterable[str]) -> StartFailure | None:
     one = first_error(read(lines))
     if one is None or one.kind is LineKind.CONSEQUENCE:
         return None
-    return StartFailure(
-        one.line[:400], one.text, one.remedy, one.number, known=one.kind is LineKind.CAUSE, id=one.id
-    )
+    known = one.kind is LineKind.CAUSE
+    return StartFailure(one.line[:400], one.text, one.remedy, one.number, known, one.id)
+
+
+def parse_ranks(text: str, node: str) -> tuple[LiveRank, ...]:
+    """Lines `process PID GROUP WORDS` (parted by 0x1f) and `job GROUP FILE.pid`; one rank a group."""
+    jobs: dict[int, str] = {}
+    groups: dict[int, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        first, _, rest = rest.partition(" ")
+        if kind == "job" and first.isdigit():
+            jobs[int(first)] = rest.removesuffix(".pid")
+        elif kind == "process":
+            group, _, words = rest.partition(" ")
+            command = _command(words.rstrip(_BETWEEN).split(_BETWEEN))
+            if command and group.isdigit():
+                groups.setdefault(int(group), command)
+    return tuple(LiveRank(node, group, words, jobs.get(group, "")) for group, words in sorted(groups.items()))
+
+
+def _command(words: Sequence[str]) -> tuple[str, ...]:
+    """From `vllm` on, whatever runs it: python, env, a shell that waits for it."""
+    for at, word in enumerate(words[:-1]):
+        if word.rpartition("/")[2] == "vllm" and words[at + 1] == "serve":
+            return ("vllm", *words[at + 1 :])
+    return ()

@@ -10,8 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
 from sparkconsole.model.image.copy import Receiver, ssh_argv
-from sparkconsole.parse.checkpoint.files import parse_holding
-from sparkconsole.parse.checkpoint.listing import OWNER_HINT, parse_models
+from sparkconsole.parse.checkpoint.files import OWNER_HINT, parse_holding, parse_models
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.model_program.__main__ import text

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.parse.checkpoint.safetensors_header import parse_checkpoint
+from sparkconsole.parse.checkpoint.files import parse_checkpoint
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.foreseen import NotBefore, then_on
 from sparkconsole.remote.shell import Shell

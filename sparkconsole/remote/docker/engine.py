@@ -13,14 +13,7 @@ from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
-from sparkconsole.model.docker_host import DockerHost, where_it_was_said
-from sparkconsole.parse.image.docker_api import (
-    container_from,
-    engine_from,
-    image_from,
-    names_from,
-    usage_from,
-)
+from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.foreseen import now_on, then_on
@@ -54,12 +47,12 @@ async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:
         containers = [c._container for c in await docker.containers.list(all=True)]
         images = await docker.images.list()
     # A container that was started again is the same one; only its age says so.
-    standing = (
+    states = (
         f"{c.get('Id')} {c.get('Names')} {c.get('State')} {'second' in str(c.get('Status'))}"
         for c in containers
     )
     tagged = (f"{i.get('Id')} {i['RepoTags']}" for i in images if i.get("RepoTags"))
-    return tuple(sorted(standing)), tuple(sorted(tagged))
+    return tuple(sorted(states)), tuple(sorted(tagged))
 
 
 async def container(shell: Shell, name: str) -> Container | None:
@@ -115,10 +108,8 @@ async def image(shell: Shell, tag: str) -> ImageIdentity | None:
 async def images(shell: Shell) -> tuple[ImageIdentity, ...]:
     """Every tagged image, once per tag."""
     async with _docker(shell) as docker:
-        tags = [
-            t for i in await docker.images.list() for t in i.get("RepoTags") or () if t != "<none>:<none>"
-        ]
-        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags]
+        tags = [t for i in await docker.images.list() for t in i.get("RepoTags") or ()]
+        found = [(t, await _or_none(docker.images.inspect(t))) for t in tags if t != "<none>:<none>"]
     there = (image_from(data, tag) for tag, data in found if data is not None)
     return tuple(i for i in then_on(shell).images(there) if i.tag)
 
@@ -200,39 +191,26 @@ def _base(docker: aiodocker.Docker) -> str:
 
 
 async def why_not(shell: Shell) -> SparkError:
-    """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node."""
+    """Why Docker cannot be talked to: absent, not running, or not permitted; found out on the node.
+
+    Of an engine that somebody named, which service it is and who may use it is theirs to know.
+    """
     at = await docker_host(shell)
-    if at.told:
-        return await _why_not_there(shell, at)
-    words = (await shell.run(("sh", "-c", _WHY, "docker-why", at.socket), timeout=10)).text.split()
+    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
+    words = (await shell.run(asked, timeout=10)).text.split() if at.socket or not at.named else []
     user = words[-1] if words else "this user"
     if "missing" in words:
-        return SparkError(
-            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
-        )
-    if "stopped" in words:
-        return SparkError("docker does not run", hint="sudo systemctl start docker", node=shell.node)
-    if "closed" in words:
-        return SparkError(
-            f"docker may not be used by {user}",
-            hint=f"sudo usermod -aG docker {user}, then log in again",
-            node=shell.node,
-        )
-    return SparkError("docker does not answer", hint="sudo systemctl status docker", node=shell.node)
-
-
-async def _why_not_there(shell: Shell, at: DockerHost) -> SparkError:
-    """The same of an engine that somebody named: which service it is and who may use it is theirs to know."""
-    asked = ("sh", "-c", _WHY, "docker-why", at.socket)
-    words = (await shell.run(asked, timeout=10)).text.split() if at.socket else []
-    if "missing" in words:
-        return SparkError(
-            "docker is not installed", hint="DGX OS has it: sudo apt install docker.io", node=shell.node
-        )
-    if "closed" in words and "stopped" not in words:
-        return SparkError(
-            f"docker's socket {at.socket} may not be used by {words[-1]}",
-            hint=f"look there: ls -l {at.socket}",
-            node=shell.node,
-        )
-    return SparkError(f"no docker engine answers at {at.url}", hint=where_it_was_said(at), node=shell.node)
+        cause, hint = "docker is not installed", "DGX OS has it: sudo apt install docker.io"
+    elif at.named and "closed" in words and "stopped" not in words:
+        cause = f"docker's socket {at.socket} may not be used by {user}"
+        hint = f"look there: ls -l {at.socket}"
+    elif at.named:
+        cause, hint = f"no docker engine answers at {at.url}", where_to_look(at)
+    elif "stopped" in words:
+        cause, hint = "docker does not run", "sudo systemctl start docker"
+    elif "closed" in words:
+        cause = f"docker may not be used by {user}"
+        hint = f"sudo usermod -aG docker {user}, then log in again"
+    else:
+        cause, hint = "docker does not answer", "sudo systemctl status docker"
+    return SparkError(cause, hint=hint, node=shell.node)

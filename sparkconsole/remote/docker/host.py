@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.docker_host import DockerHost, found_at
-from sparkconsole.parse.image.docker_host import parse_docker_host
+from sparkconsole.parse.image.docker import parse_docker_host
 from sparkconsole.remote.foreseen import now_on
 from sparkconsole.remote.shell import Shell
 

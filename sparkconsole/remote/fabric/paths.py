@@ -9,14 +9,14 @@ from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed
 from sparkconsole.model.fabric.paths import Path, RailWay
-from sparkconsole.parse.fabric.ping import parse_ping
-from sparkconsole.parse.fabric.route import parse_route
-from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.parse.fabric.tools import parse_ping, parse_route
+from sparkconsole.remote.sampler.sampler import BOOT, sent
 from sparkconsole.remote.shell import Shell
 
 LIMIT_S = 3.0
 """What one command on the node may take; a ping gives up by itself after two seconds."""
 SMALL = 56
+_NAME = ("python3", "gate-look")
 
 
 def commands(way: RailWay) -> tuple[tuple[str, ...], ...]:
@@ -42,12 +42,10 @@ async def look_along(shell: Shell, ways: Sequence[RailWay]) -> tuple[Path, ...]:
     done = await shell.run(words, stdin=program(), timeout=20)
     if not done.ok:
         hint = "python3 is needed there" if done.status == 127 else ""
-        raise CommandFailed(
-            ("python3", "gate-look"), done.status, done.error_text, hint=hint, node=shell.node
-        )
+        raise CommandFailed(_NAME, done.status, done.error_text, hint=hint, node=shell.node)
     answers = _answers(done.text, len(lines))
     if answers is None:
-        raise CommandFailed(("python3", "gate-look"), 0, "what it said was not understood", node=shell.node)
+        raise CommandFailed(_NAME, 0, "what it said was not understood", node=shell.node)
     return tuple(_path(way, answers[i * 3 : i * 3 + 3]) for i, way in enumerate(ways))
 
 
@@ -69,5 +67,4 @@ def _answers(text: str, count: int) -> list[tuple[int | None, str]] | None:
 @cache
 def program() -> bytes:
     """What is sent: its length, and the program."""
-    text = files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes()
-    return b"%d\n%s" % (len(text), text)
+    return sent(files("sparkconsole.remote.fabric").joinpath("paths_program.py").read_bytes())

@@ -12,11 +12,12 @@ from importlib.resources import files
 from typing import Any
 
 from sparkconsole.errors import SparkError, TimedOut
-from sparkconsole.model.fabric.paths import RailWay
+from sparkconsole.model.fabric.paths import Rail, RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
-from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.fabric.tools import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.machine.numbers import json_object
 from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.sampler.sampler import BOOT
+from sparkconsole.remote.sampler.sampler import BOOT, sent
 from sparkconsole.remote.shell import Pipe, Shell, end_pipe
 
 LIMIT_S = 8.0
@@ -42,30 +43,23 @@ def tool_for(way: RailWay, both: frozenset[str]) -> str:
 
 def ends(way: RailWay, tool: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the receiver and the sender are asked to do; PORT in a command is the receiver's choice."""
-    here, there = way.rail.address, way.far.address
-    match tool:
-        case "ib_write_bw":
-            return (
-                {"address": there, "argv": _ib_write_bw(way.far.device, way.far.port, way.far.gid_index)},
-                {
-                    "address": here,
-                    "argv": [*_ib_write_bw(way.rail.device, way.rail.port, way.rail.gid_index), there],
-                },
-            )
-        case "iperf3":
-            seconds = f"{SECONDS:g}"
-            client = ["iperf3", "-J", "-c", there, "-B", here, "-p", "PORT", "-t", seconds, "-P", "4"]
-            return {"address": there, "argv": ["iperf3", "-s", "-1", "-B", there, "-p", "PORT"]}, {
-                "address": here,
-                "argv": client,
-            }
+    here, there, seconds = way.rail.address, way.far.address, f"{SECONDS:g}"
+    if tool == "ib_write_bw":
+        return (
+            {"address": there, "argv": _ib_write_bw(way.far)},
+            {"address": here, "argv": [*_ib_write_bw(way.rail), there]},
+        )
+    if tool == "iperf3":
+        client = ["iperf3", "-J", "-c", there, "-B", here, "-p", "PORT", "-t", seconds, "-P", "4"]
+        server = ["iperf3", "-s", "-1", "-B", there, "-p", "PORT"]
+        return {"address": there, "argv": server}, {"address": here, "argv": client}
     return {"address": there}, {"address": here, "peer": there, "seconds": SECONDS, "most": MOST_BYTES}
 
 
-def _ib_write_bw(device: str, port: int, gid: int | None) -> list[str]:
-    index = ["-x", str(gid)] if gid is not None else []
-    ends = ["-d", device, "-i", str(port), *index, "-p", "PORT"]
-    return ["ib_write_bw", *ends, "-F", "--report_gbits", "-D", f"{SECONDS:g}"]
+def _ib_write_bw(end: Rail) -> list[str]:
+    index = ["-x", str(end.gid_index)] if end.gid_index is not None else []
+    words = ["-d", end.device, "-i", str(end.port), *index, "-p", "PORT"]
+    return ["ib_write_bw", *words, "-F", "--report_gbits", "-D", f"{SECONDS:g}"]
 
 
 def shown(request: Mapping[str, Any]) -> tuple[str, ...]:
@@ -131,11 +125,7 @@ class _RunningEnd:
                 line = await self._line()
         except TimeoutError as error:
             raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
-        try:
-            data = json.loads(line or "{}")
-        except (ValueError, RecursionError):
-            return {}
-        return data if isinstance(data, dict) else {}
+        return json_object(line) or {}
 
     async def _line(self) -> str:
         while not self.lines:
@@ -159,5 +149,4 @@ async def _started(shell: Shell, request: Mapping[str, Any]) -> AsyncIterator[_R
 @cache
 def program() -> bytes:
     """What is sent: its length, and the program."""
-    text = files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes()
-    return b"%d\n%s" % (len(text), text)
+    return sent(files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes())

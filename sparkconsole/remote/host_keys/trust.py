@@ -116,6 +116,5 @@ def _append(path: Path, lines: str) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
             file.write(gap + lines.encode())
     except OSError as error:
-        raise SparkError(
-            f"{path} cannot be written: {error.strerror}", hint="nothing is trusted now"
-        ) from error
+        cause = f"{path} cannot be written: {error.strerror}"
+        raise SparkError(cause, hint="nothing is trusted now") from error

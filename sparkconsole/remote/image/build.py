@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.image.build import VLLM_REPOSITORY, Builder, BuilderKind, is_commit
-from sparkconsole.parse.image.git_refs import commit_named
+from sparkconsole.parse.image.recipe import commit_named
 from sparkconsole.remote.shell import Shell
 
 # The first docker on PATH wins when it has BuildKit; else the first one that has. A client before 23 has it

@@ -12,7 +12,7 @@ from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.copy import CopySite, Receiver, docker_load, known_hosts, ssh_argv
-from sparkconsole.parse.image.copy_site import copy_site
+from sparkconsole.parse.image.copy import copy_site
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Pipe, Shell
 
@@ -25,7 +25,7 @@ class Transfer(Protocol):
     """One way to copy: decided on the console, carried out by a detached job in its folder on the sender.
 
     The job's log has `dd`'s progress lines, `save: `, `load: ` before what the two ends said, and a last line
-    `copy ended: save=N stream=N load=N`; or lines of JSON. parse/image/copy_log.py reads both.
+    `copy ended: save=N stream=N load=N`; or lines of JSON. parse/image/copy.py reads both.
     """
 
     @property

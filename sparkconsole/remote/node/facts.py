@@ -1,4 +1,4 @@
-"""One look at a machine: one command, nothing written, every tool under a time limit."""
+"""One look at a machine, or at its memory: one command, nothing written, every tool under a time limit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.docker_host import DockerHost
 from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.page_cache import MemoryState
 from sparkconsole.model.probes import USUAL, Probe
-from sparkconsole.parse.machine.facts import parse_facts
+from sparkconsole.parse.machine.facts import parse_facts, parse_memory_state
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.docker.host import docker_host
 from sparkconsole.remote.foreseen import then_on
@@ -149,6 +150,14 @@ look "$1" "$2" "$3" "$4" </dev/null
 
 _OF_DOCKER = frozenset({Probe.DOCKER, Probe.CONTAINERS})
 _OF_THE_CACHE = frozenset({Probe.CACHE, Probe.DEEP})
+_LOOK = r"""
+grep -E '^(MemTotal|MemFree|MemAvailable|Cached|Buffers):' /proc/meminfo
+[ -n "$1" ] || exit 0
+if [ "$(id -u)" = 0 ]; then echo 'Way: root'
+elif timeout 5 sudo -n true 2>/dev/null; then echo 'Way: sudo'
+elif timeout 10 docker image inspect -- "$1" >/dev/null 2>&1; then echo 'Way: container'
+else echo 'Way: none'; fi
+"""
 
 
 async def node_facts(shell: Shell, *, asked: Iterable[Probe] = USUAL) -> NodeFacts:
@@ -160,7 +169,7 @@ async def node_facts(shell: Shell, *, asked: Iterable[Probe] = USUAL) -> NodeFac
     where = await hf_cache(shell) if _OF_THE_CACHE & set(asked) else HfCache("", "")
     engine = await docker_host(shell) if _OF_DOCKER & set(asked) else DockerHost()
     socket = "none" if engine.refused else engine.socket or "tcp"
-    named = (socket,) if engine.told else ()
+    named = (socket,) if engine.named else ()
     words = ("sh", "-s", mark, " ".join(sorted(asked)), where.home, *named)
     done = await shell.run(words, stdin=SCRIPT.encode(), timeout=45)
     text = done.checked().text
@@ -171,6 +180,15 @@ async def node_facts(shell: Shell, *, asked: Iterable[Probe] = USUAL) -> NodeFac
             node=shell.node,
         )
     seen = parse_facts(text, mark, shell.node)
-    standing = replace(seen.docker, host=engine if engine.told else None)
-    facts = replace(seen, hf_cache=where.home, docker=standing)
+    docker = replace(seen.docker, host=engine if engine.named else None)
+    facts = replace(seen, hf_cache=where.home, docker=docker)
     return then_on(shell).facts(facts)
+
+
+async def memory_state(shell: Shell, image: str = "") -> MemoryState:
+    """The memory now; with an image also by which way the cache can be dropped."""
+    done = await shell.run(("sh", "-c", _LOOK, "memory-standing", image), timeout=30)
+    now, then = parse_memory_state(done.checked().text, shell.node), then_on(shell)
+    if then.memory_changed:
+        now = replace(now, available=then.available(now.available, now.total))
+    return replace(now, way=then.way_to_root(now.way, image)) if image else now

@@ -32,15 +32,15 @@ async def _then(shell: Shell, now: Site, container: str) -> Site:
     then = then_on(shell)
     if not then.effects:
         return now
-    from sparkconsole.remote.node.page_cache import memory_standing
+    from sparkconsole.remote.node.facts import memory_state
 
-    total = (await memory_standing(shell)).total if then.memory_changed else 0
+    total = (await memory_state(shell)).total if then.memory_changed else 0
     return then.site(container, now, await _held(shell, then, container), total)
 
 
 async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
     """The ports on which the servers in today's containers listen."""
-    from sparkconsole.parse.serve.vllm_processes import parse_ranks
+    from sparkconsole.parse.serve.vllm_serve import parse_ranks
     from sparkconsole.remote.foreseen import now_on
     from sparkconsole.remote.serve.processes import look_argv
 

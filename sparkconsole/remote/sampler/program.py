@@ -25,28 +25,14 @@ STILL_S = 20.0
 HIDDEN = ("lo", "veth", "docker", "br-")
 """Interfaces of containers, and loopback, begin so."""
 ERRORS = (
-    "symbol_error",
-    "link_downed",
-    "link_error_recovery",
-    "local_link_integrity_errors",
-    "excessive_buffer_overrun_errors",
-    "port_rcv_errors",
-    "port_xmit_discards",
-)
+    "symbol_error", "link_downed", "link_error_recovery", "local_link_integrity_errors",
+    "excessive_buffer_overrun_errors", "port_rcv_errors", "port_xmit_discards",
+)  # fmt: skip
 MARKS = (
-    "np_cnp_sent",
-    "rp_cnp_handled",
-    "np_ecn_marked_roce_packets",
-    "out_of_sequence",
-    "packet_seq_err",
-    "implied_nak_seq_err",
-    "local_ack_timeout_err",
-    "rnr_nak_retry_err",
-    "out_of_buffer",
-    "rx_discards",
-    "rx_icrc_encapsulated",
-    "roce_slow_restart",
-)
+    "np_cnp_sent", "rp_cnp_handled", "np_ecn_marked_roce_packets", "out_of_sequence", "packet_seq_err",
+    "implied_nak_seq_err", "local_ack_timeout_err", "rnr_nak_retry_err", "out_of_buffer", "rx_discards",
+    "rx_icrc_encapsulated", "roce_slow_restart",
+)  # fmt: skip
 """Congestion and loss, as mlx5 counts them under hw_counters; a driver has some of them."""
 LARGEST = 1 << 63
 """A counter that is not supported reads as minus one, unsigned."""

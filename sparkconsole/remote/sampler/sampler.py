@@ -42,7 +42,12 @@ def program() -> bytes:
     """What is sent: its length, and the three files as one."""
     lines = (line for name in _FILES for line in (_FOLDER / name).read_text("utf-8").splitlines(True))
     text = _FUTURE + "".join(line for line in lines if not line.startswith((_FUTURE, _OURS)))
-    return b"%d\n%s" % (len(text.encode()), text.encode())
+    return sent(text.encode())
+
+
+def sent(text: bytes) -> bytes:
+    """A program as BOOT reads it: its length, and the program."""
+    return b"%d\n%s" % (len(text), text)
 
 
 async def samples(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.parse.serve.vllm_processes import parse_ranks
+from sparkconsole.parse.serve.vllm_serve import parse_ranks
 from sparkconsole.remote.foreseen import then_on
 from sparkconsole.remote.shell import Shell
 

@@ -17,7 +17,7 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
-from sparkconsole.model.login_words import with_port
+from sparkconsole.model.cluster import with_port
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
 from sparkconsole.remote.host_keys.shown import host_key, shown_by
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked

@@ -17,8 +17,7 @@ from typing import Any, cast
 import asyncssh
 
 from sparkconsole.errors import WrongConfig
-from sparkconsole.model.cluster import Node
-from sparkconsole.model.login_words import login_words
+from sparkconsole.model.cluster import Node, login_words
 from sparkconsole.remote.ssh_config.openssh_config import agent_socket, place_by_ssh
 from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, paths, usual_keys
 

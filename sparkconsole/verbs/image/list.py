@@ -10,7 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage, ImageIdentity, same_content
 from sparkconsole.model.image.build import age, full_name
-from sparkconsole.model.image.labels import built_from, built_with
+from sparkconsole.model.image.history import built_from, built_with
 from sparkconsole.model.image.matrix import usage_sheet
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Answer, Sheet

@@ -47,7 +47,7 @@ def _nothing(found: Mapping[str, object], errors: Mapping[str, object]) -> str:
 
 
 def _standing(presence: ModelPresence, partial: bool) -> str:
-    return "on all nodes that answered" if presence.everywhere and partial else presence.standing
+    return "on all nodes that answered" if presence.everywhere and partial else presence.summary
 
 
 def _size(presence: ModelPresence) -> str | None:

@@ -16,7 +16,7 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_state
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.node.inventory import chosen
@@ -45,7 +45,7 @@ async def drop_caches(
     """
     image = image or session.cluster.image
     nodes = chosen(session, names)
-    answers = await session.fleet.ask(lambda shell: memory_standing(shell, image), nodes)
+    answers = await session.fleet.ask(lambda shell: memory_state(shell, image), nodes)
     for error in failed(answers).values():
         raise error
     before = answered(answers)
@@ -65,7 +65,7 @@ def _step(node: str, standing: MemoryState, image: str) -> Step:
 async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:
     outcome = await execute_plan(session.fleet, plan, report)
     wrong = {o.step.node: o.detail for o in outcome.failures()}
-    answers = await session.fleet.ask(memory_standing, tuple(before))
+    answers = await session.fleet.ask(memory_state, tuple(before))
     wrong.update({node: f"unknown: {error.cause}" for node, error in failed(answers).items()})
     after = answered(answers)
     seen = {n: [(w, getattr(b, w), getattr(after.get(n), w, None)) for w in _WHAT] for n, b in before.items()}

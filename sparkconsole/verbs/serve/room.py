@@ -24,7 +24,7 @@ from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.text.units import vllm_gib
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.foreseen import NotBefore
-from sparkconsole.remote.node.page_cache import memory_standing
+from sparkconsole.remote.node.facts import memory_state
 
 LEAST_SHARE = 0.05
 """Less than that holds no model worth a server."""
@@ -135,7 +135,7 @@ async def _beside(
     gpu = all(c.gpu for c in read.values()) if read else stage.launch.gpus
     if not others or not gpu:
         return spec, ()
-    standing = answered(await fleet.ask(memory_standing, taking_part(spec, stage)))
+    standing = answered(await fleet.ask(memory_state, taking_part(spec, stage)))
     memory = [Memory(s.total, s.available) for s in standing.values()]
     left = serve_room.share_left(memory)
     beside = f"part of the memory is taken by {serve_room.listed(others)}"

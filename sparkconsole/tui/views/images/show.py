@@ -15,7 +15,7 @@ from rich.text import Text
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.docker import ImageIdentity, difference, same_content
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.labels import built_from
+from sparkconsole.model.image.history import built_from
 from sparkconsole.model.text.units import UNKNOWN, age, binary_size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.draw.bars import short_names

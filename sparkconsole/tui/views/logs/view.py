@@ -18,8 +18,8 @@ from sparkconsole.config.bounded import expanded
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
-from sparkconsole.model.fabric.kho import on_kernel
 from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, Weight, paragraphs, ranked
+from sparkconsole.model.logs.kernel import on_kernel
 from sparkconsole.model.logs.line import Level, LogLine
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.parse.diagnose.explain import examine, explain_line

@@ -1,4 +1,4 @@
-"""A copy's log as values: how far it is, layer by layer where they travel alone, and how each end ended.
+"""What each end of a copy is, and a copy's log: how far it is, layer by layer, and how each end ended.
 
 `docker save`'s pipeline prints `dd`'s progress and a last line with the status of each stage; the program
 that sends single layers (remote/image_program) prints lines of JSON.
@@ -6,15 +6,19 @@ that sends single layers (remote/image_program) prints lines of JSON.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparkconsole.model.image.copy import CopySite
+from sparkconsole.parse.machine.numbers import json_object
+
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
 _ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
+_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""`docker info` says the kernel's word, images have Go's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,6 @@ class LayerProgress:
         return f"layer {self.number} of {self.count}{share or f' {self.phase}'}"
 
 
-def _object(line: str) -> Mapping[str, Any] | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        data = json.loads(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
-
-
 class CopyLog:
     """Feed it every line of a copy's log; it knows the bytes, how the stages ended, and what was said."""
 
@@ -100,11 +94,11 @@ class CopyLog:
         """The stream is over; what follows is the receiver's own work (more than half of the time)."""
         self.fallback = ""
         """Why a copy of the missing layers went on as a copy of the whole image; empty: it did not."""
-        self.said: dict[str, list[str]] = {"save": [], "load": []}
+        self.messages: dict[str, list[str]] = {"save": [], "load": []}
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
-        if (data := _object(line)) is not None:
+        if line.startswith("{") and (data := json_object(line)) is not None:
             return self._hear(data)
         return self._read(line)
 
@@ -130,8 +124,8 @@ class CopyLog:
         self.all_sent = self.all_sent or bool(_ALL_SENT.match(line.strip()))
         self.ends = stage_ends(line) or self.ends
         who, sign, words = line.partition(": ")
-        if sign and who in self.said:
-            self.said[who].append(words.strip())
+        if sign and who in self.messages:
+            self.messages[who].append(words.strip())
         return None
 
     @property
@@ -140,7 +134,7 @@ class CopyLog:
         if self.sent is not None:
             return True
         good = self.ends is not None and all(status == 0 for status in self.ends.values())
-        return good and not any("Error unpacking" in words for words in self.said["load"])
+        return good and not any("Error unpacking" in words for words in self.messages["load"])
 
     def cause(self) -> str:
         """Why it failed: the side that failed first, then what the other one said."""
@@ -153,7 +147,7 @@ class CopyLog:
             if self.ends["save"] not in _BY_US and self.ends["load"] != 255
             else ("load", "save")
         )
-        words = [f"{_WHO[who]}: {'; '.join(self.said[who][-3:])}" for who in blamed if self.said[who]]
+        words = [f"{_WHO[who]}: {'; '.join(self.messages[who][-3:])}" for who in blamed if self.messages[who]]
         return " — ".join(words) or f"stages ended with {dict(self.ends)}"
 
     def login_refused(self) -> bool:
@@ -165,9 +159,36 @@ class CopyLog:
         return any("Host key verification failed" in words for words in self._far_words())
 
     def _far_words(self) -> tuple[str, ...]:
-        return (*self.said["load"], self.error or "")
+        return (*self.messages["load"], self.error or "")
 
 
 _BY_US = (0, 141, 143, None)
 """Ends of `docker save` that are the consequence of the far side's end: broken pipe, and our own TERM."""
 _WHO = {"save": "sender", "load": "receiver"}
+
+
+def copy_site(text: str) -> CopySite:
+    """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
+    values: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if value.strip():
+            values.setdefault(key, []).append(value.strip())
+
+    def one(key: str) -> str:
+        return values.get(key, [""])[-1]
+
+    return CopySite(
+        login=one("login"),
+        address=one("address"),
+        port=int(one("port")) if one("port").isdigit() else 22,
+        docker_host=one("docker_host"),
+        folder=one("folder"),
+        driver=one("driver"),
+        containerd_store="io.containerd.snapshotter" in one("status"),
+        version=one("version"),
+        python=bool(one("python")),
+        architecture=_ARCHITECTURES.get(one("architecture"), ""),
+        free_bytes=int(one("free")) if one("free").isdigit() else None,
+        host_keys=tuple(k for k in values.get("key", []) if len(k.split()) == 2),
+    )

@@ -1,9 +1,10 @@
-"""The Docker engine's JSON becomes containers, images and engine facts: 20.10 to 29, both stores."""
+"""What Docker says: the engine's JSON (20.10 to 29, both stores), where it listens, why it refused to run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,12 +16,19 @@ from sparkconsole.model.docker import (
     ImageIdentity,
     settings,
 )
+from sparkconsole.model.docker_host import DockerHost, found_at
+from sparkconsole.model.launch.state import Why
+from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.known import During
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")
 _NO_NAMES = ("<none>", "moby-dangling")
 """What engines write where an image has no name: the graph drivers, the containerd store."""
 _INNER = ("internal", "frontend")
 """Build cache that a plain `docker builder prune` leaves."""
+_TAKEN = re.compile(r'container name "/?([^"]+)" is already in use')
+_NOT_HERE = re.compile(r"Unable to find image '([^']+)' locally")
+_TLS = ("DOCKER_TLS", "DOCKER_TLS_VERIFY")
 
 
 def container_from(data: Mapping[str, Any]) -> Container:
@@ -95,3 +103,42 @@ def _record(data: Mapping[str, Any]) -> CacheRecord:
     kept = data.get("InUse") or data.get("Shared") or data.get("Type") in _INNER
     used_at = data.get("LastUsedAt") or data.get("CreatedAt") or ""
     return CacheRecord(int(data.get("Size") or 0), str(used_at), prunable=not kept)
+
+
+def why_refused(stderr: str) -> Why:
+    """The reason `docker run` gave."""
+    if taken := _TAKEN.search(stderr):
+        cause = f"a container called {taken[1]} came up meanwhile; it is left alone"
+        return Why(cause, "look: sparkconsole status")
+    # What launch starts lies on the node: that docker then looks for it elsewhere is no news.
+    text = _NOT_HERE.sub(r"No such image: \1", stderr)
+    if found := cause_of(text, During.LAUNCH):
+        return Why(found.text, found.remedy)
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and "docker run --help" not in line]
+    return Why(f"docker said: {lines[-1][:300]}" if lines else "docker run failed and said nothing")
+
+
+def name_taken(stderr: str) -> bool:
+    """The name belongs to a container that someone else made: it must not be removed."""
+    return _TAKEN.search(stderr) is not None
+
+
+def parse_docker_host(text: str) -> DockerHost:
+    """Lines NAME=VALUE of its environment, `context NAME HOST FILES`, `lost SENTENCE` and `rootless PATH`.
+
+    As the docker command decides: DOCKER_HOST, then the context; who says nothing has the usual socket.
+    """
+    lines = text.splitlines()
+    values = {k: v for line in lines for k, eq, v in (line.partition("="),) if eq and v}
+    if host := values.get("DOCKER_HOST"):
+        return found_at(host, tls=any(values.get(name) for name in _TLS))
+    rows = {key: value.strip() for key, _, value in (line.partition(" ") for line in lines)}
+    if "lost" in rows:
+        why = f"its docker command fails: {rows['lost'][:200]}"
+        return DockerHost(named=True, refused=why, remedy="docker context use default, there")
+    name, host, files = (*rows.get("context", "").split(), "", "", "")[:3]
+    if host and name != "default" and files.isdigit():
+        return found_at(host, tls=files != "0")
+    if rows.get("rootless", "").startswith("/"):
+        return found_at(f"unix://{rows['rootless']}")
+    return DockerHost()

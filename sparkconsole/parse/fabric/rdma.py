@@ -1,4 +1,4 @@
-"""What our look at /sys/class/infiniband prints: `port DEVICE PORT NETDEV GUID`, then a fact a line."""
+"""RDMA ports: what our look at /sys/class/infiniband prints, and `ibdev2netdev`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sparkconsole.model.fabric.links import Gid, Hca
 from sparkconsole.parse.machine.numbers import whole
 
 _NO_GUID = re.compile(r"[0:x]*")
+_LINE = re.compile(r"^(\S+)\s+port\s+(\d{1,9})\s+==>\s+(\S+)\s+\((Up|Down)\)\s*$", re.ASCII)
 
 
 def parse_rdma_sysfs(text: str) -> tuple[Hca, ...]:
@@ -38,3 +39,14 @@ def _with(hca: Hca, word: str, rest: str) -> Hca:
         case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and (index := whole(fields[0])) is not None:
             return replace(hca, gids=(*hca.gids, Gid(index, fields[1], fields[2])))
     return hca
+
+
+def parse_ibdev2netdev(text: str) -> tuple[tuple[Hca, ...], tuple[str, ...]]:
+    """The ports, and the lines that were not understood."""
+    hcas, unparsed = [], []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if match := _LINE.match(line):
+            hcas.append(Hca(match[1], match[3].partition("@")[0], int(match[2]), up=match[4] == "Up"))
+        else:
+            unparsed.append(line)
+    return tuple(hcas), tuple(unparsed)

@@ -1,0 +1,43 @@
+"""What is known of a build before it begins: its Dockerfile's labels, the commit that a name stands for."""
+
+from __future__ import annotations
+
+import shlex
+
+
+def dockerfile_labels(text: str) -> dict[str, str]:
+    """The labels of its last stage, as they are written: a `$` in one is filled in by the build."""
+    found: dict[str, str] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word.upper() == "FROM":
+            found = {}
+        if word.upper() == "LABEL":
+            found |= _pairs(rest)
+    return found
+
+
+def _pairs(text: str) -> dict[str, str]:
+    try:
+        words = shlex.split(text, comments=True)
+    except ValueError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def commit_named(text: str, ref: str) -> tuple[str, str]:
+    """The commit of `ref` and whether it is a tag or a branch; ("", "") when no line has exactly that name.
+
+    An annotated tag's own object is no commit: the line ending in `^{}` says the commit.
+    """
+    lines = (line.split("\t") for line in text.splitlines())
+    named = {parts[1]: parts[0] for parts in lines if len(parts) == 2}
+    for name, kind in (
+        (f"refs/tags/{ref}^{{}}", "tag"),
+        (f"refs/tags/{ref}", "tag"),
+        (f"refs/heads/{ref}", "branch"),
+        (ref, "branch"),
+    ):
+        if name in named:
+            return named[name], kind
+    return "", ""
