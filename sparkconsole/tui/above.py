@@ -105,13 +105,13 @@ class Above(App[SparkError | None]):
 
     def kept_lines(self) -> tuple[Run, ...]:
         """The newest runs, for the names in their words."""
-        from sparkconsole.tui.line.names import kept_runs
+        from sparkconsole.tui.line.complete import kept_runs
 
         return kept_runs(self.session)
 
     def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
         """Every name that may be said."""
-        from sparkconsole.tui.line.names import names_here
+        from sparkconsole.tui.line.complete import names_here
 
         return names_here(self.store, self.session, self.models, kept)
 
@@ -122,16 +122,16 @@ class Above(App[SparkError | None]):
         if self.screen_stack and not isinstance(self.screen, Dialog):
             self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
 
-    def _open(self, dialog: Screen[Any], told: Callable[[Any], None] | None = None) -> None:
+    def _open(self, dialog: Screen[Any], answered: Callable[[Any], None] | None = None) -> None:
         """Above everything, but never under the fingers of a person who types a line."""
         if self.line is not None:
-            self._later.append(partial(self._open, dialog, told))
+            self._later.append(partial(self._open, dialog, answered))
             return
         if isinstance(self.screen, Planning):
             self.screen.over()
         if isinstance(self.screen, Dialog) and self.screen.LOOKS:
             self.screen.dismiss(None)
-        self.push_screen(dialog, told)
+        self.push_screen(dialog, answered)
 
     def confirm(
         self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
@@ -142,13 +142,13 @@ class Above(App[SparkError | None]):
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         shown_s, saying = self.clock.monotonic(), SAYING.get()
 
-        def tell(agreed: bool | None) -> None:
+        def answered(agreed: bool | None) -> None:
             if agreed and saying is not None and self.clock.monotonic() - shown_s > FRESH_S:
                 self._open(saying.planning())  # the nodes are looked at again: no key is the view's meanwhile
             if not answer.done():
                 answer.set_result(bool(agreed))
 
-        self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), tell)
+        self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), answered)
         return answer
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:

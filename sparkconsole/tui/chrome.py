@@ -18,17 +18,24 @@ if TYPE_CHECKING:
     from sparkconsole.tui.host import Host, ShownView
 
 
-class TitleBar(Static):
+class Bar(Static):
+    """One line, drawn again when another text stands in it."""
+
+    _text: Text | None = None
+
+    def show(self, text: Text) -> None:
+        """This text from now on."""
+        if text != self._text:
+            self._text = text
+            self.update(text)
+
+
+class TitleBar(Bar):
     """Where we are on the left, how the cluster stands on the right; work under way in between."""
 
     def sample(self, view: ShownView) -> None:
-        """Draws it again when it says something else."""
-        self._say(title_text(view, self.size.width or 80))
-
-    def _say(self, text: Text) -> None:
-        if text != getattr(self, "_said", None):
-            self._said = text
-            self.update(text)
+        """As things stand."""
+        self.show(title_text(view, self.size.width or 80))
 
 
 class Tabs(Static):
@@ -38,17 +45,14 @@ class Tabs(Static):
         super().__init__(tabs_text(current))
 
 
-class KeyLine(Static):
+class KeyLine(Bar):
     """The keys of the view that work right now."""
 
     LAST: ClassVar[tuple[str, ...]] = ("command", "help")
 
     def sample(self, view: ShownView) -> None:
-        """Draws it again when other keys work."""
-        text = keys_text(view.keys_offered(), self.size.width or 80)
-        if text != getattr(self, "_said", None):
-            self._said = text
-            self.update(text)
+        """As the focus is."""
+        self.show(keys_text(view.keys_offered(), self.size.width or 80))
 
 
 def title_text(view: ShownView, width: int) -> Text:
@@ -126,16 +130,12 @@ def keys_text(keys: tuple[Key, ...], width: int) -> Text:
     return text
 
 
-def _written(key: Key) -> str:
-    return key.display or key.keys.split(",")[0].replace("ctrl+", "^")
-
-
 def _width(key: Key) -> int:
-    return len(_written(key)) + len(key.label) + 3
+    return len(key.written) + len(key.label) + 3
 
 
 def _append(text: Text, key: Key) -> None:
     meta = {"@click": f"screen.press({key.id!r})"}
-    text.append(_written(key), style=Style(bold=True, meta=meta))
+    text.append(key.written, style=Style(bold=True, meta=meta))
     text.append(f" {key.label}", style=Style(meta=meta))
     text.append("  ")

@@ -40,6 +40,9 @@ class ShownView(Protocol):
     def keys_here(self) -> tuple[Key, ...]:
         """Every key that works now."""
 
+    def own_keys(self) -> dict[str, Key]:
+        """Those that are no verbs, by their `:` word."""
+
     def apply_filter(self, text: str) -> None:
         """Shows only what has that text."""
 

@@ -87,6 +87,12 @@ class View(Screen[None]):
         """
         return tuple(key for key in (*self.KEYS, *GLOBAL) if self._works(key))
 
+    def own_keys(self) -> dict[str, Key]:
+        """Of `keys_here` those that are no verbs, by the word that `:` takes for each."""
+        from sparkconsole.verbs.grammar.registry import load
+
+        return {key.id: key for key in self.keys_here() if key.verb not in load()}
+
     def _works(self, key: Key) -> bool:
         if key.id == "node.shell" and self.app.is_web:
             return False

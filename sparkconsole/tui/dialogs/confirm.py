@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
@@ -71,7 +71,7 @@ class Confirm(Question):
         counted = f"{steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
         where = f" · {counted}" if nodes else ""
         with Vertical(classes="dialog") as panel:
-            panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
+            panel.border_title = frame_title(f"{self.plan.title}{where}")
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 yield StyledText(id="plan")
             if self.costly:
@@ -93,7 +93,7 @@ class Confirm(Question):
 
     def begin(self) -> None:
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
-        self._tell()
+        self._draw_plan()
         self.begin_at("#word" if self.costly else "#cancel")
 
     def offers(self) -> tuple[Key, ...]:
@@ -126,10 +126,10 @@ class Confirm(Question):
     def action_whole(self) -> None:
         """The commands, then their scripts in full, then only what they do again."""
         self._shown = (self._shown + 1) % 3
-        self._tell()
+        self._draw_plan()
         self.call_after_refresh(self._bring_commands)
 
-    def _tell(self) -> None:
+    def _draw_plan(self) -> None:
         width = min(MOST, self.app.size.width * 9 // 10) - FRAME
         text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
             "nothing has to be run"

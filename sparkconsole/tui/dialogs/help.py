@@ -44,13 +44,13 @@ class Help(Dialog[None]):
     def begin(self) -> None:
         """The keys scroll."""
         self.begin_at("VerticalScroll")
-        self.call_after_refresh(self._tell)
+        self.call_after_refresh(self._draw_keys)
 
     def on_resize(self) -> None:
         """Other folds."""
-        self.call_after_refresh(self._tell)
+        self.call_after_refresh(self._draw_keys)
 
-    def _tell(self) -> None:
+    def _draw_keys(self) -> None:
         if not self.stands:
             return
         pane = self.query_one("#keys", Static)

@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
+from sparkconsole.tui.widgets.styled_text import frame_title
 
 
 class Planning(Dialog[None]):
@@ -29,7 +29,7 @@ class Planning(Dialog[None]):
     def compose(self) -> ComposeResult:
         """One line."""
         with Vertical(classes="dialog") as panel:
-            panel.border_title = printable(" ".join(self._words)).replace("[", r"\[")
+            panel.border_title = frame_title(" ".join(self._words))
             yield Static("planning: looking at the nodes …", markup=False)
 
     def on_mount(self) -> None:

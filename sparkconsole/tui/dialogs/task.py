@@ -18,6 +18,7 @@ from sparkconsole.tui.draw.plan import MARKS
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.styled_text import frame_title
 from sparkconsole.tui.work import Task
 
 
@@ -38,7 +39,7 @@ class TaskScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Steps above, output below."""
         with Vertical(classes="dialog -full-dialog") as panel:
-            panel.border_title = printable(" ".join(self.shown.words)).replace("[", r"\[")
+            panel.border_title = frame_title(" ".join(self.shown.words))
             with VerticalScroll(classes="task-steps"):
                 yield Static(id="task-steps", markup=False)
             yield LogView(self.shown.output)

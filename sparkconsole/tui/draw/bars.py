@@ -94,26 +94,26 @@ def used_of(used: float | None, total: float | None) -> str:
 
 def binary_size(count: float | None) -> str:
     """`21.4 GiB`, at most four digits."""
-    count = known(count)
-    if count is None:
-        return UNKNOWN
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < (1000 if unit == "B" else 999.95):
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
+    return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB"), 1000)
 
 
 def rate(per_s: float | None) -> str:
     """Bytes a second with a decimal unit, as networks are sold: `11.8 GB/s`; nothing at all is `0 B/s`."""
-    per_s = known(per_s)
-    if per_s is None:
+    return _scaled(per_s, 1000, ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"), 999.5)
+
+
+def _scaled(value: float | None, step: int, units: Sequence[str], whole_below: float) -> str:
+    """In the first unit in which it has at most three digits before the point; single bytes are whole."""
+    value = known(value)
+    if value is None:
         return UNKNOWN
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(per_s) < (999.5 if unit == "B" else 999.95):
-            return f"{per_s:.0f} B/s" if unit == "B" else f"{per_s:.1f} {unit}/s"
-        per_s /= 1000
-    return f"{per_s:.1f} TB/s"
+    if abs(value) < whole_below:
+        return f"{value:.0f} {units[0]}"
+    for unit in units[1:-1]:
+        value /= step
+        if abs(value) < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / step:.1f} {units[-1]}"
 
 
 def gigabytes(per_s: float | None) -> str:

@@ -205,8 +205,8 @@ def number(form: str, value: float | None) -> str:
 def share(state: NodeState) -> float | None:
     """How busy its GPU is, 0 to 1."""
     first = gpu(state)
-    told = known(first.utilisation) if first else None
-    return told / 100 if told is not None else None
+    percent = known(first.utilisation) if first else None
+    return percent / 100 if percent is not None else None
 
 
 def fabric(state: NodeState) -> Fabric:

@@ -45,6 +45,16 @@ class Key:
     """Textual's action, where it is not the method of the id's name."""
 
     @property
+    def names(self) -> list[str]:
+        """Each of `keys`."""
+        return _each(self.keys)
+
+    @property
+    def written(self) -> str:
+        """Its first key as the footer writes it."""
+        return self.display or self.names[0].replace("ctrl+", "^")
+
+    @property
     def verb(self) -> tuple[str, ...]:
         """The words of the verb that it may be."""
         return tuple(self.id.split("."))
@@ -129,7 +139,7 @@ def _refused(name: str, keys: str, known: Mapping[str, Key]) -> str:
     if name not in known:
         return f"there is no such key{did_you_mean(name, known)}"
     for key in _each(keys):
-        if key in RESERVED and key not in _each(known[name].keys):
+        if key in RESERVED and key not in known[name].names:
             return f"{key} {RESERVED[key]}"
         if known[name].changes and len(key) == 1 and key.islower():
             return "what changes the cluster is a capital letter"

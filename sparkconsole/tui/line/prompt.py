@@ -145,7 +145,7 @@ class Prompt(Vertical):
         """A sentence above the line, what was wrong or what can be said; empty takes it away."""
         note = self.query_one("#prompt-note", Static)
         note.update(printable(text))
-        note.set_class(bool(text), "-told")
+        note.set_class(bool(text), "-shown")
         note.set_class(bool(text) and not wrong, "-hint")
 
     def suggest(self, line: str) -> None:

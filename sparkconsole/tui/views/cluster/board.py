@@ -47,15 +47,13 @@ class LazyLines(Sequence[Text]):
 class Board(Lines):
     """`draw` shows the nodes; the cursor stays on its node when the order changes."""
 
+    WAYS: ClassVar = {
+        "up": "up,k", "down": "down,j", "left": "left", "right": "right",
+        "pageup": "pageup", "pagedown": "pagedown", "home": "home", "end": "end",
+    }  # fmt: skip
+    """The keys of each way that the cursor goes."""
     BINDINGS: ClassVar = [
-        Binding("up,k", "move('up')", "up", show=False, id="board.up"),
-        Binding("down,j", "move('down')", "down", show=False, id="board.down"),
-        Binding("left", "move('left')", "left", show=False, id="board.left"),
-        Binding("right", "move('right')", "right", show=False, id="board.right"),
-        Binding("pageup", "move('pageup')", "page up", show=False, id="board.pageup"),
-        Binding("pagedown", "move('pagedown')", "page down", show=False, id="board.pagedown"),
-        Binding("home", "move('home')", "first", show=False, id="board.home"),
-        Binding("end", "move('end')", "last", show=False, id="board.end"),
+        Binding(keys, f"move('{way}')", way, show=False, id=f"board.{way}") for way, keys in WAYS.items()
     ]
 
     @dataclass

@@ -12,7 +12,6 @@ from textual.widget import Widget
 from sparkconsole.config.bounded import expanded
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
-from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
@@ -103,19 +102,7 @@ class ClusterView(NodeActions, View):
 
     def context(self) -> DrawContext:
         """Time and meaning of everything shown now."""
-        cluster = self.console.session.cluster if self.console.session else Cluster()
-        store, now_s = self.console.store, self.console.clock.monotonic()
-        self._meaning.sample(cluster, store.nodes, now_s)
-        return DrawContext(
-            now_s,
-            self.console.clock.now(),
-            container=cluster.container,
-            image=cluster.image,
-            alone=len(store.nodes) == 1,
-            networks=self._meaning.networks,
-            warnings=self._meaning.warnings,
-            histories=store.histories,
-        )
+        return self._meaning.context(self.console)
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""
