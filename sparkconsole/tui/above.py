@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from sparkconsole.errors import SparkError
@@ -90,6 +91,14 @@ class Above(App[SparkError | None]):
         elif not isinstance(self.screen, PromptAbove):
             self.push_screen(PromptAbove(filtering=filtering))
 
+    def apply_filter(self, text: str) -> None:
+        """A question below the line is searched, and the view below the question stays as it is."""
+        below = self.screen_stack[-2] if isinstance(self.screen, PromptAbove) else self.screen
+        if isinstance(below, Dialog):
+            below.find(text)
+        else:
+            self.view.apply_filter(text)
+
     def line_closed(self) -> None:
         """What waited for it opens now."""
         if isinstance(self.screen, PromptAbove):
@@ -116,6 +125,23 @@ class Above(App[SparkError | None]):
         return names_here(self.store, self.session, self.models, kept)
 
     # --- dialogs
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """A toast over a view; a dialog or a line has a place of its own for it, and is never covered."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        screen = self.screen if self.screen_stack else None
+        if isinstance(screen, Dialog):
+            screen.note(message, self.NOTIFICATION_TIMEOUT if timeout is None else timeout)
+        elif isinstance(screen, PromptAbove) and self.line is not None:
+            self.line.note(message)
 
     def _say_asking(self, words: Sequence[str]) -> None:
         """A look that takes its time is seen to be under way; a closing console has no screen."""

@@ -43,9 +43,6 @@ class ShownView(Protocol):
     def own_keys(self) -> dict[str, Key]:
         """Those that are no verbs, by their `:` word."""
 
-    def apply_filter(self, text: str) -> None:
-        """Shows only what has that text."""
-
 
 class Host(Protocol):
     """The console as its parts know it."""
@@ -85,6 +82,9 @@ class Host(Protocol):
 
     def action_filter(self) -> None:
         """`/`"""
+
+    def apply_filter(self, text: str) -> None:
+        """To what the line stands above: the view, or a question."""
 
     def line_closed(self) -> None:
         """What waited for it opens now."""

@@ -62,7 +62,8 @@ class Confirm(Question):
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
-        self._shown = self._first = 0
+        self._sought, self._at = "", 0
+        self._shown = 0
         """0: what the steps do; 1: the commands, too; 2: their scripts in full."""
 
     def compose(self) -> ComposeResult:
@@ -125,26 +126,38 @@ class Confirm(Question):
 
     def action_whole(self) -> None:
         """The commands, then their scripts in full, then only what they do again."""
-        self._shown = (self._shown + 1) % 3
+        self._shown, self._sought = (self._shown + 1) % 3, ""
         self._draw_plan()
-        self.call_after_refresh(self._bring_commands)
+        self.call_after_refresh(self._bring)
 
     def _draw_plan(self) -> None:
-        width = min(MOST, self.app.size.width * 9 // 10) - FRAME
+        width = max(min(MOST, self.app.size.width * 9 // 10) - FRAME, 1)
         text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
             "nothing has to be run"
         )
         before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
-        lines = list(text.split("\n"))
-        command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
-        self._first = len(before) + command
-        self.query_one("#plan", StyledText).show([*before, *lines])
+        lines = [*before, *text.split("\n")]
+        for line in lines if self._sought else ():
+            line.highlight_words([self._sought], "reverse", case_sensitive=False)
+        has = self._has if self._sought else _is_command
+        first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
+        self._at = sum(max(1, -(-line.cell_len // width)) for line in lines[:first])
+        self.query_one("#plan", StyledText).show(lines)
 
-    def _bring_commands(self) -> None:
+    def _has(self, line: str) -> bool:
+        return self._sought.lower() in line.lower()
+
+    def find(self, text: str) -> None:
+        """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
+        self._sought = text.strip()
+        self._draw_plan()
+        self.call_after_refresh(self._bring)
+
+    def _bring(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""
         body = self.query_one(VerticalScroll)
-        if self._first >= body.scroll_offset.y + body.size.height:
-            body.scroll_to(y=self._first - 1, animate=False)
+        if not body.scroll_offset.y <= self._at < body.scroll_offset.y + body.size.height:
+            body.scroll_to(y=self._at - 1, animate=False)
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""
@@ -178,6 +191,10 @@ def verb_of(words: Sequence[str]) -> str:
     """What the button says: the verb, as a person would say it."""
     verb = next((VERBS[words[:n]] for n in (2, 1) if (words := tuple(words))[:n] in VERBS), "")
     return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
+
+
+def _is_command(line: str) -> bool:
+    return line.lstrip().startswith("$ ")
 
 
 def _changed(lines: Sequence[str]) -> Text:

@@ -127,6 +127,7 @@ class Prompt(Vertical):
             self._before = self.screen.focused
         self.note("")
         self.add_class("-open")
+        self.screen.add_class("-typing")
         line = self.query_one(CommandInput)
         line.disabled = False
         line.placeholder = (
@@ -187,6 +188,7 @@ class Prompt(Vertical):
         if not self.is_open:
             return
         self.remove_class("-open")
+        self.screen.remove_class("-typing")
         line = self.query_one(CommandInput)
         if line.has_focus:
             self.screen.set_focus(self._before)
@@ -197,7 +199,7 @@ class Prompt(Vertical):
         """A filter works while it is typed."""
         event.stop()
         if self.filtering and self.is_open:
-            self.console.view.apply_filter(event.value)
+            self.console.apply_filter(event.value)
         elif self.has_class("-open"):
             self.suggest(event.value)
 
