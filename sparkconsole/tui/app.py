@@ -340,7 +340,7 @@ class Console(Above):
         """`r`"""
         if self.watching is not None and self.store.nodes:
             self.watching.refresh()
-            self.notify("looking at every node again", timeout=2)
+            self.notify("refreshing all nodes", timeout=2)
         self.view.refresh_now()
 
     def action_zoom(self) -> None:
@@ -363,6 +363,12 @@ class Console(Above):
         from sparkconsole.tui.dialogs.help import Help
 
         self.push_screen(Help(self.view))
+
+    def action_help_quit(self) -> None:
+        """`^c`, where no text is selected that it could copy."""
+        key = self.written(next(key for key in GLOBAL if key.id == "quit"))
+        text = f"{key} quits, ctrl+q without asking; what runs on the cluster keeps running"
+        self.notify(text, timeout=4, markup=False)
 
     async def action_quit(self) -> None:
         """`q` leaves a page, and on the top level the console; it asks while work is attached."""

@@ -38,11 +38,16 @@ class TitleBar(Bar):
         self.show(title_text(view, self.size.width or 80))
 
 
-class Tabs(Static):
+class Tabs(Bar):
     """The eight views; the current one stands in brackets, so that colour is not needed to see it."""
 
     def __init__(self, current: str) -> None:
-        super().__init__(tabs_text(current))
+        super().__init__()
+        self._current = current
+
+    def on_resize(self) -> None:
+        """Short names where there is no room for whole ones."""
+        self.show(tabs_text(self._current, self.size.width))
 
 
 class KeyLine(Bar):
@@ -99,14 +104,21 @@ def _standing(store: Store) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def tabs_text(current: str) -> Text:
-    """`[1 Cluster]  2 Logs  …`, each a click away."""
+def tabs_text(current: str, width: int) -> Text:
+    """`[1 Cluster]  2 Logs  …`, each a click away; too narrow for that, `[1 Cluster] 2 Log 3 Ima …`."""
+    whole = _tabs(current, short=False)
+    return whole if whole.cell_len <= width else _tabs(current, short=True)
+
+
+def _tabs(current: str, *, short: bool) -> Text:
     text = Text(" ")
     for number, name in enumerate(VIEWS, 1):
-        label = f"{number} {name.title()}"
-        here = name == current
-        style = Style(bold=here, meta={"@click": f"app.view({name!r})"})
-        text.append(f"[{label}] " if here else f" {label} ", style=style)
+        here, title = name == current, name.title()
+        label = (
+            f"[{number} {title}] " if here else f"{number} {title[:3]} " if short else f" {number} {title} "
+        )
+        text.append(label, Style(bold=here, meta={"@click": f"app.view({name!r})"}))
+    text.rstrip()
     return text
 
 

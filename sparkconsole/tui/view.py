@@ -115,7 +115,7 @@ class View(Screen[None]):
         if key_id == "form.next" and len(self._panes) < 2:
             return "there is no other pane here"
         if key_id == "task" and not (self.console.work and self.console.work.tasks):
-            return "no work was started in this console yet; 8 shows what was done before"
+            return "no task was started in this console yet; 8 lists earlier runs"
         return ""
 
     @property

@@ -48,7 +48,7 @@ class Choose(Dialog[int]):
         """A line to type in, and the rows."""
         with Vertical(classes="dialog -wide-dialog") as panel:
             panel.border_title = frame_title(self._title)
-            yield Input(placeholder="type to narrow", compact=True)
+            yield Input(placeholder="type to filter", compact=True)
             yield Choices(markup=False)
 
     def begin(self) -> None:

@@ -77,7 +77,7 @@ class Confirm(Question):
                 yield StyledText(id="plan")
             if self.costly:
                 with Horizontal(classes="dialog-word"):
-                    yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
+                    yield Label(f"Type  {self.plan.word}  to confirm: ", markup=False)
                     yield Input(id="word", compact=True)
             with Horizontal(classes="dialog-buttons"):
                 cancel = "Close  esc" if self._dry_run else "Cancel  esc"
@@ -119,7 +119,7 @@ class Confirm(Question):
 
     def action_help(self) -> None:
         """`?`"""
-        agrees = "" if self._dry_run else "^j agrees · "
+        agrees = "" if self._dry_run else "^j confirms · "
         ends = "esc closes" if self._dry_run else "esc cancels"
         text = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
         self.notify(text + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
@@ -133,7 +133,7 @@ class Confirm(Question):
     def _draw_plan(self) -> None:
         width = max(min(MOST, self.app.size.width * 9 // 10) - FRAME, 1)
         text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
-            "nothing has to be run"
+            "there is no command to run"
         )
         before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
         lines = [*before, *text.split("\n")]
@@ -199,7 +199,7 @@ def _is_command(line: str) -> bool:
 
 def _changed(lines: Sequence[str]) -> Text:
     """What is not as it was when the person read the plan."""
-    text = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
+    text = Text("The cluster changed while this plan was open. Nothing was done. Differences:\n", "bold")
     for line in lines:
         text.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
     return text

@@ -30,7 +30,7 @@ class Planning(Dialog[None]):
         """One line."""
         with Vertical(classes="dialog") as panel:
             panel.border_title = frame_title(" ".join(self._words))
-            yield Static("planning: looking at the nodes …", markup=False)
+            yield Static("planning: asking the nodes …", markup=False)
 
     def on_mount(self) -> None:
         """It may be over before it stands."""

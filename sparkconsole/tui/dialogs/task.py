@@ -27,7 +27,7 @@ class TaskScreen(Dialog[None]):
 
     BINDINGS = [Binding("X", "stop", "stop", id="runs.stop")]  # noqa: RUF012
     OFFERS = (
-        replace(CLOSE, label="close, it goes on"),
+        replace(CLOSE, label="close, it keeps running"),
         Key("runs.stop", "X", "stop", changes=True),
         replace(COPY, label="copy output"),
     )
@@ -66,7 +66,7 @@ class TaskScreen(Dialog[None]):
         """Asks to end what runs; a stream is just let go of."""
         work = self.console.work
         if work is None or not self.shown.running:
-            self.notify("it has ended", timeout=3)
+            self.notify("this task has ended", timeout=3)
             return
         run = self.shown.session.run if self.shown.session else None
         if run is not None and run.jobs:

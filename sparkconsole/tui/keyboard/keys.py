@@ -91,7 +91,7 @@ GLOBAL = (
         )
         for number, name in enumerate(VIEWS, 1)
     ),
-    Key("command", "colon", "cmd", "Type a verb, with completion and history.", display=":"),
+    Key("command", "colon", "cmd", "Type a command, with completion and history.", display=":"),
     Key(
         "filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False, display="/"
     ),
@@ -99,15 +99,15 @@ GLOBAL = (
         "back",
         "escape",
         "back",
-        "Peel one layer off: filter, zoom, dialog, page.",
+        "Go back: close the dialog, the zoom, the filter or the page.",
         shown=False,
         display="esc",
     ),
-    Key("refresh", "r", "refresh", "Look at every node again now.", shown=False),
+    Key("refresh", "r", "refresh", "Refresh now: ask every node again.", shown=False),
     Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
-    Key("task", "b", "work", "Show the newest work under way: its steps and output.", shown=False),
+    Key("task", "b", "work", "Show the running task: its steps and output.", shown=False),
     Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
-    Key("quit", "q", "quit", "Leave. What runs on the cluster goes on.", shown=False),
+    Key("quit", "q", "quit", "Quit. What runs on the cluster keeps running.", shown=False),
 )
 
 

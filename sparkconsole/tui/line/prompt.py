@@ -87,7 +87,7 @@ class CommandInput(Input):
     def on_paste(self, event: Paste) -> None:
         """Nothing that is pasted runs by itself: a line is looked at before enter."""
         if (lines := len(event.text.splitlines())) > 1:
-            text = f"1 of {lines} pasted lines was taken and none was run; --script runs a file of them"
+            text = f"took only the first of {lines} pasted lines and ran none; --script FILE runs many"
             self.notify(text, severity="warning", timeout=8, markup=False)
 
     def on_blur(self, _: Blur) -> None:
@@ -130,9 +130,7 @@ class Prompt(Vertical):
         self.screen.add_class("-typing")
         line = self.query_one(CommandInput)
         line.disabled = False
-        line.placeholder = (
-            "text to look for" if filtering else "a verb, as on the command line; tab completes"
-        )
+        line.placeholder = "text to find" if filtering else "a command, as in the shell; tab completes"
         line.value = text
         line.cursor_position = len(text)
         line.focus()

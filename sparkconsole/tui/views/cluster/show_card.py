@@ -112,7 +112,7 @@ def lost_lines(state: NodeState, context: DrawContext, width: int, height: int) 
 def _waiting(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     name, address = plain(state.name), plain(state.address)
     if state.reach is Reachability.UP:
-        first = Text(f"connected to {name}; the first reading comes …", "$muted")
+        first = Text(f"connected to {name}; waiting for its first reading …", "$muted")
     else:
         first = Text(f"connecting to {name} …", "$muted")
     waited = of.since_s(state, context)
@@ -235,9 +235,9 @@ def ethernet_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def _without_network(state: NodeState, context: DrawContext) -> Text:
     if state.look is None:
-        return styled(f"{state.address or UNKNOWN}  (links not looked at yet)", "$muted")
+        return styled(f"{state.address or UNKNOWN}  (links not read yet)", "$muted")
     if context.alone:
-        return joined((styled(state.address), Text("no second Spark: fine", "$muted")))
+        return joined((styled(state.address), Text("single node: needs no link", "$muted")))
     why = context.networks.get(state.name)
     return styled(getattr(why, "cause", "") or "no link is known", "$node-warn")
 

@@ -83,7 +83,7 @@ def _served(store: Store) -> Iterable[Problem]:
     if server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED):
         yield Problem("✖", f"{plain(server.model)} {server.phase.value}: {plain(server.detail)}".lstrip())
     elif server.phase is ServerPhase.UNKNOWN and server.suspect:
-        yield Problem("!", f"{plain(server.model)} is doubted: {plain(server.detail)}".lstrip())
+        yield Problem("!", f"{plain(server.model)} may be down: {plain(server.detail)}".lstrip())
 
 
 def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> Text:

@@ -37,14 +37,19 @@ class ClusterView(NodeActions, View):
 
     NAME = "cluster"
     KEYS = (
-        Key("node.open", "enter", "open", "Show everything of the node under the cursor.", display="⏎"),
+        Key("node.open", "enter", "open", "Show all details of the node under the cursor.", display="⏎"),
         *NODE_KEYS,
-        Key("problem.next", "n", "problem", "Go to the next node with which something is wrong."),
-        Key("node.mark", "space", "mark", "Mark the node: what is done next is done to all marked ones."),
+        Key("problem.next", "n", "problem", "Go to the next node with a problem."),
+        Key("node.mark", "space", "mark", "Mark the node: the next action is for all marked nodes."),
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
         Key(
-            "sort.previous", "comma", "sort", "Sort the table by the column before.", display=",", shown=False
+            "sort.previous",
+            "comma",
+            "sort",
+            "Sort the table by the previous column.",
+            display=",",
+            shown=False,
         ),
         Key("sort.next", "full_stop", "sort", "Sort the table by the next column.", display="."),
     )
@@ -132,7 +137,7 @@ class ClusterView(NodeActions, View):
         if "head" in self._plan.panes:
             board.states = states
             self._pane("head").show([board.head(self._room("head")[0], self._sort)])
-        board.draw(states, context, self._plan)
+        board.draw(states, context, self._plan, self._needle)
         for name in PANES[1:]:
             if name in self._plan.panes:
                 getattr(self, f"_draw_{name}")(context)
@@ -200,7 +205,7 @@ class ClusterView(NodeActions, View):
     def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
         opening = self.console.session is None
-        lines = [Text("reading who belongs to the cluster …", "$muted")] if opening else show.empty_lines(
+        lines = [Text("reading the list of nodes …", "$muted")] if opening else show.empty_lines(
             from_home(config_folder() / "cluster.toml")
         )  # fmt: skip
         broad = max(line.cell_len for line in lines)
@@ -233,7 +238,7 @@ class ClusterView(NodeActions, View):
     def idle(self, key_id: str) -> str:
         """Cards stay in the cluster's order."""
         if key_id.startswith("sort.") and self._plan.cards:
-            return "cards stand in the cluster's order; v shows a table, which can be sorted"
+            return "cards keep the cluster's order; v shows a table that can be sorted"
         return super().idle(key_id)
 
     def refresh_now(self) -> None:

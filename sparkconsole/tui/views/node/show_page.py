@@ -114,7 +114,7 @@ def _processes(state: NodeState) -> NodePanel:
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
     return NodePanel(
-        "gpu memory is held by", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
+        "gpu memory by process", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
     )
 
 
@@ -129,18 +129,14 @@ def _versions(state: NodeState, context: DrawContext) -> NodePanel:
 
 def _nccl(state: NodeState) -> NodePanel:
     lines = [styled(line) for line in state.nccl_lines] or [
-        Text("NCCL has said nothing yet; launch --nccl-debug makes it speak", "$muted")
+        Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
     ]
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 
 def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
     lines = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
-    return (
-        [NodePanel("what is wrong", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))]
-        if lines
-        else []
-    )
+    return [NodePanel("problems", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))] if lines else []
 
 
 def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:

@@ -17,7 +17,7 @@ from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
-NOT_SEEN = "not looked at yet"
+NOT_SEEN = "not read yet"
 
 
 def cut(lines: Sequence[Text], height: int) -> list[Text]:
@@ -131,7 +131,7 @@ def fabric_lines(state: NodeState, context: DrawContext, width: int) -> list[Tex
     mine = chosen.eth_if if chosen else ""
     nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
     lines += [_interface(n, state, n.name == mine, width) for n in nets]
-    return lines or [Text("no RDMA device and no interface shows", "$node-warn")]
+    return lines or [Text("no RDMA device and no interface found", "$node-warn")]
 
 
 def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
@@ -211,7 +211,7 @@ def process_lines(state: NodeState) -> list[Text]:
         )
         for p in held
     ]
-    return lines or [Text("nobody", "$muted")]
+    return lines or [Text("no process", "$muted")]
 
 
 def container_lines(state: NodeState, context: DrawContext) -> list[Text]:

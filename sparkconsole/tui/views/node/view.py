@@ -39,7 +39,7 @@ class NodeView(NodeActions, View):
     TAB = "cluster"
     KEYS = (
         *NODE_KEYS,
-        Key("node.previous", "left_square_bracket", "node", "Show the node before.", display="["),
+        Key("node.previous", "left_square_bracket", "node", "Show the previous node.", display="["),
         Key("node.next", "right_square_bracket", "node", "Show the next node.", display="]"),
     )
 
