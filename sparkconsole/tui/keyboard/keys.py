@@ -81,31 +81,17 @@ VIEWS = ("cluster", "logs", "images", "launch", "serve", "bench", "doctor", "run
 
 GLOBAL = (
     *(
-        Key(
-            f"view.{name}",
-            str(number),
-            name.title(),
-            f"Show the {name} view.",
-            shown=False,
-            act=f"app.view({name!r})",
-        )
-        for number, name in enumerate(VIEWS, 1)
+        Key(f"view.{n}", str(at), n.title(), f"Show the {n} view.", shown=False, act=f"app.view({n!r})")
+        for at, n in enumerate(VIEWS, 1)
     ),
     Key("command", "colon", "cmd", "Type a command, with completion and history.", display=":"),
     Key(
         "filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False, display="/"
     ),
-    Key(
-        "back",
-        "escape",
-        "back",
-        "Go back: close the dialog, the zoom, the filter or the page.",
-        shown=False,
-        display="esc",
-    ),
+    Key("back", "escape", "back", "Go back: close dialog, zoom, filter or page.", shown=False, display="esc"),
     Key("refresh", "r", "refresh", "Refresh now: ask every node again.", shown=False),
     Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
-    Key("task", "b", "work", "Show the running task: its steps and output.", shown=False),
+    Key("task", "b", "task", "Show the running task: its steps and output.", shown=False),
     Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
     Key("quit", "q", "quit", "Quit. What runs on the cluster keeps running.", shown=False),
 )

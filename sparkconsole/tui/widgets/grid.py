@@ -26,12 +26,7 @@ from sparkconsole.tui.widgets.styled_text import strip
 class SheetTable(ScrollView, can_focus=True):
     """`show(rows)` as often as one likes; nothing is drawn again that looks the same."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--header",
-        "table--cursor",
-        "table--hover",
-        "table--empty",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--hover", "table--empty"}
     DEFAULT_CSS = """
     SheetTable {
         height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size: 0 1;

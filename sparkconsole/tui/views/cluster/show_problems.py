@@ -89,10 +89,8 @@ def _served(store: Store) -> Iterable[Problem]:
 def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> Text:
     """The first of them, and how many there are."""
     if not found:
-        waiting = (
-            f"connecting to {connecting} node{'s' * (connecting != 1)} …" if connecting else "✔ no problem"
-        )
-        return Text(f" {waiting}", "$muted")
+        waiting = f"connecting to {connecting} node{'s' * (connecting != 1)} …"
+        return Text(f" {waiting}" if connecting else " ✔ no problem", "$muted")
     first = found[0]
     style = "$node-lost" if first.glyph == "✖" else "$node-warn"
     count = Text(_count(found), "$muted")

@@ -43,15 +43,8 @@ class ClusterView(NodeActions, View):
         Key("node.mark", "space", "mark", "Mark the node: the next action is for all marked nodes."),
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
-        Key(
-            "sort.previous",
-            "comma",
-            "sort",
-            "Sort the table by the previous column.",
-            display=",",
-            shown=False,
-        ),
-        Key("sort.next", "full_stop", "sort", "Sort the table by the next column.", display="."),
+        Key("sort.previous", "comma", "sort", "Sort by the previous column.", display=",", shown=False),
+        Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
     )
     DEFAULT_CSS = """
     ClusterView #body { layers: panes; }
@@ -183,9 +176,8 @@ class ClusterView(NodeActions, View):
         self._pane("problem").show([joined((text, line), " ")])
 
     def _draw_heat(self, context: DrawContext) -> None:
-        self._pane("heat").show(
-            [show.heat_line(tuple(self.console.store.nodes.values()), self._room("heat")[0])]
-        )
+        nodes = tuple(self.console.store.nodes.values())
+        self._pane("heat").show([show.heat_line(nodes, self._room("heat")[0])])
 
     def _draw_grid(self, context: DrawContext) -> None:
         width, _ = self._room("grid")
@@ -196,11 +188,9 @@ class ClusterView(NodeActions, View):
         """What the rails of the node under the cursor carry."""
         width, height = self._room("chart")
         history = self.console.store.histories.get(self.query_one(Board).cursor)
-        series = history.series("rdma_rx") if history else ()
+        lines = area(history.series("rdma_rx") if history else (), width - 4, height - 2, unit="B")
         title = joined((Text("rdma in", "$title"), styled(self.query_one(Board).cursor, "$muted")))
-        self._framed(
-            "chart", area(series, width - 4, height - 2, unit="B"), title, Text("5 min, B/s", "$muted")
-        )
+        self._framed("chart", lines, title, Text("5 min, B/s", "$muted"))
 
     def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
@@ -302,16 +292,12 @@ class ClusterView(NodeActions, View):
         self._forced = "table" if self._plan.cards else "cards"
         self.sample()
 
-    def action_sort_next(self) -> None:
-        """`.`"""
-        self._sort_by(1)
-
     def action_sort_previous(self) -> None:
         """`,`"""
-        self._sort_by(-1)
+        self.action_sort_next(-1)
 
-    def _sort_by(self, step: int) -> None:
-        """Only columns that are shown."""
+    def action_sort_next(self, step: int = 1) -> None:
+        """`.`: only columns that are shown."""
         if self.is_idle("sort.next"):
             return
         shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))

@@ -91,9 +91,8 @@ def _swap(state: NodeState) -> Text:
     if memory is None:
         return Text(UNKNOWN, "$muted")
     used = memory.swap_total - memory.swap_free
-    return Text(
-        f"{gib(used)}/{gib(memory.swap_total)} GiB" if memory.swap_total else "none", "" if used else "$muted"
-    )
+    text = f"{gib(used)}/{gib(memory.swap_total)} GiB" if memory.swap_total else "none"
+    return Text(text, "" if used else "$muted")
 
 
 def _cached(state: NodeState) -> Text:
@@ -178,9 +177,8 @@ def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
-    first = joined_cells(
-        (Text("▸" if used else " ", "$key"), Text(plain(net.name), "" if used else "$muted")), 1
-    )
+    name = Text(plain(net.name), "" if used else "$muted")
+    first = joined_cells((Text("▸" if used else " ", "$key"), name), 1)
     lines = (
         styled(address, "" if used else "$muted"),
         link_word(up) if up is False or not address else Text(),
@@ -201,16 +199,9 @@ def process_lines(state: NodeState) -> list[Text]:
     if state.reading.gpu_error and not state.reading.gpus:
         return [styled(state.reading.gpu_error, "$node-warn")]
     held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
-    lines = [
-        joined(
-            (
-                f"{gib(p.used):>6} GiB",
-                Text(f"{p.pid:>7}", "$muted"),
-                styled(p.name.rpartition("/")[2] or p.name),
-            )
-        )
-        for p in held
-    ]
+    names = [styled(p.name.rpartition("/")[2] or p.name) for p in held]
+    sizes = [(f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted")) for p in held]
+    lines = [joined((*size, name)) for size, name in zip(sizes, names, strict=True)]
     return lines or [Text("no process", "$muted")]
 
 
@@ -232,9 +223,8 @@ def _container(found: Container, context: DrawContext) -> Text:
     since = age(of.seconds_since(found.started_at, context.wall)) if found.running else ""
     code = "" if found.running or found.exit_code is None else f"exit {found.exit_code}"
     killed = Text("out of memory" if found.oom_killed else "", "$node-lost")
-    name = joined(
-        (Text(glyph, style), styled(found.name, "bold" if found.name == context.container else "")), " "
-    )
+    mine = "bold" if found.name == context.container else ""
+    name = joined((Text(glyph, style), styled(found.name, mine)), " ")
     return joined((name, styled(f"{found.state} {since}"), code, killed, styled(found.image, "$muted")))
 
 
@@ -263,12 +253,5 @@ def _version(what: str, value: str) -> Text:
 def _image(image: ImageIdentity, context: DrawContext) -> Text:
     mine = image.tag.partition(":")[0] == context.image.partition(":")[0]
     name = styled(image.tag, "bold" if mine else "")
-    return joined(
-        (
-            Text("image", "$muted"),
-            name,
-            image.short[:6],
-            of.built_age(image, context),
-            binary_size(image.size_bytes),
-        )
-    )
+    size, built = binary_size(image.size_bytes), of.built_age(image, context)
+    return joined((Text("image", "$muted"), name, image.short[:6], built, size))
