@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from sparkconsole.errors import SparkError
@@ -90,6 +91,14 @@ class Above(App[SparkError | None]):
         elif not isinstance(self.screen, PromptAbove):
             self.push_screen(PromptAbove(filtering=filtering))
 
+    def apply_filter(self, text: str) -> None:
+        """A question below the line is searched, and the view below the question stays as it is."""
+        below = self.screen_stack[-2] if isinstance(self.screen, PromptAbove) else self.screen
+        if isinstance(below, Dialog):
+            below.find(text)
+        else:
+            self.view.apply_filter(text)
+
     def line_closed(self) -> None:
         """What waited for it opens now."""
         if isinstance(self.screen, PromptAbove):
@@ -105,33 +114,50 @@ class Above(App[SparkError | None]):
 
     def kept_lines(self) -> tuple[Run, ...]:
         """The newest runs, for the names in their words."""
-        from sparkconsole.tui.line.names import kept_runs
+        from sparkconsole.tui.line.complete import kept_runs
 
         return kept_runs(self.session)
 
     def names_here(self, kept: tuple[Run, ...] = ()) -> Here:
         """Every name that may be said."""
-        from sparkconsole.tui.line.names import names_here
+        from sparkconsole.tui.line.complete import names_here
 
         return names_here(self.store, self.session, self.models, kept)
 
     # --- dialogs
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """A toast over a view; a dialog or a line has a place of its own for it, and is never covered."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        screen = self.screen if self.screen_stack else None
+        if isinstance(screen, Dialog):
+            screen.note(message, self.NOTIFICATION_TIMEOUT if timeout is None else timeout)
+        elif isinstance(screen, PromptAbove) and self.line is not None:
+            self.line.note(message)
 
     def _say_asking(self, words: Sequence[str]) -> None:
         """A look that takes its time is seen to be under way; a closing console has no screen."""
         if self.screen_stack and not isinstance(self.screen, Dialog):
             self.notify(printable(f"{' '.join(words)}: asking the nodes …"), timeout=2, markup=False)
 
-    def _open(self, dialog: Screen[Any], told: Callable[[Any], None] | None = None) -> None:
+    def _open(self, dialog: Screen[Any], answered: Callable[[Any], None] | None = None) -> None:
         """Above everything, but never under the fingers of a person who types a line."""
         if self.line is not None:
-            self._later.append(partial(self._open, dialog, told))
+            self._later.append(partial(self._open, dialog, answered))
             return
         if isinstance(self.screen, Planning):
             self.screen.over()
         if isinstance(self.screen, Dialog) and self.screen.LOOKS:
             self.screen.dismiss(None)
-        self.push_screen(dialog, told)
+        self.push_screen(dialog, answered)
 
     def confirm(
         self, words: Sequence[str], plan: Plan, before: Plan | None = None, *, dry_run: bool = False
@@ -142,13 +168,13 @@ class Above(App[SparkError | None]):
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         shown_s, saying = self.clock.monotonic(), SAYING.get()
 
-        def tell(agreed: bool | None) -> None:
+        def answered(agreed: bool | None) -> None:
             if agreed and saying is not None and self.clock.monotonic() - shown_s > FRESH_S:
                 self._open(saying.planning())  # the nodes are looked at again: no key is the view's meanwhile
             if not answer.done():
                 answer.set_result(bool(agreed))
 
-        self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), tell)
+        self._open(Confirm(words, plan, before, dry_run=dry_run or self.options.dry_run), answered)
         return answer
 
     def show_answer(self, words: Sequence[str], answer: Answer) -> None:

@@ -27,12 +27,11 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.above import SAYING, Above, PendingRequest
-from sparkconsole.tui.ending import leave_on_signals
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.keyboard.keystrokes import Keystrokes
 from sparkconsole.tui.line import prompt
 from sparkconsole.tui.line.history import load_history, remembered, save_history
-from sparkconsole.tui.starting import tasks_wait_their_turn
+from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import contexts, make
@@ -197,8 +196,8 @@ class Console(Above):
         wanted = self.options.theme or self.settings.theme or "spark-dark"
         if wanted not in self.available_themes:
             known = sorted(t.name for t in themes)
-            told = suggestion(wanted, known, f"there are {', '.join(known)}")
-            wrong = (*wrong, f"there is no theme {wanted!r}; {told}")
+            there = suggestion(wanted, known, f"there are {', '.join(known)}")
+            wrong = (*wrong, f"there is no theme {wanted!r}; {there}")
             wanted = "spark-dark"
         self.theme = wanted
         self._complain(wrong)
@@ -220,11 +219,7 @@ class Console(Above):
 
     def command_words(self) -> tuple[str, ...]:
         """The console's own words that can be said here."""
-        keys = (*self.view.keys_here(), *(k for k in GLOBAL))
-        from sparkconsole.verbs.grammar.registry import load
-
-        own = (k.id for k in keys if k.verb not in load())
-        return tuple(dict.fromkeys((*own, *(f"theme {name}" for name in sorted(self.available_themes)))))
+        return (*self.view.own_keys(), *(f"theme {name}" for name in sorted(self.available_themes)))
 
     def written(self, key: Key) -> str:
         """How the key is written that does this now, the user's keymap included."""
@@ -243,7 +238,7 @@ class Console(Above):
             return "a quote is not closed"
         if words and words[0] == "theme" and len(words) == 2:
             return self._theme(words[1], line)
-        if (key := self._own_key(line.strip())) is not None:
+        if (key := self.view.own_keys().get(line.strip())) is not None:
             self.command_lines = remembered(self.command_lines, line)
             self.call_later(self.view.run_action, key.action)
             return ""
@@ -256,13 +251,6 @@ class Console(Above):
         self.command_lines = remembered(self.command_lines, line)
         self.say(words)
         return ""
-
-    def _own_key(self, word: str) -> Key | None:
-        """The key that is no verb and goes by this word here."""
-        from sparkconsole.verbs.grammar.registry import load
-
-        keys = (*self.view.keys_here(), *GLOBAL)
-        return next((key for key in keys if key.id == word and key.verb not in load()), None)
 
     def _theme(self, name: str, line: str) -> str:
         if name not in self.available_themes:
@@ -298,18 +286,12 @@ class Console(Above):
         try:
             await self.opened.wait()
             if words[:2] == ("node", "shell"):
-                await self._shell(words)
+                await open_shell(self, words)
             elif self.work is not None:
                 await self.work.say(words, shown=shown, asking=asking)
         finally:
             slow.stop()
             saying.over()
-
-    async def _shell(self, words: tuple[str, ...]) -> None:
-        """A shell takes the whole terminal and gives it back."""
-        from sparkconsole.tui.shell import open_shell
-
-        await open_shell(self, words)
 
     # --- the face of work
 
@@ -359,7 +341,7 @@ class Console(Above):
         """`r`"""
         if self.watching is not None and self.store.nodes:
             self.watching.refresh()
-            self.notify("looking at every node again", timeout=2)
+            self.notify("refreshing all nodes", timeout=2)
         self.view.refresh_now()
 
     def action_zoom(self) -> None:
@@ -382,6 +364,12 @@ class Console(Above):
         from sparkconsole.tui.dialogs.help import Help
 
         self.push_screen(Help(self.view))
+
+    def action_help_quit(self) -> None:
+        """`^c`, where no text is selected that it could copy."""
+        key = self.written(next(key for key in GLOBAL if key.id == "quit"))
+        text = f"{key} quits, ctrl+q without asking; what runs on the cluster keeps running"
+        self.notify(text, timeout=4, markup=False)
 
     async def action_quit(self) -> None:
         """`q` leaves a page, and on the top level the console; it asks while work is attached."""

@@ -18,37 +18,46 @@ if TYPE_CHECKING:
     from sparkconsole.tui.host import Host, ShownView
 
 
-class TitleBar(Static):
-    """Where we are on the left, how the cluster stands on the right; work under way in between."""
+class Bar(Static):
+    """One line, drawn again when another text stands in it."""
 
-    def sample(self, view: ShownView) -> None:
-        """Draws it again when it says something else."""
-        self._say(title_text(view, self.size.width or 80))
+    _text: Text | None = None
 
-    def _say(self, text: Text) -> None:
-        if text != getattr(self, "_said", None):
-            self._said = text
+    def show(self, text: Text) -> None:
+        """This text from now on."""
+        if text != self._text:
+            self._text = text
             self.update(text)
 
 
-class Tabs(Static):
+class TitleBar(Bar):
+    """Where we are on the left, how the cluster stands on the right; work under way in between."""
+
+    def sample(self, view: ShownView) -> None:
+        """As things stand."""
+        self.show(title_text(view, self.size.width or 80))
+
+
+class Tabs(Bar):
     """The eight views; the current one stands in brackets, so that colour is not needed to see it."""
 
     def __init__(self, current: str) -> None:
-        super().__init__(tabs_text(current))
+        super().__init__()
+        self._current = current
+
+    def on_resize(self) -> None:
+        """Short names where there is no room for whole ones."""
+        self.show(tabs_text(self._current, self.size.width))
 
 
-class KeyLine(Static):
+class KeyLine(Bar):
     """The keys of the view that work right now."""
 
     LAST: ClassVar[tuple[str, ...]] = ("command", "help")
 
     def sample(self, view: ShownView) -> None:
-        """Draws it again when other keys work."""
-        text = keys_text(view.keys_offered(), self.size.width or 80)
-        if text != getattr(self, "_said", None):
-            self._said = text
-            self.update(text)
+        """As the focus is."""
+        self.show(keys_text(view.keys_offered(), self.size.width or 80))
 
 
 def title_text(view: ShownView, width: int) -> Text:
@@ -95,14 +104,21 @@ def _standing(store: Store) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def tabs_text(current: str) -> Text:
-    """`[1 Cluster]  2 Logs  …`, each a click away."""
+def tabs_text(current: str, width: int) -> Text:
+    """`[1 Cluster]  2 Logs  …`, each a click away; too narrow for that, `[1 Cluster] 2 Log 3 Ima …`."""
+    whole = _tabs(current, short=False)
+    return whole if whole.cell_len <= width else _tabs(current, short=True)
+
+
+def _tabs(current: str, *, short: bool) -> Text:
     text = Text(" ")
     for number, name in enumerate(VIEWS, 1):
-        label = f"{number} {name.title()}"
-        here = name == current
-        style = Style(bold=here, meta={"@click": f"app.view({name!r})"})
-        text.append(f"[{label}] " if here else f" {label} ", style=style)
+        here, title = name == current, name.title()
+        label = (
+            f"[{number} {title}] " if here else f"{number} {title[:3]} " if short else f" {number} {title} "
+        )
+        text.append(label, Style(bold=here, meta={"@click": f"app.view({name!r})"}))
+    text.rstrip()
     return text
 
 
@@ -126,16 +142,12 @@ def keys_text(keys: tuple[Key, ...], width: int) -> Text:
     return text
 
 
-def _written(key: Key) -> str:
-    return key.display or key.keys.split(",")[0].replace("ctrl+", "^")
-
-
 def _width(key: Key) -> int:
-    return len(_written(key)) + len(key.label) + 3
+    return len(key.written) + len(key.label) + 3
 
 
 def _append(text: Text, key: Key) -> None:
     meta = {"@click": f"screen.press({key.id!r})"}
-    text.append(_written(key), style=Style(bold=True, meta=meta))
+    text.append(key.written, style=Style(bold=True, meta=meta))
     text.append(f" {key.label}", style=Style(meta=meta))
     text.append("  ")

@@ -40,8 +40,8 @@ class ShownView(Protocol):
     def keys_here(self) -> tuple[Key, ...]:
         """Every key that works now."""
 
-    def apply_filter(self, text: str) -> None:
-        """Shows only what has that text."""
+    def own_keys(self) -> dict[str, Key]:
+        """Those that are no verbs, by their `:` word."""
 
 
 class Host(Protocol):
@@ -82,6 +82,9 @@ class Host(Protocol):
 
     def action_filter(self) -> None:
         """`/`"""
+
+    def apply_filter(self, text: str) -> None:
+        """To what the line stands above: the view, or a question."""
 
     def line_closed(self) -> None:
         """What waited for it opens now."""

@@ -20,18 +20,9 @@ from sparkconsole.errors import WrongConfig
 from sparkconsole.model.text.nearest import did_you_mean
 
 COLOURS = (
-    "primary",
-    "secondary",
-    "accent",
-    "success",
-    "warning",
-    "error",
-    "foreground",
-    "background",
-    "surface",
-    "panel",
-    "boost",
-)
+    "primary", "secondary", "accent", "success", "warning", "error",
+    "foreground", "background", "surface", "panel", "boost",
+)  # fmt: skip
 SWITCHES = ("dark", "ansi")
 SHARES = ("luminosity_spread", "text_alpha")
 KEYS = ("name", *COLOURS, *SWITCHES, *SHARES, "variables")
@@ -193,32 +184,17 @@ def _opaque(value: str, otherwise: str) -> Color:
     return Color.parse(otherwise) if colour.a < 1 or colour.ansi is not None else colour
 
 
-_SAME_AS = {
-    "node-up": "success",
-    "node-warn": "warning",
-    "node-lost": "error",
-    "bar": "primary",
-    "bar-warm": "warning",
-    "bar-hot": "error",
-    "spark-line": "secondary",
-    "heat-low": "secondary",
-    "heat-mid": "primary",
-    "heat-high": "warning",
-    "log-error": "error",
-    "log-warning": "warning",
-    "log-info": "foreground",
-    "head-mark": "accent",
-    "mark": "accent",
-    "match": "accent",
-    "key": "primary",
-    "title": "foreground",
-    "frame-focus": "primary",
-    "chart-1": "primary",
-    "chart-2": "secondary",
-    "chart-3": "accent",
-    "chart-4": "error",
+_STANDS_FOR = {
+    "primary": "bar heat-mid key frame-focus chart-1",
+    "secondary": "spark-line heat-low chart-2",
+    "accent": "head-mark mark match chart-3",
+    "success": "node-up",
+    "warning": "node-warn bar-warm heat-high log-warning",
+    "error": "node-lost bar-hot log-error chart-4",
+    "foreground": "title log-info",
 }
-"""Which of Textual's colours stands in for ours."""
+"""For which of ours each of Textual's colours stands in."""
+_SAME_AS = {ours: theirs for theirs, every in _STANDS_FOR.items() for ours in every.split()}
 
 _BETWEEN = {
     "muted": 0.65,

@@ -87,6 +87,12 @@ class View(Screen[None]):
         """
         return tuple(key for key in (*self.KEYS, *GLOBAL) if self._works(key))
 
+    def own_keys(self) -> dict[str, Key]:
+        """Of `keys_here` those that are no verbs, by the word that `:` takes for each."""
+        from sparkconsole.verbs.grammar.registry import load
+
+        return {key.id: key for key in self.keys_here() if key.verb not in load()}
+
     def _works(self, key: Key) -> bool:
         if key.id == "node.shell" and self.app.is_web:
             return False
@@ -109,7 +115,7 @@ class View(Screen[None]):
         if key_id == "form.next" and len(self._panes) < 2:
             return "there is no other pane here"
         if key_id == "task" and not (self.console.work and self.console.work.tasks):
-            return "no work was started in this console yet; 8 shows what was done before"
+            return "no task was started in this console yet; 8 lists earlier runs"
         return ""
 
     @property

@@ -73,7 +73,7 @@ def serve(words: Sequence[str], port: int = 8000, host: str = LOOPBACK) -> int:
         )
     with _listening(port) as door:
         server = TokenServer(command(words), door.getsockname()[1], secrets.token_urlsafe(24))
-        sys.stdout.write(f"{server.address}\nctrl+c ends it; what runs on the cluster goes on\n")
+        sys.stdout.write(f"{server.address}\nctrl+c stops it; what runs on the cluster keeps running\n")
         sys.stdout.flush()
         web.run_app(
             server.application(), sock=door, access_log=None, print=lambda *_: None, handle_signals=True

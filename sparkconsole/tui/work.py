@@ -137,7 +137,7 @@ class Task:
         silent = self.clock.monotonic() - self._heard_s.get(key, 0.0)
         if not self.running or silent <= SILENT_S:
             return advance
-        return replace(advance, rate_per_s=None, eta_s=None, piece=f"no news for {silent:.0f} s")
+        return replace(advance, rate_per_s=None, eta_s=None, piece=f"no update for {silent:.0f} s")
 
     def latest(self) -> Advance | None:
         """The newest advance, of the phase that is under way."""
@@ -251,7 +251,7 @@ class Work:
             await run(task)
             task.state = TaskState(ended_as(task.answer.exit_code if task.answer else 0).value)
         except asyncio.CancelledError:
-            task.state, task.error = TaskState.CANCELLED, Cancelled("let go of")
+            task.state, task.error = TaskState.CANCELLED, Cancelled("cancelled in the console")
             raise
         except Stopped as error:
             task.state, task.error = TaskState.CANCELLED, error

@@ -203,6 +203,15 @@ async def test_the_filter_keeps_what_has_the_text_and_esc_takes_it_away() -> Non
         assert "● spark-04" in await seen(pilot, lambda t: "● spark-04" in t)
 
 
+@pytest.mark.parametrize("count", [2, 64])
+async def test_a_filter_that_no_node_has_says_so(count: int) -> None:
+    async with over(filled(count)) as pilot:
+        await pilot.press("slash", *"zz", "enter")
+        assert "no node has “zz”; esc shows all of them" in await seen(pilot, lambda t: "/zz" in t)
+        await pilot.press("down", "enter", "escape")
+        assert "spark-02" in await seen(pilot, lambda t: "/zz" not in t)
+
+
 async def test_zoom_gives_the_table_the_whole_body_and_back() -> None:
     async with over(filled(64)) as pilot:
         before = board(pilot).size.height

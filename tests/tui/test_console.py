@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,16 @@ async def test_a_tiny_terminal_says_what_it_needs_and_goes_on(size: tuple[int, i
         await seen(pilot)
         await pilot.resize_terminal(80, 24)
         assert "[1 Cluster]" in await seen(pilot, lambda t: "[1 Cluster]" in t)
+
+
+async def test_a_narrow_terminal_shows_every_tab_and_each_takes_a_click() -> None:
+    async with console(size=(60, 16)) as pilot:
+        for number, name in enumerate(VIEWS, 1):
+            line = screen_text(pilot).splitlines()[1]
+            assert [str(n) for n in range(1, 9)] == re.findall(r"\d", line)
+            await pilot.click(offset=(line.index(str(number)) + 1, 1))
+            await soon(lambda name=name: name == app_of(pilot).view.NAME, name)  # type: ignore[misc]
+            await soon(lambda name=name: f"{name.title()}]" in screen_text(pilot), name)  # type: ignore[misc]
 
 
 async def test_a_storm_of_resizes_leaves_a_whole_screen() -> None:

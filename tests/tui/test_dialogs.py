@@ -21,7 +21,7 @@ from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.dialogs.confirm import Confirm
-from sparkconsole.tui.dialogs.dialog import Dialog
+from sparkconsole.tui.dialogs.dialog import Dialog, Note
 from sparkconsole.tui.dialogs.help import Help
 from sparkconsole.tui.dialogs.leave import Leave
 from sparkconsole.tui.dialogs.planning import Planning
@@ -31,7 +31,7 @@ from sparkconsole.tui.line.prompt import PromptAbove
 from sparkconsole.tui.views.node.view import NodeView
 from sparkconsole.tui.views.runs.run_page import RunView
 from sparkconsole.tui.work import Task, TaskState
-from tests.tui.harness import app_of, console, screen_text, seen, soon
+from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 
 STEPS = (Step("a", "spark-01", "stop it", ("sh", "-c", "set -eu\n" + "echo one\n" * 60)),)
 PLAN = Plan("stop", STEPS)
@@ -209,3 +209,53 @@ async def test_the_word_agrees_by_enter_and_by_ctrl_j_and_nothing_else_does() ->
             await pilot.press(*"prune", ends)
             await pilot.pause()
             assert said == [True]
+
+
+LONG = "no container vllm_node that this program launched is on any node\n→ start one: sparkconsole launch"
+TOAST = re.compile("no container|start one|second")
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)])
+@pytest.mark.parametrize("name", DIALOGS)
+async def test_no_message_covers_a_dialog_and_every_one_is_read(name: str, size: tuple[int, int]) -> None:
+    async with scene(size=size) as (pilot, _):
+        app = app_of(pilot)
+        app.notify(LONG, timeout=60, markup=False)
+        await pilot.pause()
+        assert "no container vllm_node" in screen_text(pilot), "a view is told by a toast"
+        app.push_screen(again := DIALOGS[name](pilot))
+        if isinstance(again, Question):
+            await soon(lambda: again._painted, "it stands")
+        await pilot.pause()
+        assert not TOAST.search(within(pilot, again)), "what was said before waits behind it"
+        app.notify("the second message", timeout=60, markup=False)
+        app.notify(LONG.replace("\n", " "), timeout=60, markup=False)
+        await pilot.pause()
+        text = screen_text(pilot)
+        assert "→ start one" in text
+        assert "the second" not in text, "the newest counts"
+        assert not TOAST.search(within(pilot, again))
+        for widget in (again.query_one(".dialog"), *again.query("Button")):
+            assert widget.region in again.query_one(".dialog").region
+            assert widget.region.bottom <= again.query_one(Note).region.y
+        again.dismiss(None)
+        await pilot.pause()
+        assert "→ start one" in screen_text(pilot), "what was said above a dialog is not lost with it"
+
+
+def within(pilot: Pilot[Any], dialog: Dialog[Any]) -> str:
+    """What stands where the dialog is."""
+    x, y, width, height = dialog.query_one(".dialog").region
+    return "\n".join(line[x : x + width] for line in screen_text(pilot).splitlines()[y : y + height])
+
+
+async def test_a_message_does_not_cover_the_line_that_is_typed() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        await soon(app.opened.is_set, "the session is open")
+        line = "node exec spark-01 -- sh -c 'echo one two three four five six seven'"
+        app.notify(LONG, timeout=60, markup=False)
+        await pilot.press("colon", *line)
+        await pilot.pause()
+        assert line in screen_text(pilot)
+        assert "start one" in screen_text(pilot)

@@ -15,7 +15,7 @@ __all__ = ["own_home"]
 async def test_t_tries_the_link_and_the_numbers_stay() -> None:
     async with launch_view() as (pilot, clock, _):
         await to_page(pilot, "network")
-        assert "the fast link was never tried: t" in await seen(pilot, lambda t: "never tried" in t)
+        assert "the fabric was never tested: t" in await seen(pilot, lambda t: "never tested" in t)
         await pilot.press("t")
         for _ in range(30):
             await clock.advance(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
+from textual.widgets import Input
 
 from sparkconsole.tui.widgets.panel import Panel, headline
 from tests.tui.tiny import HOSTILE, lines, tiny
@@ -34,8 +35,6 @@ async def test_hostile_titles_are_only_text(text: str) -> None:
 
 
 async def test_a_panel_with_the_focus_inside_has_another_edge() -> None:
-    from textual.widgets import Input
-
     panel, other = Panel(Input(), title="form", note="changed"), Panel(Input(), title="other", note="x")
     async with tiny(panel, other, size=(40, 12)) as pilot:
         edges = []

@@ -237,3 +237,28 @@ async def test_a_plan_that_cannot_be_made_any_more_after_five_minutes_never_runs
             await pilot.pause()
         assert len(work.tasks) == count, "nothing of the old plan ran"
         assert any("spark-02" in f"{event}" for event in app.store.events)
+
+
+async def test_a_slash_searches_the_plan_that_is_asked_about_and_filters_nothing_below() -> None:
+    async with scene("launched", nodes=12) as (pilot, clock):
+        app = app_of(pilot)
+        await pilot.press("1", "D")
+        await asked(pilot, clock)
+        below = app.view
+        assert "spark-12" not in str(dialog_text(pilot))
+        await pilot.press("slash", *"SPARK-12 ")
+        await soon(lambda: "spark-12  " in dialog_text(pilot), "the first line of that node is in sight")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Confirm), "the question waits for its answer"
+        assert app.view is below
+        await pilot.press("escape")
+        await seen(pilot)
+        assert "spark-01" in screen_text(pilot), "the view shows what it showed"
+
+
+def dialog_text(pilot: Pilot[Any]) -> str:
+    """What can be seen of the plan."""
+    question = next(s for s in app_of(pilot).screen_stack if isinstance(s, Confirm))
+    x, y, width, height = question.query_one(".dialog-body").region
+    return "\n".join(line[x : x + width] for line in screen_text(pilot).splitlines()[y : y + height])

@@ -62,7 +62,7 @@ def test_problems_begin_with_the_lost_ones_and_say_when_they_are_tried_again() -
     found = problems(store, scene(store))
     assert [p.nodes for p in found[:3]] == [("spark-03",), (), ("spark-01",)]
     assert "lost 48s ago" in found[0].sentence
-    assert "tried again in 5s" in found[0].sentence
+    assert "retrying in 5s" in found[0].sentence
     assert "EngineCore died" in found[1].sentence
     line = problem_line(found, 80)
     assert line.cell_len <= 80

@@ -30,7 +30,7 @@ OLD, GOOD, SLOW, DEAD = (
 @pytest.mark.parametrize(
     ("kept", "line"),
     [
-        ((), "○ the fast link was never tried · t tries it"),
+        ((), "○ the fabric was never tested · t tests it"),
         ((*OLD, *GOOD), "✔ fabric test 3m ago: 97.0 + 92.5 Gb/s · t again"),
         ((*OLD, *SLOW), "! fabric test 30s ago: 70.0 Gb/s · t again"),
         ((*OLD, *DEAD), "✖ fabric test 0s ago: 13.0 Gb/s · t again"),
@@ -58,7 +58,7 @@ def test_a_node_is_as_fast_as_its_slowest_neighbour() -> None:
 
 def test_the_network_page_needs_one_line_where_nothing_is_wrong() -> None:
     assert [t.plain for t in network_note([], (), NOW)] == [
-        "✔ nothing is wrong with it · the fast link was never tried: t"
+        "✔ no problem found · the fabric was never tested: t"
     ]
     assert len(network_note([], GOOD, NOW)) == 1
     assert len(network_note([Text("! MTU differs")], GOOD, NOW)) == 2

@@ -107,7 +107,7 @@ def test_a_lost_node_keeps_its_last_values_dimmed_with_the_reason() -> None:
     assert "✖ spark-02" in text
     assert "lost 48s" in text
     assert "the connection was lost" in text
-    assert "tried again in 5s" in text
+    assert "retrying in 5s" in text
     values = next(line for line in lines if "97.4/119.7" in line.plain)
     assert any("dim" in str(span.style) for span in values.spans)
 
@@ -166,7 +166,7 @@ def test_what_the_sampler_counts_shows_where_it_matters() -> None:
     assert of.live_troubles(state, view) == (
         "rocep1s0f1 loses packets",
         "rocep1s0f1 has PCIe 16 GT/s x4 only",
-        "94 °C, GPU held back",
+        "94 °C, GPU throttled",
     )
     told = "\n".join(line.plain for line in page(state, view, 240, 60))
     words = (
@@ -307,14 +307,14 @@ def test_the_page_of_a_lost_node_begins_with_why() -> None:
     lines = [line.plain for line in page(store.nodes["spark-02"], scene(store), 80, 21)]
     assert "✖ lost" in lines[0]
     assert "no answer for 15 s" in lines[1]
-    assert any("tried again in 5s" in line for line in lines[:6])
+    assert any("retrying in 5s" in line for line in lines[:6])
 
 
 def test_a_node_that_was_never_seen_has_a_page() -> None:
     store = Store(stores.cluster(2))
     text = "\n".join(line.plain for line in page(store.nodes["spark-02"], scene(store), 80, 21))
     assert "connecting to spark-02" in text
-    assert "not looked at yet" in text
+    assert "not read yet" in text
 
 
 # --- hostile text

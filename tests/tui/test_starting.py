@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from sparkconsole.tui.app import Console
-from sparkconsole.tui.starting import tasks_wait_their_turn
+from sparkconsole.tui.process import tasks_wait_their_turn
 from sparkconsole.verbs.grammar.session import Options
 
 EAGER = hasattr(asyncio, "eager_task_factory")
@@ -43,7 +43,7 @@ async def test_an_app_whose_tasks_wait_their_turn_starts() -> None:
 
 
 async def test_textual_still_needs_it() -> None:
-    """Fails when Textual is mended: then sparkconsole/tui/starting.py and its line in app.py can go."""
+    """Fails when Textual is mended: then tasks_wait_their_turn and its line in app.py can go."""
     app = Smallest()
     await app.run_async(headless=True)
     assert isinstance(app._exception, ScreenStackError) == EAGER, "Textual starts by itself now"

@@ -13,6 +13,7 @@ from aiodocker.exceptions import DockerError
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
+from sparkconsole.model.docker_host import where_to_look
 from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time

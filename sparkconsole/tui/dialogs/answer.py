@@ -12,6 +12,7 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.tui.dialogs.dialog import CLOSE, COPY, Dialog
 from sparkconsole.tui.draw.sheet import sheet_lines
+from sparkconsole.tui.widgets.styled_text import frame_title
 
 
 class AnswerSheet(Dialog[None]):
@@ -26,7 +27,7 @@ class AnswerSheet(Dialog[None]):
     def compose(self) -> ComposeResult:
         """The parts below each other."""
         with Vertical(classes="dialog -wide-dialog") as panel:
-            panel.border_title = printable(self._title).replace("[", r"\[")
+            panel.border_title = frame_title(self._title)
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 for part in self.answer.parts or ("nothing to say",):
                     yield AnswerPart(part)

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.styled_text import content
+from sparkconsole.tui.widgets.styled_text import content, frame_title
 
 
 class Choices(OptionList, can_focus=False):
@@ -47,8 +47,8 @@ class Choose(Dialog[int]):
     def compose(self) -> ComposeResult:
         """A line to type in, and the rows."""
         with Vertical(classes="dialog -wide-dialog") as panel:
-            panel.border_title = self._title.replace("[", r"\[")
-            yield Input(placeholder="type to narrow", compact=True)
+            panel.border_title = frame_title(self._title)
+            yield Input(placeholder="type to filter", compact=True)
             yield Choices(markup=False)
 
     def begin(self) -> None:

@@ -18,7 +18,7 @@ from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
 
 MOST, FRAME = 110, 6
 """Cells of a dialog, and of its border, padding and scroll bar."""
@@ -62,7 +62,8 @@ class Confirm(Question):
         super().__init__()
         self.words, self.plan, self._dry_run = tuple(words), plan, dry_run
         self._differs = difference(before, plan) if before is not None else None
-        self._shown = self._first = 0
+        self._sought, self._at = "", 0
+        self._shown = 0
         """0: what the steps do; 1: the commands, too; 2: their scripts in full."""
 
     def compose(self) -> ComposeResult:
@@ -71,12 +72,12 @@ class Confirm(Question):
         counted = f"{steps} step{'s' * (steps != 1)} on {nodes} node{'s' * (nodes != 1)}"
         where = f" · {counted}" if nodes else ""
         with Vertical(classes="dialog") as panel:
-            panel.border_title = printable(f"{self.plan.title}{where}").replace("[", r"\[")
+            panel.border_title = frame_title(f"{self.plan.title}{where}")
             with VerticalScroll(classes="dialog-body", can_focus=True):
                 yield StyledText(id="plan")
             if self.costly:
                 with Horizontal(classes="dialog-word"):
-                    yield Label(f"Type  {self.plan.word}  to go on: ", markup=False)
+                    yield Label(f"Type  {self.plan.word}  to confirm: ", markup=False)
                     yield Input(id="word", compact=True)
             with Horizontal(classes="dialog-buttons"):
                 cancel = "Close  esc" if self._dry_run else "Cancel  esc"
@@ -93,7 +94,7 @@ class Confirm(Question):
 
     def begin(self) -> None:
         """Enter at once changes nothing: Cancel has the focus, or the word, which is not there yet."""
-        self._tell()
+        self._draw_plan()
         self.begin_at("#word" if self.costly else "#cancel")
 
     def offers(self) -> tuple[Key, ...]:
@@ -118,33 +119,45 @@ class Confirm(Question):
 
     def action_help(self) -> None:
         """`?`"""
-        agrees = "" if self._dry_run else "^j agrees · "
+        agrees = "" if self._dry_run else "^j confirms · "
         ends = "esc closes" if self._dry_run else "esc cancels"
         text = f"{agrees}{ends} · tab: the buttons · pgup pgdn scroll · y copies the commands"
         self.notify(text + (" · e shows them" if self.plan.steps else ""), timeout=8, markup=False)
 
     def action_whole(self) -> None:
         """The commands, then their scripts in full, then only what they do again."""
-        self._shown = (self._shown + 1) % 3
-        self._tell()
-        self.call_after_refresh(self._bring_commands)
+        self._shown, self._sought = (self._shown + 1) % 3, ""
+        self._draw_plan()
+        self.call_after_refresh(self._bring)
 
-    def _tell(self) -> None:
-        width = min(MOST, self.app.size.width * 9 // 10) - FRAME
+    def _draw_plan(self) -> None:
+        width = max(min(MOST, self.app.size.width * 9 // 10) - FRAME, 1)
         text = plan_text(self.plan, whole=self._shown > 1, commands=self._shown > 0, width=width) or Text(
-            "nothing has to be run"
+            "there is no command to run"
         )
         before = [] if self._differs is None else list(_changed(self._differs).split("\n"))
-        lines = list(text.split("\n"))
-        command = next((at for at, line in enumerate(lines) if line.plain.lstrip().startswith("$ ")), 0)
-        self._first = len(before) + command
-        self.query_one("#plan", StyledText).show([*before, *lines])
+        lines = [*before, *text.split("\n")]
+        for line in lines if self._sought else ():
+            line.highlight_words([self._sought], "reverse", case_sensitive=False)
+        has = self._has if self._sought else _is_command
+        first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
+        self._at = sum(max(1, -(-line.cell_len // width)) for line in lines[:first])
+        self.query_one("#plan", StyledText).show(lines)
 
-    def _bring_commands(self) -> None:
+    def _has(self, line: str) -> bool:
+        return self._sought.lower() in line.lower()
+
+    def find(self, text: str) -> None:
+        """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
+        self._sought = text.strip()
+        self._draw_plan()
+        self.call_after_refresh(self._bring)
+
+    def _bring(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""
         body = self.query_one(VerticalScroll)
-        if self._first >= body.scroll_offset.y + body.size.height:
-            body.scroll_to(y=self._first - 1, animate=False)
+        if not body.scroll_offset.y <= self._at < body.scroll_offset.y + body.size.height:
+            body.scroll_to(y=self._at - 1, animate=False)
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""
@@ -180,9 +193,13 @@ def verb_of(words: Sequence[str]) -> str:
     return verb or (words[1] if len(words) > 1 and words[1].isalpha() else words[0]).capitalize()
 
 
+def _is_command(line: str) -> bool:
+    return line.lstrip().startswith("$ ")
+
+
 def _changed(lines: Sequence[str]) -> Text:
     """What is not as it was when the person read the plan."""
-    text = Text("The cluster changed while the plan stood here. Nothing was done. What differs:\n", "bold")
+    text = Text("The cluster changed while this plan was open. Nothing was done. Differences:\n", "bold")
     for line in lines:
         text.append(f"{printable(line)}\n", "$text-success" if line.startswith("+") else "$text-error")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import on
@@ -9,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.events import DescendantBlur, DescendantFocus, Key, Mount, Paste
 from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from sparkconsole.tui.keyboard.keys import Key as Named
 
@@ -20,6 +22,10 @@ T = TypeVar("T")
 
 CLOSE = Named("dialog.close", "escape", "close", display="esc")
 COPY = Named("dialog.copy", "y", "copy")
+
+
+class Note(Static):
+    """A sentence along the lower edge of the screen, where a toast would cover what the dialog asks."""
 
 
 class Dialog(ModalScreen[T]):
@@ -37,6 +43,7 @@ class Dialog(ModalScreen[T]):
     """Ids of bindings of its widgets that come to the same."""
     LOOKS: ClassVar[bool] = True
     """It only shows something: the next takes its place, `:` closes it. A question waits for its answer."""
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
 
     @property
     def console(self) -> Host:
@@ -84,6 +91,23 @@ class Dialog(ModalScreen[T]):
         for widget in self.query(selector):
             widget.focus()
             return
+
+    def find(self, text: str) -> None:
+        """Brings the first line with that text into sight, where there are lines."""
+
+    def note(self, text: str, seconds: float) -> None:
+        """Says something for a while without covering the dialog."""
+        for old in self.query(Note):
+            old.remove()
+        note = Note(text, markup=False)
+        self.mount(note)
+        self.add_class("-noted")
+        self.set_timer(seconds, partial(self._take_away, note))
+
+    def _take_away(self, note: Note) -> None:
+        """A newer one stays."""
+        note.remove()
+        self.set_class(any(other is not note for other in self.query(Note)), "-noted")
 
     def action_line(self, filtering: bool) -> None:
         """`:` and `/` are those of the view: what is typed behind them belongs to the line."""

@@ -22,9 +22,9 @@ KEY_WIDTH, NAME_WIDTH = 8, 16
 ALSO = (
     ("↑↓ j k", "Move in a list; enter opens, tab goes to the next pane."),
     ("^p", "The palette: every verb and every word of the console, by name."),
-    ("^q", "Leaves at once, without asking. What runs on the cluster goes on."),
+    ("^q", "Quit at once, without asking. What runs on the cluster keeps running."),
 )
-STATES = "● up   ! warning   ✖ lost or failed   ○ none   – not known   ▶ running   ✔ done"
+STATES = "● up   ! warning   ✖ lost or failed   ○ none   – unknown   ▶ running   ✔ done"
 
 
 class Help(Dialog[None]):
@@ -44,13 +44,13 @@ class Help(Dialog[None]):
     def begin(self) -> None:
         """The keys scroll."""
         self.begin_at("VerticalScroll")
-        self.call_after_refresh(self._tell)
+        self.call_after_refresh(self._draw_keys)
 
     def on_resize(self) -> None:
         """Other folds."""
-        self.call_after_refresh(self._tell)
+        self.call_after_refresh(self._draw_keys)
 
-    def _tell(self) -> None:
+    def _draw_keys(self) -> None:
         if not self.stands:
             return
         pane = self.query_one("#keys", Static)
@@ -61,7 +61,7 @@ def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int =
     """Lower case looks, capitals change; a verb's key has the verb's own summary."""
     text = Text()
     broad = max(NAME_WIDTH, *(len(key.id) for key in keys))
-    for title, changes in (("looks", False), ("changes the cluster, after asking", True)):
+    for title, changes in (("view", False), ("change the cluster, after asking", True)):
         here = [k for k in keys if k.changes is changes]
         if here:
             text.append(f"{title}\n", style="bold")
@@ -70,7 +70,7 @@ def help_text(keys: tuple[Key, ...], written: Callable[[Key], str], width: int =
     text.append("\nalso\n", style="bold")
     for name, whole in ALSO:
         _append(text, name, " ", whole, width)
-    text.append("\nsigns\n", style="bold")
+    text.append("\nsymbols\n", style="bold")
     for line in folded(STATES, width - 2):
         text.append(f"  {line}\n")
     return text

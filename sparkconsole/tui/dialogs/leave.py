@@ -49,5 +49,5 @@ class Leave(Question):
 def _fate(task: Task) -> str:
     run = task.session.run if task.session else None
     if run is not None and run.jobs:
-        return f"goes on; sparkconsole runs attach {run.id} follows it again"
-    return "is let go of where it stands" if task.plan else "ends; it only looks"
+        return f"keeps running; sparkconsole runs attach {run.id} follows it again"
+    return "stops where it is" if task.plan else "ends; it changes nothing"

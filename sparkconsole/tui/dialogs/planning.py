@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.dialog import CLOSE, Dialog
+from sparkconsole.tui.widgets.styled_text import frame_title
 
 
 class Planning(Dialog[None]):
@@ -29,8 +29,8 @@ class Planning(Dialog[None]):
     def compose(self) -> ComposeResult:
         """One line."""
         with Vertical(classes="dialog") as panel:
-            panel.border_title = printable(" ".join(self._words)).replace("[", r"\[")
-            yield Static("planning: looking at the nodes …", markup=False)
+            panel.border_title = frame_title(" ".join(self._words))
+            yield Static("planning: asking the nodes …", markup=False)
 
     def on_mount(self) -> None:
         """It may be over before it stands."""

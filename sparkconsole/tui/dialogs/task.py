@@ -19,6 +19,7 @@ from sparkconsole.tui.draw.plan import MARKS
 from sparkconsole.tui.draw.sheet import sheet_lines
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.log_view import LogView
+from sparkconsole.tui.widgets.styled_text import frame_title
 from sparkconsole.tui.work import Task
 
 
@@ -27,7 +28,7 @@ class TaskScreen(Dialog[None]):
 
     BINDINGS = [Binding("X", "stop", "stop", id="runs.stop")]  # noqa: RUF012
     OFFERS = (
-        replace(CLOSE, label="close, it goes on"),
+        replace(CLOSE, label="close, it keeps running"),
         Key("runs.stop", "X", "stop", changes=True),
         replace(COPY, label="copy output"),
     )
@@ -39,7 +40,7 @@ class TaskScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Steps above, output below."""
         with Vertical(classes="dialog -full-dialog") as panel:
-            panel.border_title = printable(" ".join(self.shown.words)).replace("[", r"\[")
+            panel.border_title = frame_title(" ".join(self.shown.words))
             with VerticalScroll(classes="task-steps"):
                 yield Static(id="task-steps", markup=False)
             yield LogView(self.shown.output)
@@ -66,7 +67,7 @@ class TaskScreen(Dialog[None]):
         """Asks to end what runs; a stream is just let go of."""
         work = self.console.work
         if work is None or not self.shown.running:
-            self.notify("it has ended", timeout=3)
+            self.notify("this task has ended", timeout=3)
             return
         run = self.shown.session.run if self.shown.session else None
         if run is not None and run.jobs:

@@ -11,7 +11,7 @@ from sparkconsole.model.checks import Severity
 from sparkconsole.model.fabric.rates import Rate, earlier, judge_rate
 from sparkconsole.model.text.units import age
 
-NONE = "the fast link was never tried"
+NONE = "the fabric was never tested"
 _LOOKS = {
     Severity.OK: ("✔", "$node-up"),
     Severity.WARN: ("!", "$node-warn"),
@@ -28,7 +28,7 @@ def gate_line(kept: Sequence[Rate], now: datetime) -> Text:
     """`✔ fabric test 3m ago: 96.8 + 93.1 Gb/s · t again`; of several pairs the slowest."""
     rates = last_gate(kept)
     if not rates:
-        return Text(f"○ {NONE} · t tries it", "$muted")
+        return Text(f"○ {NONE} · t tests it", "$muted")
     pairs = {frozenset((r.node, r.peer)): pair_rates(rates, r.node, r.peer) for r in rates}
     least = min(pairs.values(), key=sum)
     glyph, style = _LOOKS[_worst(rates, kept)]
@@ -42,7 +42,7 @@ def network_note(doubts: Sequence[Text], kept: Sequence[Rate], now: datetime) ->
     """What is wrong, and the last test; one line where nothing is."""
     if doubts or kept:
         return [*doubts, gate_line(kept, now)]
-    return [Text("✔ nothing is wrong with it", "$node-up").append(f" · {NONE}: t", "$muted")]
+    return [Text("✔ no problem found", "$node-up").append(f" · {NONE}: t", "$muted")]
 
 
 def node_gate(kept: Sequence[Rate], node: str) -> str:

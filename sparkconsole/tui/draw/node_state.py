@@ -125,7 +125,7 @@ def live_troubles(state: NodeState, context: DrawContext) -> tuple[str, ...]:
     if state.reason:
         found.append(f"no readings every second: {plain(state.reason)}")
     if is_stale(state, context):
-        found.append(f"says nothing since {age(age_s(state, context))}")
+        found.append(f"no readings for {age(age_s(state, context))}")
     return tuple(found)
 
 
@@ -140,7 +140,7 @@ def _rail_troubles(state: NodeState, now: Reading, context: DrawContext) -> Iter
 def _gpu_troubles(state: NodeState, now: Reading) -> Iterator[str]:
     first, heat = gpu(state), temperature(state)
     if heat is not None and heat >= HOT_C:
-        yield f"{heat:.0f} °C{', GPU held back' if held(state) else ''}"
+        yield f"{heat:.0f} °C{', GPU throttled' if held(state) else ''}"
     if first is not None and is_stuck(first):
         yield "GPU stuck at low power: pull its power cord for a minute"
     if now.gpu_error and not now.gpus:
@@ -205,8 +205,8 @@ def number(form: str, value: float | None) -> str:
 def share(state: NodeState) -> float | None:
     """How busy its GPU is, 0 to 1."""
     first = gpu(state)
-    told = known(first.utilisation) if first else None
-    return told / 100 if told is not None else None
+    percent = known(first.utilisation) if first else None
+    return percent / 100 if percent is not None else None
 
 
 def fabric(state: NodeState) -> Fabric:
@@ -353,8 +353,8 @@ def lost_lines(state: NodeState, context: DrawContext) -> tuple[Text, ...]:
 
 
 def again_word(state: NodeState, context: DrawContext) -> str:
-    """`tried again in 5s`; empty when it is not."""
+    """`retrying in 5s`; empty when it is not."""
     if state.retry_at_s is None:
         return ""
     seconds = state.retry_at_s - context.now_s
-    return f"tried again in {age(seconds)}" if seconds >= 1 else "is tried again now …"
+    return f"retrying in {age(seconds)}" if seconds >= 1 else "retrying now …"

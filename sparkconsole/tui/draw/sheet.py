@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
+from itertools import zip_longest
 
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Sheet
-
-_PLAIN = Console(width=10_000, file=StringIO())
+from sparkconsole.tui.draw.folding import folded
 
 GAP = 2
 LEAST = 10
@@ -42,15 +39,9 @@ def _narrowed(widths: Sequence[int], room: int) -> list[int]:
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    folded = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    height = max(len(lines) for lines in folded) if folded else 0
-    return [_line([lines[i] if i < len(lines) else "" for lines in folded], widths) for i in range(height)]
-
-
-def _folded(cell: str, width: int) -> list[str]:
-    """Broken between words where that is possible."""
-    lines = Text(cell).wrap(_PLAIN, max(width, 1), no_wrap=False)
-    return [line.plain.rstrip() for line in lines] or [""]
+    """Each cell broken between words where that is possible."""
+    lines = [folded(cell, width) or [""] for cell, width in zip(cells, widths, strict=True)]
+    return [_line(parts, widths) for parts in zip_longest(*lines, fillvalue="")]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

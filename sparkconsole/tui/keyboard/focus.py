@@ -38,8 +38,8 @@ def offered(screen: Screen[Any], keys: Iterable[Key]) -> tuple[Key, ...]:
     if isinstance(focus, CommandInput):
         return LINE
     own: tuple[Key, ...] = getattr(focus, "OFFERS", ())
-    taken = {name for key in own for name in _each(key)}
-    left = [key for key in reaching(screen, keys, HANDED_ON) if not taken & set(_each(key))]
+    taken = {name for key in own for name in key.names}
+    left = [key for key in reaching(screen, keys, HANDED_ON) if not taken.intersection(key.names)]
     return (*own, *left, *(FIELD if isinstance(focus, FIELDS) else ()))
 
 
@@ -56,7 +56,7 @@ def reaching(screen: Screen[Any], keys: Iterable[Key], handed_on: Collection[str
         reached.setdefault(active.binding.id or "", []).append(name)
         if active.binding.id in handed_on:
             same.add(name)
-    found = ((key, [n for n in _each(key) if n in same] or reached.get(key.id, [])) for key in keys)
+    found = ((key, [n for n in key.names if n in same] or reached.get(key.id, [])) for key in keys)
     return tuple(_as_it_works(key, names) for key, names in found if names)
 
 
@@ -68,10 +68,6 @@ def _swallowed(focus: Widget | None, name: str) -> bool:
 
 def _as_it_works(key: Key, reached: list[str]) -> Key:
     """`V` is written `^j` where a V would be typed."""
-    if _each(key)[0] in reached:
+    if key.names[0] in reached:
         return key
     return replace(key, keys=reached[0], display=reached[0].replace("ctrl+", "^"))
-
-
-def _each(key: Key) -> list[str]:
-    return [name.strip() for name in key.keys.split(",")]

@@ -45,6 +45,16 @@ class Key:
     """Textual's action, where it is not the method of the id's name."""
 
     @property
+    def names(self) -> list[str]:
+        """Each of `keys`."""
+        return _each(self.keys)
+
+    @property
+    def written(self) -> str:
+        """Its first key as the footer writes it."""
+        return self.display or self.names[0].replace("ctrl+", "^")
+
+    @property
     def verb(self) -> tuple[str, ...]:
         """The words of the verb that it may be."""
         return tuple(self.id.split("."))
@@ -71,33 +81,19 @@ VIEWS = ("cluster", "logs", "images", "launch", "serve", "bench", "doctor", "run
 
 GLOBAL = (
     *(
-        Key(
-            f"view.{name}",
-            str(number),
-            name.title(),
-            f"Show the {name} view.",
-            shown=False,
-            act=f"app.view({name!r})",
-        )
-        for number, name in enumerate(VIEWS, 1)
+        Key(f"view.{n}", str(at), n.title(), f"Show the {n} view.", shown=False, act=f"app.view({n!r})")
+        for at, n in enumerate(VIEWS, 1)
     ),
-    Key("command", "colon", "cmd", "Type a verb, with completion and history.", display=":"),
+    Key("command", "colon", "cmd", "Type a command, with completion and history.", display=":"),
     Key(
         "filter", "slash", "filter", "Show only the rows or lines that have a text.", shown=False, display="/"
     ),
-    Key(
-        "back",
-        "escape",
-        "back",
-        "Peel one layer off: filter, zoom, dialog, page.",
-        shown=False,
-        display="esc",
-    ),
-    Key("refresh", "r", "refresh", "Look at every node again now.", shown=False),
+    Key("back", "escape", "back", "Go back: close dialog, zoom, filter or page.", shown=False, display="esc"),
+    Key("refresh", "r", "refresh", "Refresh now: ask every node again.", shown=False),
     Key("zoom", "z", "zoom", "Give the focused pane the whole screen, and back.", shown=False),
-    Key("task", "b", "work", "Show the newest work under way: its steps and output.", shown=False),
+    Key("task", "b", "task", "Show the running task: its steps and output.", shown=False),
     Key("help", "question_mark,f1", "help", "Show every key of this view.", display="?"),
-    Key("quit", "q", "quit", "Leave. What runs on the cluster goes on.", shown=False),
+    Key("quit", "q", "quit", "Quit. What runs on the cluster keeps running.", shown=False),
 )
 
 
@@ -129,7 +125,7 @@ def _refused(name: str, keys: str, known: Mapping[str, Key]) -> str:
     if name not in known:
         return f"there is no such key{did_you_mean(name, known)}"
     for key in _each(keys):
-        if key in RESERVED and key not in _each(known[name].keys):
+        if key in RESERVED and key not in known[name].names:
             return f"{key} {RESERVED[key]}"
         if known[name].changes and len(key) == 1 and key.islower():
             return "what changes the cluster is a capital letter"

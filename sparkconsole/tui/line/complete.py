@@ -1,22 +1,27 @@
-"""Completion of a `:` line: words of the grammar, flags of the verb, names of nodes. Pure."""
+"""Completion of a `:` line: words of the grammar, flags of the verb, names this console has seen."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.errors import WrongUsage
+from sparkconsole.fleet.store import Store
+from sparkconsole.model.work.job import Run
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import load
-from sparkconsole.verbs.help.complete import goes_on, names_for, place_of
+from sparkconsole.verbs.grammar.session import Session
+from sparkconsole.verbs.help.complete import goes_on, images_in, models_in, names_for, place_of
 
 ANYWHERE = (*(option.names[0] for option in GLOBALS if not option.whole_run), "--help")
 """Options of every verb that make sense in a line."""
 NODE_FIELDS = ("names", "name", "node", "nodes", "on", "from_", "to", "copy_to")
 """Parameters that take names of nodes."""
+NEWEST = 50
+"""Runs of the journal that are looked at each time the line opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,26 @@ class Here:
     images: Sequence[str] = ()
     models: Sequence[str] = ()
     runs: Sequence[str] = ()
+
+
+def kept_runs(session: Session | None) -> tuple[Run, ...]:
+    """The newest runs of the journal; none before there is one."""
+    return tuple(islice(session.journal.newest(), NEWEST)) if session is not None else ()
+
+
+def names_here(store: Store, session: Session | None, models: Sequence[str], kept: Iterable[Run]) -> Here:
+    """`models`: those that were seen in the nodes' caches."""
+    runs = tuple(kept)
+    spoken = [run.words for run in runs]
+    cluster = (session.cluster.image,) if session is not None else ()
+    there = (image.tag for node in store.nodes.values() for image in node.images or () if image.tag)
+    served = (store.server.model,) if store.server.model else ()
+    return Here(
+        nodes=tuple(store.nodes),
+        images=tuple(dict.fromkeys((*cluster, *there, *images_in(spoken)))),
+        models=tuple(dict.fromkeys((*models, *served, *models_in(spoken)))),
+        runs=tuple(run.id for run in runs),
+    )
 
 
 def completions(line: str, console_words: Sequence[str], known: Here) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from textual.content import Content
 
 from sparkconsole.tui.dialogs.help import summary
 from sparkconsole.tui.draw.bars import fitted
-from sparkconsole.tui.keyboard.keys import GLOBAL
 from sparkconsole.tui.line.complete import NODE_FIELDS
 from sparkconsole.verbs.grammar.forms import Field, fields
 from sparkconsole.verbs.grammar.registry import Verb, load
@@ -40,14 +39,14 @@ class Palette(Provider):
         for entry in entries(self._console):
             if (score := matcher.match(entry.words)) > 0:
                 words = matcher.highlight(entry.words)
-                yield Hit(score, words, entry.run, text=entry.words, help=self._told(entry))
+                yield Hit(score, words, entry.run, text=entry.words, help=self._help_line(entry))
 
     async def discover(self) -> AsyncIterator[DiscoveryHit]:
         """Everything, before anything is typed."""
         for entry in entries(self._console):
-            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._told(entry))
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=self._help_line(entry))
 
-    def _told(self, entry: PaletteEntry) -> str:
+    def _help_line(self, entry: PaletteEntry) -> str:
         """In one line, so that many entries stand on the screen."""
         return fitted(entry.help, max(self.app.size.width - 8, 20)).rstrip()
 
@@ -67,7 +66,10 @@ def entries(console: Host) -> list[PaletteEntry]:
             if _takes_a_node(verb)
             for node in console.node_names()
         ),
-        *_keys(console),
+        *(
+            PaletteEntry(word, summary(key), partial(console.command, word))
+            for word, key in console.view.own_keys().items()
+        ),
         *(
             PaletteEntry(f"theme {name}", "Use this theme.", partial(console.command, f"theme {name}"))
             for name in sorted(console.available_themes)
@@ -94,9 +96,3 @@ def _takes_a_node(verb: Verb) -> bool:
         return False
     placed: list[Field] = [f for f in fields(" ".join(verb.words)) if f.positional]
     return bool(placed) and placed[0].name in NODE_FIELDS
-
-
-def _keys(console: Host) -> list[PaletteEntry]:
-    """The console's own words that hold in this view."""
-    own = {key.id: key for key in (*console.view.keys_here(), *GLOBAL) if key.verb not in load()}
-    return [PaletteEntry(name, summary(key), partial(console.command, name)) for name, key in own.items()]

@@ -87,7 +87,7 @@ class CommandInput(Input):
     def on_paste(self, event: Paste) -> None:
         """Nothing that is pasted runs by itself: a line is looked at before enter."""
         if (lines := len(event.text.splitlines())) > 1:
-            text = f"1 of {lines} pasted lines was taken and none was run; --script runs a file of them"
+            text = f"took only the first of {lines} pasted lines and ran none; --script FILE runs many"
             self.notify(text, severity="warning", timeout=8, markup=False)
 
     def on_blur(self, _: Blur) -> None:
@@ -127,11 +127,10 @@ class Prompt(Vertical):
             self._before = self.screen.focused
         self.note("")
         self.add_class("-open")
+        self.screen.add_class("-typing")
         line = self.query_one(CommandInput)
         line.disabled = False
-        line.placeholder = (
-            "text to look for" if filtering else "a verb, as on the command line; tab completes"
-        )
+        line.placeholder = "text to find" if filtering else "a command, as in the shell; tab completes"
         line.value = text
         line.cursor_position = len(text)
         line.focus()
@@ -145,7 +144,7 @@ class Prompt(Vertical):
         """A sentence above the line, what was wrong or what can be said; empty takes it away."""
         note = self.query_one("#prompt-note", Static)
         note.update(printable(text))
-        note.set_class(bool(text), "-told")
+        note.set_class(bool(text), "-shown")
         note.set_class(bool(text) and not wrong, "-hint")
 
     def suggest(self, line: str) -> None:
@@ -187,6 +186,7 @@ class Prompt(Vertical):
         if not self.is_open:
             return
         self.remove_class("-open")
+        self.screen.remove_class("-typing")
         line = self.query_one(CommandInput)
         if line.has_focus:
             self.screen.set_focus(self._before)
@@ -197,7 +197,7 @@ class Prompt(Vertical):
         """A filter works while it is typed."""
         event.stop()
         if self.filtering and self.is_open:
-            self.console.view.apply_filter(event.value)
+            self.console.apply_filter(event.value)
         elif self.has_class("-open"):
             self.suggest(event.value)
 

@@ -67,6 +67,6 @@ class NodeActions(_View):
         waiting = [n.name for n in nodes.values() if n.fingerprint]
         chosen = [n for n in self.selected_nodes() if n in waiting] or waiting
         if not chosen:
-            self.notify("no node waits to be trusted", timeout=3)
+            self.notify("no host key is waiting to be trusted", timeout=3)
             return
         self.console.say(("node", "trust", *chosen))

@@ -4,21 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.tui.widgets.check import CheckMark
-from sparkconsole.tui.widgets.suggested import SuggestedInput
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields, words
 
 LABELS = {"tp": "tensor par.", "pp": "pipeline par.", "from_": "from", "on": "build on"}
 """Where the parameter's own name says too little."""
+
+
+class CheckMark(Checkbox):
+    """A box to tick, one line high: `[x]` and `[ ]`, so that no colour is needed to see which.
+
+    Space, enter and a click turn it.
+    """
+
+    DEFAULT_CSS = """
+    CheckMark { width: 3; height: 1; padding: 0; border: none; background: transparent; }
+    CheckMark:focus { border: none; background: $block-cursor-background; color: $block-cursor-foreground; }
+    """
+
+    def __init__(self, value: bool) -> None:
+        super().__init__(value=value, compact=True)
+
+    def render(self) -> Content:
+        """The box."""
+        return Content("[x]" if self.value else "[ ]")
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """Three cells."""
+        return 3
+
+
+class SuggestedInput(Input):
+    """A line of text with values to choose from: up and down walk through them, anything else may be typed.
+
+    Without choices it is an Input of one line.
+    """
+
+    BINDINGS: ClassVar = [
+        Binding("up", "walk(-1)", "previous", show=False),
+        Binding("down", "walk(1)", "next", show=False),
+    ]
+
+    def __init__(self, value: str, choices: Sequence[str] = (), *, placeholder: str = "") -> None:
+        super().__init__(value, placeholder=placeholder, compact=True, select_on_focus=True)
+        self.choices: tuple[str, ...] = ()
+        self.offer(choices)
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Other values to choose from."""
+        self.choices = tuple(choices)
+        self.suggester = SuggestFromList(self.choices, case_sensitive=False) if self.choices else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without choices the arrows belong to the form."""
+        return bool(self.choices) if action == "walk" else super().check_action(action, parameters)
+
+    def action_walk(self, step: int) -> None:
+        """The choice before or after what stands there."""
+        before_first = -1 if step > 0 else 0
+        at = (self.choices.index(self.value) if self.value in self.choices else before_first) + step
+        self.value = self.choices[at % len(self.choices)]
+        self.cursor_position = len(self.value)
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -108,19 +167,11 @@ class Form(VerticalScroll, can_focus=False):
             return error.cause
         return ""
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    @on(Input.Changed)
+    @on(Checkbox.Changed)
+    @on(Select.Changed)
+    def _line_changed(self, event: Message) -> None:
         """News of one line are news of the form."""
-        self._tell(event)
-
-    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
-        """See above."""
-        self._tell(event)
-
-    def on_select_changed(self, event: Select.Changed) -> None:
-        """See above."""
-        self._tell(event)
-
-    def _tell(self, event: Message) -> None:
         event.stop()
         self.post_message(self.Changed(self))
 

@@ -20,18 +20,13 @@ from textual.strip import Strip
 
 from sparkconsole.tui.draw.columns import GAP, Cell, Column, TableRow, laid, one_line
 from sparkconsole.tui.draw.rows import RowSheet
-from sparkconsole.tui.widgets.strips import strip
+from sparkconsole.tui.widgets.styled_text import strip
 
 
 class SheetTable(ScrollView, can_focus=True):
     """`show(rows)` as often as one likes; nothing is drawn again that looks the same."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--header",
-        "table--cursor",
-        "table--hover",
-        "table--empty",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--header", "table--cursor", "table--hover", "table--empty"}
     DEFAULT_CSS = """
     SheetTable {
         height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size: 0 1;
@@ -58,39 +53,30 @@ class SheetTable(ScrollView, can_focus=True):
     ]
 
     @dataclass
-    class RowHighlighted(Message):
-        """The cursor is on another row; None when there is none."""
+    class OfTable(Message):
+        """What a table says of itself."""
 
         table: SheetTable
-        key: str | None
 
         @property
         def control(self) -> SheetTable:
             """For `@on` selectors."""
             return self.table
 
-    @dataclass
-    class RowOpened(Message):
-        """Enter, or a double click."""
-
-        table: SheetTable
-        key: str
-
-        @property
-        def control(self) -> SheetTable:
-            """For `@on` selectors."""
-            return self.table
-
-    @dataclass
-    class MarksChanged(Message):
+    class MarksChanged(OfTable):
         """Other rows are marked now."""
 
-        table: SheetTable
+    @dataclass
+    class RowHighlighted(OfTable):
+        """The cursor is on another row; None when there is none."""
 
-        @property
-        def control(self) -> SheetTable:
-            """For `@on` selectors."""
-            return self.table
+        key: str | None
+
+    @dataclass
+    class RowOpened(OfTable):
+        """Enter, or a double click."""
+
+        key: str
 
     def __init__(
         self,

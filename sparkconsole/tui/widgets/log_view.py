@@ -97,7 +97,8 @@ class LogView(ScrollView, can_focus=True):
         for number in range(max(self._next, self.ring.first), self.ring.total):
             self._rows += self._rows_of(number)
         self._next = self.ring.total
-        self._settle(self._fell_off())
+        dropped = self._fell_off()
+        self._settle(max(0, self.scroll_y - dropped) if dropped else None)
 
     def _fell_off(self) -> int:
         """Drops the rows of lines that the ring has lost; how many."""
@@ -106,13 +107,13 @@ class LogView(ScrollView, can_focus=True):
         self._gone += gone
         return gone
 
-    def _settle(self, dropped: int) -> None:
-        """Follows the end, or keeps the same line under the reader's eyes."""
+    def _settle(self, top: float | None = None) -> None:
+        """Follows the end, or keeps the same line under the reader's eyes: the one that is now at `top`."""
         self.virtual_size = Size(self._width(), len(self._rows))
         if self.follow:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
-        elif dropped:
-            self.scroll_to(y=max(0, self.scroll_y - dropped), animate=False, immediate=True, force=True)
+        elif top is not None:
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
         self.refresh()
 
     def _rows_of(self, number: int) -> list[int]:
@@ -146,12 +147,7 @@ class LogView(ScrollView, can_focus=True):
         for number in range(self.ring.first, self.ring.total):
             self._rows += self._rows_of(number)
         self._next = self.ring.total
-        self.virtual_size = Size(self._width(), len(self._rows))
-        if self.follow:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
-        elif top is not None:
-            self.scroll_to(y=self._row_of(top), animate=False, immediate=True, force=True)
-        self.refresh()
+        self._settle(None if top is None else self._row_of(top))
 
     def show_ring(self, ring: LineRing[LogLine]) -> None:
         """Another log in the same place."""
@@ -161,17 +157,7 @@ class LogView(ScrollView, can_focus=True):
 
     # --- what is shown
 
-    def watch_wrap(self) -> None:
-        """Wrapped lines take several rows."""
-        self.rebuild()
-
-    def watch_times(self) -> None:
-        """The prefix changes."""
-        self.rebuild()
-
-    def watch_least(self) -> None:
-        """Other lines are shown."""
-        self.rebuild()
+    watch_wrap = watch_times = watch_least = rebuild
 
     def filter(self, text: str) -> None:
         """Only lines with that text (any case), or that match `/expression/`; the empty text shows all."""
@@ -301,9 +287,7 @@ class LogView(ScrollView, can_focus=True):
         if self.wrap:
             self.rebuild()
         else:
-            self.virtual_size = Size(self._width(), len(self._rows))
-            if self.follow:
-                self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self._settle()
 
     def render_line(self, y: int) -> Strip:
         """One row; styled once, then taken from the cache."""

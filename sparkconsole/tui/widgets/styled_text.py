@@ -1,12 +1,15 @@
-"""Lines of text whose styles name theme variables (`$node-up`); drawn again only when they changed."""
+"""Text whose styles name theme variables (`$node-up`), as a widget, as content and as strips of one line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.content import Content, Span
+from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.widgets import Static
 
 from sparkconsole.model.text.printable import printable
@@ -19,19 +22,19 @@ class StyledText(Static):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's
         super().__init__("", id=id, classes=classes, markup=False)
-        self._said: tuple[Text, ...] | None = None
+        self._lines: tuple[Text, ...] | None = None
         self._draw: Draw | None = None
 
     @property
     def lines(self) -> tuple[Text, ...]:
         """What it shows."""
-        return self._said or ()
+        return self._lines or ()
 
     def show(self, lines: Sequence[Text]) -> None:
         """Shows these lines."""
         drawn = tuple(lines)
-        if drawn != self._said:
-            self._said = drawn
+        if drawn != self._lines:
+            self._lines = drawn
             self.update(content(drawn))
 
     def draw(self, draw: Draw) -> None:
@@ -53,20 +56,25 @@ def content(lines: Iterable[Text]) -> Content:
 def _line(text: Text) -> Content:
     spans = [Span(0, len(text.plain), text.style)] if isinstance(text.style, str) and text.style else []
     spans += [Span(s.start, s.end, s.style) for s in text.spans if isinstance(s.style, str) and s.style]
-    return Content(text.plain, spans=[*spans, *_plain_spans(text)])
-
-
-def _plain_spans(text: Text) -> list[Span]:
-    """Styles that are no names."""
-    from textual.style import Style as Visual
-
-    return [
-        Span(s.start, s.end, Visual.from_rich_style(s.style, None))
-        for s in text.spans
-        if isinstance(s.style, Style)
-    ]
+    no_names = [(s, s.style) for s in text.spans if isinstance(s.style, Style)]
+    spans += [Span(s.start, s.end, VisualStyle.from_rich_style(style, None)) for s, style in no_names]
+    return Content(text.plain, spans=spans)
 
 
 def frame_title(text: str) -> str:
     """A title for a frame, where Textual would read markup."""
     return " ".join(printable(text).split()).replace("[", r"\[")
+
+
+def segments(text: Text | str, base: VisualStyle) -> list[Segment]:
+    """One line of text on a base style; an unknown style name is no style."""
+    if isinstance(text, str):
+        return [Segment(text, base.rich_style)] if text else []
+    return list(content([text]).render_segments(base, end=""))
+
+
+def strip(parts: Iterable[Text | str], base: VisualStyle, width: int, *, reverse: bool = False) -> Strip:
+    """Exactly `width` cells of the parts side by side."""
+    row = [s for part in parts for s in segments(part, base)]
+    made = Strip(row).adjust_cell_length(max(width, 0), base.rich_style)
+    return made.apply_style(Style(reverse=True)) if reverse else made

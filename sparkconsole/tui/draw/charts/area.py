@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from sparkconsole.model.text.units import axis_top, known
-from sparkconsole.tui.draw.charts.spark import buckets
+from sparkconsole.tui.draw.charts.spark import buckets, column_cell
 
-EIGHTHS = " ▁▂▃▄▅▆▇█"
 SCALE = 6
 
 
@@ -50,8 +49,7 @@ def _cell(value: float | None, floor: int, height: int, top: float) -> str:
     if value is None:
         return " "
     eighths = round(min(max(value / top, 0.0), 1.0) * height * 8) if top > 0 else 0
-    inside = min(max(eighths - floor * 8, 0), 8)
-    return EIGHTHS[max(inside, 1)] if floor == 0 else EIGHTHS[inside]
+    return column_cell(eighths if floor else max(eighths, 1), floor)
 
 
 def rounded_up(value: float) -> float:

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from sparkconsole.model.text.units import known
 
-BLOCKS = "▁▂▃▄▅▆▇█"
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+BLOCKS = EIGHTHS[1:]
 GAP = " "
 
 
@@ -48,6 +49,11 @@ def block(value: float | None, low: float, high: float) -> str:
         return GAP
     share = (value - low) / (high - low) if high > low else 0.0
     return BLOCKS[min(len(BLOCKS) - 1, max(0, int(share * len(BLOCKS))))]
+
+
+def column_cell(eighths: int, floor: int) -> str:
+    """The cell `floor` lines above the ground of a column that is so many eighths high."""
+    return EIGHTHS[min(max(eighths - floor * 8, 0), 8)]
 
 
 def buckets(series: Sequence[float | None], width: int) -> list[float | None]:

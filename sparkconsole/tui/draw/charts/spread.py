@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from sparkconsole.model.text.units import axis_end, known
+from sparkconsole.tui.draw.charts.spark import column_cell
 
-EIGHTHS = " ▁▂▃▄▅▆▇█"
 MOST_FOR_FEW = 10
 """Columns for a handful of values; more values, more columns."""
 
@@ -24,16 +24,10 @@ def histogram(
     low, high = min(numbers), max(numbers)
     each = max(1, width // max(MOST_FOR_FEW, 2 * int(math.sqrt(len(numbers)))))
     counts = _counts(numbers, low, high, width // each)
-    rows = [
-        Text(
-            "".join(_cell(c, max(counts), row, height - 1) * each for c in counts),
-            style,
-            no_wrap=True,
-            end="",
-        )
-        for row in range(height - 1)
-    ]
-    return [*rows, _axis(low, high, len(counts) * each, unit)]
+    most, drawn = max(counts), range(height - 1)
+    rows = ["".join(_cell(c, most, row, len(drawn)) * each for c in counts) for row in drawn]
+    lines = [Text(row, style, no_wrap=True, end="") for row in rows]
+    return [*lines, _axis(low, high, len(counts) * each, unit)]
 
 
 def _counts(values: Sequence[float], low: float, high: float, columns: int) -> list[int]:
@@ -47,9 +41,8 @@ def _counts(values: Sequence[float], low: float, high: float, columns: int) -> l
 
 def _cell(count: int, most: int, row: int, height: int) -> str:
     """What is there shows at least as one eighth."""
-    eighths = round(count / most * height * 8) if count else 0
-    eighths = max(eighths, 1) if count else 0
-    return EIGHTHS[min(max(eighths - (height - 1 - row) * 8, 0), 8)]
+    eighths = max(round(count / most * height * 8), 1) if count else 0
+    return column_cell(eighths, height - 1 - row)
 
 
 def _axis(low: float, high: float, width: int, unit: str) -> Text:

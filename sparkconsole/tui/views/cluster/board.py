@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.message import Message
 
 from sparkconsole.fleet.store import NodeState
-from sparkconsole.tui.draw.frame import beside
+from sparkconsole.tui.draw.frame import beside, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show import Arrangement
@@ -47,15 +47,13 @@ class LazyLines(Sequence[Text]):
 class Board(Lines):
     """`draw` shows the nodes; the cursor stays on its node when the order changes."""
 
+    WAYS: ClassVar = {
+        "up": "up,k", "down": "down,j", "left": "left", "right": "right",
+        "pageup": "pageup", "pagedown": "pagedown", "home": "home", "end": "end",
+    }  # fmt: skip
+    """The keys of each way that the cursor goes."""
     BINDINGS: ClassVar = [
-        Binding("up,k", "move('up')", "up", show=False, id="board.up"),
-        Binding("down,j", "move('down')", "down", show=False, id="board.down"),
-        Binding("left", "move('left')", "left", show=False, id="board.left"),
-        Binding("right", "move('right')", "right", show=False, id="board.right"),
-        Binding("pageup", "move('pageup')", "page up", show=False, id="board.pageup"),
-        Binding("pagedown", "move('pagedown')", "page down", show=False, id="board.pagedown"),
-        Binding("home", "move('home')", "first", show=False, id="board.home"),
-        Binding("end", "move('end')", "last", show=False, id="board.end"),
+        Binding(keys, f"move('{way}')", way, show=False, id=f"board.{way}") for way, keys in WAYS.items()
     ]
 
     @dataclass
@@ -78,14 +76,19 @@ class Board(Lines):
         self._plan = Arrangement(0)
         self._table = table.NodeColumns((), 8)
 
-    def draw(self, states: Sequence[NodeState], context: DrawContext, plan: Arrangement) -> None:
-        """These nodes, in this order."""
+    def draw(
+        self, states: Sequence[NodeState], context: DrawContext, plan: Arrangement, wanted: str = ""
+    ) -> None:
+        """These nodes, in this order. `wanted`: the text that all of them have."""
         self.states, self._plan = tuple(states), plan
         names = [s.name for s in states]
         self.marked &= set(names)
         if self.cursor not in names:
             self.cursor = names[0] if names else ""
-        self.show(self._cards(context) if plan.cards else self._rows(context))
+        if not names and wanted:
+            self.show([Text(""), styled(f"  no node has “{wanted}”; esc shows all of them", "$muted")])
+        else:
+            self.show(self._cards(context) if plan.cards else self._rows(context))
 
     def head(self, width: int, sort: str) -> Text:
         """The names of the table's columns."""

@@ -43,11 +43,8 @@ def arrange(width: int, height: int, nodes: int, forced: str = "") -> Arrangemen
     as_cards = forced == "cards" or (forced != "table" and cards_fit(width, height, nodes))
     if not as_cards:
         return _table(width, height, nodes)
-    return (
-        _three_columns(width, height, nodes)
-        if width >= HUGE - 2 and nodes <= 2
-        else _cards(width, height, nodes)
-    )
+    placed = _three_columns if width >= HUGE - 2 and nodes <= 2 else _cards
+    return placed(width, height, nodes)
 
 
 def cards_fit(width: int, height: int, nodes: int) -> bool:
@@ -135,12 +132,9 @@ def _table(width: int, height: int, nodes: int) -> Arrangement:
     if strip:
         panes["heat"] = (0, last - 1, width, 1)
     left = room - used
-    if left >= SERVE:
-        panes["serve"] = (0, used, width, SERVE)
-        used, left = used + SERVE, left - SERVE
-    elif left >= 3:
-        panes["serve"] = (0, used, width, 3)
-        used, left = used + 3, left - 3
+    if left >= 3:
+        panes["serve"] = (0, used, width, lines := min(left, SERVE))
+        used, left = used + lines, left - lines
     if left >= 3:
         panes["events"] = (0, used, width, left)
     return Arrangement(0, panes=panes)
@@ -196,9 +190,8 @@ def heat_lines(states: Sequence[NodeState], width: int) -> list[Text]:
 
 
 def _heat(states: Sequence[NodeState]) -> tuple[list[float | None], list[bool]]:
-    return [of.share(s) if s.reading else None for s in states], [
-        s.reach is Reachability.LOST for s in states
-    ]
+    lost = [s.reach is Reachability.LOST for s in states]
+    return [of.share(s) if s.reading else None for s in states], lost
 
 
 def empty_lines(config: str) -> list[Text]:

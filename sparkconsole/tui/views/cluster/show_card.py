@@ -43,13 +43,9 @@ def card(
 def _title(state: NodeState, context: DrawContext, marked: bool) -> Text:
     sign = of.sign(state, context)
     role = of.role(state, context)
-    parts = (
-        Text("◆", "$mark") if marked else Text(),
-        Text(sign.glyph, sign.style),
-        styled(state.name, "bold $title"),
-        Text(role, "bold $head-mark" if role == "HEAD" else "$muted"),
-    )
-    return joined(parts, " ")
+    mark = Text("◆", "$mark") if marked else Text()
+    part = Text(role, "bold $head-mark" if role == "HEAD" else "$muted")
+    return joined((mark, Text(sign.glyph, sign.style), styled(state.name, "bold $title"), part), " ")
 
 
 def _right(state: NodeState, context: DrawContext) -> Text:
@@ -86,16 +82,9 @@ def lost_lines(state: NodeState, context: DrawContext, width: int, height: int) 
     text, style = (state.own_action, "$node-warn") if state.own_action else (state.reason, "$node-lost")
     why = [Text(x, style) for x in folded(text or "it does not answer", width, most)]
     again = Text(of.again_word(state, context), "$muted")
-    if height < 6:
-        return [
-            *why,
-            fitting(
-                [t for t in (again, styled("" if state.own_action else state.hint, "$node-warn")) if t]
-                or [""],
-                width,
-            ),
-        ]
     advice = "" if state.own_action else state.hint
+    if height < 6:
+        return [*why, fitting([t for t in (again, styled(advice, "$node-warn")) if t] or [""], width)]
     hint = [Text(x, "$node-warn") for x in folded(advice, width, most)] if advice else []
     return [*why, *hint, *([again] if again else [])]
 
@@ -103,7 +92,7 @@ def lost_lines(state: NodeState, context: DrawContext, width: int, height: int) 
 def _waiting(state: NodeState, context: DrawContext, width: int, height: int) -> list[Text]:
     name, address = plain(state.name), plain(state.address)
     if state.reach is Reachability.UP:
-        first = Text(f"connected to {name}; the first reading comes …", "$muted")
+        first = Text(f"connected to {name}; waiting for its first reading …", "$muted")
     else:
         first = Text(f"connecting to {name} …", "$muted")
     waited = of.since_s(state, context)
@@ -136,10 +125,8 @@ def charts(state: NodeState, context: DrawContext, width: int, height: int) -> l
     first = height // 2 - 1 if both else height - 1
     lines = [Text("gpu, 5 min", "$muted"), *area(gpu, width, first, high=100.0, unit="%", style="$chart-1")]
     if both:
-        lines += [
-            Text("rdma in, 5 min, B/s", "$muted"),
-            *area(rails, width, height - first - 2, style="$chart-2"),
-        ]
+        below = area(rails, width, height - first - 2, style="$chart-2")
+        lines += [Text("rdma in, 5 min, B/s", "$muted"), *below]
     return lines
 
 
@@ -170,9 +157,8 @@ def gpu_row(state: NodeState, context: DrawContext, width: int) -> Text:
     share, power = of.share(state), of.number("{:.0f} W", gpu.power_w)
     heat = of.temperature(state)
     values = joined((percent(share), _hot(heat), power), " " if width < 46 else "  ")
-    return _with_spark(
-        _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values), context, state, "gpu", width
-    )
+    line = _labelled("gpu", bar_text(share, bar_width(width)), Text(" "), values)
+    return _with_spark(line, context, state, "gpu", width)
 
 
 def _no_gpu(now: Reading | None) -> Text:
@@ -219,16 +205,15 @@ def ethernet_row(state: NodeState, context: DrawContext, width: int) -> Text:
     _, up = of.ethernet(state, context)
     down = Text("down", "$node-lost") if up is False else Text()
     mtu = Text(f"mtu {chosen.mtu}" if chosen.mtu else "", "$muted")
-    return _labelled(
-        "eth", fitting((styled(chosen.eth_if), down, styled(chosen.address), mtu), width - LABEL)
-    )
+    parts = (styled(chosen.eth_if), down, styled(chosen.address), mtu)
+    return _labelled("eth", fitting(parts, width - LABEL))
 
 
 def _without_network(state: NodeState, context: DrawContext) -> Text:
     if state.look is None:
-        return styled(f"{state.address or UNKNOWN}  (links not looked at yet)", "$muted")
+        return styled(f"{state.address or UNKNOWN}  (links not read yet)", "$muted")
     if context.alone:
-        return joined((styled(state.address), Text("no second Spark: fine", "$muted")))
+        return joined((styled(state.address), Text("single node: needs no link", "$muted")))
     why = context.networks.get(state.name)
     return styled(getattr(why, "cause", "") or "no link is known", "$node-warn")
 
@@ -248,11 +233,9 @@ def rdma_row(state: NodeState, context: DrawContext, width: int) -> Text:
 
 def rail_rows(state: NodeState, context: DrawContext, width: int) -> list[Text]:
     """`  rocep1s0f1    up   5.9/ 5.8 GB/s`, one a rail."""
-    names = [plain(name) for name, _ in of.rails(state, context)]
-    broad = max((Text(n).cell_len for n in names), default=0)
-    return [
-        _rail(n, flow, broad, width) for n, (_, flow) in zip(names, of.rails(state, context), strict=True)
-    ]
+    flows = [(plain(name), flow) for name, flow in of.rails(state, context)]
+    broad = max((Text(name).cell_len for name, _ in flows), default=0)
+    return [_rail(name, flow, broad, width) for name, flow in flows]
 
 
 def _rail(name: str, flow: LinkTraffic, broad: int, width: int) -> Text:

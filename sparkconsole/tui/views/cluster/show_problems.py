@@ -39,10 +39,9 @@ def problems(store: Store, context: DrawContext) -> tuple[Problem, ...]:
     gone = [n for n in nodes if n.reach is Reachability.LOST]
     lost = groups([n for n in gone if not n.own_action], _cause)
     meant = groups([n for n in gone if n.own_action], lambda n: n.own_action)
-    told = [of.troubles(n, context) for n in nodes if n.reach is not Reachability.LOST]
-    most = max(map(len, told), default=0)
-    kept = [n for n in nodes if n.reach is not Reachability.LOST]
-    rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, told, strict=True) if at < len(t)]
+    wrong = [(n.name, of.troubles(n, context)) for n in nodes if n.reach is not Reachability.LOST]
+    most = max((len(found) for _, found in wrong), default=0)
+    rest = [(name, found[at]) for at in range(most) for name, found in wrong if at < len(found)]
     alike = groups(rest, lambda each: form(each[1]))
     some = partial(Problem, every=len(nodes))
     return (
@@ -84,16 +83,14 @@ def _served(store: Store) -> Iterable[Problem]:
     if server.phase in (ServerPhase.FAILED, ServerPhase.WEDGED):
         yield Problem("✖", f"{plain(server.model)} {server.phase.value}: {plain(server.detail)}".lstrip())
     elif server.phase is ServerPhase.UNKNOWN and server.suspect:
-        yield Problem("!", f"{plain(server.model)} is doubted: {plain(server.detail)}".lstrip())
+        yield Problem("!", f"{plain(server.model)} may be down: {plain(server.detail)}".lstrip())
 
 
 def problem_line(found: Sequence[Problem], width: int, connecting: int = 0) -> Text:
     """The first of them, and how many there are."""
     if not found:
-        waiting = (
-            f"connecting to {connecting} node{'s' * (connecting != 1)} …" if connecting else "✔ no problem"
-        )
-        return Text(f" {waiting}", "$muted")
+        waiting = f"connecting to {connecting} node{'s' * (connecting != 1)} …"
+        return Text(f" {waiting}" if connecting else " ✔ no problem", "$muted")
     first = found[0]
     style = "$node-lost" if first.glyph == "✖" else "$node-warn"
     count = Text(_count(found), "$muted")

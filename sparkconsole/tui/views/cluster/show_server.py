@@ -142,17 +142,13 @@ def _stages(server: ServerState, width: int) -> Text:
     at = STAGES.index(server.stage)
     marks = [("✔", "$node-up")] * at + [("▶", "$node-warn")] + [("○", "$muted")] * (len(STAGES) - at - 1)
     parts = [Text(f"{mark} {name}", style) for (mark, style), name in zip(marks, STAGES, strict=True)]
-    return (
-        fitting(parts, width) if joined(parts).cell_len <= width else fitting(parts[max(0, at - 1) :], width)
-    )
+    return fitting(parts if joined(parts).cell_len <= width else parts[max(0, at - 1) :], width)
 
 
 def _kv(server: ServerState) -> Text:
     share = server.load.kv_share if server.load else None
-    return Text(
-        f"kv {share:.0%}" if share is not None else f"kv {UNKNOWN}",
-        "$node-warn" if (share or 0) > 0.95 else "",
-    )
+    text = f"kv {share:.0%}" if share is not None else f"kv {UNKNOWN}"
+    return Text(text, "$node-warn" if (share or 0) > 0.95 else "")
 
 
 def _rates(server: ServerState, generated: Series, prompted: Series, width: int) -> Text:

@@ -40,10 +40,6 @@ def _gpu_share(state: NodeState, _: DrawContext) -> float:
     return -1.0 if (share := of.share(state)) is None else share
 
 
-def _gpu(state: NodeState, context: DrawContext, width: int) -> Text:
-    return Text(percent(of.share(state)))
-
-
 def _history(state: NodeState, context: DrawContext, width: int) -> Text:
     history = context.histories.get(state.name)
     return spark_text(history.series("gpu", width), width, high=100.0) if history else Text()
@@ -67,10 +63,6 @@ def _links(state: NodeState, context: DrawContext, width: int) -> Text:
 def _rates(state: NodeState, context: DrawContext, width: int) -> Text:
     received, sent = of.rates(state, context)
     return Text(f"{gigabyte_rate(received):>4}/{gigabyte_rate(sent)}")
-
-
-def _ethernet(state: NodeState, context: DrawContext, width: int) -> Text:
-    return link_text(*of.ethernet(state, context))
 
 
 def _image(state: NodeState, context: DrawContext, width: int) -> Text:
@@ -103,34 +95,34 @@ def _heat(state: NodeState, context: DrawContext, width: int) -> Text:
     return Text(UNKNOWN if heat is None else f"{heat:.0f}", "$node-warn" if (heat or 0) >= of.HOT_C else "")
 
 
-def _power(state: NodeState, context: DrawContext, width: int) -> Text:
-    return Text(of.number("{:.0f}", gpu.power_w if (gpu := of.gpu(state)) else None) or UNKNOWN)
+def _power(state: NodeState) -> float | None:
+    gpu = of.gpu(state)
+    return gpu.power_w if gpu else None
 
 
-def _cpu(state: NodeState, context: DrawContext, width: int) -> Text:
-    return Text(of.number("{:.0f}", state.reading.cpu if state.reading else None) or UNKNOWN)
+def _cpu(state: NodeState) -> float | None:
+    return state.reading.cpu if state.reading else None
+
+
+def _number(name: str, width: int, need: int, value: Callable[[NodeState], float | None]) -> NodeColumn:
+    """Whole numbers."""
+    return NodeColumn(
+        name, width, lambda s, c, w: Text(of.number("{:.0f}", value(s)) or UNKNOWN), need,
+        lambda s, c: value(s) or -1.0, right=True,
+    )  # fmt: skip
 
 
 COLUMNS = (
     NodeColumn("ROLE", 6, lambda s, c, w: _role(s, c), order=lambda s, c: s.head),
-    NodeColumn("GPU%", 5, _gpu, order=_gpu_share, right=True),
+    NodeColumn("GPU%", 5, lambda s, c, w: Text(percent(of.share(s))), order=_gpu_share, right=True),
     NodeColumn("GPU", 8, _history, need=4),
     NodeColumn("MEM GiB", 7, _memory, order=_memory_used),
     NodeColumn("°C", 3, _heat, need=6, order=lambda s, c: of.temperature(s) or -1.0, right=True),
-    NodeColumn(
-        "W",
-        4,
-        _power,
-        need=8,
-        order=lambda s, c: (g.power_w if (g := of.gpu(s)) else None) or -1.0,
-        right=True,
-    ),
-    NodeColumn(
-        "CPU%", 4, _cpu, need=9, order=lambda s, c: (s.reading.cpu if s.reading else None) or -1.0, right=True
-    ),
+    _number("W", 4, 8, _power),
+    _number("CPU%", 4, 9, _cpu),
     NodeColumn("RDMA", 4, _links, order=lambda s, c: [f.up is False for _, f in of.rails(s, c)].count(True)),
     NodeColumn("GB/s", 9, _rates, need=7, order=lambda s, c: sum(x or 0.0 for x in of.rates(s, c))),
-    NodeColumn("ETH", 4, _ethernet, need=1),
+    NodeColumn("ETH", 4, lambda s, c, w: link_text(*of.ethernet(s, c)), need=1),
     NodeColumn(
         "ADDRESS", 15, lambda s, c, w: styled(n.address if (n := of.network(s, c)) else s.address), need=11
     ),

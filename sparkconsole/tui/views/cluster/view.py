@@ -12,7 +12,6 @@ from textual.widget import Widget
 from sparkconsole.config.bounded import expanded
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
-from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
@@ -38,16 +37,14 @@ class ClusterView(NodeActions, View):
 
     NAME = "cluster"
     KEYS = (
-        Key("node.open", "enter", "open", "Show everything of the node under the cursor.", display="⏎"),
+        Key("node.open", "enter", "open", "Show all details of the node under the cursor.", display="⏎"),
         *NODE_KEYS,
-        Key("problem.next", "n", "problem", "Go to the next node with which something is wrong."),
-        Key("node.mark", "space", "mark", "Mark the node: what is done next is done to all marked ones."),
+        Key("problem.next", "n", "problem", "Go to the next node with a problem."),
+        Key("node.mark", "space", "mark", "Mark the node: the next action is for all marked nodes."),
         Key("node.mark_all", "a", "all", "Mark all nodes, or none."),
         Key("cluster.layout", "v", "cards/table", "Show cards or a table, for this session."),
-        Key(
-            "sort.previous", "comma", "sort", "Sort the table by the column before.", display=",", shown=False
-        ),
-        Key("sort.next", "full_stop", "sort", "Sort the table by the next column.", display="."),
+        Key("sort.previous", "comma", "sort", "Sort by the previous column.", display=",", shown=False),
+        Key("sort.next", "full_stop", "sort", "Sort by the next column.", display="."),
     )
     DEFAULT_CSS = """
     ClusterView #body { layers: panes; }
@@ -103,19 +100,7 @@ class ClusterView(NodeActions, View):
 
     def context(self) -> DrawContext:
         """Time and meaning of everything shown now."""
-        cluster = self.console.session.cluster if self.console.session else Cluster()
-        store, now_s = self.console.store, self.console.clock.monotonic()
-        self._meaning.sample(cluster, store.nodes, now_s)
-        return DrawContext(
-            now_s,
-            self.console.clock.now(),
-            container=cluster.container,
-            image=cluster.image,
-            alone=len(store.nodes) == 1,
-            networks=self._meaning.networks,
-            warnings=self._meaning.warnings,
-            histories=store.histories,
-        )
+        return self._meaning.context(self.console)
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""
@@ -145,7 +130,7 @@ class ClusterView(NodeActions, View):
         if "head" in self._plan.panes:
             board.states = states
             self._pane("head").show([board.head(self._room("head")[0], self._sort)])
-        board.draw(states, context, self._plan)
+        board.draw(states, context, self._plan, self._needle)
         for name in PANES[1:]:
             if name in self._plan.panes:
                 getattr(self, f"_draw_{name}")(context)
@@ -191,9 +176,8 @@ class ClusterView(NodeActions, View):
         self._pane("problem").show([joined((text, line), " ")])
 
     def _draw_heat(self, context: DrawContext) -> None:
-        self._pane("heat").show(
-            [show.heat_line(tuple(self.console.store.nodes.values()), self._room("heat")[0])]
-        )
+        nodes = tuple(self.console.store.nodes.values())
+        self._pane("heat").show([show.heat_line(nodes, self._room("heat")[0])])
 
     def _draw_grid(self, context: DrawContext) -> None:
         width, _ = self._room("grid")
@@ -204,16 +188,14 @@ class ClusterView(NodeActions, View):
         """What the rails of the node under the cursor carry."""
         width, height = self._room("chart")
         history = self.console.store.histories.get(self.query_one(Board).cursor)
-        series = history.series("rdma_rx") if history else ()
+        lines = area(history.series("rdma_rx") if history else (), width - 4, height - 2, unit="B")
         title = joined((Text("rdma in", "$title"), styled(self.query_one(Board).cursor, "$muted")))
-        self._framed(
-            "chart", area(series, width - 4, height - 2, unit="B"), title, Text("5 min, B/s", "$muted")
-        )
+        self._framed("chart", lines, title, Text("5 min, B/s", "$muted"))
 
     def _draw_empty(self, context: DrawContext) -> None:
         width, height = self._room("empty")
         opening = self.console.session is None
-        lines = [Text("reading who belongs to the cluster …", "$muted")] if opening else show.empty_lines(
+        lines = [Text("reading the list of nodes …", "$muted")] if opening else show.empty_lines(
             from_home(config_folder() / "cluster.toml")
         )  # fmt: skip
         broad = max(line.cell_len for line in lines)
@@ -246,7 +228,7 @@ class ClusterView(NodeActions, View):
     def idle(self, key_id: str) -> str:
         """Cards stay in the cluster's order."""
         if key_id.startswith("sort.") and self._plan.cards:
-            return "cards stand in the cluster's order; v shows a table, which can be sorted"
+            return "cards keep the cluster's order; v shows a table that can be sorted"
         return super().idle(key_id)
 
     def refresh_now(self) -> None:
@@ -310,16 +292,12 @@ class ClusterView(NodeActions, View):
         self._forced = "table" if self._plan.cards else "cards"
         self.sample()
 
-    def action_sort_next(self) -> None:
-        """`.`"""
-        self._sort_by(1)
-
     def action_sort_previous(self) -> None:
         """`,`"""
-        self._sort_by(-1)
+        self.action_sort_next(-1)
 
-    def _sort_by(self, step: int) -> None:
-        """Only columns that are shown."""
+    def action_sort_next(self, step: int = 1) -> None:
+        """`.`: only columns that are shown."""
         if self.is_idle("sort.next"):
             return
         shown = ("", "name", *(c.name for c in self.query_one(Board).columns if c.order))

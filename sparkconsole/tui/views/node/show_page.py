@@ -11,7 +11,7 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.text.units import age, byte_rate, gib
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.frame import beside, folded, framed, joined, plain, styled
+from sparkconsole.tui.draw.frame import beside, folded, framed, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import card_lines
 from sparkconsole.tui.views.node import show_parts as parts
@@ -114,7 +114,7 @@ def _processes(state: NodeState) -> NodePanel:
     right = f"{gib(total)} GiB" if total else ""
     lines = parts.process_lines(state)
     return NodePanel(
-        "gpu memory is held by", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
+        "gpu memory by process", lambda w, h: lines, min(11, max(4, len(lines) + 2)), right=right
     )
 
 
@@ -129,18 +129,14 @@ def _versions(state: NodeState, context: DrawContext) -> NodePanel:
 
 def _nccl(state: NodeState) -> NodePanel:
     lines = [styled(line) for line in state.nccl_lines] or [
-        Text("NCCL has said nothing yet; launch --nccl-debug makes it speak", "$muted")
+        Text("no NCCL log lines yet; launch --nccl-debug turns them on", "$muted")
     ]
     return NodePanel("nccl", lambda w, h: lines[-h:], 6, right=plain(state.nccl))
 
 
 def _troubles(state: NodeState, context: DrawContext) -> list[NodePanel]:
     lines = [styled(f"! {t}", "$node-warn") for t in of.troubles(state, context)]
-    return (
-        [NodePanel("what is wrong", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))]
-        if lines
-        else []
-    )
+    return [NodePanel("problems", lambda w, h: parts.cut(lines, h), min(6, len(lines) + 2))] if lines else []
 
 
 def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
@@ -169,6 +165,3 @@ def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
 def crumb(state: NodeState | None, name: str) -> str:
     """` › spark-02`."""
     return f" › {plain(state.name if state else name)}"
-
-
-__all__ = ["crumb", "joined", "page"]

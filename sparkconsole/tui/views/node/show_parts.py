@@ -18,7 +18,7 @@ from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import flow_marks, link_word
 
 LABEL = 6
-NOT_SEEN = "not looked at yet"
+NOT_SEEN = "not read yet"
 
 
 def cut(lines: Sequence[Text], height: int) -> list[Text]:
@@ -28,9 +28,9 @@ def cut(lines: Sequence[Text], height: int) -> list[Text]:
     return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
 
 
-def labelled(label: str, *told: Text | str) -> Text:
+def labelled(label: str, *values: Text | str) -> Text:
     """`host   192.168.177.12  ssh …`"""
-    return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(told)), 1)
+    return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(values)), 1)
 
 
 def standing(state: NodeState, context: DrawContext) -> list[Text]:
@@ -92,9 +92,8 @@ def _swap(state: NodeState) -> Text:
     if memory is None:
         return Text(UNKNOWN, "$muted")
     used = memory.swap_total - memory.swap_free
-    return Text(
-        f"{gib(used)}/{gib(memory.swap_total)} GiB" if memory.swap_total else "none", "" if used else "$muted"
-    )
+    text = f"{gib(used)}/{gib(memory.swap_total)} GiB" if memory.swap_total else "none"
+    return Text(text, "" if used else "$muted")
 
 
 def _cached(state: NodeState) -> Text:
@@ -132,7 +131,7 @@ def fabric_lines(state: NodeState, context: DrawContext, width: int) -> list[Tex
     mine = chosen.eth_if if chosen else ""
     nets = sorted(found.netdevs, key=lambda n: (n.name != mine, not n.up, n.name))
     lines += [_interface(n, state, n.name == mine, width) for n in nets]
-    return lines or [Text("no RDMA device and no interface shows", "$node-warn")]
+    return lines or [Text("no RDMA device and no interface found", "$node-warn")]
 
 
 def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
@@ -179,9 +178,8 @@ def _interface(net: Netdev, state: NodeState, used: bool, width: int) -> Text:
     up = flow.up if flow.up is not None else net.up
     address = net.addresses[0].partition("/")[0] if net.addresses else ""
     speed = f"{net.speed_mbit / 1000:g}G" if net.speed_mbit and net.speed_mbit > 0 and up else ""
-    first = joined_cells(
-        (Text("▸" if used else " ", "$key"), Text(plain(net.name), "" if used else "$muted")), 1
-    )
+    name = Text(plain(net.name), "" if used else "$muted")
+    first = joined_cells((Text("▸" if used else " ", "$key"), name), 1)
     lines = (
         styled(address, "" if used else "$muted"),
         link_word(up) if up is False or not address else Text(),
@@ -202,17 +200,10 @@ def process_lines(state: NodeState) -> list[Text]:
     if state.reading.gpu_error and not state.reading.gpus:
         return [styled(state.reading.gpu_error, "$node-warn")]
     held = sorted(state.reading.gpu_processes, key=lambda p: -(p.used or 0))
-    lines = [
-        joined(
-            (
-                f"{gib(p.used):>6} GiB",
-                Text(f"{p.pid:>7}", "$muted"),
-                styled(p.name.rpartition("/")[2] or p.name),
-            )
-        )
-        for p in held
-    ]
-    return lines or [Text("nobody", "$muted")]
+    names = [styled(p.name.rpartition("/")[2] or p.name) for p in held]
+    sizes = [(f"{gib(p.used):>6} GiB", Text(f"{p.pid:>7}", "$muted")) for p in held]
+    lines = [joined((*size, name)) for size, name in zip(sizes, names, strict=True)]
+    return lines or [Text("no process", "$muted")]
 
 
 def container_lines(state: NodeState, context: DrawContext) -> list[Text]:
@@ -233,9 +224,8 @@ def _container(found: Container, context: DrawContext) -> Text:
     since = age(of.seconds_since(found.started_at, context.wall)) if found.running else ""
     code = "" if found.running or found.exit_code is None else f"exit {found.exit_code}"
     killed = Text("out of memory" if found.oom_killed else "", "$node-lost")
-    name = joined(
-        (Text(glyph, style), styled(found.name, "bold" if found.name == context.container else "")), " "
-    )
+    mine = "bold" if found.name == context.container else ""
+    name = joined((Text(glyph, style), styled(found.name, mine)), " ")
     return joined((name, styled(f"{found.state} {since}"), code, killed, styled(found.image, "$muted")))
 
 
@@ -264,12 +254,5 @@ def _version(what: str, value: str) -> Text:
 def _image(image: ImageIdentity, context: DrawContext) -> Text:
     mine = image.tag.partition(":")[0] == context.image.partition(":")[0]
     name = styled(image.tag, "bold" if mine else "")
-    return joined(
-        (
-            Text("image", "$muted"),
-            name,
-            image.short[:6],
-            of.built_age(image, context),
-            binary_size(image.size_bytes),
-        )
-    )
+    size, built = binary_size(image.size_bytes), of.built_age(image, context)
+    return joined((Text("image", "$muted"), name, image.short[:6], built, size))
