@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
-from sparkconsole.fleet.serve.start import cause_text
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
 from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
-from sparkconsole.fleet.watch.serve_log import ServeLog
+from sparkconsole.fleet.watch.serve_log import FollowedLog
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
@@ -39,7 +38,7 @@ class ServerWatch:
         self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
         self._bell = scope.serving
-        self._logs: dict[str, ServeLog] = {}
+        self._logs: dict[str, FollowedLog] = {}
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
         self._misses = self._bare = 0
@@ -213,8 +212,8 @@ class ServerWatch:
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""
         log = self._logs.get(self._lead.job) if self._lead is not None else None
-        if log is not None and log.progress.phase is StartPhase.SERVER and (cause := log.cause()):
-            return self._fails(ServerPhase.FAILED, cause_text(cause))
+        if log is not None and log.log.ready and (cause := log.log.cause()):
+            return self._fails(ServerPhase.FAILED, cause.sentence)
         if was_ready:
             return self._fails(ServerPhase.WEDGED, why)
         return self._loads(log)
@@ -234,10 +233,10 @@ class ServerWatch:
         """Once it has failed it stays whose fault it was, though the node may be mended meanwhile."""
         return next(iter(troubles(self._roll.signs())), None)
 
-    def _loads(self, log: ServeLog | None) -> None:
+    def _loads(self, log: FollowedLog | None) -> None:
         if log is None:
             return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        progress = log.progress
+        progress = log.log.progress
         return self._become(
             ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
         )
@@ -250,7 +249,7 @@ class ServerWatch:
         state = await log.end() if log is not None else None
         if state is not None and state.running:
             return
-        why = verdict(state, log) if state is not None and log is not None else ""
+        why = verdict(state, log.log) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
             values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
@@ -299,7 +298,7 @@ class ServerWatch:
         for rank in ranks:
             if rank.job:
                 log = self._logs.setdefault(
-                    rank.job, ServeLog(scope, rank.as_job(scope.container), self._dies)
+                    rank.job, FollowedLog(scope, rank.as_job(scope.container), self._dies)
                 )
                 log.start()
 
