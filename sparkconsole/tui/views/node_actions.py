@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from sparkconsole.tui.draw.meaning import Assessment
+from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
-
-if TYPE_CHECKING:
-    from sparkconsole.tui.view import View
-
-    _View = View
-else:
-    _View = object
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views import show_logs
 
 NODE_KEYS = (
     Key("node.logs", "l", "logs", "Show the logs of the selected nodes."),
@@ -24,17 +21,26 @@ NODE_KEYS = (
 )
 
 
-class NodeActions(_View):
-    """Mixed into a view; the words go the way of `:`."""
+class NodeActions(View):
+    """A view in which nodes are selected; the words go the way of `:`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._meaning = Assessment()
+
+    def context(self, tried: Mapping[str, str] | None = None) -> DrawContext:
+        """Time and meaning of everything shown now; `tried`: what the last fabric test measured, by node."""
+        store, cluster, now_s = self.console.store, self.cluster, self.console.clock.monotonic()
+        self._meaning.sample(cluster, store.nodes, now_s)
+        return DrawContext(
+            now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
+            alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
+            histories=store.histories, tried=tried or {},
+        )  # fmt: skip
 
     async def action_node_logs(self) -> None:
         """`l`: the Logs view with only these nodes."""
-        from sparkconsole.tui.views.logs.view import LogsView
-
-        names = self.selected_nodes()
-        await self.app.switch_mode("logs")
-        if isinstance(view := self.console.view, LogsView):
-            await view.show_nodes(names)
+        await show_logs(self, self.selected_nodes())
 
     def action_node_shell(self) -> None:
         """`s`: of the first one."""

@@ -12,14 +12,11 @@ from textual.widget import Widget
 from sparkconsole.config.bounded import expanded
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
-from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
-from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.cluster import show
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.board import Board
@@ -33,7 +30,7 @@ from sparkconsole.tui.widgets.lines import Lines
 PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")
 
 
-class ClusterView(NodeActions, View):
+class ClusterView(NodeActions):
     """Cards or a table by room and number of nodes; `v` chooses for the session."""
 
     NAME = "cluster"
@@ -59,7 +56,6 @@ class ClusterView(NodeActions, View):
 
     def __init__(self) -> None:
         super().__init__()
-        self._meaning = Assessment()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
         self._at_s, self._seen = -1.0, -1
@@ -100,22 +96,6 @@ class ClusterView(NodeActions, View):
         if not many or int(now_s) != int(self._at_s):
             self._at_s, self._seen = now_s, self.console.store.version
         return self._seen
-
-    def context(self) -> DrawContext:
-        """Time and meaning of everything shown now."""
-        cluster = self.console.session.cluster if self.console.session else Cluster()
-        store, now_s = self.console.store, self.console.clock.monotonic()
-        self._meaning.sample(cluster, store.nodes, now_s)
-        return DrawContext(
-            now_s,
-            self.console.clock.now(),
-            container=cluster.container,
-            image=cluster.image,
-            alone=len(store.nodes) == 1,
-            networks=self._meaning.networks,
-            warnings=self._meaning.warnings,
-            histories=store.histories,
-        )
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""

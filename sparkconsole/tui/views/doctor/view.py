@@ -239,8 +239,7 @@ class DoctorView(View):
         session = self.console.session
         name = session.cluster.name if session else ""
         heading = f"sparkconsole doctor · {name} · asked {self._when}"
-        self.app.copy_to_clipboard(show.report(tuple(self._rows.values()), heading))
-        self.notify("copied the report", timeout=3)
+        self.to_clipboard(show.report(tuple(self._rows.values()), heading), "the report")
 
 
 def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:

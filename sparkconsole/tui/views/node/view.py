@@ -10,13 +10,9 @@ from textual.binding import Binding
 
 from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.store import NodeState, Reachability
-from sparkconsole.model.cluster import Cluster
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.fabric_result import node_gate
-from sparkconsole.tui.draw.meaning import Assessment
-from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.node.show_page import crumb, page
 from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
@@ -34,7 +30,7 @@ class PageLines(Lines):
     ]
 
 
-class NodeView(NodeActions, View):
+class NodeView(NodeActions):
     """Pushed above the view it was opened from; `esc` goes back there."""
 
     NAME = "node"
@@ -48,7 +44,6 @@ class NodeView(NodeActions, View):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self._shown = name
-        self._meaning = Assessment()
         self._drawn: tuple[Any, ...] = ()
         self._history: RateHistory | None = None
 
@@ -73,12 +68,12 @@ class NodeView(NodeActions, View):
     def sample(self) -> None:
         """Draws what changed."""
         lines, state = self.query_one(PageLines), self.state
-        size, now_s = lines.size, self.console.clock.monotonic()
+        size = lines.size
         if not size.width:
             return
-        context = self._scene(now_s)
+        context = self.context(self._tried())
         fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, context)
-        minute = int(now_s // (60 if fresh else 1))
+        minute = int(context.now_s // (60 if fresh else 1))
         drawn = (self.console.store.version, minute, size, self._shown, *context.tried.items())
         if drawn == self._drawn:
             return
@@ -89,16 +84,6 @@ class NodeView(NodeActions, View):
         made = page(state, context, size.width, size.height)
         longer = len(made) > size.height
         lines.show(page(state, context, size.width - 1, size.height) if longer else made)
-
-    def _scene(self, now_s: float) -> DrawContext:
-        session, store = self.console.session, self.console.store
-        cluster = session.cluster if session else Cluster()
-        self._meaning.sample(cluster, store.nodes, now_s)
-        return DrawContext(
-            now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
-            alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
-            histories=store.histories, tried=self._tried(),
-        )  # fmt: skip
 
     def _tried(self) -> dict[str, str]:
         """What the last fabric test measured of the node that is shown."""

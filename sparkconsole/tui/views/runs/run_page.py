@@ -20,7 +20,6 @@ from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.run_line import RunLine, run_line
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
@@ -31,7 +30,7 @@ from sparkconsole.tui.work import Task, job_ends
 GONE = "This run cannot be read.  esc goes back."
 
 
-class RunView(RunActions, View):
+class RunView(RunActions):
     """Pushed above the list; `esc` goes back there. Work of this session is shown as it goes on."""
 
     NAME = "run"
