@@ -46,7 +46,7 @@ async def find_deaths(
         with contextlib.suppress(SparkError):
             log = ServeLogReader(await last_lines(fleet, job))
             if log.death and not await _moves(fleet, int(job.details["port"])):
-                found.append(EngineDeath(job.node, str(job.details.get("name", "")), log.engine_end()))
+                found.append(EngineDeath(job.node, job.served_name, log.engine_end()))
     return tuple(found)
 
 

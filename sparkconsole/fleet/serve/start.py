@@ -16,8 +16,8 @@ from sparkconsole.model.fabric import kho
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
-from sparkconsole.model.serve.engine import LiveRank, vllm_words
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
+from sparkconsole.model.serve.engine import LiveRank, lead_of, vllm_words
 from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ServeSpec, StartFailure
 from sparkconsole.model.work.job import Job
@@ -55,13 +55,13 @@ async def find_stage(fleet: Fleet, container: str) -> Stage:
     sites = answered(answers)
     head = sites.get(fleet.head)
     for error in failed(answers).values():
-        if head is None or not _solo(head):
+        if head is None or not head.solo:
             raise error
     if head is None or not head.running or head.found is None:
         raise Refused(
             f"no container {container} runs", hint="start one: sparkconsole launch", node=fleet.head
         )
-    launch = recalled(head.found.labels) or LaunchSpec(container=container, backend=Backend.SOLO)
+    launch = head.launch or LaunchSpec(container=container, backend=Backend.SOLO)
     nodes = (fleet.head,) if launch.backend is Backend.SOLO else fleet.names
     for node in nodes:
         if not sites[node].running:
@@ -88,20 +88,14 @@ async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int
 
 def server_up(fresh: Fresh, spec: ServeSpec, jobs: Sequence[Job], nodes: Sequence[str]) -> ServerUp:
     """What runs on `nodes` once these jobs came up; their process groups are the run's to know."""
-    lead = next(j for j in jobs if not j.details.get("rank", 0))
-    ranks = tuple(LiveRank(j.node, _group(fresh, spec, j), vllm_words(j.argv), j.id) for j in jobs)
+    lead = lead_of(jobs)
+    ranks = tuple(
+        LiveRank(j.node, fresh.unknown(f"process group of {spec.name} on {j.node}"), vllm_words(j.argv), j.id)
+        for j in jobs
+    )
     count = split_of(spec, len(nodes)).ranks
     shares = dict.fromkeys(nodes[:count], spec.utilization or USUAL_SHARE)
     return ServerUp(lead.node, lead.container, spec.port, spec.name, spec.model, ranks, shares)
-
-
-def _group(fresh: Fresh, spec: ServeSpec, job: Job) -> str:
-    return fresh.unknown(f"process group of {spec.name} on {job.node}")
-
-
-def _solo(head: Site) -> bool:
-    launch = recalled(head.found.labels) if head.found else None
-    return launch is not None and launch.backend is Backend.SOLO
 
 
 class ServeFailed(SparkError):
@@ -120,7 +114,7 @@ class Up:
 
 async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
     """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
-    lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
+    lead = lead_of(jobs)
     others = [j for j in jobs if j is not lead]
     log = ServeLogReader()
     following = asyncio.create_task(_report_on(fleet, lead, log, report))
@@ -171,7 +165,7 @@ async def _proved(fleet: Fleet, lead: Job) -> Up:
     try:
         return Up(await complete_one_token(shell, int(lead.details["port"]), timeout=PROVE_S))
     except Declined as no:
-        return Up(str(lead.details.get("name", "")), f"{no.cause}; {no.hint}")
+        return Up(lead.served_name, f"{no.cause}; {no.hint}")
 
 
 async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
@@ -188,9 +182,7 @@ async def _require_ranks(fleet: Fleet, others: Sequence[Job], log: ServeLogReade
         try:
             state = await job_state(fleet, job)
         except Unreachable as error:
-            raise ServeFailed(
-                f"the node of rank {job.details.get('rank')} is lost: {error.cause}", node=job.node
-            ) from error
+            raise ServeFailed(f"the node of rank {job.rank} is lost: {error.cause}", node=job.node) from error
         if not state.running:
             raise await _failure(fleet, [job], log)
 
@@ -235,6 +227,4 @@ async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
         await cancel_job(fleet, job)
         await forget_job(fleet, job)
     except SparkError as error:
-        report(
-            Remark(f"rank {job.details.get('rank', 0)} could not be ended: {error.cause}", job.node, "error")
-        )
+        report(Remark(f"rank {job.rank} could not be ended: {error.cause}", job.node, "error"))

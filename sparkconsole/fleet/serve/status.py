@@ -15,7 +15,7 @@ from sparkconsole.fleet.serve.hang_probe import why_no_token
 from sparkconsole.fleet.serve.log import log_lines
 from sparkconsole.fleet.serve.start import ranks_on
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import Backend, recalled
+from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import jobs_of
 from sparkconsole.model.serve.spec import StartFailure
 from sparkconsole.model.work.job import Job
@@ -88,10 +88,10 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
 def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tuple[str, ...]:
     """With Ray every node of the cluster takes part, without it those that have a rank; alone, the head."""
     head = sites.get(fleet.head)
-    launch = recalled(head.found.labels) if head and head.found else None
-    if launch is not None and launch.backend is Backend.SOLO:
+    if head is not None and head.solo:
         return (fleet.head,)
     ranked = {fleet.head, *(job.node for job in jobs)}
+    launch = head.launch if head else None
     if jobs and launch is not None and launch.backend is Backend.NONE:
         return tuple(n for n in fleet.names if n in ranked)
     return fleet.names
@@ -179,7 +179,7 @@ async def _unanswered(
 
 
 async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
-    for job in sorted(jobs, key=lambda j: int(j.details.get("rank", 0))):
+    for job in sorted(jobs, key=lambda j: j.rank):
         state = await job_state(fleet, job)
         if not state.known:
             continue
@@ -208,4 +208,4 @@ def _under_way(log: ServeLogReader, job: Job) -> ServerStatus:
         return _failed(job, cause)
     percent = f" {progress.percent:.0f} %" if progress.percent is not None else ""
     detail = f"{progress.phase.value}{percent} {progress.detail}".strip()
-    return ServerStatus(ServerCondition.LOADING, detail, str(job.details.get("name", "")))
+    return ServerStatus(ServerCondition.LOADING, detail, job.served_name)

@@ -38,12 +38,11 @@ class Deaths:
 
     async def ended_rank(self, logs: Mapping[str, FollowedLog]) -> str:
         """Without Ray a rank is a job of its own, which ends with it."""
-        for log in (log for log in logs.values() if log.ended and log.job.details.get("rank")):
+        for log in (log for log in logs.values() if log.ended and log.job.rank):
             with suppress(SparkError):  # a node that cannot be asked is unknown
                 state = await log.end()
                 if state.known and not state.running:
-                    rank = log.job.details["rank"]
-                    return f"its rank {rank} on {log.job.node} ended with status {state.status}"
+                    return f"its rank {log.job.rank} on {log.job.node} ended with status {state.status}"
         return ""
 
     def rank_gone(self, ranks: int) -> Trouble | None:

@@ -17,24 +17,20 @@ MOST_RUNS = 50
 
 
 class OwnActions:
-    """`told` for what is on nodes, `ended` for a job."""
+    """`on_nodes` for what is on nodes, `ended` for a job."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
 
-    def told(self, what: Touch, nodes: Iterable[str], alive_s: float = math.inf) -> str:
+    def on_nodes(self, what: Touch, nodes: Iterable[str], alive_s: float = math.inf) -> str:
         """`node restart spark-02, by you at 12:03:04`; empty: nobody of us ended it.
 
         `alive_s`: how long it had been there: what began after a deed was not ended by it.
         """
-        wanted = {(what.value, node) for node in nodes}
+        wanted: set[tuple[str, ...]] = {(what.value, node) for node in nodes}
         for run in islice(self._journal.newest(), MOST_RUNS):
             ago_s = (self._clock.now() - run.started).total_seconds()
-            if (
-                ago_s <= alive_s
-                and self._now(run)
-                and wanted & {tuple(t) for t in run.plan.get("touches", ())}
-            ):
+            if ago_s <= alive_s and self._now(run) and wanted & _touches(run):
                 return own_action(run).text(this_console())
         return ""
 

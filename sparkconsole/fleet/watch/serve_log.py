@@ -31,7 +31,7 @@ class FollowedLog:
         self.heard_at_s: float | None = None
         """When it last said something, by the clock of the watch."""
         self._nccl: dict[str, deque[str]] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,9 +71,9 @@ class FollowedLog:
     def _tell(self, found: Diagnosis) -> None:
         """A finding is an event of its node, once; an error stands on the node's card too."""
         node = (found.node and self._scope.node_at(found.node)) or self.job.node
-        if (found.id, node) in self._told:
+        if (found.id, node) in self._reported:
             return
-        self._told.add((found.id, node))
+        self._reported.add((found.id, node))
         text = printable(found.text)
         if own := self._scope.own_end(self.job.id):
             self._scope.tell("info", node, f"the server's log: {text} ({own})")

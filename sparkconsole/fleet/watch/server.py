@@ -42,7 +42,7 @@ class ServerWatch:
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
         self._misses = self._bare = 0
-        self._told, self._own = ServerPhase.UNKNOWN, ""
+        self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
         scope.store.serve(port=port)
 
@@ -166,8 +166,13 @@ class ServerWatch:
         why = f"{trouble.node}: {trouble.cause}; a token was asked for and has not come yet"
         self._become(ServerPhase.UNKNOWN, detail=why, suspect=trouble.node, look_at=trouble.look_at)
 
+    @property
+    def _lead_log(self) -> FollowedLog | None:
+        """Of the rank that answers; None: nobody serves, or it was started by hand."""
+        return self._logs.get(self._lead.job) if self._lead is not None else None
+
     def _log_silent_s(self) -> float | None:
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        log = self._lead_log
         return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
 
     async def _recognise(self, shell: Shell) -> None:
@@ -211,7 +216,7 @@ class ServerWatch:
 
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        log = self._lead_log
         if log is not None and log.log.ready and (cause := log.log.cause()):
             return self._fails(ServerPhase.FAILED, cause.sentence)
         if was_ready:
@@ -243,7 +248,7 @@ class ServerWatch:
 
     async def _gone(self) -> None:
         """No process serves: it ended by itself, or somebody ended it."""
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        log = self._lead_log
         if self._lead is None and self._scope.store.server.phase is ServerPhase.FAILED:
             return
         state = await log.end() if log is not None else None
@@ -327,9 +332,11 @@ class ServerWatch:
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
-        if phase not in (ServerPhase.UNKNOWN, self._told):
-            self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
-            self._told = phase
+        if phase not in (ServerPhase.UNKNOWN, self._announced):
+            self._tell(
+                self._announced, phase, self._now - before.since_s if before.since_s is not None else None
+            )
+            self._announced = phase
 
     def _own_end(self, before: ServerState) -> str:
         """The deed of ours that ended it: once known it stays the reason while what is left of it ends."""

@@ -20,7 +20,7 @@ from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show
-from sparkconsole.tui.views.bench import words as said
+from sparkconsole.tui.views.bench import words as wording
 from sparkconsole.tui.views.bench.kept import KeptBenches
 from sparkconsole.tui.views.form_view import FormView
 from sparkconsole.tui.views.serve.show import preview_text
@@ -233,15 +233,15 @@ class BenchView(FormView):
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
-            pane.border_title = frame_title(said.result_title(self._shown, task, result))
-            more = said.remarks(task, width) if task and self._shown is None else []
+            pane.border_title = frame_title(wording.result_title(self._shown, task, result))
+            more = wording.remarks(task, width) if task and self._shown is None else []
             pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
             pane.border_title = "✖ the benchmark failed"
-            pane.show(said.remarks(task, width))
+            pane.show(wording.remarks(task, width))
         else:
             pane.border_title = "nothing measured yet"
-            pane.show([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
+            pane.show([_line(line) for line in folded(wording.how(self.console.store.server.phase), width)])
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)
@@ -255,7 +255,7 @@ class BenchView(FormView):
         for kind in SPREADS:
             pane = self.query_one(f"#bench-{kind}", StyledText)
             pane.border_title = show.spread_title(kind, result)
-            pane.draw(partial(said.spread_lines, show.spread(kind, result)))
+            pane.draw(partial(wording.spread_lines, show.spread(kind, result)))
 
     # --- doing
 
@@ -347,12 +347,12 @@ class BenchView(FormView):
     def action_bench_save(self) -> None:
         """`ctrl+s`"""
         task = self.run_under_way()
-        told = self._shown or (task.answer.data if task and task.answer else None)
-        if not told or not told.get("result"):
+        kept = self._shown or (task.answer.data if task and task.answer else None)
+        if not kept or not kept.get("result"):
             self.warn("there is no result yet")
             return
         try:
-            path = said.saved(told, task.run_id if task and self._shown is None else "")
+            path = wording.saved(kept, task.run_id if task and self._shown is None else "")
         except OSError as error:
             self.warn(f"it could not be written: {error.strerror}: {error.filename}")
             return

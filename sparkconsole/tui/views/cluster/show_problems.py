@@ -39,10 +39,10 @@ def problems(store: Store, context: DrawContext) -> tuple[Problem, ...]:
     gone = [n for n in nodes if n.reach is Reachability.LOST]
     lost = groups([n for n in gone if not n.own_action], _cause)
     meant = groups([n for n in gone if n.own_action], lambda n: n.own_action)
-    told = [of.troubles(n, context) for n in nodes if n.reach is not Reachability.LOST]
-    most = max(map(len, told), default=0)
+    troubles = [of.troubles(n, context) for n in nodes if n.reach is not Reachability.LOST]
+    most = max(map(len, troubles), default=0)
     kept = [n for n in nodes if n.reach is not Reachability.LOST]
-    rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, told, strict=True) if at < len(t)]
+    rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, troubles, strict=True) if at < len(t)]
     alike = groups(rest, lambda each: form(each[1]))
     some = partial(Problem, every=len(nodes))
     return (

@@ -142,17 +142,17 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
     lines: list[Text] = []
     for finding, nodes in ((each.finding, each.nodes) for each in joined_findings(row.problems)):
         sign = GLYPHS[finding.severity]
-        lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
+        lines += _hung(sign.value, STYLES[sign], _sentence(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
         lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
     for each in joined_findings(_fine(row)):
-        lines += _hung("✔", "$node-up", _said(each.finding, each.nodes), width)
+        lines += _hung("✔", "$node-up", _sentence(each.finding, each.nodes), width)
     return lines
 
 
-def _said(finding: Finding, nodes: Sequence[str]) -> str:
+def _sentence(finding: Finding, nodes: Sequence[str]) -> str:
     return f"{named(nodes)}: {finding.sentence}" if nodes else finding.sentence
 
 

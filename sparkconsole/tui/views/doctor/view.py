@@ -161,9 +161,9 @@ class DoctorView(View):
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        pane.show(self._told(self.row, width) if self.row else [])
+        pane.show(self._evidence(self.row, width) if self.row else [])
 
-    def _told(self, row: CheckRow, width: int) -> list[Text]:
+    def _evidence(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""
         if not self.has_class("-tall"):
             return show.evidence(row, width)

@@ -32,7 +32,7 @@ class LaunchActions(FormView):
             return error
         return None
 
-    def can_be_said(self) -> bool:
+    def is_valid(self) -> bool:
         """The same; what is wrong is told to the person."""
         wrong = self.wrong()
         if wrong is not None:
@@ -41,7 +41,7 @@ class LaunchActions(FormView):
 
     def action_launch(self) -> None:
         """`ctrl+j`"""
-        if self.can_be_said():
+        if self.is_valid():
             self.say(self.words())
 
     def action_launch_repair(self) -> None:
@@ -67,12 +67,12 @@ class LaunchActions(FormView):
 
     def action_launch_copy(self) -> None:
         """`y`"""
-        if self.can_be_said():
+        if self.is_valid():
             self.to_clipboard(self.script(), "the script")
 
     def action_launch_save(self) -> None:
         """`ctrl+s`"""
-        if not self.can_be_said():
+        if not self.is_valid():
             return
         try:
             path = written(self.script())

@@ -371,7 +371,7 @@ def explained(
     logs: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         logs[line.node].append(line.bare)
-    read = [examine(said, node) for node, said in logs.items()]
+    read = [examine(lines, node) for node, lines in logs.items()]
     found = (on_kernel(one, kernels.get(one.node, "")) for log in read for one in log.found)
     return ranked(found), tuple(log.ending for log in read)
 

@@ -27,9 +27,9 @@ def cut(lines: Sequence[Text], height: int) -> list[Text]:
     return [*lines[: height - 1], Text(f"and {len(lines) - height + 1} more", "$muted")]
 
 
-def labelled(label: str, *told: Text | str) -> Text:
+def labelled(label: str, *values: Text | str) -> Text:
     """`host   192.168.177.12  ssh …`"""
-    return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(told)), 1)
+    return joined_cells((Text(label.ljust(LABEL), "$muted"), joined(values)), 1)
 
 
 def standing(state: NodeState, context: DrawContext) -> list[Text]:

@@ -35,7 +35,7 @@ class RunView(RunActions):
 
     NAME = "run"
     TAB = "runs"
-    AUTO_FOCUS = "#told"
+    AUTO_FOCUS = "#result"
     KEYS = (
         *RUN_KEYS,
         Key("run.whole", "e", "in full", "Show scripts in full and how steps are taken back, or shortly."),
@@ -63,7 +63,7 @@ class RunView(RunActions):
 
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
-        with Panel(id="plan"), VerticalScroll(id="told", can_focus=True):
+        with Panel(id="plan"), VerticalScroll(id="result", can_focus=True):
             yield StyledText()
         with Panel(id="output", title="output"):
             yield LogView(self._ring)

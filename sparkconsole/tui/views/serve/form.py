@@ -197,7 +197,7 @@ def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return (f"{lacks}: vLLM would download it first",) if lacks else ()
 
 
-def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
+def models_note(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
     """What the look at the caches found, and who could not be asked."""
     whole = sum(bool(m["everywhere"]) for m in models)
     text = f"{whole} model{'s' * (whole != 1)} in every node's cache"

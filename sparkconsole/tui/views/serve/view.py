@@ -80,7 +80,7 @@ class ServeView(FormView):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Mapping[str, Any], ...] = ()
-        self._models_said = "looking into the nodes' caches …"
+        self._models_note = "looking into the nodes' caches …"
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._drawn: tuple[Any, ...] = ()
@@ -152,12 +152,12 @@ class ServeView(FormView):
         try:
             answer = await self.console.work.answer(("model", "list"))
         except SparkError as error:
-            self._models_said = f"the caches could not be looked at: {error.cause}"
+            self._models_note = f"the caches could not be looked at: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
         self.console.models = tuple(str(m["name"]) for m in self._models)
         whole = [m["name"] for m in self._models if m["everywhere"]]
-        self._models_said = filling.models_said(self._models, tuple(answer.data["unknown"]))
+        self._models_note = filling.models_note(self._models, tuple(answer.data["unknown"]))
         self.form.offer("model", (*whole, *PRESETS))
         self._drawn = ()
 
@@ -194,7 +194,7 @@ class ServeView(FormView):
             self.console.store.version,
             task.version if task else -1,
             replace(now, elapsed_s=int(now.elapsed_s or 0)),
-            self._models_said,
+            self._models_note,
             self.size,
             tuple(self.form.values.items()),
         )
@@ -249,7 +249,7 @@ class ServeView(FormView):
         """The empty state says what to press."""
         read_only = self.console.options.read_only
         how = filling.how(self.console.store, self.cluster.container, read_only=read_only)
-        parts = (*folded(how, width), *folded(self._models_said, width))
+        parts = (*folded(how, width), *folded(self._models_note, width))
         return [Text(line, no_wrap=True, end="") for line in parts]
 
     def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
