@@ -27,10 +27,14 @@ class OwnActions:
 
         `alive_s`: how long it had been there: what began after a deed was not ended by it.
         """
-        wanted: set[tuple[str, ...]] = {(what.value, node) for node in nodes}
+        wanted = {(what.value, node) for node in nodes}
         for run in islice(self._journal.newest(), MOST_RUNS):
             ago_s = (self._clock.now() - run.started).total_seconds()
-            if ago_s <= alive_s and self._now(run) and wanted & _touches(run):
+            if (
+                ago_s <= alive_s
+                and self._now(run)
+                and wanted & {tuple(t) for t in run.plan.get("touches", ())}
+            ):
                 return own_action(run).text(this_console())
         return ""
 
@@ -59,8 +63,3 @@ def ended_by(run: Run) -> str:
     """Which deed of ours ended what this run had started; empty: none."""
     action = recalled_action(run.ended_by)
     return action.text(this_console()) if action else ""
-
-
-def _touches(run: Run) -> set[tuple[str, ...]]:
-    kept = run.plan.get("touches")
-    return {tuple(map(str, t)) for t in kept if isinstance(t, list)} if isinstance(kept, list) else set()

@@ -38,17 +38,21 @@ class Job(BaseModel):
     details: dict[str, Any] = {}
     """What its follower needs to bring it to its end: image tag, model, port, …"""
 
+    @property
+    def rank(self) -> int:
+        """Of the ranks of a server; 0: the one that answers."""
+        return int(self.details.get("rank", 0))
+
+    def serves(self, port: int) -> bool:
+        """A rank of a server on that port."""
+        return self.kind is JobKind.SERVE and self.details.get("port") == port
+
     @field_validator("details")
     @classmethod
     def _details(cls, details: dict[str, Any]) -> dict[str, Any]:
         if not all(isinstance(details.get(key, 0), int) for key in ("rank", "port")):
             raise ValueError("its rank and port are numbers")
         return details
-
-    @property
-    def rank(self) -> int:
-        """Of a server's: which of its ranks it is; 0 leads and answers."""
-        return int(self.details.get("rank", 0))
 
     @property
     def port(self) -> int | None:

@@ -10,9 +10,11 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
+from sparkconsole.tui.draw.node_state import DrawContext
 
 if TYPE_CHECKING:  # the checks are many, and the first frame has nothing to judge yet
     from sparkconsole.model.checks import Look
+    from sparkconsole.tui.host import Host
 
 QUIET = {"reachable", "memory", "swap", "disk", "gpu", "container", "ray", "ports"}
 """The newest reading says these better."""
@@ -27,6 +29,17 @@ class Assessment:
         self.warnings: Mapping[str, tuple[str, ...]] = {}
         self._of: tuple[object, ...] = ()
         self._judged_s = 0.0
+
+    def context(self, console: Host, tried: Mapping[str, str] | None = None) -> DrawContext:
+        """Time and meaning of everything shown now; `tried`: what fabric tests measured, by node."""
+        cluster = console.session.cluster if console.session else Cluster()
+        store, now_s = console.store, console.clock.monotonic()
+        self.sample(cluster, store.nodes, now_s)
+        return DrawContext(
+            now_s, console.clock.now(), container=cluster.container, image=cluster.image,
+            alone=len(store.nodes) == 1, networks=self.networks, warnings=self.warnings,
+            histories=store.histories, tried=tried or {},
+        )  # fmt: skip
 
     def sample(self, cluster: Cluster, nodes: Mapping[str, NodeState], now_s: float) -> None:
         """Judges again when another look is there; with many nodes not more often than every few seconds."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from sparkconsole.tui.draw.meaning import Assessment
-from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.view import View
 from sparkconsole.tui.views import show_logs
@@ -23,20 +19,6 @@ NODE_KEYS = (
 
 class NodeActions(View):
     """A view in which nodes are selected; the words go the way of `:`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._meaning = Assessment()
-
-    def context(self, tried: Mapping[str, str] | None = None) -> DrawContext:
-        """Time and meaning of everything shown now; `tried`: what the last fabric test measured, by node."""
-        store, cluster, now_s = self.console.store, self.cluster, self.console.clock.monotonic()
-        self._meaning.sample(cluster, store.nodes, now_s)
-        return DrawContext(
-            now_s, self.console.clock.now(), container=cluster.container, image=cluster.image,
-            alone=len(store.nodes) == 1, networks=self._meaning.networks, warnings=self._meaning.warnings,
-            histories=store.histories, tried=tried or {},
-        )  # fmt: skip
 
     async def action_node_logs(self) -> None:
         """`l`: the Logs view with only these nodes."""

@@ -15,6 +15,7 @@ from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
+from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.cluster import show
@@ -56,6 +57,7 @@ class ClusterView(NodeActions):
 
     def __init__(self) -> None:
         super().__init__()
+        self._meaning = Assessment()
         self._forced, self._sort, self._needle = "", "", ""
         self._plan = show.Arrangement(0)
         self._at_s, self._seen = -1.0, -1
@@ -96,6 +98,10 @@ class ClusterView(NodeActions):
         if not many or int(now_s) != int(self._at_s):
             self._at_s, self._seen = now_s, self.console.store.version
         return self._seen
+
+    def context(self) -> DrawContext:
+        """Time and meaning of everything shown now."""
+        return self._meaning.context(self.console)
 
     def _ticking(self, context: DrawContext) -> bool:
         """Some age or time that is shown changes every second."""

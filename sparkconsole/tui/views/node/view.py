@@ -12,6 +12,7 @@ from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.fabric_result import node_gate
+from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.node.show_page import crumb, page
 from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
@@ -44,6 +45,7 @@ class NodeView(NodeActions):
     def __init__(self, name: str = "") -> None:
         super().__init__()
         self._shown = name
+        self._meaning = Assessment()
         self._drawn: tuple[Any, ...] = ()
         self._history: RateHistory | None = None
 
@@ -71,7 +73,7 @@ class NodeView(NodeActions):
         size = lines.size
         if not size.width:
             return
-        context = self.context(self._tried())
+        context = self._meaning.context(self.console, self._tried())
         fresh = state is not None and state.reach is Reachability.UP and not of.is_stale(state, context)
         minute = int(context.now_s // (60 if fresh else 1))
         drawn = (self.console.store.version, minute, size, self._shown, *context.tried.items())
