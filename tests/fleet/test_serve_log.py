@@ -10,7 +10,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.serve import log as serve_log
 from sparkconsole.fleet.serve.log import follow, last_lines
 from sparkconsole.model.work.job import Job, JobKind, JobState
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 from tests.pretend_nodes import PretendCluster
 
 JOB = Job(id="serve-m-1", node="a", kind=JobKind.SERVE, argv=("vllm", "serve", "m"))

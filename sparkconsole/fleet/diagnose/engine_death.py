@@ -12,7 +12,7 @@ from sparkconsole.fleet.serve.log import last_lines
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.checks import Finding, Look, Severity
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 Looks = Mapping[str, "Look | SparkError"]
 MOVES_S = 2.0

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, job_end, job_file, job_state
 from sparkconsole.model.work.job import Job
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 LONG = 2 << 20
 HEAD, TAIL = 512 << 10, 256 << 10

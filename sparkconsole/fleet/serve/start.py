@@ -22,7 +22,8 @@ from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ServeSpec, StartFailure
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader, first_cause
+from sparkconsole.parse.serve.serve_log import ServeLogReader
+from sparkconsole.parse.serve.vllm_serve import first_cause
 from sparkconsole.remote.node.site import look
 
 PROBE_S = 0.5

@@ -19,7 +19,7 @@ from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import jobs_of
 from sparkconsole.model.serve.spec import StartFailure
 from sparkconsole.model.work.job import Job
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Shell
 

@@ -14,7 +14,7 @@ from sparkconsole.fleet.watch.hang import Roll
 from sparkconsole.fleet.watch.serve_log import FollowedLog
 from sparkconsole.model.serve.hang import GONE, Trouble, troubles
 from sparkconsole.model.work.job import JobState
-from sparkconsole.parse.serve.vllm_serve import ServeLogReader
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 STOPPED = (130, 143)
 """Ends of a server that somebody asked to end; one whose engine died ends with 0 too."""

@@ -39,10 +39,9 @@ def problems(store: Store, context: DrawContext) -> tuple[Problem, ...]:
     gone = [n for n in nodes if n.reach is Reachability.LOST]
     lost = groups([n for n in gone if not n.own_action], _cause)
     meant = groups([n for n in gone if n.own_action], lambda n: n.own_action)
-    troubles = [of.troubles(n, context) for n in nodes if n.reach is not Reachability.LOST]
-    most = max(map(len, troubles), default=0)
-    kept = [n for n in nodes if n.reach is not Reachability.LOST]
-    rest = [(n.name, t[at]) for at in range(most) for n, t in zip(kept, troubles, strict=True) if at < len(t)]
+    wrong = [(n.name, of.troubles(n, context)) for n in nodes if n.reach is not Reachability.LOST]
+    most = max((len(found) for _, found in wrong), default=0)
+    rest = [(name, found[at]) for at in range(most) for name, found in wrong if at < len(found)]
     alike = groups(rest, lambda each: form(each[1]))
     some = partial(Problem, every=len(nodes))
     return (
