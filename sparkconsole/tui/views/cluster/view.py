@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded import from_home
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
@@ -326,12 +325,6 @@ class ClusterView(NodeActions):
         if found == board.cursor:
             self.notify("no other node has a problem", timeout=2)
         board.go_to(found)
-
-
-def from_home(path: Path) -> str:
-    """`~/.config/…`, where it is so."""
-    home = expanded("~")
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _searched(state: NodeState, context: DrawContext) -> str:

@@ -80,7 +80,8 @@ class DoctorView(View):
 
     def sample(self) -> None:
         """Asks when other nodes are ours than were asked; draws what changed."""
-        others = self._asked_for() != tuple(self.console.store.nodes)
+        asked = self._of if self._answer or self._wrong else ()
+        others = asked != tuple(self.console.store.nodes)
         if (others or self._fixes_done() != self._after) and not self._asking:
             self._after = self._fixes_done()
             self._ask()
@@ -99,9 +100,6 @@ class DoctorView(View):
         return sum(
             task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
         )
-
-    def _asked_for(self) -> tuple[str, ...]:
-        return self._of if self._answer or self._wrong else ()
 
     def _ask(self) -> None:
         """Nothing can be asked before the session is open."""

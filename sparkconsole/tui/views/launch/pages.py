@@ -35,30 +35,14 @@ from sparkconsole.tui.work import Task, TaskState
 BOARDED = (("launch",), ("node", "restart"))
 NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")
 CONTAINER_FIELDS = (
-    "tag",
-    "name",
-    "env",
-    "volume",
-    "gpus",
-    "ray_num_gpus",
-    "ray_num_cpus",
-    "ray_port",
-    "dashboard_port",
-    "master_port",
-    "timeout",
-)
+    "tag", "name", "env", "volume", "gpus", "ray_num_gpus", "ray_num_cpus", "ray_port", "dashboard_port",
+    "master_port", "timeout",
+)  # fmt: skip
 LABELS = {
-    "eth_if": "ethernet",
-    "ib_if": "rdma",
-    "nccl_debug": "nccl log",
-    "gate": "fabric gate",
-    "ray_num_gpus": "ray GPUs",
-    "ray_num_cpus": "ray CPUs",
-    "ray_port": "ray port",
-    "dashboard_port": "dashboard",
-    "master_port": "master port",
-    "timeout": "ready in s",
-}
+    "eth_if": "ethernet", "ib_if": "rdma", "nccl_debug": "nccl log", "gate": "fabric gate",
+    "ray_num_gpus": "ray GPUs", "ray_num_cpus": "ray CPUs", "ray_port": "ray port",
+    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "ready in s",
+}  # fmt: skip
 HINTS = {
     "eth_if": "detected on each node",
     "ib_if": "detected on each node",
@@ -255,7 +239,8 @@ class ProgressBoard(Vertical):
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = task.title.replace("[", r"\[")
-        panel.border_subtitle = _board_keys(task)
+        keys = "X stops it and takes it back" if task.running else "esc: back to the pages"
+        panel.border_subtitle = keys
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hours(task.elapsed_s)}", "$muted")
         width = max(30, self.query_one("#join").size.width)
@@ -263,10 +248,6 @@ class ProgressBoard(Vertical):
         if task.state is TaskState.DONE:
             more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
         self.query_one(".note", StyledText).show([first, *more])
-
-
-def _board_keys(task: Task) -> str:
-    return "X stops it and takes it back" if task.running else "esc: back to the pages"
 
 
 class Steps(Static):

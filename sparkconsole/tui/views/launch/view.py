@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -37,6 +38,7 @@ from sparkconsole.verbs.launch.start import EXTRA_ARGS
 
 SETTLED_S = 0.6
 """What is typed has to stand so long before the nodes are asked."""
+ASKING = "asking the nodes for the plan …"
 CHECKED = ("tag", "name", "eth_if", "ib_if")
 """What of the forms changes what `check` finds."""
 
@@ -137,10 +139,6 @@ class LaunchView(LaunchActions):
         """The name typed, or the cluster's."""
         return str(self.values.get("name") or self.cluster.container)
 
-    def check_words(self) -> tuple[str, ...]:
-        """What looks at the same things."""
-        return words("check", {name: self.values.get(name) for name in CHECKED})
-
     @property
     def standing(self) -> show.ClusterStatus:
         """What runs now."""
@@ -197,7 +195,7 @@ class LaunchView(LaunchActions):
         if read_only:
             lines = [show.without_keys(line) for line in lines]
         if self.asking:
-            lines = show.asking_lines()
+            lines = [Text(ASKING, "$muted")]
         self.query_one("#launch-standing", StyledText).show(lines)
         self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
 
@@ -229,7 +227,7 @@ class LaunchView(LaunchActions):
         planned = self._planned[1] if self._planned and self._planned[0] == self._safe_words() else None
         plan = planned if isinstance(planned, Plan) else None
         wrong = planned if isinstance(planned, SparkError) else self.wrong()
-        review.draw_plan(plan, wrong, "asking the nodes for the plan …" if self.nodes else "no nodes yet")
+        review.draw_plan(plan, wrong, ASKING if self.nodes else "no nodes yet")
 
     def _safe_words(self) -> tuple[str, ...]:
         try:
@@ -244,7 +242,7 @@ class LaunchView(LaunchActions):
         if not self.nodes or self.wrong() is not None:
             return
         shape = tuple((n.name, n.reach, _outline(n)) for n in self.nodes)
-        wanted = (self.words(), self.check_words())
+        wanted = (self.words(), words("check", {name: self.values.get(name) for name in CHECKED}))
         if shape != self._shape or wanted != self._asked:
             self._shape, self._asked = shape, wanted
             self.settle(SETTLED_S, self._ask)

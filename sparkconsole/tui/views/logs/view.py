@@ -7,14 +7,13 @@ import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
 from sparkconsole.config import paths
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded import from_home
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
@@ -296,18 +295,12 @@ class LogsView(View):
 
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
-        chosen = self.log_view.chosen
+        nodes, chosen = self.console.store.nodes, self.log_view.chosen
+        kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
         found, ends = (
-            ((chosen,), ())
-            if chosen
-            else await asyncio.to_thread(explained, self.log_view.shown(), self._kernels())
+            ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown(), kernels)
         )
         self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
-
-    def _kernels(self) -> dict[str, str]:
-        """Of every node that told."""
-        nodes = self.console.store.nodes
-        return {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:
@@ -341,7 +334,7 @@ class LogsView(View):
         except OSError as error:
             self.notify(f"not saved: {path}: {error.strerror}", severity="warning", timeout=10, markup=False)
             return
-        self.notify(f"saved: {_from_home(path)}", timeout=10, markup=False)
+        self.notify(f"saved: {from_home(path)}", timeout=10, markup=False)
 
     def action_logs_end(self) -> None:
         """`G`"""
@@ -374,8 +367,3 @@ def explained(
     read = [examine(lines, node) for node, lines in logs.items()]
     found = (on_kernel(one, kernels.get(one.node, "")) for log in read for one in log.found)
     return ranked(found), tuple(log.ending for log in read)
-
-
-def _from_home(path: Path) -> str:
-    home = expanded("~")
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -17,37 +17,16 @@ from sparkconsole.verbs.grammar.forms import fields
 from sparkconsole.verbs.serve.start import spec_of
 
 FIELDS = (
-    "model",
-    "tp",
-    "max_model_len",
-    "gpu_memory_utilization",
-    "port",
-    "load_format",
-    "max_num_seqs",
-    "pp",
-    "dp",
-    "dtype",
-    "served_model_name",
-    "offline",
-    "trust_remote_code",
-    "enforce_eager",
-    "guard",
-    "force",
+    "model", "tp", "max_model_len", "gpu_memory_utilization", "port", "load_format", "max_num_seqs", "pp",
+    "dp", "dtype", "served_model_name", "offline", "trust_remote_code", "enforce_eager", "guard", "force",
     "extra",
-)
+)  # fmt: skip
 LABELS = {
-    "tp": "tensor par",
-    "max_model_len": "max len",
-    "gpu_memory_utilization": "gpu mem",
-    "load_format": "load format",
-    "max_num_seqs": "max seqs",
-    "pp": "pipeline",
-    "dp": "copies",
-    "served_model_name": "served as",
-    "trust_remote_code": "trust code",
-    "enforce_eager": "eager",
+    "tp": "tensor par", "max_model_len": "max len", "gpu_memory_utilization": "gpu mem",
+    "load_format": "load format", "max_num_seqs": "max seqs", "pp": "pipeline", "dp": "copies",
+    "served_model_name": "served as", "trust_remote_code": "trust code", "enforce_eager": "eager",
     "extra": "extra args",
-}
+}  # fmt: skip
 HINTS = {
     "model": "owner/name, a path in the container, or a preset: ↑ ↓ choose",
     "tp": "all nodes",
