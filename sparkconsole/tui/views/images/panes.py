@@ -299,6 +299,3 @@ class Targets(SheetTable):
     def _tell(self) -> None:
         self.show(self._line(t) for t in self._offered)
         self.post_message(self.Changed())
-
-
-__all__ = ["BuildPane", "CopyPane", "Targets", "WorkPane"]

@@ -11,7 +11,7 @@ from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.bars import age, gib, rate
 from sparkconsole.tui.draw.charts.area import area
-from sparkconsole.tui.draw.frame import beside, folded, framed, joined, plain, styled
+from sparkconsole.tui.draw.frame import beside, folded, framed, plain, styled
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.views.cluster.show_card import card_lines
 from sparkconsole.tui.views.node import show_parts as parts
@@ -169,6 +169,3 @@ def _charts(state: NodeState, context: DrawContext) -> list[NodePanel]:
 def crumb(state: NodeState | None, name: str) -> str:
     """` › spark-02`."""
     return f" › {plain(state.name if state else name)}"
-
-
-__all__ = ["crumb", "joined", "page"]
