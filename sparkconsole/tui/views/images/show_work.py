@@ -307,3 +307,21 @@ def ending(
         lines += [Text(line, style) for line in folded(f"{sign} {where}{error.cause}", width)]
         lines += [Text(line, "$node-warn") for line in folded(f"→ {error.hint}" if error.hint else "", width)]
     return lines
+
+
+__all__ = [
+    "CommandPreview",
+    "CopyLine",
+    "Target",
+    "build_preview",
+    "build_text",
+    "copy_amount",
+    "copy_lines",
+    "copy_text",
+    "ending",
+    "last_lines",
+    "plan_preview",
+    "preview_lines",
+    "short_command",
+    "targets",
+]
