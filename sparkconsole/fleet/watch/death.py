@@ -34,7 +34,7 @@ class Deaths:
 
     def line(self, logs: Mapping[str, FollowedLog]) -> str:
         """The cause that a log names, or the line that says that the engine died; empty: none does."""
-        return next((end for one in logs.values() if (end := one.log.engine_end())), "")
+        return next((end for one in logs.values() if (end := one.reader.engine_end())), "")
 
     async def ended_rank(self, logs: Mapping[str, FollowedLog]) -> str:
         """Without Ray a rank is a job of its own, which ends with it."""
@@ -58,7 +58,7 @@ class Deaths:
             return False
         self._moved = 0
         for log in logs:
-            log.log.death = ""
+            log.reader.death = ""
         self._roll.proved()
         return True
 

@@ -22,12 +22,12 @@ KEPT_LAST, KEPT_NCCL = 2000, 200
 
 
 class FollowedLog:
-    """`start` follows; `log` tells what it said so far."""
+    """`start` follows; `reader` tells what it said so far."""
 
     def __init__(self, scope: WatchContext, job: Job, dies: Callable[[], object] = lambda: None) -> None:
         """`dies` is called at the line that says so, whatever the watch is waiting for."""
         self.job, self._scope, self._dies = job, scope, dies
-        self.log = ServeLogReader(last=KEPT_LAST)
+        self.reader = ServeLogReader(last=KEPT_LAST)
         self.heard_at_s: float | None = None
         """When it last said something, by the clock of the watch."""
         self._nccl: dict[str, deque[str]] = {}
@@ -56,12 +56,12 @@ class FollowedLog:
 
     async def _run(self) -> None:
         with suppress(SparkError):
-            async for line in follow(self._scope.fleet, self.job, self.log, bounded=True):
+            async for line in follow(self._scope.fleet, self.job, self.reader, bounded=True):
                 self._take(line)
 
     def _take(self, line: str) -> None:
         self.heard_at_s = self._scope.clock.monotonic()
-        if self.log.dies:
+        if self.reader.dies:
             self._dies()
         if speaks_of_nccl(line):
             self._heard(line)

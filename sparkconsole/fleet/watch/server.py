@@ -217,7 +217,7 @@ class ServerWatch:
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""
         log = self._lead_log
-        if log is not None and log.log.ready and (cause := log.log.cause()):
+        if log is not None and log.reader.ready and (cause := log.reader.cause()):
             return self._fails(ServerPhase.FAILED, cause.sentence)
         if was_ready:
             return self._fails(ServerPhase.WEDGED, why)
@@ -241,7 +241,7 @@ class ServerWatch:
     def _loads(self, log: FollowedLog | None) -> None:
         if log is None:
             return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        progress = log.log.progress
+        progress = log.reader.progress
         return self._become(
             ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
         )
@@ -254,7 +254,7 @@ class ServerWatch:
         state = await log.end() if log is not None else None
         if state is not None and state.running:
             return
-        why = verdict(state, log.log) if state is not None and log is not None else ""
+        why = verdict(state, log.reader) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
             values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
