@@ -37,6 +37,16 @@ class FormView(View):
             self._settling.stop()
         self._settling = self.set_timer(seconds, then)
 
+    def peel(self) -> bool:
+        """Esc leaves a field, so that letters are keys again; then the form that was brought back."""
+        if self.focused is not None:
+            self.set_focus(None)
+        elif self.has_class("-editing"):
+            self.remove_class("-editing")
+        else:
+            return False
+        return True
+
     def on_form_changed(self) -> None:
         """The commands follow what is typed."""
         self.sample()

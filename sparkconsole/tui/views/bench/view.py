@@ -267,16 +267,12 @@ class BenchView(FormView):
 
     def peel(self) -> bool:
         """Esc leaves a field, then the form, then the kept result."""
-        if self.focused is not None:
-            self.set_focus(None)
-        elif self.has_class("-editing"):
-            self.remove_class("-editing")
-        elif self._shown is not None:
-            self._shown = None
+        if super().peel():
+            return True
+        had, self._shown = self._shown is not None, None
+        if had:
             self.sample()
-        else:
-            return False
-        return True
+        return had
 
     def idle(self, key_id: str) -> str:
         """The form gives way only on a short screen, and only to something."""

@@ -321,8 +321,7 @@ class LaunchView(LaunchActions):
 
     def peel(self) -> bool:
         """Esc leaves a field, then the board of what ended."""
-        if self.focused is not None:
-            self.set_focus(None)
+        if super().peel():
             return True
         board = self.query_one(ProgressBoard)
         over = board.in_front and board.shown is not None and not board.shown.running

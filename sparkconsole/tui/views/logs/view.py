@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -85,7 +84,6 @@ class LogsView(View):
         self.source = "all"
         self._ring: LineRing[LogLine] = LineRing()
         self._feed: Feed | None = None
-        self._reading: asyncio.Task[None] | None = None
         self._totals: deque[int] = deque(maxlen=RATE_OVER)
         self._matches: int | None = None
         self._filter, self._searching = "", False
@@ -119,21 +117,18 @@ class LogsView(View):
         await self._rest()
 
     async def _rest(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+        if self._feed is not None:
+            await self._feed.rest()
 
     def _read(self) -> None:
         """Begins to read, or goes on; without a session yet, at one of the next samples."""
         session = self.console.session
-        if session is None or self._reading is not None or self.app.screen is not self:
+        if session is None or self.app.screen is not self:
             return
         if self._feed is None:
             keep = speaks_of_nccl if self.source == "nccl" else None
             self._feed = Feed(session.fleet, kept_current(session, self._sources), ring=self._ring, keep=keep)
-        self._reading = asyncio.create_task(self._feed.run(), name="logs")
+        self._feed.begin()
 
     def _sources(self) -> list[Source]:
         session = self.console.session

@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.store import ServerPhase
 from sparkconsole.model.serve.spec import PRESETS, SEED_PORT
@@ -23,15 +24,16 @@ from sparkconsole.tui.views import show_logs
 from sparkconsole.tui.views.form_view import FormView
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.log import ServerLog
 from sparkconsole.tui.views.serve.rates import Rates
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
+from sparkconsole.verbs.logs.sources import server_sources
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
+BY_HAND = "log · started by hand or by another console; it is not kept here"
 FRESH_S = 10.0
 AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
@@ -85,7 +87,7 @@ class ServeView(FormView):
         self._remedy: tuple[str, str] = ("", "")
         self._drawn: tuple[Any, ...] = ()
         self._logged: object = ()
-        self._log = ServerLog(None)
+        self._feed: Feed | None = None
 
     # --- parts
 
@@ -117,18 +119,23 @@ class ServeView(FormView):
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
         super().on_screen_resume()
-        self._log.begin()
+        if self._feed is not None:
+            self._feed.begin()
         now = self.console.clock.monotonic()
         if self._asked_s is None or now - self._asked_s > AGAIN_S:
             self._ask_models()
 
     async def on_screen_suspend(self) -> None:
         """Nobody reads what nobody sees."""
-        self._log.rest()
+        self._rest()
 
     def on_unmount(self) -> None:
         """The same for good."""
-        self._log.rest()
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._feed is not None:
+            self._feed.stop()
 
     @property
     def address(self) -> str:
@@ -261,16 +268,19 @@ class ServeView(FormView):
         if wanted == self._logged:
             return
         self._logged = wanted
-        self._log.rest()
+        self._rest()
         log = self.query_one(LogView)
         if isinstance(wanted, Task):
             log.show_ring(wanted.output)
             log.border_title = "log of this start"
         elif now.phase in SERVING:
-            self._log = ServerLog(self.console.session)
-            self._log.begin()
-            log.show_ring(self._log.ring)
-            log.border_title = self._log.title
+            session = self.console.session
+            sources = server_sources(session, session.fleet.names) if session else []
+            self._feed = Feed(session.fleet, sources) if session and sources else None
+            if self._feed is not None:
+                self._feed.begin()
+            log.show_ring(self._feed.ring if self._feed else LineRing())
+            log.border_title = "log of the server" if self._feed else BY_HAND
         elif now.phase is ServerPhase.UNKNOWN:
             log.border_title = "log · whether a server writes one is unknown"
         elif task is None:
@@ -312,16 +322,6 @@ class ServeView(FormView):
         if key_id == "serve.form" and not (self.has_class("-short") and self.has_class("-serving")):
             return "the form is shown already"
         return super().idle(key_id)
-
-    def peel(self) -> bool:
-        """Esc leaves a field, so that letters are keys again; then the form."""
-        if self.focused is not None:
-            self.set_focus(None)
-            return True
-        if self.has_class("-editing"):
-            self.remove_class("-editing")
-            return True
-        return False
 
     def action_serve(self) -> None:
         """`V`"""
