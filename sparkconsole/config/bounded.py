@@ -44,6 +44,12 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def from_home(path: Path) -> str:
+    """`~/.config/…`, where it is so."""
+    home = expanded("~")
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
 def is_file(path: str | Path) -> bool:
     """There is such a file; whatever hinders the look, there is none for us."""
     return os.path.isfile(path)

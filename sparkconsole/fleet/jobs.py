@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet
@@ -19,7 +19,7 @@ async def start_job(fleet: Fleet, job: Job, *, secrets: Mapping[str, str] | None
     await remote.start(await fleet.shell(job.node), job, secrets or {})
 
 
-async def follow_job(fleet: Fleet, job: Job, *, offset: int = 0) -> AsyncIterator[str]:
+async def follow_job(fleet: Fleet, job: Job, *, offset: int = 0) -> AsyncGenerator[str, None]:
     """The job's output, line by line, until it ended; a lost connection is made again and nothing is lost."""
     reader = LineReader()
     while True:

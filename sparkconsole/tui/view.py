@@ -13,6 +13,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.chrome import KeyLine, Tabs, TitleBar
 from sparkconsole.tui.keyboard.focus import FIELD, LINE, offered
 from sparkconsole.tui.keyboard.keys import GLOBAL, Key, bindings
@@ -79,6 +81,21 @@ class View(Screen[None]):
     def console(self) -> Host:
         """The app, as what it is."""
         return cast("Host", self.app)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The one that is shown; before there is a session, one without nodes."""
+        session = self.console.session
+        return session.cluster if session else Cluster()
+
+    def warn(self, text: str) -> None:
+        """Why a key did nothing, whatever the text came from."""
+        self.notify(printable(text), severity="warning", markup=False)
+
+    def to_clipboard(self, text: str, what: str) -> None:
+        """Copies it, and says so."""
+        self.app.copy_to_clipboard(text)
+        self.notify(f"copied {what}", timeout=3, markup=False)
 
     def keys_here(self) -> tuple[Key, ...]:
         """Every key that works now: the view's, then the global ones.

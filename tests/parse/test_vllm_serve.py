@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.serve.spec import ServeProgress, StartPhase, advance
+from sparkconsole.model.serve.spec import ServeProgress, StartPhase
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 from sparkconsole.parse.serve.vllm_serve import bare, first_cause, read_line
 
 
 def followed(lines: list[str]) -> ServeProgress:
-    progress = ServeProgress()
-    for line in lines:
-        progress = advance(progress, read_line(line))
-    return progress
+    return ServeLogReader(lines).progress
 
 
 # --- prefixes

@@ -11,8 +11,9 @@ from textual.pilot import Pilot
 
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
+from sparkconsole.tui.views.cluster.log import ClusterLog
 from sparkconsole.tui.views.logs.view import LogsView
-from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, screen_text, seen, soon
+from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen, soon
 from tests.tui.stores import filled, over
 
 LINES = (
@@ -135,9 +136,9 @@ async def test_a_view_that_is_not_seen_reads_nothing() -> None:
         await opened(pilot)
         view = logs(pilot)
         await pilot.press("1")
-        await soon(lambda: view._reading is None, "it rests")
+        await soon(lambda: view._feed is not None and not view._feed.reading, "it rests")
         await pilot.press("2")
-        await soon(lambda: view._reading is not None, "it reads on")
+        await soon(lambda: view._feed is not None and view._feed.reading, "it reads on")
         assert "POST /v1" in screen_text(pilot)
 
 
@@ -174,3 +175,19 @@ async def test_a_calm_log_has_no_finding(monkeypatch: pytest.MonkeyPatch) -> Non
         assert logs(pilot).log_view.chosen is None
         await pilot.press("enter")
         await seen(pilot, lambda t: "no sign of life" in t)
+
+
+async def test_who_comes_back_to_the_cluster_finds_every_line_of_its_log_once() -> None:
+    async with scene("launched", size=SIZES[1]) as (pilot, clock):
+        log = app_of(pilot).view.query_one(ClusterLog)
+        await seen(pilot)
+        await soon(lambda: len(log.ring) > 0, "there are lines")
+        before = [line.text for line in log.ring]
+        await pilot.press("8")
+        await pilot.pause()
+        await clock.advance(1)
+        await pilot.press("1")
+        for _ in range(4):
+            await clock.advance(1)
+            await seen(pilot)
+        assert [line.text for line in log.ring] == before

@@ -21,6 +21,7 @@ from sparkconsole.tui.keyboard.focus import FIELD
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
 from sparkconsole.tui.line.prompt import Prompt
 from sparkconsole.tui.view import View
+from sparkconsole.tui.views.launch.pages import ProgressBoard
 from sparkconsole.tui.views.launch.view import LaunchView
 from sparkconsole.verbs.grammar.registry import load
 from tests.tui.harness import app_of, scene, screen_text, seen
@@ -77,7 +78,7 @@ class Watched:
         await self.clock.advance(1)
         app.clear_notifications()
         if isinstance(self.home, LaunchView):
-            self.home._put_away = None  # its classes say that the board stands
+            self.home.query_one(ProgressBoard)._put_away = None  # its classes say that the board stands
         self.home.minimize()
         for pane, classes in self.classes.items():
             pane.set_classes(classes)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import job_end
+from sparkconsole.fleet.serve.log import last_lines
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.checks import Finding, Look, Severity
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
-from sparkconsole.model.work.job import Job
-from sparkconsole.parse.serve.engine_death import message, tells_of_death, tells_of_start
-from sparkconsole.parse.serve.vllm_serve import first_cause
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 Looks = Mapping[str, "Look | SparkError"]
-READ = 1 << 20
-"""Bytes of the end of a log that are looked at."""
-MOVES_S, SHOWN = 2.0, 300
-"""Seconds in which a server at work generates a token; characters of the line that ended it."""
+MOVES_S = 2.0
+"""Seconds in which a server at work generates a token."""
 REMEDY = "sparkconsole logs serve shows what came before it; sparkconsole serve stop, then serve again"
 
 
@@ -31,26 +27,6 @@ class EngineDeath:
     node: str
     name: str
     why: str
-
-
-def death_line(lines: Iterable[str]) -> str:
-    """The first line that ends the engine since the last start in this log; empty: none does."""
-    found = ""
-    for line in lines:
-        if found and tells_of_start(line):
-            found = ""
-        elif not found and tells_of_death(line):
-            found = line
-    return found
-
-
-def death_told(lines: Sequence[str], line: str) -> str:
-    """`its engine died: ` with the cause, where the log names one that is known."""
-    cause = first_cause(lines)
-    known = cause is not None and cause.known
-    return f"its engine died: {cause.why}: “{cause.text}”" if cause and known else (
-        f"its engine died: “{message(line)[:SHOWN]}”"
-    )  # fmt: skip
 
 
 async def find_death(fleet: Fleet, container: str, nodes: Sequence[str], port: int) -> EngineDeath | None:
@@ -68,9 +44,9 @@ async def find_deaths(
         ranks = await servers_on(fleet, container, nodes)
     for job in jobs_of((r for r in ranks if port in (None, r.port)), container):
         with contextlib.suppress(SparkError):
-            lines = await _end_of(fleet, job)
-            if (line := death_line(lines)) and not await _moves(fleet, int(job.details["port"])):
-                found.append(EngineDeath(job.node, str(job.details.get("name", "")), death_told(lines, line)))
+            log = ServeLogReader(await last_lines(fleet, job))
+            if log.death and not await _moves(fleet, int(job.details["port"])):
+                found.append(EngineDeath(job.node, job.served_name, log.engine_end()))
     return tuple(found)
 
 
@@ -81,13 +57,6 @@ async def death_findings(fleet: Fleet, container: str, looks: Looks) -> tuple[Fi
         Finding("engine", Severity.FAIL, d.node, f"{d.name} gives no token any more: {d.why}", REMEDY)
         for d in (await find_deaths(fleet, container, running) if running else ())
     )
-
-
-async def _end_of(fleet: Fleet, job: Job) -> list[str]:
-    """Whole lines: what is left of one that was cut could look like the program's own."""
-    output = await job_end(fleet, job, "log", READ)
-    lines = output.decode("utf-8", "replace").splitlines()
-    return lines[1:] if len(output) >= READ else lines
 
 
 async def _moves(fleet: Fleet, port: int) -> bool:

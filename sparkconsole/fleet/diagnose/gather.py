@@ -63,7 +63,7 @@ async def gather_evidence(
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
     paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
         _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
-        _deaths(fleet, seen, asked),
+        death_findings(fleet, asked.container, seen if asked.wants(Probe.RANKS) else {}),
         _ray(fleet, seen, asked),
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
@@ -83,10 +83,6 @@ async def _paths(
         return ()
     fabrics = {n: look.facts.fabric for n, look in seen.items()}
     return judge_paths(await probe_paths(fleet, chosen, fabrics))
-
-
-async def _deaths(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -> tuple[Finding, ...]:
-    return await death_findings(fleet, asked.container, seen) if asked.wants(Probe.RANKS) else ()
 
 
 Answered = tuple[bool, tuple[RayMember, ...] | None, int | None]

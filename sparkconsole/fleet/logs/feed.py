@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ TAIL, FEWEST = 1000, 50
 
 
 class Feed:
-    """`run` follows the sources until it is cancelled; run again, they go on where they were left."""
+    """`begin` follows the sources until it is told to stop; begun again, they go on where they were left."""
 
     def __init__(
         self,
@@ -29,6 +30,32 @@ class Feed:
         count = len(sources() if callable(sources) else sources)
         share = min(tail, max(FEWEST, self.ring.capacity // max(count, 1)))
         self._merge = LogMerge(fleet, sources, tail=share, keep=keep)
+
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def reading(self) -> bool:
+        """It was begun and not stopped."""
+        return self._task is not None
+
+    def begin(self) -> None:
+        """Reads in the background, or goes on to."""
+        if self._task is None:
+            self._task = asyncio.create_task(self.run(), name="log feed")
+
+    def stop(self) -> None:
+        """Reads no more; what was read stays."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = None
+
+    async def rest(self) -> None:
+        """The same, and waits until nothing is left running."""
+        task = self._task
+        self.stop()
+        if task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     async def run(self) -> None:
         """Follows until cancelled; ends by itself only when every source of a fixed list ended."""

@@ -60,7 +60,7 @@ class ContainerLog:
     """Only what came after this time was asked for."""
     left: str = ""
     """The time of the newest line that was told."""
-    _told: int = 0
+    _given: int = 0
     """How many lines of that very time were told."""
     _of: str = ""
     """The id of the container that told it."""
@@ -87,8 +87,8 @@ class ContainerLog:
         if found.id != self._of:
             # A new container of the same name begins at its beginning, whatever its node's clock says.
             self.newer, tail = (self.newer, tail) if not self._of else (None, None)
-            self.left, self._told, self._of = "", 0, found.id
-        left, known = self.left, self._told
+            self.left, self._given, self._of = "", 0, found.id
+        left, known = self.left, self._given
         since, least = left or self.newer, None if left else tail
         printed = container_log(shell, self.container, follow=follow, since=since, tail=least)
         async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
@@ -99,7 +99,7 @@ class ContainerLog:
                     known -= 1
                     continue
                 yield time, line
-                self._told = self._told + 1 if time == self.left else 1
+                self._given = self._given + 1 if time == self.left else 1
                 self.left = time
 
 
@@ -175,15 +175,15 @@ class JobLog:
 
     async def _read_last(self, shell: Shell, size: int, tail: int) -> None:
         """The last lines of what there is now, from as far before its end as they take."""
-        back, told = max(LEAST_READ, tail * LINE_BYTES), False
+        back, whole = max(LEAST_READ, tail * LINE_BYTES), False
         try:
-            while not told:
+            while not whole:
                 begin = max(0, size - back)
                 await self._read_between(shell, begin, size)
-                told = len(self._waiting) >= tail or begin == 0 or back >= FARTHEST_READ
+                whole = len(self._waiting) >= tail or begin == 0 or back >= FARTHEST_READ
                 back *= 8
         finally:
-            if not told:
+            if not whole:
                 self.offset = None  # what was cut off is read anew
         while len(self._waiting) > tail:
             self._waiting.popleft()

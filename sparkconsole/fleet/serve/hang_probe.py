@@ -12,7 +12,7 @@ from dataclasses import replace
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, recalled
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend
 from sparkconsole.model.serve.hang import LATE_S, Hang, NodeSign, ServerSign, judge, troubles
 from sparkconsole.model.serve.vllm_flags import value
 from sparkconsole.remote.shell import Shell
@@ -36,7 +36,20 @@ async def late(shell: Shell, port: int, timeout: float) -> float | None:
     return 0.0
 
 
-async def unreached(shell: Shell, address: str) -> bool:
+async def closely(
+    fleet: Fleet, head: Shell, container: str, port: int, sign: NodeSign, address: str
+) -> NodeSign:
+    """With what only a question tells: the head's ping over the fast link, the rank's process."""
+    if sign.lost or sign.container:
+        return sign
+    return replace(
+        sign,
+        unreached=not sign.head and await _unreached(head, address),
+        rank_gone=sign.rank is not None and await _rank_gone(fleet, sign.name, container, port),
+    )
+
+
+async def _unreached(shell: Shell, address: str) -> bool:
     """Pings went out and none came back; what cannot be tried is not held against the node."""
     if not address:
         return False
@@ -46,7 +59,7 @@ async def unreached(shell: Shell, address: str) -> bool:
         return False
 
 
-async def rank_gone(fleet: Fleet, node: str, container: str, port: int) -> bool:
+async def _rank_gone(fleet: Fleet, node: str, container: str, port: int) -> bool:
     """Its container has no `vllm serve` of that port; not asked successfully: not held against it."""
     from sparkconsole.remote.serve.processes import live_ranks
 
@@ -84,7 +97,7 @@ async def why_no_token(
 ) -> Hang | None:
     """The verdict on a server that was asked for a token and gave none."""
     signs = await _signs(fleet, container, seen)
-    close = await asyncio.gather(*(_closely(fleet, container, port, s, seen[s.name]) for s in signs))
+    close = await asyncio.gather(*(_measured(fleet, container, port, s, seen[s.name]) for s in signs))
     return judge(ServerSign(running, None, late_s), close)
 
 
@@ -101,7 +114,7 @@ async def _taking_part(fleet: Fleet, container: str, seen: Seen) -> tuple[Sequen
     from sparkconsole.remote.serve.processes import live_ranks
 
     head = seen.get(fleet.head)
-    launch = recalled(head.found.labels) if isinstance(head, Site) and head.found else None
+    launch = head.launch if isinstance(head, Site) else None
     names = tuple(n for n in fleet.names if n in seen)
     if launch is None or launch.backend is Backend.SOLO:
         return names[:1], True
@@ -120,10 +133,10 @@ def _sign(name: str, container: str, seen: Site | SparkError, *, head: bool, ran
     return NodeSign(name, head, rank, container="" if seen.running else f"{container} {gone}{memory}")
 
 
-async def _closely(
+async def _measured(
     fleet: Fleet, container: str, port: int, sign: NodeSign, seen: Site | SparkError
 ) -> NodeSign:
-    """With its GPU, the ping of the head and its rank's process."""
+    """Looked at closely, with its GPU."""
     from sparkconsole.remote.node.facts import node_facts
 
     if sign.lost or sign.container or isinstance(seen, SparkError):
@@ -134,10 +147,5 @@ async def _closely(
         gpu = next(iter((await node_facts(shell)).gpus), None)
     except SparkError:
         gpu = None
-    return replace(
-        sign,
-        unreached=not sign.head and await unreached(head, address),
-        rank_gone=sign.rank is not None and await rank_gone(fleet, sign.name, container, port),
-        gpu=gpu.utilisation if gpu else None,
-        power_w=gpu.power_w if gpu else None,
-    )
+    sign = await closely(fleet, head, container, port, sign, address)
+    return replace(sign, gpu=gpu.utilisation, power_w=gpu.power_w) if gpu else sign

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_file, job_state
+from sparkconsole.model.serve.engine import lead_of
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Remark, Report
 from sparkconsole.remote.serve.guard import FIRED, guard_argv
@@ -26,21 +27,20 @@ class Fired:
 
 def guards(ranks: Sequence[Job], nodes: Iterable[str], line_bytes: int) -> tuple[Job, ...]:
     """One on every node that takes part: beside a rank of its own, or beside Ray's workers."""
-    lead = next(j for j in ranks if not j.details.get("rank", 0))
+    lead = lead_of(ranks)
     by_node = {job.node: job.id for job in ranks}
     return tuple(_guard(lead, node, guard_argv(line_bytes, by_node.get(node, ""))) for node in nodes)
 
 
 def _guard(lead: Job, node: str, argv: tuple[str, ...] = ()) -> Job:
     """Found again by the leading rank's name alone, whichever console started it."""
-    port = lead.details.get("port")
     return Job(
         id=f"guard-{lead.id}-{node}",
         node=node,
         kind=JobKind.GUARD,
         argv=argv,
         container=lead.container,
-        details={"port": port},
+        details={"port": lead.port},
     )
 
 
@@ -57,7 +57,7 @@ async def fired(fleet: Fleet, lead: Job, nodes: Iterable[str]) -> Fired | None:
 
 async def clear_guards(fleet: Fleet, ranks: Iterable[Job], nodes: Iterable[str], report: Report) -> None:
     """Ends and removes those that there are; most servers have none."""
-    leads = [job for job in ranks if not job.details.get("rank", 0)]
+    leads = [job for job in ranks if not job.rank]
     for guard in (_guard(lead, node) for lead in leads for node in nodes):
         try:
             if (await job_state(fleet, guard)).known:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.fresh import Fresh
-from sparkconsole.fleet.jobs import cancel_job, follow_job, forget_job, job_file, job_state
+from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
+from sparkconsole.fleet.serve.log import follow, log_lines
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.logs.kernel import NOT_REGISTERED, why_and_remedy
-from sparkconsole.model.serve.engine import LiveRank, vllm_words
+from sparkconsole.model.serve.engine import LiveRank, lead_of, vllm_words
 from sparkconsole.model.serve.ranks import split_of
-from sparkconsole.model.serve.spec import ORDER, ServeProgress, ServeSpec, StartFailure, StartPhase, advance
+from sparkconsole.model.serve.spec import ServeSpec, StartFailure
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
-from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
+from sparkconsole.parse.serve.serve_log import ServeLogReader
+from sparkconsole.parse.serve.vllm_serve import first_cause
 from sparkconsole.remote.node.site import look
 
 PROBE_S = 0.5
@@ -54,13 +56,13 @@ async def find_stage(fleet: Fleet, container: str) -> Stage:
     sites = answered(answers)
     head = sites.get(fleet.head)
     for error in failed(answers).values():
-        if head is None or not _solo(head):
+        if head is None or not head.solo:
             raise error
     if head is None or not head.running or head.found is None:
         raise Refused(
             f"no container {container} runs", hint="start one: sparkconsole launch", node=fleet.head
         )
-    launch = recalled(head.found.labels) or LaunchSpec(container=container, backend=Backend.SOLO)
+    launch = head.launch or LaunchSpec(container=container, backend=Backend.SOLO)
     nodes = (fleet.head,) if launch.backend is Backend.SOLO else fleet.names
     for node in nodes:
         if not sites[node].running:
@@ -87,41 +89,14 @@ async def ranks_on(fleet: Fleet, container: str, nodes: Sequence[str], port: int
 
 def server_up(fresh: Fresh, spec: ServeSpec, jobs: Sequence[Job], nodes: Sequence[str]) -> ServerUp:
     """What runs on `nodes` once these jobs came up; their process groups are the run's to know."""
-    lead = next(j for j in jobs if not j.details.get("rank", 0))
-    ranks = tuple(LiveRank(j.node, _group(fresh, spec, j), vllm_words(j.argv), j.id) for j in jobs)
+    lead = lead_of(jobs)
+    ranks = tuple(
+        LiveRank(j.node, fresh.unknown(f"process group of {spec.name} on {j.node}"), vllm_words(j.argv), j.id)
+        for j in jobs
+    )
     count = split_of(spec, len(nodes)).ranks
     shares = dict.fromkeys(nodes[:count], spec.utilization or USUAL_SHARE)
     return ServerUp(lead.node, lead.container, spec.port, spec.name, spec.model, ranks, shares)
-
-
-def _group(fresh: Fresh, spec: ServeSpec, job: Job) -> str:
-    return fresh.unknown(f"process group of {spec.name} on {job.node}")
-
-
-def _solo(head: Site) -> bool:
-    launch = recalled(head.found.labels) if head.found else None
-    return launch is not None and launch.backend is Backend.SOLO
-
-
-@dataclass(slots=True)
-class _StartWatch:
-    """What is known of a start while it is followed."""
-
-    report: Report
-    node: str
-    progress: ServeProgress = field(default_factory=ServeProgress)
-    lines: list[str] = field(default_factory=list)
-    ended: bool = False
-
-    def take(self, line: str) -> None:
-        self.lines.append(line)
-        self.report(Output(self.node, line, quiet=True))
-        before = self.progress
-        self.progress = advance(before, read_line(line))
-        if self.progress.phase is not before.phase:
-            self.report(Remark(f"{self.progress.phase.value} {self.progress.detail}".strip(), self.node))
-        if self.progress.percent is not None and self.progress != before:
-            self.report(Advance(self.node, self.progress.phase.value, self.progress.percent, 100.0, "%"))
 
 
 class ServeFailed(SparkError):
@@ -140,39 +115,45 @@ class Up:
 
 async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
     """Follows every rank until a completion came back. ServeFailed with the real cause, all ranks ended."""
-    lead = next(j for j in jobs if j.details.get("rank", 0) == 0)
+    lead = lead_of(jobs)
     others = [j for j in jobs if j is not lead]
-    watch = _StartWatch(report, lead.node)
-    reader = asyncio.create_task(_read(fleet, lead, watch))
+    log = ServeLogReader()
+    following = asyncio.create_task(_report_on(fleet, lead, log, report))
     try:
-        return await _until_ready(fleet, lead, others, watch, reader)
+        return await _until_ready(fleet, lead, others, log, following)
     except ServeFailed:
         await _keep_logs(fleet, others, report)
         await clear(fleet, jobs, report)
         raise
     finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
-async def _read(fleet: Fleet, lead: Job, watch: _StartWatch) -> None:
-    async for line in follow_job(fleet, lead):
-        watch.take(line)
-    watch.ended = True
+async def _report_on(fleet: Fleet, lead: Job, log: ServeLogReader, report: Report) -> None:
+    before = log.progress
+    async for line in follow(fleet, lead, log):
+        report(Output(lead.node, line, quiet=True))
+        now = log.progress
+        if now.phase is not before.phase:
+            report(Remark(f"{now.phase.value} {now.detail}".strip(), lead.node))
+        if now.percent is not None and now != before:
+            report(Advance(lead.node, now.phase.value, now.percent, 100.0, "%"))
+        before = now
 
 
 async def _until_ready(
-    fleet: Fleet, lead: Job, others: Sequence[Job], watch: _StartWatch, reader: asyncio.Task[None]
+    fleet: Fleet, lead: Job, others: Sequence[Job], log: ServeLogReader, following: asyncio.Task[None]
 ) -> Up:
     looked = fleet.clock.monotonic()
     while True:
-        if reader.done():
-            reader.result()
-            raise await _failure(fleet, [lead, *others], watch.lines)
+        if following.done():
+            following.result()
+            raise await _failure(fleet, [lead, *others], log)
         if fleet.clock.monotonic() - looked > RANKS_S:
             looked = fleet.clock.monotonic()
-            await _require_ranks(fleet, others, watch)
-        if ORDER.index(watch.progress.phase) >= ORDER.index(StartPhase.SERVER):
+            await _require_ranks(fleet, others, log)
+        if log.ready:
             with contextlib.suppress(SparkError):
                 return await _proved(fleet, lead)
         await fleet.clock.sleep(PROBE_S)
@@ -185,7 +166,7 @@ async def _proved(fleet: Fleet, lead: Job) -> Up:
     try:
         return Up(await complete_one_token(shell, int(lead.details["port"]), timeout=PROVE_S))
     except Declined as no:
-        return Up(str(lead.details.get("name", "")), f"{no.cause}; {no.hint}")
+        return Up(lead.served_name, f"{no.cause}; {no.hint}")
 
 
 async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
@@ -196,32 +177,25 @@ async def _keep_logs(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
                 report(Output(job.node, line, quiet=True))
 
 
-async def log_lines(fleet: Fleet, job: Job) -> list[str]:
-    """All that a rank said so far."""
-    return (await job_file(fleet, job, "log")).decode("utf-8", "replace").splitlines()
-
-
-async def _require_ranks(fleet: Fleet, others: Sequence[Job], watch: _StartWatch) -> None:
+async def _require_ranks(fleet: Fleet, others: Sequence[Job], log: ServeLogReader) -> None:
     """A rank that ended, or whose node is gone, will never join."""
     for job in others:
         try:
             state = await job_state(fleet, job)
         except Unreachable as error:
-            raise ServeFailed(
-                f"the node of rank {job.details.get('rank')} is lost: {error.cause}", node=job.node
-            ) from error
+            raise ServeFailed(f"the node of rank {job.rank} is lost: {error.cause}", node=job.node) from error
         if not state.running:
-            raise await _failure(fleet, [job], watch.lines)
+            raise await _failure(fleet, [job], log)
 
 
-async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> ServeFailed:
+async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) -> ServeFailed:
     """The first real cause in the logs of the ranks that ended, a named one before a guess."""
     logs: dict[str, Sequence[str]] = {}
     for job in jobs:
         with contextlib.suppress(SparkError):
             logs[job.node] = await log_lines(fleet, job)
     causes = {node: cause for node, log in logs.items() if (cause := first_cause(log))}
-    if not causes and (cause := first_cause(lines)):
+    if not causes and (cause := followed.cause()):
         causes = {jobs[0].node: cause}
     if not causes:
         last = next((log[-1] for log in logs.values() if log), "it said nothing")
@@ -229,7 +203,7 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], lines: Sequence[str]) -> S
             f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
         )
     node, first = min(causes.items(), key=lambda item: not item[1].known)
-    return ServeFailed(cause_text(first), hint=await _remedy_on(fleet, node, first), node=node)
+    return ServeFailed(first.sentence, hint=await _remedy_on(fleet, node, first), node=node)
 
 
 async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
@@ -244,11 +218,6 @@ async def _remedy_on(fleet: Fleet, node: str, cause: StartFailure) -> str:
     return cause.remedy
 
 
-def cause_text(failure: StartFailure) -> str:
-    """A cause in a sentence: what it means, and the line that says so."""
-    return f"{failure.why}: “{failure.text}” (line {failure.line} of its log)"
-
-
 async def clear(fleet: Fleet, jobs: Sequence[Job], report: Report) -> None:
     """Ends every rank and removes what it left; a node that cannot be asked is told."""
     await asyncio.gather(*(_clear_one(fleet, job, report) for job in jobs))
@@ -259,6 +228,4 @@ async def _clear_one(fleet: Fleet, job: Job, report: Report) -> None:
         await cancel_job(fleet, job)
         await forget_job(fleet, job)
     except SparkError as error:
-        report(
-            Remark(f"rank {job.details.get('rank', 0)} could not be ended: {error.cause}", job.node, "error")
-        )
+        report(Remark(f"rank {job.rank} could not be ended: {error.cause}", job.node, "error"))

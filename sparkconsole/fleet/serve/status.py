@@ -12,13 +12,14 @@ from sparkconsole.fleet.diagnose.engine_death import REMEDY, find_death
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import why_no_token
-from sparkconsole.fleet.serve.start import cause_text, log_lines, ranks_on
+from sparkconsole.fleet.serve.log import log_lines
+from sparkconsole.fleet.serve.start import ranks_on
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import Backend, recalled
+from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import jobs_of
-from sparkconsole.model.serve.spec import ServeProgress, StartFailure, StartPhase, advance
+from sparkconsole.model.serve.spec import StartFailure
 from sparkconsole.model.work.job import Job
-from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Shell
 
@@ -87,10 +88,10 @@ async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence
 def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tuple[str, ...]:
     """With Ray every node of the cluster takes part, without it those that have a rank; alone, the head."""
     head = sites.get(fleet.head)
-    launch = recalled(head.found.labels) if head and head.found else None
-    if launch is not None and launch.backend is Backend.SOLO:
+    if head is not None and head.solo:
         return (fleet.head,)
     ranked = {fleet.head, *(job.node for job in jobs)}
+    launch = head.launch if head else None
     if jobs and launch is not None and launch.backend is Backend.NONE:
         return tuple(n for n in fleet.names if n in ranked)
     return fleet.names
@@ -170,7 +171,7 @@ async def _unanswered(
     ranks = await ranks_on(fleet, container, nodes, port)
     for job in reversed(jobs_of(ranks, container)):
         with contextlib.suppress(SparkError):
-            return _under_way(await log_lines(fleet, job), job)
+            return _under_way(ServeLogReader(await log_lines(fleet, job)), job)
     if ranks:
         by_hand = f"{ranks[0].name} was started by hand and does not answer yet"
         return ServerStatus(ServerCondition.LOADING, by_hand, ranks[0].name, ranks[0].node)
@@ -178,16 +179,16 @@ async def _unanswered(
 
 
 async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
-    for job in sorted(jobs, key=lambda j: int(j.details.get("rank", 0))):
+    for job in sorted(jobs, key=lambda j: j.rank):
         state = await job_state(fleet, job)
         if not state.known:
             continue
-        lines: list[str] = []
+        log = ServeLogReader()
         with contextlib.suppress(SparkError):
-            lines = await log_lines(fleet, job)
+            log = ServeLogReader(await log_lines(fleet, job))
         if state.running:
-            return _under_way(lines, job)
-        cause = first_cause(lines)
+            return _under_way(log, job)
+        cause = log.cause()
         return (
             _failed(job, cause)
             if cause
@@ -197,16 +198,14 @@ async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
 
 
 def _failed(job: Job, cause: StartFailure) -> ServerStatus:
-    return ServerStatus(ServerCondition.FAILED, cause_text(cause), node=job.node, remedy=cause.remedy)
+    return ServerStatus(ServerCondition.FAILED, cause.sentence, node=job.node, remedy=cause.remedy)
 
 
-def _under_way(lines: Sequence[str], job: Job) -> ServerStatus:
+def _under_way(log: ServeLogReader, job: Job) -> ServerStatus:
     """A server that had come up and answers no more died, though its process may take long to end."""
-    progress = ServeProgress()
-    for line in lines:
-        progress = advance(progress, read_line(line))
-    if progress.phase is StartPhase.SERVER and (cause := first_cause(lines)):
+    progress = log.progress
+    if log.ready and (cause := log.cause()):
         return _failed(job, cause)
     percent = f" {progress.percent:.0f} %" if progress.percent is not None else ""
     detail = f"{progress.phase.value}{percent} {progress.detail}".strip()
-    return ServerStatus(ServerCondition.LOADING, detail, str(job.details.get("name", "")))
+    return ServerStatus(ServerCondition.LOADING, detail, job.served_name)

@@ -10,7 +10,6 @@ from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import Backend, recalled
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.job import Job
@@ -65,7 +64,8 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> RunningSe
 
     answers = await fleet.ask(lambda shell: look(shell, container))
     sites = {node: site for node, site in answered(answers).items() if site.running}
-    lost = {} if _solo(sites.get(fleet.head)) else failed(answers)
+    head = sites.get(fleet.head)
+    lost = {} if head is not None and head.solo else failed(answers)
     if fleet.head in lost:
         raise lost[fleet.head]
     if not sites:
@@ -80,11 +80,6 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> RunningSe
         hint = "end the container: sparkconsole stop"
         raise Refused(f"the server is what {container} was started for", hint=hint, node=fleet.head)
     return RunningServers(container, port, fleet.head, sites, ranks, lost)
-
-
-def _solo(head: Site | None) -> bool:
-    launch = recalled(head.found.labels) if head and head.found else None
-    return launch is not None and launch.backend is Backend.SOLO
 
 
 async def require_server(fleet: Fleet, found_servers: RunningServers, known: Iterable[Job]) -> None:

@@ -73,14 +73,14 @@ class WatchContext:
 
     def own(self, what: Touch, *nodes: str, alive_s: float = math.inf) -> str:
         """The deed of ours that ended something of these nodes just now, in words; empty: none."""
-        return self.own_actions.told(what, nodes, alive_s) if self.own_actions is not None else ""
+        return self.own_actions.on_nodes(what, nodes, alive_s) if self.own_actions is not None else ""
 
     def own_end(self, job: str) -> str:
         """The same of a server; one that somebody started by hand may be on any node."""
         if self.own_actions is None:
             return ""
         where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
-        return self.own_actions.ended(job) if job else self.own_actions.told(Touch.SERVER, where)
+        return self.own_actions.ended(job) if job else self.own_actions.on_nodes(Touch.SERVER, where)
 
     def tell(self, level: str, source: str, text: str) -> None:
         """One event."""

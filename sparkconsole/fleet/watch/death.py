@@ -10,13 +10,11 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.diagnose.engine_death import death_told
-from sparkconsole.fleet.serve.start import cause_text
 from sparkconsole.fleet.watch.hang import Roll
-from sparkconsole.fleet.watch.serve_log import ServeLog
+from sparkconsole.fleet.watch.serve_log import FollowedLog
 from sparkconsole.model.serve.hang import GONE, Trouble, troubles
-from sparkconsole.model.serve.spec import StartPhase
 from sparkconsole.model.work.job import JobState
+from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 STOPPED = (130, 143)
 """Ends of a server that somebody asked to end; one whose engine died ends with 0 too."""
@@ -34,21 +32,17 @@ class Deaths:
         """Another server, or none."""
         self._moved = 0
 
-    def line(self, logs: Mapping[str, ServeLog]) -> str:
+    def line(self, logs: Mapping[str, FollowedLog]) -> str:
         """The cause that a log names, or the line that says that the engine died; empty: none does."""
-        log = next((log for log in logs.values() if log.death), None)
-        if log is None:
-            return ""
-        return death_told(log.lines(), log.death)
+        return next((end for one in logs.values() if (end := one.reader.engine_end())), "")
 
-    async def ended_rank(self, logs: Mapping[str, ServeLog]) -> str:
+    async def ended_rank(self, logs: Mapping[str, FollowedLog]) -> str:
         """Without Ray a rank is a job of its own, which ends with it."""
-        for log in (log for log in logs.values() if log.ended and log.job.details.get("rank")):
+        for log in (log for log in logs.values() if log.ended and log.job.rank):
             with suppress(SparkError):  # a node that cannot be asked is unknown
                 state = await log.end()
                 if state.known and not state.running:
-                    rank = log.job.details["rank"]
-                    return f"its rank {rank} on {log.job.node} ended with status {state.status}"
+                    return f"its rank {log.job.rank} on {log.job.node} ended with status {state.status}"
         return ""
 
     def rank_gone(self, ranks: int) -> Trouble | None:
@@ -57,27 +51,25 @@ class Deaths:
             return None
         return next((t for t in troubles(self._roll.signs()) if t.id == GONE), None)
 
-    def proved_wrong(self, logs: Collection[ServeLog], *, moved: bool) -> bool:
+    def proved_wrong(self, logs: Collection[FollowedLog], *, moved: bool) -> bool:
         """Called at every look at a server that is called dead; True: tokens come, so it is not."""
         self._moved = self._moved + 1 if moved else 0
         if self._moved < PROVED:
             return False
         self._moved = 0
         for log in logs:
-            log.death = ""
+            log.reader.death = ""
         self._roll.proved()
         return True
 
 
-def verdict(state: JobState, log: ServeLog) -> str:
+def verdict(state: JobState, log: ServeLogReader) -> str:
     """Why it failed; empty: it was ended. Who followed the start may have cleared the job away already."""
     cause = log.cause()
     if not state.known:
-        return (
-            cause_text(cause) if cause and cause.known and log.progress.phase is not StartPhase.SERVER else ""
-        )
+        return cause.sentence if cause and cause.known and not log.ready else ""
     if state.status in STOPPED:
         return ""
     if state.status == 0 and not (cause and cause.known):
-        return f"its engine died: “{log.death}”" if log.death else ""
-    return cause_text(cause) if cause else f"it ended with status {state.status}"
+        return log.engine_end()
+    return cause.sentence if cause else f"it ended with status {state.status}"

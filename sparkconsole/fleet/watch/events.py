@@ -29,7 +29,6 @@ STUCK_READINGS = 30
 @dataclass(slots=True)
 class _Link:
     up: bool
-    told_up: bool
     changes: int = 0
     next_s: float = 0.0
 
@@ -76,10 +75,10 @@ class ChangeDetector:
         for name in due:
             link = self._links[name]
             link.next_s = at_s + (CALM_S if link.changes == 1 else FLAPPING_S)
-            link.told_up, link.changes = link.up, 0
+            link.changes = 0
 
     def _due(self, name: str, up: bool, at_s: float) -> bool:
-        link = self._links.setdefault(name, _Link(up, up))
+        link = self._links.setdefault(name, _Link(up))
         if link.up is not up:
             link.up, link.changes = up, link.changes + 1
         return link.changes > 0 and at_s >= link.next_s

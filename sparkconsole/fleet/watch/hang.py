@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from statistics import fmean
 
-from sparkconsole.fleet.serve.hang_probe import late, rank_gone, unreached
+from sparkconsole.fleet.serve.hang_probe import closely, late
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.model.docker import Container
@@ -213,9 +212,11 @@ class HangWatch:
             self._well(ranks, token=True)
             return None
         frozen_s = self._now - self._moved_at if load.running else None
-        signs = await self._closely(shell, port, self._roll.signs())
-        sign = ServerSign(load.running, frozen_s, late_s, log_silent_s)
-        self._hang = judge(sign, signs) or self._hang
+        fleet, container, roll = self._scope.fleet, self._scope.container, self._roll
+        close = await asyncio.gather(
+            *(closely(fleet, shell, container, port, s, roll.address(s.name)) for s in roll.signs())
+        )
+        self._hang = judge(ServerSign(load.running, frozen_s, late_s, log_silent_s), close) or self._hang
         return self._hang
 
     async def _asked(self, shell: Shell, port: int, doubted: Callable[[Trouble], object]) -> float | None:
@@ -236,20 +237,6 @@ class HangWatch:
             self._roll.token_at_s = self._now
         if not troubles(self._roll.signs()):
             self._roll.serves(ranks)
-
-    async def _closely(self, shell: Shell, port: int, signs: Sequence[NodeSign]) -> tuple[NodeSign, ...]:
-        """With what only a question tells: the ping over the fast link, the rank's process."""
-        return tuple(await asyncio.gather(*(self._close(shell, port, sign) for sign in signs)))
-
-    async def _close(self, shell: Shell, port: int, sign: NodeSign) -> NodeSign:
-        if sign.lost or sign.container:
-            return sign
-        fleet, container = self._scope.fleet, self._scope.container
-        return replace(
-            sign,
-            unreached=not sign.head and await unreached(shell, self._roll.address(sign.name)),
-            rank_gone=sign.rank is not None and await rank_gone(fleet, sign.name, container, port),
-        )
 
 
 def _sum(*values: float | None) -> float | None:

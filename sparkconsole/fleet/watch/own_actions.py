@@ -17,12 +17,12 @@ MOST_RUNS = 50
 
 
 class OwnActions:
-    """`told` for what is on nodes, `ended` for a job."""
+    """`on_nodes` for what is on nodes, `ended` for a job."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
 
-    def told(self, what: Touch, nodes: Iterable[str], alive_s: float = math.inf) -> str:
+    def on_nodes(self, what: Touch, nodes: Iterable[str], alive_s: float = math.inf) -> str:
         """`node restart spark-02, by you at 12:03:04`; empty: nobody of us ended it.
 
         `alive_s`: how long it had been there: what began after a deed was not ended by it.

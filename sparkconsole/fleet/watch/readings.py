@@ -51,13 +51,13 @@ async def observed(fleet: Fleet, every_s: float, count: int | None) -> AsyncIter
 async def _follow(
     fleet: Fleet, name: str, every_s: float, count: int | None, queue: asyncio.Queue[Observed | None]
 ) -> None:
-    told = 0
+    given = 0
     try:
         async with aclosing(_one(fleet, name, every_s)) as coming:  # type: ignore[type-var]
             async for found in coming:
                 await queue.put(found)
-                told += 1
-                if count is not None and told >= count:
+                given += 1
+                if count is not None and given >= count:
                     break
     finally:
         await queue.put(None)
@@ -75,8 +75,7 @@ async def _one(fleet: Fleet, name: str, every_s: float) -> AsyncIterator[Observe
                 async for found in coming:
                     yield found
         except SparkError as error:
-            told = _lost(fleet, shell, name, error)
-            yield Observed(name, fleet.clock.now().timestamp(), None, told)
+            yield Observed(name, fleet.clock.now().timestamp(), None, _lost(fleet, shell, name, error))
             if isinstance(error, NoSampler):
                 async with aclosing(_by_facts(fleet, name, every_s)) as slow:  # type: ignore[type-var]
                     async for found in slow:

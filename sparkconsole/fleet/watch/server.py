@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.fleet.serve import memory_guards as guarding
-from sparkconsole.fleet.serve.start import cause_text
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase, ServerState
 from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.death import Deaths, verdict
 from sparkconsole.fleet.watch.hang import HangWatch, Roll
-from sparkconsole.fleet.watch.serve_log import ServeLog
+from sparkconsole.fleet.watch.serve_log import FollowedLog
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
@@ -40,11 +39,11 @@ class ServerWatch:
         self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
         self._bell = scope.serving
-        self._logs: dict[str, ServeLog] = {}
+        self._logs: dict[str, FollowedLog] = {}
         self._lead: LiveRank | None = None
         self._looked_at: float | None = None
         self._misses = self._bare = 0
-        self._told, self._own = ServerPhase.UNKNOWN, ""
+        self._announced, self._own = ServerPhase.UNKNOWN, ""
         self._load: tuple[float, EngineLoad] | None = None
         scope.store.serve(port=port)
 
@@ -168,8 +167,13 @@ class ServerWatch:
         why = f"{trouble.node}: {trouble.cause}; a token was asked for and has not come yet"
         self._become(ServerPhase.UNKNOWN, detail=why, suspect=trouble.node, look_at=trouble.look_at)
 
+    @property
+    def _lead_log(self) -> FollowedLog | None:
+        """Of the rank that answers; None: nobody serves, or it was started by hand."""
+        return self._logs.get(self._lead.job) if self._lead is not None else None
+
     def _log_silent_s(self) -> float | None:
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        log = self._lead_log
         return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
 
     async def _recognise(self, shell: Shell) -> None:
@@ -213,9 +217,9 @@ class ServerWatch:
 
     def _still_there(self, why: str, *, was_ready: bool) -> None:
         """Its processes run, and nobody says that it died."""
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
-        if log is not None and log.progress.phase is StartPhase.SERVER and (cause := log.cause()):
-            return self._fails(ServerPhase.FAILED, cause_text(cause))
+        log = self._lead_log
+        if log is not None and log.reader.ready and (cause := log.reader.cause()):
+            return self._fails(ServerPhase.FAILED, cause.sentence)
         if was_ready:
             return self._fails(ServerPhase.WEDGED, why)
         return self._loads(log)
@@ -235,23 +239,23 @@ class ServerWatch:
         """Once it has failed it stays whose fault it was, though the node may be mended meanwhile."""
         return next(iter(troubles(self._roll.signs())), None)
 
-    def _loads(self, log: ServeLog | None) -> None:
+    def _loads(self, log: FollowedLog | None) -> None:
         if log is None:
             return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        progress = log.progress
+        progress = log.reader.progress
         return self._become(
             ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
         )
 
     async def _gone(self) -> None:
         """No process serves: it ended by itself, or somebody ended it."""
-        log = self._logs.get(self._lead.job) if self._lead is not None else None
+        log = self._lead_log
         if self._lead is None and self._scope.store.server.phase is ServerPhase.FAILED:
             return
         state = await log.end() if log is not None else None
         if state is not None and state.running:
             return
-        why = verdict(state, log) if state is not None and log is not None else ""
+        why = verdict(state, log.reader) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
             values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
@@ -300,7 +304,7 @@ class ServerWatch:
         for rank in ranks:
             if rank.job:
                 log = self._logs.setdefault(
-                    rank.job, ServeLog(scope, rank.as_job(scope.container), self._dies)
+                    rank.job, FollowedLog(scope, rank.as_job(scope.container), self._dies)
                 )
                 log.start()
 
@@ -329,9 +333,11 @@ class ServerWatch:
         changed = {k: v for k, v in changes.items() if getattr(before, k) != v}
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
-        if phase not in (ServerPhase.UNKNOWN, self._told):
-            self._tell(self._told, phase, self._now - before.since_s if before.since_s is not None else None)
-            self._told = phase
+        if phase not in (ServerPhase.UNKNOWN, self._announced):
+            self._tell(
+                self._announced, phase, self._now - before.since_s if before.since_s is not None else None
+            )
+            self._announced = phase
 
     def _own_end(self, before: ServerState) -> str:
         """The deed of ours that ended it: once known it stays the reason while what is left of it ends."""

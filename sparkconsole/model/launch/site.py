@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -40,6 +42,16 @@ class Site:
     def running(self) -> bool:
         """The container is there and runs."""
         return self.found is not None and self.found.running
+
+    @property
+    def launch(self) -> LaunchSpec | None:
+        """What its container was launched as, whether it runs or not; None: none of ours."""
+        return recalled(self.found.labels) if self.found else None
+
+    @property
+    def solo(self) -> bool:
+        """It was launched to serve alone: no other node matters to it."""
+        return self.launch is not None and self.launch.backend is Backend.SOLO
 
     def taken(self, ports: Iterable[int]) -> tuple[int, ...]:
         """Those of `ports` on which somebody listens."""

@@ -106,6 +106,11 @@ class LiveRank:
         return Job(**where, kind=JobKind.SERVE, argv=self.words, details=details)
 
 
+def lead_of(jobs: Iterable[Job]) -> Job:
+    """The rank that answers for all of a server's."""
+    return next(job for job in jobs if not job.rank)
+
+
 def jobs_of(ranks: Iterable[LiveRank], container: str) -> tuple[Job, ...]:
     """The jobs among them, the leading rank last, as they were started."""
     ours = sorted((r for r in ranks if r.job), key=lambda r: -r.rank)

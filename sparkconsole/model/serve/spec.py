@@ -215,3 +215,8 @@ class StartFailure:
     """It is a cause with a name; else the first exception, or that a process died."""
     id: str = ""
     """The catalogue's own name for it."""
+
+    @property
+    def sentence(self) -> str:
+        """What it means, and the line that says so."""
+        return f"{self.why}: “{self.text}” (line {self.line} of its log)"

@@ -54,6 +54,16 @@ class Job(BaseModel):
             raise ValueError("its rank and port are numbers")
         return details
 
+    @property
+    def port(self) -> int | None:
+        """Of a server's: where it answers."""
+        return self.details.get("port")
+
+    @property
+    def served_name(self) -> str:
+        """Of a server's: the name under which it answers."""
+        return str(self.details.get("name", ""))
+
 
 class JobState(BaseModel):
     """What the node says about a job, read back just now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import cast
 
 from sparkconsole.tui.keyboard.keys import GLOBAL, Key
@@ -31,6 +32,15 @@ def view_class(name: str) -> type[View]:
 def make(name: str) -> View:
     """A new view of that name."""
     return view_class(name)()
+
+
+async def show_logs(view: View, nodes: Sequence[str], source: str = "all") -> None:
+    """Goes from that view to the logs, of these nodes only; none: of all."""
+    from sparkconsole.tui.views.logs.view import LogsView
+
+    await view.app.switch_mode("logs")
+    if isinstance(logs := view.console.view, LogsView):
+        await logs.show_nodes(nodes, source)
 
 
 def contexts() -> dict[str, tuple[Key, ...]]:

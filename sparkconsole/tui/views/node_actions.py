@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sparkconsole.tui.keyboard.keys import Key
-
-if TYPE_CHECKING:
-    from sparkconsole.tui.view import View
-
-    _View = View
-else:
-    _View = object
+from sparkconsole.tui.view import View
+from sparkconsole.tui.views import show_logs
 
 NODE_KEYS = (
     Key("node.logs", "l", "logs", "Show the logs of the selected nodes."),
@@ -24,17 +17,12 @@ NODE_KEYS = (
 )
 
 
-class NodeActions(_View):
-    """Mixed into a view; the words go the way of `:`."""
+class NodeActions(View):
+    """A view in which nodes are selected; the words go the way of `:`."""
 
     async def action_node_logs(self) -> None:
         """`l`: the Logs view with only these nodes."""
-        from sparkconsole.tui.views.logs.view import LogsView
-
-        names = self.selected_nodes()
-        await self.app.switch_mode("logs")
-        if isinstance(view := self.console.view, LogsView):
-            await view.show_nodes(names)
+        await show_logs(self, self.selected_nodes())
 
     def action_node_shell(self) -> None:
         """`s`: of the first one."""

@@ -118,6 +118,29 @@ async def test_a_cancelled_feed_leaves_no_task() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_feed_that_rests_reads_nothing_and_leaves_no_task_until_it_is_begun_again() -> None:
+    class Endless(Told):
+        async def lines(self, fleet: Fleet, *, follow: bool, tail: int | None) -> AsyncIterator[Stamped]:
+            self.asked += 1
+            while True:
+                await asyncio.sleep(0.001)
+                yield "", "x"
+
+    source = Endless("one", [])
+    feed = Feed(fleet(), [source])
+    for turn in (1, 2):
+        before = len(feed.ring)
+        feed.begin()
+        feed.begin()
+        assert feed.reading
+        while len(feed.ring) < before + 3:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+        await feed.rest()
+        assert not feed.reading
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert source.asked == turn
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -11,29 +11,15 @@ from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.dispatch import understand
 
 FIELDS = (
-    "num_prompts",
-    "max_concurrency",
-    "request_rate",
-    "input_len",
-    "output_len",
-    "seed",
-    "dataset_name",
-    "backend",
-    "port",
-    "dataset_path",
-    "extra",
-)
+    "num_prompts", "max_concurrency", "request_rate", "input_len", "output_len", "seed", "dataset_name",
+    "backend", "port", "dataset_path", "extra",
+)  # fmt: skip
 LONG = ("dataset_path", "extra")
 LABELS = {
-    "num_prompts": "prompts",
-    "max_concurrency": "concurrency",
-    "request_rate": "rate req/s",
-    "input_len": "tokens in",
-    "output_len": "tokens out",
-    "dataset_name": "dataset",
-    "dataset_path": "dataset file",
-    "extra": "extra args",
-}
+    "num_prompts": "prompts", "max_concurrency": "concurrency", "request_rate": "rate req/s",
+    "input_len": "tokens in", "output_len": "tokens out", "dataset_name": "dataset",
+    "dataset_path": "dataset file", "extra": "extra args",
+}  # fmt: skip
 HINTS = {
     "max_concurrency": "all at once",
     "request_rate": "all at once",

@@ -80,6 +80,3 @@ class KeptBenches(OptionList):
         event.stop()
         if self._benches:
             self.post_message(self.Shown(str(self._benches[event.option_index]["id"])))
-
-
-__all__ = ["KeptBenches"]

@@ -11,7 +11,6 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.logs.ring import LineRing
@@ -19,11 +18,11 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import token_rate
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.bench import form as filling
 from sparkconsole.tui.views.bench import show
-from sparkconsole.tui.views.bench import words as said
+from sparkconsole.tui.views.bench import words as wording
 from sparkconsole.tui.views.bench.kept import KeptBenches
+from sparkconsole.tui.views.form_view import FormView
 from sparkconsole.tui.views.serve.show import preview_text
 from sparkconsole.tui.widgets.form import Form, FormLine
 from sparkconsole.tui.widgets.log_view import LogView
@@ -34,7 +33,7 @@ RATES = 1800
 SPREADS = ("ttft", "tpot")
 
 
-class BenchView(View):
+class BenchView(FormView):
     """On a short screen the form gives way to a run and its result; `e` brings it back."""
 
     NAME = "bench"
@@ -122,11 +121,6 @@ class BenchView(View):
         """Another console may have kept something meanwhile."""
         super().on_screen_resume()
         self._ask_kept()
-
-    @property
-    def form(self) -> Form:
-        """What is filled in."""
-        return self.query_one(Form)
 
     def run_under_way(self) -> Task | None:
         """The newest benchmark of this console."""
@@ -228,9 +222,7 @@ class BenchView(View):
             words = self.form.words()
         except WrongUsage as error:
             return "", error.cause
-        session = self.console.session
-        container = session.cluster.container if session else "vllm_node"
-        return filling.command(words, self.console.store.server.model, container)
+        return filling.command(words, self.console.store.server.model, self.cluster.container)
 
     def _draw_now(self, task: Task | None, running: bool, result: Mapping[str, Any] | None) -> None:
         pane = self.query_one("#bench-now", StyledText)
@@ -241,15 +233,15 @@ class BenchView(View):
             done, total = (latest.done, latest.total) if latest else (None, None)
             pane.show([show.progress_text(done, total, task.elapsed_s, width)])
         elif result is not None:
-            pane.border_title = frame_title(said.result_title(self._shown, task, result))
-            more = said.remarks(task, width) if task and self._shown is None else []
+            pane.border_title = frame_title(wording.result_title(self._shown, task, result))
+            more = wording.remarks(task, width) if task and self._shown is None else []
             pane.show([*show.result_lines(result, width), *more])
         elif task is not None and self._failed(task):
             pane.border_title = "✖ the benchmark failed"
-            pane.show(said.remarks(task, width))
+            pane.show(wording.remarks(task, width))
         else:
             pane.border_title = "nothing measured yet"
-            pane.show([_line(line) for line in folded(said.how(self.console.store.server.phase), width)])
+            pane.show([_line(line) for line in folded(wording.how(self.console.store.server.phase), width)])
 
     def _draw_rate(self) -> None:
         pane = self.query_one("#bench-rate", StyledText)
@@ -263,18 +255,9 @@ class BenchView(View):
         for kind in SPREADS:
             pane = self.query_one(f"#bench-{kind}", StyledText)
             pane.border_title = show.spread_title(kind, result)
-            pane.draw(partial(said.spread_lines, show.spread(kind, result)))
+            pane.draw(partial(wording.spread_lines, show.spread(kind, result)))
 
     # --- doing
-
-    def on_form_changed(self) -> None:
-        """The command follows what is typed."""
-        self.sample()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field."""
-        event.stop()
-        self.focus_next()
 
     def on_kept_benches_shown(self, event: KeptBenches.Shown) -> None:
         """Its numbers take the place of the newest run's."""
@@ -284,16 +267,12 @@ class BenchView(View):
 
     def peel(self) -> bool:
         """Esc leaves a field, then the form, then the kept result."""
-        if self.focused is not None:
-            self.set_focus(None)
-        elif self.has_class("-editing"):
-            self.remove_class("-editing")
-        elif self._shown is not None:
-            self._shown = None
+        if super().peel():
+            return True
+        had, self._shown = self._shown is not None, None
+        if had:
             self.sample()
-        else:
-            return False
-        return True
+        return had
 
     def idle(self, key_id: str) -> str:
         """The form gives way only on a short screen, and only to something."""
@@ -307,9 +286,9 @@ class BenchView(View):
         _, wrong = self._command()
         task = self.run_under_way()
         if wrong:
-            self._warn(wrong)
+            self.warn(wrong)
         elif task is not None and task.running:
-            self._warn("a benchmark runs already; X stops it")
+            self.warn("a benchmark runs already; X stops it")
         else:
             self._shown = None
             self.set_focus(None)
@@ -320,28 +299,27 @@ class BenchView(View):
         load = self.console.store.server.load
         busy = (load.running or 0) + (load.waiting or 0) if load else 0
         if busy:
-            self._warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
+            self.warn(f"{busy} request{'s' * (busy != 1)} of others are being answered")
         self.console.say(words, asking=bool(busy))
 
     def action_runs_stop(self) -> None:
         """`X`"""
         task = self.run_under_way()
         if task is None or not task.running or not task.run_id:
-            self._warn("no benchmark of this console runs")
-            return
-        self.console.say(("runs", "stop", task.run_id))
+            self.warn("no benchmark of this console runs")
+        else:
+            self.console.say(("runs", "stop", task.run_id))
 
     def action_bench_form(self) -> None:
         """`e`"""
-        if self.is_idle("bench.form"):
-            return
-        self.toggle_class("-editing")
+        if not self.is_idle("bench.form"):
+            self.toggle_class("-editing")
 
     def action_bench_compare(self) -> None:
         """`c`"""
         marked = self.query_one(KeptBenches).marked
         if len(marked) != 2:
-            self._warn(f"mark two with space first; {len(marked)} of 2 marked")
+            self.warn(f"mark two with space first; {len(marked)} of 2 marked")
             self.query_one(KeptBenches).focus()
             return
         self.console.say(("bench", "compare", *marked))
@@ -350,35 +328,31 @@ class BenchView(View):
         """`y`"""
         command, wrong = self._command()
         if wrong:
-            self._warn(wrong)
-            return
-        self.app.copy_to_clipboard(command)
-        self.notify("copied the command", timeout=3, markup=False)
+            self.warn(wrong)
+        else:
+            self.to_clipboard(command, "the command")
 
     async def action_bench_log(self) -> None:
         """`l`"""
         task = self.run_under_way()
         if task is None:
-            self._warn("no benchmark ran in this console; :runs show ID --output has older ones")
-            return
-        self.console.show_task(task)
+            self.warn("no benchmark ran in this console; :runs show ID --output has older ones")
+        else:
+            self.console.show_task(task)
 
     def action_bench_save(self) -> None:
         """`ctrl+s`"""
         task = self.run_under_way()
-        told = self._shown or (task.answer.data if task and task.answer else None)
-        if not told or not told.get("result"):
-            self._warn("there is no result yet")
+        kept = self._shown or (task.answer.data if task and task.answer else None)
+        if not kept or not kept.get("result"):
+            self.warn("there is no result yet")
             return
         try:
-            path = said.saved(told, task.run_id if task and self._shown is None else "")
+            path = wording.saved(kept, task.run_id if task and self._shown is None else "")
         except OSError as error:
-            self._warn(f"it could not be written: {error.strerror}: {error.filename}")
+            self.warn(f"it could not be written: {error.strerror}: {error.filename}")
             return
         self.notify(f"saved as {path}", timeout=8, markup=False)
-
-    def _warn(self, text: str) -> None:
-        self.notify(printable(text), severity="warning", markup=False)
 
 
 def _line(text: str, style: str = "") -> Text:

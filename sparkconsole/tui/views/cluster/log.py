@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
@@ -25,7 +22,7 @@ class ClusterLog(LogView):
         super().__init__(LineRing(), id="log")
         self.border_title = "log"
         self._of: tuple[object, ...] = ()
-        self._reading: asyncio.Task[None] | None = None
+        self._feed: Feed | None = None
 
     def on_mount(self) -> None:
         """Little room: whole lines matter more than times."""
@@ -33,26 +30,21 @@ class ClusterLog(LogView):
 
     def read(self, session: Session, serving: object) -> None:
         """`serving`: another value means that another model is served, or none."""
-        of = (session.fleet.names, session.cluster.container, serving)
-        if self._reading is not None and of == self._of:
-            return
-        if self._reading is not None:
-            self._reading.cancel()
-        if of != self._of:
+        names, of = session.fleet.names, (session.fleet.names, session.cluster.container, serving)
+        if self._feed is None or of != self._of:
+            if self._feed is not None:
+                self._feed.stop()
+            self._of = of
             self.show_ring(LineRing())
-        self._of = of
-        names = session.fleet.names
-        self.names = dict(zip(names, short_names(names, NAME_WIDTH), strict=True))
-        feed = Feed(session.fleet, kept_current(session, lambda: sources(session)), ring=self.ring, tail=TAIL)
-        self._reading = asyncio.create_task(feed.run(), name="cluster log")
+            self.names = dict(zip(names, short_names(names, NAME_WIDTH), strict=True))
+            current = kept_current(session, lambda: sources(session))
+            self._feed = Feed(session.fleet, current, ring=self.ring, tail=TAIL)
+        self._feed.begin()
 
     async def rest(self) -> None:
         """Nobody looks: nothing is read."""
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+        if self._feed is not None:
+            await self._feed.rest()
 
     async def on_unmount(self) -> None:
         """Nothing is left running."""

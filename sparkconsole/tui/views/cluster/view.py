@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded import from_home
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
@@ -18,7 +17,6 @@ from sparkconsole.tui.draw.frame import framed, joined, styled
 from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.cluster import show
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.board import Board
@@ -32,7 +30,7 @@ from sparkconsole.tui.widgets.lines import Lines
 PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")
 
 
-class ClusterView(NodeActions, View):
+class ClusterView(NodeActions):
     """Cards or a table by room and number of nodes; `v` chooses for the session."""
 
     NAME = "cluster"
@@ -318,12 +316,6 @@ class ClusterView(NodeActions, View):
         if found == board.cursor:
             self.notify("no other node has a problem", timeout=2)
         board.go_to(found)
-
-
-def from_home(path: Path) -> str:
-    """`~/.config/…`, where it is so."""
-    home = expanded("~")
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _searched(state: NodeState, context: DrawContext) -> str:

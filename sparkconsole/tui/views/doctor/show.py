@@ -17,39 +17,17 @@ from sparkconsole.tui.draw.frame import plain
 from sparkconsole.tui.views.doctor.show_findings import CheckRow, Mark
 
 TITLES = {
-    "reachable": "answers",
-    "docker": "docker usable",
-    "gpu": "GPU visible",
-    "fabric": "fabric network",
-    "subnet": "one subnet",
-    "mtu": "MTU agrees",
-    "image": "image the same",
-    "cache": "model cache",
-    "ports": "ports free",
-    "memory": "memory free",
-    "disk": "disk free",
-    "clock": "clocks agree",
-    "kernel": "kernels agree",
-    "driver": "drivers agree",
-    "firmware": "NIC firmware",
-    "known bad": "known-bad sets",
-    "power": "shut down well",
-    "pace": "pace as before",
-    "reboot": "no reboot due",
-    "speed": "link speed",
-    "address": "addresses",
-    "reach": "nodes reachable",
-    "route": "routes",
-    "mtu path": "whole frames",
-    "image fits": "image fits",
-    "versions": "versions agree",
-    "ray": "Ray complete",
-    "settings": "variables fit",
-    "engine": "ranks alike",
-    "model": "model whole",
-    "exposed": "nothing exposed",
+    "reachable": "answers", "docker": "docker usable", "gpu": "GPU visible", "fabric": "fabric network",
+    "subnet": "one subnet", "mtu": "MTU agrees", "image": "image the same", "cache": "model cache",
+    "ports": "ports free", "memory": "memory free", "disk": "disk free", "clock": "clocks agree",
+    "kernel": "kernels agree", "driver": "drivers agree", "firmware": "NIC firmware",
+    "known bad": "known-bad sets", "power": "shut down well", "pace": "pace as before",
+    "reboot": "no reboot due", "speed": "link speed", "address": "addresses", "reach": "nodes reachable",
+    "route": "routes", "mtu path": "whole frames", "image fits": "image fits",
+    "versions": "versions agree", "ray": "Ray complete", "settings": "variables fit",
+    "engine": "ranks alike", "model": "model whole", "exposed": "nothing exposed",
     "swap": "nothing swapped",
-}
+}  # fmt: skip
 WHY = {check.id: check.why for check in CHECKS}
 GLYPHS = {Severity.OK: Mark.OK, Severity.WARN: Mark.WARN, Severity.FAIL: Mark.FAIL}
 STYLES = {
@@ -142,17 +120,17 @@ def evidence(row: CheckRow, width: int) -> list[Text]:
     lines: list[Text] = []
     for finding, nodes in ((each.finding, each.nodes) for each in joined_findings(row.problems)):
         sign = GLYPHS[finding.severity]
-        lines += _hung(sign.value, STYLES[sign], _said(finding, nodes), width)
+        lines += _hung(sign.value, STYLES[sign], _sentence(finding, nodes), width)
         lines += _hung("→", "$muted", finding.remedy, width, "bold") if finding.remedy else []
         lines += _hung("F", "$muted", shlex.join(finding.fix.argv), width, "$muted") if finding.fix else []
     if row.unasked:
         lines += _hung("·", "$muted", f"{named(row.unasked)} could not be asked", width, "$muted")
     for each in joined_findings(_fine(row)):
-        lines += _hung("✔", "$node-up", _said(each.finding, each.nodes), width)
+        lines += _hung("✔", "$node-up", _sentence(each.finding, each.nodes), width)
     return lines
 
 
-def _said(finding: Finding, nodes: Sequence[str]) -> str:
+def _sentence(finding: Finding, nodes: Sequence[str]) -> str:
     return f"{named(nodes)}: {finding.sentence}" if nodes else finding.sentence
 
 

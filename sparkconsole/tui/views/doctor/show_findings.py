@@ -68,14 +68,12 @@ class CheckRow:
 def findings_of(data: Mapping[str, Any]) -> tuple[Finding, ...]:
     """The findings of an answer of `doctor`."""
     return tuple(
-        Finding(f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"], _fix(f))
+        Finding(
+            f["check"], Severity(f["severity"]), f["node"], f["sentence"], f["remedy"],
+            Fix("", tuple(f["fix"])) if f.get("fix") else None,
+        )
         for f in data.get("findings", ())
-    )
-
-
-def _fix(data: Mapping[str, Any]) -> Fix | None:
-    """The command that mends it; None where nobody may do that unasked."""
-    return Fix("", tuple(data["fix"])) if data.get("fix") else None
+    )  # fmt: skip
 
 
 def reached(data: Mapping[str, Any]) -> dict[str, bool]:

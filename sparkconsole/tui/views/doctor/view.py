@@ -80,7 +80,8 @@ class DoctorView(View):
 
     def sample(self) -> None:
         """Asks when other nodes are ours than were asked; draws what changed."""
-        others = self._asked_for() != tuple(self.console.store.nodes)
+        asked = self._of if self._answer or self._wrong else ()
+        others = asked != tuple(self.console.store.nodes)
         if (others or self._fixes_done() != self._after) and not self._asking:
             self._after = self._fixes_done()
             self._ask()
@@ -99,9 +100,6 @@ class DoctorView(View):
         return sum(
             task.words[:1] == ("doctor",) and "--fix" in task.words and not task.running for task in tasks
         )
-
-    def _asked_for(self) -> tuple[str, ...]:
-        return self._of if self._answer or self._wrong else ()
 
     def _ask(self) -> None:
         """Nothing can be asked before the session is open."""
@@ -161,9 +159,9 @@ class DoctorView(View):
             return
         note = self._loading() if self._asking else f"{show.verdict(rows)} · asked {self._when}"
         panel.head(show.title(self.row.check) if self.row else "doctor", note)
-        pane.show(self._told(self.row, width) if self.row else [])
+        pane.show(self._evidence(self.row, width) if self.row else [])
 
-    def _told(self, row: CheckRow, width: int) -> list[Text]:
+    def _evidence(self, row: CheckRow, width: int) -> list[Text]:
         """Where there is room, also why it is checked."""
         if not self.has_class("-tall"):
             return show.evidence(row, width)
@@ -239,8 +237,7 @@ class DoctorView(View):
         session = self.console.session
         name = session.cluster.name if session else ""
         heading = f"sparkconsole doctor · {name} · asked {self._when}"
-        self.app.copy_to_clipboard(show.report(tuple(self._rows.values()), heading))
-        self.notify("copied the report", timeout=3)
+        self.to_clipboard(show.report(tuple(self._rows.values()), heading), "the report")
 
 
 def _error(error: SparkError, width: int, *, older: bool) -> list[Text]:

@@ -29,42 +29,18 @@ from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.forms import words
 
 BUILD_FIELDS = (
-    "recipe",
-    "tag",
-    "vllm_ref",
-    "triton_ref",
-    "build_jobs",
-    "rebuild_deps",
-    "rebuild_vllm",
-    "on",
-    "copy_to",
-    "no_cache",
-    "copy_parallel",
-    "full_log",
-    "least_free",
-    "network",
-    "build_arg",
-)
+    "recipe", "tag", "vllm_ref", "triton_ref", "build_jobs", "rebuild_deps", "rebuild_vllm", "on",
+    "copy_to", "no_cache", "copy_parallel", "full_log", "least_free", "network", "build_arg",
+)  # fmt: skip
 BUILD_LABELS = {
-    "vllm_ref": "vllm ref",
-    "triton_ref": "triton",
-    "build_jobs": "jobs",
-    "rebuild_deps": "deps again",
-    "rebuild_vllm": "vllm again",
-    "copy_to": "copy to",
-    "copy_parallel": "in parallel",
-    "no_cache": "no cache",
-    "full_log": "full log",
-    "least_free": "GB free",
-    "build_arg": "build args",
-}
+    "vllm_ref": "vllm ref", "triton_ref": "triton", "build_jobs": "jobs", "rebuild_deps": "deps again",
+    "rebuild_vllm": "vllm again", "copy_to": "copy to", "copy_parallel": "in parallel",
+    "no_cache": "no cache", "full_log": "full log", "least_free": "GB free", "build_arg": "build args",
+}  # fmt: skip
 BUILD_HINTS = {
-    "on": "the head",
-    "copy_to": "none",
-    "network": "usual",
-    "least_free": "usual",
+    "on": "the head", "copy_to": "none", "network": "usual", "least_free": "usual",
     "build_arg": "KEY=VALUE …",
-}
+}  # fmt: skip
 LONG = ("recipe", "tag", "vllm_ref", "build_arg")
 """Fields that get a whole line."""
 COPY_FIELDS = ("from_", "parallel", "through_console")
@@ -323,6 +299,3 @@ class Targets(SheetTable):
     def _tell(self) -> None:
         self.show(self._line(t) for t in self._offered)
         self.post_message(self.Changed())
-
-
-__all__ = ["BuildPane", "CopyPane", "Targets", "WorkPane"]

@@ -228,13 +228,8 @@ def matrix_state(nodes: Sequence[NodeState]) -> str:
         return "Asking the nodes for their images …"
     if not asked:
         return "No node can be asked for its images."
-    return "No images yet: B builds one, as the form below says." + (
-        "" if len(asked) == len(nodes) else _of(asked)
-    )
-
-
-def _of(asked: Sequence[NodeState]) -> str:
-    return f" ({len(asked)} asked)"
+    some = "" if len(asked) == len(nodes) else f" ({len(asked)} asked)"
+    return f"No images yet: B builds one, as the form below says.{some}"
 
 
 def lost_line(nodes: Sequence[NodeState]) -> Text | None:
@@ -259,17 +254,13 @@ def details(row: ImageRow, now: datetime) -> Answer:
         ("configuration", image.config_digest[:24]),
         ("layers", len(image.layers)),
     ]
-    where = [(n, f"{c.value} {MEANINGS[c]}", _id_on(row, n)) for n, c in row.cells.items()]
+    ids = {n: own.id.removeprefix("sha256:")[:19] for n, own in row.found.items()}
+    where = [(n, f"{c.value} {MEANINGS[c]}", ids.get(n)) for n, c in row.cells.items()]
     labels = sorted(image.labels.items())
     layers = [(number, digest) for number, digest in enumerate(image.layers, 1)]
     sheets = [Sheet.of(("", "image"), facts), Sheet.of(("node", "stands", "the engine's own id"), where)]
     sheets += [Sheet.of(("label", "value"), labels)] if labels else []
     return Answer({}, (*sheets, Sheet.of(("layer", "digest"), layers)))
-
-
-def _id_on(row: ImageRow, node: str) -> str | None:
-    own = row.found.get(node)
-    return own.id.removeprefix("sha256:")[:19] if own else None
 
 
 def differences(row: ImageRow) -> Answer:

@@ -60,16 +60,16 @@ class CommandPreview:
 
 
 def build_preview(
-    words: Sequence[str], said_: Mapping[str, Any], image: str, now: datetime
+    words: Sequence[str], given: Mapping[str, Any], image: str, now: datetime
 ) -> CommandPreview:
     """The exact `docker build` of these words, as the node's newest builder takes it.
 
-    `said_`: the verb's arguments by name, `image`: the tag where none was said.
+    `given`: the verb's arguments by name, `image`: the tag where none was said.
     """
-    values = {key: said_[key] for key in BuildSpec.model_fields if said_.get(key) is not None}
+    values = {key: given[key] for key in BuildSpec.model_fields if given.get(key) is not None}
     try:
-        pairs = key_values(said_.get("build_arg") or ())
-        spec = BuildSpec.model_validate({**values, "tag": said_.get("tag") or image, "build_args": pairs})
+        pairs = key_values(given.get("build_arg") or ())
+        spec = BuildSpec.model_validate({**values, "tag": given.get("tag") or image, "build_args": pairs})
     except ValidationError as error:
         return CommandPreview(tuple(words), wrong=wrong_value(error, ("image", "build")).cause)
     except SparkError as error:
@@ -232,7 +232,7 @@ def _copy_lines(line: CopyLine, named: int, width: int) -> list[Text]:
     if line.state not in ("failed", "unknown") or width < 30:
         return [_copy_line(line, named, width)]
     first, *more = folded(line.why, width - named - 3) or [line.state]
-    rest = [filled(Text(f"{'':{named + 3}}{told}", STYLES[line.state]), width) for told in more[:2]]
+    rest = [filled(Text(f"{'':{named + 3}}{part}", STYLES[line.state]), width) for part in more[:2]]
     return [_copy_line(replace(line, why=first), named, width), *rest]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -9,29 +11,27 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
-from textual.timer import Timer
-from textual.widgets import Input
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.model.work.job import JobKind
 from sparkconsole.tui.draw.columns import Column
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views.form_view import FormView
 from sparkconsole.tui.views.images import show
 from sparkconsole.tui.views.images import show_work as image_work
-from sparkconsole.tui.views.images.actions import ImageActions
 from sparkconsole.tui.views.images.panes import BuildPane, CopyPane, Targets, WorkPane
-from sparkconsole.tui.views.images.words import newest
-from sparkconsole.tui.widgets.form import Form
+from sparkconsole.tui.views.images.words import newest, prune_words, rollback_words
 from sparkconsole.tui.widgets.grid import SheetTable
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
+from sparkconsole.tui.work import Task
 from sparkconsole.verbs.grammar.dispatch import understand
 
 SETTLED_S = 0.5
 """What is typed has to stand so long before the nodes are asked for a plan."""
 
 
-class ImagesView(ImageActions):
+class ImagesView(FormView):
     """Matrix on top, below it what to build and where to copy, at the bottom what that would run."""
 
     NAME = "images"
@@ -78,7 +78,6 @@ class ImagesView(ImageActions):
         self._drawn: tuple[Any, ...] = ()
         self._kind = JobKind.BUILD
         self._planned = image_work.CommandPreview()
-        self._settling: Timer | None = None
 
     # --- parts
 
@@ -99,10 +98,14 @@ class ImagesView(ImageActions):
         return self.query_one("#matrix", SheetTable)
 
     @property
-    def image(self) -> str:
-        """The cluster's own."""
-        session = self.console.session
-        return session.cluster.image if session else "vllm-node"
+    def build(self) -> BuildPane:
+        """The left pane."""
+        return self.query_one(BuildPane)
+
+    @property
+    def copy_to(self) -> CopyPane:
+        """The right pane."""
+        return self.query_one(CopyPane)
 
     @property
     def row(self) -> show.ImageRow | None:
@@ -114,6 +117,9 @@ class ImagesView(ImageActions):
         """Where a copy comes from."""
         text = str(self.copy_to.form.values.get("from_") or "")
         return text or next((n.name for n in self.console.store.nodes.values() if n.head), "")
+
+    def _copy_words(self) -> tuple[str, ...]:
+        return self.copy_to.words(self.row.name if self.row else "")
 
     # --- drawing
 
@@ -152,7 +158,7 @@ class ImagesView(ImageActions):
             self.copy_to.targets.chosen,
             tuple(self.build.form.values.items()),
             tuple(self.copy_to.form.values.items()),
-            self._asking,
+            self.asking,
             self.build.showing,
             self.copy_to.showing,
         )
@@ -170,7 +176,7 @@ class ImagesView(ImageActions):
         if columns != self._columns:
             self._columns = columns
             self.matrix.lay_columns(columns)
-        rows = show.image_rows(nodes, self.image)
+        rows = show.image_rows(nodes, self.cluster.image)
         self._rows = {row.tag: row for row in rows}
         headings, wide = show.heads(names, max(width, 30)), columns[4].width or 0
         if (empty := show.matrix_state(nodes)) != self.matrix.empty:
@@ -189,7 +195,7 @@ class ImagesView(ImageActions):
         row, nodes = self.row, tuple(self.console.store.nodes.values())
         pane = self.copy_to
         pane.targets.offer(row.tag if row else "", image_work.targets(row, nodes, self.sender))
-        self.build.name_image(self.image)
+        self.build.name_image(self.cluster.image)
         self.build.form.offer("on", [n.name for n in nodes])
         pane.form.offer("from_", [n.name for n in nodes])
         amount = image_work.copy_amount(row, pane.targets.chosen)
@@ -200,11 +206,6 @@ class ImagesView(ImageActions):
         for each in (self.build, pane):
             each.sample()
 
-    @property
-    def _asking(self) -> bool:
-        """Words of the person's are being thought about."""
-        return any(w.group == "words" and w.is_running for w in self.app.workers)
-
     def preview(self) -> image_work.CommandPreview:
         """What B, or where a copy is being filled in C, would run; or what runs."""
         pane = self.copy_to if self._kind is JobKind.COPY else self.build
@@ -212,38 +213,33 @@ class ImagesView(ImageActions):
             return running
         try:
             if self._kind is JobKind.COPY:
-                words = self.copy_to.words(self.row.name if self.row else "")
+                words = self._copy_words()
                 same = self._planned.words == words
                 return self._planned if same else image_work.CommandPreview(words)
             words = self.build.form.words()
             data = understand(words).kwargs
         except SparkError as error:
             return image_work.CommandPreview(wrong=error.cause)
-        return image_work.build_preview(words, data, self.image, self.console.clock.now())
+        return image_work.build_preview(words, data, self.cluster.image, self.console.clock.now())
 
     def _draw_preview(self) -> None:
         pane = self.query_one("#preview", StyledText)
         width, height = max(20, self.size.width - 2), 6 if self.has_class("-tall") else 3
         preview = self.preview()
-        if self._asking:
+        if self.asking:
             lines = [Text("asking the nodes for the plan …", "$muted")]
         else:
             lines = image_work.preview_lines(preview, width, height)
         pane.show(lines)
         copying = self._kind is JobKind.COPY and not self.copy_to.showing
         if copying and preview.words and preview.words != self._planned.words:
-            self._settle()
-
-    def _settle(self) -> None:
-        if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(SETTLED_S, self._plan_copy)
+            self.settle(SETTLED_S, self._plan_copy)
 
     @work(group="plan", exclusive=True, exit_on_error=False)
     async def _plan_copy(self) -> None:
         """The exact commands of a copy depend on what the nodes say."""
         try:
-            words = self.copy_to.words(self.row.name if self.row else "")
+            words = self._copy_words()
             if self.console.work is None:
                 return
             plan = await self.console.work.plan(words)
@@ -265,10 +261,6 @@ class ImagesView(ImageActions):
             self._kind = owner.KIND
             self.sample()
 
-    def on_form_changed(self, event: Form.Changed) -> None:
-        """The commands follow what is typed."""
-        self.sample()
-
     @on(Targets.Changed)
     def _targets_changed(self) -> None:
         self._kind = JobKind.COPY
@@ -283,11 +275,6 @@ class ImagesView(ImageActions):
         """`enter`"""
         if event.table is self.matrix:
             self.action_images_details()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field."""
-        event.stop()
-        self.focus_next()
 
     def apply_filter(self, text: str) -> None:
         """Rows that have the text."""
@@ -307,6 +294,23 @@ class ImagesView(ImageActions):
 
     # --- keys
 
+    def idle(self, key_id: str) -> str:
+        """Most keys are about the image under the cursor."""
+        if key_id in ("images.details", "images.difference") and self.row is None:
+            return "there is no image here yet"
+        if key_id == "images.form" and not (self.build.shown or self.copy_to.shown):
+            return "the forms are shown; nothing was started here yet"
+        if key_id == "images.all" and self.copy_to.showing:
+            return "a copy is shown; e shows whom the next one may go to"
+        if key_id == "runs.stop" and not self._under_way():
+            return "no build and no copy of this console is under way"
+        return super().idle(key_id)
+
+    def _under_way(self) -> list[Task]:
+        """Builds and copies under way, that of the focused pane last."""
+        panes = sorted((self.build, self.copy_to), key=lambda pane: pane.has_focus_within)
+        return [pane.shown for pane in panes if pane.shown and pane.shown.running]
+
     def action_images_details(self) -> None:
         """`enter`"""
         if not self.is_idle("images.details") and self.row is not None:
@@ -322,10 +326,9 @@ class ImagesView(ImageActions):
         """`y`"""
         preview = self.preview()
         if preview.wrong or not preview.text():
-            self._warn(preview.wrong or "there is no command yet")
-            return
-        self.app.copy_to_clipboard(preview.text())
-        self.notify("copied the command", timeout=3, markup=False)
+            self.warn(preview.wrong or "there is no command yet")
+        else:
+            self.to_clipboard(preview.text(), "the command")
 
     def action_images_form(self) -> None:
         """`e`"""
@@ -339,22 +342,40 @@ class ImagesView(ImageActions):
 
     def action_images_all(self) -> None:
         """`a`"""
-        if self.is_idle("images.all"):
-            return
-        self.copy_to.targets.turn_all()
+        if not self.is_idle("images.all"):
+            self.copy_to.targets.turn_all()
 
     def action_image_build(self) -> None:
         """`B`"""
         self._kind = JobKind.BUILD
-        try:
-            self._say(self.build.form.words())
-        except WrongUsage as error:
-            self._warn(error.cause)
+        self._say(self.build.form.words)
 
     def action_image_copy(self) -> None:
         """`C`"""
         self._kind = JobKind.COPY
+        self._say(self._copy_words)
+
+    def action_image_prune(self) -> None:
+        """`P`"""
+        self.say(prune_words(self.row, self.cluster.image))
+
+    def action_image_rollback(self) -> None:
+        """`K`"""
+        self._say(partial(rollback_words, self.row))
+
+    def _say(self, words: Callable[[], tuple[str, ...]]) -> None:
         try:
-            self._say(self.copy_to.words(self.row.name if self.row else ""))
+            self.say(words())
         except WrongUsage as error:
-            self._warn(error.cause)
+            self.warn(error.cause)
+
+    def action_runs_stop(self) -> None:
+        """`X`"""
+        if self.is_idle("runs.stop"):
+            return
+        task = self._under_way()[-1]
+        run = task.session.run if task.session else None
+        if run is not None and run.jobs:
+            self.say(("runs", "stop", run.id))
+        elif self.console.work is not None:
+            self.console.work.cancel(task)

@@ -40,6 +40,3 @@ def kind_of(task: Task) -> JobKind | None:
 def newest(tasks: list[Task], kind: JobKind) -> Task | None:
     """The last work of that kind."""
     return next((task for task in reversed(tasks) if kind_of(task) is kind), None)
-
-
-__all__ = ["kind_of", "newest", "prune_words", "rollback_words"]

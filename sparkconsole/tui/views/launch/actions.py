@@ -5,28 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from textual import work
-
 from sparkconsole.errors import SparkError
-from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.export import verb_line
-from sparkconsole.model.work.plan import Plan
-from sparkconsole.tui.view import View
-from sparkconsole.tui.views.launch.pages import ProgressBoard
-from sparkconsole.tui.work import Task
+from sparkconsole.tui.views.form_view import FormView
+from sparkconsole.tui.widgets.form import Form
 from sparkconsole.verbs.grammar.forms import words
 
 
-class LaunchActions(View):
-    """The keys that change something; what is filled in comes from the view."""
-
-    _put_away: Task | None = None
-    """The work whose board the person has put away."""
+class LaunchActions(FormView):
+    """Whatever forms stand in it are filled in for one launch."""
 
     @property
     def values(self) -> dict[str, Any]:
         """What is filled in, on all pages."""
-        return {}
+        return {name: value for form in self.query(Form) for name, value in form.values.items()}
 
     def words(self) -> tuple[str, ...]:
         """What a launch says; WrongUsage names the field that cannot be."""
@@ -40,60 +32,33 @@ class LaunchActions(View):
             return error
         return None
 
-    def action_launch(self) -> None:
-        """`ctrl+j`"""
+    def is_valid(self) -> bool:
+        """The same; what is wrong is told to the person."""
         wrong = self.wrong()
         if wrong is not None:
-            self._warn(wrong.cause)
-        else:
-            self._say(self.words())
+            self.warn(wrong.cause)
+        return wrong is None
+
+    def action_launch(self) -> None:
+        """`ctrl+j`"""
+        if self.is_valid():
+            self.say(self.words())
 
     def action_launch_repair(self) -> None:
         """`F`"""
-        name = self.values.get("name")
-        self._say(words("launch", {"repair": True, "name": name}))
+        self.say(words("launch", {"repair": True, "name": self.values.get("name")}))
 
     def action_node_restart(self) -> None:
         """`R`"""
-        self._say(words("node restart", {"container": self.values.get("name")}))
+        self.say(words("node restart", {"container": self.values.get("name")}))
 
     def action_fabric_test(self) -> None:
         """`t`"""
-        self._say(words("fabric test", {name: self.values.get(name) for name in ("eth_if", "ib_if")}))
+        self.say(words("fabric test", {name: self.values.get(name) for name in ("eth_if", "ib_if")}))
 
     def action_stop(self) -> None:
         """`D`"""
-        self._say(words("stop", {"name": self.values.get("name")}))
-
-    @work(group="cancel", exclusive=True, exit_on_error=False)
-    async def action_launch_cancel(self) -> None:
-        """`X`"""
-        task = self.query_one(ProgressBoard).shown
-        if self.is_idle("launch.cancel") or task is None or self.console.work is None:
-            return
-        notes = ("what it started is removed again, after its log was kept",)
-        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
-        if sure and not self.is_idle("launch.cancel"):
-            self.console.work.cancel(task)
-
-    def idle(self, key_id: str) -> str:
-        """The board has no pages, and there is a board only once something was launched."""
-        task = self.query_one(ProgressBoard).shown
-        if key_id == "launch.cancel" and (task is None or not task.running):
-            return "no launch of this console is under way"
-        if key_id == "launch.form" and task is None:
-            return "the pages are shown; nothing was launched here yet"
-        if key_id.startswith("page.") and self.has_class("-boarding"):
-            return "e shows the pages"
-        return super().idle(key_id)
-
-    def action_launch_form(self) -> None:
-        """`e`"""
-        if self.is_idle("launch.form"):
-            return
-        task = self.query_one(ProgressBoard).shown
-        self._put_away = task if self._put_away is not task else None
-        self.sample()
+        self.say(words("stop", {"name": self.values.get("name")}))
 
     def script(self) -> str:
         """The words as a script does them."""
@@ -102,30 +67,19 @@ class LaunchActions(View):
 
     def action_launch_copy(self) -> None:
         """`y`"""
-        if (wrong := self.wrong()) is not None:
-            self._warn(wrong.cause)
-            return
-        self.app.copy_to_clipboard(self.script())
-        self.notify("copied the script", timeout=3, markup=False)
+        if self.is_valid():
+            self.to_clipboard(self.script(), "the script")
 
     def action_launch_save(self) -> None:
         """`ctrl+s`"""
-        if (wrong := self.wrong()) is not None:
-            self._warn(wrong.cause)
+        if not self.is_valid():
             return
         try:
             path = written(self.script())
         except OSError as error:
-            self._warn(f"not saved: {error}")
+            self.warn(f"not saved: {error}")
             return
         self.notify(f"saved {path}\nrun it: sparkconsole --script {path.name}", timeout=6, markup=False)
-
-    def _say(self, given: tuple[str, ...]) -> None:
-        self.console.say(given, shown=False)
-        self.sample()
-
-    def _warn(self, text: str) -> None:
-        self.notify(printable(text), severity="warning", markup=False)
 
 
 def written(text: str) -> Path:

@@ -32,32 +32,17 @@ from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task, TaskState
 
+BOARDED = (("launch",), ("node", "restart"))
 NETWORK_FIELDS = ("eth_if", "ib_if", "nccl_debug", "gate")
 CONTAINER_FIELDS = (
-    "tag",
-    "name",
-    "env",
-    "volume",
-    "gpus",
-    "ray_num_gpus",
-    "ray_num_cpus",
-    "ray_port",
-    "dashboard_port",
-    "master_port",
-    "timeout",
-)
+    "tag", "name", "env", "volume", "gpus", "ray_num_gpus", "ray_num_cpus", "ray_port", "dashboard_port",
+    "master_port", "timeout",
+)  # fmt: skip
 LABELS = {
-    "eth_if": "ethernet",
-    "ib_if": "rdma",
-    "nccl_debug": "nccl log",
-    "gate": "fabric gate",
-    "ray_num_gpus": "ray GPUs",
-    "ray_num_cpus": "ray CPUs",
-    "ray_port": "ray port",
-    "dashboard_port": "dashboard",
-    "master_port": "master port",
-    "timeout": "ready in s",
-}
+    "eth_if": "ethernet", "ib_if": "rdma", "nccl_debug": "nccl log", "gate": "fabric gate",
+    "ray_num_gpus": "ray GPUs", "ray_num_cpus": "ray CPUs", "ray_port": "ray port",
+    "dashboard_port": "dashboard", "master_port": "master port", "timeout": "ready in s",
+}  # fmt: skip
 HINTS = {
     "eth_if": "detected on each node",
     "ib_if": "detected on each node",
@@ -218,6 +203,7 @@ class ProgressBoard(Vertical):
     """How far each node got, while a launch, a repair or a restart is under way, and how it ended."""
 
     shown: Task | None = None
+    _put_away: Task | None = None
 
     def compose(self) -> ComposeResult:
         """Nodes above, output below."""
@@ -226,9 +212,19 @@ class ProgressBoard(Vertical):
             yield StyledText(classes="note")
         yield LogView(LineRing(), id="join-log", classes="pane")
 
-    def follow(self, task: Task | None) -> None:
-        """Shows that one."""
-        if task is not self.shown:
+    @property
+    def in_front(self) -> bool:
+        """It shows something that the person has not put away."""
+        return self.shown is not None and self.shown is not self._put_away
+
+    def turn(self) -> None:
+        """Puts away what it shows, or takes it out again."""
+        self._put_away = self.shown if self.in_front else None
+
+    def follow(self, tasks: Sequence[Task]) -> None:
+        """Shows the newest work that starts containers."""
+        found = (t for t in reversed(tasks) if t.plan and any(t.words[: len(w)] == w for w in BOARDED))
+        if (task := next(found, None)) is not self.shown:
             self.shown = task
             self.query_one(LogView).show_ring(task.output if task else LineRing())
             self.query_one(LogView).border_title = "output"
@@ -243,7 +239,8 @@ class ProgressBoard(Vertical):
         fit(self.query_one(SheetTable), board.board_rows(lines))
         panel = self.query_one("#join")
         panel.border_title = task.title.replace("[", r"\[")
-        panel.border_subtitle = _board_keys(task)
+        keys = "X stops it and takes it back" if task.running else "esc: back to the pages"
+        panel.border_subtitle = keys
         first = board.summary(lines, running=task.running, failed=failed)
         first.append(f"  {hms(task.elapsed_s)}", "$muted")
         width = max(30, self.query_one("#join").size.width)
@@ -251,10 +248,6 @@ class ProgressBoard(Vertical):
         if task.state is TaskState.DONE:
             more = [Text("next: 5 serves a model · esc goes back to the pages", "$key")]
         self.query_one(".note", StyledText).show([first, *more])
-
-
-def _board_keys(task: Task) -> str:
-    return "X stops it and takes it back" if task.running else "esc: back to the pages"
 
 
 class Steps(Static):
@@ -274,10 +267,10 @@ class Buttons(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Back, next, save, launch."""
-        yield Button("Back ⌫", id="page-back", compact=True)
-        yield Button("Next ]", id="page-next", compact=True)
-        yield Button("Save as script ^s", id="page-save", compact=True)
-        yield Button("Launch ^j", id="page-launch", compact=True, variant="primary")
+        yield Button("Back ⌫", id="page-back", action="screen.page_previous", compact=True)
+        yield Button("Next ]", id="page-next", action="screen.page_next", compact=True)
+        yield Button("Save as script ^s", id="page-save", action="screen.launch_save", compact=True)
+        yield Button("Launch ^j", id="page-launch", action="screen.launch", compact=True, variant="primary")
 
     def draw(self, page: str, *, read_only: bool, ready: bool) -> None:
         """Those that make sense here."""

@@ -321,11 +321,6 @@ BACKENDS = {
 }
 
 
-def asking_lines() -> list[Text]:
-    """While the person's words are thought about."""
-    return [Text("asking the nodes for the plan …", "$muted")]
-
-
 def tags(nodes: Iterable[NodeState]) -> tuple[str, ...]:
     """Names of images that some node has."""
     found = {i.tag.removesuffix(":latest") for n in nodes for i in n.images or () if i.tag}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from rich.text import Text
 
@@ -21,42 +22,57 @@ COLUMNS = (
     Column("gpu", "GPU", width=5),
     Column("why", "WHY", grow=True, min=10),
 )
+
+
+class JoinStage(StrEnum):
+    """How far a node is with its container, with Ray or with its GPU."""
+
+    WAITING = ""
+    STARTED = "on"
+    REACHED = "yes"
+    FAILED = "bad"
+    ABSENT = "no"
+    """This launch has no such stage."""
+
+
 MARKS = {
-    "": ("○", "$muted"),
-    "no": ("–", "$muted"),
-    "on": ("▶", "$bar"),
-    "yes": ("✔", "$node-up"),
-    "bad": ("✖", "$node-lost"),
+    JoinStage.WAITING: ("○", "$muted"),
+    JoinStage.STARTED: ("▶", "$bar"),
+    JoinStage.REACHED: ("✔", "$node-up"),
+    JoinStage.FAILED: ("✖", "$node-lost"),
+    JoinStage.ABSENT: ("–", "$muted"),
 }
 WORDS = {
-    "container": {"": "waits", "on": "starts", "yes": "runs", "bad": "failed", "no": "n/a"},
-    "ray": {"": "waits", "on": "joining", "yes": "joined", "bad": "failed", "no": "n/a"},
-    "gpu": {"": "", "on": "…", "yes": "1", "bad": "none", "no": "n/a"},
+    "container": dict(zip(JoinStage, ("waits", "starts", "runs", "failed", "n/a"), strict=True)),
+    "ray": dict(zip(JoinStage, ("waits", "joining", "joined", "failed", "n/a"), strict=True)),
+    "gpu": dict(zip(JoinStage, ("", "…", "1", "none", "n/a"), strict=True)),
 }
 _REACHES = sorted((reach.value for reach in NodeStage), key=len, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
 class JoinLine:
-    """One node. Each stage: empty (not begun), on, yes, bad, or no (this launch has no such stage)."""
+    """One node."""
 
     node: str
     part: str = ""
-    container: str = ""
-    ray: str = ""
-    gpu: str = ""
+    container: JoinStage = JoinStage.WAITING
+    ray: JoinStage = JoinStage.WAITING
+    gpu: JoinStage = JoinStage.WAITING
     why: str = ""
 
     @property
     def stands(self) -> int:
         """Wrong ones first, then those on their way, then those that arrived."""
         stages = (self.container, self.ray, self.gpu)
-        return 0 if "bad" in stages else 2 if self.arrived else 1
+        return 0 if JoinStage.FAILED in stages else 2 if self.arrived else 1
 
     @property
     def arrived(self) -> bool:
         """Nothing is missing."""
-        return all(stage in ("yes", "no") for stage in (self.container, self.ray, self.gpu))
+        return all(
+            stage in (JoinStage.REACHED, JoinStage.ABSENT) for stage in (self.container, self.ray, self.gpu)
+        )
 
 
 def board(
@@ -66,7 +82,7 @@ def board(
     ray = any("ray" in step.argv for step in plan.steps) if plan else False
     taking = plan.nodes() if plan else ()
     fresh = [n for n in nodes if n in taking]
-    rest = {} if ray else {"ray": "no", "gpu": "no"}
+    rest = {} if ray else {"ray": JoinStage.ABSENT, "gpu": JoinStage.ABSENT}
     lines = {n: JoinLine(n, "head" if n == nodes[0] else "worker", **rest) for n in fresh}
     for item in news:
         _hear(lines, item, ray=ray)
@@ -76,15 +92,16 @@ def board(
 
 
 def _ready(line: JoinLine, *, ray: bool) -> JoinLine:
-    return replace(line, container="yes", why="", **({"ray": "yes", "gpu": "yes"} if ray else {}))
+    rest = {"ray": JoinStage.REACHED, "gpu": JoinStage.REACHED} if ray else {}
+    return replace(line, container=JoinStage.REACHED, why="", **rest)
 
 
 def _hear(lines: dict[str, JoinLine], news: News, *, ray: bool) -> None:
     if isinstance(news, StepBegan) and news.node in lines:
         line = lines[news.node]
-        if not line.container:
-            lines[news.node] = replace(line, container="on", why=news.sentence)
-        elif line.container == "on":
+        if line.container is JoinStage.WAITING:
+            lines[news.node] = replace(line, container=JoinStage.STARTED, why=news.sentence)
+        elif line.container is JoinStage.STARTED:
             lines[news.node] = replace(line, why=news.sentence)
     elif isinstance(news, StepEnded) and not news.outcome.ok:
         node = news.outcome.step.node
@@ -107,26 +124,31 @@ def _split(text: str) -> tuple[NodeStage | None, str]:
 def _reached(line: JoinLine, reach: NodeStage, why: str, *, ray: bool) -> JoinLine:
     match reach:
         case NodeStage.STARTED:
-            return replace(line, container="on", why=why or "is it running?")
+            return replace(line, container=JoinStage.STARTED, why=why or "is it running?")
         case NodeStage.UP:
-            return replace(line, container="yes", why=why, **({"ray": "on"} if ray else {}))
+            rest = {"ray": JoinStage.STARTED} if ray else {}
+            return replace(line, container=JoinStage.REACHED, why=why, **rest)
         case NodeStage.JOINED:
-            gpu = "on" if why else "yes"
-            return replace(line, container="yes", why=why, **({"ray": "yes", "gpu": gpu} if ray else {}))
+            rest = (
+                {"ray": JoinStage.REACHED, "gpu": JoinStage.STARTED if why else JoinStage.REACHED}
+                if ray
+                else {}
+            )
+            return replace(line, container=JoinStage.REACHED, why=why, **rest)
         case NodeStage.FAILED | NodeStage.LOST:
             return _failed(line, why or reach.value)
         case NodeStage.REMOVED:
             text = f"{line.why}; taken back" if line.why else "taken back"
-            undone = {"container": ""} if line.container != "bad" else {}
-            return replace(line, why=text, **undone)
+            left = JoinStage.FAILED if line.container is JoinStage.FAILED else JoinStage.WAITING
+            return replace(line, why=text, container=left)
     return line
 
 
 def _failed(line: JoinLine, why: str) -> JoinLine:
     """It failed at the stage it had not passed yet."""
-    if line.container == "yes" and line.ray == "on":
-        return replace(line, ray="bad", why=why)
-    return replace(line, container="bad", why=why)
+    if line.container is JoinStage.REACHED and line.ray is JoinStage.STARTED:
+        return replace(line, ray=JoinStage.FAILED, why=why)
+    return replace(line, container=JoinStage.FAILED, why=why)
 
 
 def board_rows(lines: Sequence[JoinLine]) -> list[TableRow]:
@@ -140,7 +162,7 @@ def _row(line: JoinLine) -> TableRow:
     return TableRow(line.node, (plain(line.node), line.part, *stages, why))
 
 
-def _stage(name: str, state: str) -> Text:
+def _stage(name: str, state: JoinStage) -> Text:
     mark, style = MARKS[state]
     return Text(f"{mark} {WORDS[name][state]}".rstrip(), style)
 

@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.timer import Timer
-from textual.widgets import Button, Input
 
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.fabric.history import RateHistory
@@ -39,9 +38,9 @@ from sparkconsole.verbs.launch.start import EXTRA_ARGS
 
 SETTLED_S = 0.6
 """What is typed has to stand so long before the nodes are asked."""
+ASKING = "asking the nodes for the plan …"
 CHECKED = ("tag", "name", "eth_if", "ib_if")
 """What of the forms changes what `check` finds."""
-BOARDED = (("launch",), ("node", "restart"))
 
 
 class LaunchView(LaunchActions):
@@ -109,7 +108,6 @@ class LaunchView(LaunchActions):
         self._planned: tuple[tuple[str, ...], Plan | SparkError] | None = None
         self._asked: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._shape: object = None
-        self._settling: Timer | None = None
         self._history: RateHistory | None = None
 
     # --- parts
@@ -137,24 +135,9 @@ class LaunchView(LaunchActions):
         return tuple(self.console.store.nodes.values())
 
     @property
-    def values(self) -> dict[str, Any]:
-        """What is filled in, on all pages."""
-        return {name: value for form in self.query(Form) for name, value in form.values.items()}
-
-    @property
-    def image(self) -> str:
-        """The cluster's."""
-        return self.console.session.cluster.image if self.console.session else "vllm-node"
-
-    @property
     def container(self) -> str:
         """The name typed, or the cluster's."""
-        text = str(self.values.get("name") or "")
-        return text or (self.console.session.cluster.container if self.console.session else "vllm_node")
-
-    def check_words(self) -> tuple[str, ...]:
-        """What looks at the same things."""
-        return words("check", {name: self.values.get(name) for name in CHECKED})
+        return str(self.values.get("name") or self.cluster.container)
 
     @property
     def standing(self) -> show.ClusterStatus:
@@ -171,11 +154,10 @@ class LaunchView(LaunchActions):
         """Draws what changed, and asks the nodes again when that is worth something."""
         if not self.query(ProgressBoard) or not self.query(Form):
             return
-        task = self._boarded()
         board = self.query_one(ProgressBoard)
-        board.follow(task)
-        self.set_class(task is not None and task is not self._put_away, "-boarding")
-        seen = self._seen(task)
+        board.follow(self.console.work.tasks if self.console.work else ())
+        self.set_class(board.in_front, "-boarding")
+        seen = self._seen(board.shown)
         if seen == self._drawn:
             return
         self._drawn = seen
@@ -195,7 +177,7 @@ class LaunchView(LaunchActions):
             self._looked,
             self._planned,
             self.has_class("-boarding"),
-            self._asking,
+            self.asking,
             self._tried()[-1:],
             # What is folded to a pane's width is folded again once the pane has one.
             *(pane.size for pane in self.query(".pane, .page, .lines")),
@@ -206,24 +188,14 @@ class LaunchView(LaunchActions):
         if self.has_class("-boarding"):
             self.query_one(LogView).sample()
 
-    @property
-    def _asking(self) -> bool:
-        return any(w.group == "words" and w.is_running for w in self.app.workers)
-
-    def _boarded(self) -> Task | None:
-        tasks = self.console.work.tasks if self.console.work else []
-        return next(
-            (t for t in reversed(tasks) if t.plan and any(t.words[: len(w)] == w for w in BOARDED)), None
-        )
-
     def _draw_frame(self) -> None:
         now, read_only = self.standing, self.console.options.read_only
         self.query_one(Steps).tell(self.page)
         lines = show.status_lines(now, len(self.nodes), max(20, self.size.width - 2))
         if read_only:
             lines = [show.without_keys(line) for line in lines]
-        if self._asking:
-            lines = show.asking_lines()
+        if self.asking:
+            lines = [Text(ASKING, "$muted")]
         self.query_one("#launch-standing", StyledText).show(lines)
         self.query_one(Buttons).draw(self.page, read_only=read_only, ready=bool(self.nodes))
 
@@ -237,7 +209,7 @@ class LaunchView(LaunchActions):
         network.draw(found, error, self._tried(), self.console.clock.now())
         network.offer(self.nodes)
         extra = os.environ.get(EXTRA_ARGS, "")
-        self.query_one(ContainerPage).draw(self.nodes, self.image, self.container, extra)
+        self.query_one(ContainerPage).draw(self.nodes, self.cluster.image, self.container, extra)
         self.query_one(ContainerPage).query_one(Form).offer("tag", show.tags(self.nodes))
         self._draw_review(found, error)
 
@@ -255,7 +227,7 @@ class LaunchView(LaunchActions):
         planned = self._planned[1] if self._planned and self._planned[0] == self._safe_words() else None
         plan = planned if isinstance(planned, Plan) else None
         wrong = planned if isinstance(planned, SparkError) else self.wrong()
-        review.draw_plan(plan, wrong, "asking the nodes for the plan …" if self.nodes else "no nodes yet")
+        review.draw_plan(plan, wrong, ASKING if self.nodes else "no nodes yet")
 
     def _safe_words(self) -> tuple[str, ...]:
         try:
@@ -270,15 +242,10 @@ class LaunchView(LaunchActions):
         if not self.nodes or self.wrong() is not None:
             return
         shape = tuple((n.name, n.reach, _outline(n)) for n in self.nodes)
-        wanted = (self.words(), self.check_words())
+        wanted = (self.words(), words("check", {name: self.values.get(name) for name in CHECKED}))
         if shape != self._shape or wanted != self._asked:
             self._shape, self._asked = shape, wanted
-            self._settle()
-
-    def _settle(self) -> None:
-        if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(SETTLED_S, self._ask)
+            self.settle(SETTLED_S, self._ask)
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def _ask(self) -> None:
@@ -311,56 +278,57 @@ class LaunchView(LaunchActions):
         self.go_to(page)
 
     def idle(self, key_id: str) -> str:
-        """The first page has none before it, the last none behind it."""
+        """The first page has none before it, the last none behind it; a board has none."""
+        task = self.query_one(ProgressBoard).shown
+        if key_id == "launch.cancel" and (task is None or not task.running):
+            return "no launch of this console is under way"
+        if key_id == "launch.form" and task is None:
+            return "the pages are shown; nothing was launched here yet"
         if key_id == "page.previous" and self.page == show.PAGES[0]:
             return "this is the first page"
         if key_id == "page.next" and self.page == show.PAGES[-1]:
             return "this is the last page: ^j launches"
+        if key_id.startswith("page.") and self.has_class("-boarding"):
+            return "e shows the pages"
         return super().idle(key_id)
 
     def action_page_next(self) -> None:
         """`]`"""
-        if self.is_idle("page.next"):
-            return
-        self.go_to(show.PAGES[min(show.PAGES.index(self.page) + 1, len(show.PAGES) - 1)])
+        if not self.is_idle("page.next"):
+            self.go_to(show.PAGES[show.PAGES.index(self.page) + 1])
 
     def action_page_previous(self) -> None:
         """`backspace`"""
-        if self.is_idle("page.previous"):
+        if not self.is_idle("page.previous"):
+            self.go_to(show.PAGES[show.PAGES.index(self.page) - 1])
+
+    def action_launch_form(self) -> None:
+        """`e`"""
+        if not self.is_idle("launch.form"):
+            self.query_one(ProgressBoard).turn()
+            self.sample()
+
+    @work(group="cancel", exclusive=True, exit_on_error=False)
+    async def action_launch_cancel(self) -> None:
+        """`X`"""
+        task = self.query_one(ProgressBoard).shown
+        if self.is_idle("launch.cancel") or task is None or self.console.work is None:
             return
-        self.go_to(show.PAGES[max(show.PAGES.index(self.page) - 1, 0)])
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The buttons are the keys."""
-        event.stop()
-        actions = {
-            "page-back": self.action_page_previous,
-            "page-next": self.action_page_next,
-            "page-save": self.action_launch_save,
-            "page-launch": self.action_launch,
-        }
-        actions[str(event.button.id)]()
-
-    def on_form_changed(self, event: Form.Changed) -> None:
-        """The plan follows what is typed."""
-        self.sample()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field."""
-        event.stop()
-        self.focus_next()
+        notes = ("what it started is removed again, after its log was kept",)
+        sure = await self.console.confirm(("stop", *task.words), Plan(f"Stop: {task.title}", notes=notes))
+        if sure and not self.is_idle("launch.cancel"):
+            self.console.work.cancel(task)
 
     def peel(self) -> bool:
         """Esc leaves a field, then the board of what ended."""
-        if self.focused is not None:
-            self.set_focus(None)
+        if super().peel():
             return True
-        task = self.query_one(ProgressBoard).shown
-        if self.has_class("-boarding") and task is not None and not task.running:
-            self._put_away = task
+        board = self.query_one(ProgressBoard)
+        over = board.in_front and board.shown is not None and not board.shown.running
+        if over:
+            board.turn()
             self.sample()
-            return True
-        return False
+        return over
 
 
 def _outline(node: NodeState) -> tuple[object, ...]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
 from sparkconsole.config import paths
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded import from_home
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source
@@ -86,7 +84,6 @@ class LogsView(View):
         self.source = "all"
         self._ring: LineRing[LogLine] = LineRing()
         self._feed: Feed | None = None
-        self._reading: asyncio.Task[None] | None = None
         self._totals: deque[int] = deque(maxlen=RATE_OVER)
         self._matches: int | None = None
         self._filter, self._searching = "", False
@@ -120,21 +117,18 @@ class LogsView(View):
         await self._rest()
 
     async def _rest(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+        if self._feed is not None:
+            await self._feed.rest()
 
     def _read(self) -> None:
         """Begins to read, or goes on; without a session yet, at one of the next samples."""
         session = self.console.session
-        if session is None or self._reading is not None or self.app.screen is not self:
+        if session is None or self.app.screen is not self:
             return
         if self._feed is None:
             keep = speaks_of_nccl if self.source == "nccl" else None
             self._feed = Feed(session.fleet, kept_current(session, self._sources), ring=self._ring, keep=keep)
-        self._reading = asyncio.create_task(self._feed.run(), name="logs")
+        self._feed.begin()
 
     def _sources(self) -> list[Source]:
         session = self.console.session
@@ -296,18 +290,12 @@ class LogsView(View):
 
     async def action_logs_why(self) -> None:
         """`enter`: the finding that was gone to, else the root cause in all that is shown."""
-        chosen = self.log_view.chosen
+        nodes, chosen = self.console.store.nodes, self.log_view.chosen
+        kernels = {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
         found, ends = (
-            ((chosen,), ())
-            if chosen
-            else await asyncio.to_thread(explained, self.log_view.shown(), self._kernels())
+            ((chosen,), ()) if chosen else await asyncio.to_thread(explained, self.log_view.shown(), kernels)
         )
         self.console.show_answer(("why",), Answer({}, tuple(paragraphs(found, ends))))
-
-    def _kernels(self) -> dict[str, str]:
-        """Of every node that told."""
-        nodes = self.console.store.nodes
-        return {name: state.look.facts.kernel for name, state in nodes.items() if state.look is not None}
 
     def _go(self, found: bool, otherwise: str) -> None:
         if not found:
@@ -341,7 +329,7 @@ class LogsView(View):
         except OSError as error:
             self.notify(f"not saved: {path}: {error.strerror}", severity="warning", timeout=10, markup=False)
             return
-        self.notify(f"saved: {_from_home(path)}", timeout=10, markup=False)
+        self.notify(f"saved: {from_home(path)}", timeout=10, markup=False)
 
     def action_logs_end(self) -> None:
         """`G`"""
@@ -371,11 +359,6 @@ def explained(
     logs: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         logs[line.node].append(line.bare)
-    read = [examine(said, node) for node, said in logs.items()]
+    read = [examine(lines, node) for node, lines in logs.items()]
     found = (on_kernel(one, kernels.get(one.node, "")) for log in read for one in log.found)
     return ranked(found), tuple(log.ending for log in read)
-
-
-def _from_home(path: Path) -> str:
-    home = expanded("~")
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -35,9 +35,9 @@ def labelled(label: str, *values: Text | str) -> Text:
 
 def standing(state: NodeState, context: DrawContext) -> list[Text]:
     """Host, load, GPU, memory, disk, Ray, image, container."""
-    image = of.image_word(state, context)
+    image, hostname = of.image_word(state, context), state.look.facts.hostname if state.look else ""
     return [
-        labelled("host", styled(state.address), styled(_hostname(state), "$muted")),
+        labelled("host", styled(state.address), styled(hostname if hostname != state.name else "", "$muted")),
         labelled("up", *_activity(state)),
         labelled("gpu", *_gpu(state)),
         labelled("mem", *_memory(state)),
@@ -47,11 +47,6 @@ def standing(state: NodeState, context: DrawContext) -> list[Text]:
         labelled("image", styled(context.image), Text(image, "$node-warn" if image == "none" else "")),
         labelled("cntr", of.container_word(state, context)),
     ]
-
-
-def _hostname(state: NodeState) -> str:
-    name = state.look.facts.hostname if state.look else ""
-    return name if name != state.name else ""
 
 
 def _activity(state: NodeState) -> tuple[str, ...]:
@@ -140,11 +135,8 @@ def paired(hcas: Sequence[Hca], used: Sequence[str]) -> list[tuple[Hca, str]]:
     for hca in sorted(hcas, key=lambda h: ("P" in h.device, h.device)):
         cages.setdefault(hca.cage, []).append(hca)
     order = sorted(cages.values(), key=lambda cage: not any(h.device in used for h in cage))
-    return [(hca, _corner(i, len(cage))) for cage in order for i, hca in enumerate(cage)]
-
-
-def _corner(at: int, count: int) -> str:
-    return " " if count == 1 else "┌" if at == 0 else "└" if at == count - 1 else "│"
+    corners = [" " if len(cage) == 1 else f"┌{'│' * (len(cage) - 2)}└" for cage in order]
+    return [pair for cage in zip(order, corners, strict=True) for pair in zip(*cage, strict=True)]
 
 
 def _buses(state: NodeState) -> Mapping[str, Bus]:
@@ -209,14 +201,10 @@ def process_lines(state: NodeState) -> list[Text]:
 def container_lines(state: NodeState, context: DrawContext) -> list[Text]:
     """The cluster's own first, then those that run."""
     if state.containers is None:
-        return [Text(_engine_trouble(state), "$muted")]
+        error = state.look.docker_error if state.look else None
+        return [Text(plain(error.cause) if error else NOT_SEEN, "$muted")]
     order = sorted(state.containers, key=lambda c: (c.name != context.container, not c.running, c.name))
     return [_container(c, context) for c in order] or [Text("none", "$muted")]
-
-
-def _engine_trouble(state: NodeState) -> str:
-    error = state.look.docker_error if state.look else None
-    return plain(error.cause) if error else NOT_SEEN
 
 
 def _container(found: Container, context: DrawContext) -> Text:

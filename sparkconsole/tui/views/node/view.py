@@ -14,7 +14,6 @@ from sparkconsole.tui.draw import node_state as of
 from sparkconsole.tui.draw.fabric_result import node_gate
 from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.node.show_page import crumb, page
 from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
@@ -32,7 +31,7 @@ class PageLines(Lines):
     ]
 
 
-class NodeView(NodeActions, View):
+class NodeView(NodeActions):
     """Pushed above the view it was opened from; `esc` goes back there."""
 
     NAME = "node"

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import work
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.view import View
 from sparkconsole.tui.work import Task
-
-if TYPE_CHECKING:
-    from sparkconsole.tui.view import View
-
-    Mixed = View
-else:
-    Mixed = object
 
 RUN_KEYS = (
     Key("runs.export", "y", "script", "Copy a script that does it again."),
@@ -26,8 +17,8 @@ RUN_KEYS = (
 )
 
 
-class RunActions(Mixed):
-    """For a view that says which runs are meant."""
+class RunActions(View):
+    """A view that says which runs are meant."""
 
     def chosen_runs(self) -> tuple[str, ...]:
         """Ids in the journal: the marked ones, else the one under the cursor."""
@@ -78,8 +69,7 @@ class RunActions(Mixed):
         try:
             answer = await self.console.work.answer(("runs", "export", *names))
         except SparkError as error:
-            self.notify(printable(f"{error.cause} — {error.hint}"), severity="warning", markup=False)
+            self.warn(f"{error.cause} — {error.hint}")
             return
-        self.app.copy_to_clipboard(str(answer.data["script"]))
         count = len(answer.data["runs"])
-        self.notify(f"copied a script of {count} run{'s' * (count != 1)}", timeout=3)
+        self.to_clipboard(str(answer.data["script"]), f"a script of {count} run{'s' * (count != 1)}")

@@ -20,7 +20,6 @@ from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.run_line import RunLine, run_line
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.widgets.log_view import LogView
@@ -31,12 +30,12 @@ from sparkconsole.tui.work import Task, job_ends
 GONE = "This run cannot be read.  esc goes back."
 
 
-class RunView(RunActions, View):
+class RunView(RunActions):
     """Pushed above the list; `esc` goes back there. Work of this session is shown as it goes on."""
 
     NAME = "run"
     TAB = "runs"
-    AUTO_FOCUS = "#told"
+    AUTO_FOCUS = "#result"
     KEYS = (
         *RUN_KEYS,
         Key("run.whole", "e", "in full", "Show scripts in full and how steps are taken back, or shortly."),
@@ -64,7 +63,7 @@ class RunView(RunActions, View):
 
     def compose_body(self) -> ComposeResult:
         """Plan and result above, output below."""
-        with Panel(id="plan"), VerticalScroll(id="told", can_focus=True):
+        with Panel(id="plan"), VerticalScroll(id="result", can_focus=True):
             yield StyledText()
         with Panel(id="output", title="output"):
             yield LogView(self._ring)

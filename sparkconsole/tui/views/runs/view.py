@@ -17,7 +17,6 @@ from sparkconsole.model.work.run_line import RunLine
 from sparkconsole.tui.draw.columns import TableRow
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
-from sparkconsole.tui.view import View
 from sparkconsole.tui.views.runs import show
 from sparkconsole.tui.views.runs.actions import RUN_KEYS, RunActions
 from sparkconsole.tui.views.runs.run_page import RunView
@@ -33,7 +32,7 @@ AGAIN_S = 5.0
 EMPTY = "no runs yet: what changes the cluster is written down here"
 
 
-class RunsView(RunActions, View):
+class RunsView(RunActions):
     """Reads the journal in a thread, as far as it is looked at."""
 
     NAME = "runs"

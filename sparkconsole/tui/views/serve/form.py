@@ -17,37 +17,16 @@ from sparkconsole.verbs.grammar.forms import fields
 from sparkconsole.verbs.serve.start import spec_of
 
 FIELDS = (
-    "model",
-    "tp",
-    "max_model_len",
-    "gpu_memory_utilization",
-    "port",
-    "load_format",
-    "max_num_seqs",
-    "pp",
-    "dp",
-    "dtype",
-    "served_model_name",
-    "offline",
-    "trust_remote_code",
-    "enforce_eager",
-    "guard",
-    "force",
+    "model", "tp", "max_model_len", "gpu_memory_utilization", "port", "load_format", "max_num_seqs", "pp",
+    "dp", "dtype", "served_model_name", "offline", "trust_remote_code", "enforce_eager", "guard", "force",
     "extra",
-)
+)  # fmt: skip
 LABELS = {
-    "tp": "tensor par",
-    "max_model_len": "max len",
-    "gpu_memory_utilization": "gpu mem",
-    "load_format": "load format",
-    "max_num_seqs": "max seqs",
-    "pp": "pipeline",
-    "dp": "copies",
-    "served_model_name": "served as",
-    "trust_remote_code": "trust code",
-    "enforce_eager": "eager",
+    "tp": "tensor par", "max_model_len": "max len", "gpu_memory_utilization": "gpu mem",
+    "load_format": "load format", "max_num_seqs": "max seqs", "pp": "pipeline", "dp": "copies",
+    "served_model_name": "served as", "trust_remote_code": "trust code", "enforce_eager": "eager",
     "extra": "extra args",
-}
+}  # fmt: skip
 HINTS = {
     "model": "owner/name, a path in the container, or a preset: ↑ ↓ choose",
     "tp": "all nodes",
@@ -197,7 +176,7 @@ def doubts(chosen: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return (f"{lacks}: vLLM would download it first",) if lacks else ()
 
 
-def models_said(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
+def models_note(models: Sequence[Mapping[str, Any]], unasked: Sequence[str]) -> str:
     """What the look at the caches found, and who could not be asked."""
     whole = sum(bool(m["everywhere"]) for m in models)
     text = f"{whole} model{'s' * (whole != 1)} in every node's cache"

@@ -64,6 +64,3 @@ def _detail(task: Task, stage: str) -> str:
 def _model(task: Task) -> str:
     jobs = [step.job for step in task.plan.steps if step.job] if task.plan else []
     return str(jobs[-1].details.get("name", "")) if jobs else ""
-
-
-__all__ = ["newest_start", "reached", "start_of"]

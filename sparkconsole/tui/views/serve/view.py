@@ -10,34 +10,36 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Input
 
 from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.store import ServerPhase
-from sparkconsole.model.serve.spec import PRESETS
+from sparkconsole.model.serve.spec import PRESETS, SEED_PORT
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.dialogs.choose import Choose
 from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.keyboard.keys import Key
+from sparkconsole.tui.views import show_logs
+from sparkconsole.tui.views.form_view import FormView
 from sparkconsole.tui.views.serve import form as filling
 from sparkconsole.tui.views.serve import show
-from sparkconsole.tui.views.serve.actions import ServeActions
-from sparkconsole.tui.views.serve.log import ServerLog
 from sparkconsole.tui.views.serve.rates import Rates
 from sparkconsole.tui.views.serve.start import newest_start, start_of
 from sparkconsole.tui.widgets.form import Form
 from sparkconsole.tui.widgets.log_view import LogView
 from sparkconsole.tui.widgets.styled_text import StyledText
 from sparkconsole.tui.work import Task
+from sparkconsole.verbs.logs.sources import server_sources
 
 SERVING = (ServerPhase.LOADING, ServerPhase.READY, ServerPhase.WEDGED)
+BY_HAND = "log · started by hand or by another console; it is not kept here"
 FRESH_S = 10.0
 AGAIN_S = 60.0
 """The caches are looked at again when the view is shown after this long."""
 
 
-class ServeView(ServeActions):
+class ServeView(FormView):
     """While something is served, a short screen shows that instead of the form; `e` brings the form back."""
 
     NAME = "serve"
@@ -80,12 +82,12 @@ class ServeView(ServeActions):
     def __init__(self) -> None:
         super().__init__()
         self._models: tuple[Mapping[str, Any], ...] = ()
-        self._models_said = "looking into the nodes' caches …"
+        self._models_note = "looking into the nodes' caches …"
         self._asked_s: float | None = None
         self._remedy: tuple[str, str] = ("", "")
         self._drawn: tuple[Any, ...] = ()
         self._logged: object = ()
-        self._log = ServerLog(None)
+        self._feed: Feed | None = None
 
     # --- parts
 
@@ -112,30 +114,38 @@ class ServeView(ServeActions):
         lines = list(self.query("FormLine"))
         for line in (lines[0], lines[-1]):
             line.add_class("-long")
-        log = self.query_one(LogView)
-        log.wrap = True
+        self.query_one(LogView).wrap = True
 
     def on_screen_resume(self) -> None:
         """What the nodes have may be something else by now."""
         super().on_screen_resume()
-        self._log.begin()
+        if self._feed is not None:
+            self._feed.begin()
         now = self.console.clock.monotonic()
         if self._asked_s is None or now - self._asked_s > AGAIN_S:
             self._ask_models()
 
     async def on_screen_suspend(self) -> None:
         """Nobody reads what nobody sees."""
-        self._log.rest()
+        self._rest()
 
     def on_unmount(self) -> None:
         """The same for good."""
-        self._log.rest()
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._feed is not None:
+            self._feed.stop()
 
     @property
-    def container(self) -> str:
-        """Where the model is served."""
-        session = self.console.session
-        return session.cluster.container if session else "vllm_node"
+    def address(self) -> str:
+        """Where clients reach the head."""
+        return next((n.address for n in self.console.store.nodes.values() if n.head), "")
+
+    @property
+    def port(self) -> int:
+        """Where the server answers that is shown."""
+        return self.console.store.server.port
 
     # --- what is known
 
@@ -149,12 +159,12 @@ class ServeView(ServeActions):
         try:
             answer = await self.console.work.answer(("model", "list"))
         except SparkError as error:
-            self._models_said = f"the caches could not be looked at: {error.cause}"
+            self._models_note = f"the caches could not be looked at: {error.cause}"
             return
         self._models = tuple(answer.data["models"])
         self.console.models = tuple(str(m["name"]) for m in self._models)
         whole = [m["name"] for m in self._models if m["everywhere"]]
-        self._models_said = filling.models_said(self._models, tuple(answer.data["unknown"]))
+        self._models_note = filling.models_note(self._models, tuple(answer.data["unknown"]))
         self.form.offer("model", (*whole, *PRESETS))
         self._drawn = ()
 
@@ -173,19 +183,13 @@ class ServeView(ServeActions):
     def _start(self) -> Task | None:
         return newest_start(self.console.work.tasks) if self.console.work else None
 
-    @property
-    def starting(self) -> bool:
-        """A start of this console is under way."""
-        task = self._start()
-        return task is not None and task.running
-
     def preview(self) -> filling.ServePreview:
         """What V would run."""
         try:
             words = self.form.words()
         except WrongUsage as error:
             return filling.ServePreview(wrong=error.cause)
-        return filling.preview(words, self.console.store, self.container)
+        return filling.preview(words, self.console.store, self.cluster.container)
 
     # --- drawing
 
@@ -197,16 +201,14 @@ class ServeView(ServeActions):
             self.console.store.version,
             task.version if task else -1,
             replace(now, elapsed_s=int(now.elapsed_s or 0)),
-            self._models_said,
+            self._models_note,
             self.size,
             tuple(self.form.values.items()),
         )
         if seen == self._drawn:
             return
         self._drawn = seen
-        self.set_class(
-            now.phase not in (ServerPhase.NONE, ServerPhase.UNKNOWN, ServerPhase.FAILED), "-serving"
-        )
+        self.set_class(now.phase in SERVING, "-serving")
         self.set_class(now.phase is ServerPhase.READY, "-ready")
         self._draw_preview()
         self._draw_standing(now)
@@ -252,11 +254,10 @@ class ServeView(ServeActions):
 
     def _nothing(self, width: int) -> list[Text]:
         """The empty state says what to press."""
-        how = filling.how(self.console.store, self.container, read_only=self.console.options.read_only)
-        return [
-            Text(line, no_wrap=True, end="")
-            for line in (*folded(how, width), *folded(self._models_said, width))
-        ]
+        read_only = self.console.options.read_only
+        how = filling.how(self.console.store, self.cluster.container, read_only=read_only)
+        parts = (*folded(how, width), *folded(self._models_note, width))
+        return [Text(line, no_wrap=True, end="") for line in parts]
 
     def _follow(self, task: Task | None, now: show.ServeStatus) -> None:
         """While a start of this console runs, what it says; else the server's own log, whoever started it."""
@@ -267,16 +268,19 @@ class ServeView(ServeActions):
         if wanted == self._logged:
             return
         self._logged = wanted
-        self._log.rest()
+        self._rest()
         log = self.query_one(LogView)
         if isinstance(wanted, Task):
             log.show_ring(wanted.output)
             log.border_title = "log of this start"
         elif now.phase in SERVING:
-            self._log = ServerLog(self.console.session)
-            self._log.begin()
-            log.show_ring(self._log.ring)
-            log.border_title = self._log.title
+            session = self.console.session
+            sources = server_sources(session, session.fleet.names) if session else []
+            self._feed = Feed(session.fleet, sources) if session and sources else None
+            if self._feed is not None:
+                self._feed.begin()
+            log.show_ring(self._feed.ring if self._feed else LineRing())
+            log.border_title = "log of the server" if self._feed else BY_HAND
         elif now.phase is ServerPhase.UNKNOWN:
             log.border_title = "log · whether a server writes one is unknown"
         elif task is None:
@@ -303,31 +307,28 @@ class ServeView(ServeActions):
 
     # --- doing
 
-    def on_form_changed(self) -> None:
-        """The command follows what is typed."""
-        self.sample()
+    def _works(self, key: Key) -> bool:
+        """A model is chosen where it can be seen."""
+        there = not key.id.startswith("model.") or self.query_one("#serve-spec").display
+        return there and super()._works(key)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field."""
-        event.stop()
-        self.focus_next()
-
-    def peel(self) -> bool:
-        """Esc leaves a field, so that letters are keys again; then the form."""
-        if self.focused is not None:
-            self.set_focus(None)
-            return True
-        if self.has_class("-editing"):
-            self.remove_class("-editing")
-            return True
-        return False
+    def idle(self, key_id: str) -> str:
+        """Where nothing is served there is nothing to stop or to ask."""
+        phase, start = self.console.store.server.phase, self._start()
+        if key_id == "serve.curl" and phase is not ServerPhase.READY:
+            return "nothing answers yet that curl could ask"
+        if key_id == "serve.stop" and phase is ServerPhase.NONE and not (start and start.running):
+            return "no server runs that could be stopped"
+        if key_id == "serve.form" and not (self.has_class("-short") and self.has_class("-serving")):
+            return "the form is shown already"
+        return super().idle(key_id)
 
     def action_serve(self) -> None:
         """`V`"""
         try:
             words = self.form.words()
         except WrongUsage as error:
-            self.notify(f"{printable(error.cause)}: ↑ ↓ choose", severity="warning", markup=False)
+            self.warn(f"{error.cause}: ↑ ↓ choose")
             self.add_class("-editing")
             return
         self.remove_class("-editing")
@@ -336,9 +337,39 @@ class ServeView(ServeActions):
 
     def action_serve_form(self) -> None:
         """`e`"""
-        if self.is_idle("serve.form"):
-            return
-        self.toggle_class("-editing")
+        if not self.is_idle("serve.form"):
+            self.toggle_class("-editing")
+
+    def action_model_next(self) -> None:
+        """`down`, without going to the field first, so that `V` is still a key."""
+        self.form.walk("model", 1)
+
+    def action_model_previous(self) -> None:
+        """`up`"""
+        self.form.walk("model", -1)
+
+    def action_serve_stop(self) -> None:
+        """`X`"""
+        if not self.is_idle("serve.stop"):
+            more = () if self.port == SEED_PORT else ("--port", str(self.port))
+            self.console.say(("serve", "stop", *more))
+
+    def action_serve_copy(self) -> None:
+        """`y`"""
+        preview = self.preview()
+        if preview.wrong:
+            self.warn(preview.wrong)
+        else:
+            self.to_clipboard(preview.text(), "the command")
+
+    def action_serve_curl(self) -> None:
+        """`c`"""
+        if not self.is_idle("serve.curl"):
+            self.to_clipboard(show.curl(self.address, self.console.store.server), "the curl example")
+
+    async def action_serve_logs(self) -> None:
+        """`l`"""
+        await show_logs(self, (), "serve")
 
     @work(group="pick", exclusive=True, exit_on_error=False)
     async def action_serve_pick(self) -> None:

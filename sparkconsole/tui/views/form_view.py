@@ -1,0 +1,57 @@
+"""What views with forms share: commands that follow what is typed, said in words once they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.timer import Timer
+from textual.widgets import Input
+
+from sparkconsole.tui.view import View
+from sparkconsole.tui.widgets.form import Form
+
+
+class FormView(View):
+    """Whatever is typed is sampled at once."""
+
+    _settling: Timer | None = None
+
+    @property
+    def form(self) -> Form:
+        """What is filled in; the first, where there are several."""
+        return self.query_one(Form)
+
+    @property
+    def asking(self) -> bool:
+        """Words of the person's are being thought about."""
+        return any(w.group == "words" and w.is_running for w in self.app.workers)
+
+    def say(self, words: tuple[str, ...]) -> None:
+        """Says them on the person's behalf, and shows that."""
+        self.console.say(words)
+        self.sample()
+
+    def settle(self, seconds: float, then: Callable[[], object]) -> None:
+        """Calls it once nothing else is typed for so long."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(seconds, then)
+
+    def peel(self) -> bool:
+        """Esc leaves a field, so that letters are keys again; then the form that was brought back."""
+        if self.focused is not None:
+            self.set_focus(None)
+        elif self.has_class("-editing"):
+            self.remove_class("-editing")
+        else:
+            return False
+        return True
+
+    def on_form_changed(self) -> None:
+        """The commands follow what is typed."""
+        self.sample()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field."""
+        event.stop()
+        self.focus_next()
