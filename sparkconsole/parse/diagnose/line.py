@@ -10,7 +10,7 @@ from dataclasses import replace
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import label_level, spelled
-from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
+from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID, goes_on
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
 from sparkconsole.parse.known import KNOWN, During, KnownCause, NumberMeaning
@@ -49,22 +49,29 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     if known.kind is LineKind.HARMLESS:
         return None
     one = named(line, known, match, during)
-    if (peer := peer_of(line.text)) is not None:
+    if (peer := peer_of(line.text, line.rank)) is not None:
         return _of_peer(one, peer)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
-    if not calm:
-        return one
+    return _said_calmly(line, during) if calm else one
+
+
+def _said_calmly(line: Framed, during: During | None) -> Diagnosis | None:
+    """What a logger that only informs says, where it means an error in any case."""
+    text = facts_of(line.text)
+    for known in (k for k in KNOWN if k.calm):
+        if match := known.pattern.search(text):
+            return named(line, known, match, during)
     return None
 
 
-def _of_peer(one: Diagnosis, rank: int) -> Diagnosis:
-    """What another rank is said to have met."""
+def _of_peer(one: Diagnosis, peer: str) -> Diagnosis:
+    """What another rank or node is said to have met."""
     return replace(
         one,
         id="peer-failed",
-        text=f"rank {rank} failed, as this node was told: {one.text}",
-        why="the line is about that rank and not about this node",
-        remedy=f"look at rank {rank}'s own log: sparkconsole logs",
+        text=f"{peer} failed, as this node was told: {one.text}",
+        why=f"the line is about that {peer.partition(' ')[0]} and not about this node",
+        remedy=f"look at {peer}'s own log: sparkconsole logs",
         kind=LineKind.CONSEQUENCE,
     )
 
@@ -99,7 +106,10 @@ def named(line: Framed, known: KnownCause, match: re.Match[str], during: During 
         why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
         return replace(one, kind=LineKind.CONSEQUENCE, why=why)
     mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
-    return replace(one, severity=Weight.WARNING, kind=LineKind.FACT) if mild else one
+    if not mild:
+        return one
+    weight = Weight.INFO if goes_on(line.text) else Weight.WARNING
+    return replace(one, severity=weight, kind=LineKind.FACT)
 
 
 def _remedy(known: KnownCause, during: During | None) -> str:

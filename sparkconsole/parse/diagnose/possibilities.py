@@ -19,9 +19,21 @@ _POSSIBLE = re.compile(
 """From here on a line lists what might be, or advises."""
 _BULLET = re.compile(r"(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)]) ?\S")
 _PEER = re.compile(
-    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<rank>\d{1,5})\]?"
-    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b"
+    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<peer>\d{1,5})\]?"
+    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b|"
+    r"\b[Rr]ank ?\[?(?P<rank>\d{1,5})\]? (?:has |just )?(?:reported|reports|says|said|told|notified|raised|"
+    r"threw|"
+    r"failed|crashed|hit|encountered|aborted|ran out)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Mm]essage|[Rr]eport) (?:\w{1,20} )?(?:from|on|by|at) rank "
+    r"\[?(?P<other>\d{1,5})\b|"
+    r"\b(?P<kind>[Nn]ode|[Hh]ost|[Mm]achine|[Ww]orker(?: node)?|[Aa]gent on) (?P<name>\w[\w.:-]{0,80}) "
+    r"(?:has )?"
+    r"(?:reported|reports|says|said|told)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Rr]eport) (?:\w{1,20} )?(?:from|on|at) (?P<sort>node|host|"
+    r"worker(?: node)?) "
+    r"(?P<place>\w[\w.-]{0,80})"
 )
+"""Somebody else than who says it."""
 
 
 def facts_of(text: str) -> str:
@@ -41,7 +53,13 @@ def is_bullet(text: str) -> bool:
     return _BULLET.match(text) is not None
 
 
-def peer_of(text: str) -> int | None:
-    """The rank, another one than who says it, that the line is about."""
+def peer_of(text: str, own: int | None = None) -> str | None:
+    """Who the line is about, where that is another one than who says it: `rank 3`. `own`: the speaker's "
+    "rank."""
     found = _PEER.search(text)
-    return int(found["rank"]) if found else None
+    if found is None:
+        return None
+    rank = found["peer"] or found["rank"] or found["other"]
+    if rank is None:
+        return f"{(found['kind'] or found['sort']).lower()} {found['name'] or found['place']}"
+    return None if found["peer"] is None and int(rank) == own else f"rank {int(rank)}"

@@ -22,6 +22,25 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"Failed to connect to GCS|Unable to connect to GCS",
             r"Ray runtime started|Connected to Ray cluster",
         ),
+        (
+            r"NCCL INFO .{0,300}(?:\bretry(?:ing)?\b|failed with)",
+            r"\bInit COMPLETE\b|Connected all (?:rings|trees)",
+        ),
+        (
+            r"No available shared memory broadcast block",
+            r"init engine \(|Application startup complete|Graph capturing finished|torch\.compile (?:took|"
+            r"takes)|"
+            r"Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
+        ),
+        (
+            r"Waiting for creating a placement group|No current placement group found|pending placement "
+            r"group",
+            r"Starting to load model|Loading weights took|init engine \(|Application startup complete",
+        ),
+        (
+            r"client socket has (?:failed|timed out)",
+            r"world_size=\d|in world size \d|\bInit COMPLETE\b|init engine \(|Application startup complete",
+        ),
         (r"failed to load cni during init", r"containerd successfully booted"),
         (
             r"\b(?P<what>(?:enp|eth|roce|ens)\w{1,20}): (?:NIC )?[Ll]ink (?:is )?[Dd]own",

@@ -7,7 +7,7 @@ from sparkconsole.parse.known.known import During, KnownCause, cause, fact, warn
 DOCKER: tuple[KnownCause, ...] = (
     cause(
         "docker-not-permitted",
-        r"permission denied while trying to connect to the Docker|[Gg]ot permission "
+        r"permission denied while trying to connect to the [Dd]ocker|[Gg]ot permission "
         r"denied.{0,400}docker\.sock|"
         r"dial unix /var/run/docker\.sock: connect: permission denied",
         "docker may not be used by this user",
@@ -111,7 +111,8 @@ DOCKER: tuple[KnownCause, ...] = (
     cause(
         "registry-refused",
         r"toomanyrequests|pull rate limit|x509: certificate|no basic auth credentials|denied: requested "
-        r"access",
+        r"access|failed to (?:authorize|fetch (?:anonymous|oauth) token): .{0,200}(?:40[13]|[Uu]nauthorized|"
+        r"[Ff]orbidden|denied)|unauthorized: authentication required|insufficient_scope",
         "the registry did not give the image",
         "too many pulls, a certificate that is not trusted, or no login",
         "docker login; or build it: sparkconsole image build",

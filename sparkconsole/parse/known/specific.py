@@ -44,6 +44,37 @@ SPECIFIC: tuple[KnownCause, ...] = (
         "exec /usr/bin/bash: exec format error",
     ),
     cause(
+        "proxy-refused",
+        r"ProxyError\b|Proxy Authentication Required|[Tt]unnel connection failed|[Uu]nable to connect to "
+        r"proxy|"
+        r"proxyconnect tcp|(?:CONNECT tunnel failed|Received HTTP code \d+ from proxy)(?:, response "
+        r"(?P<code>\d+))?",
+        "the proxy did not let a connection through: {code}",
+        "it wants a name and password, does not allow that address, or is not reached itself",
+        "HTTPS_PROXY and NO_PROXY on the node, in the container and for docker's service; NO_PROXY must name "
+        "the cluster's own addresses",
+        "requests.exceptions.ProxyError: Tunnel connection failed: 407 Proxy Authentication Required",
+    ),
+    cause(
+        "file-system-failed",
+        r"\[Errno (?:5|116|107)\]|: Input/output error|Stale (?:NFS )?file handle|"
+        r"Transport endpoint is not connected: ",
+        "a file could not be read: its disk or its network file system failed",
+        "an NFS server that was restarted, a mount that is gone, or a disk with errors",
+        "mount it again on the node, then start the container anew; sparkconsole logs kernel names the disk",
+        "OSError: [Errno 116] Stale file handle: '/mnt/models/x/model-00001-of-00008.safetensors'",
+    ),
+    cause(
+        "docker-credentials",
+        r"error getting credentials|docker-credential-\w+.{0,60}(?:not found|resolves to)|"
+        r"error (?:storing|saving) credentials",
+        "docker's helper for passwords is not there, or does not answer",
+        "~/.docker/config.json names a credsStore that this machine does not have",
+        "take credsStore out of ~/.docker/config.json on the node, then docker login",
+        'error getting credentials - err: exec: "docker-credential-desktop": executable file not found in '
+        "$PATH",
+    ),
+    cause(
         "cuda-not-initialised",
         r"CUDA error: initialization error|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED|"
         r"Cannot re-initialize CUDA in forked subprocess",
