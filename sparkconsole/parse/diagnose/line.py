@@ -6,11 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import label_level, spelled
 from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID, goes_on
+from sparkconsole.model.text.literals import Sieve
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
 from sparkconsole.parse.known import KNOWN, During, KnownCause, NumberMeaning
@@ -28,6 +30,9 @@ THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
 """The same where a traceback stands above it: not every name ends in Error."""
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")
 """Code that a traceback quotes, which may name what it throws; and where a capture came from."""
+_AT_INFO = (AT_INFO, NCCL_RESULT)
+_CALM_SIEVE = Sieve(_AT_INFO)
+_SIEVE = Sieve([known.pattern for known in KNOWN])
 _EARLIER = re.compile(
     r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
     r"fault)s?\b|"
@@ -58,7 +63,7 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
 def _said_calmly(line: Framed, during: During | None) -> Diagnosis | None:
     """What a logger that only informs says, where it means an error in any case."""
     text = facts_of(line.text)
-    for known in (k for k in KNOWN if k.calm):
+    for known in (KNOWN[i] for i in _SIEVE.may_fit(text) if KNOWN[i].calm):
         if match := known.pattern.search(text):
             return named(line, known, match, during)
     return None
@@ -76,11 +81,12 @@ def _of_peer(one: Diagnosis, peer: str) -> Diagnosis:
     )
 
 
+@lru_cache(maxsize=64)
 def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
-    """The first entry of the catalogue that fits."""
-    for known in KNOWN:
-        if match := known.pattern.search(text):
-            return known, match
+    """The first entry of the catalogue that fits. One line is asked about several times."""
+    for index in _SIEVE.may_fit(text):
+        if match := KNOWN[index].pattern.search(text):
+            return KNOWN[index], match
     return None, None
 
 
@@ -170,7 +176,7 @@ def _fails_calmly(text: str) -> bool:
     """NCCL looks for plugins that need not be there, and says so."""
     if "Plugin" in text or "PLUGIN" in text:
         return False
-    return bool(AT_INFO.search(text) or NCCL_RESULT.search(text))
+    return any(_AT_INFO[i].search(text) for i in _CALM_SIEVE.may_fit(text))
 
 
 def outright(line: Framed) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+from sparkconsole.model.text.literals import Sieve
 
 _POSSIBLE = re.compile(
     r"[Tt]here are (?:some|several|a few) (?:potential|possible)|(?:[Pp]otential|[Pp]ossible|[Cc]ommon|"
@@ -14,9 +17,10 @@ _POSSIBLE = re.compile(
     r"\b(?:[Mm]aybe|[Pp]erhaps|[Pp]ossibly|[Pp]resumably)\b|"
     r"\b(?:[Ii]f|[Ww]hen) you (?:see|get|encounter|run into|hit|observe)\b|"
     r"^(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify|[Cc]onfirm) (?:that|if|whether|for)\b|"
-    r"^(?:[Hh]int|HINT|[Tt]ip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
+    r"^(?:[Hh]int|HINT|Tip|tip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
 )
 """From here on a line lists what might be, or advises."""
+_SIEVE = Sieve([_POSSIBLE])
 _BULLET = re.compile(r"(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)]) ?\S")
 _PEER = re.compile(
     r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<peer>\d{1,5})\]?"
@@ -36,16 +40,21 @@ _PEER = re.compile(
 """Somebody else than who says it."""
 
 
+@lru_cache(maxsize=64)
 def facts_of(text: str) -> str:
     """The line without the possibilities that it lists at its end; empty where it lists nothing else."""
-    found = _POSSIBLE.search(text)
+    found = _possible(text)
     return text[: found.start()] if found else text
 
 
 def opens_list(text: str) -> bool:
     """Whether the possibilities follow as a list below the line."""
-    found = _POSSIBLE.search(text)
+    found = _possible(text)
     return found is not None and (found.start() == 0 or text.endswith(":"))
+
+
+def _possible(text: str) -> re.Match[str] | None:
+    return _POSSIBLE.search(text) if _SIEVE.may_fit(text) else None
 
 
 def is_bullet(text: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from sparkconsole.model.text.literals import Sieve
+
 _ANSWERED = r"\"(?:GET|POST|HEAD) (?P<what>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" 2\d\d\b"
 _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(trouble), re.compile(healed))
@@ -48,6 +50,8 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+_TROUBLE = Sieve([bad for bad, _ in _PAIRS])
+_HEALED = Sieve([good for _, good in _PAIRS])
 _STOPPING = re.compile(r"^Stopping (?P<unit>[\w@.-]{1,80}\.\w{1,10})\b")
 _STOPPED = re.compile(
     r"^(?P<unit>[\w@.-]{1,80}): (?:Main process exited, code=(?:exited, status=143/|killed, status=15/)|"
@@ -63,7 +67,7 @@ class Recovery:
 
     def feed(self, text: str) -> None:
         """Who is being stopped."""
-        if found := _STOPPING.match(text):
+        if text.startswith("Stopping ") and (found := _STOPPING.match(text)):
             self._told.add(found["unit"])
 
     def was_meant(self, text: str) -> bool:
@@ -74,12 +78,12 @@ class Recovery:
 
 def trouble(text: str) -> tuple[int, str] | None:
     """What is broken, and of what; None: nothing of which we know how it recovers."""
-    return next((key for i, (bad, _) in enumerate(_PAIRS) if (key := _key(i, bad, text))), None)
+    return next((key for i in _TROUBLE.may_fit(text) if (key := _key(i, _PAIRS[i][0], text))), None)
 
 
 def healed(text: str) -> tuple[tuple[int, str], ...]:
     """What works again."""
-    return tuple(key for i, (_, good) in enumerate(_PAIRS) if (key := _key(i, good, text)))
+    return tuple(key for i in _HEALED.may_fit(text) if (key := _key(i, _PAIRS[i][1], text)))
 
 
 def _key(index: int, pattern: re.Pattern[str], text: str) -> tuple[int, str] | None:
