@@ -130,6 +130,63 @@ KINDS: dict[str, tuple[str, ...]] = {
     "docker-not-permitted": (
         "docker: permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
     ),
+    "sizes-differ": (
+        "ERROR 11-24 07:00:00 [core.py:1]     assert param_data.shape == loaded_weight.shape",
+        "RuntimeError: The size of tensor a (4) must match the size of tensor b (8) at non-singleton "
+        "dimension 1",
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x8 and 4x8)",
+    ),
+    "packages-differ": (
+        "AttributeError: 'RingTokenizer' object has no attribute 'poles'",
+        "AttributeError: module 'flux' has no attribute 'ring'",
+        "ImportError: numpy.core.multiarray failed to import",
+    ),
+    "compile-cache-damaged": (
+        "_pickle.UnpicklingError: pickle data was truncated",
+        "EOFError: Ran out of input",
+    ),
+    "gds-missing": ("RuntimeError: init_gds: cuFileDriverOpen failed (cuda_errno=-1)",),
+    "gpu-taken-away": (
+        "Failed to initialize NVML: Unknown Error",
+        "RuntimeError: CUDA unknown error - this may be due to an incorrectly set up environment",
+    ),
+    "tls-block-full": ("ImportError: /x/libflux.so.1: cannot allocate memory in static TLS block",),
+    "address-not-here": (
+        "OSError: [Errno 99] Cannot assign requested address",
+        "zmq.error.ZMQError: Cannot assign requested address (addr='tcp://10.0.0.9:1')",
+    ),
+    "ray-address-twice": ("RuntimeError: Every node should have a unique IP address. Got 1 nodes",),
+    "file-locked": (
+        "TimeoutError: The file lock '/m/.locks/x.lock' could not be acquired.",
+        "Could not acquire lock /m/hub/x.lock",
+    ),
+    "copy-broke": (
+        "rsync error: error in socket IO (code 10) at io.c(849) [sender=3.2.7]",
+        "rsync: connection unexpectedly closed (12 bytes received so far) [sender]",
+    ),
+    "ssh-closed": (
+        "kex_exchange_identification: Connection closed by remote host",
+        "banner exchange: Connection to 10.0.0.2 port 22: Connection reset by peer",
+    ),
+    "rdma-no-device": (
+        " Unable to find the Infiniband/RoCE device",
+        "Failed to get IB devices list: Function not implemented",
+    ),
+    "ucx-failed": (
+        "[1749803291.5] [h:7:0]  tcp_ep.c:1260 UCX  ERROR tcp_ep: send(110) failed: Input/output error",
+        "flux._bindings.nixlBackendError: NIXL_ERR_BACKEND",
+    ),
+    "nccl-warned": ("h:1:2 [0] graph/rings.cc:45 NCCL WARN Error : ring 0 does not contain rank 1",),
+    "docker-mount": (
+        'error during container init: error mounting "/srv/x.json" to rootfs at "/x": not a directory',
+        "invalid mount config for type \"bind\": bind source path does not exist: /srv/x",
+    ),
+    "docker-networks-full": ("all predefined address pools have been fully subnetted",),
+    "download-damaged": (
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+        "Hash Sum mismatch",
+    ),
+    "hub-unauthorised": ("huggingface_hub.errors.LocalTokenNotFoundError: Token is required",),
     "native-abort": (
         "*** SIGABRT received at time=1763796179 on cpu 3 ***",
         "terminate called after throwing an instance of 'flux::ring_gone'",
@@ -231,6 +288,25 @@ def test_a_test_message_of_the_bus_is_nothing() -> None:
     assert explain(["NVRM: Xid (PCI:000f:01:00): 107, SMBPBI Test Message Silent"]) == ()
 
 
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ("oom-kill", "memory ran out"),
+        ("timeout", "in time"),
+        ("start-limit-hit", "gave up"),
+        ("odd", "flux.service"),
+    ],
+)
+def test_how_a_service_ended_is_told_in_words(result: str, words: str) -> None:
+    [one] = explain([f"systemd[1]: flux.service: Failed with result '{result}'."])
+    assert words in one.text
+    assert not one.text.endswith(",")
+
+
+def test_an_exception_whose_class_begins_small_is_one() -> None:
+    assert explain(["flux._bindings.ringBackendError: no pole"])[0].severity is Weight.ERROR
+
+
 # --- the order of what is said
 
 
@@ -277,6 +353,20 @@ REQUESTS = {
 def test_what_one_request_met_is_a_warning(lines: list[str]) -> None:
     found = examine([READY, *lines]).found
     assert {d.severity for d in found} == {Weight.WARNING}
+
+
+def test_a_cause_that_one_request_met_is_named_and_only_warned_of() -> None:
+    line = (
+        "ERROR 11-24 07:00:00 [serving_chat.py:2] x.ClientError: Cannot connect to host flux.example:443 "
+        "ssl:default [Name or service not known]"
+    )
+    [one] = explain([READY, line])
+    assert (one.id, one.severity) == ("name-not-resolved", Weight.WARNING)
+
+
+def test_a_request_with_too_many_pictures_is_no_fault_of_the_server() -> None:
+    [one] = explain(["ValueError: At most 1 image(s) may be provided in one prompt."])
+    assert (one.id, one.severity) == ("request-too-many-items", Weight.INFO)
 
 
 def test_an_engine_that_dies_while_it_answers_is_an_error() -> None:

@@ -23,7 +23,8 @@ TRACEBACK = "Traceback (most recent call last)"
 FAILED_CALMLY = "it is logged as information, and its words say that something failed"
 _THROWN = re.compile(
     r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
-    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: "
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: "
+    r"|$)"
 )
 """The last line of a traceback: by its name, or a class with its modules."""
 THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")

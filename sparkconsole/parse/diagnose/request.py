@@ -13,6 +13,8 @@ _ANSWERS = re.compile(
     r"^(?:serving\w*|\w*(?:tool|reasoning)_?parsers?\w*|preprocess\w*|protocol|chat_utils|server_utils)\.py$"
 )
 """Files of vLLM that answer requests: they log what one request met, and go on."""
+_OF_ALL = ("chat-template",)
+"""What every request meets."""
 _OF_SERVER = re.compile(r"^Exception in ASGI application")
 
 
@@ -31,9 +33,11 @@ class RequestFailure:
 
     def told(self, one: Diagnosis | None) -> Diagnosis | None:
         """The finding, as one of a request where it is that and nobody knows more of it."""
-        if one is None or not self._answers or one.kind not in (LineKind.END, LineKind.UNKNOWN):
+        if one is None or not self._answers or one.severity is not Weight.ERROR:
             return one
-        return one if one.severity is not Weight.ERROR else _of_request(one)
+        if one.kind is LineKind.CAUSE and one.id not in _OF_ALL:
+            return replace(one, severity=Weight.WARNING, kind=LineKind.FACT)
+        return _of_request(one) if one.kind in (LineKind.END, LineKind.UNKNOWN) else one
 
 
 def _of_request(one: Diagnosis) -> Diagnosis:

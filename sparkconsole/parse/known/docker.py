@@ -51,6 +51,25 @@ DOCKER: tuple[KnownCause, ...] = (
         remedies={During.LAUNCH: "on that node: sudo systemctl start docker"},
     ),
     cause(
+        "docker-mount",
+        r"error mounting \\?\"(?P<source>[^\"\\]{1,200})|bind source path does not exist: "
+        r"(?P<missing>\S{1,200})|"
+        r"[Ii]nvalid (?:mount config|volume specification)|Are you trying to mount a directory onto a file",
+        "docker cannot mount what was asked for: {source}{missing}",
+        "it is not there on the node, or a folder where a file is wanted (docker makes a folder of a missing "
+        "file)",
+        "ls -l it on every node; then start the container again",
+        'error mounting "/home/u/x.json" to rootfs at "/x": not a directory',
+    ),
+    cause(
+        "docker-networks-full",
+        r"non-overlapping IPv4 address pool|address pools have been fully subnetted",
+        "docker has no addresses left for another network",
+        "networks of earlier projects are left over, or its address pools are small",
+        "docker network prune on the node; --network host needs none",
+        "could not find an available, non-overlapping IPv4 address pool among the defaults",
+    ),
+    cause(
         "docker-name-taken",
         r"container name \"?/?(?P<name>[^\"\s]+)\"? is already in use",
         "a container of that name is there already: {name}",

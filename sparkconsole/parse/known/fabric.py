@@ -322,6 +322,32 @@ FABRIC: tuple[KnownCause, ...] = (
         "NCCL said the reason in a WARN line before",
         "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3135, invalid usage",
     ),
+    cause(
+        "rdma-no-device",
+        r"Failed to get IB devices list|[Uu]nable to find the Infiniband/RoCE device|No IB devices found|"
+        r"(?:IB|RDMA) device .{0,60}not found",
+        "no RDMA device can be seen",
+        "the container was started without /dev/infiniband, or the cable is out: without it a Spark hides "
+        "the NIC",
+        "--privileged or --device /dev/infiniband; plug the cable in; sparkconsole doctor link",
+        " Unable to find the Infiniband/RoCE device",
+    ),
+    end(
+        "ucx-failed",
+        r"UCX +ERROR (?P<said>.{1,200})|Unexpected UCX error: (?P<ucx>.{1,120})|\b(?P<nixl>NIXL_ERR_\w+)",
+        "a transfer between servers failed (UCX, NIXL): {said}{ucx}{nixl}",
+        "the other end ended, or the network between does not carry it",
+        "the other end's log; UCX_NET_DEVICES must name the shared network; sparkconsole fabric test",
+        "W0613 08:28:11.555796    7053 ucx_utils.cpp:43] Unexpected UCX error: Endpoint timeout",
+    ),
+    end(
+        "nccl-warned",
+        r"NCCL WARN (?P<said>.{1,300})",
+        "NCCL met what it cannot go on with: {said}",
+        "the words are NCCL's own",
+        "NCCL_DEBUG=INFO on every node; sparkconsole fabric test; one image on all nodes",
+        "graph/rings.cc:45 NCCL WARN Error : ring 0 does not contain rank 1",
+    ),
     consequence(
         "elastic-child",
         r"ChildFailedError|exitcode: -?\d+\) local_rank",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, cause, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, cause, fact, harmless, warning
 from sparkconsole.parse.known.numbered.xids import XIDS
 
 MACHINE: tuple[KnownCause, ...] = (
@@ -166,12 +166,14 @@ MACHINE: tuple[KnownCause, ...] = (
         "sparkconsole status shows the links; reseat the cable",
         "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
     ),
-    warning(
+    fact(
         "nic-power",
-        r"PCIe slot power capability was not advertised",
-        "the NIC runs with less power: RDMA stays at 13 Gb/s",
-        "the cable was plugged in while the hotplug flag keeps the NIC off",
-        "remove /etc/nvidia/cx7-hotplug-enabled and reboot both nodes with the cable in",
+        r"PCIe slot power capability was not advertised|insufficient power on the PCIe slot",
+        "the NIC may run with less power: RDMA stays at 13 Gb/s then",
+        "Sparks that are fast say so too; where it is slow, the cable was plugged in while the hotplug flag "
+        "keeps the NIC off",
+        "sparkconsole fabric test measures it; where it is slow: remove /etc/nvidia/cx7-hotplug-enabled and "
+        "reboot both nodes with the cable in",
         "mlx5_core 0000:01:00.0: PCIe slot power capability was not advertised.",
     ),
     warning(

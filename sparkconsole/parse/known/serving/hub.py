@@ -32,7 +32,7 @@ HUB: tuple[KnownCause, ...] = (
     cause(
         "hub-unauthorised",
         rf"40[13] Client Error{_OF_HUB}|Client error '40[13] {_OF_HUB}|"
-        r"Invalid (?:user )?(?:token|credentials)|"
+        r"Invalid (?:user )?(?:token|credentials)|LocalTokenNotFoundError|"
         rf"Invalid username or password|HTTP(?:Status)?Error: (?:401|403){_OF_HUB}|Unauthorized for url: "
         r"https://huggingface",
         "the hub refused the request",

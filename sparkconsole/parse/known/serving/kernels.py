@@ -59,6 +59,37 @@ KERNELS: tuple[KnownCause, ...] = (
         "quantisation; a newer image",
         "RuntimeError: Assertion error (csrc/jit_kernels/impls/smxx_layout.hpp:136): mn % 4 == 0",
     ),
+    cause(
+        "compile-cache-damaged",
+        r"UnpicklingError|pickle data was truncated|EOFError: Ran out of input|Failed to load AOT compiled|"
+        r"(?:compile|kernel|inductor|triton) cache .{0,80}(?:corrupt|damaged|invalid)",
+        "what was compiled before cannot be read again",
+        "a cache was cut short: its process was killed, or the disk was full",
+        "remove ~/.cache/vllm/torch_compile_cache and ~/.triton on the node; VLLM_DISABLE_COMPILE_CACHE=1",
+        "_pickle.UnpicklingError: pickle data was truncated",
+    ),
+    cause(
+        "gds-missing",
+        r"cuFile\w{0,40} failed|init_gds|(?:GPUDirect Storage|GDS) .{0,60}(?:not (?:supported|available)|"
+        r"failed)",
+        "files cannot be read straight to the GPU (GPUDirect Storage)",
+        "a Spark does not have it; --load-format fastsafetensors tries it",
+        "leave --load-format out, or set FASTSAFETENSORS_NOGDS=1",
+        "RuntimeError: init_gds: cuFileDriverOpen failed (cuda_errno=-1)",
+    ),
+    cause(
+        "packages-differ",
+        r"AttributeError: (?:'?\w*(?:Tokenizer|Processor|Config)\w*'?(?: object)?|module "
+        r"'(?P<module>[\w.]{1,80})') has "
+        r"no attribute '?(?P<name>\w{1,80})|numpy\.core\.multiarray failed to import|numpy\.dtype size "
+        r"changed|"
+        r"compiled using NumPy 1|(?P<package>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
+        "two Python packages of the image do not fit each other: {module} {name}{package}",
+        "transformers, tokenizers or numpy is newer or older than this vLLM expects",
+        "do not upgrade packages in the image one by one: sparkconsole image build --rebuild-vllm; pip check "
+        "in the container",
+        "AttributeError: Qwen2Tokenizer has no attribute all_special_tokens_extended",
+    ),
     end(
         "kernel-not-compiled",
         r"Error building extension '(?P<name>[\w.-]{1,100})'|"

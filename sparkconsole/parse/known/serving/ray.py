@@ -91,6 +91,15 @@ RAY: tuple[KnownCause, ...] = (
         "Exception: No node info found matching attributes",
     ),
     cause(
+        "ray-address-twice",
+        r"Every node should have a unique IP address|[Dd]uplicate (?:node )?IP|same VLLM_HOST_IP",
+        "two nodes go by one address, or one node by two",
+        "VLLM_HOST_IP is the same on several nodes, or differs from the address that Ray knows",
+        "each node's own address in VLLM_HOST_IP: sparkconsole launch sets it; sparkconsole status shows "
+        "Ray's",
+        "RuntimeError: Every node should have a unique IP address. Got 1 nodes and 2 unique IP addresses",
+    ),
+    cause(
         "ray-node-address",
         r"No available node types can fulfill resource request \{[^}]{0,80}'node:(?P<address>[\d.]+)'",
         "Ray has no node of the address {address}",
