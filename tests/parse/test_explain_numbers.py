@@ -94,7 +94,7 @@ def test_an_xid_is_told_by_its_own_meaning(rest: str, name: str, words: str) -> 
 
 
 def test_an_xid_that_our_table_lacks_is_said_to_be_so() -> None:
-    assert "Xid 171: not in our table, see NVIDIA's Xid catalogue" in xid("171, pid=4, x").text
+    assert "Xid 199: not in our table, see NVIDIA's Xid catalogue" in xid("199, pid=4, x").text
     assert "not in our table" in XIDS["200"].text
 
 

@@ -11,6 +11,7 @@ import re
 
 from sparkconsole.model.logs.level import Level, marked
 from sparkconsole.model.logs.tool_words import FAILS, NOT_SAID
+from sparkconsole.model.text.literals import Sieve
 
 HEAD = 4000
 """Characters in which a line says how bad it is."""
@@ -28,7 +29,7 @@ _ERRORS = re.compile(
     r"executing|pulling|"
     r"processing|parsing|getting|initializing|starting|connecting|code|\d)"
     r"|^[Uu]nable to (?:configure|start|load|open|initiali[sz]e|bind|create|listen|parse|read)\b"
-    r"|^E: |^ERR!|\bnpm ERR!|^× |^\s*✖ |^curl: \(\d|^wget: |^ssh: |^rsync error|^tar: .{1,200}: (?:Cannot|"
+    r"|^E: |^ERR!|\bnpm ERR!|^curl: \(\d|^wget: |^ssh: |^rsync error|^tar: .{1,200}: (?:Cannot|"
     r"Error)|^dpkg: error"
     r"|\bunexpected EOF\b|\b[Ss]egmentation fault\b|\bsegfault at\b|\bcore dumped\b|\bBus error\b|"
     r"\bgeneral protection\b"
@@ -41,7 +42,8 @@ _ERRORS = re.compile(
     r"FAIL)|\bXid \("
     r"|\bfailed(?:!|: | with (?:error|result|exit|status|code|rc|return)\b| to (?:solve|start|build|load|"
     r"create|"
-    r"allocate|initialize|connect|register|open|bind|mount|execute|parse|find|get|read|write|pull|push|compile)\b)"
+    r"allocate|initialize|connect|register|open|bind|mount|execute|parse|find|get|read|write|pull|push|"
+    r"compile)\b)"
     r"|\bFailed (?:to|with|to start)\b|\bfailure:? |\bstatus=[1-9]\d*/(?!SUCCESS)|\bcode=(?:killed|dumped)\b"
     r"|\bMain process exited, code=exited, status=[1-9]|\bentered failed state"
     r"|\b(?:exit(?:ed)?|returned|finished|terminated)(?: with)?(?: a)?(?: non-zero)?(?: exit)? (?:code|"
@@ -77,6 +79,9 @@ _CALM = re.compile(
 """Words of a report that all is well; what else the line says counts."""
 
 
+_LOUD = (_ERRORS, _THROWN, FAILS, _WARNINGS)
+_WARNS = 3
+_SIEVE = Sieve(_LOUD)
 _STEMS = (
     "rror", "fatal", "panic", "ailed", "ailure", " fail", "FAIL", "FATAL", "PANIC", "CRITICAL", "ERR",
     "WARN", "arning", "xception", "EOF", "fault", "dump", "rc=", "status", "code=", "termin", "ort",
@@ -112,10 +117,14 @@ def spelled(text: str) -> Level | None:
     head = text[:HEAD]
     if not sounds(head) or NOT_SAID.match(head):
         return None
-    head = _CALM.sub("·", head)
-    if _ERRORS.search(head) or _THROWN.search(head) or FAILS.search(head):
+    if _CALM.search(head):
+        head = _CALM.sub("·", head)
+    fitting = _SIEVE.may_fit(head)
+    if head.startswith("× ") or head.lstrip().startswith("✖ "):
         return Level.ERROR
-    return Level.WARNING if _WARNINGS.search(head) else None
+    if any(_LOUD[i].search(head) for i in fitting if i != _WARNS):
+        return Level.ERROR
+    return Level.WARNING if _WARNS in fitting and _WARNINGS.search(head) else None
 
 
 def sounds(text: str) -> bool:

@@ -70,3 +70,17 @@ _GIVES_UP = re.compile(
 def recovers(text: str) -> bool:
     """Whether what goes on after the line shows that it ended well: a wait or a try that is not the last."""
     return bool(_RECOVERS.search(text)) and not _GIVES_UP.search(text)
+
+
+_GOES_ON = re.compile(
+    r"\b(?:disabl(?:ed|ing)\b|[Ff]all(?:s|ing)? back\b|instead\b|[Dd]efault(?:s|ing) to\b|[Ss]kipp(?:ed|"
+    r"ing)\b|"
+    r"[Ii]gnor(?:ed|ing)\b|[Oo]verrid(?:den|ing|es)\b|will (?:use|be (?:used|disabled|ignored|skipped|"
+    r"overridden))\b|"
+    r"[Ss]etting \w{1,60} ?(?:=|to)|[Pp]roceeding\b|[Cc]ontinuing\b|[Ss]witching to\b)"
+)
+
+
+def goes_on(text: str) -> bool:
+    """Whether a warning says itself what is done instead."""
+    return _GOES_ON.search(text) is not None

@@ -13,7 +13,7 @@ from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, LineKind, Weigh
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import sounds
 from sparkconsole.model.logs.tool_words import recovers
-from sparkconsole.parse.diagnose.kills import Kills, best_told, victim
+from sparkconsole.parse.diagnose.kills import Kills, best_told, subject
 from sparkconsole.parse.diagnose.line import (
     FAILED_CALMLY,
     THROWN_BY_ANY_NAME,
@@ -27,6 +27,7 @@ from sparkconsole.parse.diagnose.line import (
 from sparkconsole.parse.diagnose.log_frame import LONGEST, Framed, PromptDetector, framed
 from sparkconsole.parse.diagnose.possibilities import is_bullet, opens_list
 from sparkconsole.parse.diagnose.recovery import Recovery, healed, past, trouble
+from sparkconsole.parse.diagnose.request import NOT_ANSWERED, RequestFailure
 from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, is_poll, move
 from sparkconsole.parse.diagnose.stall import Stall
 from sparkconsole.parse.fabric.nccl import NcclVerdict
@@ -41,6 +42,7 @@ PIECES = 16
 OVERLAP = 200
 _FRAMES = 400
 """Lines behind a traceback's head in which it ends."""
+_RAISED_AT = re.compile(r"\bray::\S{1,120} ?\(pid=\d{1,9}, ip=(?P<ip>[0-9A-Fa-f.:]{2,45})\b")
 _SUSPECT = re.compile(
     r"specs=|PENDING|placement group|free\(|malloc|template|larger|divisible|greater|llegal|too |EXT4|nvme|"
     r"throttl|"
@@ -117,6 +119,7 @@ class _LogReader:
         self._alive, self._stage, self._last = False, "", ""
         self._guesses = False
         self._kills, self._ended = Kills(), ""
+        self._request, self._origin = RequestFailure(), ""
 
     _at: float | None
 
@@ -133,14 +136,17 @@ class _LogReader:
             return
         self._nccl.feed(line)
         self._recovery.feed(line.text)
-        one = self._said(line)
+        self._request.feed(line)
+        one = self._request.told(self._said(line))
         self._follow_end(line, one)
         self._follow_traceback(number, line)
         self._last = line.text[:SHOWN]
         one = self._past(line, one)
         if one is not None:
             one = self._milder(one, outright(line))
-            self._keep(replace(one, number=number, at=self._at, node=one.node or self._node), outright(line))
+            node = one.node or self._origin or self._node
+            self._keep(replace(one, number=number, at=self._at, node=node), outright(line))
+        self._follow_origin(line)
         self._step(line, one)
 
     def _said(self, line: Framed) -> Diagnosis | None:
@@ -156,9 +162,17 @@ class _LogReader:
     def _follow_end(self, line: Framed, one: Diagnosis | None) -> None:
         """A warning that a traceback ends with ended the program, unless the program says more after it."""
         if self._frames and THROWN_BY_ANY_NAME.match(line.text):
-            self._ended = one.id if one is not None and one.severity is Weight.WARNING else ""
+            warned = one is not None and one.severity is Weight.WARNING and one.id != NOT_ANSWERED
+            self._ended = one.id if one is not None and warned else ""
         elif line.level or line.at is not None or move(line.text) is not None:
             self._ended = ""
+
+    def _follow_origin(self, line: Framed) -> None:
+        """Whose traceback it is: Ray repeats on the head what a worker of another node threw."""
+        if found := _RAISED_AT.search(line.text):
+            self._origin = found["ip"]
+        elif THROWN_BY_ANY_NAME.match(line.text) or not self._frames:
+            self._origin = ""
 
     def _past(self, line: Framed, one: Diagnosis | None) -> Diagnosis | None:
         """One kill is told once; what a machine that is back said before is past."""
@@ -183,9 +197,8 @@ class _LogReader:
 
     def _keep(self, one: Diagnosis, said: bool) -> None:
         """The first line of its kind stands for the others, unless a later one weighs more."""
-        subject = victim(one) or one.id
         said = said or one.kind is not LineKind.UNKNOWN
-        key = (subject, one.kind, one.node, one.rank, trouble(one.line), said)
+        key = (subject(one), one.kind, one.node, one.rank, trouble(one.line), said)
         before = self._found.get(key)
         if before is None:
             if len(self._found) < MOST:

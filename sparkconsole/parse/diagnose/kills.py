@@ -1,4 +1,4 @@
-"""Which lines tell of one kill by the kernel: who asked, who was killed, and who was cleared away."""
+"""Which findings are of one thing: of one kill by the kernel (who asked, who died), of one error of a GPU."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sparkconsole.parse.known.oom import ASKED, KILLED, TOLD
 _CGROUP = "cgroup-oom"
 _RANKS = {KILLED: 0, _CGROUP: 0, TOLD: 1, ASKED: 2}
 """The lower, the more a line knows of a kill."""
+_XID = re.compile(r"\bXid (\d+)")
 _PROCESS = re.compile(r"\bprocess (\d+)|\bpid=(\d+)")
 
 
@@ -31,9 +32,12 @@ class Kills:
         return new
 
 
-def victim(one: Diagnosis) -> str:
-    """What tells two killed programs apart; empty: the finding is of no kill."""
-    return f"{one.id} {one.text}" if _RANKS.get(one.id) == 0 else ""
+def subject(one: Diagnosis) -> str:
+    """What tells two findings of one kind apart: the killed program, the number of the GPU's error."""
+    if _RANKS.get(one.id) == 0:
+        return f"{one.id} {one.text}"
+    number = _XID.search(one.text)
+    return f"{one.id} {number[1]}" if number else one.id
 
 
 def best_told(found: Iterable[Diagnosis]) -> list[Diagnosis]:

@@ -6,11 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import label_level, spelled
-from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID
+from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID, goes_on
+from sparkconsole.model.text.literals import Sieve
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
 from sparkconsole.parse.known import KNOWN, During, KnownCause, NumberMeaning
@@ -21,13 +23,17 @@ TRACEBACK = "Traceback (most recent call last)"
 FAILED_CALMLY = "it is logged as information, and its words say that something failed"
 _THROWN = re.compile(
     r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
-    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: "
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: "
+    r"|$)"
 )
 """The last line of a traceback: by its name, or a class with its modules."""
 THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
 """The same where a traceback stands above it: not every name ends in Error."""
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")
 """Code that a traceback quotes, which may name what it throws; and where a capture came from."""
+_AT_INFO = (AT_INFO, NCCL_RESULT)
+_CALM_SIEVE = Sieve(_AT_INFO)
+_SIEVE = Sieve([known.pattern for known in KNOWN])
 _EARLIER = re.compile(
     r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
     r"fault)s?\b|"
@@ -49,31 +55,39 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     if known.kind is LineKind.HARMLESS:
         return None
     one = named(line, known, match, during)
-    if (peer := peer_of(line.text)) is not None:
+    if (peer := peer_of(line.text, line.rank)) is not None:
         return _of_peer(one, peer)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
-    if not calm:
-        return one
+    return _said_calmly(line, during) if calm else one
+
+
+def _said_calmly(line: Framed, during: During | None) -> Diagnosis | None:
+    """What a logger that only informs says, where it means an error in any case."""
+    text = facts_of(line.text)
+    for known in (KNOWN[i] for i in _SIEVE.may_fit(text) if KNOWN[i].calm):
+        if match := known.pattern.search(text):
+            return named(line, known, match, during)
     return None
 
 
-def _of_peer(one: Diagnosis, rank: int) -> Diagnosis:
-    """What another rank is said to have met."""
+def _of_peer(one: Diagnosis, peer: str) -> Diagnosis:
+    """What another rank or node is said to have met."""
     return replace(
         one,
         id="peer-failed",
-        text=f"rank {rank} failed, as this node was told: {one.text}",
-        why="the line is about that rank and not about this node",
-        remedy=f"look at rank {rank}'s own log: sparkconsole logs",
+        text=f"{peer} failed, as this node was told: {one.text}",
+        why=f"the line is about that {peer.partition(' ')[0]} and not about this node",
+        remedy=f"look at {peer}'s own log: sparkconsole logs",
         kind=LineKind.CONSEQUENCE,
     )
 
 
+@lru_cache(maxsize=64)
 def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
-    """The first entry of the catalogue that fits."""
-    for known in KNOWN:
-        if match := known.pattern.search(text):
-            return known, match
+    """The first entry of the catalogue that fits. One line is asked about several times."""
+    for index in _SIEVE.may_fit(text):
+        if match := KNOWN[index].pattern.search(text):
+            return KNOWN[index], match
     return None, None
 
 
@@ -99,7 +113,10 @@ def named(line: Framed, known: KnownCause, match: re.Match[str], during: During 
         why = meaning.why or "it follows from what was said before it, here or on the node at the other end"
         return replace(one, kind=LineKind.CONSEQUENCE, why=why)
     mild = line.level.startswith("WARN") and one.severity is Weight.ERROR and not known.calm
-    return replace(one, severity=Weight.WARNING, kind=LineKind.FACT) if mild else one
+    if not mild:
+        return one
+    weight = Weight.INFO if goes_on(line.text) else Weight.WARNING
+    return replace(one, severity=weight, kind=LineKind.FACT)
 
 
 def _remedy(known: KnownCause, during: During | None) -> str:
@@ -160,7 +177,7 @@ def _fails_calmly(text: str) -> bool:
     """NCCL looks for plugins that need not be there, and says so."""
     if "Plugin" in text or "PLUGIN" in text:
         return False
-    return bool(AT_INFO.search(text) or NCCL_RESULT.search(text))
+    return any(_AT_INFO[i].search(text) for i in _CALM_SIEVE.may_fit(text))
 
 
 def outright(line: Framed) -> bool:

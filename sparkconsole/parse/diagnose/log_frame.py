@@ -23,7 +23,7 @@ _HEADS = tuple(
     for pattern in (
         r"\[(?:\d{1,3};?){1,4}m",  # a colour that lost its escape character
         r"(?P<tag>\((?P<role>[A-Za-z_][\w-]*)(?P<inside>(?: [^()]*)?)\)) *",
-        rf"{_LEVEL} {_STAMP} (?:\[[^\]]*\] ?)?",
+        rf"{_LEVEL} {_STAMP} (?:\[?(?P<source>[\w-]{{1,80}}\.py):\d+\] ?|\[[^\]]*\] ?)?",
         rf"{_STAMP}(?:Z|[+-]\d\d:?\d\d)? *[\t ]*(?:\[?{_LEVEL}\]? +(?:\S+:\d+ -- )?)?",
         rf"\[{_STAMP} (?P<letter>[A-Z]) \d+ \d+\] (?:\((?:raylet|gcs_server)\) )?",
         rf"\[{_STAMP}\] ?",
@@ -91,6 +91,8 @@ class Framed:
     """By one letter, as native code has it (glog, c10d): Python's loggers warn in every good start."""
     clock: bool = False
     """It has a time, be it without a day."""
+    source: str = ""
+    """The file of the program that says it: `serving_chat.py`."""
 
 
 def framed(raw: str) -> Framed:
@@ -99,7 +101,7 @@ def framed(raw: str) -> Framed:
     times = 1
     if repeated := _REPEATED.search(text):
         times, text = int(repeated["times"]), text[: repeated.start()]
-    node, rank, at, level, native, clock = "", None, None, "", False, False
+    node, rank, at, level, native, clock, source = "", None, None, "", False, False, ""
     while match := _head(text):
         groups = match.groupdict()
         inside = f"{groups.get('role') or ''} {groups.get('inside') or ''}"
@@ -109,9 +111,10 @@ def framed(raw: str) -> Framed:
         at = at if at is not None else _seconds(groups)
         native = native if not _level(groups) else bool(groups.get("letter"))
         level = _level(groups) or level
+        source = source or groups.get("source") or ""
         clock = clock or at is not None or bool(groups.get("clock"))
         text = text[match.end() :]
-    return Framed(text.strip(), node, rank, at, times, level, native, clock)
+    return Framed(text.strip(), node, rank, at, times, level, native, clock, source)
 
 
 def _unpacked(text: str) -> str:

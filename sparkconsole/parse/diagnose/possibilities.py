@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+
+from sparkconsole.model.text.literals import Sieve
 
 _POSSIBLE = re.compile(
     r"[Tt]here are (?:some|several|a few) (?:potential|possible)|(?:[Pp]otential|[Pp]ossible|[Cc]ommon|"
@@ -14,26 +17,44 @@ _POSSIBLE = re.compile(
     r"\b(?:[Mm]aybe|[Pp]erhaps|[Pp]ossibly|[Pp]resumably)\b|"
     r"\b(?:[Ii]f|[Ww]hen) you (?:see|get|encounter|run into|hit|observe)\b|"
     r"^(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify|[Cc]onfirm) (?:that|if|whether|for)\b|"
-    r"^(?:[Hh]int|HINT|[Tt]ip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
+    r"^(?:[Hh]int|HINT|Tip|tip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
 )
 """From here on a line lists what might be, or advises."""
+_SIEVE = Sieve([_POSSIBLE])
 _BULLET = re.compile(r"(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)]) ?\S")
 _PEER = re.compile(
-    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<rank>\d{1,5})\]?"
-    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b"
+    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<peer>\d{1,5})\]?"
+    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b|"
+    r"\b[Rr]ank ?\[?(?P<rank>\d{1,5})\]? (?:has |just )?(?:reported|reports|says|said|told|notified|raised|"
+    r"threw|"
+    r"failed|crashed|hit|encountered|aborted|ran out)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Mm]essage|[Rr]eport) (?:\w{1,20} )?(?:from|on|by|at) rank "
+    r"\[?(?P<other>\d{1,5})\b|"
+    r"\b(?P<kind>[Nn]ode|[Hh]ost|[Mm]achine|[Ww]orker(?: node)?|[Aa]gent on) (?P<name>\w[\w.:-]{0,80}) "
+    r"(?:has )?"
+    r"(?:reported|reports|says|said|told)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Rr]eport) (?:\w{1,20} )?(?:from|on|at) (?P<sort>node|host|"
+    r"worker(?: node)?) "
+    r"(?P<place>\w[\w.-]{0,80})"
 )
+"""Somebody else than who says it."""
 
 
+@lru_cache(maxsize=64)
 def facts_of(text: str) -> str:
     """The line without the possibilities that it lists at its end; empty where it lists nothing else."""
-    found = _POSSIBLE.search(text)
+    found = _possible(text)
     return text[: found.start()] if found else text
 
 
 def opens_list(text: str) -> bool:
     """Whether the possibilities follow as a list below the line."""
-    found = _POSSIBLE.search(text)
+    found = _possible(text)
     return found is not None and (found.start() == 0 or text.endswith(":"))
+
+
+def _possible(text: str) -> re.Match[str] | None:
+    return _POSSIBLE.search(text) if _SIEVE.may_fit(text) else None
 
 
 def is_bullet(text: str) -> bool:
@@ -41,7 +62,13 @@ def is_bullet(text: str) -> bool:
     return _BULLET.match(text) is not None
 
 
-def peer_of(text: str) -> int | None:
-    """The rank, another one than who says it, that the line is about."""
+def peer_of(text: str, own: int | None = None) -> str | None:
+    """Who the line is about, where that is another one than who says it: `rank 3`. `own`: the speaker's "
+    "rank."""
     found = _PEER.search(text)
-    return int(found["rank"]) if found else None
+    if found is None:
+        return None
+    rank = found["peer"] or found["rank"] or found["other"]
+    if rank is None:
+        return f"{(found['kind'] or found['sort']).lower()} {found['name'] or found['place']}"
+    return None if found["peer"] is None and int(rank) == own else f"rank {int(rank)}"

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
+from sparkconsole.model.text.literals import Sieve
 from sparkconsole.parse.known.power import ASLEEP, OFF
 
 _ANSWERED = r"\"(?:GET|POST|HEAD) (?P<what>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" 2\d\d\b"
@@ -27,6 +28,25 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"Failed to connect to GCS|Unable to connect to GCS",
             r"Ray runtime started|Connected to Ray cluster",
         ),
+        (
+            r"NCCL INFO .{0,300}(?:\bretry(?:ing)?\b|failed with)",
+            r"\bInit COMPLETE\b|Connected all (?:rings|trees)",
+        ),
+        (
+            r"No available shared memory broadcast block",
+            r"init engine \(|Application startup complete|Graph capturing finished|torch\.compile (?:took|"
+            r"takes)|"
+            r"Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
+        ),
+        (
+            r"Waiting for creating a placement group|No current placement group found|pending placement "
+            r"group",
+            r"Starting to load model|Loading weights took|init engine \(|Application startup complete",
+        ),
+        (
+            r"client socket has (?:failed|timed out)",
+            r"world_size=\d|in world size \d|\bInit COMPLETE\b|init engine \(|Application startup complete",
+        ),
         (r"failed to load cni during init", r"containerd successfully booted"),
         (
             r"\b(?P<what>(?:enp|eth|roce|ens)\w{1,20}): (?:NIC )?[Ll]ink (?:is )?[Dd]own",
@@ -34,6 +54,8 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
     )
 )
+_TROUBLE = Sieve([bad for bad, _ in _PAIRS])
+_HEALED = Sieve([good for _, good in _PAIRS])
 _STOPPING = re.compile(r"^Stopping (?P<unit>[\w@.-]{1,80}\.\w{1,10})\b")
 _STOPPED = re.compile(
     r"^(?P<unit>[\w@.-]{1,80}): (?:Main process exited, code=(?:exited, status=143/|killed, status=15/)|"
@@ -50,7 +72,7 @@ class Recovery:
 
     def feed(self, text: str) -> None:
         """Who is being stopped."""
-        if found := _STOPPING.match(text):
+        if text.startswith("Stopping ") and (found := _STOPPING.match(text)):
             self._told.add(found["unit"])
 
     def was_meant(self, text: str) -> bool:
@@ -61,12 +83,12 @@ class Recovery:
 
 def trouble(text: str) -> tuple[int, str] | None:
     """What is broken, and of what; None: nothing of which we know how it recovers."""
-    return next((key for i, (bad, _) in enumerate(_PAIRS) if (key := _key(i, bad, text))), None)
+    return next((key for i in _TROUBLE.may_fit(text) if (key := _key(i, _PAIRS[i][0], text))), None)
 
 
 def healed(text: str) -> tuple[tuple[int, str], ...]:
     """What works again."""
-    return tuple(key for i, (_, good) in enumerate(_PAIRS) if (key := _key(i, good, text)))
+    return tuple(key for i in _HEALED.may_fit(text) if (key := _key(i, _PAIRS[i][1], text)))
 
 
 def _key(index: int, pattern: re.Pattern[str], text: str) -> tuple[int, str] | None:

@@ -19,6 +19,7 @@ from sparkconsole.parse.known.process import PROCESS
 from sparkconsole.parse.known.serving.answers import ANSWERS
 from sparkconsole.parse.known.serving.engine import ENGINE
 from sparkconsole.parse.known.serving.hub import HUB
+from sparkconsole.parse.known.serving.kernels import KERNELS
 from sparkconsole.parse.known.serving.model_files import MODEL_FILES
 from sparkconsole.parse.known.serving.ranks import RANKS
 from sparkconsole.parse.known.serving.ray import RAY
@@ -42,6 +43,7 @@ _EVERY = (
     *HUB,
     *PROCESS,
     *ENGINE,
+    *KERNELS,
     *RANKS,
     *ANSWERS,
     *HARMLESS,

@@ -82,6 +82,15 @@ BUILD: tuple[KnownCause, ...] = (
         remedies={During.BUILD: "try that address on the node; build again: finished steps are cached"},
     ),
     cause(
+        "download-damaged",
+        r"DO NOT MATCH THE HASHES|[Hh]ash (?:[Ss]um )?mismatch|checksum (?:mismatch|did NOT match|"
+        r"verification failed)",
+        "what was downloaded is not what was announced: its checksum differs",
+        "it was cut short, a proxy changed it, or it was replaced at its source",
+        "download it again without a cache (pip cache purge, docker builder prune); then look at the proxy",
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+    ),
+    cause(
         "git-failed",
         r"fatal: (?:unable to access|[Cc]ould not read from remote|couldn't find remote ref|unable to look "
         r"up|early EOF|"

@@ -7,7 +7,7 @@ from sparkconsole.parse.known.known import During, KnownCause, cause, fact, warn
 DOCKER: tuple[KnownCause, ...] = (
     cause(
         "docker-not-permitted",
-        r"permission denied while trying to connect to the Docker|[Gg]ot permission "
+        r"permission denied while trying to connect to the [Dd]ocker|[Gg]ot permission "
         r"denied.{0,400}docker\.sock|"
         r"dial unix /var/run/docker\.sock: connect: permission denied",
         "docker may not be used by this user",
@@ -49,6 +49,25 @@ DOCKER: tuple[KnownCause, ...] = (
         "sudo systemctl start docker on the node; journalctl -u docker says why not",
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
         remedies={During.LAUNCH: "on that node: sudo systemctl start docker"},
+    ),
+    cause(
+        "docker-mount",
+        r"error mounting \\?\"(?P<source>[^\"\\]{1,200})|bind source path does not exist: "
+        r"(?P<missing>\S{1,200})|"
+        r"[Ii]nvalid (?:mount config|volume specification)|Are you trying to mount a directory onto a file",
+        "docker cannot mount what was asked for: {source}{missing}",
+        "it is not there on the node, or a folder where a file is wanted (docker makes a folder of a missing "
+        "file)",
+        "ls -l it on every node; then start the container again",
+        'error mounting "/home/u/x.json" to rootfs at "/x": not a directory',
+    ),
+    cause(
+        "docker-networks-full",
+        r"non-overlapping IPv4 address pool|address pools have been fully subnetted",
+        "docker has no addresses left for another network",
+        "networks of earlier projects are left over, or its address pools are small",
+        "docker network prune on the node; --network host needs none",
+        "could not find an available, non-overlapping IPv4 address pool among the defaults",
     ),
     cause(
         "docker-name-taken",
@@ -111,7 +130,8 @@ DOCKER: tuple[KnownCause, ...] = (
     cause(
         "registry-refused",
         r"toomanyrequests|pull rate limit|x509: certificate|no basic auth credentials|denied: requested "
-        r"access",
+        r"access|failed to (?:authorize|fetch (?:anonymous|oauth) token): .{0,200}(?:40[13]|[Uu]nauthorized|"
+        r"[Ff]orbidden|denied)|unauthorized: authentication required|insufficient_scope",
         "the registry did not give the image",
         "too many pulls, a certificate that is not trusted, or no login",
         "docker login; or build it: sparkconsole image build",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from sparkconsole.parse.known.known import KnownCause, cause, consequence, end, harmless, warning
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
+from sparkconsole.parse.known.numbered.errnos import ERRNOS
 from sparkconsole.parse.known.numbered.nccl_results import NCCL_RESULTS
 from sparkconsole.parse.known.numbered.rdma_status import VENDOR, WC_STATUS, WC_WORDS
 
 FABRIC: tuple[KnownCause, ...] = (
     cause(
         "nccl-unreachable-gid",
-        r"ibv_modify_qp failed with 110\b(?:.{0,400}?on dev (?P<device>[\w.]+))?"
+        r"ibv_modify_qp failed with (?:110\b|113\b|101\b|error (?:Connection timed out|No route to host|"
+        r"Network is unreachable))(?:.{0,400}?on dev (?P<device>[\w.]+))?"
         r"(?:.{0,400}?local GID (?P<local>[0-9a-f.]*:[0-9a-f:.]+))?(?:.{0,400}?remote GID "
         r"(?P<remote>[0-9a-f:.]+))?",
-        "the RDMA device {device} cannot reach its peer: {local} to {remote}",
+        "the RDMA device {device} cannot reach its peer: {local} {remote}",
         "the two ports are not on one cable or subnet: an unpinned device picked a port that is cabled "
         "elsewhere",
         "pin NCCL_IB_HCA to the devices of the shared link (launch --ib-if …); compare the subnets: fabric "
@@ -24,9 +26,10 @@ FABRIC: tuple[KnownCause, ...] = (
     ),
     cause(
         "nccl-empty-gid",
-        r"ibv_modify_qp failed with 61\b(?:.{0,400}?on dev (?P<device>[\w.]+))?(?:.{0,400}?GID index "
+        r"ibv_modify_qp failed with (?:61\b|error No data available)(?:.{0,400}?on dev "
+        r"(?P<device>[\w.]+))?(?:.{0,400}?GID index "
         r"(?P<index>\d+))?",
-        "the slot {index} of {device}'s GID table is empty",
+        "a slot of the GID table is empty: {device} {index}",
         "NCCL_IB_GID_INDEX is pinned while that half has no address there, or the index moved when the peer "
         "rebooted",
         "unset NCCL_IB_GID_INDEX, or give both halves an address: sparkconsole doctor address",
@@ -35,7 +38,7 @@ FABRIC: tuple[KnownCause, ...] = (
     ),
     cause(
         "nccl-gid-kinds",
-        r"ibv_modify_qp failed with 22\b(?:.{0,400}?on dev (?P<device>[\w.]+))?",
+        r"ibv_modify_qp failed with (?:22\b|error Invalid argument)(?:.{0,400}?on dev (?P<device>[\w.]+))?",
         "the GIDs of the two ends of {device} are of different kinds",
         "one node's half has an IPv4 address (NetworkManager gave it 169.254), the other's only fe80",
         "give both halves static addresses on every node, or none: ipv4.method disabled, ipv6 link-local",
@@ -45,11 +48,14 @@ FABRIC: tuple[KnownCause, ...] = (
     ),
     cause(
         "nccl-qp-failed",
-        r"ibv_modify_qp failed with (?P<errno>\d+) (?P<word>[\w ]+)",
-        "an RDMA connection could not be made: errno {errno} {word}",
+        r"ibv_modify_qp failed with (?:error )?(?P<errno>\d+ )?(?P<word>[\w ]+)|"
+        r"non-zero status: (?P<status>\d+) ibv_modify_qp failed|\b(?:[Cc]ouldn't|[Uu]nable to|[Ff]ailed to) "
+        r"modify (?:the )?QP\b",
+        "an RDMA connection could not be made: {errno} {word}{status_means}",
         "the two ends do not agree on addresses, MTU or GIDs",
         "sparkconsole fabric test shows each rail; doctor shows what differs between the nodes",
         "Call to ibv_modify_qp failed with 19 No such device, on dev rocep1s0f0:1",
+        numbers={"status": ERRNOS},
     ),
     cause(
         "nccl-qp-error",
@@ -113,6 +119,17 @@ FABRIC: tuple[KnownCause, ...] = (
         "NCCL WARN Call to ibv_create_qp failed with error Cannot allocate memory",
     ),
     cause(
+        "nccl-verbs-failed",
+        r"NCCL WARN .{0,80}Call to (?P<call>ibv_\w{1,40}) failed(?: with error)?(?P<said>.{0,80})|"
+        r"non-zero status: (?P<status>\d+) (?P<other>ibv_\w{1,40}) failed",
+        "a call to the RDMA library failed: {call}{other} {said}{status_means}",
+        "the device, its driver or the container's right to it",
+        "the container needs --privileged, or --device /dev/infiniband; sparkconsole fabric test; "
+        "ibv_devinfo on the node",
+        "NCCL WARN Call to ibv_open_device failed",
+        numbers={"status": ERRNOS},
+    ),
+    cause(
         "nccl-no-interface",
         r"Bootstrap ?: no socket interface found|No interface found in the same subnet as|"
         r"NET/Socket ?: No usable .{0,400}interface|Failed to find .{0,400}NCCL_SOCKET_IFNAME",
@@ -130,6 +147,17 @@ FABRIC: tuple[KnownCause, ...] = (
         "GLOO_SOCKET_IFNAME names it, but its cable is in another cage or its address is gone",
         "sparkconsole check shows each node's own; addresses that were added by hand are gone after a reboot",
         "RuntimeError: [enforce fail at device.cc:208] Unable to find address for: enp1s0f1np1",
+    ),
+    cause(
+        "gloo-loopback",
+        r"gloo/transport/.{0,200}connect \[(?P<address>127\.[\d.]+|::1)\]\S{0,10}: .{0,60}|"
+        r"Gloo connectFullMesh failed .{0,300}remote=\[(?P<other>127\.[\d.]+|::1)\]",
+        "a rank gave the others an address that is only its own: {address}{other}",
+        "its host name stands for 127.0.0.1 or 127.0.1.1 in /etc/hosts",
+        "GLOO_SOCKET_IFNAME and VLLM_HOST_IP of the shared network (sparkconsole launch sets both); or mend "
+        "/etc/hosts",
+        "RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:761] connect [127.0.1.1]:60817: "
+        "Connection refused",
     ),
     cause(
         "nccl-versions-differ",
@@ -238,6 +266,16 @@ FABRIC: tuple[KnownCause, ...] = (
         "closing connection",
         numbers={"result": NCCL_RESULTS},
     ),
+    end(
+        "gloo-silent",
+        r"gloo/transport/.{0,200}(?:Timed out waiting|[Rr]ead timeout|[Cc]onnect timeout|timed out)|"
+        r"Timed out waiting \d+ms for (?:send|recv) operation",
+        "a rank did not answer in time (Gloo)",
+        "it is lost, hangs, or still loads or compiles while this one waits",
+        "the logs of the other nodes at the same time: sparkconsole logs; sparkconsole fabric test",
+        "RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting "
+        "1800000ms for recv operation to complete",
+    ),
     consequence(
         "nccl-peer-gone",
         r"(?:Connection (?:reset|closed|refused|aborted) by (?:remote )?peer|socketProgress: Connection "
@@ -283,6 +321,32 @@ FABRIC: tuple[KnownCause, ...] = (
         "an NCCL call failed: {said}{other}",
         "NCCL said the reason in a WARN line before",
         "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3135, invalid usage",
+    ),
+    cause(
+        "rdma-no-device",
+        r"Failed to get IB devices list|[Uu]nable to find the Infiniband/RoCE device|No IB devices found|"
+        r"(?:IB|RDMA) device .{0,60}not found",
+        "no RDMA device can be seen",
+        "the container was started without /dev/infiniband, or the cable is out: without it a Spark hides "
+        "the NIC",
+        "--privileged or --device /dev/infiniband; plug the cable in; sparkconsole doctor link",
+        " Unable to find the Infiniband/RoCE device",
+    ),
+    end(
+        "ucx-failed",
+        r"UCX +ERROR (?P<said>.{1,200})|Unexpected UCX error: (?P<ucx>.{1,120})|\b(?P<nixl>NIXL_ERR_\w+)",
+        "a transfer between servers failed (UCX, NIXL): {said}{ucx}{nixl}",
+        "the other end ended, or the network between does not carry it",
+        "the other end's log; UCX_NET_DEVICES must name the shared network; sparkconsole fabric test",
+        "W0613 08:28:11.555796    7053 ucx_utils.cpp:43] Unexpected UCX error: Endpoint timeout",
+    ),
+    end(
+        "nccl-warned",
+        r"NCCL WARN (?P<said>.{1,300})",
+        "NCCL met what it cannot go on with: {said}",
+        "the words are NCCL's own",
+        "NCCL_DEBUG=INFO on every node; sparkconsole fabric test; one image on all nodes",
+        "graph/rings.cc:45 NCCL WARN Error : ring 0 does not contain rank 1",
     ),
     consequence(
         "elastic-child",

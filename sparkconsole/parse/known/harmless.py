@@ -19,9 +19,17 @@ HARMLESS: tuple[KnownCause, ...] = (
         "WARNING 11-24 07:00:00 [importing.py:1] Triton not available, find_triton_kernels = []",
     ),
     harmless(
+        "usage-statistics",
+        r"[Ff]ailed to (?:send|report|upload) (?:usage|telemetry)|stats\.vllm\.ai|usage-stats\.ray\.io|"
+        r"us\.i\.posthog\.com|[Uu]sage[_ ]stat(?:s|istics)?\b.{0,120}(?:[Ff]ailed|[Ee]rror|[Tt]imed out)",
+        "how a program is used could not be told to its makers: it works without",
+        "WARNING 11-24 07:00:00 [usage_lib.py:1] Failed to send usage data to server: timed out",
+    ),
+    harmless(
         "advice-of-pytorch",
         r"^Set TORCHDYNAMO_VERBOSE=|^Set TORCH_LOGS=|CUDA kernel errors might be asynchronously reported|"
-        r"^For debugging consider passing|Compile with `?TORCH_USE_CUDA_DSA|Search for `\w+' in https://docs\.nvidia",
+        r"^For debugging consider passing|Compile with `?TORCH_USE_CUDA_DSA|Search for `\w+' in "
+        r"https://docs\.nvidia",
         "PyTorch's advice below an error",
         "ERROR 11-24 07:00:00 [core.py:1] Set TORCHDYNAMO_VERBOSE=1 for the internal stack trace",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, cause, harmless, warning
+from sparkconsole.parse.known.known import KnownCause, cause, fact, harmless, warning
 from sparkconsole.parse.known.numbered.xids import XIDS
 
 MACHINE: tuple[KnownCause, ...] = (
@@ -24,6 +24,22 @@ MACHINE: tuple[KnownCause, ...] = (
         "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True",
         "NVRM: nvCheckOkFailedNoLog: Check failed: Out of memory [NV_ERR_NO_MEMORY]",
     ),
+    harmless(
+        "gpu-test-message",
+        r"NVRM: Xid \([^)]*\): 10[67]\b",
+        "a test message of the management bus (SMBPBI)",
+        "NVRM: Xid (PCI:000f:01:00): 106, SMBPBI Test Message",
+    ),
+    cause(
+        "gpu-xid-earlier",
+        r"\bXid(?: \([^)]{0,40}\))?:? (?P<follows>\d+)\b(?:.{0,160}?name=(?P<process>[\w:.-]+))?.{0,160}"
+        r"(?:caused by|due to|because of) (?:an? |the )?(?:previous|earlier) Xid (?P<xid>\d+)\b",
+        "the GPU's driver told an error: {xid_means}",
+        "Xid {follows} follows from it",
+        "start the server again; switch the machine off and on when it comes back",
+        "NVRM: Xid (PCI:000f:01:00): 45, pid=4242, name=VLLM::Worker, Ch 1 caused by previous Xid 149",
+        numbers={"xid": XIDS},
+    ),
     cause(
         "gpu-lost",
         r"\bXid(?: \([^)]{0,40}\))?:? 79\b|GPU has fallen off the bus|GPU is lost|GPU requires reset|"
@@ -35,7 +51,7 @@ MACHINE: tuple[KnownCause, ...] = (
     ),
     cause(
         "gpu-memory",
-        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95|140)\b",
+        r"NVRM: Xid \([^)]*\): (?P<xid>48|63|64|92|94|95|140|168|171|172)\b",
         "the GPU found an error in its memory: {xid_means}",
         "an uncorrectable error, or one that was contained",
         "switch the machine off and on; when it comes back have it looked at",
@@ -52,7 +68,7 @@ MACHINE: tuple[KnownCause, ...] = (
     ),
     cause(
         "gpu-firmware",
-        r"NVRM: Xid \([^)]*\): (?P<xid>33|37|38|59|61|62|119|120)\b",
+        r"NVRM: Xid \([^)]*\): (?P<xid>33|37|38|59|61|62|119|120|169)\b",
         "the GPU's own firmware failed: {xid_means}",
         "it stopped answering the driver",
         "switch the machine off and on; the newest driver and firmware",
@@ -150,12 +166,14 @@ MACHINE: tuple[KnownCause, ...] = (
         "sparkconsole status shows the links; reseat the cable",
         "mlx5_core 0000:01:00.1 enp1s0f1np1: Link down",
     ),
-    warning(
+    fact(
         "nic-power",
-        r"PCIe slot power capability was not advertised",
-        "the NIC runs with less power: RDMA stays at 13 Gb/s",
-        "the cable was plugged in while the hotplug flag keeps the NIC off",
-        "remove /etc/nvidia/cx7-hotplug-enabled and reboot both nodes with the cable in",
+        r"PCIe slot power capability was not advertised|insufficient power on the PCIe slot",
+        "the NIC may run with less power: RDMA stays at 13 Gb/s then",
+        "Sparks that are fast say so too; where it is slow, the cable was plugged in while the hotplug flag "
+        "keeps the NIC off",
+        "sparkconsole fabric test measures it; where it is slow: remove /etc/nvidia/cx7-hotplug-enabled and "
+        "reboot both nodes with the cable in",
         "mlx5_core 0000:01:00.0: PCIe slot power capability was not advertised.",
     ),
     warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparkconsole.parse.known.known import KnownCause, cause, end
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS
-from sparkconsole.parse.known.numbered.exit_codes import EXIT_CODES, SERVICE_CODES
+from sparkconsole.parse.known.numbered.exit_codes import EXIT_CODES, SERVICE_CODES, SERVICE_RESULTS
 from sparkconsole.parse.known.numbered.signals import SIGNALS
 
 _CODE = r"(?:12[5-9]|1[34]\d|15\d|255|-(?:[1-9]|[12]\d|3[01]))"
@@ -42,11 +42,11 @@ PROCESS: tuple[KnownCause, ...] = (
         r"status=(?P<signal>\d+)/|(?:Main|Control) process exited, code=\w+, status=(?P<status>\d+)/|"
         r"Failed with result '(?P<result>[\w-]+)'|"
         r"Start request repeated too quickly)",
-        "a service failed: {unit} {result}{signal_means}{status_means}",
+        "a service failed: {unit}, {result_means}{signal_means}{status_means}",
         "systemd ended or gave up on it",
         "journalctl -u with its name, on the node",
         "docker.service: Failed with result 'exit-code'.",
-        numbers={"signal": SIGNALS, "status": SERVICE_CODES},
+        numbers={"signal": SIGNALS, "status": SERVICE_CODES, "result": SERVICE_RESULTS},
     ),
     end(
         "errno",

@@ -44,6 +44,88 @@ SPECIFIC: tuple[KnownCause, ...] = (
         "exec /usr/bin/bash: exec format error",
     ),
     cause(
+        "proxy-refused",
+        r"ProxyError\b|Proxy Authentication Required|[Tt]unnel connection failed|[Uu]nable to connect to "
+        r"proxy|"
+        r"proxyconnect tcp|(?:CONNECT tunnel failed|Received HTTP code \d+ from proxy)(?:, response "
+        r"(?P<code>\d+))?",
+        "the proxy did not let a connection through: {code}",
+        "it wants a name and password, does not allow that address, or is not reached itself",
+        "HTTPS_PROXY and NO_PROXY on the node, in the container and for docker's service; NO_PROXY must name "
+        "the cluster's own addresses",
+        "requests.exceptions.ProxyError: Tunnel connection failed: 407 Proxy Authentication Required",
+    ),
+    cause(
+        "file-system-failed",
+        r"\[Errno (?:5|116|107)\]|/[^:]{1,300}: Input/output error|Stale (?:NFS )?file handle|"
+        r"Transport endpoint is not connected: ",
+        "a file could not be read: its disk or its network file system failed",
+        "an NFS server that was restarted, a mount that is gone, or a disk with errors",
+        "mount it again on the node, then start the container anew; sparkconsole logs kernel names the disk",
+        "OSError: [Errno 116] Stale file handle: '/mnt/models/x/model-00001-of-00008.safetensors'",
+    ),
+    cause(
+        "copy-broke",
+        r"rsync error: error in (?:socket IO|rsync protocol data stream|file IO)|rsync: .{0,80}(?:connection "
+        r"unexpectedly closed|write error|read error)",
+        "a copy broke off: the other end or the connection went away",
+        "the machine at the other end, its disk, or the network between",
+        "sparkconsole status, then copy again: what arrived whole is not sent again",
+        "rsync: [sender] write error: Broken pipe (32)",
+    ),
+    cause(
+        "ssh-closed",
+        r"kex_exchange_identification|ssh_exchange_identification|banner exchange: .{0,120}",
+        "the other end closed the SSH connection before it began",
+        "too many at once (MaxStartups), a ban after wrong passwords, or an SSH service that is starting",
+        "wait a minute and try again; journalctl -u ssh on the node says why",
+        "kex_exchange_identification: Connection closed by remote host",
+    ),
+    cause(
+        "file-locked",
+        r"[Ff]ile lock .{1,300} could not be acquired|Could not (?:acquire|get) (?:the )?lock "
+        r".{0,200}(?:\.lock|"
+        r"/hub/)|filelock\.\S*Timeout|_error\.Timeout: The file lock",
+        "a file is locked by another program",
+        "another download or compilation still runs, or left its lock behind on a network file system",
+        "end the other one; remove the .lock file that the line names when nobody is left",
+        "TimeoutError: The file lock '/m/.locks/models--x/abc.lock' could not be acquired.",
+    ),
+    cause(
+        "address-not-here",
+        r"[Cc]annot assign requested address|EADDRNOTAVAIL",
+        "an address is not of this machine",
+        "VLLM_HOST_IP, --host or --master-addr names another machine's address, or one that is gone",
+        "sparkconsole check shows each node's own addresses; launch again",
+        "zmq.error.ZMQError: Cannot assign requested address (addr='tcp://10.0.0.9:29550')",
+    ),
+    cause(
+        "tls-block-full",
+        r"cannot allocate memory in static TLS block",
+        "a library was loaded too late: its thread-local memory is used up",
+        "seen on ARM64 where libgomp comes twice, with PyTorch and with the system",
+        "-e LD_PRELOAD=/usr/lib/aarch64-linux-gnu/libgomp.so.1: the library that the line names",
+        "ImportError: /usr/lib/aarch64-linux-gnu/libgomp.so.1: cannot allocate memory in static TLS block",
+    ),
+    cause(
+        "gpu-taken-away",
+        r"Failed to initialize NVML: Unknown Error|NVMLError_Unknown|CUDA unknown error",
+        "the container has lost its GPU, or CUDA does not come up in it",
+        "systemd was reloaded while the container ran, which takes devices away; or the driver hangs",
+        "start the container anew: sparkconsole node restart; sparkconsole doctor gpu when it stays",
+        "Failed to initialize NVML: Unknown Error",
+    ),
+    cause(
+        "docker-credentials",
+        r"error getting credentials|docker-credential-\w+.{0,60}(?:not found|resolves to)|"
+        r"error (?:storing|saving) credentials",
+        "docker's helper for passwords is not there, or does not answer",
+        "~/.docker/config.json names a credsStore that this machine does not have",
+        "take credsStore out of ~/.docker/config.json on the node, then docker login",
+        'error getting credentials - err: exec: "docker-credential-desktop": executable file not found in '
+        "$PATH",
+    ),
+    cause(
         "cuda-not-initialised",
         r"CUDA error: initialization error|cudaErrorInitializationError|CUDA_ERROR_NOT_INITIALIZED|"
         r"Cannot re-initialize CUDA in forked subprocess",

@@ -57,3 +57,20 @@ SERVICE_CODES = {
     **{str(number): NumberMeaning(f"{number}, {name}", words) for number, name, words in _SYSTEMD},
 }
 """The same for a unit of systemd: `code=exited, status=203/EXEC`."""
+
+_JOURNAL = "journalctl -u with its name, on the node"
+_RESULTS = (
+    ("oom-kill", "memory ran out, and the kernel killed a process of it", "lower --gpu-memory-utilization; "
+     "sparkconsole logs kernel names the victim"),
+    ("timeout", "it did not start or stop in time", "TimeoutStartSec= of its unit; " + _JOURNAL),
+    ("exit-code", "its program ended with an error", _JOURNAL),
+    ("signal", "its program was killed by a signal", _JOURNAL),
+    ("core-dump", "its program crashed", "coredumpctl on the node"),
+    ("watchdog", "it no longer answered systemd", _JOURNAL),
+    ("start-limit-hit", "it failed so often that systemd gave up", "systemctl reset-failed, after its cause"),
+    ("resources", "systemd lacked what it needs to start it", _JOURNAL),
+    ("protocol", "it did not say that it is ready", _JOURNAL),
+    ("dependency", "a service that it needs failed", "systemctl list-dependencies with its name"),
+)  # fmt: skip
+SERVICE_RESULTS = {key.upper(): NumberMeaning(key, words, remedy=remedy) for key, words, remedy in _RESULTS}
+"""How a unit of systemd ended: `Failed with result 'oom-kill'`."""

@@ -1,4 +1,8 @@
-"""Errors that NVIDIA's driver numbers: the Xid catalogue of docs.nvidia.com/deploy/xid-errors."""
+"""Errors that NVIDIA's driver numbers.
+
+Source: NVIDIA's Xid catalogue, docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html (numbers to 172,
+as of October 2025), and for older GPUs the list of docs.nvidia.com/deploy/xid-errors.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,20 @@ _VIDEO = "a video engine failed"
 _COPY = "a copy engine failed"
 _DISPLAY = "the display engine failed"
 _NVLINK = "an NVLink error"
+_NVLINK_PARTS = (
+    (144, "SAW"),
+    (145, "RLW"),
+    (146, "TLW"),
+    (147, "TREX"),
+    (148, "NVLPW_CTRL"),
+    (149, "NETIR"),
+    (150, "MSE"),
+)
 _DISPLAYED = (
     *((n, _DISPLAY, _POWER) for n in (16, 19, 56, *range(111, 119))),
     *((n, _VIDEO, _PROGRAM) for n in (27, 28, 34, 35, 36, 42, 47, 60, 65, 68, 73, 86, 142)),
-    *((n, _VIDEO, _PROGRAM) for n in (*range(82, 85), 88, 89, *range(96, 106))),
-    *((n, _COPY, _PROGRAM) for n in (39, 40, 41, 70, 71, 72, 85)),
+    *((n, _VIDEO, _PROGRAM) for n in (*range(82, 85), 88, 89, *range(96, 106), 139)),
+    *((n, _COPY, _PROGRAM) for n in (39, 40, 41, 70, 71, 72, 75, 76, 77, 85, *range(126, 136))),
     *((n, _STREAM, _PROGRAM) for n in (1, 2, 3, 4, 6, 11, 25, 32)),
 )
 _ROWS = (
@@ -63,15 +76,33 @@ _ROWS = (
     (123, "the firmware's flash could not be written", _POWER),
     (124, "the firmware's flash could not be erased", _POWER),
     (125, "the InfoROM's file system failed", _POWER),
+    (136, "the training of a link failed", _POWER),
     (137, "an NVLink access without the right to it", _PROGRAM),
     (140, "memory errors that ECC did not recover", _POWER),
+    (141, "CUDA's fast path failed", _PROGRAM),
     (143, "the GPU did not initialise", _POWER),
-    *((n, _NVLINK, _POWER) for n in range(144, 151)),
+    *((n, f"{_NVLINK} ({part})", _POWER) for n, part in _NVLINK_PARTS),
     (151, "an encryption key could not be renewed", _POWER),
-    (155, _NVLINK, _POWER),
+    (152, "the deep learning accelerator used memory that it does not have", _PROGRAM),
+    (153, "the deep learning accelerator did not answer in time", _PROGRAM),
+    (155, f"{_NVLINK} that software defines", _POWER),
     (156, "a part of the GPU was retired", _POWER),
     (157, "a part of the GPU could not be retired", _POWER),
     (158, "the GPU did not answer in time: fatal", _POWER),
+    (159, "the link between CPU and GPU (CHI) had an error", _POWER),
+    (160, "a channel was retired", _POWER),
+    (161, "a channel could not be retired", _POWER),
+    (162, "the circuit that smooths the power works again", _POWER),
+    (163, "the circuit that smooths the power is off", _POWER),
+    (164, "the circuit that smooths the power is nearly worn out", _POWER),
+    (165, "the circuit that smooths the power is worn out", _POWER),
+    (166, "encrypted NVLink traffic came before its link was ready", _POWER),
+    (167, "PCIe did not answer in time: fatal", _POWER),
+    (168, "the GPU has less memory: errors in its protected region", _POWER),
+    (169, "the GPU's security microcontroller halted", _POWER),
+    (170, "NVLink interrupted in confidential mode", _POWER),
+    (171, "an uncorrectable error in DRAM, beside Xid 48", _POWER),
+    (172, "an uncorrectable error in SRAM, beside Xid 48", _POWER),
 )
 _BESIDE = "it follows from another Xid, before or after it, or from the program's end"
 _VICTIMS = (

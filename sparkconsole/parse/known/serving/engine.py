@@ -100,11 +100,15 @@ ENGINE: tuple[KnownCause, ...] = (
     ),
     cause(
         "no-quantised-kernel",
-        r"Failed to find a kernel that can implement|No (?:valid |supported )?(?:\w+ )?backend(?:s)? "
+        r"Failed to find a kernel that can implement|No (?:valid |supported )?(?!attention)(?:\w+ "
+        r")?backend(?:s)? "
         r"(?:found|available) for|"
         r"is not supported for quantization method|quantization method .{0,400} is not supported|"
         r"cutlass_gemm_caller|"
-        r"Error Internal\b|(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).{0,400}(?:not supported|does not "
+        r"Error Internal\b|[Nn]o compiled (?:nvfp4|mxfp4|fp4|fp8|int8|w4a8|w8a8|gptq|awq|marlin)\b|"
+        r"_(?:fp4|fp8|int8|nvfp4)_\w+ kernel to be compiled in|torch::kInt8 to be true|"
+        r"Minimum capability: \d+\. Current capability|(?:[Mm]arlin|[Cc]utlass|"
+        r"[Ff]lash[Ii]nfer).{0,400}(?:not supported|does not "
         r"support)(?!.{0,400}fall)",
         "this quantisation has no kernel for this GPU",
         "GB10 lacks some of the data-centre Blackwell's instructions",
@@ -135,8 +139,10 @@ ENGINE: tuple[KnownCause, ...] = (
     ),
     cause(
         "cuda-call-failed",
-        r"CUDA error: (?P<said>(?!out of memory)[A-Za-z][\w /-]+)",
-        "a CUDA call failed: {said}",
+        r"CUDA (?:driver )?error: (?P<said>(?!out of memory)[A-Za-z][\w /-]+)|"
+        r"Triton Error \[CUDA\]: (?P<triton>[A-Za-z][\w /-]+)|\b(?P<status>(?:CUDNN|CUBLAS|CUSPARSE|CUSOLVER|"
+        r"CUFFT)_STATUS_(?!SUCCESS)\w+)",
+        "a CUDA call failed: {said}{triton}{status}",
         "the words are CUDA's own",
         "the lines around it name the call; sparkconsole doctor driver; sparkconsole logs kernel",
         "RuntimeError: CUDA error: invalid device ordinal",
@@ -149,14 +155,6 @@ ENGINE: tuple[KnownCause, ...] = (
         "the model's own config says how it is quantised",
         "leave --quantization out",
         "ValueError: Unknown quantization method: foo. Must be one of ['awq', 'gptq'].",
-    ),
-    cause(
-        "attention-backend",
-        r"Selected backend \S+ is not valid|No valid attention backend|Invalid attention backend",
-        "the attention backend does not fit this GPU or model",
-        "VLLM_ATTENTION_BACKEND or --attention-backend names it",
-        "leave it out: vLLM chooses one that works",
-        "ValueError: Selected backend AttentionBackendEnum.FLASHINFER is not valid for this configuration.",
     ),
     cause(
         "operator-missing",
@@ -311,6 +309,16 @@ ENGINE: tuple[KnownCause, ...] = (
         "Sequence group 3 is preempted by PreemptionMode.RECOMPUTE mode because there is not enough KV cache "
         "space",
     ),
+    cause(
+        "cache-geometry",
+        r"block_size \(?(?P<block>\d+)\)? must be|exceeds available Mamba cache blocks|"
+        r"(?:Mamba|mamba|page|block)[ _]size.{0,80}(?:must|should) (?:be|divide)",
+        "the sizes of the KV cache's blocks do not fit this model: {block}",
+        "models with several kinds of layers (Mamba, linear attention) want larger blocks or fewer requests",
+        "raise --max-num-batched-tokens, lower --max-num-seqs, or leave --block-size out, as the line says",
+        "AssertionError: In Mamba cache align mode, block_size (2096) must be <= max_num_batched_tokens "
+        "(2048).",
+    ),
     end(
         "options-refused",
         r"ValidationError: \d+ validation errors? for (?P<what>\w+)",
@@ -318,6 +326,22 @@ ENGINE: tuple[KnownCause, ...] = (
         "the line after it says which",
         "change that option",
         "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+    ),
+    end(
+        "configuration-refused",
+        r"(?:ValueError|AssertionError|NotImplementedError): (?P<said>.{0,240}\b(?:must be|should be|must "
+        r"not|"
+        r"(?:is|are) not (?:currently )?(?:supported|allowed|valid|compatible)|not supported|cannot be|can "
+        r"only|"
+        r"only supports?|only supported|requires?\b|unsupported|[Uu]nsupported|incompatible|does not support|"
+        r"[Pp]lease (?:set|use|lower|increase|reduce|raise|specify|provide|disable|enable|install|upgrade|"
+        r"update|"
+        r"try)|at (?:least|most)).{0,160})",
+        "vLLM refuses what it was asked to do: {said}",
+        "an option, or how several of them stand together, does not fit the model, the machine or the "
+        "version",
+        "change what the line names; a newer image where the model is newer than it",
+        "ValueError: num_speculative_tokens must be provided with speculative model",
     ),
     harmless(
         "tp-over-gpus",

@@ -32,7 +32,7 @@ HUB: tuple[KnownCause, ...] = (
     cause(
         "hub-unauthorised",
         rf"40[13] Client Error{_OF_HUB}|Client error '40[13] {_OF_HUB}|"
-        r"Invalid (?:user )?(?:token|credentials)|"
+        r"Invalid (?:user )?(?:token|credentials)|LocalTokenNotFoundError|"
         rf"Invalid username or password|HTTP(?:Status)?Error: (?:401|403){_OF_HUB}|Unauthorized for url: "
         r"https://huggingface",
         "the hub refused the request",
@@ -146,7 +146,8 @@ HUB: tuple[KnownCause, ...] = (
     ),
     cause(
         "cache-not-writable",
-        r"(?:PermissionError|OSError|Permission denied|Read-only file system).{0,400}(?:huggingface|"
+        r"(?:PermissionError|OSError: \[Errno (?:1|13|30)\]|Permission denied|Read-only file system).{0,400}"
+        r"(?:huggingface|"
         r"/\.cache/|"
         r"/hub/|\.locks|vllm/torch_compile)"
         r"|There was a problem when trying to write in your cache folder",
@@ -167,6 +168,19 @@ HUB: tuple[KnownCause, ...] = (
             During.COPY: "make room there: sparkconsole model list, image prune; then copy again",
             During.LAUNCH: "see what docker holds: docker system df",
         },
+    ),
+    cause(
+        "hub-transfer-broke",
+        r"CAS (?:service|client) error|Data processing error: |hf_xet\S* .{0,80}(?:[Ee]rror|[Ff]ailed)|"
+        r"An error occurred while downloading using `hf_transfer`|ChunkedEncodingError|IncompleteRead\(|"
+        r"Connection broken: |IncompleteBody|(?:[Cc]onsistency check|[Hh]ash mismatch).{0,80}"
+        r"(?:safetensors|resolve/)",
+        "a download from the hub broke off",
+        "the network, a proxy, or the hub's own transfer (xet)",
+        "try again, it goes on where it stopped; HF_HUB_DISABLE_XET=1; or copy it from a node that has it: "
+        "sparkconsole model copy",
+        "RuntimeError: Data processing error: CAS service error : ReqwestMiddleware Error: Request failed "
+        "after 5 retries",
     ),
     cause(
         "hub-down",

@@ -18,6 +18,20 @@ MODEL_FILES: tuple[KnownCause, ...] = (
         "ValueError: There is no module or parameter named 'mlp_AR' in TransformersForCausalLM",
     ),
     cause(
+        "sizes-differ",
+        r"assert param(?:_data)?\.(?:shape|size\(\)) == loaded_weight|"
+        r"[Tt]he size of tensor \w+ \((?P<one>\d+)\) must match the size of tensor \w+ \((?P<other>\d+)\)|"
+        r"start \(\d+\) \+ length \(\d+\) exceeds dimension size|shapes cannot be multiplied|"
+        r"(?:[Ss]hape|[Ss]ize)s? mismatch(?! for)|Tried to load weights of size",
+        "a weight or a tensor has another size than this vLLM expects: {one} {other}",
+        "the checkpoint is quantised or split otherwise, its draft model (MTP) does not fit, or a file is of "
+        "another model",
+        "leave --speculative-config out to see whether it is the draft model; another -tp; a newer image; "
+        "compare the model on all nodes: sparkconsole model list",
+        "RuntimeError: The size of tensor a (2048) must match the size of tensor b (4096) at non-singleton "
+        "dimension 1",
+    ),
+    cause(
         "layer-not-on-rank",
         r"KeyError: ['\"](?P<layer>[\w.]{0,200}layers\.\d+\.(?:[\w.]{0,100}\.)?(?:linear_attn|self_attn|"
         r"attn|mixer|mamba|"

@@ -16,7 +16,9 @@ RANKS: tuple[KnownCause, ...] = (
     cause(
         "ranks-apart",
         r"client socket has (?:timed out|failed)|TCPStore.{0,400}(?:timed? ?out|timeout)|DistStoreError|"
-        r"connectFullMesh failed|Timed out initializing process group",
+        r"connectFullMesh failed|gloo/transport/.{0,200}connect \[|"
+        r"Timed out waiting for clients|wait timeout after \d+ms, keys: |Timed out initializing process "
+        r"group",
         "the ranks did not find each other",
         "the address or port of rank 0 is not reached from the others, or one of them never started",
         "sparkconsole status, then fabric test; the same --nodes on every one",
@@ -43,15 +45,37 @@ RANKS: tuple[KnownCause, ...] = (
     ),
     cause(
         "native-crash",
-        r"died unexpectedly \(exit code: -(?:6|7|8|11)\)|^(?:double free or corruption|free\(\): |"
+        r"died unexpectedly \(exit code: -(?:7|8|11)\)|^(?:double free or corruption|free\(\): |"
         r"malloc\(\): |"
-        r"corrupted size|munmap_chunk|Segmentation fault|Bus error|Aborted)|Segfault encountered|SIGSEGV|"
-        r"SIGBUS|SIGABRT|"
-        r"Fatal Python error: (?P<said>[\w ]+)|terminate called after throwing(?!.{0,30}DistBackendError)",
+        r"corrupted size|munmap_chunk|Segmentation fault|Bus error)|Segfault encountered|SIGSEGV|"
+        r"SIGBUS|"
+        r"Fatal Python error: (?P<said>(?!Aborted)[\w ]+)|stack smashing detected|buffer overflow detected",
         "native code crashed: {said}",
         "the driver, NCCL or a kernel, not the model; a bus error is most often a full /dev/shm",
         "see what it did last: sparkconsole logs; try --enforce-eager, or another image",
         "(RayWorkerProc pid=2158, ip=10.0.0.2) double free or corruption (fasttop)",
+    ),
+    end(
+        "native-abort",
+        r"died unexpectedly \(exit code: -6\)|^Aborted\b|SIGABRT|Fatal Python error: Aborted|"
+        r"terminate called after throwing an instance of '(?P<thrown>(?!.{0,30}DistBackendError)[^']{1,80})'|"
+        r"terminate called (?:without|recursively)",
+        "native code gave up by itself: {thrown}",
+        "an error that nobody caught; what it was stands in the lines before, or right below",
+        "read the lines around it; sparkconsole logs of every node",
+        "*** SIGABRT received at time=1763796179 on cpu 3 ***",
+    ),
+    end(
+        "engine-not-ready",
+        r"Timed out waiting for engine .{0,40}process|VLLM_ENGINE_READY_TIMEOUT_S|"
+        r"[Dd]id not receive (?:response|.{0,40}message) from (?:the )?(?:front-?end|engine|coordinator)"
+        r".{0,40}(?:process|within)|Engine (?:core )?(?:process )?did not (?:start|become ready)",
+        "the engine was not ready in time",
+        "weights from a slow disk or network, kernels that are compiled for the first time, or an engine "
+        "that hangs",
+        "VLLM_ENGINE_READY_TIMEOUT_S=3600 gives it more time; its own lines say how far it came: "
+        "sparkconsole logs",
+        "TimeoutError: Timed out waiting for engine core processes to start. Waited 600s",
     ),
     end(
         "rank-died",
@@ -64,10 +88,24 @@ RANKS: tuple[KnownCause, ...] = (
         "RayWorkerProc rank=[1] died unexpectedly, shutting down executor.",
     ),
     end(
+        "process-died",
+        r"(?:\b[Ww]orkers?\b|\b[Ee]ngines?\b|EngineCore|\b[Rr]anks?\b|\b[Aa]ctors?\b|\b[Rr]aylet\b|"
+        r"\b[Pp]roc(?:ess(?:es)?)?\b|\b[Ss]ubprocess\b|\b[Cc]ore\b|APIServer|\bAPI server\b)(?:(?!\b[Ii]f\b|"
+        r"\b[Ww]hen\b|\b[Uu]nless\b).){0,100}?"
+        r"(?:(?:died|exited|terminated|ended|crashed|stopped|shut down|quit)(?: \w+){0,3} unexpectedly|"
+        r"unexpectedly (?:died|exited|terminated|ended|crashed|stopped)|was killed unexpectedly)",
+        "a process of the server ended, and nobody told it to",
+        "who says this saw it go, and does not know why",
+        "the last lines of that process; sparkconsole logs kernel says whether memory was used up",
+        "INFO 11-24 07:00:00 [core_client.py:1] worker process 4242 exited unexpectedly",
+        calm=True,
+    ),
+    end(
         "rank-silent",
         r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ "
         r"?s(?:ec(?:ond)?s?)?\b|"
-        r"TimeoutError: .{0,400}(?:sample_tokens|execute_model)|sample_tokens.{0,400}timed out",
+        r"failed to pass monitoredBarrier|TimeoutError: .{0,400}(?:sample_tokens|execute_model)|"
+        r"sample_tokens.{0,400}timed out",
         "a rank no longer answers",
         "its node is lost, or it hangs in a collective",
         "sparkconsole serve status and status name the node that is silent",

@@ -10,8 +10,9 @@ RAY: tuple[KnownCause, ...] = (
         r"node name: (?P<node>\S+) has been marked dead|\"state\": ?\"DEAD\".{0,2000}?\"state_message\": "
         r"?\"(?P<said>[^\"]*)|"
         r"[Nn]ode (?P<id>[0-9a-f]{8,}) (?:is|was) (?:marked )?dead|missing too many heartbeats|"
-        r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|This node has (?:been|beem) marked "
-        r"as dead|"
+        r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|mark(?:ed|s) (?:itself )?(?:as )?dead "
+        r"by the GCS|"
+        r"This node has (?:been|beem) marked as dead|"
         r"Raylet terminated",
         "Ray lost a node: {said}",
         "the machine, its raylet, or the link between is gone",
@@ -57,13 +58,26 @@ RAY: tuple[KnownCause, ...] = (
     cause(
         "ray-head-not-reached",
         r"Failed to connect to GCS|Failed to get cluster ID from GCS|Timed out while waiting for GCS|"
-        r"Unable to connect to (?:the )?GCS|GCS (?:is|server) (?:not|un)(?: ?reachable|available)|Could not "
+        r"Unable to connect to (?:the )?GCS|[Rr]econnect to (?:the )?GCS|GCS may have been killed|GCS (?:is|"
+        r"server) (?:not|un)(?: ?reachable|available)|Could not "
         r"(?:find|connect to) (?:any running|the) Ray",
         "the node could not reach Ray on the head",
         "it is not up, its port is blocked, or the address is of another interface",
         "sparkconsole status; fabric test shows whether the address is reached",
         "rpc_client.h:153: Failed to connect to GCS at address 10.0.0.1:6379 within 5 seconds.",
         calm=True,
+    ),
+    cause(
+        "ray-start-timeout",
+        r"current node timed out during startup|GCS cannot find the node with node ID|"
+        r"raylet_start_wait_time|node registration may not be complete",
+        "this node did not become a member of Ray in time",
+        "its raylet ended at once, the head is overloaded, or the head's ports are not all reached from here",
+        "sparkconsole logs ray, raylet.out in it; sparkconsole status; RAY_raylet_start_wait_time_s gives it "
+        "more "
+        "time",
+        "Exception: The current node timed out during startup. This could happen because some of the raylet "
+        "failed to startup",
     ),
     cause(
         "ray-not-a-member",
@@ -75,6 +89,15 @@ RAY: tuple[KnownCause, ...] = (
         "sparkconsole status shows the members; node restart joins it again; VLLM_HOST_IP must be Ray's "
         "own address",
         "Exception: No node info found matching attributes",
+    ),
+    cause(
+        "ray-address-twice",
+        r"Every node should have a unique IP address|[Dd]uplicate (?:node )?IP|same VLLM_HOST_IP",
+        "two nodes go by one address, or one node by two",
+        "VLLM_HOST_IP is the same on several nodes, or differs from the address that Ray knows",
+        "each node's own address in VLLM_HOST_IP: sparkconsole launch sets it; sparkconsole status shows "
+        "Ray's",
+        "RuntimeError: Every node should have a unique IP address. Got 1 nodes and 2 unique IP addresses",
     ),
     cause(
         "ray-node-address",

@@ -23,6 +23,14 @@ REQUESTS: tuple[KnownCause, ...] = (
         "The model `gpt-4` does not exist.",
     ),
     fact(
+        "request-too-many-items",
+        r"At most (?P<most>\d+) (?P<what>\w{1,20}(?:\(s\))?) may be provided",
+        "a request had more than the {most} {what} that the server takes",
+        "the request was refused; the server is well",
+        "fewer of them in a request; or serve with a larger --limit-mm-per-prompt",
+        "ValueError: At most 1 image(s) may be provided in one prompt.",
+    ),
+    fact(
         "request-too-long",
         r"This model's maximum context length is (?P<most>\d+) tokens|maximum context length of "
         r"(?P<other>\d+) tokens|is longer than the maximum model length of (?P<third>\d+)",
