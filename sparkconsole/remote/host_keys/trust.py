@@ -1,11 +1,13 @@
 """Host keys: what a node shows, what is known of it, and writing down that a person trusts it.
 
-Hashed entries are understood; new ones are written plainly, whatever HashKnownHosts says.
+Hashed entries are understood; new ones are hashed where HashKnownHosts says so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -86,7 +88,7 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
         )
     new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
     path = known_hosts_file(known_hosts, place_of(node))
-    _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
+    _append(path, "".join(f"{names} {key.line}\n" for key in new for names in _names(node)))
     return path
 
 
@@ -96,10 +98,21 @@ def trust_file(node: Node) -> str:
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
-def _names(node: Node) -> str:
-    """The configuration may change: the name a person typed leads to the same entry."""
+def _names(node: Node) -> tuple[str, ...]:
+    """What stands before the key in each line that is written for it.
+
+    The configuration may change: the name a person typed leads to the same entry. A hash is of one name.
+    """
     there = place_of(node)
-    return ",".join(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+    names = tuple(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+    return tuple(map(hashed, names)) if there.hashed_names else (",".join(names),)
+
+
+def hashed(name: str) -> str:
+    """A host's name as HashKnownHosts writes it: whoever reads the file learns no names from it."""
+    salt = os.urandom(20)
+    digest = hmac.new(salt, name.encode(), "sha1").digest()
+    return "|".join(("", "1", *(base64.b64encode(part).decode() for part in (salt, digest))))
 
 
 def _quoted(name: str) -> str:
