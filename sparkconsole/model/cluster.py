@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +13,7 @@ from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image.reference import image_name
 from sparkconsole.model.login_words import address as _address
 from sparkconsole.model.login_words import login as _login
+from sparkconsole.model.login_words import login_words, with_port
 from sparkconsole.model.text.nearest import did_you_mean
 
 
@@ -56,6 +58,24 @@ class Node(Overrides):
     """It is the machine the console runs on: nothing is asked over SSH. Without it only a literal address of
     this machine's own says so; where a name leads is for others to decide."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _taken_apart(cls, said: Any) -> Any:
+        """`[USER@]HOST[:PORT]` and `ssh://…` may stand where the address does."""
+        if not isinstance(said, Mapping) or not isinstance(said.get("address"), str):
+            return said
+        user, host, port = login_words(said["address"])
+        parts = {"user": user or None, "port": port}
+        for key, value in parts.items():
+            if value is not None and said.get(key) not in (None, value):
+                raise ValueError(f"the address says {key} {value}, and {key} says {said[key]}")
+        return {**said, "address": host} | {key: value for key, value in parts.items() if value is not None}
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, with the port where one was said: two machines may lie behind one address."""
+        return self.address if self.port is None else with_port(self.address, self.port)
+
 
 class Cluster(Overrides):
     """Nodes that serve together; the first is the head."""
@@ -69,10 +89,10 @@ class Cluster(Overrides):
 
     @model_validator(mode="after")
     def _each_once(self) -> Cluster:
-        for what in ("name", "address"):
+        for what, of in (("name", "name"), ("address", "endpoint")):
             seen: set[str] = set()
             for node in self.nodes:
-                value = getattr(node, what)
+                value = getattr(node, of)
                 if value in seen:
                     raise ValueError(f"two nodes have the {what} {value!r}; each node is listed once")
                 seen.add(value)
@@ -91,8 +111,10 @@ class Cluster(Overrides):
         return node.model_copy(update=silent)
 
     def node(self, name: str) -> Node | None:
-        """The node of that name or address, if it is one of ours."""
-        return next((n for n in self.nodes if name in (n.name, n.address, n.fabric_address)), None)
+        """The node of that name or address, if it is one of ours; no other that shares its address."""
+        exact = [n for n in self.nodes if name in (n.name, n.endpoint)]
+        found = exact or [n for n in self.nodes if name in (n.address, n.fabric_address)]
+        return found[0] if len(found) == 1 else None
 
     def member(self, word: str) -> Node:
         """The node of that name or address; WrongUsage names the nearest, and all that there are."""

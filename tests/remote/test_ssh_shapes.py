@@ -10,10 +10,12 @@ import asyncssh
 import pytest
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, WrongConfig
+from sparkconsole.model.image.copy import Receiver, ssh_argv
 from sparkconsole.remote.host_keys.shown import host_key
 from sparkconsole.remote.host_keys.trust import shown_keys, standing, trust
 from sparkconsole.remote.ssh_config.client_config import place
-from tests.ssh_world import FAR, HOPS, NODE, Case, World, by_ssh, by_us, prepared, with_ssh
+from tests.programs import need
+from tests.ssh_world import FAR, HERE, HOPS, NODE, Case, World, by_ssh, by_us, prepared, with_ssh
 
 pytestmark = pytest.mark.programs
 
@@ -284,6 +286,27 @@ async def test_what_is_meant_for_a_person_at_a_terminal_does_not_hinder_us(
     await prepared(world, Case("", FAR + f"  {line}\n"), monkeypatch)
     await by_us(NODE)
     assert world.take()["far"]
+
+
+PEOPLES = (
+    "Host *\n  RemoteCommand tmux\n  RequestTTY force\n  LocalForward 8000 localhost:80\n"
+    "  ControlMaster auto\n  ControlPath ~/%C\n  ControlPersist yes\n"
+)
+
+
+async def test_what_the_sender_has_for_people_does_not_touch_a_copy(tmp_path: Path) -> None:
+    """A sender's own ssh, by its own words (`ssh -G`), with the options of a copy: no command, no terminal,
+    no forwarding, no connection of somebody else's."""
+    need("ssh")
+    (tmp_path / "config").write_text(PEOPLES)
+    file = "-F", str(tmp_path / "config")
+    program, *options = ssh_argv(Receiver("spark2", "192.0.2.7", "ann", 22, ()))
+    said = (await HERE.run((program, *file, "-G", *options))).text.lower()
+    for kept in ("remotecommand", "requesttty force", "localforward", "controlpath"):
+        assert f"\n{kept}" not in said
+    bare = (await HERE.run((program, *file, "-G", options[-1]))).text.lower()
+    assert "\nremotecommand tmux" in bare
+    assert "\ncontrolpath " in bare
 
 
 @pytest.mark.parametrize("checking", ["accept-new", "off"])

@@ -92,6 +92,11 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
     return path
 
 
+def hides_names(node: Node) -> bool:
+    """Whoever reads the file will not see which machine an entry is of (HashKnownHosts)."""
+    return place_of(node).hashed_names
+
+
 def trust_file(node: Node) -> str:
     """Where its keys are written, as a person would type it."""
     path, home = own_file(place_of(node)), Path.home()

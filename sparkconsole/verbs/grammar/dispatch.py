@@ -18,6 +18,8 @@ from sparkconsole.verbs.grammar.registry import GROUPS, Result, application, loa
 from sparkconsole.verbs.grammar.request import Request
 from sparkconsole.verbs.grammar.wrong_words import (
     refuse_no_value,
+    refuse_torn_command,
+    see_help,
     told_of_equals,
     verb_words,
     wrong_arguments,
@@ -55,9 +57,10 @@ def _understood(said: Said) -> Request:
         tokens = about
     spoken = verb_words(tokens)
     if spoken == ("help",):
-        _topic(tokens)
+        _refuse_longer(tokens[1:], _topic(tokens))
     entry = load(spoken[0])[spoken]
     refuse_no_value(spoken, tokens[len(spoken) :])
+    refuse_torn_command(spoken, tokens[len(spoken) :])
     try:
         command, bound, _ = application(spoken[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
             :3
@@ -78,6 +81,13 @@ def _asked_about(tokens: Sequence[str]) -> list[str] | None:
     if any(word in HELP_WORDS for word in ours):
         return ["help", *_topic(ours)]
     return None
+
+
+def _refuse_longer(words: Sequence[str], topic: Sequence[str]) -> None:
+    """`help launch stop`: there is help about launch, and no such verb."""
+    asked = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    if len(topic) < len(asked) and any(asked):
+        raise WrongUsage(f"there is no verb {' '.join(asked)}", hint=see_help(topic))
 
 
 def _topic(ours: Sequence[str]) -> tuple[str, ...]:

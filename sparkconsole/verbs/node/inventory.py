@@ -89,7 +89,7 @@ async def add(
     name:
         What it is called from now on.
     address:
-        Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config.
+        Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config; also USER@ADDRESS:PORT.
     user:
         Its login; without it as OpenSSH's configuration says.
     port:
@@ -201,7 +201,7 @@ def _row(node: Node, head: bool, answer: str | SparkError | None) -> tuple[objec
     login = f"{node.user or '–'}{f':{node.port}' if node.port else ''}"
     row = (
         f"{node.name} (head)" if head else node.name,
-        node.address,
+        node.endpoint,
         login,
         node.fabric_address or "detected",
     )
