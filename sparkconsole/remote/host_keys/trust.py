@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import hmac
 import os
 from collections.abc import Iterable
@@ -88,13 +89,20 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
         )
     new = [key for key in wanted if standing(node, key, known_hosts) == "unknown"]
     path = known_hosts_file(known_hosts, place_of(node))
-    _append(path, "".join(f"{names} {key.line}\n" for key in new for names in _names(node)))
+    _append(path, entries(node, new))
     return path
 
 
-def hides_names(node: Node) -> bool:
-    """Whoever reads the file will not see which machine an entry is of (HashKnownHosts)."""
-    return place_of(node).hashed_names
+def entries(node: Node, keys: Iterable[HostKey]) -> str:
+    """The lines that `trust` writes for these keys, the same at each call: a plan shows them before.
+
+    The configuration may change: the name a person typed leads to the same entry. A hash is of one name.
+    """
+    there, keys = place_of(node), tuple(keys)
+    names = tuple(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+    if not there.hashed_names:
+        return "".join(f"{','.join(names)} {key.line}\n" for key in keys)
+    return "".join(f"{hashed(name, key)} {key.line}\n" for key in keys for name in names)
 
 
 def trust_file(node: Node) -> str:
@@ -103,19 +111,9 @@ def trust_file(node: Node) -> str:
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
-def _names(node: Node) -> tuple[str, ...]:
-    """What stands before the key in each line that is written for it.
-
-    The configuration may change: the name a person typed leads to the same entry. A hash is of one name.
-    """
-    there = place_of(node)
-    names = tuple(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
-    return tuple(map(hashed, names)) if there.hashed_names else (",".join(names),)
-
-
-def hashed(name: str) -> str:
+def hashed(name: str, key: HostKey) -> str:
     """A host's name as HashKnownHosts writes it: whoever reads the file learns no names from it."""
-    salt = os.urandom(20)
+    salt = hashlib.sha1(f"{name} {key.line}".encode(), usedforsecurity=False).digest()
     digest = hmac.new(salt, name.encode(), "sha1").digest()
     return "|".join(("", "1", *(base64.b64encode(part).decode() for part in (salt, digest))))
 

@@ -201,7 +201,7 @@ def _row(node: Node, head: bool, answer: str | SparkError | None) -> tuple[objec
     login = f"{node.user or '–'}{f':{node.port}' if node.port else ''}"
     row = (
         f"{node.name} (head)" if head else node.name,
-        node.endpoint,
+        node.address,
         login,
         node.fabric_address or "detected",
     )
