@@ -150,9 +150,10 @@ def _dispatch(words: list[str], printer: Callable[[], Printer]) -> int:
         return _web(spoken.ours, request)
     import asyncio
 
+    from sparkconsole.script.ending import until_told
     from sparkconsole.script.run import run_request
 
-    return asyncio.run(run_request(request, spoken.over(Options()), printer()))
+    return asyncio.run(until_told(run_request(request, spoken.over(Options()), printer())))
 
 
 def _complete(words: list[str]) -> int:
@@ -204,12 +205,13 @@ def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
     import asyncio
 
+    from sparkconsole.script.ending import until_told
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
     name = "<stdin>" if given.script == "-" else str(given.script)
     lines = read_script(given.script_text(), given.values(), name)
-    return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
+    return asyncio.run(until_told(run_script(given, lines, printer, keep_going=given.keep_going)))
 
 
 def _web(ours: Sequence[str], request: Request) -> int:
