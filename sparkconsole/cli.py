@@ -140,9 +140,10 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
 
         # The global options go on to the consoles that the browser opens.
         return serve(spoken.ours, *request.args, **request.kwargs)
+    from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.run import run_request
 
-    return asyncio.run(run_request(request, given, printer()))
+    return asyncio.run(until_signalled(run_request(request, given, printer())))
 
 
 def _complete(words: list[str]) -> int:
@@ -183,12 +184,13 @@ def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
     import asyncio
 
+    from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
     name = "<stdin>" if given.script == "-" else str(given.script)
     lines = read_script(given.script_text(), given.values(), name)
-    return asyncio.run(run_script(given, lines, printer, keep_going=given.keep_going))
+    return asyncio.run(until_signalled(run_script(given, lines, printer, keep_going=given.keep_going)))
 
 
 def _at_a_terminal() -> bool:

@@ -43,6 +43,12 @@ class Unreachable(SparkError):
     exit_code = 3
 
 
+class UnusableLogin(WrongConfig, Unreachable):
+    """ssh's configuration leads to no login on the node: a file is wrong, and the node's state is unknown."""
+
+    exit_code = Unreachable.exit_code
+
+
 class UnknownHostKey(Unreachable):
     """The node's host key has not been trusted yet."""
 

@@ -24,6 +24,8 @@ class Undelivered(SparkError):
 def prepare() -> None:
     """From now on no text of ours fails to encode, and what we open never becomes a standard stream."""
     _open_closed()
+    if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
+        del os.environ["COLUMNS"]  # `COLUMNS=0`: a width that is not known, in which nothing would be printed
     for name, narrow in ((_HANDLER, False), (_ONE_CELL, True)):
         codecs.register_error(name, partial(_instead, narrow=narrow))
     for stream in (sys.stdout, sys.stderr):

@@ -238,7 +238,8 @@ def _refuse_here(option: GlobalOption, name: str, place: Origin) -> None:
 
 def _next_value(option: GlobalOption, name: str, left: Iterator[str]) -> str:
     value = next(left, None)
-    if value is None or (value.startswith("-") and value != "-"):
+    empty = not value and option.field != "nodes"
+    if value is None or empty or (value.startswith("-") and value != "-"):
         raise WrongUsage(f"{name} needs a value", hint=f"{name} {option.value}")
     return _checked(option, name, value)
 
@@ -255,7 +256,17 @@ def _checked(option: GlobalOption, name: str, value: str | None) -> str:
     # An empty list of nodes stays visible as one: it is refused where it is read, never taken for "all".
     if not value and option.field != "nodes":
         raise WrongUsage(f"{name} needs a value behind its =", hint=option.shown)
-    return value
+    return _login(name, value) if option.field == "user" else value
+
+
+def _login(name: str, value: str) -> str:
+    """`value`, when it can be a login."""
+    from sparkconsole.model.cluster import login
+
+    try:
+        return login(value)
+    except ValueError as error:
+        raise WrongUsage(f"{name} {value!r} is wrong: {error}", hint=f"{name} USER") from error
 
 
 def _take(given: dict[str, Any], option: GlobalOption, name: str, text: str) -> None:
@@ -303,7 +314,9 @@ _NEAR |= dict.fromkeys(("--install-completion", "--show-completion"), "; did you
 def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
     """There is no such option: the nearest of those that `known` and every verb have."""
     name = word.partition("=")[0]
-    near = _NEAR.get(name) or did_you_mean(name, (*known, *NAMES))
+    short = _BY_NAME.get(name[:2])
+    glued = f"; did you mean {name[:2]} {word[2:]}?" if short and short.value and name[2:] else ""
+    near = _NEAR.get(name) or glued or did_you_mean(name, (*known, *NAMES))
     return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def load(path: Path, *, needed: bool = False) -> Inventory:
 
     `needed`: somebody named the file, so that it has to be there.
     """
-    if needed and not path.exists():
+    if needed and not (path.exists() or path.is_symlink()):
         hint = f"name one that is there, or begin it: sparkconsole --config {path} node add NAME ADDRESS"
         raise WrongConfig(f"there is no file {path}", hint=hint)
     return parse(read_text(path), path)
@@ -88,8 +88,7 @@ def _refuse_doubles(data: dict[str, Any], text: str, path: Path) -> None:
         seen: dict[tuple[str, str], int] = {}
         nodes = table.get("nodes", []) if isinstance(table, dict) else []
         for index, node in enumerate(nodes if isinstance(nodes, list) else []):
-            for what in ("name", "address"):
-                value = node.get(what) if isinstance(node, dict) else None
+            for what, value in _own_words(node).items() if isinstance(node, dict) else ():
                 if not isinstance(value, str):
                     continue
                 if (what, value) in seen:
@@ -97,6 +96,15 @@ def _refuse_doubles(data: dict[str, Any], text: str, path: Path) -> None:
                     cause = f"is {value!r}, as that of node {seen[what, value] + 1}: a node is listed once"
                     raise wrong_at(path, text, place, cause, f"change the {what}, or remove one of the two")
                 seen[what, value] = index
+
+
+def _own_words(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What no two nodes of a cluster may share; behind one address each has a port of its own."""
+    address, port = node.get("address"), node.get("port")
+    if isinstance(address, str):
+        _, address, said = login_words(address)
+        port = said or port
+    return {"name": node.get("name"), "address": f"{address}:{port}" if address and port else address}
 
 
 def _cluster(inventory: Inventory, asked: str | None, *, ad_hoc: bool) -> Cluster:
@@ -134,7 +142,7 @@ def _picked(inventory: Inventory, cluster: Cluster, words: list[str]) -> tuple[N
     nodes: dict[str, Node] = {}
     for word in words:
         node = _lookup(inventory, cluster, word)
-        if node.name in nodes or node.address in {n.address for n in nodes.values()}:
+        if node.name in nodes or node.endpoint in {n.endpoint for n in nodes.values()}:
             raise WrongUsage(f"{word!r} is in the list of nodes twice", hint="each node once, head first")
         nodes[node.name] = node
     return tuple(nodes.values())

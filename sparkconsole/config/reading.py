@@ -45,7 +45,7 @@ _WORDS = {
 def read_text(path: Path) -> str:
     """The file's text; empty when there is no such file; WrongConfig when it cannot be read."""
     try:
-        return bounded_bytes(path).decode("utf-8").replace("\r\n", "\n")
+        return bounded_bytes(path).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError as error:
         if path.is_symlink():
             hint = "make the file that it points at, or remove the link"

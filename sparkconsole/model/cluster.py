@@ -6,7 +6,8 @@ A machine as people write it: `[user@]host[:port]`, `[v6]:port`, `ssh://…`.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -24,7 +25,8 @@ def _address(value: str) -> str:
     return value
 
 
-def _login(value: str) -> str:
+def login(value: str) -> str:
+    """`value`, when it can be a login; ValueError says why it cannot."""
     if not value or value.startswith("-") or re.search(r"[\s\x00-\x1f\x7f'\"`;&|<>(){}:]", value):
         raise ValueError("a login begins with no '-' and has no spaces, quotes or brackets")
     return value
@@ -46,7 +48,7 @@ class Overrides(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    user: Annotated[str, AfterValidator(_login)] | None = None
+    user: Annotated[str, AfterValidator(login)] | None = None
     """Login; None: as OpenSSH's configuration says, else the local user."""
     port: int | None = Field(default=None, ge=1, le=65535)
     identity_file: str | None = None
@@ -70,6 +72,24 @@ class Node(Overrides):
     """It is the machine the console runs on: nothing is asked over SSH. Without it only a literal address of
     this machine's own says so; where a name leads is for others to decide."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _taken_apart(cls, said: Any) -> Any:
+        """`[USER@]HOST[:PORT]` and `ssh://…` may stand where the address does."""
+        if not isinstance(said, Mapping) or not isinstance(said.get("address"), str):
+            return said
+        user, host, port = login_words(said["address"])
+        parts = {"user": user or None, "port": port}
+        for key, value in parts.items():
+            if value is not None and said.get(key) not in (None, value):
+                raise ValueError(f"the address says {key} {value}, and {key} says {said[key]}")
+        return {**said, "address": host} | {key: value for key, value in parts.items() if value is not None}
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, with the port where one was said: two machines may lie behind one address."""
+        return self.address if self.port is None else with_port(self.address, self.port)
+
 
 class Cluster(Overrides):
     """Nodes that serve together; the first is the head."""
@@ -83,10 +103,10 @@ class Cluster(Overrides):
 
     @model_validator(mode="after")
     def _each_once(self) -> Cluster:
-        for what in ("name", "address"):
+        for what, of in (("name", "name"), ("address", "endpoint")):
             seen: set[str] = set()
             for node in self.nodes:
-                value = getattr(node, what)
+                value = getattr(node, of)
                 if value in seen:
                     raise ValueError(f"two nodes have the {what} {value!r}; each node is listed once")
                 seen.add(value)
@@ -104,8 +124,10 @@ class Cluster(Overrides):
         return node.model_copy(update=silent)
 
     def node(self, name: str) -> Node | None:
-        """The node of that name or address, if it is one of ours."""
-        return next((n for n in self.nodes if name in (n.name, n.address, n.fabric_address)), None)
+        """The node of that name or address, if it is one of ours; no other that shares its address."""
+        exact = [n for n in self.nodes if name in (n.name, n.endpoint)]
+        found = exact or [n for n in self.nodes if name in (n.address, n.fabric_address)]
+        return found[0] if len(found) == 1 else None
 
     def member(self, word: str) -> Node:
         """The node of that name or address; WrongUsage names the nearest, and all that there are."""

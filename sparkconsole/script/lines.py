@@ -48,6 +48,10 @@ def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
             continue
         words, pending = shlex.split(pending, comments=True), ""
         yield began, words
+    if pending.strip() and not opened:
+        raise WrongUsage(
+            f"{name}:{began}: the last line ends in \\, and nothing follows", hint="is the script whole?"
+        )
     if pending.strip():
         raise WrongUsage(f"{name}:{began}: a quote is opened and never closed")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -26,6 +27,8 @@ from sparkconsole.verbs.grammar.open_session import beside, line_session, open_s
 from sparkconsole.verbs.grammar.registry import Request
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
+MOST_ERRORS = 20
+"""Wrong lines of one script that are shown: who feeds something else than a script is not buried."""
 _INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""
 
@@ -64,7 +67,7 @@ async def run_script(
             code = await _script_line(session, line, request, printer, ahead)
             worst = worst or code
             if code and not keep_going:
-                printer.remark(f"stopped at line {line.number}: {' '.join(line.words)}")
+                printer.remark(f"stopped at line {line.number}: {shlex.join(line.words)}")
                 break
     return worst
 
@@ -100,8 +103,10 @@ def _at(line: ScriptLine, error: WrongUsage) -> WrongUsage:
 
 
 def _print_errors(wrong: Sequence[SparkError], printer: Printer) -> int:
-    for error in wrong:
+    for error in wrong[:MOST_ERRORS]:
         printer.error(error)
+    if len(wrong) > MOST_ERRORS:
+        printer.remark(f"… and {len(wrong) - MOST_ERRORS} more lines are wrong; nothing was run")
     return wrong[0].exit_code
 
 
@@ -130,7 +135,7 @@ async def _script_line(
         async with line_session(session, request.given) as own:
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
-            printer.remark(f"[{line.number}] {' '.join(line.words)}")
+            printer.remark(f"[{line.number}] {shlex.join(line.words)}")
             presenter = TerminalPresenter(own_printer)
             return await execute(own, request, presenter, yes=own.options.yes)
     except Cancelled:

@@ -97,7 +97,7 @@ def test_nodes_inherit_what_they_do_not_say_themselves() -> None:
             "remove",
         ),
         (
-            GOOD.replace("192.0.2.2", "192.0.2.1"),
+            GOOD.replace("192.0.2.2", "192.0.2.1").replace("port = 2222", ""),
             "line 13: clusters.lab.nodes[2].address is",
             "change the address",
         ),

@@ -189,6 +189,10 @@ def test_the_senders_ssh_never_asks_and_believes_only_our_keys() -> None:
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",
         "ConnectTimeout=10",
+        "RemoteCommand=none",
+        "RequestTTY=no",
+        "ClearAllForwardings=yes",
+        "ControlPath=none",
     ):
         assert argv[argv.index(option) - 1] == "-o"
     assert next(a for a in argv if a.startswith("Ciphers=")).startswith("Ciphers=aes128-gcm@openssh.com,")

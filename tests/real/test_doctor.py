@@ -251,7 +251,7 @@ def test_a_cluster_that_runs_half(bed: Testbed, operator: Operator) -> None:
     bed.cut(2, "fab")
     # Ray gives a silent member up after half a minute; until then it is a living one.
     ray_lost = ("ray", "fail", "spark2")
-    until_told(lambda: ray_lost in found(operator, "ray"), "Ray without its worker is found", 90)
+    until_signalled(lambda: ray_lost in found(operator, "ray"), "Ray without its worker is found", 90)
     put_model(bed, 1)
     refused = operator.run("--yes", "serve", MODEL)
     assert refused.returncode == 4
@@ -263,7 +263,7 @@ def test_a_cluster_that_runs_half(bed: Testbed, operator: Operator) -> None:
     assert found(operator) == []
 
 
-def until_told(true: Any, what: str, seconds: float) -> None:
+def until_signalled(true: Any, what: str, seconds: float) -> None:
     """Asks the doctor again and again; each time takes seconds by itself."""
     deadline = time.monotonic() + seconds
     while not true():

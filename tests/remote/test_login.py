@@ -120,7 +120,7 @@ async def test_a_changed_key_cannot_be_trusted_beside_the_old_one(server: SshSer
 
 
 async def test_trusting_twice_writes_once_and_under_both_names(server: SshServer) -> None:
-    configured("Host short", "  HostName 127.0.0.1", f"  Port {server.port}")
+    configured("Host short", "  HostName 127.0.0.1", f"  Port {server.port}", "  HashKnownHosts no")
     short = Node(name="spark1", address="short")
     keys = await hostkeys.shown_keys(short)
     hostkeys.trust(short, keys)

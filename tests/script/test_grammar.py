@@ -37,6 +37,21 @@ WRONG = [
     ("lanch", "there is no verb lanch; did you mean launch?"),
     ("download m", "there is no verb download; did you mean model download?"),
     ("serve stpo", "there is no verb serve stpo; did you mean serve stop?"),
+    ("-nspark-01 status", "there is no option -nspark-01; did you mean -n spark-01?"),
+    ("status -uann", "there is no option -uann; did you mean -u ann?"),
+    ("--user a;b status", "--user 'a;b' is wrong: a login begins with no '-' and has no spaces"),
+    ("--user=-x status", "--user '-x' is wrong: a login begins with no '-'"),
+    ("\x1a", "there is no verb '\\x1a'"),
+    ("image \x07", "there is no verb image '\\x07'"),
+    ("help launch stop", "there is no verb launch stop"),
+    ("help help help", "there is no verb help help"),
+    ("help serve stop now", "there is no verb serve stop now"),
+    ("sparkconsole status", "a line begins with the verb"),
+    ("sparkconsole image list", "say image list"),
+    ("status && node list", "&& is a shell's sign"),
+    ("status | cat", "| is a shell's sign"),
+    ("node exec spark-01 -- uptime", "spark-01 stands before --"),
+    ("node exec --timeout 5 git checkout -- file", "git stands before --"),
     ("lanch --help", "there is no verb lanch; did you mean launch?"),
     ("help image biuld", "there is no verb image biuld; did you mean image build?"),
     ("--nodes", "--nodes needs a value"),
@@ -89,6 +104,23 @@ def test_the_wrong_word_is_named(line: str, cause: str, capsys: pytest.CaptureFi
     told = capsys.readouterr()
     assert cause in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (["--user", "", "status"], "--user needs a value\n"),
+        (["--user", "a b", "status"], "--user 'a b' is wrong: a login begins with no '-' and has no spaces"),
+        ([""], "there is no verb ''"),
+        ([" "], "there is no verb ' '"),
+        (["image", "\u200b"], "there is no verb image '\\u200b'"),
+    ],
+)
+def test_a_word_that_cannot_be_seen_is_shown(
+    words: list[str], cause: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert cause in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

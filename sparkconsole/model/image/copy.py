@@ -77,6 +77,8 @@ def docker_load(receiver: Receiver) -> tuple[str, ...]:
 def ssh_argv(receiver: Receiver) -> tuple[str, ...]:
     """How the sender reaches the receiver: never a prompt, never a new key, a dead peer noticed in 15 s.
 
+    What the sender's own files say for people would end the stream or spoil its bytes (a command, a terminal,
+    forwarded ports), or lead around the key that is verified here (a shared connection): it does not count.
     The fast cipher comes first (measured twice as fast as OpenSSH's default); the others stay possible.
     """
     options = (
@@ -86,6 +88,10 @@ def ssh_argv(receiver: Receiver) -> tuple[str, ...]:
         "UserKnownHostsFile=known_hosts",
         "GlobalKnownHostsFile=/dev/null",
         "UpdateHostKeys=no",
+        "RemoteCommand=none",
+        "RequestTTY=no",
+        "ClearAllForwardings=yes",
+        "ControlPath=none",
         f"HostKeyAlias={receiver.name}",
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",

@@ -24,6 +24,8 @@ class KnownHost:
     """What the known_hosts files say of one server."""
 
     trusted: tuple[asyncssh.SSHKey, ...]
+    of_the_host: tuple[asyncssh.SSHKey, ...] = ()
+    """Keys under its name without a port: one of them will do, as with ssh, but another has not changed."""
     authorities: tuple[asyncssh.SSHKey, ...] = ()
     revoked: tuple[asyncssh.SSHKey, ...] = ()
 
@@ -52,13 +54,15 @@ def known_of(there: SshDestination, known_hosts: Path | None = None) -> KnownHos
     """What is known of a server under exactly its own name and port.
 
     The library would take the entry of port 22 for every other port too, and call a second sshd behind
-    the same address changed. Authorities and revocations count for every port.
+    the same address changed. Like ssh it may show that very key, where nothing is known of its own port.
+    Authorities and revocations count for every port.
     """
     known = asyncssh.import_known_hosts(_entries(there, known_hosts))
     own = known.match(there.entry_name, "", None)
     host = known.match(there.alias or there.host, "", None)
     never = tuple(key for path in there.revoked for key in _revoked(path))
-    return KnownHost(tuple(own[0]), (*own[1], *host[1]), (*own[2], *host[2], *never))
+    without_port = () if own[0] or there.alias else tuple(host[0])
+    return KnownHost(tuple(own[0]), without_port, (*own[1], *host[1]), (*own[2], *host[2], *never))
 
 
 def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:

@@ -1,11 +1,14 @@
 """Host keys: what a node shows, what is known of it, and writing down that a person trusts it.
 
-Hashed entries are understood; new ones are written plainly, whatever HashKnownHosts says.
+Hashed entries are understood; new ones are hashed where HashKnownHosts says so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
 from collections.abc import Iterable
 from enum import StrEnum
@@ -87,8 +90,20 @@ def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) 
         )
     new = [key for key in wanted if key_trust(node, key, known_hosts) is KeyTrust.UNKNOWN]
     path = known_hosts_file(known_hosts, place_of(node))
-    _append(path, "".join(f"{_names(node)} {key.line}\n" for key in new))
+    _append(path, entries(node, new))
     return path
+
+
+def entries(node: Node, keys: Iterable[HostKey]) -> str:
+    """The lines that `trust` writes for these keys, the same at each call: a plan shows them before.
+
+    The configuration may change: the name a person typed leads to the same entry. A hash is of one name.
+    """
+    there, keys = place_of(node), tuple(keys)
+    names = tuple(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+    if not there.hashed_names:
+        return "".join(f"{','.join(names)} {key.line}\n" for key in keys)
+    return "".join(f"{hashed(name, key)} {key.line}\n" for key in keys for name in names)
 
 
 def trust_file(node: Node) -> str:
@@ -97,10 +112,11 @@ def trust_file(node: Node) -> str:
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
-def _names(node: Node) -> str:
-    """The configuration may change: the name a person typed leads to the same entry."""
-    there = place_of(node)
-    return ",".join(dict.fromkeys((there.entry_name, known_name(there.address, there.port))))
+def hashed(name: str, key: HostKey) -> str:
+    """A host's name as HashKnownHosts writes it: whoever reads the file learns no names from it."""
+    salt = hashlib.sha1(f"{name} {key.line}".encode(), usedforsecurity=False).digest()
+    digest = hmac.new(salt, name.encode(), "sha1").digest()
+    return "|".join(("", "1", *(base64.b64encode(part).decode() for part in (salt, digest))))
 
 
 def _quoted(name: str) -> str:

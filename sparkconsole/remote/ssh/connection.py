@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncssh
 
 from sparkconsole.config.bounded import expanded, is_file
-from sparkconsole.errors import SparkError, TimedOut, Unreachable
+from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.docker.host import before_command
 from sparkconsole.remote.lines import LineReader
@@ -58,11 +58,13 @@ async def connect_ssh(
         raise Unreachable(
             f"its identity file {node.identity_file} is not there", hint="see cluster.toml", node=node.name
         )
-    there = await asyncio.to_thread(place_of, node)
-    connect_timeout = there.connect_timeout_s or connect_timeout
     try:
+        there = await asyncio.to_thread(place_of, node)
+        connect_timeout = there.connect_timeout_s or connect_timeout
         async with asyncio.timeout(connect_timeout):
             connection = await log_in(there, node.name, known_hosts=known_hosts)
+    except WrongConfig as error:
+        raise UnusableLogin(error.cause, hint=error.hint, node=node.name) from error
     except TimeoutError as error:
         raise Unreachable(
             f"no answer from {node.address} within {connect_timeout:.0f} s",

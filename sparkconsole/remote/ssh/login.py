@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -45,8 +46,8 @@ class _Client(asyncssh.SSHClient):
 
     shown: asyncssh.SSHKey | None = None
 
-    def __init__(self, proxy: ProxyCommand | None) -> None:
-        self.proxy = proxy
+    def __init__(self, proxy: ProxyCommand | None, *, any_on_loopback: bool = False) -> None:
+        self.proxy, self.any_on_loopback = proxy, any_on_loopback
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of the connection is that of its ProxyCommand."""
@@ -56,7 +57,13 @@ class _Client(asyncssh.SSHClient):
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         # Also asked when a *different* key is trusted; yes would connect.
         self.shown = key
-        return False
+        return self.any_on_loopback and _is_loopback(addr)
+
+
+def _is_loopback(address: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    return False
 
 
 async def log_in(
@@ -134,7 +141,9 @@ async def _connection(
     jump: bool,
 ) -> asyncssh.SSHClientConnection:
     known, proxy = _known(there, node, known_hosts), proxy_of(there, tunnel)
-    client = _Client(proxy)
+    # As with ssh: behind a jump host, a proxy command or under an alias loopback is no name for this machine.
+    unchecked = there.loopback_unchecked and tunnel is None and proxy is None and not there.alias
+    client = _Client(proxy, any_on_loopback=unchecked)
     try:
         async with keys_for(there) as keys:
             connection, _ = await asyncssh.create_connection(
@@ -188,7 +197,7 @@ def _options(
         "username": there.user,
         # The keys that are given are all: the agent was asked for them, too.
         "agent_path": None,
-        "known_hosts": (list(known.trusted), list(known.authorities), list(known.revoked)),
+        "known_hosts": ([*known.trusted, *known.of_the_host], list(known.authorities), list(known.revoked)),
         "keepalive_interval": KEEPALIVE_S,
         "keepalive_count_max": KEEPALIVES_MISSED,
         "password": None,
@@ -203,7 +212,7 @@ def _host_key_kinds(there: SshDestination, known: KnownHost) -> dict[str, Any]:
     """HostKeyAlgorithms of the kinds that are trusted: like ssh, so that a known key is the one shown."""
     trusted = {name for key in known.trusted for name in (key.algorithm, *key.all_sig_algorithms)}
     wanted = [name for name in there.host_key_algorithms if name.encode() in trusted]
-    if known.authorities or not known.trusted:
+    if known.authorities or not known.trusted or there.loopback_unchecked:
         return {}
     # None of the trusted kinds: as with ssh the server has to show another one, which nobody trusts.
     allowed = wanted or both(there.host_key_algorithms, get_public_key_algs())
@@ -277,11 +286,12 @@ def _key_error(
             "and trust the new one; if not, somebody may be in between",
             node=node,
         )
+    unseen = f" (ssh would take it unseen: StrictHostKeyChecking {there.takes_unseen})"
     return UnknownHostKey(
         f"{whose + chr(39) + 's' if jump else 'its'} host key is not trusted yet: {key.get_fingerprint()}",
         fingerprint=key.get_fingerprint(),
         hint="compare it with the machine's, then: sparkconsole node trust "
-        f"{_trust_name(there) if jump else node}",
+        f"{_trust_name(there) if jump else node}{unseen if there.takes_unseen else ''}",
         node=node,
     )
 

@@ -1,19 +1,21 @@
-"""Which keys a login offers, in OpenSSH's order: named ones of the agent, its others, then the files."""
+"""Which keys a login offers, in OpenSSH's order: certificates, the agent's (named ones first), the files'."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import copy
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.config.bounded import bounded_bytes, is_file
+from sparkconsole.config.bounded import bounded_bytes
 from sparkconsole.remote.ssh_config.place import SshDestination
 
 _AGENT_S = 2.0
 """An agent that does not answer is none."""
+_CERTIFIED = "-cert-v01@openssh.com"
 
 
 @contextlib.asynccontextmanager
@@ -29,27 +31,64 @@ async def keys_for(there: SshDestination) -> AsyncIterator[list[asyncssh.SSHKeyP
                 async with asyncio.timeout(_AGENT_S):
                     agent = await stack.enter_async_context(asyncssh.connect_agent(there.agent))
                     held = list(await agent.get_keys())
-        named = [public for path in there.tried_keys if (public := public_of(path))]
-        ours = [key for public in named for key in held if _raw(key) == public]
-        others = [] if there.named_keys_only else [key for key in held if _raw(key) not in named]
         files, errors = _files(there)
-        kept = {_raw(key) for key in ours}
-        offered = [*ours, *others, *(key for key in files if _raw(key) not in kept)]
+        offered = [key for key in _in_order(there, held, files) if _accepted(key, there.accepted_keys)]
         if not offered and errors:
             raise errors[0]
         yield offered
+
+
+def _in_order(
+    there: SshDestination, held: Sequence[asyncssh.SSHKeyPair], files: Sequence[asyncssh.SSHKeyPair]
+) -> list[asyncssh.SSHKeyPair]:
+    """The agent's keys (`held`) and those of the files as OpenSSH would offer them."""
+    named = [public for path in there.named_keys if (public := public_of(path))]
+    ours = [key for public in named for key in held if _raw(key) == public]
+    others = [] if there.named_keys_only else [key for key in held if _raw(key) not in named]
+    at_hand = (*ours, *others, *files)
+    kept = {_raw(key) for key in ours}
+    beside = [Path(f"{path}-cert.pub") for path in there.named_keys]
+    return [
+        *_certified(there.certificates, (*held, *files)),
+        *ours,
+        *others,
+        *(key for key in files if _raw(key) not in kept),
+        *_certified(beside, at_hand),
+    ]
+
+
+def _certified(
+    certificates: Sequence[Path], keys: Sequence[asyncssh.SSHKeyPair]
+) -> Iterator[asyncssh.SSHKeyPair]:
+    """Each certificate with its private key, be that a file's or the agent's; one without is passed over."""
+    for path in certificates:
+        with contextlib.suppress(OSError, ValueError):
+            signed = asyncssh.import_certificate(bounded_bytes(path, regular=True))
+            mine = next((k for k in keys if not k.has_cert and _raw(k) == signed.key.public_data), None)
+            if mine is not None:
+                pair = copy.copy(mine)
+                pair.set_certificate(signed)
+                yield pair
+
+
+def _accepted(key: asyncssh.SSHKeyPair, names: Sequence[str]) -> bool:
+    """PubkeyAcceptedAlgorithms allows one of the ways in which this key can sign."""
+    kind = key.get_algorithm().removesuffix(_CERTIFIED).removesuffix("@openssh.com")
+    kinds = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512") if kind == "ssh-rsa" else (kind,)
+    ends = (_CERTIFIED,) if key.has_cert else ("", "@openssh.com")
+    return not names or any(kind + end in names for kind in kinds for end in ends)
 
 
 def _files(there: SshDestination) -> tuple[list[asyncssh.SSHKeyPair], list[asyncssh.KeyImportError]]:
     """The keys of the files, and what is wrong with those that are none."""
     keys: list[asyncssh.SSHKeyPair] = []
     errors: list[asyncssh.KeyImportError] = []
-    certificates = [str(path) for path in there.certificates if is_file(path)]
     for path in there.tried_keys:
         if _is_public(path):
             continue
         try:
-            keys += asyncssh.load_keypairs([str(path)], certlist=certificates, ignore_encrypted=True)
+            loaded = asyncssh.load_keypairs([str(path)], ignore_encrypted=True)
+            keys += (key for key in loaded if not key.has_cert)
         except asyncssh.KeyImportError as error:
             errors.append(error)
         except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.errors import WrongConfig
-from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, paths
+from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, listed_files, paths
 
 TIMEOUT_S = 15.0
 """`Match exec` and looking up canonical names take their time."""
@@ -80,8 +80,8 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
 
     home, host, user = login_home(), one("hostname", address), one("user") or getpass.getuser()
     port, alias = int(one("port", str(SSH_PORT))), one("hostkeyalias")
-    jumps = hops(one("proxyjump", "none"))
     tokens = _tokens(address, host, port, user, alias, one("proxyjump"), home)
+    jumps = hops(filled(one("proxyjump", "none"), tokens, variables=False))
     if one("proxyusefdpass") == "yes":
         raise WrongConfig(
             f"{address}: ProxyUseFdpass cannot be used here",
@@ -104,13 +104,20 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
         certificates=files(keywords.get("certificatefile", ())),
         agent=agent_socket(filled(one("identityagent", "SSH_AUTH_SOCK"), tokens)),
         named_keys_only=one("identitiesonly") == "yes",
+        accepted_keys=_listed(one("pubkeyacceptedalgorithms")),
         key_login=one("pubkeyauthentication", "yes") not in ("no", "false")
         and "publickey" in one("preferredauthentications", "publickey").split(","),
         known_hosts=tuple(
             _at_home(path, home)
-            for path in paths(one("userknownhostsfile").split() + one("globalknownhostsfile").split())
+            for path in (
+                *(paths(listed_files(one("userknownhostsfile"))) or (Path(os.devnull),)),
+                *paths(listed_files(one("globalknownhostsfile"))),
+            )
         ),
         revoked=files(keywords.get("revokedhostkeys", ())),
+        hashed_names=one("hashknownhosts") == "yes",
+        takes_unseen=_unseen(one("stricthostkeychecking")),
+        loopback_unchecked=one("nohostauthenticationforlocalhost") == "yes",
         family=one("addressfamily", "any").replace("any", ""),
         bind=one("bindaddress"),
         host_key_algorithms=_listed(one("hostkeyalgorithms")),
@@ -119,6 +126,11 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
         macs=_listed(one("macs")),
         connect_timeout_s=float(one("connecttimeout")) if one("connecttimeout").isdigit() else None,
     )
+
+
+def _unseen(checking: str) -> str:
+    """`ssh -G` prints `no` and `off` as `false`, `yes` as `true`."""
+    return {"accept-new": "accept-new", "false": "no", "no": "no", "off": "no"}.get(checking, "")
 
 
 def _listed(words: str) -> tuple[str, ...]:

@@ -36,10 +36,18 @@ class SshDestination:
     """The agent's socket; empty for none."""
     named_keys_only: bool = False
     """IdentitiesOnly: of the agent's keys only those that `keys` name."""
+    accepted_keys: tuple[str, ...] = ()
+    """PubkeyAcceptedAlgorithms; empty for all."""
     key_login: bool = True
     """PubkeyAuthentication."""
     known_hosts: tuple[Path, ...] = ()
-    """Files of trusted host keys that the configuration names."""
+    """Files of trusted host keys that the configuration names; the first is the person's own."""
+    hashed_names: bool = False
+    """HashKnownHosts."""
+    takes_unseen: str = ""
+    """StrictHostKeyChecking, where ssh would take an unknown host key without asking."""
+    loopback_unchecked: bool = False
+    """NoHostAuthenticationForLocalhost: a server of this very machine may show any host key."""
     revoked: tuple[Path, ...] = ()
     """RevokedHostKeys."""
     family: str = ""
@@ -73,6 +81,11 @@ class SshDestination:
         """The private keys that are there."""
         return tuple(path for path in self.keys if is_file(path))
 
+    @property
+    def named_keys(self) -> tuple[Path, ...]:
+        """The keys of which at least the public half is there: the private one may be the agent's."""
+        return tuple(path for path in self.keys if is_file(path) or is_file(Path(f"{path}.pub")))
+
 
 def known_name(host: str, port: int) -> str:
     """A host as known_hosts names it."""
@@ -89,6 +102,17 @@ def hops(words: str) -> tuple[str, ...]:
     if words.lower() == "none":
         return ()
     return tuple(hop for hop in (part.strip() for part in words.split(",")) if hop)
+
+
+def listed_files(value: str) -> tuple[str, ...]:
+    """The files of one line of `ssh -G`, which prints names with spaces as it prints several names."""
+    names: list[str] = []
+    for word in value.split(" "):
+        if names and not word.startswith(("/", "~")):
+            names[-1] += f" {word}"
+        else:
+            names.append(word)
+    return tuple(name for name in names if name)
 
 
 def paths(words: Sequence[str]) -> tuple[Path, ...]:

@@ -22,6 +22,8 @@ from sparkconsole.verbs.grammar.bounds import require_bounds
 from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, load
 from sparkconsole.verbs.grammar.wrong_words import (
     refuse_no_value,
+    refuse_torn_command,
+    see_help,
     verb_words,
     with_equals_hint,
     wrong_arguments,
@@ -56,9 +58,10 @@ def _understood(split: SplitWords) -> Request:
         tokens = about
     words = verb_words(tokens)
     if words == ("help",):
-        _topic(tokens)
+        _refuse_longer(tokens[1:], _topic(tokens))
     entry = load(words[0])[words]
     refuse_no_value(words, tokens[len(words) :])
+    refuse_torn_command(words, tokens[len(words) :])
     try:
         command, bound, _ = application(words[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
             :3
@@ -79,6 +82,13 @@ def _asked_about(tokens: Sequence[str]) -> list[str] | None:
     if any(word in HELP_WORDS for word in ours):
         return ["help", *_topic(ours)]
     return None
+
+
+def _refuse_longer(words: Sequence[str], topic: Sequence[str]) -> None:
+    """`help launch stop`: there is help about launch, and no such verb."""
+    asked = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    if len(topic) < len(asked) and any(asked):
+        raise WrongUsage(f"there is no verb {' '.join(asked)}", hint=see_help(topic))
 
 
 def _topic(ours: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
-from sparkconsole.model.work.news import News, Output, Remark, Report, StepEnded
+from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
@@ -41,16 +41,19 @@ async def execute_action(
     _report_fault(session, report)
     _mark(session, began, touches)
     steps: dict[str, str] = {}
-    keep = _keeping(session, report, steps)
+    begun: set[tuple[str, str]] = set()
+    keep = _keeping(session, report, steps, begun)
     try:
         answer = await action.execute(keep)
     except asyncio.CancelledError:
-        _left(session, session.run or began, report)
+        run = session.run or began
+        _left(session, run, report, may_run=_may_run(action.plan, run, begun))
         raise
     except SparkError as error:
         if (stopped := _stopped(session, session.run or began, action, report)) is not None:
             raise stopped from error
-        _failed(session, session.run or began, error, report)
+        run = session.run or began
+        _failed(session, run, error, report, may_run=_may_run(action.plan, run, begun))
         raise
     if answer.exit_code and (stopped := _stopped(session, session.run or began, action, report, answer)):
         raise stopped
@@ -119,11 +122,16 @@ def _report_fault(session: Session, report: Report) -> None:
         report(Remark(f"{why}; this goes on without a record", level="warning"))
 
 
-def _keeping(session: Session, report: Report, steps: dict[str, str]) -> Report:
-    """Everything that is shown is kept, but for the progress bars; `steps` gets how each stands."""
+def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:
+    """Everything that is shown is kept, but for the progress bars.
+
+    `steps` gets how each stands, `begun` the node and sentence of each that was begun.
+    """
 
     def keep(heard: News) -> None:
         news = _on_purpose(session, heard)
+        if isinstance(news, StepBegan):
+            begun.add((news.node, news.sentence))
         if isinstance(news, StepEnded):
             steps[news.outcome.step.id] = news.outcome.word
         if session.run is not None and (line := kept(news)):
@@ -131,6 +139,12 @@ def _keeping(session: Session, report: Report, steps: dict[str, str]) -> Report:
         report(news)
 
     return keep
+
+
+def _may_run(plan: Plan, run: Run, begun: set[tuple[str, str]]) -> bool:
+    """Some job of it may be running: not one whose step never began, though it is written down already."""
+    planned = {s.job.id: (s.node, s.sentence) for s in plan.steps if s.job}
+    return any(planned.get(job.id) is None or planned[job.id] in begun for job in run.jobs)
 
 
 def _on_purpose(session: Session, news: News) -> News:
@@ -154,18 +168,18 @@ def kept(news: News) -> str:
     return ""
 
 
-def _failed(session: Session, run: Run, error: SparkError, report: Report) -> None:
+def _failed(session: Session, run: Run, error: SparkError, report: Report, *, may_run: bool) -> None:
     """A run whose jobs could not be asked stays open: unknown is not failed."""
-    if isinstance(error, Unreachable) and run.jobs:
+    if isinstance(error, Unreachable) and may_run:
         report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
         return
     session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
     _report_fault(session, report)
 
 
-def _left(session: Session, run: Run, report: Report) -> None:
+def _left(session: Session, run: Run, report: Report, *, may_run: bool) -> None:
     """The person let go: detached jobs go on and are named, anything else is over."""
-    if run.jobs:
+    if may_run:
         report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
         return
     session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SURE = 0.75
 """So alike that a word behind `serve` is taken for a slip of the pen, not for a model."""
+_SHELLS = ("&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1")
 _TYPES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -51,10 +52,22 @@ def _no_first_word(tokens: Sequence[str]) -> WrongUsage:
         return WrongUsage("no verb stands before --", hint="sparkconsole --help")
     if first.startswith("-"):
         return _option_in_front(tokens)
+    if first == "sparkconsole" and len(tokens) > 1:
+        hint = f"say {' '.join(tokens[1:])}"
+        return WrongUsage(
+            "the program's name stands before the verb; here a line begins with the verb", hint=hint
+        )
     verbs = {words[-1]: words for words in load()} | {word: (word,) for word in MODULES}
     if near := verbs.get(nearest(first, verbs)):
-        return WrongUsage(f"there is no verb {first}; did you mean {' '.join(near)}?", hint=see_help(near))
-    return WrongUsage(f"there is no verb {first}", hint="sparkconsole --help lists them")
+        return WrongUsage(
+            f"there is no verb {_visible(first)}; did you mean {' '.join(near)}?", hint=see_help(near)
+        )
+    return WrongUsage(f"there is no verb {_visible(first)}", hint="sparkconsole --help lists them")
+
+
+def _visible(word: str) -> str:
+    """As it is typed, or between quotes where a person could not see it."""
+    return word if word.strip() and word.isprintable() else repr(word)
 
 
 def _option_in_front(tokens: Sequence[str]) -> WrongUsage:
@@ -76,7 +89,7 @@ def _no_second_word(first: str, second: str, verbs: Iterable[tuple[str, ...]]) -
         return unknown_option(second, sorted(_flags(verbs)))
     near = nearest(second, seconds)
     ask = f"; did you mean {first} {near}?" if near else ""
-    return WrongUsage(f"there is no verb {first} {second}{ask}", hint=listed)
+    return WrongUsage(f"there is no verb {first} {_visible(second)}{ask}", hint=listed)
 
 
 def _flags(verbs: Iterable[tuple[str, ...]]) -> set[str]:
@@ -124,6 +137,19 @@ def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
             raise _needs_value(name, words)
 
 
+def refuse_torn_command(words: tuple[str, ...], tokens: Sequence[str]) -> None:
+    """WrongUsage for `node exec spark-01 -- uptime`, which would be one command for all nodes."""
+    if words != ("node", "exec") or "--" not in tokens:
+        return
+    front = iter(tokens[: tokens.index("--")])
+    for word in front:
+        if not word.startswith("-"):
+            hint = f"a node: --node {word} -- …; a command: all of it behind --"
+            raise WrongUsage(f"{word} stands before --, and node exec takes its command behind it", hint=hint)
+        if "=" not in word:
+            next(front, None)
+
+
 def _several(argument: Any) -> bool:
     keyword = argument.field_info.kind is inspect.Parameter.KEYWORD_ONLY
     return keyword and bool(argument.token_count()[1])
@@ -145,7 +171,9 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequen
             return WrongUsage(_not_of_its_type(error, token), hint=see_help(words))
         case UnusedCliTokensError():
             extra = " ".join(error.unused_tokens or ())
-            return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=see_help(words))
+            signs = [sign for sign in _SHELLS if sign in (error.unused_tokens or ())]
+            hint = f"{signs[0]} is a shell's sign: a line here is one verb and no more" if signs else ""
+            return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=hint or see_help(words))
         case RepeatArgumentError() if token is not None:
             return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
     error.verbose = False

@@ -89,7 +89,7 @@ async def add(
     name:
         What it is called from now on.
     address:
-        Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config.
+        Where SSH reaches it: a host name, an address, or a Host of ~/.ssh/config; also USER@ADDRESS:PORT.
     user:
         Its login; without it as OpenSSH's configuration says.
     port:

@@ -37,12 +37,17 @@ class _Shown:
 
     def step(self) -> Step:
         """The step that stores them."""
-        from sparkconsole.remote.host_keys.trust import entry_name, trust_file
+        from sparkconsole.remote.host_keys.trust import entries, trust_file
 
         fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
-        lines = "".join(f"{entry_name(self.node)} {k.line}\n" for k in self.keys)
         sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
-        return Step(self.node.name, CONSOLE, sentence, ("tee", "-a", trust_file(self.node)), stdin=lines)
+        return Step(
+            self.node.name,
+            CONSOLE,
+            sentence,
+            ("tee", "-a", trust_file(self.node)),
+            stdin=entries(self.node, self.keys),
+        )
 
 
 @verb("node trust", tier=Tier.RECOVERABLE)

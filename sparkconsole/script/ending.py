@@ -1,0 +1,42 @@
+"""A word of the command line that is told to end (SIGTERM), or whose terminal goes away (SIGHUP)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+CANCELLED = 130
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
+    """The exit code of `work`; the first of SIGNALS cancels it as Ctrl-C does.
+
+    Its record is closed, and what it leaves running is said. The second one ends the process at once.
+    Whoever started it with one ignored (nohup) keeps that.
+    """
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    task = asyncio.ensure_future(work)
+
+    def tell() -> None:
+        told.set()
+        for number in taken:
+            loop.remove_signal_handler(number)
+        task.cancel()
+
+    taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        loop.add_signal_handler(number, tell)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if told.is_set():
+            return CANCELLED
+        raise
+    finally:
+        with contextlib.suppress(ValueError, RuntimeError):
+            for number in taken:
+                loop.remove_signal_handler(number)

@@ -1,0 +1,70 @@
+"""Told to end (SIGTERM, SIGHUP) a word ends as by Ctrl-C: it says what it leaves running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from sparkconsole.script.ending import SIGNALS, until_signalled
+
+
+async def _works(said: list[str], number: signal.Signals | None) -> int:
+    try:
+        if number is not None:
+            os.kill(os.getpid(), number)
+        await asyncio.sleep(0 if number is None else 60)
+    except asyncio.CancelledError:
+        said.append("left running")
+        raise
+    return 7
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_who_is_told_to_end_says_what_goes_on(number: signal.Signals) -> None:
+    said: list[str] = []
+    assert asyncio.run(until_signalled(_works(said, number))) == 130
+    assert said == ["left running"]
+    assert signal.getsignal(number) is signal.SIG_DFL, "the second one ends at once"
+
+
+def test_who_is_not_told_ends_by_itself() -> None:
+    said: list[str] = []
+    assert asyncio.run(until_signalled(_works(said, None))) == 7
+    assert said == []
+    assert all(signal.getsignal(number) is signal.SIG_DFL for number in SIGNALS)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_is_ignored_stays_ignored(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nohup sparkconsole …` outlives its terminal."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+
+        async def work() -> int:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+            return 0
+
+        assert asyncio.run(until_signalled(work())) == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_the_program_itself(number: signal.Signals) -> None:
+    told = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sparkconsole", "--demo", "--json", "status", "--watch",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert told.stdout is not None
+    assert await told.stdout.readline(), "it is under way"
+    told.send_signal(number)
+    _, said = await told.communicate()
+    assert told.returncode == 130
+    assert "Traceback" not in said.decode()
