@@ -255,7 +255,7 @@ def test_a_result_of_another_shape_is_none(wrong: object) -> None:
 def test_our_own_mistake_is_a_sentence_and_a_private_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_dispatch", lambda *_: {}["HF_TOKEN=hf_abcdefghijklmnopqrst"])
+    monkeypatch.setattr(cli, "_face", lambda *_: {}["HF_TOKEN=hf_abcdefghijklmnopqrst"])
     assert cli.run(["--json", "status"]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["error"]["kind"] == "Defect"
