@@ -11,7 +11,15 @@ from itertools import pairwise
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.spark.models import bytes_of, folder_of
-from sparkconsole.demo.stories import PretendJob, Story
+from sparkconsole.demo.stories import (
+    PretendJob,
+    Story,
+    bench_story,
+    build_story,
+    copy_story,
+    layers_story,
+    serve_story,
+)
 from sparkconsole.model.serve.vllm_flags import value
 
 USUAL_SHARE = 0.7
@@ -75,7 +83,7 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if "build" in argv:
         tags = [b for a, b in pairwise(argv) if a == "-t"]
         busy = (machine.busy("build", stories.BUILD_S),)
-        return PretendJob(argv, stories.build_story(), now, ended=Built(machine, tags), spells=busy)
+        return PretendJob(argv, build_story(), now, ended=Built(machine, tags), spells=busy)
     return _copy(machine, argv)
 
 
@@ -116,7 +124,7 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
     return PretendJob(
         argv,
-        stories.copy_story(total) if argv[5] == "ssh" else stories.layers_story(layers),
+        copy_story(total) if argv[5] == "ssh" else layers_story(layers),
         now,
         ended=ImageArrived(machine, receiver, tag),
         spells=busy,
@@ -138,7 +146,7 @@ def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJo
     serving = [m.busy("serve", after=lasts, weight=weight) for m in ranks]
     return PretendJob(
         argv,
-        stories.serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
+        serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
         now,
         container=container,
         spells=(*loading, *serving),
@@ -156,7 +164,7 @@ def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:
 
 def _bench(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
     ranks = [m for m in machine.cluster.values() if m.serving()]
-    busy, story = tuple(m.busy("bench", stories.BENCH_S) for m in ranks), stories.bench_story(argv)
+    busy, story = tuple(m.busy("bench", stories.BENCH_S) for m in ranks), bench_story(argv)
     return PretendJob(argv, story, machine.clock.monotonic(), container=container, spells=busy)
 
 
