@@ -219,7 +219,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "not found",
         "ERROR: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory",
     ),
-    "dockerfile-wrong": ("ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: RU",),
+    "dockerfile-wrong": ("ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: R",),
     "builder-gone": ("ERROR: failed to solve: Unavailable: error reading from server: EOF",),
     "chat-template": (
         "jinja2.exceptions.TemplateNotFound: ring.jinja",

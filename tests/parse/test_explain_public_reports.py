@@ -204,6 +204,14 @@ WELL = {
              "h:1:2 [0] NCCL INFO ncclCommInitRank comm 0xa rank 0 nranks 2 - Init COMPLETE"],
     "slow": ["INFO 11-24 07:00:00 [shm.py:1] No available shared memory broadcast block found in 60 seconds.",
              "INFO 11-24 07:03:00 [core.py:1] init engine (profile, create kv cache) took 225.99 seconds"],
+    "python's own": ["/x/ring.py:12: FutureWarning: `pole` was not set, it will be removed"],
+    "cmake's own": ["CMake Warning: Manually-specified variables were not used by the project:"],
+    "ended by hand": ["WARNING 11-24 07:00:00 [x.py:1] Process did not exit gracefully, sending SIGKILL"],
+    "attention version": ["ERROR 11-24 07:00:00 [fa_utils.py:57] Cannot use FA version 3 is not supported "
+                          "due to FA3 is only supported on devices with compute capability 9"],
+    "not safetensors": ["ERROR 11-24 07:00:00 [config.py:130] Error retrieving safetensors: 'x' is not a "
+                        "safetensors repo."],
+    "default": ["WARNING 11-24 07:00:00 [x.py:1] FlashInfer ring is not supported here; using default"],
     "placement": ["INFO 11-24 07:00:00 [x.py:1] Waiting for creating a placement group of specs for 10 "
                   "seconds.", "INFO 11-24 07:00:30 [x.py:1] Starting to load model x..."],
 }  # fmt: skip

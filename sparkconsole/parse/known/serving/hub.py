@@ -239,7 +239,7 @@ HUB: tuple[KnownCause, ...] = (
         "hub-unauthenticated",
         r"sending unauthenticated requests to the HF Hub|HF_TOKEN.{0,400}higher rate limits|Xet Storage is "
         r"enabled|"
-        r"`resume_download` is deprecated|Error retrieving file list",
+        r"`resume_download` is deprecated|Error retrieving (?:file list|safetensors)",
         "public models need no token",
         "Warning: You are sending unauthenticated requests to the HF Hub. Please set a HF_TOKEN",
     ),
