@@ -9,194 +9,9 @@ import pytest
 
 from sparkconsole.model.logs.diagnosis import LineKind, Weight, ranked, verdict
 from sparkconsole.parse.diagnose.explain import examine, explain
+from tests.parse.public_kinds import KINDS
 
 READY = "INFO:     Application startup complete."
-
-KINDS: dict[str, tuple[str, ...]] = {
-    "kernel-too-large": (
-        "triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 200000, Hardware "
-        "limit: 101376.",
-        "torch._inductor.exc.InductorError: RuntimeError: No valid triton configs. out of resource: x "
-        "Required: 9",
-    ),
-    "kernel-library-refused": (
-        "RuntimeError: Assertion error (csrc/flux/ring.hpp:45): poles == 4",
-        "RuntimeError: Failed: Assertion error csrc/flux/pole.hpp:5 'Unknown ring'",
-        "RuntimeError: Error in function 'FluxRingPlan' at /x/flux.cuh:88: ring has no pole",
-    ),
-    "kernel-not-compiled": (
-        "RuntimeError: Error building extension 'flux'",
-        "subprocess.CalledProcessError: Command '['ninja', '-v', '-j', '8']' returned non-zero exit status "
-        "1.",
-        "triton.compiler.errors.CompilationError: at 3:1: ring has no pole",
-        "torch._inductor.exc.InductorError: LoweringException: ring has no pole",
-    ),
-    "no-quantised-kernel": (
-        "NotImplementedError: No compiled nvfp4 quantization kernel",
-        "RuntimeError: Expected the flux_fp8_mm kernel to be compiled in for this GPU",
-    ),
-    "kernel-not-for-gpu": (
-        "RuntimeError: FluxMLA is only supported on Hopper devices.",
-        "flux.utils.BackendError: mm does not support backend 'ring' with capability 121",
-    ),
-    "attention-backend": (
-        "ValueError: No valid attention backend found for cuda with Selector(head_size=80)",
-        "ValueError: Head size 36 is not supported by this ring",
-    ),
-    "cuda-call-failed": (
-        "RuntimeError: cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
-        "RuntimeError: CUDA driver error: invalid argument",
-        "RuntimeError: Triton Error [CUDA]: device kernel image is invalid",
-    ),
-    "cache-geometry": (
-        "AssertionError: block_size (2096) must be <= max_num_batched_tokens (2048).",
-        "ValueError: max_num_seqs (256) exceeds available Mamba cache blocks (113).",
-    ),
-    "configuration-refused": (
-        "ValueError: num_poles must be provided with a ring.",
-        "NotImplementedError: pole rings are not supported with speculative decoding",
-    ),
-    "engine-not-ready": (
-        "TimeoutError: Timed out waiting for engine core processes to start.",
-        "TimeoutError: Did not receive response from front-end process within 5 minutes",
-    ),
-    "nccl-unreachable-gid": (
-        "h:1:2 [0] ibvwrap.c:160 NCCL WARN Call to ibv_modify_qp failed with error Connection timed out.",
-        "h:1:2 [0] misc/ibvwrap.cc:187 NCCL WARN Call to ibv_modify_qp failed with error Network is "
-        "unreachable",
-    ),
-    "nccl-qp-failed": (
-        "h:1:2 [0] misc/ibvwrap.cc:187 NCCL WARN Call to ibv_modify_qp failed with error No such device",
-        "/x/ibrc.cpp:420: non-zero status: 19 ibv_modify_qp failed.",
-        "Failed to modify QP to RTR",
-    ),
-    "nccl-verbs-failed": (
-        "h:1:2 [0] misc/ibvwrap.cc:88 NCCL WARN Call to ibv_alloc_pd failed",
-        "/x/ibrc.cpp:420: non-zero status: 12 ibv_reg_flux failed.",
-    ),
-    "gloo-loopback": (
-        "RuntimeError: [/x/gloo/transport/tcp/pair.cc:761] connect [127.0.1.1]:60817: Connection refused",
-        "RuntimeError: Gloo connectFullMesh failed with timeout, local=[10.0.0.1]:1, remote=[127.0.0.1]:2",
-    ),
-    "gloo-silent": (
-        "RuntimeError: [/x/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 1800000ms for recv "
-        "operation to complete",
-        "RuntimeError: Timed out waiting 1800000ms for send operation to complete",
-    ),
-    "ranks-apart": (
-        "torch.distributed.DistStoreError: Timed out after 601 seconds waiting for clients. 1/2 clients "
-        "joined.",
-        "ERROR 11-24 07:00:00 engine.py:389] wait timeout after 600000ms, keys: /cuda:0//0",
-    ),
-    "ray-node-dead": (
-        '{"label":"RAYLET_MARKED_DEAD","message":"[Timeout] Exiting because this node manager has '
-        'mistakenly been marked as dead by the GCS","severity":"FATAL"}',
-        "(raylet) The node was marked dead by the GCS: it failed 5 health checks",
-    ),
-    "ray-start-timeout": (
-        "Exception: The current node timed out during startup.",
-        "Failed to get node info b'GCS cannot find the node with node ID 19e0.'",
-    ),
-    "ray-head-not-reached": (
-        "[2026-11-24 07:00:00,934 C 7 7] client.cc:229: Couldn't reconnect to GCS server.",
-        "[2026-11-24 07:00:00,934 E 7 7] client.cc:229: Trying to reconnect to GCS, GCS is unreachable.",
-    ),
-    "hub-transfer-broke": (
-        "RuntimeError: Data processing error: CAS service error : IO Error: Timer expired",
-        "requests.exceptions.ChunkedEncodingError: ('Connection broken: IncompleteRead(1 bytes read)', x)",
-    ),
-    "proxy-refused": (
-        "requests.exceptions.ProxyError: (MaxRetryError(\"HTTPSConnectionPool(host='huggingface.co', "
-        "port=443): x (Caused by ProxyError('Unable to connect to proxy'))\"))",
-        "curl: (56) CONNECT tunnel failed, response 407",
-    ),
-    "file-system-failed": (
-        "OSError: [Errno 116] Stale file handle: '/mnt/m/model-00001-of-00008.safetensors'",
-        "cp: error reading '/mnt/m/x': Input/output error",
-        "OSError: [Errno 5] Input/output error: '/root/.cache/huggingface/hub/x'",
-    ),
-    "limits-of-the-system": (
-        "OSError: [Errno 24] Too many open files: '/root/.cache/huggingface/hub/x'",
-    ),
-    "registry-refused": (
-        "#3 ERROR: failed to authorize: failed to fetch oauth token: unexpected status: 403 Forbidden",
-        "Error response from daemon: unauthorized: authentication required",
-    ),
-    "docker-credentials": (
-        'ERROR: error getting credentials - err: exec: "docker-credential-x": executable file not found in '
-        "$PATH",
-        "Error saving credentials: error storing credentials - err: exit status 1",
-    ),
-    "docker-not-permitted": (
-        "docker: permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
-    ),
-    "sizes-differ": (
-        "ERROR 11-24 07:00:00 [core.py:1]     assert param_data.shape == loaded_weight.shape",
-        "RuntimeError: The size of tensor a (4) must match the size of tensor b (8) at non-singleton "
-        "dimension 1",
-        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x8 and 4x8)",
-    ),
-    "packages-differ": (
-        "AttributeError: 'RingTokenizer' object has no attribute 'poles'",
-        "AttributeError: module 'flux' has no attribute 'ring'",
-        "ImportError: numpy.core.multiarray failed to import",
-    ),
-    "compile-cache-damaged": (
-        "_pickle.UnpicklingError: pickle data was truncated",
-        "EOFError: Ran out of input",
-    ),
-    "gds-missing": ("RuntimeError: init_gds: cuFileDriverOpen failed (cuda_errno=-1)",),
-    "gpu-taken-away": (
-        "Failed to initialize NVML: Unknown Error",
-        "RuntimeError: CUDA unknown error - this may be due to an incorrectly set up environment",
-    ),
-    "tls-block-full": ("ImportError: /x/libflux.so.1: cannot allocate memory in static TLS block",),
-    "address-not-here": (
-        "OSError: [Errno 99] Cannot assign requested address",
-        "zmq.error.ZMQError: Cannot assign requested address (addr='tcp://10.0.0.9:1')",
-    ),
-    "ray-address-twice": ("RuntimeError: Every node should have a unique IP address. Got 1 nodes",),
-    "file-locked": (
-        "TimeoutError: The file lock '/m/.locks/x.lock' could not be acquired.",
-        "Could not acquire lock /m/hub/x.lock",
-    ),
-    "copy-broke": (
-        "rsync error: error in socket IO (code 10) at io.c(849) [sender=3.2.7]",
-        "rsync: connection unexpectedly closed (12 bytes received so far) [sender]",
-    ),
-    "ssh-closed": (
-        "kex_exchange_identification: Connection closed by remote host",
-        "banner exchange: Connection to 10.0.0.2 port 22: Connection reset by peer",
-    ),
-    "rdma-no-device": (
-        " Unable to find the Infiniband/RoCE device",
-        "Failed to get IB devices list: Function not implemented",
-    ),
-    "ucx-failed": (
-        "[1749803291.5] [h:7:0]  tcp_ep.c:1260 UCX  ERROR tcp_ep: send(110) failed: Input/output error",
-        "flux._bindings.nixlBackendError: NIXL_ERR_BACKEND",
-    ),
-    "nccl-warned": ("h:1:2 [0] graph/rings.cc:45 NCCL WARN Error : ring 0 does not contain rank 1",),
-    "docker-mount": (
-        'error during container init: error mounting "/srv/x.json" to rootfs at "/x": not a directory',
-        "invalid mount config for type \"bind\": bind source path does not exist: /srv/x",
-    ),
-    "docker-networks-full": ("all predefined address pools have been fully subnetted",),
-    "download-damaged": (
-        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
-        "Hash Sum mismatch",
-    ),
-    "hub-unauthorised": ("huggingface_hub.errors.LocalTokenNotFoundError: Token is required",),
-    "native-abort": (
-        "*** SIGABRT received at time=1763796179 on cpu 3 ***",
-        "terminate called after throwing an instance of 'flux::ring_gone'",
-    ),
-    "process-died": (
-        "INFO 11-24 07:00:00 [x.py:1] worker process rank 1 exited unexpectedly",
-        "2026-11-24 07:00:00,111 INFO worker.py:2000 -- A raylet process died unexpectedly: pid=311",
-        "INFO 11-24 07:00:00 [x.py:1] Engine core 0 has terminated unexpectedly",
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -389,6 +204,14 @@ WELL = {
              "h:1:2 [0] NCCL INFO ncclCommInitRank comm 0xa rank 0 nranks 2 - Init COMPLETE"],
     "slow": ["INFO 11-24 07:00:00 [shm.py:1] No available shared memory broadcast block found in 60 seconds.",
              "INFO 11-24 07:03:00 [core.py:1] init engine (profile, create kv cache) took 225.99 seconds"],
+    "python's own": ["/x/ring.py:12: FutureWarning: `pole` was not set, it will be removed"],
+    "cmake's own": ["CMake Warning: Manually-specified variables were not used by the project:"],
+    "ended by hand": ["WARNING 11-24 07:00:00 [x.py:1] Process did not exit gracefully, sending SIGKILL"],
+    "attention version": ["ERROR 11-24 07:00:00 [fa_utils.py:57] Cannot use FA version 3 is not supported "
+                          "due to FA3 is only supported on devices with compute capability 9"],
+    "not safetensors": ["ERROR 11-24 07:00:00 [config.py:130] Error retrieving safetensors: 'x' is not a "
+                        "safetensors repo."],
+    "default": ["WARNING 11-24 07:00:00 [x.py:1] FlashInfer ring is not supported here; using default"],
     "placement": ["INFO 11-24 07:00:00 [x.py:1] Waiting for creating a placement group of specs for 10 "
                   "seconds.", "INFO 11-24 07:00:30 [x.py:1] Starting to load model x..."],
 }  # fmt: skip

@@ -10,8 +10,8 @@ from sparkconsole.model.text.literals import holds, needed
 from sparkconsole.parse.diagnose.line import lookup
 from sparkconsole.parse.diagnose.log_frame import framed
 from sparkconsole.parse.known import KNOWN, KnownCause
+from tests.parse.public_kinds import KINDS
 from tests.parse.test_explain_families import FAMILIES
-from tests.parse.test_explain_public_reports import KINDS
 
 OURS = [
     *(k.example for k in KNOWN),

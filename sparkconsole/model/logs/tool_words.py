@@ -77,7 +77,8 @@ _GOES_ON = re.compile(
     r"ing)\b|"
     r"[Ii]gnor(?:ed|ing)\b|[Oo]verrid(?:den|ing|es)\b|will (?:use|be (?:used|disabled|ignored|skipped|"
     r"overridden))\b|"
-    r"[Ss]etting \w{1,60} ?(?:=|to)|[Pp]roceeding\b|[Cc]ontinuing\b|[Ss]witching to\b)"
+    r"[Ss]etting \w{1,60} ?(?:=|to)|\b[Uu]sing (?:the )?(?:default|native)\b|[Pp]roceeding\b|[Cc]ontinuing\b|"
+    r"[Ss]witching to\b)"
 )
 
 

@@ -31,6 +31,10 @@ THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
 """The same where a traceback stands above it: not every name ends in Error."""
 _QUOTED = re.compile(r"^(?:raise |File \"|# source:|\^+$|~*\^+~*$)")
 """Code that a traceback quotes, which may name what it throws; and where a capture came from."""
+_WARNS = re.compile(
+    r"(?:\.py|>):\d+: \w{0,40}Warning: |^CMake (?:\w{1,20} )?Warning\b|^(?:nvcc|ptxas|ld|cc1plus) warning\b"
+)
+"""Warnings of Python, CMake and compilers: of what will change, seldom of what fails."""
 _AT_INFO = (AT_INFO, NCCL_RESULT)
 _CALM_SIEVE = Sieve(_AT_INFO)
 _SIEVE = Sieve([known.pattern for known in KNOWN])
@@ -150,7 +154,8 @@ def unknown(line: Framed) -> Diagnosis | None:
 def as_unknown(line: Framed, level: Level) -> Diagnosis:
     """The finding for a line that is as bad as `level`, whatever it says."""
     error = level is Level.ERROR
-    warns = Weight.INFO if line.level and not line.native else Weight.WARNING
+    calm = (line.level and not line.native) or _WARNS.search(line.text) is not None
+    warns = Weight.INFO if calm else Weight.WARNING
     return Diagnosis(
         "error-unknown" if error else "warning-unknown",
         Weight.ERROR if error else warns,

@@ -126,7 +126,8 @@ BUILD: tuple[KnownCause, ...] = (
     ),
     cause(
         "code-not-compiled",
-        r"^[\w./+@-]{1,200}[:(]\d+(?::\d+|\))?:? (?:fatal )?error ?:? ?(?:#?[\w-]+: )?(?P<said>.{1,200})|"
+        r"^[\w./+@-]{1,200}[:(]\d+(?::\d+|\))?:? (?:fatal )?error(?!.{0,10}Python\.h) ?:? ?(?:#?[\w-]+: "
+        r")?(?P<said>.{1,200})|"
         r"^CMake Error\b(?P<cmake>.{0,160})|"
         r"undefined reference to (?P<symbol>.{1,120})|ld: cannot find (?P<library>\S{1,80})|"
         r"^error\[E\d+\]: (?P<rust>.{1,160})",
@@ -143,6 +144,35 @@ BUILD: tuple[KnownCause, ...] = (
         "its own compiler said why, above",
         "read the first error above it",
         "ERROR: Failed building wheel for flash-attn",
+    ),
+    cause(
+        "build-file-missing",
+        r"failed to (?:calculate checksum|compute cache key).{0,300}\"(?P<file>[^\"]{1,200})\": not found|"
+        r"failed to read dockerfile: open (?P<dockerfile>\S{1,160}): no such file|"
+        r"COPY failed: (?P<copy>.{1,200})",
+        "a file that the image is built from is not in the build's folder: {file}{dockerfile}{copy}",
+        "it was not made before, another folder was given, or .dockerignore leaves it out",
+        "make it first, or build from the folder that has it: sparkconsole image build",
+        'ERROR: failed to solve: failed to compute cache key: failed to calculate checksum: "/wheels": not '
+        "found",
+    ),
+    cause(
+        "dockerfile-wrong",
+        r"dockerfile parse error(?: on)? line (?P<line>\d+): (?P<said>.{1,200})|unknown instruction: "
+        r"(?P<word>\w{1,40})",
+        "the Dockerfile is not well-formed: line {line}: {said}{word}",
+        "it was edited by hand, or is for a newer BuildKit",
+        "mend that line; `# syntax=docker/dockerfile:1` as its first line takes the newest syntax",
+        "ERROR: failed to solve: dockerfile parse error on line 12: unknown instruction: RUUN",
+    ),
+    cause(
+        "builder-gone",
+        r"failed to solve: (?:Unavailable|Internal|Canceled|rpc error).{0,200}|failed to receive status: rpc "
+        r"error",
+        "docker's builder ended while it built",
+        "the machine ran out of memory or disk, or docker was restarted",
+        "sparkconsole logs kernel; docker system df on the node; build again: finished steps are cached",
+        "ERROR: failed to solve: Unavailable: error reading from server: EOF",
     ),
     consequence(
         "build-stopped",

@@ -139,8 +139,7 @@ DOCKER: tuple[KnownCause, ...] = (
     ),
     cause(
         "docker-other-platform",
-        r"no matching "
-        r"manifest for (?P<wants>\S+)",
+        r"no matching manifest for (?P<wants>\S+)|no match for platform in manifest",
         "the image is for another processor: {wants}",
         "a Spark is linux/arm64",
         "build it on a Spark: sparkconsole image build",

@@ -195,7 +195,7 @@ FABRIC: tuple[KnownCause, ...] = (
     ),
     cause(
         "nccl-cuda",
-        r"NCCL WARN Cuda failure (?:\d+ )?'(?P<said>out of memory)'",
+        r"(?:NCCL WARN |^)Cuda failure (?:\d+ )?'(?P<said>out of memory)'",
         "CUDA failed inside NCCL: {said}",
         "the unified memory is used up",
         "lower --gpu-memory-utilization",
@@ -203,7 +203,7 @@ FABRIC: tuple[KnownCause, ...] = (
     ),
     cause(
         "nccl-cuda-call",
-        r"NCCL WARN Cuda failure (?:(?P<code>\d+) )?'(?P<said>(?!out of memory)[^']*)'",
+        r"(?:NCCL WARN |^)Cuda failure (?:(?P<code>\d+) )?'(?P<said>(?!out of memory)[^']*)'",
         "a CUDA call failed inside NCCL: {said}, {code_means}",
         "the number and its name are CUDA's own: the driver, the image's CUDA, or the program's mistake",
         "sparkconsole doctor driver; NCCL_DEBUG=INFO shows which call it was",

@@ -7,13 +7,15 @@ from sparkconsole.parse.known.known import KnownCause, harmless
 HARMLESS: tuple[KnownCause, ...] = (
     harmless(
         "start-noise",
-        r"Triton not available|Model Runner V2 requires Triton|Default vLLM sampling parameters have been "
+        r"Triton not available|Cannot use FA version \d|Model Runner V2 requires Triton|Default vLLM "
+        r"sampling parameters have been "
         r"overridden|"
         r"Not enough SMs to use max_autotune|Attempted to load weight .{1,120} with dtype|Add \d+ padding "
         r"layers|"
         r"hostname of the client socket cannot be retrieved|won't work with speculative decoding|"
         r"Address family not supported by protocol|Forcing --disable_|Setting OMP_NUM_THREADS|^\*{20,}$|"
-        r"Process manager: force killing remaining processes|(?:ModuleNotFoundError|ImportError)\(\"No "
+        r"Process manager: force killing remaining processes|did not exit gracefully.{0,40}SIGKILL|"
+        r"(?:ModuleNotFoundError|ImportError)\(\"No "
         r"module named|Unsupported (?:param|property).{0,80}ignor",
         "vLLM and PyTorch say this in starts that work",
         "WARNING 11-24 07:00:00 [importing.py:1] Triton not available, find_triton_kernels = []",
@@ -44,7 +46,8 @@ HARMLESS: tuple[KnownCause, ...] = (
     harmless(
         "package-managers",
         r"apt does not have a stable CLI interface|debconf: |Running pip as the 'root' user|"
-        r"A new release of pip|DEPRECATION: |update-alternatives: |invoke-rc\.d: |LegacyKeyValueFormat|"
+        r"A new release of pip|Key is stored in legacy trusted\.gpg|is configured multiple times in|"
+        r"DEPRECATION: |update-alternatives: |invoke-rc\.d: |LegacyKeyValueFormat|"
         r"JSONArgsRecommended|FromAsCasing|UndefinedVar|dpkg-preconfigure|Failed to hardlink files",
         "said in builds that work",
         "debconf: delaying package configuration, since apt-utils is not installed",

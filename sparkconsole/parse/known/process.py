@@ -24,6 +24,25 @@ PROCESS: tuple[KnownCause, ...] = (
         "RuntimeError: CUDA driver error: 222",
         numbers={"code": CUDA_ERRORS, "other": CUDA_ERRORS, "third": CUDA_ERRORS},
     ),
+    cause(
+        "port-not-permitted",
+        r"\bbind\b.{0,120}[Pp]ermission denied",
+        "a program may not listen on that port",
+        "ports below 1024 are for root only",
+        "choose a port above 1023: serve --port",
+        "PermissionError: [Errno 13] error while attempting to bind on address ('0.0.0.0', 80): permission "
+        "denied",
+    ),
+    cause(
+        "not-permitted",
+        r"PermissionError: (?:\[Errno (?:1|13)\])?[^'\"]{0,60}['\"](?P<path>[^'\"]{1,300})|"
+        r"['\"‘]?(?P<file>/[^'\"’:]{1,300})['\"’]?: Permission denied|"
+        r"\[Errno 30\] Read-only file system: ['\"](?P<fixed>[^'\"]{1,300})",
+        "a file or folder may not be used: {path}{file}{fixed}",
+        "it belongs to another user (root, from a container), or is mounted read-only",
+        "ls -ld it on the node; sudo chown it to the one who runs this, or mount it without :ro",
+        "PermissionError: [Errno 13] Permission denied: '/data/models/x'",
+    ),
     end(
         "process-exited",
         rf"\b[Ee]xit(?:ed|s|ing)?(?: with)?(?: a)?(?: non-zero)?(?: exit)?[ _-]?(?:[Cc]ode|[Ss]tatus|value)"

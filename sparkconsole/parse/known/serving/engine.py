@@ -59,14 +59,22 @@ ENGINE: tuple[KnownCause, ...] = (
         "memory-not-free",
         r"Free memory on device (?:\S+ )?\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup is less than "
         r"desired"
-        r"|is less than desired GPU memory utilization|Error in memory profiling\. Initial (?:free|used) "
-        r"memory",
+        r"|is less than desired GPU memory utilization",
         "too little memory is free at the start: {free} of {total} GiB",
         "another server, one that is still ending (a minute), or page cache, which shares the memory on a "
         "Spark",
         "wait a minute, stop what runs, sparkconsole node drop-caches, or lower --gpu-memory-utilization",
         "ValueError: Free memory on device cuda:0 (97.07/121.69 GiB) on startup is less than desired GPU "
         "memory utilization",
+    ),
+    cause(
+        "memory-changed",
+        r"Error in memory profiling\. Initial (?:free|used) memory",
+        "the free memory changed while vLLM measured it",
+        "another program on the node started or ended meanwhile, or page cache was given back",
+        "start again when nothing else starts or ends there: sparkconsole status",
+        "AssertionError: Error in memory profiling. Initial free memory 70.1 GiB, current free memory 80.2 "
+        "GiB.",
     ),
     cause(
         "gpu-out-of-memory",
@@ -266,7 +274,8 @@ ENGINE: tuple[KnownCause, ...] = (
         "chat-template",
         r"default chat template is no longer allowed|chat template.{0,400}(?:not found|does not exist|"
         r"invalid)|"
-        r"TemplateSyntaxError|cannot use chat template",
+        r"TemplateSyntaxError|TemplateNotFound|supplied chat template .{1,300}failed to be opened|cannot use "
+        r"chat template",
         "the model has no chat template that can be used",
         "a base model, or its tokenizer's template is broken",
         "give one with --chat-template, or use /v1/completions",

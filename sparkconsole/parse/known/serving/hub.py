@@ -88,8 +88,9 @@ HUB: tuple[KnownCause, ...] = (
         r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|gguf)\b|[\w.-]*model[\w.-]*\.bin\b|"
         r"tokenizer[\w.-]{0,40}\.model\b|(?:[\w.-]{0,80}(?:config|tokenizer|special_tokens_map|index|vocab)|"
         r"params)\.json\b)|"
+        r"does not appear to have (?:a file|files) named (?P<named>[\w./-]{1,120})|"
         r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
-        "a file of the model is missing: {file}",
+        "a file of the model is missing: {file}{named}",
         "a shard or its link is gone: rsync copies links and says that all is well",
         "sparkconsole model list names what is missing on which node",
         "FileNotFoundError: No such file or directory: "
@@ -119,7 +120,9 @@ HUB: tuple[KnownCause, ...] = (
         "model-type-unknown",
         r"does not recognize this architecture|model type `?(?P<type>[\w-]+)`?.{0,400}not recogni[sz]e|"
         r"Model architectures? \[?.{0,400}\]? (?:are|is) not supported|Unrecognized model in|"
-        r"has no vLLM implementation|KeyError: '(?P<kind>[a-z]+\d?[\w]*_moe|qwen\w*|glm\w*|gemma\w*|"
+        r"has no vLLM implementation|failed to be inspected|KeyError: '(?:rope_\w+|text_config|"
+        r"vision_config)'$|"
+        r"KeyError: '(?P<kind>[a-z]+\d?[\w]*_moe|qwen\w*|glm\w*|gemma\w*|"
         r"deepseek\w*)'$",
         "this vLLM, or its transformers, is too old for the model",
         "the architecture came after the image was built",
@@ -138,7 +141,9 @@ HUB: tuple[KnownCause, ...] = (
         "tokenizer-broken",
         r"(?:Can't|Cannot|Unable to|Couldn't) (?:load|instantiate)(?: the)?(?: backend)? tokenizer|data did "
         r"not match any variant of untagged enum "
-        r"(?:PyPreTokenizerTypeWrapper|ModelWrapper)|Tokenizer class \S+ does not exist",
+        r"(?:PyPreTokenizerTypeWrapper|ModelWrapper)|Tokenizer class \S+ does not exist|"
+        r"No tokenizer file found|could not parse ModelProto|[Ss]entence[Pp]iece.{0,80}(?:[Ee]rror|"
+        r"[Ff]ailed)",
         "the tokenizer cannot be loaded",
         "its files are missing or newer than the image's tokenizers library",
         "download the model again; build a newer image",
@@ -234,7 +239,7 @@ HUB: tuple[KnownCause, ...] = (
         "hub-unauthenticated",
         r"sending unauthenticated requests to the HF Hub|HF_TOKEN.{0,400}higher rate limits|Xet Storage is "
         r"enabled|"
-        r"`resume_download` is deprecated|Error retrieving file list",
+        r"`resume_download` is deprecated|Error retrieving (?:file list|safetensors)",
         "public models need no token",
         "Warning: You are sending unauthenticated requests to the HF Hub. Please set a HF_TOKEN",
     ),

@@ -47,17 +47,37 @@ KERNELS: tuple[KnownCause, ...] = (
     ),
     cause(
         "kernel-library-refused",
+        r"\[TensorRT-LLM\]\[ERROR\] Assertion failed: (?P<said>.{1,120})|Invalid thread config: |"
         r"Assertion error \(?(?P<file>csrc/\S{1,120})|"
         r"Error in function ['`](?P<function>\w{1,100})['`]|"
         r"(?:cutlass|CUTLASS|deep_gemm|DeepGEMM|flashinfer|FlashInfer)\S{0,60}.{0,80}"
         r"(?:[Aa]ssertion .{0,40}failed|assert|Check failed|kInvalid\w+|kErrorInternal)|"
         r"Expected (?P<tensor>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
         r"Unsupported (?:SM|arch(?:itecture)?)\b",
-        "a kernel library refused what it was asked to run: {file}{function}{tensor}",
+        "a kernel library refused what it was asked to run: {file}{function}{tensor}{said}",
         "this model's shapes or number formats do not fit the library, or it does not know this GPU",
         "do without it: VLLM_USE_DEEP_GEMM=0, VLLM_USE_FLASHINFER_MOE_FP4=0, another attention backend or "
         "quantisation; a newer image",
         "RuntimeError: Assertion error (csrc/jit_kernels/impls/smxx_layout.hpp:136): mn % 4 == 0",
+    ),
+    cause(
+        "kernels-not-downloaded",
+        r"[Ff]ailed to (?:download|get) (?:the )?cubins?\b|edge\.urm\.nvidia\.com|"
+        r"flashinfer\S{0,40}cubin.{0,80}"
+        r"(?:not found|[Ff]ailed)",
+        "FlashInfer could not download its kernels",
+        "the image lacks them, and the node has no Internet",
+        "an image with flashinfer-cubin: sparkconsole image build; or another attention and MoE backend",
+        "RuntimeError: Failed to download cubin from https://edge.urm.nvidia.com/x.cubin",
+    ),
+    cause(
+        "quantised-not-divisible",
+        r"is not divisible by (?:min_thread|weight quantization|(?:weight )?(?:block|group)_?(?:size|n|k)\b)",
+        "the quantised weights cannot be split over that many GPUs",
+        "each part must be whole blocks of the quantisation",
+        "a smaller -tp, -pp instead, or --enable-expert-parallel; another quantisation of the model",
+        "ValueError: The output_size of gate's weight = 192 is not divisible by weight quantization block_n "
+        "= 128.",
     ),
     cause(
         "compile-cache-damaged",

@@ -104,7 +104,8 @@ RANKS: tuple[KnownCause, ...] = (
         "rank-silent",
         r"RPC call to \w+ timed out|No available shared memory broadcast block found in \d+ "
         r"?s(?:ec(?:ond)?s?)?\b|"
-        r"failed to pass monitoredBarrier|TimeoutError: .{0,400}(?:sample_tokens|execute_model)|"
+        r"failed to pass monitoredBarrier|\bGetTimeoutError|ChannelTimeoutError|TimeoutError: "
+        r".{0,400}(?:sample_tokens|execute_model)|"
         r"sample_tokens.{0,400}timed out",
         "a rank no longer answers",
         "its node is lost, or it hangs in a collective",

@@ -127,6 +127,22 @@ RAY: tuple[KnownCause, ...] = (
         "ValueError: The configured object store size (30.0GB) exceeds /dev/shm size (10.0GB).",
     ),
     cause(
+        "ray-session-differs",
+        r"Session name \S{1,120} does not match persisted value",
+        "this node's Ray was left over from an earlier start",
+        "the head was started anew meanwhile",
+        "sparkconsole stop on all nodes, then launch",
+        "AssertionError: Session name session_2026-01 does not match persisted value session_2025-12.",
+    ),
+    cause(
+        "ray-runtime-env",
+        r"RuntimeEnvSetupError|Failed to set up runtime environment",
+        "Ray could not prepare the environment of a worker",
+        "its agent on that node ended, or packages that it should install cannot be had",
+        "sparkconsole logs ray: runtime_env_setup and runtime_env_agent in it; node restart",
+        "ray.exceptions.RuntimeEnvSetupError: Failed to set up runtime environment.",
+    ),
+    cause(
         "ray-no-session",
         r"ray\.init could not find|/tmp/ray/session_\S+.{0,400}(?:No such file|not found)|No such file "
         r".{0,400}/tmp/ray/session_",
@@ -171,7 +187,8 @@ RAY: tuple[KnownCause, ...] = (
     ),
     cause(
         "ray-too-few-gpus",
-        r"Cannot provide a placement group|Ray does not allocate any GPUs on the driver node|placement "
+        r"Cannot provide a placement group|ActorUnschedulableError|Ray does not allocate any GPUs on the "
+        r"driver node|placement "
         r"group.{0,400}(?:infeasible|cannot be (?:created|"
         r"scheduled))|"
         r"(?:The number of )?required GPUs exceeds the total number of available GPUs|demands? "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, fact, warning
+from sparkconsole.parse.known.known import KnownCause, cause, fact, warning
 
 REQUESTS: tuple[KnownCause, ...] = (
     warning(
@@ -13,6 +13,15 @@ REQUESTS: tuple[KnownCause, ...] = (
         "a client let the model choose tools; the server is well otherwise",
         "serve with --enable-auto-tool-choice --tool-call-parser and the model's parser",
         '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+    ),
+    cause(
+        "number-format",
+        r"(?P<dtype>torch\.\w{1,20}) is not supported for quantization method (?P<method>\w+)",
+        "this quantisation does not run in that number format: {dtype}, {method}",
+        "the line names the formats that it runs in",
+        "serve with --dtype and one of those: --dtype half",
+        "ValueError: torch.bfloat16 is not supported for quantization method awq. Supported dtypes: "
+        "[torch.float16]",
     ),
     fact(
         "request-other-model",
