@@ -309,6 +309,10 @@ async def test_what_the_sender_has_for_people_does_not_touch_a_copy(tmp_path: Pa
     assert "\ncontrolpath " in bare
 
 
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 94
+
+
 @pytest.mark.parametrize("checking", ["accept-new", "off"])
 async def test_where_we_ask_although_ssh_would_not_the_error_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch, checking: str

@@ -43,6 +43,12 @@ def test_an_open_quote_is_refused_with_the_line_it_opens_on() -> None:
         words("check\nexec -- echo 'a\nstop")
 
 
+@pytest.mark.parametrize("end", ["stop \\", "exec -- ls \\\n  -l \\"])
+def test_a_script_that_ends_within_a_line_is_not_whole(end: str) -> None:
+    with pytest.raises(WrongUsage, match=r"^script:2: the last line ends in \\, and nothing follows"):
+        words(f"check\n{end}")
+
+
 def test_a_quote_left_open_is_looked_for_once_however_long_the_script() -> None:
     """Fifty thousand lines behind it: read again from the quote on for each, they take half an hour."""
     with pytest.raises(WrongUsage, match="script:1"):

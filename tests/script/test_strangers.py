@@ -146,6 +146,24 @@ def test_every_wrong_line_is_named_at_once(tmp_path: Path, capsys: pytest.Captur
     assert f"{path}:3: there is no verb stpo; did you mean stop?" in told
 
 
+def test_what_is_no_script_is_not_told_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = script(tmp_path, *["lanch"] * 5000)
+    assert run(["--demo", "--script", path]) == 2
+    told = capsys.readouterr().err
+    assert told.count("there is no verb lanch") == 20
+    assert "and 4980 more lines are wrong; nothing was run" in told
+
+
+def test_the_echo_of_a_line_is_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = script(tmp_path, "node exec -- 'a  b' '' c")
+    assert run(["--demo", "--script", path]) == 127
+    told = capsys.readouterr().err
+    assert "[1] node exec -- 'a  b' '' c\n" in told
+    assert "stopped at line 1: node exec -- 'a  b' '' c\n" in told
+
+
 def test_a_line_of_standard_input_is_named_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

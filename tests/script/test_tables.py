@@ -138,6 +138,19 @@ def test_in_a_pipe_a_row_is_a_line_whatever_the_terminal_says(printed: Printed) 
             assert any(whole.search(line) for line in printed.lines), (sheet.columns, row)
 
 
+@pytest.mark.parametrize("columns", ["0", "00"])
+def test_a_terminal_of_no_columns_is_one_whose_width_is_not_known(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a terminal that is not there yet says of itself: nothing was printed then, with exit code 0."""
+    monkeypatch.setenv("COLUMNS", columns)
+    for line, said in (("--demo node list", "spark-01"), ("help launch", "Usage: ")):
+        with pytest.raises(SystemExit) as end:
+            cli.main(line.split())
+        assert end.value.code == 0
+        assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_in_a_terminal_no_word_is_broken(printed: Printed, tmp_path: Path, width: int) -> None:
     data = [[s.columns, s.rows, s.title, s.whole] for s in printed.sheets]
