@@ -7,8 +7,8 @@ import json
 import pytest
 
 from sparkconsole.parse.image.copy_log import CopyLog, byte_progress, stage_ends
-from sparkconsole.parse.image.copy_site import copy_site
 from sparkconsole.parse.image.git_refs import commit_named
+from sparkconsole.parse.transfer.site import copy_site
 
 
 def test_dd_lines_in_all_their_shapes() -> None:

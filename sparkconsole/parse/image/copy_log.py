@@ -6,36 +6,17 @@ that sends single layers (remote/image_program) prints lines of JSON.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sparkconsole.model.transfer.progress import ByteProgress
+from sparkconsole.parse.transfer.json_line import json_line
+
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
 _ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
-
-
-@dataclass(frozen=True, slots=True)
-class ByteProgress:
-    """Bytes that passed so far."""
-
-    done: int
-    elapsed_s: float
-    total: int | None = None
-    """As the sender counted; None: it did not."""
-
-    @property
-    def rate_per_s(self) -> float | None:
-        """Mean bytes per second; None in the first moment."""
-        return self.done / self.elapsed_s if self.elapsed_s > 0 else None
-
-    def eta_s(self, total: int | None) -> float | None:
-        """Seconds until `total` bytes passed, at the mean rate; None when that cannot be said."""
-        if not total or not self.rate_per_s:
-            return None
-        return max(0.0, (total - self.done) / self.rate_per_s)
 
 
 def byte_progress(line: str) -> ByteProgress | None:
@@ -74,16 +55,6 @@ class LayerProgress:
         return f"layer {self.number} of {self.count}{share or f' {self.phase}'}"
 
 
-def _object(line: str) -> Mapping[str, Any] | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        data = json.loads(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
-
-
 class CopyLog:
     """Feed it every line of a copy's log; it knows the bytes, how the stages ended, and what was said."""
 
@@ -104,7 +75,7 @@ class CopyLog:
 
     def feed(self, line: str) -> ByteProgress | None:
         """New progress, when the line tells any."""
-        if (data := _object(line)) is not None:
+        if (data := json_line(line)) is not None:
             return self._hear(data)
         return self._read(line)
 
@@ -133,6 +104,12 @@ class CopyLog:
         if sign and who in self.said:
             self.said[who].append(words.strip())
         return None
+
+    @property
+    def measured(self) -> tuple[int, float]:
+        """Bytes that were sent, and seconds."""
+        done, took = (self.progress.done, self.progress.elapsed_s) if self.progress else (0, 0.0)
+        return (done if self.sent is None else self.sent), took
 
     @property
     def ok(self) -> bool:

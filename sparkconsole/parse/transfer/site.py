@@ -1,8 +1,8 @@
-"""The answer of the one question that is put to each end of a copy (remote/image/transfer.py asks it)."""
+"""The answer of the one question that is put to each end of a copy (remote/transfer/site.py asks it)."""
 
 from __future__ import annotations
 
-from sparkconsole.model.image.copy import CopySite
+from sparkconsole.model.transfer.ends import CopySite
 
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 """`docker info` says the kernel's word, images have Go's."""
