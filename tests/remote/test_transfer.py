@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.transfer.ends import Receiver
+from sparkconsole.model.transfer.ends import Receiver, known_hosts
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.parse.image.copy_log import CopyLog
 from sparkconsole.remote import jobs
@@ -32,9 +32,8 @@ def world(tmp_path: Path) -> PretendWorld:
 
 async def _copy(sender: PretendNode, receiver: Receiver = RECEIVER) -> tuple[CopyLog, int | None]:
     job = Job(id="copy-1", node="spark1", kind=JobKind.COPY, argv=FULL_STREAM.argv("vllm-node", receiver))
-    for name, text in FULL_STREAM.files(receiver).items():
-        put = jobs.script(jobs.PUT, "job-put", job.id, name)
-        (await sender.run(put, stdin=text.encode())).checked()
+    put = jobs.script(jobs.PUT, "job-put", job.id, "known_hosts")
+    (await sender.run(put, stdin=known_hosts(receiver).encode())).checked()
     await jobs.start(sender, job, {})
     text = b"".join([chunk async for chunk in jobs.output(sender, job, 0)]).decode()
     log = CopyLog()

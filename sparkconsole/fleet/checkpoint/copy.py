@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered
-from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import follow_job
 from sparkconsole.fleet.transfer import receivers
-from sparkconsole.fleet.transfer.plan import plan_of, receiver_notes
+from sparkconsole.fleet.transfer.plan import plan_of, receiver_notes, with_job
 from sparkconsole.fleet.transfer.run import Payload, tell_progress
-from sparkconsole.fleet.transfer.task import CopyTask, name_of, receiver_of
+from sparkconsole.fleet.transfer.task import CopyTask, receiver_of
 from sparkconsole.model.checkpoint.files import MARGIN_BYTES, CheckpointFiles, MissingFiles, shipment
 from sparkconsole.model.cluster import Node
-from sparkconsole.model.image.build import slug
 from sparkconsole.model.text.printable import printable, size
 from sparkconsole.model.transfer.ends import authorise_hint
 from sparkconsole.model.transfer.outcome import CopyResult, CopyState
@@ -27,9 +25,11 @@ from sparkconsole.model.work.plan import Plan
 from sparkconsole.parse.checkpoint.files import MoveLog
 from sparkconsole.parse.diagnose.cause import cause_of
 from sparkconsole.parse.known import During
-from sparkconsole.remote.checkpoint.files import FileTransfer, holding
+from sparkconsole.remote.checkpoint.files import FileTransfer, holding, manifest
 
 STREAMS = 4
+ROOM = "sparkconsole model list shows what each model takes"
+"""How room is made for a model."""
 
 
 async def find_model(
@@ -94,19 +94,18 @@ async def _one(
             _require_whole(node.name, target)
             return CopyTask(node, receivers.as_configured(node), same=True)
         _require_rights(node.name, target)
-        _require_room(node.name, target, what)
+        needed = what.size_bytes - what.arrived + MARGIN_BYTES
+        receivers.require_room(node.name, target.free, target.there, needed, ROOM)
         receiver, warning = await receivers.way(fleet, node, sender)
     except SparkError as error:
         error.node = error.node or node.name
         return CopyTask(node, receivers.as_configured(node), problem=error)
-    found = CopyTask(
-        node,
-        receiver,
-        warning=warning,
-        bytes_total=what.size_bytes - what.arrived,
-        transfer=FileTransfer(source, target, what, streams),
-    )
-    return replace(found, job=_job(model, source, sender, found, what, fleet.fresh))
+    way = FileTransfer(what, manifest(receiver, source, target, what, streams))
+    size_bytes = what.size_bytes - what.arrived
+    found = CopyTask(node, receiver, warning=warning, bytes_total=size_bytes, transfer=way)
+    named = {"model": model, "revision": source.revision}
+    more = {"bytes": what.size_bytes, "damaged": sorted(what.again)}
+    return with_job(found, JobKind.MODEL_COPY, sender, fleet.fresh, named, more)
 
 
 def _there(model: str, source: CheckpointFiles) -> str:
@@ -153,34 +152,6 @@ def _require_whole(node: str, target: CheckpointFiles) -> None:
         raise SparkError(f"not whole there: {target.why_incomplete}", hint="remove that there", node=node)
 
 
-def _require_room(node: str, target: CheckpointFiles, what: MissingFiles) -> None:
-    needed = what.size_bytes - what.arrived + MARGIN_BYTES
-    if target.free < needed:
-        raise Refused(
-            f"{size(target.free)} are free in {target.there}, {size(needed)} are needed",
-            hint="make room there: sparkconsole model list shows what each model takes",
-            node=node,
-        )
-
-
-def _job(
-    model: str, source: CheckpointFiles, sender: str, task: CopyTask, what: MissingFiles, fresh: Fresh
-) -> Job:
-    return Job(
-        id=fresh.name(f"model-copy-{slug(model.strip('/~'))}"),
-        node=sender,
-        kind=JobKind.MODEL_COPY,
-        argv=task.transfer.argv(model, task.receiver) if task.transfer else (),
-        details={
-            "model": model,
-            "revision": source.revision,
-            **task.end,
-            "bytes": what.size_bytes,
-            "damaged": sorted(what.again),
-        },
-    )
-
-
 def copy_plan(tasks: Sequence[CopyTask], model: str, sender: str, source: CheckpointFiles) -> Plan:
     """The copies, and what the person should know first."""
     notes = (
@@ -193,10 +164,10 @@ def copy_plan(tasks: Sequence[CopyTask], model: str, sender: str, source: Checkp
 
 async def watch_download(fleet: Fleet, job: Job, report: Report) -> MoveLog:
     """Follows a download to its end."""
-    log = MoveLog()
+    log, what = MoveLog(), f"download {job.details['model']}"
     async for line in follow_job(fleet, job):
         if progress := log.feed(printable(line)):
-            tell_progress(report, job.node, name_of(job), progress, 0, does="download")
+            tell_progress(report, job.node, what, progress, 0)
     return log
 
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.image.copy_survey import ImageTask
+from sparkconsole.fleet.transfer import plan as planning
 from sparkconsole.fleet.transfer.plan import copy_moves, plan_of, receiver_notes
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
-from sparkconsole.model.image.build import full_name, slug
+from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.copy import loading_needs
 from sparkconsole.model.text.printable import size
 from sparkconsole.model.work.answer import Sheet
-from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.model.work.job import JobKind
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.remote.image.layers import Layers
 
@@ -23,21 +24,8 @@ def with_job(
     delivery: ImageTask, tag: str, sender: str, image: ImageIdentity | None, fresh: Fresh
 ) -> ImageTask:
     """The delivery with the job that carries it out, where something is to be sent."""
-    if not delivery.to_send:
-        return delivery
-    job = Job(
-        id=fresh.name(f"copy-{slug(tag)}"),
-        node=sender,
-        kind=JobKind.COPY,
-        argv=delivery.transfer.argv(tag, delivery.receiver),
-        details={
-            "tag": tag,
-            **delivery.end,
-            "bytes": delivery.bytes_total,
-            "id": image.id if image else "",
-        },
-    )
-    return replace(delivery, job=job)
+    more = {"bytes": delivery.bytes_total, "id": image.id if image else ""}
+    return planning.with_job(delivery, JobKind.COPY, sender, fresh, {"tag": tag}, more)
 
 
 def arrivals(deliveries: Sequence[ImageTask], image: ImageIdentity, fresh: Fresh) -> tuple[ImageNamed, ...]:
@@ -62,16 +50,11 @@ def renewed(planned: ImageTask, now: ImageTask) -> ImageTask:
 def relay_steps(delivery: ImageTask, tag: str, sender: str) -> tuple[Step, ...]:
     """The two ends of a copy through the console, as they will run."""
     host, amount = delivery.receiver.name, size(delivery.bytes_total or 0)
+    save, load = ("docker", "save", full_name(tag)), ("docker", "load")
+    sends, needs = f"send {tag} to this console (about {amount})", (f"save-{host}",)
     return (
-        Step(
-            f"save-{host}",
-            sender,
-            f"send {tag} to this console (about {amount})",
-            ("docker", "save", full_name(tag)),
-        ),
-        Step(
-            f"load-{host}", host, f"load {tag} from this console", ("docker", "load"), needs=(f"save-{host}",)
-        ),
+        Step(f"save-{host}", sender, sends, save),
+        Step(f"load-{host}", host, f"load {tag} from this console", load, needs=needs),
     )
 
 

@@ -14,8 +14,7 @@ from sparkconsole.fleet.transfer.run import Payload, each, tell_end, tell_progre
 from sparkconsole.fleet.transfer.task import receiver_of
 from sparkconsole.model.docker import same_content
 from sparkconsole.model.transfer.ends import authorise_hint
-from sparkconsole.model.transfer.outcome import CopyResult, CopyState
-from sparkconsole.model.transfer.progress import ByteProgress
+from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.model.work.news import Report
 from sparkconsole.parse.diagnose.cause import cause_of
@@ -117,7 +116,7 @@ async def _relay_one(fleet: Fleet, delivery: ImageTask, tag: str, sender: str, r
         nonlocal sent
         sent = total
         progress = ByteProgress(total, fleet.clock.monotonic() - began)
-        tell_progress(report, host, tag, progress, delivery.bytes_total)
+        tell_progress(report, host, f"copy {tag}", progress, delivery.bytes_total)
 
     try:
         await relay(await fleet.shell(sender), await fleet.shell(host), tag, count)

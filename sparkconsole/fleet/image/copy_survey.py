@@ -27,6 +27,8 @@ from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer.site import site
 
 ImageTransfer = FullStream | Layers
+ROOM = "docker image prune, docker builder prune"
+"""How room is made for an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,8 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
 async def require_room_to_save(fleet: Fleet, node: str, image: ImageIdentity) -> None:
     """Refused, with numbers, when the sender's engine has no room for its own temporary files."""
     seen = await site(await fleet.shell(node))
-    _require_room(node, seen, saving_needs(image.size_bytes, seen), "to send the image")
-
-
-def _require_room(node: str, seen: CopySite, needed: int, why: str) -> None:
-    if seen.free_bytes is not None and seen.free_bytes < needed:
-        raise Refused(
-            f"{size(seen.free_bytes)} are free in {seen.folder}, {size(needed)} are needed {why}",
-            hint="make room there: docker image prune, docker builder prune",
-            node=node,
-        )
+    needed = saving_needs(image.size_bytes, seen)
+    receivers.require_room(node, seen.free_bytes, seen.folder, needed, ROOM, " to send the image")
 
 
 async def survey(
@@ -113,19 +107,16 @@ async def survey(
     is sent, whatever a receiver has. `held`: what the receivers have of that name, where that was asked.
     """
     held = held or await named(fleet, tag, [node.name for node in nodes])
-    found = [_first_look(image, node, held[node.name]) for node in nodes]
-    if all(found):
+    looks = {node.name: _first_look(image, node, held[node.name]) for node in nodes}
+    found = {name: task for name, task in looks.items() if task}
+    if asked := [node for node in nodes if node.name not in found]:
         # Nothing to send is answered without asking either side for more.
-        return tuple(done for done in found if done)
-    asked = [node for node, done in zip(nodes, found, strict=True) if done is None]
-    source, ends = await asyncio.gather(
-        _source(fleet, sender, image, whole=whole), asyncio.gather(*(_end(fleet, node) for node in asked))
-    )
-    judged = await asyncio.gather(
-        *(_judged(tag, image, node, source, end, fleet.fresh) for node, end in zip(asked, ends, strict=True))
-    )
-    looked = dict(zip((node.name for node in asked), judged, strict=True))
-    return tuple(done or looked[node.name] for node, done in zip(nodes, found, strict=True))
+        source, ends = await asyncio.gather(
+            _source(fleet, sender, image, whole=whole), asyncio.gather(*(_end(fleet, n) for n in asked))
+        )
+        judged = (_judged(tag, image, n, source, e, fleet.fresh) for n, e in zip(asked, ends, strict=True))
+        found |= {task.node.name: task for task in await asyncio.gather(*judged)}
+    return tuple(found[node.name] for node in nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +197,17 @@ async def _judged(
             raise end
         seen, present = end.seen, end.present
         receiver, warning = await receivers.receiver_at(node, end.links, source.links, seen)
+        found = ImageTask(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         if image is None:
-            return ImageTask(node, receiver, warning=warning, free_bytes=seen.free_bytes)
+            return found
         _require_platform(image, seen)
+        transfer, why = _way(image, node.name, present, source, seen, fresh)
         if image.foreseen:
-            transfer, why = _way_of_unbuilt(image, node.name, source, seen, fresh)
-            found = ImageTask(node, receiver, warning=warning, transfer=transfer, why=why)
-            return replace(found, free_bytes=seen.free_bytes)
-        transfer, why = _way(image, present, source, seen)
+            return replace(found, transfer=transfer, why=why)
         amount = transfer.total_bytes if isinstance(transfer, Layers) else image.size_bytes
-        _require_room(node.name, seen, loading_needs(amount), f"to load {tag}")
-        found = ImageTask(node, receiver, warning=warning, bytes_total=amount)
-        return replace(found, transfer=transfer, why=why, free_bytes=seen.free_bytes)
+        needed, to_load = loading_needs(amount), f" to load {tag}"
+        receivers.require_room(node.name, seen.free_bytes, seen.folder, needed, ROOM, to_load)
+        return replace(found, bytes_total=amount, transfer=transfer, why=why)
     except SparkError as error:
         error.node = error.node or node.name
         return ImageTask(node, receiver, problem=error)
@@ -233,27 +223,25 @@ def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
 
 
 def _way(
-    image: ImageIdentity, present: Sequence[ImageIdentity], source: _Source, seen: CopySite
+    image: ImageIdentity,
+    node: str,
+    present: Sequence[ImageIdentity],
+    source: _Source,
+    seen: CopySite,
+    fresh: Fresh,
 ) -> tuple[ImageTransfer, str]:
-    """The transfer to a receiver, and why it is the whole image when that was not asked for."""
+    """The transfer to a receiver, and why it is the whole image when that was not asked for.
+
+    Before an image is built the ends decide the way; what the receiver has of it is known later.
+    """
     if source.seen is None:
         return FULL_STREAM, ""
-    chosen = choose_way(image, present, source.seen, seen)
+    chosen = choose_way(image, () if image.foreseen else present, source.seen, seen)
     if chosen.carrier is Transport.WHOLE:
         return FULL_STREAM, chosen.why
+    if image.foreseen:
+        way = replace(chosen, why="which these are is known after the build")
+        shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
+        return UnbuiltLayers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
     amount = missing_bytes(chosen, source.history)
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""
-
-
-def _way_of_unbuilt(
-    image: ImageIdentity, node: str, source: _Source, seen: CopySite, fresh: Fresh
-) -> tuple[ImageTransfer, str]:
-    """The ends decide the way; how many layers the receiver has of it is known once it is built."""
-    if source.seen is None:
-        return FULL_STREAM, ""
-    chosen = choose_way(image, (), source.seen, seen)
-    if chosen.carrier is Transport.WHOLE:
-        return FULL_STREAM, chosen.why
-    way = replace(chosen, why="which these are is known after the build")
-    shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
-    return UnbuiltLayers(image, way, 0, source.seen.folder, source.names, shared=shared), ""

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
+from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.job_files import folder_step, text_step
-from sparkconsole.fleet.transfer.task import CopyTask, name_of
-from sparkconsole.model.transfer.ends import PROGRAMS
+from sparkconsole.fleet.transfer.task import CopyTask, copied_name
+from sparkconsole.model.image.build import slug
+from sparkconsole.model.transfer.ends import PROGRAMS, known_hosts
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.consequences import Moves
-from sparkconsole.model.work.job import Job
+from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.plan import Plan, Step
+
+Task = TypeVar("Task", bound=CopyTask)
+
+
+def with_job(
+    task: Task, kind: JobKind, sender: str, fresh: Fresh, named: Mapping[str, Any], more: Mapping[str, Any]
+) -> Task:
+    """The task with the job that carries it out, where something is to be sent; `named`: what is copied."""
+    if not task.to_send or task.transfer is None:
+        return task
+    name = copied_name(named)
+    job = Job(
+        id=fresh.name(f"{kind.value}-{slug(name)}"),
+        node=sender,
+        kind=kind,
+        argv=task.transfer.argv(name, task.receiver),
+        details={**named, **task.end, **more},
+    )
+    return replace(task, job=job)
 
 
 def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -18,17 +41,16 @@ def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     job, transfer, host = task.job, task.transfer, task.receiver.name
     if job is None or transfer is None:
         return ()
-    values = {"known_hosts": f"give the sender the verified host keys of {host}"}
-    files = tuple(
-        text_step(f"{name}-{host}", job, name, text, values.get(name, f"say what goes to {host}"), needs)
-        for name, text in transfer.files(task.receiver).items()
-    )
+    keys = f"give the sender the verified host keys of {host}"
+    texts = [("known_hosts", known_hosts(task.receiver), keys)]
+    texts += [(n, t, f"say what goes to {host}") for n, t in transfer.files(task.receiver).items()]
+    files = tuple(text_step(f"{name}-{host}", job, name, text, why, needs) for name, text, why in texts)
     if transfer.folder:
         files += (program_step(f"programs-{host}", job, transfer.folder, transfer.program, needs),)
     copy = Step(
         id=f"copy-{host}",
         node=job.node,
-        sentence=f"copy {name_of(job)} to {task.receiver.target} ({task.way})",
+        sentence=f"copy {copied_name(job.details)} to {task.receiver.target} ({task.way})",
         argv=job.argv,
         needs=tuple(s.id for s in files) or needs,
         job=job,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet, answered
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.image.build import slug
 from sparkconsole.model.probes import Probe
+from sparkconsole.model.text.printable import size
 from sparkconsole.model.transfer.ends import CopySite, Receiver, way_to
 from sparkconsole.remote.transfer.site import site
 
@@ -66,6 +67,16 @@ def _meant(cluster: Cluster, fleet: Fleet, host: str, owners: Mapping[str, str])
 def _included(fleet: Fleet, guest: Node) -> Node:
     fleet.include(guest)
     return fleet.cluster.effective(guest)
+
+
+def require_room(node: str, free: int | None, folder: str, needed: int, how: str, why: str = "") -> None:
+    """Refused, with numbers and how room is made, when so many bytes are known not to fit there."""
+    if free is not None and free < needed:
+        raise Refused(
+            f"{size(free)} are free in {folder}, {size(needed)} are needed{why}",
+            hint=f"make room there: {how}",
+            node=node,
+        )
 
 
 def as_configured(node: Node) -> Receiver:

@@ -16,11 +16,10 @@ from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.transfer.plan import copy_steps
-from sparkconsole.fleet.transfer.task import CopyTask, name_of
+from sparkconsole.fleet.transfer.task import CopyTask, copied_name
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import hours, printable, size
-from sparkconsole.model.transfer.outcome import CopyResult, CopyState
-from sparkconsole.model.transfer.progress import ByteProgress
+from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.model.work.news import Advance, Remark, Report
@@ -170,11 +169,11 @@ class _Following:
                 self.proof.cancel()
 
     async def _to_the_end(self) -> None:
-        copy = self.copy
+        copy, what = self.copy, f"copy {copied_name(self.copy.job.details)}"
         async for line in follow_job(self.fleet, copy.job):
             if progress := copy.log.feed(printable(line)):
                 expected = copy.job.details.get("bytes")
-                tell_progress(self.report, self.host, name_of(copy.job), progress, expected, copy.piece)
+                tell_progress(self.report, self.host, what, progress, expected, copy.piece)
             for text in copy.turns():
                 self.report(Remark(text, self.host))
             if copy.arrived and self.proof is None:
@@ -205,19 +204,13 @@ def untouched(task: CopyTask) -> CopyResult:
 
 
 def tell_progress(
-    report: Report,
-    host: str,
-    name: str,
-    progress: ByteProgress,
-    expected: object = None,
-    piece: str = "",
-    does: str = "copy",
+    report: Report, host: str, what: str, progress: ByteProgress, expected: object, piece: str = ""
 ) -> None:
     """How far the bytes are, of the total that the sender counted, else of what was expected."""
     total = progress.total or expected
     reached = total if isinstance(total, int) and total >= progress.done else None
     news = (progress.rate_per_s, progress.eta_s(reached), progress.elapsed_s)
-    report(Advance(host, f"{does} {name}", progress.done, reached, "B", *news, piece=piece))
+    report(Advance(host, what, progress.done, reached, "B", *news, piece=piece))
 
 
 def tell_end(report: Report, result: CopyResult, done: str) -> None:

@@ -28,7 +28,7 @@ class Transfer(Protocol):
         """What the program in that folder moves."""
 
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """What the job's folder must have before the job starts: names and text."""
+        """What the job's folder must have beside the host keys before the job starts: names and text."""
 
     def argv(self, name: str, receiver: Receiver) -> tuple[str, ...]:
         """The job that copies what has that name."""
@@ -79,6 +79,6 @@ def receiver_of(job: Job) -> Receiver:
     return Receiver(str(job.details["host"]), address, login, int(job.details["port"]))
 
 
-def name_of(job: Job) -> str:
-    """What a job copies."""
-    return str(job.details.get("tag") or job.details["model"])
+def copied_name(details: Mapping[str, Any]) -> str:
+    """What a job with these details copies."""
+    return str(details.get("tag") or details["model"])

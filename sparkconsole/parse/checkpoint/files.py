@@ -9,8 +9,8 @@ from typing import Any
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.files import CheckpointFiles
-from sparkconsole.model.transfer.progress import ByteProgress
-from sparkconsole.parse.transfer.json_line import json_line
+from sparkconsole.model.transfer.outcome import ByteProgress
+from sparkconsole.parse.json_line import json_line
 
 _LISTS = ("missing", "unreadable")
 

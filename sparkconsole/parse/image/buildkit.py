@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from sparkconsole.parse.json_line import json_line
 
 TAIL_LINES = 20
 """Output lines kept of each step: enough to see why it failed."""
@@ -89,7 +90,7 @@ class BuildLog:
             self._last.append(line)
         if found := _VERTEX.match(line):
             return self._plain(found[1], found[2])
-        if line.startswith("{") and (step := self._raw(line)):
+        if step := self._raw(line):
             return step
         if found := _CLASSIC.match(line):
             return self._classic_step(int(found[1]), int(found[2]), found[3])
@@ -143,11 +144,7 @@ class BuildLog:
     # --- rawjson: objects with vertexes, statuses, logs
 
     def _raw(self, line: str) -> BuildStep | None:
-        try:
-            data = json.loads(line)
-        except ValueError:
-            return None
-        if not isinstance(data, dict):
+        if (data := json_line(line)) is None:
             return None
         step = None
         for vertex in _objects(data, "vertexes"):

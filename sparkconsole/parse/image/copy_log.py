@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.transfer.progress import ByteProgress
-from sparkconsole.parse.transfer.json_line import json_line
+from sparkconsole.model.transfer.outcome import ByteProgress
+from sparkconsole.parse.json_line import json_line
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")

@@ -33,13 +33,13 @@ second.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
+from sparkconsole.parse.json_line import json_line
 
 HELD: tuple[tuple[int, str], ...] = (
     (0x04, "power cap"),
@@ -53,11 +53,7 @@ HELD: tuple[tuple[int, str], ...] = (
 
 def parse_sample(line: str) -> Sample | None:
     """None for a line that is none of the sampler's."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict):
+    if (data := json_line(line)) is None:
         return None
     clock, mono = _number(data.get("t")), _number(data.get("m"))
     if clock is None or mono is None:

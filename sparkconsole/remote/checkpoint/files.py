@@ -11,7 +11,7 @@ from pathlib import Path
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
-from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, known_hosts, ssh_argv
+from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
 from sparkconsole.parse.checkpoint.files import parse_holding
 from sparkconsole.parse.checkpoint.listing import OWNER_HINT, parse_models
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
@@ -92,10 +92,8 @@ def manifest(
 class FileTransfer:
     """How a model travels to one receiver: the files that it lacks, then links and names of the revision."""
 
-    source: CheckpointFiles
-    target: CheckpointFiles
     what: MissingFiles
-    streams: int
+    manifest: str
 
     folder, program = str(FOLDER), "models"
 
@@ -105,9 +103,8 @@ class FileTransfer:
         return self.what.words
 
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """The only host keys that the sender's ssh will believe, and what goes."""
-        rows = manifest(receiver, self.source, self.target, self.what, self.streams)
-        return {"known_hosts": known_hosts(receiver), "manifest": rows}
+        """What goes."""
+        return {"manifest": self.manifest}
 
     def argv(self, name: str, receiver: Receiver) -> tuple[str, ...]:
         """The program; receiver and model stand there for whoever lists processes."""

@@ -15,6 +15,7 @@ from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.fabric.paths import RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.ib_write_bw import parse_ib_write_bw, parse_iperf3, trouble_of
+from sparkconsole.parse.json_line import json_line
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.sampler.sampler import BOOT
 from sparkconsole.remote.shell import Pipe, Shell
@@ -131,11 +132,7 @@ class _RunningEnd:
                 line = await self._line()
         except TimeoutError as error:
             raise TimedOut(f"no rate within {LIMIT_S:g} s", node=self.shell.node) from error
-        try:
-            data = json.loads(line or "{}")
-        except (ValueError, RecursionError):
-            return {}
-        return data if isinstance(data, dict) else {}
+        return dict(json_line(line) or {})
 
     async def _line(self) -> str:
         while not self.lines:

@@ -15,7 +15,7 @@ from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.copy import docker_load
 from sparkconsole.model.image.route import ImageWay, Transport
-from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, known_hosts, ssh_argv
+from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
 from sparkconsole.remote.image.transfer import STREAM
 from sparkconsole.remote.image_program.protocol import FALL_BACK
 from sparkconsole.remote.shell import Shell
@@ -59,7 +59,7 @@ class Layers:
         return f"{self.amount} by {carrier}: {self.way.why}"
 
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """The only host keys that the sender's ssh will believe, and what the program is to do."""
+        """What the program is to do."""
         words = {
             "way": self.way.carrier,
             "image": self.image.id,
@@ -70,7 +70,7 @@ class Layers:
             "ssh": ssh_argv(receiver),
             "docker_host": receiver.docker_host,
         }
-        return {"known_hosts": known_hosts(receiver), WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
+        return {WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.copy import docker_load
-from sparkconsole.model.transfer.ends import Receiver, known_hosts, ssh_argv
+from sparkconsole.model.transfer.ends import Receiver, ssh_argv
 from sparkconsole.remote.shell import Pipe, Shell
 
 CHUNK_BYTES = 1 << 20
@@ -47,8 +47,8 @@ class FullStream:
     sentence, amount, folder, program = "the whole image, streamed", "the whole image", "", ""
 
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """The only host keys that the sender's ssh will believe."""
-        return {"known_hosts": known_hosts(receiver)}
+        """None of its own."""
+        return {}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The pipeline as one script; image and ssh line are its arguments.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +10,13 @@ from cyclopts import Parameter
 
 from sparkconsole.config.globals import Options, SpokenAt
 from sparkconsole.config.inventory import Inventory
+from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.work.answer import Answer
-from sparkconsole.model.work.job import Run
+from sparkconsole.model.work.job import Job, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 
@@ -38,6 +39,17 @@ class Session:
     """What has to be said when it was opened."""
     run: Run | None = field(default=None)
     """The journal's record of the verb under way; None while nothing changes."""
+
+    @property
+    def under_way(self) -> Run:
+        """The journal's record of a verb that changes something."""
+        if self.run is None:
+            raise SparkError("this deed was carried out without a run in the journal")
+        return self.run
+
+    def keep_jobs(self, jobs: Sequence[Job]) -> None:
+        """Writes the jobs into the journal, which is before they start."""
+        self.run = self.journal.add_jobs(self.under_way, jobs)
 
 
 __all__ = ["Here", "Options", "PlannedAction", "Session", "SpokenAt"]

@@ -175,9 +175,9 @@ async def _build_action(
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
     async def execute(report: Report) -> Answer:
-        _write_down(session, (job, *(d.job for d in ways if d.job)))
+        session.keep_jobs((job, *(d.job for d in ways if d.job)))
         _require(await execute_plan(fleet, plan, report), plan.steps)
-        built = await follow_build(session, _run(session), job, report)
+        built = await follow_build(session, session.under_way, job, report)
         if built.exit_code or not ways:
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
@@ -210,7 +210,7 @@ async def _copy_built(
         await copying.require_room_to_save(fleet, node, image)
     fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
-    _write_down(session, tuple(d.job for d in todo if d.job))
+    session.keep_jobs(tuple(d.job for d in todo if d.job))
     results = await send_all(fleet, todo, delivering.ImagePayload, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
     copied = answer_of(results, "image", took)
@@ -308,7 +308,7 @@ async def _copy_action(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        _write_down(session, tuple(d.job for d in ways if d.job))
+        session.keep_jobs(tuple(d.job for d in ways if d.job))
         results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
         return answer_of(results, "image", fleet.clock.monotonic() - began)
 
@@ -341,16 +341,6 @@ async def follow_build(session: Session, run: Run, job: Job, report: Report) -> 
 async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a copy to its verified end."""
     return answer_of((await follow_one(session.fleet, delivering.ImagePayload(job), report),), "image")
-
-
-def _run(session: Session) -> Run:
-    if session.run is None:
-        raise SparkError("this deed was carried out without a run in the journal")
-    return session.run
-
-
-def _write_down(session: Session, jobs: Sequence[Job]) -> None:
-    session.run = session.journal.add_jobs(_run(session), jobs)
 
 
 def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -89,7 +89,7 @@ async def copy(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        _write_down(session, tuple(d.job for d in found if d.job))
+        session.keep_jobs(tuple(d.job for d in found if d.job))
         results = await send_all(fleet, found, moving.CheckpointPayload, report, parallel=parallel)
         return answer_of(results, "model", fleet.clock.monotonic() - began)
 
@@ -221,10 +221,10 @@ async def download(
     plan = _download_plan(name, node, hub, job, held)
 
     async def execute(report: Report) -> Answer:
-        _write_down(session, (job,))
+        session.keep_jobs((job,))
         for end in (await execute_plan(session.fleet, plan, report)).failures():
             raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
-        return await follow_download(session, _run(session), job, report)
+        return await follow_download(session, session.under_way, job, report)
 
     files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
     return PlannedAction(plan, execute, (ModelThere(node, name, files),))
@@ -277,7 +277,8 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "bytes": held.size_bytes,
         "seconds": log.progress.elapsed_s,
     }
-    text = f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hours(log.progress.elapsed_s)}"
+    what = f"{size(held.size_bytes)} in {len(held.files)} files, {hours(log.progress.elapsed_s)}"
+    text = f"{name} is on {job.node}: {what}"
     return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 
@@ -290,13 +291,3 @@ def _name(model: str) -> str:
 
 def _sender(session: Session, name: str | None) -> str | None:
     return session.cluster.member(name).name if name else None
-
-
-def _run(session: Session) -> Run:
-    if session.run is None:
-        raise SparkError("this deed was carried out without a run in the journal")
-    return session.run
-
-
-def _write_down(session: Session, jobs: Sequence[Job]) -> None:
-    session.run = session.journal.add_jobs(_run(session), jobs)

@@ -232,8 +232,7 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAc
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
     async def execute(report: Report) -> Answer:
-        if session.run is not None:
-            session.run = session.journal.add_jobs(session.run, jobs)
+        session.keep_jobs(jobs)
         return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, ())
@@ -277,8 +276,7 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
 async def _execute(
     session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
 ) -> Answer:
-    if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
+    session.keep_jobs((*jobs, *watchers))
     outcome = await execute_plan(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
