@@ -102,10 +102,10 @@ async def relay_all(
     fleet: Fleet, deliveries: Sequence[ImageTask], tag: str, sender: str, report: Report, *, parallel: bool
 ) -> tuple[CopyResult, ...]:
     """Every delivery through this console."""
-    return await each((partial(_relay_one, fleet, d, tag, sender, report) for d in deliveries), parallel)
+    return await each(deliveries, partial(_relay_one, fleet, tag, sender, report), parallel)
 
 
-async def _relay_one(fleet: Fleet, delivery: ImageTask, tag: str, sender: str, report: Report) -> CopyResult:
+async def _relay_one(fleet: Fleet, tag: str, sender: str, report: Report, delivery: ImageTask) -> CopyResult:
     """One copy through this console, verified."""
     host, began = delivery.receiver.name, fleet.clock.monotonic()
     if not delivery.to_send:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.job_files import folder_step, text_step
-from sparkconsole.fleet.transfer.task import CopyTask, copied_name
+from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
 from sparkconsole.model.image.build import slug
 from sparkconsole.model.transfer.ends import PROGRAMS, known_hosts
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.plan import Plan, Step
-
-Task = TypeVar("Task", bound=CopyTask)
 
 
 def with_job(

@@ -61,10 +61,6 @@ def _meant(cluster: Cluster, fleet: Fleet, host: str, owners: Mapping[str, str])
     guest = Node(
         name=slug(address.replace(":", "-")), address=address, fabric_address=address, user=login or None
     )
-    return _included(fleet, guest)
-
-
-def _included(fleet: Fleet, guest: Node) -> Node:
     fleet.include(guest)
     return fleet.cluster.effective(guest)
 

@@ -6,9 +6,8 @@ A copy is called done only after what the receiver has now was compared with wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from sparkconsole.errors import SparkError, Unreachable
@@ -16,7 +15,7 @@ from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.transfer.plan import copy_steps
-from sparkconsole.fleet.transfer.task import CopyTask, copied_name
+from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import hours, printable, size
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
@@ -93,41 +92,39 @@ async def send_all(
     parallel: bool,
 ) -> tuple[CopyResult, ...]:
     """Every task by a detached job; what a payload raises for a lost sender comes after all were tried."""
-    return await each((partial(_send_one, fleet, task, payload, report) for task in tasks), parallel)
+
+    async def send(task: CopyTask) -> CopyResult:
+        if task.job is None:
+            return untouched(task)
+        host = task.receiver.name
+        started = await execute_plan(fleet, Plan(f"copy to {host}", copy_steps(task)), report)
+        if not started.ok:
+            return CopyResult(host, CopyState.FAILED, detail=started.failures()[0].detail, exit_code=1)
+        copy = payload(task.job)
+        try:
+            return await follow_one(fleet, copy, report)
+        except SparkError as error:
+            return copy.lost(error)
+
+    return await each(tasks, send, parallel)
 
 
 async def each(
-    sends: Iterable[Callable[[], Awaitable[CopyResult]]], parallel: bool
+    tasks: Sequence[Task], send: Callable[[Task], Awaitable[CopyResult]], parallel: bool
 ) -> tuple[CopyResult, ...]:
     """All of them, one after the other or side by side; a lost sender is told after every one was tried."""
 
-    async def tried(send: Callable[[], Awaitable[CopyResult]]) -> CopyResult | Unreachable:
+    async def tried(task: Task) -> CopyResult | Unreachable:
         try:
-            return await send()
+            return await send(task)
         except Unreachable as error:
             return error
 
-    ended = await asyncio.gather(*map(tried, sends)) if parallel else [await tried(send) for send in sends]
+    ended = await asyncio.gather(*map(tried, tasks)) if parallel else [await tried(task) for task in tasks]
     for end in ended:
         if isinstance(end, Unreachable):
             raise end
     return tuple(end for end in ended if isinstance(end, CopyResult))
-
-
-async def _send_one(
-    fleet: Fleet, task: CopyTask, payload: Callable[[Job], Payload], report: Report
-) -> CopyResult:
-    host = task.receiver.name
-    if task.job is None:
-        return untouched(task)
-    started = await execute_plan(fleet, Plan(f"copy to {host}", copy_steps(task)), report)
-    if not started.ok:
-        return CopyResult(host, CopyState.FAILED, detail=started.failures()[0].detail, exit_code=1)
-    copy = payload(task.job)
-    try:
-        return await follow_one(fleet, copy, report)
-    except SparkError as error:
-        return copy.lost(error)
 
 
 async def follow_one(fleet: Fleet, copy: Payload, report: Report) -> CopyResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.cluster import Node
@@ -71,6 +71,10 @@ class CopyTask:
             "target": receiver.target,
             "port": receiver.port,
         }
+
+
+Task = TypeVar("Task", bound=CopyTask)
+"""One of a payload's own kind."""
 
 
 def receiver_of(job: Job) -> Receiver:

@@ -172,7 +172,8 @@ def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str,
 
 
 async def _execute(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
-    session.keep_jobs((job,))
+    if session.run is not None:
+        session.run = session.journal.add_jobs(session.run, (job,))
     outcome = await execute_plan(session.fleet, plan, report)
     for wrong in outcome.failures():
         raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)

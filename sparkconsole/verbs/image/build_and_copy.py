@@ -18,7 +18,6 @@ from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.transfer import plan as planning
 from sparkconsole.fleet.transfer import receivers
 from sparkconsole.fleet.transfer.run import answer_of, follow_one, send_all, untouched
-from sparkconsole.model.foresight.effect import Effect
 from sparkconsole.model.image.build import BuildSpec, host_list, key_values
 from sparkconsole.model.image.reference import image_tag
 from sparkconsole.model.text.printable import hours
@@ -303,32 +302,21 @@ async def _copy_action(
         await copying.require_room_to_save(fleet, sender, image)
     effects = copy_steps.arrivals(found, image, fleet.fresh)
     if through_console:
-        return _relay_action(session, tag, sender, found, parallel, effects)
-    ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
+        ways, plan = found, copy_steps.relay_plan(found, tag, sender)
+    else:
+        ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
+        plan = copy_steps.copy_plan(ways, image, sender)
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        session.keep_jobs(tuple(d.job for d in ways if d.job))
-        results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
+        if through_console:
+            results = await delivering.relay_all(fleet, found, tag, sender, report, parallel=parallel)
+        else:
+            session.keep_jobs(tuple(d.job for d in ways if d.job))
+            results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
         return answer_of(results, "image", fleet.clock.monotonic() - began)
 
-    return PlannedAction(copy_steps.copy_plan(ways, image, sender), execute, effects)
-
-
-def _relay_action(
-    session: Session,
-    tag: str,
-    sender: str,
-    found: Sequence[copying.ImageTask],
-    parallel: bool,
-    effects: Sequence[Effect],
-) -> PlannedAction:
-    async def execute(report: Report) -> Answer:
-        began = session.fleet.clock.monotonic()
-        results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
-        return answer_of(results, "image", session.fleet.clock.monotonic() - began)
-
-    return PlannedAction(copy_steps.relay_plan(found, tag, sender), execute, tuple(effects))
+    return PlannedAction(plan, execute, effects)
 
 
 @follower(JobKind.BUILD)

@@ -232,7 +232,8 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAc
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
     async def execute(report: Report) -> Answer:
-        session.keep_jobs(jobs)
+        if session.run is not None:
+            session.run = session.journal.add_jobs(session.run, jobs)
         return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, ())
@@ -276,7 +277,8 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
 async def _execute(
     session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
 ) -> Answer:
-    session.keep_jobs((*jobs, *watchers))
+    if session.run is not None:
+        session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
     outcome = await execute_plan(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
