@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles, shipment
-from sparkconsole.model.image.copy import Receiver
+from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.parse.checkpoint.files import MoveLog, parse_holding
 from sparkconsole.remote.checkpoint.files import FOLDER, SEND, look_argv, manifest, program
 from tests.model_caches import COMMIT

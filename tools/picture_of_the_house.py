@@ -28,6 +28,7 @@ CAPABILITIES = (
     "fabric",
     "image",
     "checkpoint",
+    "transfer",
     "launch",
     "serve",
     "bench",

@@ -8,11 +8,11 @@ import pytest
 
 from sparkconsole.errors import Refused
 from sparkconsole.fleet.image.copy_plan import copy_plan, fallback_notes
-from sparkconsole.fleet.image.copy_survey import CopyTask
+from sparkconsole.fleet.image.copy_survey import ImageTask
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.image.route import ImageWay, Transport
+from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.remote.image.layers import Layers
 from sparkconsole.remote.image.transfer import FULL_STREAM
 
@@ -21,8 +21,8 @@ IMAGE = ImageIdentity("lab/vllm:1", "sha256:a", "linux/arm64", ("sha256:1", "sha
 LAYERS = Layers(IMAGE, ImageWay(1, 2, "it has the rest", Transport.LOAD), 2 * GB, "/var/lib/docker")
 
 
-def delivery(**more: object) -> CopyTask:
-    found = CopyTask(
+def delivery(**more: object) -> ImageTask:
+    found = ImageTask(
         Node(name="spark2", address="10.0.0.2"),
         Receiver("spark2", "10.0.0.2"),
         bytes_total=2 * GB,
@@ -49,5 +49,5 @@ def test_a_receiver_with_room_for_the_layers_only_is_named_before_the_copy() -> 
     ],
     ids=["room for all", "it cannot say", "it has it", "it gets nothing", "whole anyway: refused elsewhere"],
 )
-def test_nobody_is_warned_of_what_cannot_happen(found: CopyTask) -> None:
+def test_nobody_is_warned_of_what_cannot_happen(found: ImageTask) -> None:
     assert fallback_notes((found,), IMAGE) == ()

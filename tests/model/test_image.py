@@ -22,13 +22,12 @@ from sparkconsole.model.image.build import (
     host_list,
     key_values,
 )
-from sparkconsole.model.image.copy import (
+from sparkconsole.model.image.copy import loading_needs, saving_needs
+from sparkconsole.model.transfer.ends import (
     CopySite,
     Receiver,
     authorise_hint,
     known_hosts,
-    loading_needs,
-    saving_needs,
     ssh_argv,
     way_to,
 )

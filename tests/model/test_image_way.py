@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image.copy import CopySite
 from sparkconsole.model.image.route import Transport, choose_way, missing_bytes, shared_layers
+from sparkconsole.model.transfer.ends import CopySite
 
 
 def _image(*layers: str, platform: str = "linux/arm64") -> ImageIdentity:

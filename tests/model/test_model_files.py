@@ -64,7 +64,7 @@ def test_why_a_model_is_not_whole_names_files() -> None:
 def test_a_log_tells_how_far_and_how_it_ended() -> None:
     log = MoveLog()
     assert log.feed('{"done": 50, "total": 100, "seconds": 5}')
-    assert (log.rate_per_s, log.eta_s) == (10, 5)
+    assert (log.progress.rate_per_s, log.progress.eta_s(100)) == (10, 5)
     log.feed("Traceback (most recent call last)")
     assert log.failed is None
     assert "Traceback" in log.why

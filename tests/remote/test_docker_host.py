@@ -19,21 +19,22 @@ from sparkconsole.model.checks.machine import docker as judged
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker_host import DEFAULT_HOST, DockerHost, found_at
 from sparkconsole.model.foresight.forecast import NodeForecast
-from sparkconsole.model.image.copy import Receiver
 from sparkconsole.model.probes import Probe
+from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.parse.image.docker import parse_docker_host
 from sparkconsole.remote import jobs
 from sparkconsole.remote.docker.engine import containers
 from sparkconsole.remote.docker.host import docker_host, keep_docker_host_at
 from sparkconsole.remote.foreseen import ForeseenShell
-from sparkconsole.remote.image.transfer import FULL_STREAM, site
+from sparkconsole.remote.image.transfer import FULL_STREAM
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.sending import far_argv, far_environment
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.node.facts import node_facts
 from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.ssh.connection import connect_ssh
+from sparkconsole.remote.transfer.site import site
 from tests.openssh import NEEDS_SSHD, listening
 
 STARTS = {

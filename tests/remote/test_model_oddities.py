@@ -260,7 +260,7 @@ def test_a_stop_ends_a_copy_that_waits_for_its_turn(homes: tuple[Path, Path]) ->
         running = subprocess.Popen(SEND, cwd=folder, env=environment(a), stdout=subprocess.PIPE, text=True)
         assert running.stdout
         log, others = MoveLog(), sum(len(FILES[n]) for n in FILES if n != FIRST)
-        while log.done < others:
+        while log.progress.done < others:
             log.feed(running.stdout.readline())
         running.terminate()
         for line in running.communicate(timeout=30)[0].splitlines():

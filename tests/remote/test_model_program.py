@@ -60,7 +60,7 @@ def test_only_what_is_missing_travels(homes: tuple[Path, Path]) -> None:
     assert "links to nothing" in look(b).dangling.values()
     assert "model-00002" in look(b).why_incomplete
     log = copy(a, b)
-    assert (log.failed, log.total) == ({}, len(FILES[shard]))
+    assert (log.failed, log.progress.total) == ({}, len(FILES[shard]))
 
 
 def test_a_damaged_shard_is_found_and_only_that_is_sent(homes: tuple[Path, Path]) -> None:
@@ -75,7 +75,7 @@ def test_a_damaged_shard_is_found_and_only_that_is_sent(homes: tuple[Path, Path]
     assert look(b).why_incomplete == "", "a size tells nothing"
     assert look(b, hashing=True).damaged == (f"models--owner--a-model/blobs/{blob.name}",)
     log = copy(a, b)
-    assert (log.failed, log.total) == ({}, len(FILES[shard]))
+    assert (log.failed, log.progress.total) == ({}, len(FILES[shard]))
     assert content(blob.parent.parent) == FILES
 
 
@@ -135,7 +135,7 @@ def test_a_stop_leaves_no_half_file_and_the_next_copy_goes_on(homes: tuple[Path,
     running = subprocess.Popen(SEND, cwd=folder, env=environment(a), stdout=subprocess.PIPE, text=True)
     assert running.stdout
     log = MoveLog()
-    while log.done < 1_000_000:
+    while log.progress.done < 1_000_000:
         log.feed(running.stdout.readline())
     running.send_signal(signal.SIGTERM)
     for line in running.stdout.read().splitlines():

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sparkconsole.parse.image.copy import CopyLog
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.image.copy import Receiver
+from sparkconsole.model.transfer.ends import Receiver, known_hosts
 from sparkconsole.model.work.job import Job, JobKind
-from sparkconsole.parse.image.copy import CopyLog
 from sparkconsole.remote import jobs
-from sparkconsole.remote.image import transfer
 from sparkconsole.remote.image.build import builder, vllm_commit
-from sparkconsole.remote.image.transfer import FULL_STREAM, relay, site, usable
+from sparkconsole.remote.image.transfer import FULL_STREAM, relay, usable
+from sparkconsole.remote.transfer import site as ends
 from tests.pretend_docker import PretendNode, PretendWorld
 
 pytestmark = pytest.mark.programs
@@ -32,9 +32,8 @@ def world(tmp_path: Path) -> PretendWorld:
 
 async def _copy(sender: PretendNode, receiver: Receiver = RECEIVER) -> tuple[CopyLog, int | None]:
     job = Job(id="copy-1", node="spark1", kind=JobKind.COPY, argv=FULL_STREAM.argv("vllm-node", receiver))
-    for name, text in FULL_STREAM.files(receiver).items():
-        put = jobs.script(jobs.PUT, "job-put", job.id, name)
-        (await sender.run(put, stdin=text.encode())).checked()
+    put = jobs.script(jobs.PUT, "job-put", job.id, "known_hosts")
+    (await sender.run(put, stdin=known_hosts(receiver).encode())).checked()
     await jobs.start(sender, job, {})
     text = b"".join([chunk async for chunk in jobs.output(sender, job, 0)]).decode()
     log = CopyLog()
@@ -112,9 +111,9 @@ async def test_cancelling_ends_every_process_and_loads_nothing(world: PretendWor
 async def test_what_a_machine_says_as_one_end_of_a_copy(
     world: PretendWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "SITE", transfer.SITE.replace("/etc/ssh", str(world.folder / "etc-ssh")))
+    monkeypatch.setattr(ends, "SITE", ends.SITE.replace("/etc/ssh", str(world.folder / "etc-ssh")))
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 10.0.0.2 2222")
-    told = await site(world.nodes["spark2"])
+    told = await ends.site(world.nodes["spark2"])
     assert told.folder == str(world.nodes["spark2"].engine)
     assert (told.port, told.driver, told.host_keys) == (2222, "btrfs", ("ssh-ed25519 AAAA",))
     assert (told.version, told.containerd_store, told.python) == ("28.2.2", False, True)

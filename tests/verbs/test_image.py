@@ -17,14 +17,15 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_survey as copying
 from sparkconsole.fleet.journal import Journal
+from sparkconsole.fleet.transfer import receivers
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, RunState
 from sparkconsole.model.work.news import Advance, News, Remark
 from sparkconsole.remote.docker import engine as docker
-from sparkconsole.remote.image import transfer
 from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.transfer import site
 from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.registry import _without_session
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
@@ -85,12 +86,12 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(docker, "images", pretend_docker.images)
     monkeypatch.setattr(docker, "every_image", pretend_docker.every_image)
     monkeypatch.setattr(docker, "disk_usage", pretend_docker.disk_usage)
-    monkeypatch.setattr(transfer, "SITE", transfer.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
+    monkeypatch.setattr(site, "SITE", site.SITE.replace("/etc/ssh", str(tmp_path / "etc-ssh")))
 
     async def links(_: Fleet, name: str) -> Fabric:
         return _links(name[-1]) if name.startswith("spark") else Fabric()
 
-    monkeypatch.setattr(copying, "_fabric_of", links)
+    monkeypatch.setattr(receivers, "fabric_of", links)
 
     async def connect(node: Node) -> Shell:
         if node.name in stage.off or node.name not in world.nodes:

@@ -34,9 +34,9 @@ from sparkconsole.model.image.build import (
     is_commit,
     slug,
 )
-from sparkconsole.model.image.copy import CopySite
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
+from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run
@@ -80,7 +80,7 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
-    from sparkconsole.remote.image.transfer import site
+    from sparkconsole.remote.transfer.site import site
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)

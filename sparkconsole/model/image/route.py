@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sparkconsole.model.docker import ImageIdentity, common_prefix
-from sparkconsole.model.image.copy import CopySite
+from sparkconsole.model.transfer.ends import CopySite
 
 OLDEST_ENGINE = (20, 10)
 """The oldest one that these ways were tried with; the newest was 29."""

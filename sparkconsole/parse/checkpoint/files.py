@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
+from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
 from sparkconsole.parse.machine.numbers import json_object
 
@@ -37,38 +38,31 @@ def parse_holding(text: str) -> CheckpointFiles:
 class MoveLog:
     """Feed it every line of a copy's or a download's log."""
 
-    done: int = 0
-    total: int | None = None
-    seconds: float = 0.0
+    progress: ByteProgress = field(default=ByteProgress(0, 0.0))
     revision: str = ""
     failed: Mapping[str, str] | None = None
     """Why, by file; None: the end was not seen."""
     last: str = ""
 
-    def feed(self, line: str) -> bool:
-        """True when it tells how far the work is."""
+    def feed(self, line: str) -> ByteProgress | None:
+        """New progress, when the line tells any."""
         data = json_object(line)
         if data is None:
             self.last = line.strip() or self.last
-            return False
+            return None
         self.revision = str(data.get("revision") or self.revision)
         if data.get("end"):
             self.failed = {str(k): str(v) for k, v in dict(data.get("failed") or {}).items()}
         if "done" not in data:
-            return False
-        self.done, self.total = int(data["done"]), int(data.get("total") or 0)
-        self.seconds = float(data.get("seconds") or 0)
-        return True
+            return None
+        done, total = int(data["done"]), int(data.get("total") or 0)
+        self.progress = ByteProgress(done, float(data.get("seconds") or 0), total)
+        return self.progress
 
     @property
-    def rate_per_s(self) -> float | None:
-        """Mean bytes per second."""
-        return self.done / self.seconds if self.seconds > 0 else None
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds that are left at that rate."""
-        return (self.total - self.done) / self.rate_per_s if self.total and self.rate_per_s else None
+    def measured(self) -> tuple[int, float]:
+        """Bytes that were sent, and seconds."""
+        return self.progress.done, self.progress.elapsed_s
 
     @property
     def why(self) -> str:

@@ -90,7 +90,7 @@ class BuildLog:
             self._last.append(line)
         if found := _VERTEX.match(line):
             return self._plain(found[1], found[2])
-        if line.startswith("{") and (step := self._raw(line)):
+        if step := self._raw(line):
             return step
         if found := _CLASSIC.match(line):
             return self._classic_step(int(found[1]), int(found[2]), found[3])

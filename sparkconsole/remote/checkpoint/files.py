@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.cached import CachedModel
 from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
-from sparkconsole.model.image.copy import Receiver, ssh_argv
+from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
 from sparkconsole.parse.checkpoint.files import OWNER_HINT, parse_holding, parse_models
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.foreseen import then_on
@@ -18,7 +20,7 @@ from sparkconsole.remote.shell import Shell
 
 FOLDER = Path(__file__).parent.parent / "model_program"
 """What a job is given; `python3 programs` runs it."""
-SEND = ("python3", "programs", "send", "manifest")
+SEND = ("python3", PROGRAMS, "send", "manifest")
 LIST = ("python3", "-", "model", "list")
 """Reads the program from standard input, as `look_argv` does."""
 LOOK_S, HASH_S = 120.0, 7200.0
@@ -85,6 +87,29 @@ def manifest(
     return "".join(f"{json.dumps(row)}\n" for row in (head, *files, *links, *texts))
 
 
+@dataclass(frozen=True, slots=True)
+class FileTransfer:
+    """How a model travels to one receiver: the files that it lacks, then links and names of the revision."""
+
+    what: MissingFiles
+    manifest: str
+
+    folder, program = str(FOLDER), "models"
+
+    @property
+    def sentence(self) -> str:
+        """How much goes."""
+        return self.what.words
+
+    def files(self, receiver: Receiver) -> Mapping[str, str]:
+        """What goes."""
+        return {"manifest": self.manifest}
+
+    def argv(self, name: str, receiver: Receiver) -> tuple[str, ...]:
+        """The program; receiver and model stand there for whoever lists processes."""
+        return (*SEND, receiver.target, name)
+
+
 def download_argv(model: str, revision: str, endpoint: str, streams: int) -> tuple[str, ...]:
     """The job that downloads."""
-    return ("python3", "programs", "download", model, revision, endpoint, str(streams))
+    return ("python3", PROGRAMS, "download", model, revision, endpoint, str(streams))

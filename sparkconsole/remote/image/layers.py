@@ -7,15 +7,16 @@ without the layers that are there, then by the whole image, and the log says why
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy import Receiver, docker_load, known_hosts, ssh_argv
+from sparkconsole.model.image.copy import docker_load
 from sparkconsole.model.image.route import ImageWay, Transport
-from sparkconsole.remote.image.transfer import PROGRAMS, STREAM
+from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
+from sparkconsole.remote.image.transfer import STREAM
 from sparkconsole.remote.image_program.protocol import FALL_BACK
 from sparkconsole.remote.shell import Shell
 
@@ -44,7 +45,7 @@ class Layers:
     names: tuple[str, ...] = ()
     """Dated names that the image has beside its tag; they travel too, so that the receiver can go back."""
 
-    folder = str(FOLDER)
+    folder, program = str(FOLDER), "layers"
 
     @property
     def amount(self) -> str:
@@ -57,12 +58,8 @@ class Layers:
         carrier = "docker pull from the sender" if self.way.carrier is Transport.PULL else "docker load"
         return f"{self.amount} by {carrier}: {self.way.why}"
 
-    def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
-        """The missing layers."""
-        return self.total_bytes
-
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """The only host keys that the sender's ssh will believe, and what the program is to do."""
+        """What the program is to do."""
         words = {
             "way": self.way.carrier,
             "image": self.image.id,
@@ -73,7 +70,7 @@ class Layers:
             "ssh": ssh_argv(receiver),
             "docker_host": receiver.docker_host,
         }
-        return {"known_hosts": known_hosts(receiver), WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
+        return {WORDS: json.dumps(words, indent=1, ensure_ascii=False)}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The program and, behind it, the pipeline of the whole image, as one script."""

@@ -1,53 +1,18 @@
-"""How an image travels from node to node. `Transfer` is the one interface: `FULL_STREAM` sends all of it,
-without a temporary file of ours; what sends less only has to say how many bytes and which command.
+"""The whole image from node to node: `FULL_STREAM` sends it without a temporary file of ours, `relay` through
+this machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from sparkconsole.errors import CommandFailed, SparkError
-from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy import CopySite, Receiver, docker_load, known_hosts, ssh_argv
-from sparkconsole.parse.image.copy import copy_site
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.model.image.copy import docker_load
+from sparkconsole.model.transfer.ends import Receiver, ssh_argv
 from sparkconsole.remote.shell import Pipe, Shell
 
 CHUNK_BYTES = 1 << 20
-PROGRAMS = "programs"
-"""What a transfer's folder is called in the job's."""
-
-
-class Transfer(Protocol):
-    """One way to copy: decided on the console, carried out by a detached job in its folder on the sender.
-
-    The job's log has `dd`'s progress lines, `save: `, `load: ` before what the two ends said, and a last line
-    `copy ended: save=N stream=N load=N`; or lines of JSON. parse/image/copy.py reads both.
-    """
-
-    @property
-    def sentence(self) -> str:
-        """What it does, for the plan."""
-
-    @property
-    def amount(self) -> str:
-        """How much of the image goes, in a few words."""
-
-    @property
-    def folder(self) -> str:
-        """A folder of this machine that the job needs as `programs`; empty for none."""
-
-    def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
-        """How much will travel, given what the receiver has; an estimate to within some percent."""
-
-    def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """What the job's folder must have before the job starts: names and text."""
-
-    def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
-        """The job."""
 
 
 # A failure of any stage is a failure of the whole, and each stage's own words are kept. When the far side
@@ -79,15 +44,11 @@ echo "copy ended: save=$(said save) stream=$(said stream) load=$(said load)"
 class FullStream:
     """`docker save | dd | ssh … docker load`: works between every engine and store."""
 
-    sentence, amount, folder = "the whole image, streamed", "the whole image", ""
-
-    def bytes_to_send(self, image: ImageIdentity, present: Sequence[ImageIdentity]) -> int:
-        """All of it, whatever the receiver has."""
-        return image.size_bytes
+    sentence, amount, folder, program = "the whole image, streamed", "the whole image", "", ""
 
     def files(self, receiver: Receiver) -> Mapping[str, str]:
-        """The only host keys that the sender's ssh will believe."""
-        return {"known_hosts": known_hosts(receiver)}
+        """None of its own."""
+        return {}
 
     def argv(self, tag: str, receiver: Receiver) -> tuple[str, ...]:
         """The pipeline as one script; image and ssh line are its arguments.
@@ -97,32 +58,7 @@ class FullStream:
         return ("sh", "-c", STREAM, "copy", full_name(tag), *ssh_argv(receiver), *docker_load(receiver))
 
 
-FULL_STREAM: Transfer = FullStream()
-
-
-# sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys
-# come over the console's verified connection, so they are as sure as that one.
-SITE = r"""
-echo "login $(id -un)"; echo "docker_host ${DOCKER_HOST:-}"
-set -- ${SSH_CONNECTION:-}; echo "address ${3:-}"; echo "port ${4:-}"
-told=$(timeout 10 docker info --format 'folder {{.DockerRootDir}}
-driver {{.Driver}}
-status {{.DriverStatus}}
-version {{.ServerVersion}}
-architecture {{.Architecture}}' 2>/dev/null)
-echo "$told"
-root=$(echo "$told" | sed -n 's/^folder //p')
-echo "python $(command -v python3)"
-[ -n "$root" ] && echo "free $(df -B1 --output=avail "$root" 2>/dev/null | tail -n 1 | tr -d ' ')"
-for f in /etc/ssh/ssh_host_*_key.pub; do [ -r "$f" ] && echo "key $(cut -d' ' -f1,2 "$f")"; done
-exit 0
-"""
-
-
-async def site(shell: Shell) -> CopySite:
-    """What this machine says of itself as one end of a copy."""
-    seen = copy_site((await shell.run(("sh", "-c", SITE, "copy-site"))).checked().text)
-    return replace(seen, free_bytes=None) if then_on(shell).storage_changed else seen
+FULL_STREAM = FullStream()
 
 
 async def usable(shell: Shell, tag: str) -> None:

@@ -191,8 +191,12 @@ def far_environment(words: dict[str, Any]) -> str:
 
 
 def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any], before: str = "") -> list[str]:
-    """The layers' socket becomes a port of the receiver's loopback; without that there is no copy."""
-    forward = ["-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"]
+    """The layers' socket becomes a port of the receiver's loopback; without that there is no copy.
+
+    ssh takes the first value of an option: of `ssh`, which is for copies that forward nothing, this one counts.
+    """
+    there = f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"
+    forward = ["-o", "ClearAllForwardings=no", "-o", "ExitOnForwardFailure=yes", "-R", there]
     program = ["python3", "-u", "-c", quoted(BOOT), "receive", quoted(json.dumps(words))]
     return [ssh[0], *forward, *ssh[1:], before + " ".join(program)]
 

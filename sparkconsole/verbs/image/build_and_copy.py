@@ -14,7 +14,9 @@ from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_plan as copy_steps
 from sparkconsole.fleet.image import copy_run as delivering
 from sparkconsole.fleet.image import copy_survey as copying
-from sparkconsole.model.foresight.effect import Effect
+from sparkconsole.fleet.transfer import plan as planning
+from sparkconsole.fleet.transfer import receivers
+from sparkconsole.fleet.transfer.run import answer_of, follow_one, send_all, untouched
 from sparkconsole.model.image.build import BuildSpec, host_list, key_values
 from sparkconsole.model.image.reference import image_tag
 from sparkconsole.model.text.units import hms
@@ -24,7 +26,7 @@ from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.image import transfer
+from sparkconsole.remote.transfer.site import site as ask_site
 from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
@@ -144,7 +146,7 @@ async def _build_action(
     least_free: float | None,
 ) -> PlannedAction:
     fleet = session.fleet
-    receivers = await copying.resolve(session.cluster, fleet, hosts, node) if hosts else ()
+    nodes = await receivers.resolve(session.cluster, fleet, hosts, node) if hosts else ()
     folder = building.recipe_folder(spec.recipe)
     seen: building.BuildSite | None = None
     running = await building.running_build(fleet, session.journal, node, spec.tag)
@@ -159,12 +161,12 @@ async def _build_action(
         building.require_room(spec, seen, least_free)
         job = building.build_job(fleet, spec, seen, full_log=full_log)
         plan = building.build_plan(spec, seen, job, folder)
-    found = await copying.survey(fleet, spec.tag, None, receivers, node)
+    found = await copying.survey(fleet, spec.tag, None, nodes, node)
     ways = tuple(copy_steps.with_job(d, spec.tag, node, None, fleet.fresh) for d in found)
     after = ("build",) if running is None else ()
-    copies = tuple(step for d in ways for step in copy_steps.delivery_steps(d, after))
+    copies = tuple(step for d in ways for step in planning.copy_steps(d, after))
     notes = (*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
-    moves = _with_copies(plan.moves, copy_steps.copy_moves(ways))
+    moves = _with_copies(plan.moves, planning.copy_moves(ways, "image"))
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
     async def execute(report: Report) -> Answer:
@@ -175,7 +177,7 @@ async def _build_action(
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
 
-    site = seen.site if seen else await transfer.site(await fleet.shell(node))
+    site = seen.site if seen else await ask_site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
     return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 
@@ -189,7 +191,7 @@ def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
 async def _copy_built(
     session: Session,
     built: Answer,
-    ways: Sequence[copying.CopyTask],
+    ways: Sequence[copying.ImageTask],
     report: Report,
     *,
     parallel: bool,
@@ -204,9 +206,9 @@ async def _copy_built(
     fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
     session.record_jobs(tuple(d.job for d in todo if d.job))
-    results = await delivering.send_all(fleet, todo, report, parallel=parallel)
+    results = await send_all(fleet, todo, delivering.ImagePayload, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
-    copied = delivering.answer_of(results, took)
+    copied = answer_of(results, "image", took)
     build_s = float(built.data["seconds"])
     times = Sheet.of(
         ("", "time"),
@@ -284,44 +286,33 @@ async def _copy_action(
     whole: bool = False,
 ) -> Answer | PlannedAction:
     fleet = session.fleet
-    nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
+    nodes = await receivers.resolve(session.cluster, fleet, hosts, sender)
     held = await copying.named(fleet, tag, (sender, *(node.name for node in nodes)))
     image = copying.the_image(held, sender, tag)
     found = await copying.survey(fleet, tag, image, nodes, sender, whole=whole, held=held)
     if len(found) == 1 and found[0].problem is not None:
         raise found[0].problem
     if not any(d.to_send for d in found):
-        return delivering.answer_of([delivering.untouched(d) for d in found])
+        return answer_of([untouched(d) for d in found], "image")
     if any(d.sends_whole for d in found):
         await copying.require_room_to_save(fleet, sender, image)
     effects = copy_steps.arrivals(found, image, fleet.fresh)
     if through_console:
-        return _relay_action(session, tag, sender, found, parallel, effects)
-    ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
+        ways, plan = found, copy_steps.relay_plan(found, tag, sender)
+    else:
+        ways = tuple(copy_steps.with_job(d, tag, sender, image, fleet.fresh) for d in found)
+        plan = copy_steps.copy_plan(ways, image, sender)
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        session.record_jobs(tuple(d.job for d in ways if d.job))
-        results = await delivering.send_all(fleet, ways, report, parallel=parallel)
-        return delivering.answer_of(results, fleet.clock.monotonic() - began)
+        if through_console:
+            results = await delivering.relay_all(fleet, found, tag, sender, report, parallel=parallel)
+        else:
+            session.record_jobs(tuple(d.job for d in ways if d.job))
+            results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
+        return answer_of(results, "image", fleet.clock.monotonic() - began)
 
-    return PlannedAction(copy_steps.copy_plan(ways, image, sender), execute, effects)
-
-
-def _relay_action(
-    session: Session,
-    tag: str,
-    sender: str,
-    found: Sequence[copying.CopyTask],
-    parallel: bool,
-    effects: Sequence[Effect],
-) -> PlannedAction:
-    async def execute(report: Report) -> Answer:
-        began = session.fleet.clock.monotonic()
-        results = await delivering.relay_all(session.fleet, found, tag, sender, report, parallel=parallel)
-        return delivering.answer_of(results, session.fleet.clock.monotonic() - began)
-
-    return PlannedAction(copy_steps.relay_plan(found, tag, sender), execute, tuple(effects))
+    return PlannedAction(plan, execute, effects)
 
 
 @follower(JobKind.BUILD)
@@ -333,7 +324,7 @@ async def follow_build(session: Session, run: Run, job: Job, report: Report) -> 
 @follower(JobKind.COPY)
 async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a copy to its verified end."""
-    return delivering.answer_of((await delivering.follow_one(session.fleet, job, report),))
+    return answer_of((await follow_one(session.fleet, delivering.ImagePayload(job), report),), "image")
 
 
 def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,9 +12,10 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.checkpoint import copy as moving
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
-from sparkconsole.fleet.image import copy_survey as copying
-from sparkconsole.fleet.image.copy_run import Result, answer_of
 from sparkconsole.fleet.jobs import forget_job, job_state
+from sparkconsole.fleet.transfer import receivers
+from sparkconsole.fleet.transfer.plan import program_step
+from sparkconsole.fleet.transfer.run import answer_of, follow_one, send_all, untouched
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
 from sparkconsole.model.image.build import host_list, slug
@@ -23,10 +24,10 @@ from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
-from sparkconsole.model.work.news import Report, nobody
+from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.checkpoint.files import download_argv, holding
+from sparkconsole.remote.checkpoint.files import FOLDER, download_argv, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
@@ -79,36 +80,27 @@ async def copy(
     sender, source = await moving.find_model(
         fleet, name, revision, _sender(session, from_), hashing=verify and local
     )
-    nodes = await copying.resolve(session.cluster, fleet, hosts, sender)
+    nodes = await receivers.resolve(session.cluster, fleet, hosts, sender)
     found = await moving.survey(fleet, name, source, sender, nodes, hashing=verify, streams=streams)
     if len(found) == 1 and found[0].problem is not None:
         raise found[0].problem
     if not any(d.to_send for d in found):
-        return _named(await moving.send_all(fleet, found, nobody, parallel=False), 0.0)
+        return answer_of([untouched(d) for d in found], "model")
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
         session.record_jobs(tuple(d.job for d in found if d.job))
-        results = await moving.send_all(fleet, found, report, parallel=parallel)
-        return _named(results, fleet.clock.monotonic() - began)
+        results = await send_all(fleet, found, moving.CheckpointPayload, report, parallel=parallel)
+        return answer_of(results, "model", fleet.clock.monotonic() - began)
 
     effects = tuple(ModelThere(d.node.name, name, source) for d in found if d.to_send)
     return PlannedAction(moving.copy_plan(found, name, sender, source), execute, effects)
 
 
-def _named(results: Sequence[Result], seconds: float) -> Answer:
-    """The table of an image's copies, under the right word."""
-    answer = answer_of(results, seconds)
-    sheet, *rest = answer.parts
-    if isinstance(sheet, Sheet):
-        sheet = Sheet(("host", "model", *sheet.columns[2:]), sheet.rows, sheet.title)
-    return Answer(answer.data, (sheet, *rest), answer.exit_code)
-
-
 @follower(JobKind.MODEL_COPY)
 async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a copy to its proved end."""
-    return _named((await moving.follow_one(session.fleet, job, report),), 0.0)
+    return answer_of((await follow_one(session.fleet, moving.CheckpointPayload(job), report),), "model", 0.0)
 
 
 @verb("model verify")
@@ -255,7 +247,7 @@ def _download_plan(name: str, node: str, hub: str, job: Job, held: CheckpointFil
         secrets=(TOKEN,),
         job=job,
     )
-    steps = (moving.programs_step(job, "programs"), step)
+    steps = (program_step("programs", job, str(FOLDER), "models"), step)
     return Plan(f"Download {name} on {node}", steps, notes=notes, moves=Moves(f"from {hub} to {node}"))
 
 
@@ -267,7 +259,7 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         raise SparkError(
             "the node knows no such download", hint="start it again: what arrived is kept", node=job.node
         )
-    log = await moving.watch(fleet, job, job.node, report)
+    log = await moving.watch_download(fleet, job, report)
     await forget_job(fleet, job)
     if log.failed != {}:
         gated = "hub wants a login" in log.why or "licence" in log.why
@@ -283,9 +275,10 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         "node": job.node,
         "revision": held.revision,
         "bytes": held.size_bytes,
-        "seconds": log.seconds,
+        "seconds": log.progress.elapsed_s,
     }
-    text = f"{name} is on {job.node}: {size(held.size_bytes)} in {len(held.files)} files, {hms(log.seconds)}"
+    what = f"{size(held.size_bytes)} in {len(held.files)} files, {hms(log.progress.elapsed_s)}"
+    text = f"{name} is on {job.node}: {what}"
     return Answer(data, (text, f"revision {held.revision}", f"→ sparkconsole model copy {name}"))
 
 

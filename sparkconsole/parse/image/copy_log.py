@@ -1,4 +1,4 @@
-"""What each end of a copy is, and a copy's log: how far it is, layer by layer, and how each end ended.
+"""A copy's log as values: how far it is, layer by layer where they travel alone, and how each end ended.
 
 `docker save`'s pipeline prints `dd`'s progress and a last line with the status of each stage; the program
 that sends single layers (remote/image_program) prints lines of JSON.
@@ -11,35 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkconsole.model.image.copy import CopySite
+from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.numbers import json_object
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
 _ENDS = re.compile(r"^copy ended: save=(\S+) stream=(\S+) load=(\S+)$")
-_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
-"""`docker info` says the kernel's word, images have Go's."""
-
-
-@dataclass(frozen=True, slots=True)
-class ByteProgress:
-    """Bytes that passed so far."""
-
-    done: int
-    elapsed_s: float
-    total: int | None = None
-    """As the sender counted; None: it did not."""
-
-    @property
-    def rate_per_s(self) -> float | None:
-        """Mean bytes per second; None in the first moment."""
-        return self.done / self.elapsed_s if self.elapsed_s > 0 else None
-
-    def eta_s(self, total: int | None) -> float | None:
-        """Seconds until `total` bytes passed, at the mean rate; None when that cannot be said."""
-        if not total or not self.rate_per_s:
-            return None
-        return max(0.0, (total - self.done) / self.rate_per_s)
 
 
 def byte_progress(line: str) -> ByteProgress | None:
@@ -129,6 +106,12 @@ class CopyLog:
         return None
 
     @property
+    def measured(self) -> tuple[int, float]:
+        """Bytes that were sent, and seconds."""
+        done, took = (self.progress.done, self.progress.elapsed_s) if self.progress else (0, 0.0)
+        return (done if self.sent is None else self.sent), took
+
+    @property
     def ok(self) -> bool:
         """Every stage ended with 0, and the receiver did not say that it could not unpack."""
         if self.sent is not None:
@@ -165,30 +148,3 @@ class CopyLog:
 _BY_US = (0, 141, 143, None)
 """Ends of `docker save` that are the consequence of the far side's end: broken pipe, and our own TERM."""
 _WHO = {"save": "sender", "load": "receiver"}
-
-
-def copy_site(text: str) -> CopySite:
-    """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
-    values: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        if value.strip():
-            values.setdefault(key, []).append(value.strip())
-
-    def one(key: str) -> str:
-        return values.get(key, [""])[-1]
-
-    return CopySite(
-        login=one("login"),
-        address=one("address"),
-        port=int(one("port")) if one("port").isdigit() else 22,
-        docker_host=one("docker_host"),
-        folder=one("folder"),
-        driver=one("driver"),
-        containerd_store="io.containerd.snapshotter" in one("status"),
-        version=one("version"),
-        python=bool(one("python")),
-        architecture=_ARCHITECTURES.get(one("architecture"), ""),
-        free_bytes=int(one("free")) if one("free").isdigit() else None,
-        host_keys=tuple(k for k in values.get("key", []) if len(k.split()) == 2),
-    )

@@ -1,0 +1,1 @@
+"""One engine for copies between nodes: images and models are its two payloads."""

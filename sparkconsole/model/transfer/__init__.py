@@ -1,0 +1,1 @@
+"""A copy between nodes, whatever is copied: its two ends, how far it is, how it ended."""

@@ -1,0 +1,1 @@
+"""What the ends of a copy say."""

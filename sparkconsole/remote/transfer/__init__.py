@@ -1,0 +1,1 @@
+"""What a copy asks of its two ends, whatever is copied."""

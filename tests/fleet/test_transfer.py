@@ -1,0 +1,122 @@
+"""The copy engine and its two payloads: what each says while a copy runs, and when it does not end well."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sparkconsole.errors import SparkError, Unreachable
+from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
+from sparkconsole.fleet.fresh import FreshThen
+from sparkconsole.fleet.image.copy_run import ImagePayload
+from sparkconsole.fleet.transfer.plan import with_job
+from sparkconsole.fleet.transfer.run import each, tell_progress
+from sparkconsole.fleet.transfer.task import CopyTask, copied_name, receiver_of
+from sparkconsole.model.cluster import Node
+from sparkconsole.model.transfer.ends import Receiver
+from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
+from sparkconsole.model.work.job import Job, JobKind, JobState
+from sparkconsole.model.work.news import Advance, News
+from sparkconsole.remote.image.transfer import FULL_STREAM
+
+TASK = CopyTask(
+    Node(name="spark2", address="10.0.0.2"),
+    Receiver("spark2", "192.168.1.2", "ann", 2222),
+    transfer=FULL_STREAM,
+)
+
+
+def job(kind: JobKind = JobKind.COPY, **named: str) -> Job:
+    made = with_job(TASK, kind, "spark1", FreshThen(1), named or {"tag": "lab/vllm:1"}, {"bytes": 7}).job
+    assert made
+    return made
+
+
+def tasks(*names: str) -> list[CopyTask]:
+    return [CopyTask(Node(name=name, address=name), Receiver(name, name)) for name in names]
+
+
+def test_a_job_says_what_it_copies_and_where_to() -> None:
+    made = job()
+    assert made.id.startswith("copy-lab-vllm-1")
+    assert list(made.details) == ["tag", "host", "receiver", "target", "port", "bytes"]
+    assert (copied_name(made.details), receiver_of(made)) == ("lab/vllm:1", TASK.receiver)
+    model = job(JobKind.MODEL_COPY, model="~/m")
+    assert (model.id.partition("-m-")[0], copied_name(model.details)) == ("model-copy", "~/m")
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+async def test_a_sender_that_is_lost_is_told_after_every_receiver_was_tried(parallel: bool) -> None:
+    tried = []
+
+    async def send(task: CopyTask) -> CopyResult:
+        tried.append(task.node.name)
+        if task.node.name == "a":
+            raise Unreachable("no route to host", node="spark1")
+        return CopyResult(task.node.name, CopyState.COPIED)
+
+    with pytest.raises(Unreachable):
+        await each(tasks("a", "b"), send, parallel)
+    assert tried == ["a", "b"]
+    assert [r.host for r in await each(tasks("b", "c"), send, parallel)] == ["b", "c"]
+
+
+def test_an_image_tells_each_turn_of_its_copy_once() -> None:
+    copy = ImagePayload(job())
+
+    def heard(**line: object) -> list[str]:
+        copy.log.feed(json.dumps(line))
+        return list(copy.turns())
+
+    assert heard(sent=5, total=9, seconds=1) == []
+    (all_sent,) = heard(sent=9, total=9, seconds=2)
+    assert all_sent == "all bytes sent; the engine of spark2 registers the layers"
+    assert heard(sent=9, total=9, seconds=3) == []
+    (fell_back,) = heard(fell_back="no python3")
+    assert "(no python3); spark2 gets the image by docker save" in fell_back
+    assert heard(sent=9, total=9, seconds=4) == [all_sent]
+
+
+def test_what_the_payloads_call_failed() -> None:
+    image, model = ImagePayload(job()), CheckpointPayload(job(model="a/b"))
+    ended = JobState(known=True, running=False, status=0)
+    image.log.feed('{"end": true, "sent": 3}')
+    assert not image.failed(ended)
+    assert image.failed(ended.model_copy(update={"status": 143}))
+    assert not image.failed(JobState(known=False)), "then only the proof tells"
+    assert model.failed(ended), "its end was not seen"
+    model.log.feed('{"end": true, "failed": {"": "connection lost: Broken pipe"}}')
+    assert model.failed(ended)
+    assert model.why() == "connection lost: Broken pipe → copy again: it goes on where it was"
+    model.log.feed('{"end": true, "failed": {}}')
+    assert not model.failed(ended)
+
+
+def test_a_lost_sender_is_an_outcome_of_one_models_copy_and_the_end_of_an_images() -> None:
+    gone, refused = Unreachable("no route to host", node="spark1"), SparkError("disk full")
+    model = CheckpointPayload(job(model="a/b"))
+    assert (model.lost(gone).state, model.lost(gone).exit_code) == (CopyState.UNKNOWN, 3)
+    assert (model.lost(refused).state, model.lost(refused).exit_code) == (CopyState.FAILED, 1)
+    with pytest.raises(Unreachable):
+        ImagePayload(job()).lost(gone)
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected", "total"),
+    [
+        (ByteProgress(3, 1.0, 9), 7, 9),
+        (ByteProgress(3, 1.0), 7, 7),
+        (ByteProgress(8, 1.0), 7, None),
+        (ByteProgress(8, 1.0), None, None),
+    ],
+    ids=["as the sender counted", "as it was planned", "more than was planned", "nobody knows"],
+)
+def test_progress_is_of_a_total_that_can_be_true(
+    progress: ByteProgress, expected: int | None, total: int | None
+) -> None:
+    told: list[News] = []
+    tell_progress(told.append, "spark2", "copy x", progress, expected)
+    (news,) = told
+    assert isinstance(news, Advance)
+    assert (news.done, news.total, news.rate_per_s) == (progress.done, total, progress.rate_per_s)
