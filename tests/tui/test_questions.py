@@ -155,7 +155,7 @@ async def test_after_28_minutes_another_key_is_asked_for_and_no_key_reaches_the_
         assert app.work.tasks == []
         assert untrusted(pilot)
         assert "SHA256:second" in screen_text(pilot)
-        assert "What differs" in screen_text(pilot)
+        assert "Differences:" in screen_text(pilot)
         await asyncio.sleep(ONCE_S + 0.1)
         await pilot.press("ctrl+j")
         await later(clock, lambda: not untrusted(pilot))
