@@ -16,6 +16,7 @@ from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
@@ -141,7 +142,8 @@ class Confirm(Question):
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
         has = self._has if self._sought else _is_command
         first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
-        self._at = sum(max(1, -(-line.cell_len // width)) for line in lines[:first])
+        room = self.query_one("#plan").size.width or width
+        self._at = sum(len(folded(line.plain, room)) or 1 for line in lines[:first])
         self.query_one("#plan", StyledText).show(lines)
 
     def _has(self, line: str) -> bool:
