@@ -153,13 +153,13 @@ class Confirm(Question):
         """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
         self._sought = text.strip()
         self._draw_plan()
-        self.call_after_refresh(self._bring)
+        self._bring()  # below the line nothing is called after a refresh
 
     def _bring(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""
         body = self.query_one(VerticalScroll)
         if not body.scroll_offset.y <= self._at < body.scroll_offset.y + body.size.height:
-            body.scroll_to(y=self._at - 1, animate=False)
+            body.scroll_to(y=self._at - 1, animate=False, immediate=True)
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""
