@@ -93,11 +93,23 @@ class Above(App[SparkError | None]):
 
     def apply_filter(self, text: str) -> None:
         """A question below the line is searched, and the view below the question stays as it is."""
-        below = self.screen_stack[-2] if isinstance(self.screen, PromptAbove) else self.screen
+        below = self._below_the_line
         if isinstance(below, Dialog):
             below.find(text)
         else:
             self.view.apply_filter(text)
+
+    @property
+    def filters(self) -> bool:
+        """What the line stands above has something to filter or to search."""
+        below = self._below_the_line
+        if isinstance(below, Dialog):
+            return type(below).find is not Dialog.find
+        return type(self.view).apply_filter is not View.apply_filter
+
+    @property
+    def _below_the_line(self) -> Screen[Any]:
+        return self.screen_stack[-2] if isinstance(self.screen, PromptAbove) else self.screen
 
     def line_closed(self) -> None:
         """What waited for it opens now."""

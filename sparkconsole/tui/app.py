@@ -28,7 +28,7 @@ from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.above import SAYING, Above, PendingRequest
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
-from sparkconsole.tui.keyboard.keystrokes import Keystrokes
+from sparkconsole.tui.keyboard.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line import prompt
 from sparkconsole.tui.line.history import load_history, remembered, save_history
 from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
@@ -65,7 +65,6 @@ class Console(Above):
     MODES = {name: partial(make, name) for name in VIEWS}  # noqa: RUF012
     DEFAULT_MODE = "cluster"
     COMMANDS = {palette}  # noqa: RUF012 - as Textual takes them
-    on_load = tasks_wait_their_turn
 
     def __init__(
         self,
@@ -96,6 +95,11 @@ class Console(Above):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """So that any theme of Textual's works too."""
         return variable_defaults(self.current_theme)
+
+    def on_load(self) -> None:
+        """Before anything is mounted or read."""
+        tasks_wait_their_turn(self)
+        keep_every_escape()
 
     def on_mount(self) -> None:
         """Paints first, connects then."""

@@ -83,6 +83,10 @@ class Host(Protocol):
     def action_filter(self) -> None:
         """`/`"""
 
+    @property
+    def filters(self) -> bool:
+        """There is something to filter or to search."""
+
     def apply_filter(self, text: str) -> None:
         """To what the line stands above: the view, or a question."""
 

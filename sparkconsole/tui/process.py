@@ -6,7 +6,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SuspendNotSupported
 
@@ -19,7 +19,7 @@ ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Textual itself takes care of Ctrl-C alone: these two would leave mouse reports and the other screen on."""
 
 
-def tasks_wait_their_turn(app: App[object]) -> None:
+def tasks_wait_their_turn(app: App[Any]) -> None:
     """The handler of Textual's `Load`: from here on a task begins when the loop comes to it, as on 3.11.
 
     From Python 3.12 on Textual has the loop run a new task at once. A widget of the first screen of a mode

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input
 
 from sparkconsole.model.logs.line import log_line
-from sparkconsole.model.work.answer import Answer
+from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Advance
 from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
@@ -259,3 +259,15 @@ async def test_a_message_does_not_cover_the_line_that_is_typed() -> None:
         await pilot.pause()
         assert line in screen_text(pilot)
         assert "start one" in screen_text(pilot)
+
+
+async def test_a_sheet_that_has_to_scroll_keeps_its_columns_side_by_side() -> None:
+    columns = ("node", "state", "memory", "GPU", "fabric", "container", "image", "Ray")
+    rows = tuple((f"spark-{n:02}", "reachable", "6.1 GB / 128.5 GB", "NVIDIA GB10 0 % 45 °C 15 W", "2/4 up",
+                  "vllm_node absent", "none", "alive") for n in range(12))  # fmt: skip
+    async with console() as pilot:
+        app_of(pilot).push_screen(AnswerSheet("status", Answer({}, (Sheet(columns, rows),))))
+        await soon(lambda: "spark-00" in screen_text(pilot), "it stands")
+        lines = screen_text(pilot).splitlines()
+        head = next(line for line in lines if "container" in line)
+        assert head.index("Ray") == next(line for line in lines if "spark-00" in line).index("alive")

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.help import Help
+from sparkconsole.tui.keyboard import keystrokes
 from sparkconsole.tui.line.prompt import CommandInput
 from tests.tui.harness import app_of, console, screen_text, seen, soon
 
@@ -110,12 +112,69 @@ async def test_esc_that_the_terminal_glued_to_the_next_key_still_begins_a_new_li
         await soon(lambda: typed(pilot) == "stop", "a new line")
 
 
+BREATHS = {
+    "\x1b\r": ["escape", "enter"],
+    "\x1b\n": ["escape", "ctrl+j"],
+    "\x1b:x\r": ["escape", "colon", "x", "enter"],
+    "\x1b/x": ["escape", "slash", "x"],
+    "\x1bq\x1b": ["escape", "q", "escape"],
+    "\x1b\x1b\r": ["escape", "escape", "enter"],
+    "\x1bR": ["escape", "R"],
+    "\x1b2": ["escape", "2"],
+    "\x1b": ["escape"],
+    "\x1b[A": ["up"],
+    "^": ["circumflex_accent"],
+}
+"""What a terminal sends in one breath, and the keys that were pressed."""
+
+
+def pressed(sent: str) -> list[Key]:
+    """As the driver reads it, and nothing comes behind it."""
+    keystrokes.keep_every_escape()
+    parser = XTermParser()
+    read = [*parser.feed(sent), *parser.feed("")]
+    return [key for event in read if isinstance(event, Key) for key in keystrokes._apart(event)]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("sent", "keys"), BREATHS.items(), ids=map(repr, BREATHS))
+def test_no_esc_is_lost_that_other_keys_follow_at_once(sent: str, keys: list[str]) -> None:
+    assert [key.key for key in pressed(sent)] == keys
+
+
+async def test_esc_in_one_breath_with_the_key_that_agrees_refuses() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        await soon(app.opened.is_set, "the session is open")
+        burst(pilot, ":image build\n")
+        await soon(lambda: isinstance(app.screen, Confirm) and app.screen._painted, "a question")
+        for key in pressed("\x1b\n"):
+            pilot.app.post_message(key)
+        await soon(lambda: app.screen is app.view, "it is gone")
+        burst(pilot, ":demo faults\n")
+        await soon(lambda: "demo faults" in said(pilot), "what was typed behind it was handled")
+        assert app.work is not None
+        assert not app.work.tasks
+
+
 async def test_a_filter_arrives_whole_also_behind_a_digit() -> None:
     async with console() as pilot:
         burst(pilot, "7/Lsdisk")
         await soon(lambda: app_of(pilot).view.NAME == "doctor", "the view")
         await pilot.pause()
         assert typed(pilot) == "Lsdisk"
+
+
+async def test_where_there_is_nothing_to_filter_the_line_says_so_and_keeps_what_is_typed() -> None:
+    async with console() as pilot:
+        await soon(app_of(pilot).opened.is_set, "the session is open")
+        await seen(pilot, lambda t: "● spark-01" in t or "! spark-01" in t)
+        burst(pilot, "\n/LsDx")
+        await soon(lambda: typed(pilot) == "LsDx", "the line has all of it")
+        assert app_of(pilot).view.NAME == "node"
+        assert "there is no list to filter here" in screen_text(pilot)
+        burst(pilot, "\x1b\x1b/sp")
+        await soon(lambda: typed(pilot) == "sp" and app_of(pilot).view.NAME == "cluster", "the list of nodes")
+        assert "there is no list" not in screen_text(pilot)
 
 
 async def test_a_line_typed_while_a_question_opens_goes_above_it_and_answers_nothing() -> None:
@@ -165,6 +224,6 @@ async def test_lines_pasted_into_the_line_are_not_run_and_that_is_said() -> None
     async with console() as pilot:
         burst(pilot, ":")
         pilot.app.post_message(Paste("launch\nstop\n"))
-        await seen(pilot, lambda t: "1 of 2 pasted lines" in t)
+        await seen(pilot, lambda t: "took only the first of 2" in t)
         assert typed(pilot) == "launch"
         assert said(pilot) == []

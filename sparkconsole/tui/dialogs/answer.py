@@ -50,7 +50,7 @@ class AnswerPart(Static):
 
     def render(self) -> Text:
         """As many columns as there is room for, folded where there is not."""
-        return Text("\n".join(_lines(self._part, self.container_size.width)))
+        return Text("\n".join(_lines(self._part, self.size.width or self.container_size.width)))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """A folded sheet is higher."""

@@ -16,6 +16,7 @@ from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.tui.dialogs.dialog import COPY
 from sparkconsole.tui.dialogs.question import Question
+from sparkconsole.tui.draw.folding import folded
 from sparkconsole.tui.draw.plan import plan_text
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.widgets.styled_text import StyledText, frame_title
@@ -141,7 +142,8 @@ class Confirm(Question):
             line.highlight_words([self._sought], "reverse", case_sensitive=False)
         has = self._has if self._sought else _is_command
         first = next((at for at, line in enumerate(lines) if has(line.plain)), 0)
-        self._at = sum(max(1, -(-line.cell_len // width)) for line in lines[:first])
+        room = self.query_one("#plan").size.width or width
+        self._at = sum(len(folded(line.plain, room)) or 1 for line in lines[:first])
         self.query_one("#plan", StyledText).show(lines)
 
     def _has(self, line: str) -> bool:
@@ -151,13 +153,13 @@ class Confirm(Question):
         """Marks the text wherever it stands in the plan, and brings the first of it into sight."""
         self._sought = text.strip()
         self._draw_plan()
-        self.call_after_refresh(self._bring)
+        self._bring()  # below the line nothing is called after a refresh
 
     def _bring(self) -> None:
         """What was asked for is in sight: a long plan begins with what it does."""
         body = self.query_one(VerticalScroll)
         if not body.scroll_offset.y <= self._at < body.scroll_offset.y + body.size.height:
-            body.scroll_to(y=self._at - 1, animate=False)
+            body.scroll_to(y=self._at - 1, animate=False, immediate=True)
 
     def action_scroll(self, way: int) -> None:
         """The plan is read without leaving the buttons."""

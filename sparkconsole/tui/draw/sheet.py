@@ -13,7 +13,7 @@ from sparkconsole.tui.draw.folding import folded
 
 GAP = 2
 LEAST = 10
-"""A column that gives room to the others keeps this many cells."""
+"""A column that gives room to the others keeps this many cells; where that is too much, its longest word."""
 
 
 def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
@@ -21,7 +21,10 @@ def sheet_lines(sheet: Sheet, width: int | None = None) -> list[str]:
     rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
     if width is not None:
-        widths = _narrowed(widths, width)
+        words = [
+            max(cell_len(word) for row in rows for word in row[i].split() or [""]) for i in range(len(widths))
+        ]
+        widths = _narrowed(_narrowed(widths, [LEAST] * len(widths), width), words, width)
     lines = [line for row in rows for line in _row(row, widths)]
     return [*([printable(sheet.title)] if sheet.title else []), *lines]
 
@@ -30,11 +33,14 @@ def _cell(text: str) -> str:
     return " ".join(printable(text).split())
 
 
-def _narrowed(widths: Sequence[int], room: int) -> list[int]:
-    """The widest column gives way until all fit, or until none can."""
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """The widest column above its least gives way until all fit, or until none can."""
     left = list(widths)
-    while sum(left) + GAP * (len(left) - 1) > room and max(left, default=0) > LEAST:
-        left[left.index(max(left))] -= 1
+    while sum(left) + GAP * (len(left) - 1) > room:
+        yielding = [i for i, width in enumerate(left) if width > least[i]]
+        if not yielding:
+            break
+        left[max(yielding, key=lambda i: left[i])] -= 1
     return left
 
 

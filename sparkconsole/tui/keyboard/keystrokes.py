@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from textual._xterm_parser import XTermParser
 from textual.dom import DOMNode
 from textual.events import Key, Paste
 from textual.message_pump import MessagePump
@@ -38,6 +39,9 @@ AGREEING = ("ctrl+j", "enter")
 ONCE_S = 0.5
 """The same key again within this time is the same stroke: nobody read in between."""
 GLUED = re.compile(r"[1-8]?:")
+ESC = "\x1b"
+ESC_AMONG_OTHERS = "escape_among_others"
+"""Another name than `escape`, for which Textual would put a `^`."""
 LOOK_S = 0.05
 """So often it is looked whether the one that is waited for is still there."""
 
@@ -137,10 +141,30 @@ class Keystrokes:
         return self._app.is_running and (node.is_attached or node is self._app)
 
 
+def keep_every_escape() -> None:
+    """From now on no esc is lost in front of a key that a terminal sent in the same breath.
+
+    Of `esc enter` or `esc ^j` Textual (8.x) makes enter or `^j` alone, and a question that was refused would
+    be agreed to. Of `esc x esc` it makes `^ x esc`. There is no public place to hear of it.
+    """
+    XTermParser._sequence_to_key_events = _each_escape  # type: ignore[method-assign, assignment]
+
+
+_READ = XTermParser._sequence_to_key_events
+
+
+def _each_escape(parser: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]:
+    if alt:
+        yield Key("escape", ESC)
+    yield from (Key(ESC_AMONG_OTHERS, ESC),) if sequence == ESC else _READ(parser, sequence)
+
+
 def _apart(typed: Typed) -> tuple[Typed, ...]:
     """A terminal writes alt+x as `esc x`: no key of ours has alt, so that it was esc and then x."""
     if not isinstance(typed, Key) or not typed.character:
         return (typed,)
+    if typed.key == ESC_AMONG_OTHERS:
+        return (Key("escape", ESC),)
     if typed.character in OPTION_DIGITS:
         digit = str(OPTION_DIGITS.index(typed.character) + 1)
         return Key("escape", "\x1b"), Key(digit, digit)

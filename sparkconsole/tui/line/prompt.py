@@ -125,7 +125,7 @@ class Prompt(Vertical):
         self._refused = ("", 0.0)
         if not self.is_open:
             self._before = self.screen.focused
-        self.note("")
+        self.note("there is no list to filter here" if filtering and not self.console.filters else "")
         self.add_class("-open")
         self.screen.add_class("-typing")
         line = self.query_one(CommandInput)

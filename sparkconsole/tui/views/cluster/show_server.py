@@ -65,7 +65,7 @@ def _lines(
     server: ServerState, generated: Series, prompted: Series, width: int, height: int, hint: str
 ) -> list[Text]:
     if server.phase is ServerPhase.NONE:
-        return _nothing(server.detail, hint, width)
+        return _nothing(server.detail, hint, width, height)
     if server.phase is ServerPhase.UNKNOWN:
         return _unknown(server, hint, width, height)
     first = [_what(server, width)]
@@ -87,10 +87,11 @@ def _ready(server: ServerState, generated: Series, prompted: Series, width: int,
     return [first, *_charts(server, generated, prompted, width, height - 1)]
 
 
-def _nothing(why: str, hint: str, width: int) -> list[Text]:
+def _nothing(why: str, hint: str, width: int, height: int) -> list[Text]:
     """`why`: what ended the last one, where somebody did."""
-    text = f"nothing is served: {why}" if why else "nothing is served"
-    return [*map(Text, folded(text, width, 2)), *(Text(x, "$muted") for x in folded(hint, width, 2))]
+    first = folded(f"nothing is served: {why}" if why else "nothing is served", width, 2)
+    rest = folded(hint, width, min(2, max(height - len(first), 1)))
+    return [*map(Text, first), *(Text(x, "$muted") for x in rest)]
 
 
 def _unknown(server: ServerState, hint: str, width: int, height: int) -> list[Text]:
