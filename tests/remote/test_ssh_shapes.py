@@ -10,9 +10,10 @@ import asyncssh
 import pytest
 
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, WrongConfig
-from sparkconsole.model.image.copy import Receiver, ssh_argv
+from sparkconsole.model.transfer.ends import Receiver, ssh_argv
 from sparkconsole.remote.host_keys.shown import host_key
-from sparkconsole.remote.host_keys.trust import shown_keys, standing, trust
+from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys, trust
+from sparkconsole.remote.image_program.sending import far_argv
 from sparkconsole.remote.ssh_config.client_config import place
 from tests.programs import need
 from tests.ssh_world import FAR, HERE, HOPS, NODE, Case, World, by_ssh, by_us, prepared, with_ssh
@@ -309,6 +310,14 @@ async def test_what_the_sender_has_for_people_does_not_touch_a_copy(tmp_path: Pa
     assert "\ncontrolpath " in bare
 
 
+async def test_the_port_of_a_copy_of_layers_is_there_although_nothing_else_is_forwarded() -> None:
+    need("ssh")
+    program, *options, _ = far_argv([*ssh_argv(Receiver("spark2", "192.0.2.7", "ann", 22, ()))], 7, "/f", {})
+    said = (await HERE.run((program, "-G", *options))).text.lower()
+    assert "\nclearallforwardings no" in said
+    assert re.search(r"^remoteforward .*127\.0\.0\.1\]?:7 ", said, re.M)
+
+
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 94
 
@@ -360,7 +369,7 @@ async def test_names_are_hashed_where_the_configuration_says_so(
     assert not {"127.0.0.1", "far"} & set(re.split(r"[^\w.]+", kept))
     assert "|1|" in kept
     await by_us(node)
-    assert standing(node, shown) == "trusted"
+    assert key_trust(node, shown) is KeyTrust.TRUSTED
     assert trust(node, [shown]).read_text() == kept
     with pytest.raises(ChangedHostKey):
         trust(node, [host_key(asyncssh.generate_private_key(shown.kind).convert_to_public())])

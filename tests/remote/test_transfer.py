@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sparkconsole.parse.image.copy import CopyLog
 
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.transfer.ends import Receiver, known_hosts
 from sparkconsole.model.work.job import Job, JobKind
+from sparkconsole.parse.image.copy_log import CopyLog
 from sparkconsole.remote import jobs
 from sparkconsole.remote.image.build import builder, vllm_commit
 from sparkconsole.remote.image.transfer import FULL_STREAM, relay, usable

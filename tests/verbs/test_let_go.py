@@ -9,7 +9,7 @@ import pytest
 
 from sparkconsole.model.work.job import RunState
 from sparkconsole.model.work.news import News, Remark, StepBegan
-from sparkconsole.verbs.grammar.record import execute
+from sparkconsole.verbs.grammar.record import execute_action
 from tests.verbs.operated import operated
 
 
@@ -33,7 +33,7 @@ async def test_only_what_may_run_is_left_running(
             if isinstance(news, StepBegan) and news.sentence.startswith(at):
                 task.cancel()
 
-        task = asyncio.ensure_future(execute(demo.session, line.split(), action, report))
+        task = asyncio.ensure_future(execute_action(demo.session, line.split(), action, report))
         while not task.done():
             await demo.clock.advance(1)
         assert task.cancelled()

@@ -193,7 +193,7 @@ def far_environment(words: dict[str, Any]) -> str:
 def far_argv(ssh: list[str], port: int, folder: str, words: dict[str, Any], before: str = "") -> list[str]:
     """The layers' socket becomes a port of the receiver's loopback; without that there is no copy.
 
-    ssh takes the first value of an option: of `ssh`, which is for copies that forward nothing, this one counts.
+    ssh takes the first value of an option: this one counts, not that of `ssh`, which forwards nothing.
     """
     there = f"127.0.0.1:{port}:{os.path.join(folder, SOCKET)}"
     forward = ["-o", "ClearAllForwardings=no", "-o", "ExitOnForwardFailure=yes", "-R", there]
