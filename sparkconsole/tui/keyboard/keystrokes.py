@@ -11,11 +11,10 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from textual._xterm_parser import XTermParser
 from textual.dom import DOMNode
 from textual.events import Key, Paste
 from textual.message_pump import MessagePump
@@ -141,22 +140,25 @@ class Keystrokes:
         return self._app.is_running and (node.is_attached or node is self._app)
 
 
+@cache
 def keep_every_escape() -> None:
     """From now on no esc is lost in front of a key that a terminal sent in the same breath.
 
     Of `esc enter` or `esc ^j` Textual (8.x) makes enter or `^j` alone, and a question that was refused would
-    be agreed to. Of `esc x esc` it makes `^ x esc`. There is no public place to hear of it.
+    be agreed to. Of `esc x esc` it makes `^ x esc`. There is no public place to hear of it: a Textual without
+    that private one reads keys as it likes, and the console opens all the same.
     """
-    XTermParser._sequence_to_key_events = _each_escape  # type: ignore[method-assign, assignment]
+    with suppress(ImportError, AttributeError):
+        from textual._xterm_parser import XTermParser
 
+        read = XTermParser._sequence_to_key_events
 
-_READ = XTermParser._sequence_to_key_events
+        def each_escape(parser: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]:
+            if alt:
+                yield Key("escape", ESC)
+            yield from (Key(ESC_AMONG_OTHERS, ESC),) if sequence == ESC else read(parser, sequence)
 
-
-def _each_escape(parser: XTermParser, sequence: str, alt: bool = False) -> Iterable[Key]:
-    if alt:
-        yield Key("escape", ESC)
-    yield from (Key(ESC_AMONG_OTHERS, ESC),) if sequence == ESC else _READ(parser, sequence)
+        XTermParser._sequence_to_key_events = each_escape  # type: ignore[method-assign, assignment]
 
 
 def _apart(typed: Typed) -> tuple[Typed, ...]:
