@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from sparkconsole.demo.clock import settle
 ROOT = Path(__file__).resolve().parent.parent
 OPENS = ("console", "scene", "over", "held", "served")
 """What a module of tests/tui or tests/demo takes from its neighbours to open the whole console."""
-
-
+_NUMBERS = count()
+"""Of folders: pytest looks through all earlier ones for the next free number, thousands of times."""
 CAPTURES_OF_OTHERS = ROOT.parent / "shared" / "fixtures"
 
 
@@ -52,10 +53,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.pilot)
 
 
+def _fresh_folder(factory: pytest.TempPathFactory, kind: str, name: str = "") -> Path:
+    path = factory.getbasetemp() / kind / f"{next(_NUMBERS)}{name}"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As pytest's own, but found at once."""
+    return _fresh_folder(tmp_path_factory, "tests", "-" + re.sub(r"\W", "_", request.node.name)[:24])
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home of its own, so that nobody's ~/.ssh, configuration or journal is read or written."""
-    home = tmp_path_factory.mktemp("home")
+    home = _fresh_folder(tmp_path_factory, "homes")
     monkeypatch.setenv("HOME", str(home))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
