@@ -399,7 +399,7 @@ async def test_p_shows_who_has_what_and_asks_for_the_word() -> None:
         assert "stays: what the" in text
         assert "remove build cache that no build used for 72h" in text
         assert "$ " not in text, "commands are folded"
-        assert "Type  prune  to go on" in text
+        assert "Type  prune  to confirm" in text
         same_as_snapshot("images-prune-80x24", text)
         await pilot.press(*"prune")
         work = app.work

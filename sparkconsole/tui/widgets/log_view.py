@@ -205,12 +205,13 @@ class LogView(ScrollView, can_focus=True):
         """Every line that is shown, the oldest first."""
         return [self.ring[number] for number in self._numbers()]
 
-    def mark(self, label: str) -> None:
-        """Draws a line under the newest one, with a label (the time, as a rule)."""
+    def mark(self, label: str) -> bool:
+        """Draws a line under the newest one, with a label (the time, as a rule); False without a line."""
         numbers = self._numbers()
         if numbers:
             self.marks[numbers[-1]] = label
             self.rebuild()
+        return bool(numbers)
 
     def _numbers(self) -> list[int]:
         return list(dict.fromkeys(row >> 8 for row in self._rows))

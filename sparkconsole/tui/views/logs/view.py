@@ -304,7 +304,7 @@ class LogsView(View):
 
     def action_logs_mark(self) -> None:
         """`m`"""
-        self.log_view.mark(f"mark {self.console.local_time():%H:%M:%S}")
+        self._go(self.log_view.mark(f"mark {self.console.local_time():%H:%M:%S}"), "no line here to mark")
 
     def action_logs_more(self) -> None:
         """`-`"""
