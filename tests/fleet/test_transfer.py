@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -47,18 +48,23 @@ def test_a_job_says_what_it_copies_and_where_to() -> None:
 
 
 @pytest.mark.parametrize("parallel", [True, False])
-async def test_a_sender_that_is_lost_is_told_after_every_receiver_was_tried(parallel: bool) -> None:
+@pytest.mark.parametrize("error", [Unreachable("no route to host"), SparkError("its log cannot be read")])
+async def test_what_ends_a_copy_is_told_after_every_receiver_was_tried(
+    error: SparkError, parallel: bool
+) -> None:
     tried = []
 
     async def send(task: CopyTask) -> CopyResult:
-        tried.append(task.node.name)
+        await asyncio.sleep(0)
         if task.node.name == "a":
-            raise Unreachable("no route to host", node="spark1")
+            raise error
+        await asyncio.sleep(0)
+        tried.append(task.node.name)
         return CopyResult(task.node.name, CopyState.COPIED)
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(type(error)):
         await each(tasks("a", "b"), send, parallel)
-    assert tried == ["a", "b"]
+    assert tried == ["b"]
     assert [r.host for r in await each(tasks("b", "c"), send, parallel)] == ["b", "c"]
 
 

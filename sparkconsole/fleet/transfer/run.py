@@ -113,17 +113,17 @@ async def send_all(
 async def each(
     tasks: Sequence[Task], send: Callable[[Task], Awaitable[CopyResult]], parallel: bool
 ) -> tuple[CopyResult, ...]:
-    """All of them, one after the other or side by side; a lost sender is told after every one was tried."""
+    """All of them, one after the other or side by side; what ends them all is told after each was tried."""
 
-    async def tried(task: Task) -> CopyResult | Unreachable:
+    async def tried(task: Task) -> CopyResult | SparkError:
         try:
             return await send(task)
-        except Unreachable as error:
+        except SparkError as error:
             return error
 
     ended = await asyncio.gather(*map(tried, tasks)) if parallel else [await tried(task) for task in tasks]
     for end in ended:
-        if isinstance(end, Unreachable):
+        if isinstance(end, SparkError):
             raise end
     return tuple(end for end in ended if isinstance(end, CopyResult))
 
