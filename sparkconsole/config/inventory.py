@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sparkconsole.config.places import Place
 from sparkconsole.config.reading import read_text, read_toml, validated, wrong_at
+from sparkconsole.config.toml_lines import Place
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node, login_words
 from sparkconsole.model.text.nearest import suggestion

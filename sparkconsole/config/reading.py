@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sparkconsole.config.bounded import WRITTEN_BYTES, bounded_bytes
+from sparkconsole.config.bounded_read import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.paths import script_path
-from sparkconsole.config.places import Place, dotted, line_of, places
+from sparkconsole.config.toml_lines import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.text.nearest import suggestion
 

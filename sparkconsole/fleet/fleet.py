@@ -9,11 +9,11 @@ from typing import Self, TypeVar
 
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.clock import Clock, RealClock
-from sparkconsole.fleet.fresh import Fresh, FreshNow
-from sparkconsole.fleet.keeper import Connect, Keeper
+from sparkconsole.fleet.reconnect import Connect, Keeper
+from sparkconsole.fleet.run_time_values import Fresh, FreshNow
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.foresight.forecast import Forecast
-from sparkconsole.remote.foreseen import ForeseenShell
+from sparkconsole.remote.foreseen_shell import ForeseenShell
 from sparkconsole.remote.shell import Shell
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.config.bounded import bounded_bytes
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.clock import Clock

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.job import Job, JobState
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
 # `pid` holds the pid and its start time: after a reboot the number alone may be somebody else's.

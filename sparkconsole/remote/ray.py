@@ -9,7 +9,7 @@ from __future__ import annotations
 from sparkconsole.errors import SparkError
 from sparkconsole.model.ray import RayMember
 from sparkconsole.parse.serve.ray import parse_groups, parse_nodes
-from sparkconsole.remote.foreseen import now_on, then_on
+from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.shell import Shell
 

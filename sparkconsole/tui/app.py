@@ -26,11 +26,11 @@ from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
-from sparkconsole.tui.above import SAYING, Above, PendingRequest
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.keyboard.keystrokes import Keystrokes, keep_every_escape
 from sparkconsole.tui.line import prompt
 from sparkconsole.tui.line.history import load_history, remembered, save_history
+from sparkconsole.tui.overlays import SAYING, Above, PendingRequest
 from sparkconsole.tui.process import leave_on_signals, open_shell, tasks_wait_their_turn
 from sparkconsole.tui.theme import load_themes, variable_defaults
 from sparkconsole.tui.view import View

@@ -14,8 +14,8 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 import sparkconsole
 from sparkconsole.config.paths import config_folder
-from sparkconsole.config.places import line_of, places
 from sparkconsole.config.reading import read_text, read_toml
+from sparkconsole.config.toml_lines import line_of, places
 from sparkconsole.errors import WrongConfig
 from sparkconsole.model.text.nearest import did_you_mean
 

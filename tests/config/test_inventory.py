@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.config.inventory import choose, load, parse
-from sparkconsole.config.places import places
+from sparkconsole.config.toml_lines import places
 from sparkconsole.errors import WrongConfig, WrongUsage
 
 GOOD = """\

@@ -9,8 +9,8 @@ import pytest
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
-from sparkconsole.fleet.fresh import FreshThen
 from sparkconsole.fleet.image.copy_run import ImagePayload
+from sparkconsole.fleet.run_time_values import FreshThen
 from sparkconsole.fleet.transfer.plan import with_job
 from sparkconsole.fleet.transfer.run import each, tell_progress
 from sparkconsole.fleet.transfer.task import CopyTask, copied_name, receiver_of

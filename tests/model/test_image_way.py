@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image.route import Transport, choose_way, missing_bytes, shared_layers
+from sparkconsole.model.image.layers_to_send import Transport, choose_way, missing_bytes, shared_layers
 from sparkconsole.model.transfer.ends import CopySite
 
 

@@ -11,20 +11,15 @@ from pydantic import ValidationError
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.fabric.links import NodeNetwork
-from sparkconsole.model.launch.site import Found, Site
-from sparkconsole.model.launch.spec import (
-    Backend,
-    LaunchSpec,
-    Role,
-    Seat,
+from sparkconsole.model.launch.docker_run import (
     at_home,
     bind_sources,
     container_argv,
     container_environment,
     ray_argv,
-    recalled,
-    without_secret_values,
 )
+from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, recalled, without_secret_values
 from sparkconsole.model.launch.steps import Condition, broken, condition, start_plan
 from sparkconsole.model.ray import RayMember
 

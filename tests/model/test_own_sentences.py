@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from sparkconsole.model.fabric.links import NodeNetwork
-from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, container_argv
+from sparkconsole.model.launch.docker_run import container_argv
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from tests.conftest import ROOT
 
 CLAIM = re.compile(r"\blaunch (?:does|sets|gives|starts|mounts|adds|passes)\b")

@@ -11,8 +11,8 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.serve.memory_left import crowded, freed, share_left, unjudged
 from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, serve_ranks
-from sparkconsole.model.serve.room import crowded, freed, share_left, unjudged
 from sparkconsole.model.serve.spec import ServeSpec
 
 NODES = ("a", "b", "c", "d")

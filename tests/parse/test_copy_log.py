@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.parse.image.copy_log import CopyLog, byte_progress, stage_ends
 from sparkconsole.parse.image.recipe import commit_named
-from sparkconsole.parse.transfer.site import copy_site
+from sparkconsole.parse.transfer.ends import copy_site
 
 
 def test_dd_lines_in_all_their_shapes() -> None:

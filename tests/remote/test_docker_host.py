@@ -26,7 +26,7 @@ from sparkconsole.parse.image.docker import parse_docker_host
 from sparkconsole.remote import jobs
 from sparkconsole.remote.docker.engine import containers
 from sparkconsole.remote.docker.host import docker_host, keep_docker_host_at
-from sparkconsole.remote.foreseen import ForeseenShell
+from sparkconsole.remote.foreseen_shell import ForeseenShell
 from sparkconsole.remote.image.transfer import FULL_STREAM
 from sparkconsole.remote.image_program.engine import Engine
 from sparkconsole.remote.image_program.sending import far_argv, far_environment
@@ -34,7 +34,7 @@ from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.node.facts import node_facts
 from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.ssh.connection import connect_ssh
-from sparkconsole.remote.transfer.site import site
+from sparkconsole.remote.transfer.ends import site
 from tests.openssh import NEEDS_SSHD, listening
 
 STARTS = {

@@ -13,7 +13,7 @@ from sparkconsole.parse.image.copy_log import CopyLog
 from sparkconsole.remote import jobs
 from sparkconsole.remote.image.build import builder, vllm_commit
 from sparkconsole.remote.image.transfer import FULL_STREAM, relay, usable
-from sparkconsole.remote.transfer import site as ends
+from sparkconsole.remote.transfer import ends
 from tests.pretend_docker import PretendNode, PretendWorld
 
 pytestmark = pytest.mark.programs

@@ -21,7 +21,7 @@ from sparkconsole.model.facts import DockerAccess, Gpu, GpuProcess, Memory, Node
 from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.telemetry import LinkTraffic, Reading
-from sparkconsole.tui.draw.meaning import Assessment
+from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.node_state import DrawContext
 from tests.tui.harness import app_of, console, seen
 

@@ -12,9 +12,9 @@ from sparkconsole.fleet.store import Reachability, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.telemetry import Bus, LinkTraffic
 from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.charts.area import area, rounded_up
 from sparkconsole.tui.draw.frame import fitting, folded, framed
-from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.views.cluster import show_table as table
 from sparkconsole.tui.views.cluster.show_card import card
 from sparkconsole.tui.views.cluster.show_events import event_lines
@@ -383,7 +383,7 @@ def test_styles_name_variables_of_the_theme() -> None:
 
 
 def test_the_meaning_is_asked_again_only_when_a_look_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparkconsole.tui.draw import meaning
+    from sparkconsole.tui.draw import assessment as meaning
 
     asked: list[Cluster] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sparkconsole
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded_read import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.job_files import folder_step
@@ -80,7 +80,7 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
-    from sparkconsole.remote.transfer.site import site
+    from sparkconsole.remote.transfer.ends import site
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)

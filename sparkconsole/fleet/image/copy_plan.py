@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.image.copy_survey import ImageTask
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.transfer import plan as planning
 from sparkconsole.fleet.transfer.plan import copy_moves, plan_of, receiver_notes
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy import loading_needs
+from sparkconsole.model.image.copy_room import loading_needs
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.job import JobKind

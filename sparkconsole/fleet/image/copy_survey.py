@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.fresh import Fresh
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.transfer import receivers
 from sparkconsole.fleet.transfer.task import CopyTask
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy import loading_needs, saving_needs
+from sparkconsole.model.image.copy_room import loading_needs, saving_needs
 from sparkconsole.model.image.history import builds
+from sparkconsole.model.image.layers_to_send import Transport, choose_way, missing_bytes
 from sparkconsole.model.image.reference import how_to_get
-from sparkconsole.model.image.route import Transport, choose_way, missing_bytes
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.transfer.site import site
+from sparkconsole.remote.transfer.ends import site
 
 ImageTransfer = FullStream | Layers
 ROOM = "docker image prune, docker builder prune"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve.log import follow, log_lines
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE

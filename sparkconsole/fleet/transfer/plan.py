@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.job_files import folder_step, text_step
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
 from sparkconsole.model.image.build import slug
 from sparkconsole.model.transfer.ends import PROGRAMS, known_hosts

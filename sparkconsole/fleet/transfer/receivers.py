@@ -13,7 +13,7 @@ from sparkconsole.model.image.build import slug
 from sparkconsole.model.probes import Probe
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite, Receiver, way_to
-from sparkconsole.remote.transfer.site import site
+from sparkconsole.remote.transfer.ends import site
 
 
 async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:

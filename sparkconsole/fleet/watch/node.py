@@ -21,7 +21,7 @@ from sparkconsole.errors import (
     WrongUsage,
 )
 from sparkconsole.fleet.diagnose.probe import look_through
-from sparkconsole.fleet.keeper import pauses
+from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import Wakeup, WatchContext
 from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_change

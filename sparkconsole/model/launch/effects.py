@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from sparkconsole.model.docker import ImageIdentity, settings
 from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, RayFormed
+from sparkconsole.model.launch.docker_run import container_argv, labels_of
 from sparkconsole.model.launch.site import Found, Site
-from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, container_argv, labels_of
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.ray import RayMember
 
 

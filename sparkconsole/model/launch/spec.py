@@ -1,12 +1,7 @@
-"""What a person may say about a launch, and the exact `docker run` that comes of it on each node.
-
-The arguments are those of the scripts this replaces, with two deliberate differences: no `--rm` (a container
-is removed by us, after its log was kept), and Ray's dashboard listens on the node's loopback only.
-"""
+"""What a person may say about a launch, and a node's place in it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.hf_cache import HfCache, usual_cache
 from sparkconsole.model.cluster import Name
-from sparkconsole.model.fabric.links import NodeNetwork, environment
+from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.image.reference import image_name
 from sparkconsole.model.text.redact import secret_name
 
@@ -28,9 +23,7 @@ LABEL_ADDRESS = "org.sparkconsole.address"
 LABEL_LAUNCH = "org.sparkconsole.launch"
 """The launch as JSON, without what is at its default: a restart starts the very same thing."""
 NCCL_LEVELS = ("VERSION", "WARN", "INFO", "TRACE")
-_HOME = re.compile(r"\$\{HOME\}|\$HOME(?![A-Za-z0-9_])|(?<![^=,])~(?=/|$|:)")
 _ENV_FLAGS = ("-e", "--env")
-_VOLUME_FLAGS = ("-v", "--volume")
 
 
 class Backend(StrEnum):
@@ -106,7 +99,7 @@ class LaunchSpec(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Names of variables whose values come from the console's environment and never enter argv."""
-        return tuple(w for w in (*self.env, *_values(self.docker_args, _ENV_FLAGS)) if "=" not in w)
+        return tuple(w for w in (*self.env, *flag_values(self.docker_args, _ENV_FLAGS)) if "=" not in w)
 
 
 def recalled(labels: Mapping[str, str]) -> LaunchSpec | None:
@@ -142,55 +135,6 @@ class Seat:
         return self.network.address if self.network else "127.0.0.1"
 
 
-def container_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    """The `docker run` of one node."""
-    return (
-        *("docker", "run", "-d", "--privileged", *(("--gpus", "all") if spec.gpus else ())),
-        *("--ipc=host", "--network", "host", "--name", spec.container),
-        *_each("--label", (f"{key}={value}" for key, value in labels_of(spec, seat).items())),
-        *(() if spec.backend is Backend.RAY else ("--init",)),
-        *("-e", "NCCL_IGNORE_CPU_AFFINITY=1"),
-        *_each("-v", (f"{source}:{inside}" for source, inside in seat.models.mounts())),
-        *_each("-v", (at_home(v, seat.home) for v in spec.volumes)),
-        *(at_home(word, seat.home) for word in spec.docker_args),
-        *_each("-e", (f"{name}={value}" for name, value in container_environment(spec, seat).items())),
-        *_each("-e", spec.env),
-        spec.image,
-        *_command(spec, seat),
-    )
-
-
-def container_environment(spec: LaunchSpec, seat: Seat) -> dict[str, str]:
-    """What every shell in the container sees, interactive or not."""
-    if seat.network is not None:
-        return environment(seat.network, nccl_debug=spec.nccl_debug)
-    own = {"VLLM_HOST_IP": seat.address, "GLOO_SOCKET_IFNAME": "lo"}
-    return own | ({"NCCL_DEBUG": spec.nccl_debug} if spec.nccl_debug else {})
-
-
-def ray_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    """The `ray start` of one node; it is the container's first process, so the two end together."""
-    if seat.role is Role.HEAD:
-        place: tuple[str, ...] = ("--head", "--port", str(spec.ray_port), "--node-ip-address", seat.address)
-        place += ("--include-dashboard=True", "--dashboard-host", "127.0.0.1")
-        place += ("--dashboard-port", str(spec.dashboard_port))
-    else:
-        place = (f"--address={seat.head_address}:{spec.ray_port}", "--node-ip-address", seat.address)
-    return ("ray", "start", "--block", *place, "--disable-usage-stats", *_limits(spec))
-
-
-def bind_sources(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    """Folders of the node that the container mounts; docker would make missing ones as root."""
-    mounts = (*spec.volumes, *_values(spec.docker_args, _VOLUME_FLAGS))
-    sources = (at_home(mount, seat.home).split(":", 1)[0] for mount in mounts)
-    return (*(source for source, _ in seat.models.mounts()), *(s for s in sources if s.startswith("/")))
-
-
-def at_home(word: str, home: str) -> str:
-    """`word` with `$HOME`, `${HOME}` and a leading `~` as the node's home directory."""
-    return _HOME.sub(lambda _: home, word)
-
-
 def without_secret_values(words: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
     """`HF_TOKEN=…` becomes `HF_TOKEN` where the environment holds that very value; WrongUsage elsewhere."""
     return tuple(_without_secret_value(word, environ) for word in words)
@@ -208,34 +152,7 @@ def _without_secret_value(word: str, environ: Mapping[str, str]) -> str:
     return word.removesuffix(f"={value}")
 
 
-def labels_of(spec: LaunchSpec, seat: Seat) -> dict[str, str]:
-    """What a container tells of its launch."""
-    return {
-        LABEL_CLUSTER: spec.cluster,
-        LABEL_ROLE: seat.role.value,
-        LABEL_ADDRESS: seat.address,
-        LABEL_LAUNCH: spec.recorded(),
-    }
-
-
-def _command(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    return ray_argv(spec, seat) if spec.backend is Backend.RAY else ("sleep", "infinity")
-
-
-def _limits(spec: LaunchSpec) -> tuple[str, ...]:
-    limits = {
-        "--num-cpus": spec.ray_num_cpus,
-        "--num-gpus": spec.ray_num_gpus,
-        "--object-store-memory": spec.ray_object_store,
-    }
-    return tuple(word for flag, n in limits.items() if n is not None for word in (flag, str(n)))
-
-
-def _each(flag: str, values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(word for value in values for word in (flag, value))
-
-
-def _values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
+def flag_values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ...]:
     """What follows any of `flags` in `words`, written apart or with an equals sign."""
     apart = (after for word, after in pairwise(words) if word in flags)
     joined = (w.partition("=")[2] for w in words if w.partition("=")[0] in flags and "=" in w)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from sparkconsole.model.launch.docker_run import bind_sources, container_argv
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, bind_sources, container_argv
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier

@@ -25,7 +25,7 @@ from sparkconsole.parse.known.serving.ranks import RANKS
 from sparkconsole.parse.known.serving.ray import RAY
 from sparkconsole.parse.known.serving.requests import REQUESTS
 from sparkconsole.parse.known.serving.vocabulary import VOCABULARY
-from sparkconsole.parse.known.specific import SPECIFIC
+from sparkconsole.parse.known.tried_first import SPECIFIC
 
 _EVERY = (
     *SPECIFIC,

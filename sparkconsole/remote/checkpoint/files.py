@@ -14,7 +14,7 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles, MissingFiles
 from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
 from sparkconsole.parse.checkpoint.files import OWNER_HINT, parse_holding, parse_models
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.model_program.__main__ import text
 from sparkconsole.remote.shell import Shell
 

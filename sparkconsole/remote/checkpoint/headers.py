@@ -10,7 +10,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.parse.checkpoint.files import parse_checkpoint
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.remote.foreseen import NotBefore, then_on
+from sparkconsole.remote.foreseen_shell import NotBefore, then_on
 from sparkconsole.remote.shell import Shell
 
 

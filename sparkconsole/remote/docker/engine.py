@@ -17,7 +17,7 @@ from sparkconsole.model.docker_host import where_to_look
 from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
-from sparkconsole.remote.foreseen import now_on, then_on
+from sparkconsole.remote.foreseen_shell import now_on, then_on
 from sparkconsole.remote.shell import Endpoint, Shell
 
 TIMEOUT_S = 20.0

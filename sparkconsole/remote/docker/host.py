@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from sparkconsole.errors import SparkError
 from sparkconsole.model.docker_host import DockerHost, found_at
 from sparkconsole.parse.image.docker import parse_docker_host
-from sparkconsole.remote.foreseen import now_on
+from sparkconsole.remote.foreseen_shell import now_on
 from sparkconsole.remote.shell import Shell
 
 # As with HF_HOME: most people export it in a file that only interactive shells read, and `setsid` keeps such

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.config.bounded import bounded_bytes, expanded, is_file
+from sparkconsole.config.bounded_read import bounded_bytes, expanded, is_file
 from sparkconsole.errors import SparkError, WrongConfig
 from sparkconsole.remote.ssh_config.place import SshDestination
 

@@ -15,7 +15,7 @@ from sparkconsole.model.probes import USUAL, Probe
 from sparkconsole.parse.machine.facts import parse_facts, parse_memory_state
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
 from sparkconsole.remote.docker.host import docker_host
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
 # Sections are told apart by a word that no tool can guess. A tool that is absent leaves its section empty.

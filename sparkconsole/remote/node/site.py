@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparkconsole.model.foresight.forecast import NodeForecast
 from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.machine.site import parse_site
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
 # Listeners are read from the kernel: `ss` is not on every machine. What docker says comes last and whole.
@@ -41,7 +41,7 @@ async def _then(shell: Shell, now: Site, container: str) -> Site:
 async def _held(shell: Shell, then: NodeForecast, container: str) -> set[int]:
     """The ports on which the servers in today's containers listen."""
     from sparkconsole.parse.serve.vllm_serve import parse_ranks
-    from sparkconsole.remote.foreseen import now_on
+    from sparkconsole.remote.foreseen_shell import now_on
     from sparkconsole.remote.serve.processes import look_argv
 
     held = set[int]()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.parse.serve.vllm_serve import parse_ranks
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
 # Zombies are nobody: where PID 1 is `ray start`, they stay. A newline in a word would end the line.

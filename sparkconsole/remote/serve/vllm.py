@@ -13,7 +13,7 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.foresight.effect import ServerUp
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.parse.serve.vllm_metrics import parse_metrics
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.http import http
 from sparkconsole.remote.shell import Shell
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.config.bounded import expanded, is_file
+from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.docker.host import before_command

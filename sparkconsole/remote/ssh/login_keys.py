@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.config.bounded import bounded_bytes
+from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.remote.ssh_config.place import SshDestination
 
 _AGENT_S = 2.0

@@ -24,7 +24,7 @@ from sparkconsole.tui.dialogs.dialog import Dialog
 from sparkconsole.tui.view import View
 
 if TYPE_CHECKING:
-    from sparkconsole.tui.above import Above
+    from sparkconsole.tui.overlays import Above
 
 Typed: TypeAlias = Key | Paste
 

@@ -50,7 +50,7 @@ async def _pretended(options: Options, time: Time | None) -> AsyncIterator[Sessi
 
     async with AsyncExitStack() as stack:
         if options.demo_name:
-            from sparkconsole.demo.lasting import lasting
+            from sparkconsole.demo.saved_cluster import lasting
 
             clock = time if isinstance(time, DemoClock) else DemoClock()
             folder = demo_folder(options.demo_name)

@@ -26,7 +26,7 @@ from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.transfer.site import site as ask_site
+from sparkconsole.remote.transfer.ends import site as ask_site
 from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session

@@ -11,7 +11,7 @@ from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.checkpoint.fit import Fitting, fit_model
 from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit
 from sparkconsole.model.checkpoint.weights import Split
-from sparkconsole.model.serve.room import listed as served
+from sparkconsole.model.serve.memory_left import listed as served
 from sparkconsole.model.serve.spec import PRESETS
 from sparkconsole.model.text.units import vllm_gib
 from sparkconsole.model.work.answer import Answer, Sheet

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.diagnose.engine_death import find_death
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.fleet.fresh import Fresh
 from sparkconsole.fleet.launch.await_memory import await_memory
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
@@ -39,7 +39,7 @@ from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
-from sparkconsole.verbs.serve.room import find_room, require_model, taking_part, yet_to_be_known
+from sparkconsole.verbs.serve.memory_check import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
 
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sparkconsole.config.bounded import expanded
+from sparkconsole.config.bounded_read import expanded
 from sparkconsole.errors import SparkError, WrongUsage
 from sparkconsole.fleet.watch.readings import Observed, observed
 from sparkconsole.model.telemetry import LinkTraffic, Reading, as_data

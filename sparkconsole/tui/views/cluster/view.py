@@ -8,13 +8,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from sparkconsole.config.bounded import from_home
+from sparkconsole.config.bounded_read import from_home
 from sparkconsole.config.paths import config_folder
 from sparkconsole.fleet.store import NodeState, Reachability, ServerPhase
 from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.charts.area import area
 from sparkconsole.tui.draw.frame import framed, joined, styled
-from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.draw.node_state import DrawContext
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.cluster import show
@@ -24,7 +24,7 @@ from sparkconsole.tui.views.cluster.log import ClusterLog
 from sparkconsole.tui.views.cluster.show_events import event_lines
 from sparkconsole.tui.views.cluster.show_problems import problem_line, problems
 from sparkconsole.tui.views.cluster.show_server import serve_lines, serve_title
-from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
+from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 
 PANES = ("head", "heat", "grid", "chart", "serve", "events", "problem", "empty")

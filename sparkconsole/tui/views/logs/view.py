@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from sparkconsole.config import paths
-from sparkconsole.config.bounded import from_home
+from sparkconsole.config.bounded_read import from_home
 from sparkconsole.fleet.logs.feed import Feed
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.fleet.logs.sources import Source

@@ -11,11 +11,11 @@ from textual.binding import Binding
 from sparkconsole.fleet.fabric.history import RateHistory
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.tui.draw import node_state as of
+from sparkconsole.tui.draw.assessment import Assessment
 from sparkconsole.tui.draw.fabric_result import node_gate
-from sparkconsole.tui.draw.meaning import Assessment
 from sparkconsole.tui.keyboard.keys import Key
 from sparkconsole.tui.views.node.show_page import crumb, page
-from sparkconsole.tui.views.node_actions import NODE_KEYS, NodeActions
+from sparkconsole.tui.views.node_keys import NODE_KEYS, NodeActions
 from sparkconsole.tui.widgets.lines import Lines
 from sparkconsole.verbs.fabric.test import history_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.keeper import Keeper, pauses
+from sparkconsole.fleet.reconnect import Keeper, pauses
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.remote.shell import Shell
 from tests.line_shell import LineShell

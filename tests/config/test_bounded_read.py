@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.config import bounded
+from sparkconsole.config import bounded_read
 from sparkconsole.config.reading import read_text, read_toml
 from sparkconsole.errors import WrongConfig
 
 
 def test_a_pipe_that_nobody_writes_into_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "PIPE_S", 0.1)
+    monkeypatch.setattr(bounded_read, "PIPE_S", 0.1)
     os.mkfifo(tmp_path / "cluster.toml")
     with pytest.raises(WrongConfig, match="nobody wrote into it"):
         read_text(tmp_path / "cluster.toml")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sparkconsole.model.transfer.ends import CopySite
-from sparkconsole.parse.transfer.site import copy_site
-from sparkconsole.remote.foreseen import then_on
+from sparkconsole.parse.transfer.ends import copy_site
+from sparkconsole.remote.foreseen_shell import then_on
 from sparkconsole.remote.shell import Shell
 
 # sshd says its own address and port in SSH_CONNECTION, whatever forwarding lies in between. The host keys

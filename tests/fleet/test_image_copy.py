@@ -11,7 +11,7 @@ from sparkconsole.fleet.image.copy_plan import copy_plan, fallback_notes
 from sparkconsole.fleet.image.copy_survey import ImageTask
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.image.route import ImageWay, Transport
+from sparkconsole.model.image.layers_to_send import ImageWay, Transport
 from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.remote.image.layers import Layers
 from sparkconsole.remote.image.transfer import FULL_STREAM

@@ -17,13 +17,13 @@ from sparkconsole.model.checks import Look
 from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.memory_returns import WINDOW_S, Return
 from sparkconsole.model.launch.spec import Backend
-from sparkconsole.model.serve import room as serve_room
+from sparkconsole.model.serve import memory_left as serve_room
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.text.units import vllm_gib
 from sparkconsole.model.work.news import nobody
-from sparkconsole.remote.foreseen import NotBefore
+from sparkconsole.remote.foreseen_shell import NotBefore
 from sparkconsole.remote.node.facts import memory_state
 
 LEAST_SHARE = 0.05

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.config.globals import Options
-from sparkconsole.demo import lasting
+from sparkconsole.demo import saved_cluster
 from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.cluster import pretend
 from sparkconsole.demo.faults import KINDS, inject
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_taken_is_a_sentence_and_a_new_cluster(
     typed: Typed, text: str | None, why: str
 ) -> None:
     typed.line("--demo=lab", "demo", "fault", "spark-02", "lost")
-    path = typed.state / "lab" / lasting.STATE
+    path = typed.state / "lab" / saved_cluster.STATE
     if text is None:
         state = json.loads(path.read_text())
         text = json.dumps({**state, "machines": state["machines"][:-40]})
@@ -116,15 +116,15 @@ def test_no_other_class_than_ours_is_made_of_the_file(harm: str, tmp_path: Path)
     import io
 
     with pytest.raises(pickle.UnpicklingError, match="no part of a pretend cluster"):
-        lasting._MachinesReader(io.BytesIO(stream), DemoClock()).load()
+        saved_cluster._MachinesReader(io.BytesIO(stream), DemoClock()).load()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_fault_lasts(kind: str, tmp_path: Path) -> None:
-    async with lasting.lasting(tmp_path / "lab", None, DemoClock()) as kept:
+    async with saved_cluster.lasting(tmp_path / "lab", None, DemoClock()) as kept:
         inject(kept.pretend.machines["spark-02"], kind)
         notes = list(kept.pretend.machines["spark-02"].kernel)
-    async with lasting.lasting(tmp_path / "lab", None, clock := DemoClock()) as kept:
+    async with saved_cluster.lasting(tmp_path / "lab", None, clock := DemoClock()) as kept:
         machine = kept.pretend.machines["spark-02"]
         assert kind in machine.faults
         assert not kept.remark
@@ -134,20 +134,20 @@ async def test_every_fault_lasts(kind: str, tmp_path: Path) -> None:
 
 
 async def test_time_goes_on_and_never_back(tmp_path: Path) -> None:
-    async with lasting.lasting(tmp_path / "lab", None, clock := DemoClock(speed=1e6)):
+    async with saved_cluster.lasting(tmp_path / "lab", None, clock := DemoClock(speed=1e6)):
         now, passed = clock.now(), clock.monotonic()
-    async with lasting.lasting(tmp_path / "lab", None, clock := DemoClock(speed=1.0)):
+    async with saved_cluster.lasting(tmp_path / "lab", None, clock := DemoClock(speed=1.0)):
         assert clock.now() >= now
         assert clock.monotonic() >= passed
 
 
 async def test_two_commands_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lasting, "WAIT_S", 0.3)
-    async with lasting.lasting(tmp_path / "lab", None, DemoClock()):
+    monkeypatch.setattr(saved_cluster, "WAIT_S", 0.3)
+    async with saved_cluster.lasting(tmp_path / "lab", None, DemoClock()):
         with pytest.raises(Refused, match=rf"in use by another sparkconsole \(process {os.getpid()}\)"):
-            async with lasting.lasting(tmp_path / "lab", None, DemoClock()):
+            async with saved_cluster.lasting(tmp_path / "lab", None, DemoClock()):
                 pass
-    async with lasting.lasting(tmp_path / "lab", None, DemoClock()) as kept:
+    async with saved_cluster.lasting(tmp_path / "lab", None, DemoClock()) as kept:
         assert not kept.remark
 
 
@@ -170,10 +170,10 @@ async def test_what_fails_is_kept_too(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_shape_tells_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = lasting.shape()
-    assert before == lasting.shape()
-    monkeypatch.setattr(lasting, "__version__", "0.0.1")
-    assert lasting.shape() != before
+    before = saved_cluster.shape()
+    assert before == saved_cluster.shape()
+    monkeypatch.setattr(saved_cluster, "__version__", "0.0.1")
+    assert saved_cluster.shape() != before
 
 
 def test_a_new_pretend_cluster_needs_no_file() -> None:
