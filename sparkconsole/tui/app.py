@@ -114,10 +114,11 @@ class Console(Above):
             self.set_interval(LOGS_S, self._sample_logs)
 
     async def on_event(self, event: Happening) -> None:
-        """What is typed waits until everything typed before it had its effect."""
+        """What is typed waits until everything typed before it had its effect; a console that closes has no
+        screen that could take it."""
         if isinstance(event, (KeyPress, Paste)) and not event.is_forwarded:
             self._keystrokes.take(event)
-        else:
+        elif self.screen_stack or not isinstance(event, (KeyPress, Paste)):
             await super().on_event(event)
 
     def _begin(self) -> None:

@@ -227,3 +227,13 @@ async def test_lines_pasted_into_the_line_are_not_run_and_that_is_said() -> None
         await seen(pilot, lambda t: "took only the first of 2" in t)
         assert typed(pilot) == "launch"
         assert said(pilot) == []
+
+
+async def test_a_key_that_reaches_a_console_without_screens_does_nothing() -> None:
+    async with console() as pilot:
+        app = app_of(pilot)
+        await seen(pilot)
+    late = Key("enter", "\r")
+    late._set_forwarded()
+    await app.on_event(late)
+    assert not app.screen_stack
