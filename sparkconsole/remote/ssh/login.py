@@ -17,13 +17,12 @@ from asyncssh.encryption import get_encryption_algs
 from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
 
-from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig
-from sparkconsole.model.cluster import with_port
+from sparkconsole.errors import Unreachable, WrongConfig
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
-from sparkconsole.remote.host_keys.shown import host_key, shown_by
+from sparkconsole.remote.host_keys.refused import key_error, other_kinds, whose
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
 from sparkconsole.remote.ssh.route import ProxyCommand, both, proxy_of, route
-from sparkconsole.remote.ssh_config.client_config import hop_of, place
+from sparkconsole.remote.ssh_config.client_config import hop_of
 from sparkconsole.remote.ssh_config.place import SshDestination
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
@@ -152,13 +151,13 @@ async def _connection(
     except TimeoutError:
         raise
     except asyncssh.HostKeyNotVerifiable as error:
-        raise _key_error(there, node, client.shown, known, error, jump=jump) from error
+        raise key_error(there, node, client.shown, known, error, jump=jump) from error
     except asyncssh.PermissionDenied as error:
         raise await _refused(there, node) from error
     except (OSError, ValueError, asyncssh.Error) as error:
         # A server that has no key of the kinds we ask for hangs up, or says so in words of its own.
         hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionError)
-        if hung_up and known.trusted and (other := await _other_kinds(there, node, known, tunnel, jump)):
+        if hung_up and known.trusted and (other := await other_kinds(there, node, known, tunnel, jump)):
             raise other from error
         if isinstance(error, asyncssh.KeyExchangeFailed):
             raise _no_way_to_talk(there, node, error, jump=jump) from error
@@ -219,79 +218,10 @@ def _host_key_kinds(there: SshDestination, known: KnownHost) -> dict[str, Any]:
     return {"server_host_key_algs": allowed} if allowed else {}
 
 
-def _whose(there: SshDestination, *, jump: bool) -> str:
-    return f"its jump host {there.address}" if jump else "it"
-
-
 def _no_way_to_talk(there: SshDestination, node: str, error: Exception, *, jump: bool) -> Unreachable:
     return Unreachable(
-        f"{_whose(there, jump=jump)} and this console share no way to talk: {error}",
+        f"{whose(there, jump=jump)} and this console share no way to talk: {error}",
         hint="is its sshd very old, or restricted?",
-        node=node,
-    )
-
-
-async def _other_kinds(
-    there: SshDestination,
-    node: str,
-    known: KnownHost,
-    tunnel: asyncssh.SSHClientConnection | None,
-    jump: bool,
-) -> ChangedHostKey | None:
-    """The server shows keys, and none of the kinds that are trusted; None when that is not why it hung up."""
-    shown, _ = await shown_by(there, tunnel)
-    trusted = {host_key(key).kind for key in known.trusted}
-    if not shown or trusted & {key.kind for key in shown}:
-        return None
-    keys = ", ".join(f"{key.kind} {key.fingerprint}" for key in shown)
-    return ChangedHostKey(
-        f"{_whose(there, jump=jump)} shows none of the kinds of host key that are trusted: "
-        f"{', '.join(sorted(trusted))} is trusted, it shows {keys}",
-        hint="compare the fingerprint with the machine's; if it is right, remove the old key with "
-        f"{_remove(there)}, then: sparkconsole node trust {_trust_name(there) if jump else node}",
-        node=node,
-    )
-
-
-def _remove(there: SshDestination) -> str:
-    return f"ssh-keygen -R '{there.entry_name}'"
-
-
-def _trust_name(there: SshDestination) -> str:
-    """What `node trust` must be given to come to this very server."""
-    usual = place(there.address).port
-    return there.address if usual == there.port else with_port(there.address, there.port)
-
-
-def _key_error(
-    there: SshDestination,
-    node: str,
-    key: asyncssh.SSHKey | None,
-    known: KnownHost,
-    error: Exception,
-    *,
-    jump: bool,
-) -> Unreachable:
-    whose = _whose(there, jump=jump)
-    if key is None:
-        return ChangedHostKey(
-            f"{whose} shows a host key that must not be trusted: {error}",
-            hint="known_hosts says so: look for @revoked and @cert-authority there",
-            node=node,
-        )
-    if known.trusted:
-        return ChangedHostKey(
-            f"{whose} shows another host key than the trusted one: {key.get_fingerprint()}",
-            hint=f"if the machine was set up again, remove the old key with {_remove(there)} "
-            "and trust the new one; if not, somebody may be in between",
-            node=node,
-        )
-    unseen = f" (ssh would take it unseen: StrictHostKeyChecking {there.takes_unseen})"
-    return UnknownHostKey(
-        f"{whose + chr(39) + 's' if jump else 'its'} host key is not trusted yet: {key.get_fingerprint()}",
-        fingerprint=key.get_fingerprint(),
-        hint="compare it with the machine's, then: sparkconsole node trust "
-        f"{_trust_name(there) if jump else node}{unseen if there.takes_unseen else ''}",
         node=node,
     )
 
