@@ -50,7 +50,7 @@ def seats() -> tuple[Seat, ...]:
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are about the order of steps; what the containers get is another file's matter."""
-    monkeypatch.setattr("sparkconsole.model.launch.spec.environment", lambda network, nccl_debug: {})
+    monkeypatch.setattr("sparkconsole.model.launch.docker_run.environment", lambda network, nccl_debug: {})
 
 
 def machine(
