@@ -79,6 +79,7 @@ def test_the_picture_is_what_the_console_shows(name: str, snap_compare: Callable
         await pilot.press(*shot.keys)
         if shot.line:
             app.command(shot.line)
+            await pilot.pause()  # it begins to ask the nodes now, whatever time does afterwards
         await clock.advance(2)
         await pilot.pause()
         await clock.advance(1)
