@@ -15,6 +15,7 @@ from sparkconsole.remote.host_keys.shown import host_key
 from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust, shown_keys, trust
 from sparkconsole.remote.image_program.sending import far_argv
 from sparkconsole.remote.ssh_config.client_config import place
+from sparkconsole.remote.ssh_config.openssh_config import place_from
 from tests.programs import need
 from tests.ssh_world import FAR, HERE, HOPS, NODE, Case, World, by_ssh, by_us, prepared, with_ssh
 
@@ -389,3 +390,9 @@ def test_what_there_is_no_token_for_is_said(world: World) -> None:
     (world.home / ".ssh/config").write_text(world.filled(FAR) + "  ProxyJump %Q@hop\n")
     with pytest.raises(WrongConfig, match="%Q is not known"):
         place("far")
+
+
+@pytest.mark.parametrize(("jump", "through"), [("ann@[::1]:22", "::1"), ("hop,ssh://ann@hip:7", "hip")])
+def test_the_token_of_the_jump_host_is_its_name_alone(jump: str, through: str) -> None:
+    there = place_from("far", {"proxyjump": (jump,), "identityfile": ("/keys/%j",)})
+    assert there.keys == (Path("/keys") / through,)

@@ -252,7 +252,10 @@ async def test_a_recipe_that_needs_buildkit_is_refused_without_it(
     ("words", "cause"),
     [
         ({"copy_to": ["spark2", "10.77.0.12"]}, "spark2 is named twice"),
+        ({"copy_to": ["spark2", "ann@10.77.0.12:22"]}, "spark2 is named twice"),
         ({"copy_to": ["spark1"]}, "spark1 is the sender"),
+        ({"copy_to": ["a'b@10.77.0.9"]}, "names no node and cannot be an address"),
+        ({"copy_to": ["10.77.0.9:99999"]}, "names no node and cannot be an address"),
         ({"tag": "No Such"}, "--tag: .*must be lower-case"),
         ({"build_jobs": 0}, "--build-jobs"),
         ({"recipe": "/no/such"}, "no recipe '/no/such'"),
@@ -452,6 +455,18 @@ async def test_a_slow_way_is_said_before_it_is_taken(stage: Stage) -> None:
     answer = await stage.do(action)
     assert answer.exit_code == 0
     assert stage.session.fleet.names == ("spark1", "spark2", "spark3")
+
+
+@pytest.mark.parametrize("host", ["ann@172.16.0.5:2222", "ssh://ann@172.16.0.5:2222"])
+async def test_a_machine_outside_the_cluster_may_have_a_port_of_its_own(stage: Stage, host: str) -> None:
+    _sender(stage)
+    stage.world.node("172.16.0.5-2222", "172.16.0.5")
+    action = await copy(stage.session, to=[host])
+    assert isinstance(action, PlannedAction)
+    receiver = next(step.job for step in action.plan.steps if step.job is not None).details["receiver"]
+    assert isinstance(receiver, dict)
+    assert (receiver["user"], receiver["address"], receiver["port"]) == ("ann", "172.16.0.5", 2222)
+    assert receiver["fabric_address"] == "172.16.0.5"
 
 
 async def test_a_fast_address_means_the_node_that_has_it(stage: Stage) -> None:

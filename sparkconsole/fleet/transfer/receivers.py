@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet, answered
-from sparkconsole.model.cluster import Cluster, Node
+from sparkconsole.model.cluster import Cluster, Node, login_words, with_port
 from sparkconsole.model.fabric.links import Fabric
-from sparkconsole.model.image.build import slug
 from sparkconsole.model.probes import Probe
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite, Receiver, way_to
@@ -18,14 +18,14 @@ from sparkconsole.remote.transfer.ends import site
 
 async def resolve(cluster: Cluster, fleet: Fleet, hosts: Sequence[str], sender: str) -> tuple[Node, ...]:
     """The machines that `hosts` mean: nodes by name or any address of theirs, `all` others, or
-    `[user@]address` of machines outside the cluster.
+    `[user@]address[:port]` of machines outside the cluster.
 
     WrongUsage for none, for the sender itself, and for a machine that is meant twice.
     """
     if tuple(hosts) == ("all",):
         nodes = tuple(cluster.effective(n) for n in cluster.nodes if n.name != sender)
     else:
-        strange = any(cluster.node(host.rpartition("@")[2]) is None for host in hosts)
+        strange = any(_own(cluster, host, {}) is None for host in hosts)
         owners = await _owners(fleet) if strange else {}
         nodes = tuple(_meant(cluster, fleet, host, owners) for host in hosts)
     if not nodes:
@@ -51,16 +51,21 @@ async def _owners(fleet: Fleet) -> dict[str, str]:
     return {address: name for address, name in pairs if seen.count(address) == 1}
 
 
+def _own(cluster: Cluster, host: str, owners: Mapping[str, str]) -> Node | None:
+    """The cluster's node that is meant; a port tells apart those behind one address."""
+    _, address, port = login_words(host)
+    words = (address,) if port is None else (with_port(address, port), address)
+    return next((node for word in words if (node := cluster.node(owners.get(word, word)))), None)
+
+
 def _meant(cluster: Cluster, fleet: Fleet, host: str, owners: Mapping[str, str]) -> Node:
-    login, _, address = host.rpartition("@")
-    known = cluster.node(owners.get(address, address))
-    if known is not None:
+    user, address, port = login_words(host)
+    if (known := _own(cluster, host, owners)) is not None:
         node = cluster.effective(known)
         direct = {"fabric_address": address} if address not in (node.name, node.address) else {}
-        return node.model_copy(update={**direct, **({"user": login} if login else {})})
-    guest = Node(
-        name=slug(address.replace(":", "-")), address=address, fabric_address=address, user=login or None
-    )
+        login = {"user": user} if user else {}
+        return node.model_copy(update={**direct, **login, **({} if port is None else {"port": port})})
+    guest = ad_hoc_node(host).model_copy(update={"fabric_address": address})
     fleet.include(guest)
     return fleet.cluster.effective(guest)
 

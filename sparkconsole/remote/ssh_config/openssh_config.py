@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.errors import WrongConfig
+from sparkconsole.model.cluster import login_words
 from sparkconsole.remote.ssh_config.place import SSH_PORT, SshDestination, hops, listed_files, paths
 
 TIMEOUT_S = 15.0
@@ -107,13 +108,7 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
         accepted_keys=_listed(one("pubkeyacceptedalgorithms")),
         key_login=one("pubkeyauthentication", "yes") not in ("no", "false")
         and "publickey" in one("preferredauthentications", "publickey").split(","),
-        known_hosts=tuple(
-            _at_home(path, home)
-            for path in (
-                *(paths(listed_files(one("userknownhostsfile"))) or (Path(os.devnull),)),
-                *paths(listed_files(one("globalknownhostsfile"))),
-            )
-        ),
+        known_hosts=_known_hosts(one("userknownhostsfile"), one("globalknownhostsfile"), home),
         revoked=files(keywords.get("revokedhostkeys", ())),
         hashed_names=one("hashknownhosts") == "yes",
         takes_unseen=_unseen(one("stricthostkeychecking")),
@@ -126,6 +121,12 @@ def place_from(address: str, keywords: Keywords) -> SshDestination:
         macs=_listed(one("macs")),
         connect_timeout_s=float(one("connecttimeout")) if one("connecttimeout").isdigit() else None,
     )
+
+
+def _known_hosts(users: str, everybodys: str, home: Path) -> tuple[Path, ...]:
+    """What a login may believe; the first is the person's own, also where ssh was told that there is none."""
+    own = paths(listed_files(users)) or (Path(os.devnull),)
+    return tuple(_at_home(path, home) for path in (*own, *paths(listed_files(everybodys))))
 
 
 def _unseen(checking: str) -> str:
@@ -156,7 +157,7 @@ def _tokens(
     address: str, host: str, port: int, user: str, alias: str, jump: str, home: Path
 ) -> dict[str, str]:
     name, local = socket.gethostname(), getpass.getuser()
-    through = "" if jump == "none" else jump.rpartition(",")[2].rpartition("@")[2].partition(":")[0]
+    through = "" if jump == "none" else login_words(jump.rpartition(",")[2])[1]
     whole = hashlib.sha1(f"{name}{host}{port}{user}{jump}".encode(), usedforsecurity=False).hexdigest()
     return {
         "%": "%", "h": host, "p": str(port), "r": user, "n": address, "k": alias or address, "u": local,

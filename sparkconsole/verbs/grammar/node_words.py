@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sparkconsole.model.cluster import Cluster
+from sparkconsole.model.cluster import Cluster, login_words
 from sparkconsole.model.text.nearest import nearest
 from sparkconsole.remote.ssh_config.hosts import is_a_host
 
@@ -63,7 +63,7 @@ def require_nodes(request: Request, cluster: Cluster, *, pretend: bool = False) 
 
 def require_host(word: str, cluster: Cluster, *, pretend: bool = False) -> None:
     """WrongUsage for what is no node and can be no address: a name like a node's that nothing resolves."""
-    name = word.rpartition("@")[2]
+    name = login_words(word)[1]
     if cluster.node(name) is not None:
         return
     if pretend and not _numeric(name):
