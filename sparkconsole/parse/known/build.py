@@ -85,7 +85,7 @@ BUILD: tuple[KnownCause, ...] = (
         "download-damaged",
         r"DO NOT MATCH THE HASHES|[Hh]ash (?:[Ss]um )?mismatch|checksum (?:mismatch|did NOT match|"
         r"verification failed)",
-        "what was downloaded is not what was announced: its checksum differs",
+        "the download is corrupt: its checksum differs",
         "it was cut short, a proxy changed it, or it was replaced at its source",
         "download it again without a cache (pip cache purge, docker builder prune); then look at the proxy",
         "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",

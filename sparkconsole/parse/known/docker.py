@@ -55,7 +55,7 @@ DOCKER: tuple[KnownCause, ...] = (
         r"error mounting \\?\"(?P<source>[^\"\\]{1,200})|bind source path does not exist: "
         r"(?P<missing>\S{1,200})|"
         r"[Ii]nvalid (?:mount config|volume specification)|Are you trying to mount a directory onto a file",
-        "docker cannot mount what was asked for: {source}{missing}",
+        "docker cannot mount a file or folder: {source}{missing}",
         "it is not there on the node, or a folder where a file is wanted (docker makes a folder of a missing "
         "file)",
         "ls -l it on every node; then start the container again",

@@ -343,7 +343,7 @@ FABRIC: tuple[KnownCause, ...] = (
     end(
         "nccl-warned",
         r"NCCL WARN (?P<said>.{1,300})",
-        "NCCL met what it cannot go on with: {said}",
+        "NCCL reported an error that it cannot recover from: {said}",
         "the words are NCCL's own",
         "NCCL_DEBUG=INFO on every node; sparkconsole fabric test; one image on all nodes",
         "graph/rings.cc:45 NCCL WARN Error : ring 0 does not contain rank 1",

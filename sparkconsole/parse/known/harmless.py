@@ -24,7 +24,7 @@ HARMLESS: tuple[KnownCause, ...] = (
         "usage-statistics",
         r"[Ff]ailed to (?:send|report|upload) (?:usage|telemetry)|stats\.vllm\.ai|usage-stats\.ray\.io|"
         r"us\.i\.posthog\.com|[Uu]sage[_ ]stat(?:s|istics)?\b.{0,120}(?:[Ff]ailed|[Ee]rror|[Tt]imed out)",
-        "how a program is used could not be told to its makers: it works without",
+        "usage statistics could not be sent; the program works without them",
         "WARNING 11-24 07:00:00 [usage_lib.py:1] Failed to send usage data to server: timed out",
     ),
     harmless(

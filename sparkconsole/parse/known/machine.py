@@ -34,7 +34,7 @@ MACHINE: tuple[KnownCause, ...] = (
         "gpu-xid-earlier",
         r"\bXid(?: \([^)]{0,40}\))?:? (?P<follows>\d+)\b(?:.{0,160}?name=(?P<process>[\w:.-]+))?.{0,160}"
         r"(?:caused by|due to|because of) (?:an? |the )?(?:previous|earlier) Xid (?P<xid>\d+)\b",
-        "the GPU's driver told an error: {xid_means}",
+        "the GPU driver reported an error: {xid_means}",
         "Xid {follows} follows from it",
         "start the server again; switch the machine off and on when it comes back",
         "NVRM: Xid (PCI:000f:01:00): 45, pid=4242, name=VLLM::Worker, Ch 1 caused by previous Xid 149",
@@ -78,7 +78,7 @@ MACHINE: tuple[KnownCause, ...] = (
     cause(
         "gpu-xid",
         r"\bXid(?: \([^)]{0,40}\))?:? (?P<xid>\d+)\b(?:.{0,160}?name=(?P<process>[\w:.-]+))?",
-        "the GPU's driver told an error: {xid_means} {process}",
+        "the GPU driver reported an error: {xid_means} {process}",
         "the number is of NVIDIA's Xid catalogue",
         "start the server again; try another backend or --enforce-eager; update the driver when it comes "
         "back",

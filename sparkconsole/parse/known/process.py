@@ -38,7 +38,7 @@ PROCESS: tuple[KnownCause, ...] = (
         r"PermissionError: (?:\[Errno (?:1|13)\])?[^'\"]{0,60}['\"](?P<path>[^'\"]{1,300})|"
         r"['\"‘]?(?P<file>/[^'\"’:]{1,300})['\"’]?: Permission denied|"
         r"\[Errno 30\] Read-only file system: ['\"](?P<fixed>[^'\"]{1,300})",
-        "a file or folder may not be used: {path}{file}{fixed}",
+        "permission denied for a file or folder: {path}{file}{fixed}",
         "it belongs to another user (root, from a container), or is mounted read-only",
         "ls -ld it on the node; sudo chown it to the one who runs this, or mount it without :ro",
         "PermissionError: [Errno 13] Permission denied: '/data/models/x'",

@@ -54,9 +54,7 @@ def _no_first_word(tokens: Sequence[str]) -> WrongUsage:
         return _option_in_front(tokens)
     if first == "sparkconsole" and len(tokens) > 1:
         hint = f"say {' '.join(tokens[1:])}"
-        return WrongUsage(
-            "the program's name stands before the verb; here a line begins with the verb", hint=hint
-        )
+        return WrongUsage("a line here begins with the verb, without the program's name", hint=hint)
     verbs = {words[-1]: words for words in load()} | {word: (word,) for word in MODULES}
     if near := verbs.get(nearest(first, verbs)):
         return WrongUsage(
@@ -172,7 +170,7 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequen
         case UnusedCliTokensError():
             extra = " ".join(error.unused_tokens or ())
             signs = [sign for sign in _SHELLS if sign in (error.unused_tokens or ())]
-            hint = f"{signs[0]} is a shell's sign: a line here is one verb and no more" if signs else ""
+            hint = f"{signs[0]} belongs to a shell: each line here is one command" if signs else ""
             return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=hint or see_help(words))
         case RepeatArgumentError() if token is not None:
             return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))

@@ -71,7 +71,7 @@ ENGINE: tuple[KnownCause, ...] = (
         "memory-changed",
         r"Error in memory profiling\. Initial (?:free|used) memory",
         "the free memory changed while vLLM measured it",
-        "another program on the node started or ended meanwhile, or page cache was given back",
+        "another program on the node started or ended meanwhile, or page cache was freed",
         "start again when nothing else starts or ends there: sparkconsole status",
         "AssertionError: Error in memory profiling. Initial free memory 70.1 GiB, current free memory 80.2 "
         "GiB.",
@@ -346,7 +346,7 @@ ENGINE: tuple[KnownCause, ...] = (
         r"[Pp]lease (?:set|use|lower|increase|reduce|raise|specify|provide|disable|enable|install|upgrade|"
         r"update|"
         r"try)|at (?:least|most)).{0,160})",
-        "vLLM refuses what it was asked to do: {said}",
+        "vLLM rejects its configuration: {said}",
         "an option, or how several of them stand together, does not fit the model, the machine or the "
         "version",
         "change what the line names; a newer image where the model is newer than it",

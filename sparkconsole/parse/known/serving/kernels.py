@@ -54,7 +54,7 @@ KERNELS: tuple[KnownCause, ...] = (
         r"(?:[Aa]ssertion .{0,40}failed|assert|Check failed|kInvalid\w+|kErrorInternal)|"
         r"Expected (?P<tensor>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
         r"Unsupported (?:SM|arch(?:itecture)?)\b",
-        "a kernel library refused what it was asked to run: {file}{function}{tensor}{said}",
+        "a kernel library rejected a call: {file}{function}{tensor}{said}",
         "this model's shapes or number formats do not fit the library, or it does not know this GPU",
         "do without it: VLLM_USE_DEEP_GEMM=0, VLLM_USE_FLASHINFER_MOE_FP4=0, another attention backend or "
         "quantisation; a newer image",
@@ -83,7 +83,7 @@ KERNELS: tuple[KnownCause, ...] = (
         "compile-cache-damaged",
         r"UnpicklingError|pickle data was truncated|EOFError: Ran out of input|Failed to load AOT compiled|"
         r"(?:compile|kernel|inductor|triton) cache .{0,80}(?:corrupt|damaged|invalid)",
-        "what was compiled before cannot be read again",
+        "the compile cache is damaged",
         "a cache was cut short: its process was killed, or the disk was full",
         "remove ~/.cache/vllm/torch_compile_cache and ~/.triton on the node; VLLM_DISABLE_COMPILE_CACHE=1",
         "_pickle.UnpicklingError: pickle data was truncated",
@@ -104,7 +104,7 @@ KERNELS: tuple[KnownCause, ...] = (
         r"no attribute '?(?P<name>\w{1,80})|numpy\.core\.multiarray failed to import|numpy\.dtype size "
         r"changed|"
         r"compiled using NumPy 1|(?P<package>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
-        "two Python packages of the image do not fit each other: {module} {name}{package}",
+        "two Python packages in the image are incompatible: {module} {name}{package}",
         "transformers, tokenizers or numpy is newer or older than this vLLM expects",
         "do not upgrade packages in the image one by one: sparkconsole image build --rebuild-vllm; pip check "
         "in the container",
