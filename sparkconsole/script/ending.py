@@ -1,4 +1,4 @@
-"""A word of the command line that is told to end (SIGTERM), or whose terminal goes away (SIGHUP)."""
+"""A command that a signal ends: SIGTERM, or SIGHUP of a terminal that goes away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-CANCELLED = 130
+from sparkconsole.errors import Cancelled
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -18,23 +19,23 @@ async def until_signalled(work: Coroutine[Any, Any, int]) -> int:
     Its record is closed, and what it leaves running is said. The second one ends the process at once.
     Whoever started it with one ignored (nohup) keeps that.
     """
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
     task = asyncio.ensure_future(work)
 
-    def tell() -> None:
-        told.set()
+    def cancel() -> None:
+        signalled.set()
         for number in taken:
             loop.remove_signal_handler(number)
         task.cancel()
 
     taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     for number in taken:
-        loop.add_signal_handler(number, tell)
+        loop.add_signal_handler(number, cancel)
     try:
         return await task
     except asyncio.CancelledError:
-        if told.is_set():
-            return CANCELLED
+        if signalled.is_set():
+            return Cancelled.exit_code
         raise
     finally:
         with contextlib.suppress(ValueError, RuntimeError):

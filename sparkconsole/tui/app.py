@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.command import Provider
 from textual.events import Event as Happening
+from textual.events import InputEvent, Paste
 from textual.events import Key as KeyPress
-from textual.events import Paste
 
 from sparkconsole.config.globals import Origin
 from sparkconsole.config.settings import Settings
@@ -118,7 +118,7 @@ class Console(Above):
         screen that could take it."""
         if isinstance(event, (KeyPress, Paste)) and not event.is_forwarded:
             self._keystrokes.take(event)
-        elif self.screen_stack or not isinstance(event, (KeyPress, Paste)):
+        elif self.screen_stack or not isinstance(event, (InputEvent, Paste)):
             await super().on_event(event)
 
     def _begin(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from textual._xterm_parser import XTermParser
-from textual.events import Key, Paste
+from textual.events import Key, MouseMove, Paste
 from textual.pilot import Pilot
 
 from sparkconsole.tui.dialogs.answer import AnswerSheet
@@ -229,11 +229,20 @@ async def test_lines_pasted_into_the_line_are_not_run_and_that_is_said() -> None
         assert said(pilot) == []
 
 
-async def test_a_key_that_reaches_a_console_without_screens_does_nothing() -> None:
+LATE = {
+    "key": Key("enter", "\r"),
+    "paste": Paste("status"),
+    "mouse": MouseMove(None, 3, 3, 1, 0, 0, False, False, False),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+async def test_what_reaches_a_console_without_screens_does_nothing(name: str) -> None:
     async with console() as pilot:
         app = app_of(pilot)
         await seen(pilot)
-    late = Key("enter", "\r")
-    late._set_forwarded()
+    late = LATE[name]
+    if name != "mouse":
+        late._set_forwarded()
     await app.on_event(late)
     assert not app.screen_stack
