@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
 from sparkconsole.tui.views import view_class
 from tests.texts import ROOT
-from tests.tui.harness import app_of, console, screen_text, seen, soon
+from tests.tui.harness import app_of, scene, screen_text, seen, soon
 
 TEXT = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(\d)` (\w+) \| [^|]+ \| ([^|]*) \| ([^|]*) \|$", TEXT, re.M)
@@ -66,9 +66,16 @@ async def answer(pilot: Pilot[Any], pressed: str) -> bool:
     return False
 
 
+async def test_a_key_that_does_nothing_is_no_answer() -> None:
+    async with scene() as (pilot, _):
+        await seen(pilot)
+        assert not await answer(pilot, "f12")
+
+
 @pytest.mark.parametrize("digit", [row[0] for row in ROWS])
 async def test_each_key_that_a_view_has_answers(digit: str) -> None:
-    async with console() as pilot:
+    """On a clock that stands: nothing but the key changes the screen."""
+    async with scene() as (pilot, _):
         app = app_of(pilot)
         name = VIEWS[int(digit) - 1]
         for _, pressed, _ in (key for key in KEYS if key[0] == digit):
