@@ -79,7 +79,7 @@ far: $(READY)  ## the fast tier on the oldest Python and lowest versions, on the
 	$(TIMED) $(BIN)/pytest -m roots
 
 real: $(READY)
-	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3
+	SPARKCONSOLE_REQUIRE_TESTBED=1 $(TIMED) $(BIN)/pytest -m real --maxfail 3 --numprocesses 2 --dist loadgroup
 
 testbed: $(READY)  ## two real nodes to play with; `make testbed N=4`, down again: `python -m tests.testbed down`
 	$(BIN)/python -m tests.testbed up $(or $(N),2)

@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.testbed.fixtures import session_prefix
 from tests.testbed.places import Places
 from tests.testbed.testbed import Testbed, until
 
@@ -28,10 +29,14 @@ NAMES = ("spark1", "spark2")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs real nodes."""
+    """Everything here needs real nodes; two workers share it out, and only one of them builds the image."""
+    builds = {"image", "wheels", "build_words"}
+    serving = {item.path for item in items if builds & set(getattr(item, "fixturenames", ()))}
     for item in items:
         if "/tests/real/" in str(item.path):
             item.add_marker(pytest.mark.real)
+        if item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.xdist_group("serving" if item.path in serving else "transfers"))
 
 
 _FAILED = pytest.StashKey[bool]()
@@ -141,7 +146,7 @@ def _program() -> str:
 def bed() -> Iterator[Testbed]:
     """Two fresh nodes; away again afterwards."""
     _require_machine()
-    testbed = Testbed(Places(os.environ.get("TESTBED_PREFIX", "sparktest")))
+    testbed = Testbed(Places(session_prefix("sparktest")))
     testbed.down()
     testbed.clean()
     testbed.up(2)

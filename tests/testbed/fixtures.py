@@ -24,11 +24,12 @@ def missing() -> list[str]:
     return [tool for tool in TOOLS if not shutil.which(tool, path=path)] + (["root"] if os.geteuid() else [])
 
 
-def session_prefix() -> str:
-    """TESTBED_PREFIX, and for each worker of a parallel run nodes of its own."""
+def session_prefix(usual: str = "spark") -> str:
+    """TESTBED_PREFIX or the usual one, and for each worker of a parallel run nodes of its own."""
+    prefix = os.environ.get("TESTBED_PREFIX", usual)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     letters = "".join(chr(ord("a") + int(digit)) for digit in worker.removeprefix("gw"))
-    return f"{Places().prefix}-{letters}" if letters else Places().prefix
+    return f"{prefix}-{letters}" if letters else prefix
 
 
 def require_machine() -> None:
