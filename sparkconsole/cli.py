@@ -136,7 +136,7 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
         printer().answer(answer)
         return answer.exit_code if rest else 2
     if request.verb.words == ("web",):
-        from sparkconsole.tui.web import serve
+        from sparkconsole.tui.web.server import serve
 
         # The global options go on to the consoles that the browser opens.
         return serve(spoken.ours, *request.args, **request.kwargs)

@@ -14,7 +14,7 @@ CACHE = Path(ENVIRONMENT.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sp
 INSIDE = "SPARKCONSOLE_FIELD_INSIDE"
 """Set within a fresh root: no further root or interpreter is looked for there."""
 REQUIRED = frozenset(ENVIRONMENT.get("SPARKCONSOLE_REQUIRE_FIELD", "").split())
-"""What must be there, else a test fails that would skip: `3.12`, `tmux`, `roots`."""
+"""What must be there, else a test fails that would skip: `3.12`, `tmux`, `chromium`, `roots`."""
 
 
 def checkout() -> Iterator[Path]:

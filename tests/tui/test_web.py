@@ -1,10 +1,10 @@
-"""The console in a browser: only on this machine, and only for who has the token."""
+"""The console in a browser: only on this machine, and only for who has the address."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
-import json
 import re
 import signal
 import socket
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from sparkconsole import cli
-from sparkconsole.tui.web import COOKIE, TokenServer, command
+from sparkconsole.tui.web.server import ConsoleServer
 from tests.testbed.waiting import until
 
 # textual-serve leaves the pipes of the program it started to the collector: here, and not in some later test.
@@ -46,60 +47,154 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def served() -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    from aiohttp import web
-
-    server = TokenServer(command(("--demo",)), free_port(), "s3cret")
-    runner = web.AppRunner(await server.application())
+async def served(*, shared: bool = False) -> AsyncIterator[tuple[ConsoleServer, aiohttp.ClientSession]]:
+    server = ConsoleServer(("--demo",), free_port(), "s3cret", shared=shared)
+    runner = web.AppRunner(await server.application(), shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", server.port).start()
     try:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
-            yield f"http://127.0.0.1:{server.port}", browser
+        async with aiohttp.ClientSession() as browser:
+            yield server, browser
     finally:
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("path", ["/", "/?token=wrong", "/ws", "/ws?token=", "/static/", "/download/x"])
-async def test_without_the_token_everything_is_refused(path: str) -> None:
-    async with served() as (base, browser), browser.get(base + path) as answer:
+def origin(server: ConsoleServer) -> dict[str, str]:
+    return {"Origin": server.public_url}
+
+
+async def seen(stream: aiohttp.ClientWebSocketResponse, *wanted: bytes) -> bytes:
+    """What the console draws, until it has drawn all that is wanted."""
+    drawn = b""
+    async with asyncio.timeout(60):
+        async for message in stream:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                drawn += message.data
+            if all(word in drawn for word in wanted):
+                return drawn
+    raise AssertionError(f"the console ended after {drawn[-2000:]!r}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/?token=s3cret",
+        "/ws",
+        "/static/",
+        "/s3cre/",
+        "/s3crett/",
+        "/S3CRET/ws",
+        "/x/s3cret/ws",
+        "//s3cret/",
+    ],
+)
+async def test_without_the_secret_path_everything_is_refused(path: str) -> None:
+    async with (
+        served() as (server, browser),
+        browser.get(
+            server.public_url + path, headers=origin(server), cookies={"sparkconsole": "s3cret"}
+        ) as answer,
+    ):
         assert answer.status == 403
 
 
-async def test_another_hosts_name_is_refused_even_with_the_token() -> None:
-    async with served() as (base, browser):
-        evil = {"Host": "evil.example"}
-        async with browser.get(f"{base}/?token=s3cret", headers=evil) as answer:
-            assert answer.status == 403
+async def test_another_hosts_name_is_refused_even_with_the_secret() -> None:
+    async with served() as (server, browser):
+        for host in (
+            "evil.example",
+            f"evil.example:{server.port}",
+            "127.0.0.1",
+            f"127.0.0.1:{server.port + 1}",
+        ):
+            async with browser.get(server.address, headers={"Host": host}) as answer:
+                assert answer.status == 403, host
 
 
-async def test_the_token_opens_the_page_and_the_cookie_what_it_loads() -> None:
-    async with served() as (base, browser):
-        async with browser.get(f"{base}/?token=s3cret") as page:
-            assert page.status == 200
-            text = await page.text()
-            assert "httponly" in page.headers["Set-Cookie"].lower()
-        static = re.search(r'src="([^"]+\.js)"', text)
-        assert static
-        async with browser.get(static[1]) as script:
-            assert script.status == 200
-        assert COOKIE in {c.key for c in browser.cookie_jar}
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_another_page_embeds_nothing_of_it(site: str) -> None:
+    async with (
+        served() as (server, browser),
+        browser.get(server.address + "static/js/textual.js", headers={"Sec-Fetch-Site": site}) as answer,
+    ):
+        assert answer.status == 403
 
 
+async def test_the_page_loads_what_is_ours_and_says_so() -> None:
+    async with served() as (server, browser), browser.get(server.address) as page:
+        text = await page.text()
+        assert page.status == 200
+        assert "Set-Cookie" not in page.headers
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        loaded = re.findall(r'(?:src|href)="(http[^"]+)"|url\("([^"]+)"\)', text)
+        assert len(loaded) == 4
+        for address in ("".join(pair) for pair in loaded):
+            assert address.startswith(server.address)
+            async with browser.get(address) as part:
+                assert part.status == 200
+
+
+@pytest.mark.parametrize(
+    "shown", [None, "null", "http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1"]
+)
+async def test_a_page_of_another_origin_opens_no_socket(shown: str | None) -> None:
+    """A browser lets any page try; even one that knew the path is refused."""
+    async with served() as (server, browser):
+        headers = {"Origin": shown} if shown else {}
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await browser.ws_connect(server.address + "ws", headers=headers)
+        assert refused.value.status == 403
+
+
+@pytest.mark.programs
 async def test_the_socket_shows_the_console() -> None:
-    async with served() as (base, browser):
-        async with browser.get(f"{base}/?token=s3cret"):
-            pass
-        async with browser.ws_connect(f"{base}/ws?width=80&height=24") as stream:
-            seen = b""
-            async for message in stream:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    json.loads(message.data)
-                elif message.type is aiohttp.WSMsgType.BINARY:
-                    seen += message.data
-                if b"DEMO" in seen and b"Cluster" in seen:
-                    break
-            assert b"DEMO" in seen
+    async with (
+        served() as (server, browser),
+        browser.ws_connect(server.address + "ws?width=80&height=24", headers=origin(server)) as stream,
+    ):
+        await seen(stream, b"DEMO", b"Cluster")
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("size", ["width=-5&height=x", "width=99999999&height=99999999"])
+async def test_a_page_cannot_ask_for_a_size_that_hurts(size: str) -> None:
+    async with (
+        served() as (server, browser),
+        browser.ws_connect(f"{server.address}ws?{size}", headers=origin(server)) as stream,
+    ):
+        await seen(stream, b"\x1b[?1049h")
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("message", ["{}", "no json", '["resize", []]'])
+async def test_what_is_no_message_ends_the_tab_and_nothing_else(message: str) -> None:
+    async with served() as (server, browser):
+        async with browser.ws_connect(server.address + "ws", headers=origin(server)) as stream:
+            await stream.send_str(message)
+            async for _ in stream:
+                pass
+            assert stream.close_code == 1003
+        async with browser.ws_connect(server.address + "ws", headers=origin(server)) as stream:
+            await seen(stream, b"DEMO")
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_second_tab_only_watches_unless_asked(shared: bool) -> None:
+    """And the seat is free as soon as the first tab is closed, so a page can be loaded again."""
+    async with served(shared=shared) as (server, browser):
+        first = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
+        assert b"read-only" not in await seen(first, b"DEMO", b"Cluster")
+        second = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
+        drawn = await seen(second, b"DEMO", b"Cluster")
+        assert (b"read-only" in drawn) is not shared
+        await first.close()
+        again = await browser.ws_connect(server.address + "ws?width=120&height=30", headers=origin(server))
+        assert b"read-only" not in await seen(again, b"DEMO", b"Cluster") or shared
+        for stream in (second, again):
+            await stream.close()
 
 
 def test_an_address_that_others_reach_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +202,7 @@ def test_an_address_that_others_reach_is_refused(capsys: pytest.CaptureFixture[s
     assert "ssh -L" in capsys.readouterr().err
 
 
+@pytest.mark.programs
 def test_the_command_prints_an_address_that_works(tmp_path: Path) -> None:
     port = free_port()
     words = (sys.executable, "-m", "sparkconsole", "--demo", "web", "--port", str(port))
@@ -120,7 +216,7 @@ def test_the_command_prints_an_address_that_works(tmp_path: Path) -> None:
             program.wait(20)
         finally:
             program.kill()
-    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=[\w-]{{30,}}", address)
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/[\w-]{{30,}}/", address)
 
 
 @pytest.mark.parametrize(("port", "code"), [("99999", 2), ("-1", 2), ("0", 2), ("taken", 4)])

@@ -54,7 +54,7 @@ ALONE = {
     "exec": "Run a command in the head's container: exec -- CMD…",
     "logs": "Print the logs of all nodes, merged by time; -f follows them.",
     "wait-for": "Wait until nodes, ray, server or image is ready; exit code 1 when it is not in time.",
-    "web": "Open the console to a browser on this machine; it prints an address with a token.",
+    "web": "Open the console to a browser on this machine; it prints an address that holds a secret.",
     "completion": "Print what makes a shell complete verbs, options and names of nodes, images and models.",
     "help": "Explain a word: help, help launch, help image build.",
     "version": "Say which version this is.",
