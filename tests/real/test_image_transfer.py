@@ -228,6 +228,7 @@ def test_a_cancelled_copy_leaves_nothing_on_either_side(
     bed: Testbed, operator: Operator, rebuilt: int, slow: None
 ) -> None:
     del rebuilt, slow
+    bed.rate(2, 8)  # it is to last until it is stopped, on a busy machine too
     copying = _begun(bed, operator)
     run = operator.runs("image copy")[0]
     done = operator.run("--yes", "runs", "stop", run["id"], timeout=120)

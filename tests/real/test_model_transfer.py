@@ -150,7 +150,7 @@ def test_a_killed_console_is_picked_up_and_a_stop_leaves_no_half_file(
     bed: Testbed, operator: Operator, tmp_path: Path
 ) -> None:
     give(bed, tmp_path)
-    bed.rate(2, 200)
+    bed.rate(2, 60)  # it is to last until it is stopped, on a busy machine too
     console = operator.start("--yes", "model", "copy", MODEL)
     until(lambda: _arrived(bed) > 1_000_000, "bytes arrive", 60)
     console.kill()
