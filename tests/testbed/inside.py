@@ -128,7 +128,8 @@ class Inside:
         """Files that a run could have left: temporary ones, and folders of jobs."""
         # Docker's own client keeps the number of its builder in ~/.docker; the cache is the person's.
         # An engine that starts slowly makes containerd write its stacks to /tmp.
-        kept = "-not -path '*/.ssh*' -not -path '*/huggingface*' -not -path '*/.docker*' -not -name 'containerd.*.log'"
+        kept = "-not -path '*/.ssh*' -not -path '*/huggingface*' -not -path '*/.docker*'"
+        kept += " -not -name 'containerd.*.log'"
         find = f"find /tmp /var/tmp /home/spark -mindepth 1 {kept}"
         return [p for p in self.exec(index, "sh", "-c", find, check=False).splitlines() if p not in _ORDINARY]
 
