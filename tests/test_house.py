@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -27,12 +28,39 @@ def dotted(path: Path) -> str:
 MODULES = [dotted(path) for path in SOURCES if path.stem not in ("__init__", "__main__")]
 
 
-def test_imports_run_one_way() -> None:
-    done = subprocess.run(
+def imports_checked(root: Path) -> subprocess.CompletedProcess[str]:
+    """What import-linter says of a checkout."""
+    return subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=root, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+
+
+def test_imports_run_one_way() -> None:
+    done = imports_checked(ROOT)
     assert done.returncode == 0, done.stdout
+
+
+PLANTED = {
+    "Layers run one way": ("model/cluster.py", "import sparkconsole.fleet.fleet"),
+    "Configuration knows the model only": ("config/paths.py", "import sparkconsole.parse"),
+    "Textual lives in tui": ("fleet/store.py", "import textual"),
+    "Machines are talked to in remote (and pretended in demo)": ("fleet/store.py", "import asyncssh"),
+    "The model and the parsers do no input or output": ("model/cluster.py", "import time"),
+    "Rooms import one way": ("model/text/units.py", "import sparkconsole.model.serve.spec"),
+}
+"""Per contract of pyproject.toml a line that breaks it."""
+
+
+def test_every_contract_finds_what_breaks_it(tmp_path: Path) -> None:
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "sparkconsole", tmp_path / "sparkconsole", ignore=skip)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name, line in PLANTED.values():
+        path = tmp_path / "sparkconsole" / name
+        path.write_text(f"{path.read_text()}\n{line}\n")
+    done = imports_checked(tmp_path)
+    assert re.findall(r"^(.+) BROKEN$", done.stdout, re.M) == list(PLANTED), done.stdout
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
