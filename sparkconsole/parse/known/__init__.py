@@ -5,6 +5,8 @@ Each entry has its own example, and a test holds that the example is found by it
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sparkconsole.model.logs.diagnosis import LineKind
 from sparkconsole.parse.known.build import BUILD
 from sparkconsole.parse.known.docker import DOCKER
@@ -27,31 +29,14 @@ from sparkconsole.parse.known.serving.requests import REQUESTS
 from sparkconsole.parse.known.serving.vocabulary import VOCABULARY
 from sparkconsole.parse.known.tried_first import SPECIFIC
 
-_EVERY = (
-    *SPECIFIC,
-    *VOCABULARY,
-    *NAMES,
-    *OOM,
-    *POWER,
-    *REQUESTS,
-    *MACHINE,
-    *RAY,
-    *DOCKER,
-    *BUILD,
-    *FABRIC,
-    *MODEL_FILES,
-    *HUB,
-    *PROCESS,
-    *ENGINE,
-    *KERNELS,
-    *RANKS,
-    *ANSWERS,
-    *HARMLESS,
-)
+_TABLES = (
+    SPECIFIC, VOCABULARY, NAMES, OOM, POWER, REQUESTS, MACHINE, RAY, DOCKER, BUILD, FABRIC, MODEL_FILES, HUB,
+    PROCESS, ENGINE, KERNELS, RANKS, ANSWERS, HARMLESS,
+)  # fmt: skip
 
 KNOWN: tuple[KnownCause, ...] = tuple(
     sorted(
-        _EVERY,
+        (replace(entry, id=name) for table in _TABLES for name, entry in table.items()),
         key=lambda k: (k.kind is not LineKind.HARMLESS, k.kind in (LineKind.CONSEQUENCE, LineKind.END)),
     )
 )
