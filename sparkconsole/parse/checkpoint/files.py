@@ -14,7 +14,7 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 
 _LISTS = ("missing", "unreadable")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"

@@ -25,12 +25,12 @@ from sparkconsole.parse.diagnose.line import (
     unknown,
 )
 from sparkconsole.parse.diagnose.log_frame import LONGEST, Framed, PromptDetector, framed
+from sparkconsole.parse.diagnose.nccl import NcclVerdict
 from sparkconsole.parse.diagnose.possibilities import is_bullet, opens_list
 from sparkconsole.parse.diagnose.recovery import Recovery, healed, past, trouble
 from sparkconsole.parse.diagnose.request import NOT_ANSWERED, RequestFailure
 from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, is_poll, move
 from sparkconsole.parse.diagnose.stall import Stall
-from sparkconsole.parse.fabric.nccl import NcclVerdict
 from sparkconsole.parse.known.power import BACK
 
 SHOWN = 300

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.transfer.outcome import ByteProgress
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")

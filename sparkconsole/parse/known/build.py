@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparkconsole.parse.known.known import During, cause, consequence, end
-from sparkconsole.parse.known.numbered.curl_codes import CURL_CODES
+from sparkconsole.parse.known.numbered.exit_codes import CURL_CODES
 
 _JOBS = "fewer --build-jobs"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sparkconsole.parse.known.known import cause, consequence, end, harmless, warning
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS
-from sparkconsole.parse.known.numbered.nccl_results import NCCL_RESULTS
-from sparkconsole.parse.known.numbered.rdma_status import VENDOR, WC_STATUS, WC_WORDS
+from sparkconsole.parse.known.numbered.fabric import NCCL_RESULTS, VENDOR, WC_STATUS, WC_WORDS
 
 FABRIC = {
     "nccl-unreachable-gid": cause(

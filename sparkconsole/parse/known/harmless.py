@@ -5,6 +5,13 @@ from __future__ import annotations
 from sparkconsole.parse.known.known import harmless
 
 HARMLESS = {
+    "tools-that-go-on": harmless(
+        r"Warning: Permanently added '|cannot set terminal process group|no job control in this shell|"
+        r"Ignored the following (?:yanked )?versions|INTENDED_SYSTEM_EXIT|"
+        r"connection to the metrics exporter agent|\bwarning: unused\b",
+        "said by tools that go on as they should",
+        "Warning: Permanently added '10.0.0.2' (ED25519) to the list of known hosts.",
+    ),
     "start-noise": harmless(
         r"Triton not available|Cannot use FA version \d|Model Runner V2 requires Triton|"
         r"Default vLLM sampling parameters have been overridden|Not enough SMs to use max_autotune|"

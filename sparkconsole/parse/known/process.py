@@ -5,8 +5,7 @@ from __future__ import annotations
 from sparkconsole.parse.known.known import cause, end
 from sparkconsole.parse.known.numbered.cuda_errors import CUDA_ERRORS
 from sparkconsole.parse.known.numbered.errnos import ERRNOS
-from sparkconsole.parse.known.numbered.exit_codes import EXIT_CODES, SERVICE_CODES, SERVICE_RESULTS
-from sparkconsole.parse.known.numbered.signals import SIGNALS
+from sparkconsole.parse.known.numbered.exit_codes import EXIT_CODES, SERVICE_CODES, SERVICE_RESULTS, SIGNALS
 
 _CODE = r"(?:12[5-9]|1[34]\d|15\d|255|-(?:[1-9]|[12]\d|3[01]))"
 """Docker's and shells' own, 128 and a signal, ssh's; negative: a signal, as Python tells it."""

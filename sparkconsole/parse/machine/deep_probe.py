@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from sparkconsole.model.facts import Bystander, DeepProbe, Listener
-from sparkconsole.parse.machine.numbers import number, whole
+from sparkconsole.parse.values import number, whole
 
 _PROGRAM = re.compile(r'users:\(\("([^"]*)"')
 

@@ -12,8 +12,8 @@ from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
-from sparkconsole.parse.machine.numbers import number, whole
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+from sparkconsole.parse.values import number, whole
 
 _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""What vLLM answers to requests that it cannot serve: the server is well."""
+"""What vLLM answers to requests that it cannot serve, and what its web server logs of them: the server is well."""
 
 from __future__ import annotations
 
@@ -43,5 +43,13 @@ REQUESTS = {
         "the request was refused; the server is well",
         "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
         "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
+    ),
+    "request-failed": warning(
+        r"\"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) (?P<path>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" "
+        r"(?P<code>5\d\d)\b",
+        "the server answered {code} to a request: {path}",
+        "it runs, and could not do what it was asked",
+        "its lines before that one say why; sparkconsole logs",
+        'INFO:     10.0.0.1:5 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error',
     ),
 }
