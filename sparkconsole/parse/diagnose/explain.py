@@ -45,17 +45,12 @@ _FRAMES = 400
 _RAISED_AT = re.compile(r"\bray::\S{1,120} ?\(pid=\d{1,9}, ip=(?P<ip>[0-9A-Fa-f.:]{2,45})\b")
 _SUSPECT = re.compile(
     r"specs=|PENDING|placement group|free\(|malloc|template|larger|divisible|greater|llegal|too |EXT4|nvme|"
-    r"throttl|"
-    r"modify_qp|Subnet-aware|async event|HeaderTooLarge|incomplete|full|nvalid|restricted|unexpectedly|"
-    r"manifest|"
-    r"is needed|GID|capabilit|trust_remote|encrypted|container name|Duplicate|equires?|rate limit|HOST|Bus|"
-    r"emaining|"
-    r"CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|OOM|reempt|dead|DEAD|imeout|"
-    r"onflict|"
-    r"onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|ibernat|leep|ower|critical|hutdown|"
-    r"hutting|alt\b|eboot|HARDWARE|"
-    r"agent|arget|tool choice|starved|ending SIG|"
-    r"in use|lowdown|NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
+    r"throttl|modify_qp|Subnet-aware|async event|HeaderTooLarge|incomplete|full|nvalid|restricted|"
+    r"unexpectedly|manifest|is needed|GID|capabilit|trust_remote|encrypted|container name|Duplicate|equires?|"
+    r"rate limit|HOST|Bus|emaining|CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|"
+    r"OOM|reempt|dead|DEAD|imeout|onflict|onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|"
+    r"ibernat|leep|ower|critical|hutdown|hutting|alt\b|eboot|HARDWARE|agent|arget|tool choice|starved|"
+    r"ending SIG|in use|lowdown|NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
 )
 
 

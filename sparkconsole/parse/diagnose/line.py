@@ -23,8 +23,8 @@ TRACEBACK = "Traceback (most recent call last)"
 FAILED_CALMLY = "it is logged as information, and its words say that something failed"
 _THROWN = re.compile(
     r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
-    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: "
-    r"|$)"
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |"
+    r"^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: |$)"
 )
 """The last line of a traceback: by its name, or a class with its modules."""
 THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
@@ -39,12 +39,11 @@ _AT_INFO = (AT_INFO, NCCL_RESULT)
 _CALM_SIEVE = Sieve(_AT_INFO)
 _SIEVE = Sieve([known.pattern for known in KNOWN])
 _EARLIER = re.compile(
-    r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
-    r"fault)s?\b|"
-    r"stack trace above|(?:errors?|logs?|messages?|output) above|because (?:an?|the|another) (?:earlier|"
-    r"previous|other)|"
-    r"as a result of an? (?:earlier|previous)|[Aa]borting due to|[Pp]reemptive [Cc]hannel [Rr]emoval|see "
-    r"above"
+    r"root cause above|"
+    r"(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|fault)s?\b|"
+    r"stack trace above|(?:errors?|logs?|messages?|output) above|"
+    r"because (?:an?|the|another) (?:earlier|previous|other)|as a result of an? (?:earlier|previous)|"
+    r"[Aa]borting due to|[Pp]reemptive [Cc]hannel [Rr]emoval|see above"
 )
 """The line itself says that something earlier is the cause."""
 

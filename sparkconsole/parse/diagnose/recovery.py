@@ -34,13 +34,12 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
         (
             r"No available shared memory broadcast block",
-            r"init engine \(|Application startup complete|Graph capturing finished|torch\.compile (?:took|"
-            r"takes)|"
-            r"Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
+            r"init engine \(|Application startup complete|Graph capturing finished|"
+            r"torch\.compile (?:took|takes)|Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
         ),
         (
-            r"Waiting for creating a placement group|No current placement group found|pending placement "
-            r"group",
+            r"Waiting for creating a placement group|No current placement group found|"
+            r"pending placement group",
             r"Starting to load model|Loading weights took|init engine \(|Application startup complete",
         ),
         (

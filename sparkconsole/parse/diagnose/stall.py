@@ -23,10 +23,8 @@ _BESIDE_A_BAR = re.compile(r"\[[\d:<, ?.]{3,40}(?:s/it|it/s|[KMG]?B/s)?\]")
 """The clock and the rate of a bar, which go on while the bar stands."""
 _WAITING = re.compile(
     r"\b[Ww]ait(?:ing|s|ed)?\b|\b[Aa]wait(?:ing|s|ed)?\b|\b(?:has|have) not .{1,60} yet\b|"
-    r"\b[Rr]etr(?:y|ying|ies)\b|\b[Ss]till\b|\bnot (?:yet )?(?:ready|available|"
-    r"responding)\b|"
-    r"\btimed out\b|\b[Aa]ttempt \d|\bpending\b|\bunreachable\b|\brefused\b|\bfailed\b|\b[Nn]o available\b|"
-    r"\bblocked\b|"
+    r"\b[Rr]etr(?:y|ying|ies)\b|\b[Ss]till\b|\bnot (?:yet )?(?:ready|available|responding)\b|\btimed out\b|"
+    r"\b[Aa]ttempt \d|\bpending\b|\bunreachable\b|\brefused\b|\bfailed\b|\b[Nn]o available\b|\bblocked\b|"
     r"\bstuck\b|\bhang(?:s|ing)?\b|\btrying\b|\bpolling\b|\bsleep(?:ing)? for\b"
 )
 

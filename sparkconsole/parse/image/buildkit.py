@@ -22,9 +22,9 @@ _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
 _FATAL = re.compile(
     r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
-    r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|"
-    r"Error response from daemon|The command '.*' returned a non-zero code|.*unknown flag|"
-    r"invalid argument|dockerfile parse error)"
+    r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|Error "
+    r"response from daemon|The command '.*' returned a non-zero code|.*unknown flag|invalid argument|"
+    r"dockerfile parse error)"
 )
 
 

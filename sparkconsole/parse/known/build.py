@@ -42,8 +42,9 @@ BUILD = {
     "package-conflict": cause(
         r"[Rr]equirements contain conflicting URLs for package [`'\"]?(?P<package>[\w.-]+)|"
         r"Cannot install .{1,200} because these package versions have conflicting dependencies|"
-        r"ResolutionImpossible|\b(?P<other>[\w.-]{1,80}) [\w.+]{1,40} (?:requires|has requirement) .{1,120}, "
-        r"but you(?:'ll)? have ",
+        r"ResolutionImpossible|"
+        r"\b(?P<other>[\w.-]{1,80}) [\w.+]{1,40} (?:requires|has requirement) .{1,120}, but you(?:'ll)? "
+        r"have ",
         "two versions of one package are wanted: {package}{other}",
         "two wheels of it lie in the folder, or two packages want different ones",
         "remove the older wheel, or pin one version; then build again",

@@ -115,9 +115,9 @@ DOCKER = {
     ),
     "registry-refused": cause(
         r"toomanyrequests|pull rate limit|x509: certificate|no basic auth credentials|"
-        r"denied: requested access|failed to (?:authorize|fetch (?:anonymous|oauth) token): .{0,200}"
-        r"(?:40[13]|[Uu]nauthorized|[Ff]orbidden|denied)|unauthorized: authentication required|"
-        r"insufficient_scope",
+        r"denied: requested access|"
+        r"failed to (?:authorize|fetch (?:anonymous|oauth) token): .{0,200}(?:40[13]|[Uu]nauthorized|"
+        r"[Ff]orbidden|denied)|unauthorized: authentication required|insufficient_scope",
         "the registry did not give the image",
         "too many pulls, a certificate that is not trusted, or no login",
         "docker login; or build it: sparkconsole image build",

@@ -37,8 +37,9 @@ HARMLESS = {
         "ERROR 11-24 07:00:00 [core.py:1] Set TORCHDYNAMO_VERBOSE=1 for the internal stack trace",
     ),
     "measuring-tools": harmless(
-        r"BW peak won't be measured|could not find environment variable|\b(?:ip|ss|ethtool|rdma|ibdev2netdev|"
-        r"show_gids|ibv_devinfo|lspci|fwupdmgr|numactl): (?:command )?not found$",
+        r"BW peak won't be measured|could not find environment variable|"
+        r"\b(?:ip|ss|ethtool|rdma|ibdev2netdev|show_gids|ibv_devinfo|lspci|fwupdmgr|numactl): (?:command "
+        r")?not found$",
         "a tool that only looks is not there, or measures less",
         "WARNING: BW peak won't be measured in this run.",
     ),

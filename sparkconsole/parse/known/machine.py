@@ -197,9 +197,9 @@ MACHINE = {
         r"regulatory\.db|integrity: Problem loading|X\.509 certificate -65|"
         r"BAR \d+ \[.{1,80}\]: (?:can't assign|failed to assign)|can't disable ASPM|nv_get_p2p_free_callback|"
         r"cma_alloc: .{0,80}ret: -16\b|"
-        r"Direct firmware load for (?!.{0,80}(?:nvidia|mlx|mellanox)).{1,160} failed|^(?:iwlwifi|mt7\w+|"
-        r"rtw\w*|ath\d+k\w*|brcmfmac|btusb|btmtk|snd_\w+|hdaudio\w*|ucsi\w*|typec|tpm\w*|simple-framebuffer|"
-        r"thunderbolt|usb|hid-\w+|xhci\w*|i2c\w*|uvcvideo) [\w.:-]{1,40}: ",
+        r"Direct firmware load for (?!.{0,80}(?:nvidia|mlx|mellanox)).{1,160} failed|"
+        r"^(?:iwlwifi|mt7\w+|rtw\w*|ath\d+k\w*|brcmfmac|btusb|btmtk|snd_\w+|hdaudio\w*|ucsi\w*|typec|tpm\w*|"
+        r"simple-framebuffer|thunderbolt|usb|hid-\w+|xhci\w*|i2c\w*|uvcvideo) [\w.:-]{1,40}: ",
         "the kernel says so in boots that work: firmware tables, wireless, sound and signatures",
         "ACPI Error: AE_NOT_FOUND, While resolving a named reference package element "
         "(20230628/dspkginit-438)",

@@ -141,13 +141,14 @@ SPECIFIC = {
         r"Could not resolve (?:host(?:name)?|proxy)?:? ?['\"]?(?P<curl>[\w.-]{1,120})|"
         r"(?:Temporary )?[Ff]ailure resolving ['\"‘](?P<apt>[\w.-]{1,120})|"
         r"[Ff]ailed to resolve ['\"](?P<requests>[\w.-]{1,120})|"
-        r"unable to resolve (?:host )?(?:address )?['\"‘]?(?P<wget>[\w.-]{1,120})|\blookup "
-        r"(?P<go>[\w.-]{1,120}?)(?: on [\w.:\[\]]{1,60})?: (?:no such host|[Tt]emporary failure|server "
-        r"misbehaving|.{0,80}i/o timeout)|(?:host=|://|[Cc]annot connect to host )['\"]?"
-        r"(?P<other>[\w.-]{1,120}).{0,500}(?:Temporary failure in name resolution|Name or service not known|"
-        r"NameResolutionError|No address associated)|Temporary failure (?:in name resolution|resolving)|"
-        r"Name or service not known|failed to lookup address|no such host|"
-        r"No address associated with hostname|getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<node>[\w.-]{1,120})",
+        r"unable to resolve (?:host )?(?:address )?['\"‘]?(?P<wget>[\w.-]{1,120})|"
+        r"\blookup (?P<go>[\w.-]{1,120}?)(?: on [\w.:\[\]]{1,60})?: (?:no such host|[Tt]emporary failure|"
+        r"server misbehaving|.{0,80}i/o timeout)|"
+        r"(?:host=|://|[Cc]annot connect to host )['\"]?(?P<other>[\w.-]{1,120}).{0,500}(?:Temporary failure "
+        r"in name resolution|Name or service not known|NameResolutionError|No address associated)|"
+        r"Temporary failure (?:in name resolution|resolving)|Name or service not known|"
+        r"failed to lookup address|no such host|No address associated with hostname|"
+        r"getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<node>[\w.-]{1,120})",
         "a name was not resolved: {curl}{apt}{requests}{wget}{go}{other}",
         "the node's DNS does not answer, the node has no Internet, or the name is wrong",
         "check the node's DNS and Internet: resolvectl status, and resolvectl query with the name, on the "

@@ -14,8 +14,8 @@ from sparkconsole.parse.known import During
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
 _MISMATCH = re.compile(
-    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+)"
-    r".*?was started with:\s+Ray: (\S+)\s+Python: (\S+)",
+    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+).*?was started "
+    r"with:\s+Ray: (\S+)\s+Python: (\S+)",
     re.DOTALL,
 )
 _RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)

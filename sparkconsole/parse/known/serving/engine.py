@@ -99,8 +99,9 @@ ENGINE = {
         r"cutlass_gemm_caller|Error Internal\b|"
         r"[Nn]o compiled (?:nvfp4|mxfp4|fp4|fp8|int8|w4a8|w8a8|gptq|awq|marlin)\b|"
         r"_(?:fp4|fp8|int8|nvfp4)_\w+ kernel to be compiled in|torch::kInt8 to be true|"
-        r"Minimum capability: \d+\. Current capability|(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).{0,400}"
-        r"(?:not supported|does not support)(?!.{0,400}fall)",
+        r"Minimum capability: \d+\. Current capability|"
+        r"(?:[Mm]arlin|[Cc]utlass|[Ff]lash[Ii]nfer).{0,400}(?:not supported|does not support)"
+        r"(?!.{0,400}fall)",
         "this quantisation has no kernel for this GPU",
         "GB10 lacks some of the data-centre Blackwell's instructions",
         "another backend (VLLM_USE_FLASHINFER_MOE_FP4=0, --quantization …), or another quantisation of the "
@@ -117,9 +118,9 @@ ENGINE = {
     ),
     "gpu-fault": cause(
         r"illegal memory access|cudaErrorIllegal\w+|device-side assert|cudaErrorLaunchFailure|"
-        r"unspecified launch failure|misaligned address|cudaErrorECC|uncorrectable ECC|CUDA error: "
-        r"(?P<said>an? illegal [\w ]+|invalid program counter|hardware stack error|the launch timed "
-        r"out[\w ]*|operation not supported on global/shared address space)",
+        r"unspecified launch failure|misaligned address|cudaErrorECC|uncorrectable ECC|"
+        r"CUDA error: (?P<said>an? illegal [\w ]+|invalid program counter|hardware stack error|the launch "
+        r"timed out[\w ]*|operation not supported on global/shared address space)",
         "the GPU stopped a kernel: {said}",
         "a kernel's own mistake: this model with this backend, rarely the hardware",
         "try --enforce-eager or another attention backend; sparkconsole logs kernel shows an Xid with it",

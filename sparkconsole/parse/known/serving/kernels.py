@@ -29,10 +29,11 @@ KERNELS = {
     ),
     "kernel-not-for-gpu": cause(
         r"(?:for|on) (?:the current|this|your) (?:GPU|device|hardware|platform|architecture)\b(?<!\w).{0,80}"
-        r"(?:no compiled|not compiled|not (?:implemented|supported))|(?:is|are) (?:not|only) supported (?:on|"
-        r"for|with) (?:this GPU|the current (?:GPU|device)|(?:compute capability|device capability|SM ?_?\d|"
-        r"sm_|CUDA (?:arch|devices? with)|Hopper|Blackwell|Ampere|H100|B200))|"
-        r"does not support backend .{0,60}capability|[Uu]nsupported (?:compute |device )?capability|"
+        r"(?:no compiled|not compiled|not (?:implemented|supported))|"
+        r"(?:is|are) (?:not|only) supported (?:on|for|with) (?:this GPU|the current (?:GPU|device)|"
+        r"(?:compute capability|device capability|SM ?_?\d|sm_|CUDA (?:arch|devices? with)|Hopper|Blackwell|"
+        r"Ampere|H100|B200))|does not support backend .{0,60}capability|"
+        r"[Uu]nsupported (?:compute |device )?capability|"
         r"[Rr]equires? (?:a )?(?:GPU with )?(?:compute|device) capability|compiled in for this GPU|"
         r"[Nn]o compiled \w.{0,60}(?:kernel|quantization)|not compiled (?:in|with|for) .{0,60}(?:sm|SM|arch)",
         "vLLM has no kernel for this on this GPU",
@@ -97,8 +98,9 @@ KERNELS = {
         "AttributeError: Qwen2Tokenizer has no attribute all_special_tokens_extended",
     ),
     "kernel-not-compiled": end(
-        r"Error building extension '(?P<name>[\w.-]{1,100})'|Command '\[?'?[^'\]]{0,200}\b(?P<tool>ninja|"
-        r"nvcc|ptxas|gcc|g\+\+|cc|c\+\+|clang)'?.{0,2000}returned non-zero exit status|Ninja build failed|"
+        r"Error building extension '(?P<name>[\w.-]{1,100})'|"
+        r"Command '\[?'?[^'\]]{0,200}\b(?P<tool>ninja|nvcc|ptxas|gcc|g\+\+|cc|c\+\+|"
+        r"clang)'?.{0,2000}returned non-zero exit status|Ninja build failed|"
         r"(?:NVCC|NVRTC|nvrtc) (?:compilation )?(?:failed|error)|triton\.compiler\.errors\.\w+|PTXASError|"
         r"Internal Triton PTX codegen error|torch\._inductor\.exc\.\w+: |BackendCompilerFailed|"
         r"torch\._dynamo\.exc\.\w+: |error in backend|LoweringException",

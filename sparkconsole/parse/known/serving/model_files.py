@@ -6,8 +6,9 @@ from sparkconsole.parse.known.known import cause
 
 MODEL_FILES = {
     "model-part-unknown": cause(
-        r"[Tt]here is no module or parameter named '(?P<part>[^']{1,200})' in (?P<type>\w+)|[Uu]nexpected "
-        r"(?:key|weight|parameter)(?:\(s\)|s)? (?:found )?in (?:the )?(?:state_dict|checkpoint)|"
+        r"[Tt]here is no module or parameter named '(?P<part>[^']{1,200})' in (?P<type>\w+)|"
+        r"[Uu]nexpected (?:key|weight|parameter)(?:\(s\)|s)? (?:found )?in (?:the )?(?:state_dict|"
+        r"checkpoint)|"
         r"AttributeError: '(?P<other>\w+)' object has no attribute '(?:load_weights|packed_modules_mapping)'",
         "this vLLM does not know a part of the model: {part} {other}",
         "the model is newer than the image, or runs by a fallback (Transformers) that lacks the part",

@@ -39,8 +39,9 @@ RANKS = {
         remedies={During.BUILD: "it ran out of memory: fewer --build-jobs"},
     ),
     "native-crash": cause(
-        r"died unexpectedly \(exit code: -(?:7|8|11)\)|^(?:double free or corruption|free\(\): |malloc\(\): |"
-        r"corrupted size|munmap_chunk|Segmentation fault|Bus error)|Segfault encountered|SIGSEGV|SIGBUS|"
+        r"died unexpectedly \(exit code: -(?:7|8|11)\)|"
+        r"^(?:double free or corruption|free\(\): |malloc\(\): |corrupted size|munmap_chunk|Segmentation "
+        r"fault|Bus error)|Segfault encountered|SIGSEGV|SIGBUS|"
         r"Fatal Python error: (?P<said>(?!Aborted)[\w ]+)|stack smashing detected|buffer overflow detected",
         "native code crashed: {said}",
         "the driver, NCCL or a kernel, not the model; a bus error is most often a full /dev/shm",
@@ -57,9 +58,9 @@ RANKS = {
         "*** SIGABRT received at time=1763796179 on cpu 3 ***",
     ),
     "engine-not-ready": end(
-        r"Timed out waiting for engine .{0,40}process|VLLM_ENGINE_READY_TIMEOUT_S|[Dd]id not receive "
-        r"(?:response|.{0,40}message) from (?:the )?(?:front-?end|engine|coordinator).{0,40}(?:process|"
-        r"within)|Engine (?:core )?(?:process )?did not (?:start|become ready)",
+        r"Timed out waiting for engine .{0,40}process|VLLM_ENGINE_READY_TIMEOUT_S|"
+        r"[Dd]id not receive (?:response|.{0,40}message) from (?:the )?(?:front-?end|engine|"
+        r"coordinator).{0,40}(?:process|within)|Engine (?:core )?(?:process )?did not (?:start|become ready)",
         "the engine was not ready in time",
         "weights from a slow disk or network, kernels that are compiled for the first time, or an engine "
         "that hangs",
