@@ -35,6 +35,7 @@ _WARNS = re.compile(
     r"(?:\.py|>):\d+: \w{0,40}Warning: |^CMake (?:\w{1,20} )?Warning\b|^(?:nvcc|ptxas|ld|cc1plus) warning\b"
 )
 """Warnings of Python, CMake and compilers: of what will change, seldom of what fails."""
+_LEVELS = {"WARNING": Level.WARNING, "INFO": Level.INFO, "DEBUG": Level.DEBUG}
 _AT_INFO = (AT_INFO, NCCL_RESULT)
 _CALM_SIEVE = Sieve(_AT_INFO)
 _SIEVE = Sieve([known.pattern for known in KNOWN])
@@ -54,17 +55,17 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
         return None
     known, match = lookup(facts_of(line.text))
     if known is None or match is None:
-        return _thrown(line)
+        return ended(line, _THROWN)  # the best guess when nothing else says more
     if known.kind is LineKind.HARMLESS:
         return None
     one = named(line, known, match, during)
     if (peer := peer_of(line.text, line.rank)) is not None:
         return _of_peer(one, peer)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
-    return _said_calmly(line, during) if calm else one
+    return _calm_cause(line, during) if calm else one
 
 
-def _said_calmly(line: Framed, during: During | None) -> Diagnosis | None:
+def _calm_cause(line: Framed, during: During | None) -> Diagnosis | None:
     """What a logger that only informs says, where it means an error in any case."""
     text = facts_of(line.text)
     for known in (KNOWN[i] for i in _SIEVE.may_fit(text) if KNOWN[i].calm):
@@ -192,23 +193,15 @@ def outright(line: Framed) -> bool:
 def _level(line: Framed) -> tuple[Level | None, bool]:
     """How bad it is, and whether the line says so outright."""
     if line.level:
-        level = {"WARNING": Level.WARNING, "INFO": Level.INFO, "DEBUG": Level.DEBUG}.get(
-            line.level, Level.ERROR
-        )
-        return level, True
+        return _LEVELS.get(line.level, Level.ERROR), True
     if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
         return Level.INFO, True
-    said = label_level(line.text)
-    return (said, True) if said is not None else (spelled(facts_of(line.text)), False)
-
-
-def _thrown(line: Framed) -> Diagnosis | None:
-    """An exception that nobody knows is the best guess when nothing else says more."""
-    return ended(line, _THROWN)
+    label = label_level(line.text)
+    return (label, True) if label is not None else (spelled(facts_of(line.text)), False)
 
 
 def ended(line: Framed, name_of: re.Pattern[str] = THROWN_BY_ANY_NAME) -> Diagnosis | None:
-    """The end of a traceback."""
+    """The end of a traceback: an exception that nobody knows."""
     if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
         return None
     name = line.text.partition(":")[0].rpartition(".")[2]

@@ -59,8 +59,10 @@ def is_bullet(text: str) -> bool:
 
 
 def peer_of(text: str, own: int | None = None) -> str | None:
-    """Who the line is about, where that is another one than who says it: `rank 3`. `own`: the speaker's "
-    "rank."""
+    """Who the line is about, where that is another one than who says it: `rank 3`.
+
+    `own`: the speaker's rank.
+    """
     found = _PEER.search(text)
     if found is None:
         return None

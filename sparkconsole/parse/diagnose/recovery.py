@@ -67,17 +67,17 @@ _NOW = {ASLEEP: Weight.WARNING, OFF: Weight.INFO}
 class Recovery:
     """Fed with every line; knows who was told to stop."""
 
-    _told: set[str] = field(default_factory=set)
+    _stopping: set[str] = field(default_factory=set)
 
     def feed(self, text: str) -> None:
         """Who is being stopped."""
         if text.startswith("Stopping ") and (found := _STOPPING.match(text)):
-            self._told.add(found["unit"])
+            self._stopping.add(found["unit"])
 
     def was_meant(self, text: str) -> bool:
         """The end of a service that was told to stop."""
         found = _STOPPED.match(text)
-        return found is not None and found["unit"] in self._told
+        return found is not None and found["unit"] in self._stopping
 
 
 def trouble(text: str) -> tuple[int, str] | None:

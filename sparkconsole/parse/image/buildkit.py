@@ -134,7 +134,7 @@ class BuildLog:
 
     def _classic_step(self, index: int, total: int, name: str) -> BuildStep:
         if self._current is not None:
-            _end(self._current, "DONE", None, "")
+            _end(self._current, "DONE")
         self._current = self._begin(str(index), name)
         self._current.index, self._current.total = index, total
         return self._current
@@ -142,13 +142,13 @@ class BuildLog:
     def _other(self, line: str) -> BuildStep | None:
         if _FATAL.match(line):
             self.fatal = line.strip()
-            return _end(self._current, "ERROR", None, line.strip()) if self._current else None
+            return _end(self._current, "ERROR", text=self.fatal) if self._current else None
         if self._current is None:
             return None
         if line.startswith(" ---> Using cache"):
-            return _end(self._current, "CACHED", None, "")
+            return _end(self._current, "CACHED")
         if line.startswith("Successfully built "):
-            return _end(self._current, "DONE", None, "")
+            return _end(self._current, "DONE")
         return None if line.startswith(" ---> ") else _log(self._current, line)
 
 
@@ -159,7 +159,7 @@ _STATES = {
 }  # fmt: skip
 
 
-def _end(step: BuildStep, word: str, seconds: str | None, text: str) -> BuildStep:
+def _end(step: BuildStep, word: str, seconds: str | None = None, text: str = "") -> BuildStep:
     if step.state in (StepState.CACHED, StepState.FAILED) and word == "DONE":
         return step
     step.state, step.error = _STATES[word], text

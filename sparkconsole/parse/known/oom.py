@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkconsole.parse.known.known import cause, end
 
-KILLED, TOLD, ASKED = "kernel-oom", "kernel-oom-victim", "kernel-oom-asked"
+KILLED, VICTIM, ASKED = "kernel-oom", "kernel-oom-victim", "kernel-oom-asked"
 """One kill is said by all of them; each earlier one says more."""
 _WHY = "weights, KV cache, page cache and containers share one memory on a Spark"
 _REMEDY = (
@@ -31,7 +31,7 @@ OOM = {
         "Memory cgroup out of memory: Killed process 777 (ray::IDLE) total-vm:1kB, anon-rss:1kB",
         calm=True,
     ),
-    TOLD: end(
+    VICTIM: end(
         r"oom-kill:.{0,1500}?\btask=(?P<victim>[^,]{1,80})|"
         r"oom_reaper: reaped process \d+ \((?P<reaped>[^)]{1,80})\)",
         "the kernel ran out of memory and killed a process: {victim}{reaped}",

@@ -9,7 +9,7 @@ from typing import Any
 from sparkconsole.errors import SparkError
 from sparkconsole.model.launch.state import Why
 from sparkconsole.model.ray import RayMember
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")

@@ -1,4 +1,4 @@
-"""What vLLM answers to requests that it cannot serve, and what its web server logs of them: the server is well."""
+"""What vLLM says of requests that it cannot serve, and its web server too: the server is well."""
 
 from __future__ import annotations
 
