@@ -121,21 +121,25 @@ def _sections(text: str, mark: str) -> dict[str, str]:
 
 def parse_meminfo(text: str) -> Memory | None:
     """None without MemTotal and MemAvailable: what is free without the page cache says too little."""
-    rows = {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+    rows = _meminfo(text)
     if "MemTotal" not in rows or "MemAvailable" not in rows:
         return None
     return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
 
 
+def _meminfo(text: str) -> dict[str, int]:
+    """Bytes by the name of their line."""
+    return {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+
+
 def parse_memory_state(text: str, node: str) -> MemoryState:
     """One look; SparkError when it is not what was asked for."""
-    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    count = _meminfo(text)
     try:
-        count = {name: int(value.split()[0]) * 1024 for name, value in rows.items() if name != "Way"}
-        way = RootWay(rows.get("Way", "none").strip())
+        way = RootWay(dict(pairs(text)).get("Way:", "none"))
         cached = count["Cached"] + count["Buffers"]
         return MemoryState(count["MemTotal"], count["MemFree"], count["MemAvailable"], cached, way)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError) as error:
         raise SparkError("its /proc/meminfo is not understood", node=node) from error
 
 
