@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from string import digits
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
@@ -97,7 +98,7 @@ def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
 
 def named(line: Framed, known: KnownCause, match: re.Match[str], during: During | None = None) -> Diagnosis:
     """What the logger itself only warns of ends nothing."""
-    data = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
+    data = defaultdict(str, {k.rstrip(digits): v for k, v in match.groupdict().items() if v})
     meanings = [m for group, table in known.numbers.items() if (m := _meaning(data, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
     text, why, remedy = (filled(form, data) for form in (known.text, known.why, _remedy(known, during)))

@@ -25,12 +25,12 @@ DOCKER = {
         calm=True,
     ),
     "daemon-refused": cause(
-        r"(?P<containerd>containerd): .{0,40}(?:failed to load|invalid|unmarshal) .{1,200}|"
-        r"(?P<sshd>/\S{0,80}sshd_config\S{0,40} line \d+): (?:Bad|Unsupported|[Mm]issing|invalid).{0,80}|"
+        r"(?P<said>containerd): .{0,40}(?:failed to load|invalid|unmarshal) .{1,200}|"
+        r"(?P<said2>/\S{0,80}sshd_config\S{0,40} line \d+): (?:Bad|Unsupported|[Mm]issing|invalid).{0,80}|"
         r"Bad configuration option|terminating, \d+ bad configuration option|no hostkeys available|"
-        r"Missing privilege separation directory|failed to start daemon: (?P<daemon>.{1,200})|"
+        r"Missing privilege separation directory|failed to start daemon: (?P<said3>.{1,200})|"
         r"failed to start containerd",
-        "a service refused to start: {containerd}{sshd}{daemon}",
+        "a service refused to start: {said}",
         "its configuration or something that it needs at its start is wrong, as the line says",
         "mend that on the node and restart the service; dockerd --validate, sshd -t and journalctl -u check "
         "it",
@@ -47,9 +47,9 @@ DOCKER = {
     ),
     "docker-mount": cause(
         r"error mounting \\?\"(?P<source>[^\"\\]{1,200})|"
-        r"bind source path does not exist: (?P<missing>\S{1,200})|"
+        r"bind source path does not exist: (?P<source2>\S{1,200})|"
         r"[Ii]nvalid (?:mount config|volume specification)|Are you trying to mount a directory onto a file",
-        "docker cannot mount a file or folder: {source}{missing}",
+        "docker cannot mount a file or folder: {source}",
         "it is not there on the node, or a folder where a file is wanted (docker makes a folder of a missing "
         "file)",
         "ls -l it on every node; then start the container again",
@@ -70,16 +70,16 @@ DOCKER = {
         'Conflict. The container name "/vllm_node" is already in use by container "ab12"',
     ),
     "docker-no-image": cause(
-        r"No such image:? ?(?P<image>\S*)|pull access denied for (?P<other>[^\s,]+?)[,.]?(?:\s|,|$)|"
+        r"No such image:? ?(?P<image>\S*)|pull access denied for (?P<image2>[^\s,]+?)[,.]?(?:\s|,|$)|"
         r"(?<!matching )manifest (?:for (?!linux/)\S+ |unknown)|repository \S+ not found|"
         r"repository does not exist or may require",
-        "the image {image}{other} is not on this node",
+        "the image {image} is not on this node",
         "it was not copied here",
         "sparkconsole image copy",
         "Error response from daemon: No such image: vllm-node:latest",
         remedies={
             During.BUILD: "the base image is not there: name one with --build-arg BASE_IMAGE=…",
-            During.LAUNCH: "copy it there: sparkconsole image copy {image}{other}",
+            During.LAUNCH: "copy it there: sparkconsole image copy {image}",
         },
     ),
     "docker-pulls": fact(
@@ -106,8 +106,8 @@ DOCKER = {
     ),
     "no-such-command": cause(
         r"\"(?P<name>[^\"]+)\": executable file not found in \$PATH|"
-        r"\b(?P<other>vllm|ray|docker|python3?|nvidia-smi|hf): command not found",
-        "there is no such program: {name}{other}",
+        r"\b(?P<name2>vllm|ray|docker|python3?|nvidia-smi|hf): command not found",
+        "there is no such program: {name}",
         "the image, or the machine, does not have it",
         "another image, or its full path",
         'exec failed: unable to start container process: exec: "vllm": executable file not found in $PATH',
@@ -146,8 +146,8 @@ DOCKER = {
     "path-with-tilde": cause(
         r"(?:l?stat|change_dir|open|access|chdir|mkdir|cannot (?:stat|access|open|create))\b[^:]{0,160}?"
         r"(?P<path>/[^\s:]{0,160}/~[^\s:'\"]{0,80})['\"]?(?: failed)?: [Nn]o such file|"
-        r"No such file or directory: ['\"](?P<other>[^'\"]{0,160}/~[^'\"]{0,80})['\"]",
-        "a ~ was taken as a folder of that name: {path}{other}",
+        r"No such file or directory: ['\"](?P<path2>[^'\"]{0,160}/~[^'\"]{0,80})['\"]",
+        "a ~ was taken as a folder of that name: {path}",
         "only a shell knows what ~ stands for, and not behind quotes or another folder",
         "give the whole path",
         "lstat /home/u/~: no such file or directory",

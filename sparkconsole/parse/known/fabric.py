@@ -53,13 +53,13 @@ FABRIC = {
         r"completion (?:with )?(?:status|error)[ =:]{1,2}|Failed status[ =:]{1,2}|\b(?=IBV_WC_))(?:IBV_WC_)?"
         r"(?P<status>[1-9]\d?\b|[A-Z_]{3,30}ERR\b|TM_RNDV_INCOMPLETE)"
         r"(?:.{0,80}?(?:vendor[ _]err(?:or)?|syndrome?)[ =:]{1,3}(?P<vendor>0x[0-9a-f]{1,4}|\d+))?|"
-        rf"(?P<words>{WC_WORDS})|Got completion .{{0,80}}error",
-        "an RDMA transfer failed: {status_means}{words_means}",
+        rf"(?P<status2>{WC_WORDS})|Got completion .{{0,80}}error",
+        "an RDMA transfer failed: {status_means}",
         "the cable, the port or the process at the other end went away while it was used",
         "sparkconsole status and fabric test; look at the other node's kernel log for mlx5 lines",
         "NCCL WARN NET/IB : Got completion from peer 10.0.0.2<51234> with status=12 opcode=0 len=0 vendor "
         "err 129",
-        numbers={"status": WC_STATUS, "words": WC_STATUS, "vendor": VENDOR},
+        numbers={"status": WC_STATUS, "vendor": VENDOR},
     ),
     "nccl-memory-not-registered": cause(
         r"Call to ibv_reg_(?:dmabuf_)?mr\w{0,20} failed|"
@@ -104,8 +104,8 @@ FABRIC = {
     ),
     "nccl-verbs-failed": cause(
         r"NCCL WARN .{0,80}Call to (?P<call>ibv_\w{1,40}) failed(?: with error)?(?P<said>.{0,80})|"
-        r"non-zero status: (?P<status>\d+) (?P<other>ibv_\w{1,40}) failed",
-        "a call to the RDMA library failed: {call}{other} {said}{status_means}",
+        r"non-zero status: (?P<status>\d+) (?P<call2>ibv_\w{1,40}) failed",
+        "a call to the RDMA library failed: {call} {said}{status_means}",
         "the device, its driver or the container's right to it",
         "the container needs --privileged, or --device /dev/infiniband; sparkconsole fabric test; "
         "ibv_devinfo on the node",
@@ -131,8 +131,8 @@ FABRIC = {
     ),
     "gloo-loopback": cause(
         r"gloo/transport/.{0,200}connect \[(?P<address>127\.[\d.]+|::1)\]\S{0,10}: .{0,60}|"
-        r"Gloo connectFullMesh failed .{0,300}remote=\[(?P<other>127\.[\d.]+|::1)\]",
-        "a rank gave the others an address that is only its own: {address}{other}",
+        r"Gloo connectFullMesh failed .{0,300}remote=\[(?P<address2>127\.[\d.]+|::1)\]",
+        "a rank gave the others an address that is only its own: {address}",
         "its host name stands for 127.0.0.1 or 127.0.1.1 in /etc/hosts",
         "GLOO_SOCKET_IFNAME and VLLM_HOST_IP of the shared network (sparkconsole launch sets both); or mend "
         "/etc/hosts",
@@ -196,8 +196,8 @@ FABRIC = {
         r"(?:failed|returned).{0,40}(?:No route to host|Connection timed out|Network is unreachable)|"
         r"socketPollConnect:? .{0,80}(?:No route to host|Connection timed out|Network is unreachable)|"
         r"socketPollConnect:? .{0,80}refused.{0,40}(?:exceeded|giving up|too many)|"
-        r"NCCL WARN .{0,120}exceeded timeout .{0,60}trying to connect to (?P<other>[\d.]+)",
-        "NCCL cannot reach {peer}{other} over TCP",
+        r"NCCL WARN .{0,120}exceeded timeout .{0,60}trying to connect to (?P<peer2>[\d.]+)",
+        "NCCL cannot reach {peer} over TCP",
         "that address is not reachable from here: another subnet, a firewall, or a cable that is out",
         "sparkconsole fabric test",
         "NCCL WARN socketStartConnect: Connect to 10.0.0.2<51234> failed : No route to host",
@@ -265,8 +265,8 @@ FABRIC = {
     "nccl-watchdog": end(
         r"(?:\b[Rr]ank (?P<rank>\d+)\] )?[Ww]atchdog caught collective operation timeout(?:.{0,40}?"
         r"(?P<seq>SeqNum=\d+))?(?:.{0,40}?OpType=(?P<op>\w+))?|"
-        r"(?:OpType=(?P<other>\w{1,40}).{0,300})?ran for \d+ milliseconds before timing out",
-        "a collective did not end in time: {op}{other} {seq}",
+        r"(?:OpType=(?P<op2>\w{1,40}).{0,300})?ran for \d+ milliseconds before timing out",
+        "a collective did not end in time: {op} {seq}",
         "this rank waited; the rank that says nothing, or something else before, is the suspect",
         "compare the ranks: the one that did not come to the same operation and number; sparkconsole status, "
         "fabric test, logs of every node",
@@ -276,8 +276,8 @@ FABRIC = {
         r"(?:DistBackendError: NCCL error|NCCL (?:error|failure)[ :]).{0,200}?(?P<said>unhandled (?:system|"
         r"cuda) error|invalid usage|internal error|remote process exited)|DistBackendError: NCCL error|"
         r"NCCL (?:error|failure)[ :]|ncclUnhandledCudaError|ncclSystemError|ncclInternalError|"
-        r"ncclInvalidUsage|\bunhandled (?P<other>system|cuda) error",
-        "an NCCL call failed: {said}{other}",
+        r"ncclInvalidUsage|\bunhandled (?P<said2>system|cuda) error",
+        "an NCCL call failed: {said}",
         "NCCL said the reason in a WARN line before",
         "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:3135, invalid usage",
     ),
@@ -291,8 +291,8 @@ FABRIC = {
         " Unable to find the Infiniband/RoCE device",
     ),
     "ucx-failed": end(
-        r"UCX +ERROR (?P<said>.{1,200})|Unexpected UCX error: (?P<ucx>.{1,120})|\b(?P<nixl>NIXL_ERR_\w+)",
-        "a transfer between servers failed (UCX, NIXL): {said}{ucx}{nixl}",
+        r"UCX +ERROR (?P<said>.{1,200})|Unexpected UCX error: (?P<said2>.{1,120})|\b(?P<said3>NIXL_ERR_\w+)",
+        "a transfer between servers failed (UCX, NIXL): {said}",
         "the other end ended, or the network between does not carry it",
         "the other end's log; UCX_NET_DEVICES must name the shared network; sparkconsole fabric test",
         "W0613 08:28:11.555796    7053 ucx_utils.cpp:43] Unexpected UCX error: Endpoint timeout",

@@ -43,7 +43,10 @@ class NumberMeaning:
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """`text`, `why` and `remedy` may name the pattern's groups: `{remote}`."""
+    """`text`, `why` and `remedy` may name the pattern's groups: `{remote}`.
+
+    Alternatives that name the same thing number their groups: `(?P<path2>…)` is read as `path`.
+    """
 
     pattern: re.Pattern[str]
     text: str

@@ -14,10 +14,10 @@ _REMEDY = (
 OOM = {
     KILLED: cause(
         r"(?<!cgroup )[Oo]ut of memory: Kill(?:ed|ing)? process \d+,? \((?P<victim>[^)]{1,80})\)|"
-        r"systemd-oomd\[\d+\]: Killed (?P<unit>/\S{1,300})|"
-        r"Killed (?P<scope>/\S{1,300}) due to (?:memory|swap)|"
-        r"sending SIG(?:TERM|KILL) to process \d+ uid \d+ \"(?P<earlyoom>[^\"]{1,80})\"",
-        "the machine ran out of memory, and a process was killed: {victim}{unit}{scope}{earlyoom}",
+        r"systemd-oomd\[\d+\]: Killed (?P<victim2>/\S{1,300})|"
+        r"Killed (?P<victim3>/\S{1,300}) due to (?:memory|swap)|"
+        r"sending SIG(?:TERM|KILL) to process \d+ uid \d+ \"(?P<victim4>[^\"]{1,80})\"",
+        "the machine ran out of memory, and a process was killed: {victim}",
         _WHY,
         _REMEDY,
         "Out of memory: Killed process 4321 (VLLM::Worker_TP) total-vm:1kB, anon-rss:1kB",
@@ -33,8 +33,8 @@ OOM = {
     ),
     VICTIM: end(
         r"oom-kill:.{0,1500}?\btask=(?P<victim>[^,]{1,80})|"
-        r"oom_reaper: reaped process \d+ \((?P<reaped>[^)]{1,80})\)",
-        "the kernel ran out of memory and killed a process: {victim}{reaped}",
+        r"oom_reaper: reaped process \d+ \((?P<victim2>[^)]{1,80})\)",
+        "the kernel ran out of memory and killed a process: {victim}",
         _WHY,
         _REMEDY,
         "oom_reaper: reaped process 4321 (VLLM::Worker_TP), now anon-rss:0kB, file-rss:0kB",

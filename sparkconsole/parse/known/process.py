@@ -13,13 +13,13 @@ _CODE = r"(?:12[5-9]|1[34]\d|15\d|255|-(?:[1-9]|[12]\d|3[01]))"
 PROCESS = {
     "cuda-error-number": cause(
         r"(?:CUDA|[Cc]uda)\w{0,30} (?:error|failure|Error|Failure|driver error)[ :(=]{1,3}(?:code[ :=]{1,2})?"
-        r"(?P<code>\d{1,3})\b|cudaError(?:_t)?[ (:=]{1,2}(?P<other>\d{1,3})\b|"
-        r"cuda\w{0,30}\(\).{0,60} Error (?P<third>8\d\d)\b",
-        "CUDA failed: {code_means}{other_means}{third_means}",
+        r"(?P<code>\d{1,3})\b|cudaError(?:_t)?[ (:=]{1,2}(?P<code2>\d{1,3})\b|"
+        r"cuda\w{0,30}\(\).{0,60} Error (?P<code3>8\d\d)\b",
+        "CUDA failed: {code_means}",
         "the number is CUDA's own",
         "look it up in CUDA's cudaError list; sparkconsole doctor driver",
         "RuntimeError: CUDA driver error: 222",
-        numbers={"code": CUDA_ERRORS, "other": CUDA_ERRORS, "third": CUDA_ERRORS},
+        numbers={"code": CUDA_ERRORS},
     ),
     "port-not-permitted": cause(
         r"\bbind\b.{0,120}[Pp]ermission denied",
@@ -31,9 +31,9 @@ PROCESS = {
     ),
     "not-permitted": cause(
         r"PermissionError: (?:\[Errno (?:1|13)\])?[^'\"]{0,60}['\"](?P<path>[^'\"]{1,300})|"
-        r"['\"‘]?(?P<file>/[^'\"’:]{1,300})['\"’]?: Permission denied|"
-        r"\[Errno 30\] Read-only file system: ['\"](?P<fixed>[^'\"]{1,300})",
-        "permission denied for a file or folder: {path}{file}{fixed}",
+        r"['\"‘]?(?P<path2>/[^'\"’:]{1,300})['\"’]?: Permission denied|"
+        r"\[Errno 30\] Read-only file system: ['\"](?P<path3>[^'\"]{1,300})",
+        "permission denied for a file or folder: {path}",
         "it belongs to another user (root, from a container), or is mounted read-only",
         "ls -ld it on the node; sudo chown it to the one who runs this, or mount it without :ro",
         "PermissionError: [Errno 13] Permission denied: '/data/models/x'",
@@ -41,13 +41,13 @@ PROCESS = {
     "process-exited": end(
         rf"\b[Ee]xit(?:ed|s|ing)?(?: with)?(?: a)?(?: non-zero)?(?: exit)?[ _-]?(?:[Cc]ode|[Ss]tatus|value)"
         rf"[:= (]{{1,3}}(?P<code>{_CODE})\b|"
-        rf"\b[Ee]xited(?: with)?[:= (]{{1,3}}(?P<other>{_CODE})\b(?! of\b)|"
-        rf"\bexit:? \(?(?P<third>{_CODE})\)?\.?$",
-        "a process ended: {code_means}{other_means}{third_means}",
+        rf"\b[Ee]xited(?: with)?[:= (]{{1,3}}(?P<code2>{_CODE})\b(?! of\b)|"
+        rf"\bexit:? \(?(?P<code3>{_CODE})\)?\.?$",
+        "a process ended: {code_means}",
         "from 128 on the status is a signal's number and 128",
         "its last lines say why",
         "vllm_node exited with code 139",
-        numbers={"code": EXIT_CODES, "other": EXIT_CODES, "third": EXIT_CODES},
+        numbers={"code": EXIT_CODES},
     ),
     "service-failed": end(
         r"(?<![\w@.-])(?P<unit>[\w@.-]{1,80}): (?:(?:Main|Control) process exited, code=(?:killed|dumped), "
@@ -60,12 +60,12 @@ PROCESS = {
         numbers={"signal": SIGNALS, "status": SERVICE_CODES, "result": SERVICE_RESULTS},
     ),
     "errno": end(
-        r"\(errno:? (?P<errno>\d{1,3})\b|\bwith errno (?P<other>\d{1,3})\b|"
-        r"\b[Ee]rrno(?: ?[=:] ?| )(?P<third>\d{1,3})\b",
-        "a call to the system failed: {errno_means}{other_means}{third_means}",
+        r"\(errno:? (?P<errno>\d{1,3})\b|\bwith errno (?P<errno2>\d{1,3})\b|"
+        r"\b[Ee]rrno(?: ?[=:] ?| )(?P<errno3>\d{1,3})\b",
+        "a call to the system failed: {errno_means}",
         "the number is Linux's own",
         "read the lines around it",
         "bind failed (errno: 99)",
-        numbers={"errno": ERRNOS, "other": ERRNOS, "third": ERRNOS},
+        numbers={"errno": ERRNOS},
     ),
 }

@@ -138,18 +138,18 @@ SPECIFIC = {
         "ssh: Could not resolve hostname spark-02: Name or service not known",
     ),
     "name-not-resolved": cause(
-        r"Could not resolve (?:host(?:name)?|proxy)?:? ?['\"]?(?P<curl>[\w.-]{1,120})|"
-        r"(?:Temporary )?[Ff]ailure resolving ['\"‘](?P<apt>[\w.-]{1,120})|"
-        r"[Ff]ailed to resolve ['\"](?P<requests>[\w.-]{1,120})|"
-        r"unable to resolve (?:host )?(?:address )?['\"‘]?(?P<wget>[\w.-]{1,120})|"
-        r"\blookup (?P<go>[\w.-]{1,120}?)(?: on [\w.:\[\]]{1,60})?: (?:no such host|[Tt]emporary failure|"
+        r"Could not resolve (?:host(?:name)?|proxy)?:? ?['\"]?(?P<name>[\w.-]{1,120})|"
+        r"(?:Temporary )?[Ff]ailure resolving ['\"‘](?P<name2>[\w.-]{1,120})|"
+        r"[Ff]ailed to resolve ['\"](?P<name3>[\w.-]{1,120})|"
+        r"unable to resolve (?:host )?(?:address )?['\"‘]?(?P<name4>[\w.-]{1,120})|"
+        r"\blookup (?P<name5>[\w.-]{1,120}?)(?: on [\w.:\[\]]{1,60})?: (?:no such host|[Tt]emporary failure|"
         r"server misbehaving|.{0,80}i/o timeout)|"
-        r"(?:host=|://|[Cc]annot connect to host )['\"]?(?P<other>[\w.-]{1,120}).{0,500}(?:Temporary failure "
+        r"(?:host=|://|[Cc]annot connect to host )['\"]?(?P<name6>[\w.-]{1,120}).{0,500}(?:Temporary failure "
         r"in name resolution|Name or service not known|NameResolutionError|No address associated)|"
         r"Temporary failure (?:in name resolution|resolving)|Name or service not known|"
         r"failed to lookup address|no such host|No address associated with hostname|"
-        r"getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<node>[\w.-]{1,120})",
-        "a name was not resolved: {curl}{apt}{requests}{wget}{go}{other}",
+        r"getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<name7>[\w.-]{1,120})",
+        "a name was not resolved: {name}",
         "the node's DNS does not answer, the node has no Internet, or the name is wrong",
         "check the node's DNS and Internet: resolvectl status, and resolvectl query with the name, on the "
         "node",

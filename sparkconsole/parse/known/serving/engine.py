@@ -7,8 +7,8 @@ from sparkconsole.parse.known.known import During, cause, end, harmless, warning
 ENGINE = {
     "argument-unknown": cause(
         r"(?:vllm(?:[ \w.-]*)?|api_server\.py): error: (?P<said>.{0,400})|"
-        r"error: unrecognized arguments: (?P<args>.{0,400})",
-        "vLLM does not take that argument: {said}{args}",
+        r"error: unrecognized arguments: (?P<said2>.{0,400})",
+        "vLLM does not take that argument: {said}",
         "flags come and go between versions",
         "see vllm serve --help in the container; some flags of older examples are gone",
         "vllm: error: unrecognized arguments: --no-such-flag",
@@ -128,9 +128,9 @@ ENGINE = {
     ),
     "cuda-call-failed": cause(
         r"CUDA (?:driver )?error: (?P<said>(?!out of memory)[A-Za-z][\w /-]+)|"
-        r"Triton Error \[CUDA\]: (?P<triton>[A-Za-z][\w /-]+)|"
-        r"\b(?P<status>(?:CUDNN|CUBLAS|CUSPARSE|CUSOLVER|CUFFT)_STATUS_(?!SUCCESS)\w+)",
-        "a CUDA call failed: {said}{triton}{status}",
+        r"Triton Error \[CUDA\]: (?P<said2>[A-Za-z][\w /-]+)|"
+        r"\b(?P<said3>(?:CUDNN|CUBLAS|CUSPARSE|CUSOLVER|CUFFT)_STATUS_(?!SUCCESS)\w+)",
+        "a CUDA call failed: {said}",
         "the words are CUDA's own",
         "the lines around it name the call; sparkconsole doctor driver; sparkconsole logs kernel",
         "RuntimeError: CUDA error: invalid device ordinal",
@@ -201,9 +201,9 @@ ENGINE = {
     "libraries-differ": cause(
         r"(?<![\w.+-])(?P<file>[\w.+-]{1,120}\.so[\w.]{0,20}): undefined symbol: (?P<symbol>\w{1,120})|"
         r"version `(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found|"
-        r"undefined symbol: (?P<other>_Z\w{1,120})",
+        r"undefined symbol: (?P<symbol2>_Z\w{1,120})",
         "a native library was built for other versions of its neighbours: {file} {version}",
-        "PyTorch, CUDA or vLLM was replaced after it was built: {symbol}{other}",
+        "PyTorch, CUDA or vLLM was replaced after it was built: {symbol}",
         "build the image anew: sparkconsole image build --rebuild-vllm; do not mix wheels of different "
         "builds",
         "ImportError: /opt/vllm/_C.abi3.so: undefined symbol: "
@@ -212,9 +212,9 @@ ENGINE = {
     "image-lacks-package": cause(
         r"(?:ModuleNotFoundError|ImportError): (?:No module named|cannot import name)(?!.{0,200}partially "
         r"initialized) '?(?P<module>[\w.]+)|"
-        r"ImportError: (?P<library>lib[\w.+-]+|\S{1,200}\.so\S{0,20}): cannot open shared object|"
-        r"ImportError: Please install|requires the `?(?P<need>\w+)`? (?:library|package)",
-        "the image lacks a Python package or a library: {module}{library}{need}",
+        r"ImportError: (?P<module2>lib[\w.+-]+|\S{1,200}\.so\S{0,20}): cannot open shared object|"
+        r"ImportError: Please install|requires the `?(?P<module3>\w+)`? (?:library|package)",
+        "the image lacks a Python package or a library: {module}",
         "a load format, parser or backend needs it",
         "leave that option out, or build an image that has it: sparkconsole image build",
         "ModuleNotFoundError: No module named 'fastsafetensors'",
@@ -246,9 +246,9 @@ ENGINE = {
         "ValueError: As of transformers v4.44, default chat template is no longer allowed",
     ),
     "server-not-reached": cause(
-        r"Cannot connect to host (?P<host>\S+)|ConnectionRefusedError: .{0,400}(?P<port>\('[\d.]+', \d+\))|"
+        r"Cannot connect to host (?P<host>\S+)|ConnectionRefusedError: .{0,400}(?P<host2>\('[\d.]+', \d+\))|"
         r"All requests failed\. This is likely|Initial test run failed|Endpoint never became ready",
-        "no server answers: {host}{port}",
+        "no server answers: {host}",
         "it is not up yet, it ended, or listens on another port",
         "sparkconsole serve status",
         "ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', 8888)",

@@ -79,9 +79,9 @@ HUB = {
     "model-shard-missing": cause(
         r"FileNotFoundError: .{0,400}?(?P<file>[\w.-]+\.(?:safetensors|gguf)\b|[\w.-]*model[\w.-]*\.bin\b|"
         r"tokenizer[\w.-]{0,40}\.model\b|(?:[\w.-]{0,80}(?:config|tokenizer|special_tokens_map|index|vocab)|"
-        r"params)\.json\b)|does not appear to have (?:a file|files) named (?P<named>[\w./-]{1,120})|"
+        r"params)\.json\b)|does not appear to have (?:a file|files) named (?P<file2>[\w./-]{1,120})|"
         r"No such file or directory: \S*?(?P<other>[\w.-]+\.(?:safetensors|bin|gguf))",
-        "a file of the model is missing: {file}{named}",
+        "a file of the model is missing: {file}",
         "a shard or its link is gone: rsync copies links and says that all is well",
         "sparkconsole model list names what is missing on which node",
         "FileNotFoundError: No such file or directory: "
@@ -203,8 +203,8 @@ HUB = {
     ),
     "http-refused": end(
         r"\b(?P<status>4\d\d) Client Error.{0,160}?https?://(?P<host>[\w.:\[\]-]{1,120})|"
-        r"Client error '(?P<other>4\d\d) .{0,160}?https?://(?P<where>[\w.:\[\]-]{1,120})",
-        "the server {host}{where} refused a request: {status}{other}",
+        r"Client error '(?P<status2>4\d\d) .{0,160}?https?://(?P<host2>[\w.:\[\]-]{1,120})",
+        "the server {host} refused a request: {status}",
         "the path is wrong there, or the right to it is missing; it is not the model hub",
         "check the address; that server's own log says more",
         "requests.exceptions.HTTPError: 404 Client Error: Not Found for url: http://localhost:8000/v1/none",

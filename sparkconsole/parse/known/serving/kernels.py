@@ -19,9 +19,9 @@ KERNELS = {
     ),
     "kernel-too-large": cause(
         r"out of resources?: .{0,120}Required: (?P<needs>\d+)|OutOfResources: (?!.{0,120}Required)|"
-        r"(?:shared memory|tensor memory).{0,40}Required: (?P<wants>\d+)|[Nn]o valid triton configs|"
+        r"(?:shared memory|tensor memory).{0,40}Required: (?P<needs2>\d+)|[Nn]o valid triton configs|"
         r"uses too much shared (?:data|memory)|requested shared memory .{0,60}(?:exceeds|larger)",
-        "a kernel needs more of the GPU's on-chip memory than this GPU has: {needs}{wants}",
+        "a kernel needs more of the GPU's on-chip memory than this GPU has: {needs}",
         "it was tuned for a data-centre GPU: GB10 has 101376 bytes of shared memory for a block",
         "another attention or MoE backend; --enforce-eager where torch.compile made it; a newer image",
         "triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 114688, Hardware "
@@ -42,13 +42,13 @@ KERNELS = {
         "RuntimeError: FlashMLA is only supported on Hopper devices.",
     ),
     "kernel-library-refused": cause(
-        r"\[TensorRT-LLM\]\[ERROR\] Assertion failed: (?P<said>.{1,120})|Invalid thread config: |"
-        r"Assertion error \(?(?P<file>csrc/\S{1,120})|Error in function ['`](?P<function>\w{1,100})['`]|"
+        r"\[TensorRT-LLM\]\[ERROR\] Assertion failed: (?P<what4>.{1,120})|Invalid thread config: |"
+        r"Assertion error \(?(?P<what>csrc/\S{1,120})|Error in function ['`](?P<what2>\w{1,100})['`]|"
         r"(?:cutlass|CUTLASS|deep_gemm|DeepGEMM|flashinfer|FlashInfer)\S{0,60}.{0,80}(?:[Aa]ssertion "
         r".{0,40}failed|assert|Check failed|kInvalid\w+|kErrorInternal)|"
-        r"Expected (?P<tensor>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
+        r"Expected (?P<what3>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
         r"Unsupported (?:SM|arch(?:itecture)?)\b",
-        "a kernel library rejected a call: {file}{function}{tensor}{said}",
+        "a kernel library rejected a call: {what}",
         "this model's shapes or number formats do not fit the library, or it does not know this GPU",
         "do without it: VLLM_USE_DEEP_GEMM=0, VLLM_USE_FLASHINFER_MOE_FP4=0, another attention backend or "
         "quantisation; a newer image",
@@ -90,8 +90,8 @@ KERNELS = {
         r"AttributeError: (?:'?\w*(?:Tokenizer|Processor|Config)\w*'?(?: object)?|module '"
         r"(?P<module>[\w.]{1,80})') has no attribute '?(?P<name>\w{1,80})|"
         r"numpy\.core\.multiarray failed to import|numpy\.dtype size changed|compiled using NumPy 1|"
-        r"(?P<package>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
-        "two Python packages in the image are incompatible: {module} {name}{package}",
+        r"(?P<name2>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
+        "two Python packages in the image are incompatible: {module} {name}",
         "transformers, tokenizers or numpy is newer or older than this vLLM expects",
         "do not upgrade packages in the image one by one: sparkconsole image build --rebuild-vllm; pip check "
         "in the container",
@@ -99,12 +99,12 @@ KERNELS = {
     ),
     "kernel-not-compiled": end(
         r"Error building extension '(?P<name>[\w.-]{1,100})'|"
-        r"Command '\[?'?[^'\]]{0,200}\b(?P<tool>ninja|nvcc|ptxas|gcc|g\+\+|cc|c\+\+|"
+        r"Command '\[?'?[^'\]]{0,200}\b(?P<name2>ninja|nvcc|ptxas|gcc|g\+\+|cc|c\+\+|"
         r"clang)'?.{0,2000}returned non-zero exit status|Ninja build failed|"
         r"(?:NVCC|NVRTC|nvrtc) (?:compilation )?(?:failed|error)|triton\.compiler\.errors\.\w+|PTXASError|"
         r"Internal Triton PTX codegen error|torch\._inductor\.exc\.\w+: |BackendCompilerFailed|"
         r"torch\._dynamo\.exc\.\w+: |error in backend|LoweringException",
-        "a kernel could not be compiled when it was first used: {name}{tool}",
+        "a kernel could not be compiled when it was first used: {name}",
         "Triton, torch.compile, FlashInfer and DeepGEMM compile on the node; the compiler's own words stand "
         "around it",
         "an image with nvcc, g++ and ninja for sm_121; remove a stale ~/.cache/vllm, flashinfer and "

@@ -40,8 +40,8 @@ MODEL_FILES = {
     ),
     "weights-not-mapped": cause(
         r"KeyError: ['\"](?P<weight>[\w.]{0,200}(?:layers|blocks|h|experts)\.\d+\.[\w.]{1,160})['\"]|"
-        r"KeyError: ['\"](?P<other>[\w.]{0,200}\.(?:w\d|w\d\d|qkv|gate_up)_(?:weight|scale|proj)\w*)['\"]",
-        "a weight of the checkpoint has no place on this rank: {weight}{other}",
+        r"KeyError: ['\"](?P<weight2>[\w.]{0,200}\.(?:w\d|w\d\d|qkv|gate_up)_(?:weight|scale|proj)\w*)['\"]",
+        "a weight of the checkpoint has no place on this rank: {weight}",
         "this vLLM maps the layers otherwise: another split (-pp), quantisation, or version than the "
         "checkpoint is for",
         "another -tp and -pp, or a newer image; compare the model on all nodes: sparkconsole model list",

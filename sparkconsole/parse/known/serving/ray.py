@@ -32,9 +32,9 @@ RAY = {
     "ray-agent-failed": cause(
         r"(?:one|the|a) Ray agent failed(?:, agent_name = (?P<agent>\w{1,40}))?|"
         r"raylet fate.shares with the agent|"
-        r"(?P<other>dashboard[_ ]agent|runtime_env_agent)\b.{0,80}(?:failed|exited|died|crashed)|"
+        r"(?P<agent2>dashboard[_ ]agent|runtime_env_agent)\b.{0,80}(?:failed|exited|died|crashed)|"
         r"agent.{0,200}grpcio|grpcio.{0,80}doesn't follow",
-        "an agent of Ray's on this node failed, and its raylet ended with it: {agent}{other}",
+        "an agent of Ray's on this node failed, and its raylet ended with it: {agent}",
         "the image's grpcio is not the version that this Ray needs, a port is taken, or it was killed",
         "in the container: pip freeze | grep grpcio, and /tmp/ray/session_latest/logs/dashboard_agent.log; "
         "an image whose grpcio fits its Ray",

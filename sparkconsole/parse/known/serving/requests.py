@@ -37,9 +37,9 @@ REQUESTS = {
     ),
     "request-too-long": fact(
         r"This model's maximum context length is (?P<most>\d+) tokens|"
-        r"maximum context length of (?P<other>\d+) tokens|"
-        r"is longer than the maximum model length of (?P<third>\d+)",
-        "a request was longer than the {most}{other}{third} tokens that the server takes",
+        r"maximum context length of (?P<most2>\d+) tokens|"
+        r"is longer than the maximum model length of (?P<most3>\d+)",
+        "a request was longer than the {most} tokens that the server takes",
         "the request was refused; the server is well",
         "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
         "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
