@@ -128,13 +128,12 @@ class _LogReader:
         self._found: dict[tuple[str, LineKind, str, int | None, tuple[int, str] | None, bool], Diagnosis] = {}
         self._nccl, self._stall = NcclVerdict(), Stall()
         self._prompt, self._recovery = PromptDetector(), Recovery()
-        self._frames, self._at, self._traceback = 0, None, (0, "")
+        self._frames, self._traceback = 0, (0, "")
+        self._at: float | None = None
         self._alive, self._stage, self._last = False, "", ""
         self._guesses = False
         self._kills, self._ended = Kills(), ""
         self._request, self._origin = RequestFailure(), ""
-
-    _at: float | None
 
     def feed(self, number: int, part: str) -> None:
         line = framed(part)
