@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.parse.diagnose.cause import cause_of
-from sparkconsole.parse.diagnose.explain import explain
+from sparkconsole.parse.diagnose.explain import cause_of, explain
 from sparkconsole.parse.known import KNOWN, During
 
 SAID = {

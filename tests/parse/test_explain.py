@@ -147,6 +147,11 @@ def test_times_of_all_kinds_can_be_compared() -> None:
     assert late - early == 1
 
 
+def test_a_name_that_is_not_resolved_is_named_and_is_no_node() -> None:
+    [found] = explain(["Error: getaddrinfo ENOTFOUND flux.example"], "spark-01")
+    assert (found.text, found.node) == ("a name was not resolved: flux.example", "spark-01")
+
+
 # --- ranking
 
 

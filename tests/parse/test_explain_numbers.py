@@ -6,7 +6,7 @@ import pytest
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.parse.diagnose.explain import explain
-from sparkconsole.parse.known.numbered.rdma_status import WC_STATUS
+from sparkconsole.parse.known.numbered.fabric import WC_STATUS
 from sparkconsole.parse.known.numbered.xids import XIDS
 
 

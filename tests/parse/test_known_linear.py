@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from sparkconsole.model.logs import level, severity, tool_words
-from sparkconsole.parse.diagnose import explain, log_frame, recovery, signs_of_life, stall
+from sparkconsole.parse.diagnose import explain, log_frame, nccl, recovery, signs_of_life, stall
 from sparkconsole.parse.diagnose import line as diagnose
-from sparkconsole.parse.fabric import nccl
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (

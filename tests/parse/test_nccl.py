@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.parse.fabric.nccl import speaks_of_nccl, spoken_on, transport
+from sparkconsole.parse.diagnose.nccl import speaks_of_nccl, spoken_on, transport
 
 RAY = "(EngineCore_DP0 pid=290) (RayWorkerWrapper pid=311, ip=192.168.177.12) "
 BOTH = (

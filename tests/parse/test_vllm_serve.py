@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sparkconsole.model.serve.spec import ServeProgress, StartPhase
+from sparkconsole.parse.diagnose.log_frame import framed
 from sparkconsole.parse.serve.serve_log import ServeLogReader
-from sparkconsole.parse.serve.vllm_serve import bare, first_cause, read_line
+from sparkconsole.parse.serve.vllm_serve import first_cause, read_line
 
 
 def followed(lines: list[str]) -> ServeProgress:
@@ -37,12 +38,12 @@ MESSAGE = "Loading weights took 0.02 seconds"
     "suffix", ["", " [repeated 3x across cluster]", " [repeated 15x across cluster] (Ray dedups)"]
 )
 def test_tags_colours_and_repetitions_are_taken_off(prefix: str, suffix: str) -> None:
-    assert bare(prefix + MESSAGE + suffix) == MESSAGE
+    assert framed(prefix + MESSAGE + suffix).text == MESSAGE
     assert read_line(prefix + MESSAGE + suffix).phase is StartPhase.WEIGHTS
 
 
 def test_what_only_looks_like_a_tag_stays() -> None:
-    assert bare("(1) first") == "(1) first"
+    assert framed("(1) first").text == "(1) first"
 
 
 # --- phases
@@ -222,7 +223,7 @@ def test_a_whole_log(captures_of_others: Path, name: str, phase: StartPhase, bla
     if blamed:
         assert found is not None
         assert blamed in found.text
-        assert found.text in bare(lines[found.line - 1])
+        assert found.text in framed(lines[found.line - 1]).text
         assert found.remedy
     else:
         assert found is None

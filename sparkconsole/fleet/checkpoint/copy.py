@@ -24,7 +24,7 @@ from sparkconsole.model.work.job import Job, JobKind, JobState
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan
 from sparkconsole.parse.checkpoint.files import MoveLog
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
 from sparkconsole.remote.checkpoint.files import FileTransfer, holding, manifest
 

@@ -42,7 +42,7 @@ from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run
 from sparkconsole.model.work.news import Advance, Output, Remark, Report
 from sparkconsole.model.work.plan import Plan, Step
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.image.buildkit import BuildLog, BuildStep, StepState
 from sparkconsole.parse.image.recipe import dockerfile_labels
 from sparkconsole.parse.known import During

@@ -17,7 +17,7 @@ from sparkconsole.model.transfer.ends import authorise_hint
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
 from sparkconsole.model.work.job import Job, JobState
 from sparkconsole.model.work.news import Report
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.image.copy_log import CopyLog
 from sparkconsole.parse.known import During
 from sparkconsole.remote.image.transfer import relay, usable

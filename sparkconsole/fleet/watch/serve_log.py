@@ -14,7 +14,7 @@ from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.model.logs.diagnosis import Diagnosis, Weight
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.job import Job, JobState
-from sparkconsole.parse.fabric.nccl import speaks_of_nccl, spoken_on, transport
+from sparkconsole.parse.diagnose.nccl import speaks_of_nccl, spoken_on, transport
 from sparkconsole.parse.serve.serve_log import ServeLogReader, finding
 
 KEPT_LAST, KEPT_NCCL = 2000, 200

@@ -14,24 +14,24 @@ from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.checkpoint.weights import Checkpoint, Tensors, WeightFile
 from sparkconsole.model.transfer.outcome import ByteProgress
 from sparkconsole.parse.machine.facts import parse_meminfo
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 
-_LISTS = ("missing", "unreadable")
 OWNER_HINT = "the cache's owner is shown by: sparkconsole doctor"
-_LISTED = ("dangling", "missing")
-_KNOWN = {f.name for f in fields(CachedModel)} - {"name"}
 
 
 def parse_holding(text: str) -> CheckpointFiles:
     """SparkError when it is not what the program prints."""
-    known = {f.name for f in fields(CheckpointFiles)}
     try:
-        data: dict[str, Any] = json.loads(text)
-        values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
-        return CheckpointFiles(**{**values, **{k: tuple(values[k]) for k in _LISTS if k in values}})
+        return CheckpointFiles(**_fields(CheckpointFiles, json.loads(text)))
     except (ValueError, TypeError, AttributeError) as error:
         cause = "what it said of the model's files could not be understood"
         raise SparkError(cause, hint="try again") from error
+
+
+def _fields(kind: type[CheckpointFiles | CachedModel], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the value has a field for; a newer program may say more."""
+    known = {f.name: f.default for f in fields(kind)}
+    return {k: tuple(v) if known[k] == () else v for k, v in data.items() if k in known}
 
 
 @dataclass
@@ -94,9 +94,7 @@ def _models(text: str) -> Iterator[CachedModel]:
             data: dict[str, Any] = json.loads(line)
             if "model" not in data:
                 raise SparkError(f"the cache cannot be read: {data['error']}", hint=OWNER_HINT)
-            known = ((k, v) for k, v in data.items() if k in _KNOWN)
-            values: dict[str, Any] = {k: tuple(v) if k in _LISTED else v for k, v in known}
-            yield CachedModel(model_name(data["model"]), **values)
+            yield CachedModel(**{**_fields(CachedModel, data), "name": model_name(data["model"])})
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise SparkError("what it said of its models could not be understood", hint="try again") from error
 

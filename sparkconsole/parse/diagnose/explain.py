@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, LineKind, Weight, ranked
+from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, LineKind, Weight, first_error, ranked
 from sparkconsole.model.logs.level import Level
 from sparkconsole.model.logs.severity import sounds
 from sparkconsole.model.logs.tool_words import recovers
-from sparkconsole.parse.diagnose.kills import Kills, best_told, subject
+from sparkconsole.parse.diagnose.kills import Kills, best_known, subject
 from sparkconsole.parse.diagnose.line import (
     FAILED_CALMLY,
     THROWN_BY_ANY_NAME,
@@ -25,12 +25,13 @@ from sparkconsole.parse.diagnose.line import (
     unknown,
 )
 from sparkconsole.parse.diagnose.log_frame import LONGEST, Framed, PromptDetector, framed
+from sparkconsole.parse.diagnose.nccl import NcclVerdict
 from sparkconsole.parse.diagnose.possibilities import is_bullet, opens_list
 from sparkconsole.parse.diagnose.recovery import Recovery, healed, past, trouble
 from sparkconsole.parse.diagnose.request import NOT_ANSWERED, RequestFailure
 from sparkconsole.parse.diagnose.signs_of_life import CUT, Move, is_poll, move
 from sparkconsole.parse.diagnose.stall import Stall
-from sparkconsole.parse.fabric.nccl import NcclVerdict
+from sparkconsole.parse.known import During
 from sparkconsole.parse.known.power import BACK
 
 SHOWN = 300
@@ -45,17 +46,12 @@ _FRAMES = 400
 _RAISED_AT = re.compile(r"\bray::\S{1,120} ?\(pid=\d{1,9}, ip=(?P<ip>[0-9A-Fa-f.:]{2,45})\b")
 _SUSPECT = re.compile(
     r"specs=|PENDING|placement group|free\(|malloc|template|larger|divisible|greater|llegal|too |EXT4|nvme|"
-    r"throttl|"
-    r"modify_qp|Subnet-aware|async event|HeaderTooLarge|incomplete|full|nvalid|restricted|unexpectedly|"
-    r"manifest|"
-    r"is needed|GID|capabilit|trust_remote|encrypted|container name|Duplicate|equires?|rate limit|HOST|Bus|"
-    r"emaining|"
-    r"CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|OOM|reempt|dead|DEAD|imeout|"
-    r"onflict|"
-    r"onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|ibernat|leep|ower|critical|hutdown|"
-    r"hutting|alt\b|eboot|HARDWARE|"
-    r"agent|arget|tool choice|starved|ending SIG|"
-    r"in use|lowdown|NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
+    r"throttl|modify_qp|Subnet-aware|async event|HeaderTooLarge|incomplete|full|nvalid|restricted|"
+    r"unexpectedly|manifest|is needed|GID|capabilit|trust_remote|encrypted|container name|Duplicate|equires?|"
+    r"rate limit|HOST|Bus|emaining|CmpltTO|docker|UnsupportedPtx|no_exist|event 0x|/RoCE|mlx5|pcie|AER|oom|"
+    r"OOM|reempt|dead|DEAD|imeout|onflict|onfiguration|hostkeys|privilege|stall|ockup|LOCKUP|blocked|uspend|"
+    r"ibernat|leep|ower|critical|hutdown|hutting|alt\b|eboot|HARDWARE|agent|arget|tool choice|starved|"
+    r"ending SIG|in use|lowdown|NCCL|NET/|ink|bort|No |no |not |Not |an't|ARN|guard"
 )
 
 
@@ -93,6 +89,23 @@ def explain_line(text: str) -> Diagnosis | None:
     return diagnose(framed(head)) if _speaks(head) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What is wrong and what to do, for what was being done."""
+
+    id: str
+    text: str
+    remedy: str
+
+
+def cause_of(text: str, during: During) -> Cause | None:
+    """The first known cause in what a program said; None: nothing known, or only what follows from one."""
+    root = first_error(one for line in text.splitlines() if (one := diagnose(framed(line), during)))
+    if root is None or root.kind is not LineKind.CAUSE:
+        return None
+    return Cause(root.id, root.text, root.remedy)
+
+
 def _speaks(text: str) -> bool:
     """Whether a line may say anything at all: most do not, and cost a few searches."""
     return sounds(text) or bool(_SUSPECT.search(text))
@@ -115,13 +128,12 @@ class _LogReader:
         self._found: dict[tuple[str, LineKind, str, int | None, tuple[int, str] | None, bool], Diagnosis] = {}
         self._nccl, self._stall = NcclVerdict(), Stall()
         self._prompt, self._recovery = PromptDetector(), Recovery()
-        self._frames, self._at, self._traceback = 0, None, (0, "")
+        self._frames, self._traceback = 0, (0, "")
+        self._at: float | None = None
         self._alive, self._stage, self._last = False, "", ""
         self._guesses = False
         self._kills, self._ended = Kills(), ""
         self._request, self._origin = RequestFailure(), ""
-
-    _at: float | None
 
     def feed(self, number: int, part: str) -> None:
         line = framed(part)
@@ -137,19 +149,20 @@ class _LogReader:
         self._nccl.feed(line)
         self._recovery.feed(line.text)
         self._request.feed(line)
-        one = self._request.told(self._said(line))
+        one = self._request.adjusted(self._finding(line))
         self._follow_end(line, one)
         self._follow_traceback(number, line)
         self._last = line.text[:SHOWN]
         one = self._past(line, one)
         if one is not None:
-            one = self._milder(one, outright(line))
+            explicit = outright(line)
+            one = self._milder(one, explicit)
             node = one.node or self._origin or self._node
-            self._keep(replace(one, number=number, at=self._at, node=node), outright(line))
+            self._keep(replace(one, number=number, at=self._at, node=node), explicit)
         self._follow_origin(line)
         self._step(line, one)
 
-    def _said(self, line: Framed) -> Diagnosis | None:
+    def _finding(self, line: Framed) -> Diagnosis | None:
         self._guesses = opens_list(line.text) or (self._guesses and is_bullet(line.text))
         if self._guesses and is_bullet(line.text):
             return None
@@ -189,16 +202,16 @@ class _LogReader:
         else:
             self._frames = max(0, self._frames - 1)
 
-    def _milder(self, one: Diagnosis, said: bool) -> Diagnosis:
+    def _milder(self, one: Diagnosis, explicit: bool) -> Diagnosis:
         """A warning that nobody knows weighs little in a log that showed already that it works."""
-        mild = self._alive and one.id == "warning-unknown" and (said or recovers(one.line))
+        mild = self._alive and one.id == "warning-unknown" and (explicit or recovers(one.line))
         mild = mild and one.why != FAILED_CALMLY
         return replace(one, severity=Weight.INFO) if mild or self._recovery.was_meant(one.line) else one
 
-    def _keep(self, one: Diagnosis, said: bool) -> None:
+    def _keep(self, one: Diagnosis, explicit: bool) -> None:
         """The first line of its kind stands for the others, unless a later one weighs more."""
-        said = said or one.kind is not LineKind.UNKNOWN
-        key = (subject(one), one.kind, one.node, one.rank, trouble(one.line), said)
+        explicit = explicit or one.kind is not LineKind.UNKNOWN
+        key = (subject(one), one.kind, one.node, one.rank, trouble(one.line), explicit)
         before = self._found.get(key)
         if before is None:
             if len(self._found) < MOST:
@@ -244,12 +257,12 @@ class _LogReader:
 
     def end(self) -> LogFindings:
         found = [
-            *(self._as_end(d) for d in best_told(self._found.values())),
+            *(self._as_end(d) for d in best_known(self._found.values())),
             *(replace(d, node=d.node or self._node) for d in self._nccl.diagnoses()),
         ]
         if self._frames and not any(d.severity is Weight.ERROR for d in found):
             found.append(self._cut_traceback())
-        found = self._stall.told(found, self._node)
+        found = self._stall.report(found, self._node)
         return LogFindings(tuple(found), Ending(self._node, self._alive, self._stage, self._last))
 
     def _as_end(self, one: Diagnosis) -> Diagnosis:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 
 from sparkconsole.model.logs.diagnosis import Diagnosis
-from sparkconsole.parse.known.oom import ASKED, KILLED, TOLD
+from sparkconsole.parse.known.oom import ASKED, KILLED, VICTIM
 
 _CGROUP = "cgroup-oom"
-_RANKS = {KILLED: 0, _CGROUP: 0, TOLD: 1, ASKED: 2}
+_RANKS = {KILLED: 0, _CGROUP: 0, VICTIM: 1, ASKED: 2}
 """The lower, the more a line knows of a kill."""
 _XID = re.compile(r"\bXid (\d+)")
 _PROCESS = re.compile(r"\bprocess (\d+)|\bpid=(\d+)")
@@ -40,7 +40,7 @@ def subject(one: Diagnosis) -> str:
     return f"{one.id} {number[1]}" if number else one.id
 
 
-def best_told(found: Iterable[Diagnosis]) -> list[Diagnosis]:
+def best_known(found: Iterable[Diagnosis]) -> list[Diagnosis]:
     """Of a node's kills only the lines that know most of them: the victim before who asked for memory."""
     every = list(found)
     best: dict[str, int] = {}

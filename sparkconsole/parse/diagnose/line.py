@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from string import digits
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
 from sparkconsole.model.logs.level import Level
@@ -23,8 +24,8 @@ TRACEBACK = "Traceback (most recent call last)"
 FAILED_CALMLY = "it is logged as information, and its words say that something failed"
 _THROWN = re.compile(
     r"^(?:[\w.]{1,200}\.)?[A-Z]\w{0,60}(?:Error|Exception|Interrupt|Failure)(?:: |$)|"
-    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: "
-    r"|$)"
+    r"^(?:[a-z_]\w{0,40}\.){1,8}[A-Z]\w{0,60}: |"
+    r"^(?:[A-Za-z_]\w{0,40}\.){1,8}\w{1,60}(?:Error|Exception)(?:: |$)"
 )
 """The last line of a traceback: by its name, or a class with its modules."""
 THROWN_BY_ANY_NAME = re.compile(r"^(?:[A-Za-z_][\w.]{0,200}\.)?[A-Z]\w{0,60}: ")
@@ -35,16 +36,16 @@ _WARNS = re.compile(
     r"(?:\.py|>):\d+: \w{0,40}Warning: |^CMake (?:\w{1,20} )?Warning\b|^(?:nvcc|ptxas|ld|cc1plus) warning\b"
 )
 """Warnings of Python, CMake and compilers: of what will change, seldom of what fails."""
+_LEVELS = {"WARNING": Level.WARNING, "INFO": Level.INFO, "DEBUG": Level.DEBUG}
 _AT_INFO = (AT_INFO, NCCL_RESULT)
 _CALM_SIEVE = Sieve(_AT_INFO)
 _SIEVE = Sieve([known.pattern for known in KNOWN])
 _EARLIER = re.compile(
-    r"root cause above|(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|"
-    r"fault)s?\b|"
-    r"stack trace above|(?:errors?|logs?|messages?|output) above|because (?:an?|the|another) (?:earlier|"
-    r"previous|other)|"
-    r"as a result of an? (?:earlier|previous)|[Aa]borting due to|[Pp]reemptive [Cc]hannel [Rr]emoval|see "
-    r"above"
+    r"root cause above|"
+    r"(?:earlier|previous|prior|preceding|original|first) (?:error|failure|exception|Xid|fault)s?\b|"
+    r"stack trace above|(?:errors?|logs?|messages?|output) above|"
+    r"because (?:an?|the|another) (?:earlier|previous|other)|as a result of an? (?:earlier|previous)|"
+    r"[Aa]borting due to|[Pp]reemptive [Cc]hannel [Rr]emoval|see above"
 )
 """The line itself says that something earlier is the cause."""
 
@@ -55,17 +56,17 @@ def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
         return None
     known, match = lookup(facts_of(line.text))
     if known is None or match is None:
-        return _thrown(line)
+        return ended(line, _THROWN)  # the best guess when nothing else says more
     if known.kind is LineKind.HARMLESS:
         return None
     one = named(line, known, match, during)
     if (peer := peer_of(line.text, line.rank)) is not None:
         return _of_peer(one, peer)
     calm = line.level in ("DEBUG", "INFO") and not known.calm and one.severity is Weight.ERROR
-    return _said_calmly(line, during) if calm else one
+    return _calm_cause(line, during) if calm else one
 
 
-def _said_calmly(line: Framed, during: During | None) -> Diagnosis | None:
+def _calm_cause(line: Framed, during: During | None) -> Diagnosis | None:
     """What a logger that only informs says, where it means an error in any case."""
     text = facts_of(line.text)
     for known in (KNOWN[i] for i in _SIEVE.may_fit(text) if KNOWN[i].calm):
@@ -97,7 +98,7 @@ def lookup(text: str) -> tuple[KnownCause | None, re.Match[str] | None]:
 
 def named(line: Framed, known: KnownCause, match: re.Match[str], during: During | None = None) -> Diagnosis:
     """What the logger itself only warns of ends nothing."""
-    data = defaultdict(str, {k: v for k, v in match.groupdict().items() if v})
+    data = defaultdict(str, {k.rstrip(digits): v for k, v in match.groupdict().items() if v})
     meanings = [m for group, table in known.numbers.items() if (m := _meaning(data, group, table))]
     meaning = next((m for m in meanings if m.victim), meanings[0] if meanings else None)
     text, why, remedy = (filled(form, data) for form in (known.text, known.why, _remedy(known, during)))
@@ -193,23 +194,15 @@ def outright(line: Framed) -> bool:
 def _level(line: Framed) -> tuple[Level | None, bool]:
     """How bad it is, and whether the line says so outright."""
     if line.level:
-        level = {"WARNING": Level.WARNING, "INFO": Level.INFO, "DEBUG": Level.DEBUG}.get(
-            line.level, Level.ERROR
-        )
-        return level, True
+        return _LEVELS.get(line.level, Level.ERROR), True
     if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
         return Level.INFO, True
-    said = label_level(line.text)
-    return (said, True) if said is not None else (spelled(facts_of(line.text)), False)
-
-
-def _thrown(line: Framed) -> Diagnosis | None:
-    """An exception that nobody knows is the best guess when nothing else says more."""
-    return ended(line, _THROWN)
+    label = label_level(line.text)
+    return (label, True) if label is not None else (spelled(facts_of(line.text)), False)
 
 
 def ended(line: Framed, name_of: re.Pattern[str] = THROWN_BY_ANY_NAME) -> Diagnosis | None:
-    """The end of a traceback."""
+    """The end of a traceback: an exception that nobody knows."""
     if line.level in ("DEBUG", "INFO", "WARNING") or not name_of.match(line.text):
         return None
     name = line.text.partition(":")[0].rpartition(".")[2]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sparkconsole.model.text.printable import printable
 
 _STAMP = (
-    r"(?:(?P<year>\d{4})-)?(?P<month>\d\d)-(?P<day>\d\d)[T ]"
-    r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:[.,]\d+)?)"
+    r"(?:(?P<year>\d{4})-)?(?P<month>\d\d)-(?P<day>\d\d)[T ](?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d"
+    r"(?:[.,]\d+)?)"
 )
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRITICAL|FATAL)"
 _HEADS = tuple(
@@ -27,9 +27,8 @@ _HEADS = tuple(
         rf"{_STAMP}(?:Z|[+-]\d\d:?\d\d)? *[\t ]*(?:\[?{_LEVEL}\]? +(?:\S+:\d+ -- )?)?",
         rf"\[{_STAMP} (?P<letter>[A-Z]) \d+ \d+\] (?:\((?:raylet|gcs_server)\) )?",
         rf"\[{_STAMP}\] ?",
-        r"\[?(?P<letter>[EWFCID])(?:\d{4})?(?P<month>\d\d)(?P<day>\d\d) "
-        r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)"
-        r" +(?:\d+ )?\S+:\d+\] ",
+        r"\[?(?P<letter>[EWFCID])(?:\d{4})?(?P<month>\d\d)(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):"
+        r"(?P<second>\d\d(?:\.\d+)?) +(?:\d+ )?\S+:\d+\] ",
         r"\[(?P<letter>[EWFCID]) [\w.]+:\d+\] ",
         r"(?P<name>[A-Z][a-z]{2}) (?P<day>[ \d]\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d) "
         r"(?P<host>[\w.-]+) (?:kernel|[\w.@-]+(?:\[\d+\])?): ",

@@ -8,13 +8,12 @@ from functools import lru_cache
 from sparkconsole.model.text.literals import Sieve
 
 _POSSIBLE = re.compile(
-    r"[Tt]here are (?:some|several|a few) (?:potential|possible)|(?:[Pp]otential|[Pp]ossible|[Cc]ommon|"
-    r"[Ll]ikely|[Uu]sual|[Tt]ypical) (?:root )?(?:causes?|reasons?|explanations?)\b|"
-    r"(?:may|might|could|can) (?:be|have been) (?:caused by|due to|because|the result of)\b|"
+    r"[Tt]here are (?:some|several|a few) (?:potential|possible)|"
+    r"(?:[Pp]otential|[Pp]ossible|[Cc]ommon|[Ll]ikely|[Uu]sual|[Tt]ypical) (?:root )?(?:causes?|reasons?|"
+    r"explanations?)\b|(?:may|might|could|can) (?:be|have been) (?:caused by|due to|because|the result of)\b|"
     r"\b(?:may|might|could) (?:also )?(?:be|have been) (?:an? |the |that |out of |full\b|killed\b)|"
-    r"\b[Tt]his (?:can|may|might|could|usually|typically|often|sometimes) "
-    r"(?:also )?(?:happens?|occurs?|means?)\b|"
-    r"\b(?:[Mm]aybe|[Pp]erhaps|[Pp]ossibly|[Pp]resumably)\b|"
+    r"\b[Tt]his (?:can|may|might|could|usually|typically|often|sometimes) (?:also )?(?:happens?|occurs?|"
+    r"means?)\b|\b(?:[Mm]aybe|[Pp]erhaps|[Pp]ossibly|[Pp]resumably)\b|"
     r"\b(?:[Ii]f|[Ww]hen) you (?:see|get|encounter|run into|hit|observe)\b|"
     r"^(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify|[Cc]onfirm) (?:that|if|whether|for)\b|"
     r"^(?:[Hh]int|HINT|Tip|tip|TIP): (?:.{0,40}\b(?:if|when|check|see)\b)?"
@@ -23,19 +22,16 @@ _POSSIBLE = re.compile(
 _SIEVE = Sieve([_POSSIBLE])
 _BULLET = re.compile(r"(?:[-*•·–]|\(?\d{1,2}[.)]|\(?[a-z][.)]) ?\S")
 _PEER = re.compile(
-    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<peer>\d{1,5})\]?"
-    r"(?: \S{1,80})? (?:failed|died|exited|ended|crashed|aborted|reported|reports)\b|"
+    r"\b(?:[Pp]eer|[Rr]emote|[Oo]ther) (?:rank|node|worker|process) \[?(?P<peer>\d{1,5})\]?(?: \S{1,80})? "
+    r"(?:failed|died|exited|ended|crashed|aborted|reported|reports)\b|"
     r"\b[Rr]ank ?\[?(?P<rank>\d{1,5})\]? (?:has |just )?(?:reported|reports|says|said|told|notified|raised|"
-    r"threw|"
-    r"failed|crashed|hit|encountered|aborted|ran out)\b|"
-    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Mm]essage|[Rr]eport) (?:\w{1,20} )?(?:from|on|by|at) rank "
-    r"\[?(?P<other>\d{1,5})\b|"
+    r"threw|failed|crashed|hit|encountered|aborted|ran out)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Mm]essage|[Rr]eport) (?:\w{1,20} )?(?:from|on|by|at) rank \[?"
+    r"(?P<other>\d{1,5})\b|"
     r"\b(?P<kind>[Nn]ode|[Hh]ost|[Mm]achine|[Ww]orker(?: node)?|[Aa]gent on) (?P<name>\w[\w.:-]{0,80}) "
-    r"(?:has )?"
-    r"(?:reported|reports|says|said|told)\b|"
-    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Rr]eport) (?:\w{1,20} )?(?:from|on|at) (?P<sort>node|host|"
-    r"worker(?: node)?) "
-    r"(?P<place>\w[\w.-]{0,80})"
+    r"(?:has )?(?:reported|reports|says|said|told)\b|"
+    r"\b(?:[Ee]rror|[Ee]xception|[Ff]ailure|[Rr]eport) (?:\w{1,20} )?(?:from|on|at) (?P<sort>node|host|worker"
+    r"(?: node)?) (?P<place>\w[\w.-]{0,80})"
 )
 """Somebody else than who says it."""
 
@@ -63,8 +59,10 @@ def is_bullet(text: str) -> bool:
 
 
 def peer_of(text: str, own: int | None = None) -> str | None:
-    """Who the line is about, where that is another one than who says it: `rank 3`. `own`: the speaker's "
-    "rank."""
+    """Who the line is about, where that is another one than who says it: `rank 3`.
+
+    `own`: the speaker's rank.
+    """
     found = _PEER.search(text)
     if found is None:
         return None

@@ -34,13 +34,12 @@ _PAIRS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
         (
             r"No available shared memory broadcast block",
-            r"init engine \(|Application startup complete|Graph capturing finished|torch\.compile (?:took|"
-            r"takes)|"
-            r"Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
+            r"init engine \(|Application startup complete|Graph capturing finished|"
+            r"torch\.compile (?:took|takes)|Loading weights took|generation throughput: (?:[1-9]|0\.[1-9])",
         ),
         (
-            r"Waiting for creating a placement group|No current placement group found|pending placement "
-            r"group",
+            r"Waiting for creating a placement group|No current placement group found|"
+            r"pending placement group",
             r"Starting to load model|Loading weights took|init engine \(|Application startup complete",
         ),
         (
@@ -68,17 +67,17 @@ _NOW = {ASLEEP: Weight.WARNING, OFF: Weight.INFO}
 class Recovery:
     """Fed with every line; knows who was told to stop."""
 
-    _told: set[str] = field(default_factory=set)
+    _stopping: set[str] = field(default_factory=set)
 
     def feed(self, text: str) -> None:
         """Who is being stopped."""
         if text.startswith("Stopping ") and (found := _STOPPING.match(text)):
-            self._told.add(found["unit"])
+            self._stopping.add(found["unit"])
 
     def was_meant(self, text: str) -> bool:
         """The end of a service that was told to stop."""
         found = _STOPPED.match(text)
-        return found is not None and found["unit"] in self._told
+        return found is not None and found["unit"] in self._stopping
 
 
 def trouble(text: str) -> tuple[int, str] | None:

@@ -31,7 +31,7 @@ class RequestFailure:
         elif line.level:
             self._answers = _ANSWERS.match(line.source) is not None
 
-    def told(self, one: Diagnosis | None) -> Diagnosis | None:
+    def adjusted(self, one: Diagnosis | None) -> Diagnosis | None:
         """The finding, as one of a request where it is that and nobody knows more of it."""
         if one is None or not self._answers or one.severity is not Weight.ERROR:
             return one

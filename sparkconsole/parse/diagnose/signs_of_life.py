@@ -24,24 +24,21 @@ class Move:
 
 _ALIVE = re.compile(
     r"Daemon has completed initialization|Fetching \d+ files: 100%|^Download complete: +100%|"
-    r"Application startup complete|Uvicorn running on|Avg (?:prompt|generation) throughput"
-    r"|\"(?:GET|POST|HEAD) [^\"]{1,200}\" 2\d\d\b|^Successful requests: +[1-9]|\"completed\": [1-9]"
-    r"|naming to \S{1,200} (?:\S{1,40} )?done|[Ss]uccessfully (?:built|tagged|installed|loaded|copied|"
-    r"pulled|pushed)\b"
-    r"|writing image sha256:\S{64} (?:\S{1,40} )?done|exporting manifest list \S{1,90} (?:\S{1,40} )?done"
-    r"|^Loaded image|^Status: (?:Downloaded newer image|Image is up to date)|Ray runtime started|^Active:$|"
-    r"\"state\": ?\"ALIVE\""
-    r"|\"rayletState\": ?\"ALIVE\"|# Out of bounds values : 0 OK|# Avg bus bandwidth|\bInit COMPLETE\b|"
-    r"\bInit START\b.{0,40}Done"
-    r"|status=0/SUCCESS|Deactivated successfully|\bexit(?:ed)?(?: with)?(?: exit)? ?(?:code|status):? 0\b|"
-    r"\brc=0\b"
-    r"|^Build complete|^Finished .{1,120}\.$|\bcopy ended: save=0 stream=0 load=0|\"object\": ?\"(?:list|"
-    r"chat\.completion|text_completion)"
-    r"|^Server (?:ready|started)|\bserver is ready\b|\bis healthy\b|\bhealthy: true\b|^\"?success\"?$"
-    r"|\b0% packet loss|Graceful shutdown|^(?:\S{1,40}\[\d+\]: )?Started (?:[\w@\\.:-]{1,120}\.(?:service|"
-    r"socket)\b|[A-Z].{1,120}\.$)|"
-    r"Reached target (?:multi-user|graphical|Multi-User|Graphical)|Finished server process|Application "
-    r"shutdown complete"
+    r"Application startup complete|Uvicorn running on|Avg (?:prompt|generation) throughput|"
+    r"\"(?:GET|POST|HEAD) [^\"]{1,200}\" 2\d\d\b|^Successful requests: +[1-9]|\"completed\": [1-9]|"
+    r"naming to \S{1,200} (?:\S{1,40} )?done|"
+    r"[Ss]uccessfully (?:built|tagged|installed|loaded|copied|pulled|pushed)\b|"
+    r"writing image sha256:\S{64} (?:\S{1,40} )?done|exporting manifest list \S{1,90} (?:\S{1,40} )?done|"
+    r"^Loaded image|^Status: (?:Downloaded newer image|Image is up to date)|Ray runtime started|^Active:$|"
+    r"\"state\": ?\"ALIVE\"|\"rayletState\": ?\"ALIVE\"|# Out of bounds values : 0 OK|# Avg bus bandwidth|"
+    r"\bInit COMPLETE\b|\bInit START\b.{0,40}Done|status=0/SUCCESS|Deactivated successfully|"
+    r"\bexit(?:ed)?(?: with)?(?: exit)? ?(?:code|status):? 0\b|\brc=0\b|^Build complete|"
+    r"^Finished .{1,120}\.$|\bcopy ended: save=0 stream=0 load=0|"
+    r"\"object\": ?\"(?:list|chat\.completion|text_completion)|^Server (?:ready|started)|\bserver is ready\b|"
+    r"\bis healthy\b|\bhealthy: true\b|^\"?success\"?$|\b0% packet loss|Graceful shutdown|"
+    r"^(?:\S{1,40}\[\d+\]: )?Started (?:[\w@\\.:-]{1,120}\.(?:service|socket)\b|[A-Z].{1,120}\.$)|"
+    r"Reached target (?:multi-user|graphical|Multi-User|Graphical)|Finished server process|"
+    r"Application shutdown complete"
 )
 _ALIVE_AT_ONCE = re.compile(r"^(?:OK|ok|done)\.?$")
 _POLL = re.compile(r"\"(?:GET|HEAD) /(?:health|metrics|ping)[ ?/][^\"]{0,200}\" 200\b")
@@ -61,9 +58,9 @@ _STAGES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         r"Using cache directory"),
         (
             "loading weights",
-            r"Starting to load model|Loading .{1,60} checkpoint shards|Loading weights took|Model loading "
-            r"took|% Completed \|"
-            r"|Time spent downloading weights|Multi-thread loading|Loading model weights",
+            r"Starting to load model|Loading .{1,60} checkpoint shards|Loading weights took|"
+            r"Model loading took|% Completed \||Time spent downloading weights|Multi-thread loading|"
+            r"Loading model weights",
         ),
         ("downloading", r"Fetching \d+ files|Downloading |: Pulling fs layer|: Download(?:ing| complete)|: "
         r"Extracting|: Pull complete"),

@@ -23,16 +23,14 @@ _BESIDE_A_BAR = re.compile(r"\[[\d:<, ?.]{3,40}(?:s/it|it/s|[KMG]?B/s)?\]")
 """The clock and the rate of a bar, which go on while the bar stands."""
 _WAITING = re.compile(
     r"\b[Ww]ait(?:ing|s|ed)?\b|\b[Aa]wait(?:ing|s|ed)?\b|\b(?:has|have) not .{1,60} yet\b|"
-    r"\b[Rr]etr(?:y|ying|ies)\b|\b[Ss]till\b|\bnot (?:yet )?(?:ready|available|"
-    r"responding)\b|"
-    r"\btimed out\b|\b[Aa]ttempt \d|\bpending\b|\bunreachable\b|\brefused\b|\bfailed\b|\b[Nn]o available\b|"
-    r"\bblocked\b|"
+    r"\b[Rr]etr(?:y|ying|ies)\b|\b[Ss]till\b|\bnot (?:yet )?(?:ready|available|responding)\b|\btimed out\b|"
+    r"\b[Aa]ttempt \d|\bpending\b|\bunreachable\b|\brefused\b|\bfailed\b|\b[Nn]o available\b|\bblocked\b|"
     r"\bstuck\b|\bhang(?:s|ing)?\b|\btrying\b|\bpolling\b|\bsleep(?:ing)? for\b"
 )
 
 
 @dataclass(slots=True)
-class _Said:
+class _Repeat:
     text: str
     same: bool = True
     """Word for word, numbers too."""
@@ -63,17 +61,17 @@ class _Turns:
         self._last.clear()
         self.count = 0
 
-    def told(self) -> _Said | None:
+    def repeated(self) -> _Repeat | None:
         """Its last line; None: not often enough."""
         most = SAYS if self._clock else SAYS_WITHOUT_TIME
-        return _Said(self._last[-1], count=self.count + 1, waits=True) if self.count >= most else None
+        return _Repeat(self._last[-1], count=self.count + 1, waits=True) if self.count >= most else None
 
 
 class Stall:
     """Fed with every line; knows what has been said since something moved."""
 
     def __init__(self) -> None:
-        self._since: dict[str, _Said] = {}
+        self._since: dict[str, _Repeat] = {}
         self._moved = ""
         self._turns = _Turns()
 
@@ -94,17 +92,17 @@ class Stall:
                 return True
         elif not known and len(self._since) >= _SHAPES:
             self._since.clear()
-        said = self._since.setdefault(shape, _Said(line.text))
-        said.same = said.same and said.text == line.text
-        said.count += line.times
-        said.waits, said.timed = waits or not quiet, line.at is not None
+        one = self._since.setdefault(shape, _Repeat(line.text))
+        one.same = one.same and one.text == line.text
+        one.count += line.times
+        one.waits, one.timed = waits or not quiet, line.at is not None
         return not known and quiet and not waits
 
-    def told(self, found: Sequence[Diagnosis], node: str) -> list[Diagnosis]:
+    def report(self, found: Sequence[Diagnosis], node: str) -> list[Diagnosis]:
         """The findings with the stall: as its own, or said with the one that knows the line."""
         long = max(self._since.values(), key=lambda s: s.count, default=None)
         if long is None or not _is_stall(long):
-            long = self._turns.told()
+            long = self._turns.repeated()
         if long is None:
             return list(found)
         last = f"the last thing that moved: {self._moved}" if self._moved else "nothing moved before it"
@@ -114,22 +112,20 @@ class Stall:
         return [*found, _stalled(long, last, node)]
 
 
-def _is_stall(said: _Said) -> bool:
-    if said.waits:
-        return said.count >= WAITS
-    return said.count >= SAYS and said.same and said.timed
+def _is_stall(one: _Repeat) -> bool:
+    return one.count >= WAITS if one.waits else one.count >= SAYS and one.same and one.timed
 
 
-def _stalled(said: _Said, last: str, node: str) -> Diagnosis:
+def _stalled(repeat: _Repeat, last: str, node: str) -> Diagnosis:
     return Diagnosis(
         "stalled",
         Weight.ERROR,
         "one line is said again and again, and nothing else moves",
         last,
         "look at what it waits for; the same second in the logs of the other nodes",
-        said.text[:SHOWN],
+        repeat.text[:SHOWN],
         node,
         None,
         LineKind.END,
-        count=said.count,
+        count=repeat.count,
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparkconsole.model.fabric.links import Gid, Hca
-from sparkconsole.parse.machine.numbers import whole
+from sparkconsole.parse.values import whole
 
 _NO_GUID = re.compile(r"[0:x]*")
 _LINE = re.compile(r"^(\S+)\s+port\s+(\d{1,9})\s+==>\s+(\S+)\s+\((Up|Down)\)\s*$", re.ASCII)

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 from sparkconsole.model.fabric.paths import Echo, Route
-from sparkconsole.parse.machine.numbers import json_object, number, whole
+from sparkconsole.parse.values import json_object, number, whole
 
 _COUNTS = re.compile(r"^(\d+) packets transmitted, (\d+) received", re.M | re.A)
 _RTT = re.compile(r"^rtt min/avg/max/mdev = [\d.]+/([\d.]+)/", re.M | re.A)

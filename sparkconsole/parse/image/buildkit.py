@@ -1,20 +1,14 @@
-"""What `docker build` prints, as steps: plain progress, rawjson objects, and the classic builder.
+"""What `docker build` prints, as steps: plain progress, and the classic builder.
 
 Lines that say nothing about a step change nothing; sizes are bytes, never guessed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-from sparkconsole.parse.machine.numbers import json_object
 
 TAIL_LINES = 20
 """Output lines kept of each step: enough to see why it failed."""
@@ -28,9 +22,9 @@ _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _CLASSIC = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
 _FATAL = re.compile(
     r"^(?:ERROR: |error: )?(failed to (?:solve|build)|failed to read dockerfile|unable to prepare context|"
-    r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|"
-    r"Error response from daemon|The command '.*' returned a non-zero code|.*unknown flag|"
-    r"invalid argument|dockerfile parse error)"
+    r"Cannot connect to the Docker daemon|BuildKit is enabled but|permission denied while trying|Error "
+    r"response from daemon|The command '.*' returned a non-zero code|.*unknown flag|invalid argument|"
+    r"dockerfile parse error)"
 )
 
 
@@ -90,8 +84,6 @@ class BuildLog:
             self._last.append(line)
         if found := _VERTEX.match(line):
             return self._plain(found[1], found[2])
-        if step := self._raw(line):
-            return step
         if found := _CLASSIC.match(line):
             return self._classic_step(int(found[1]), int(found[2]), found[3])
         return self._other(line)
@@ -138,51 +130,11 @@ class BuildLog:
             step.total = int(found["total"])
         return step
 
-    # --- rawjson: objects with vertexes, statuses, logs
-
-    def _raw(self, line: str) -> BuildStep | None:
-        step, data = None, json_object(line) or {}
-        for vertex in _objects(data, "vertexes"):
-            step = self._raw_vertex(vertex)
-        for status in _objects(data, "statuses"):
-            step = self._raw_status(status) or step
-        for log in _objects(data, "logs"):
-            step = self._raw_log(log) or step
-        return step
-
-    def _raw_vertex(self, vertex: Mapping[str, Any]) -> BuildStep:
-        digest = str(vertex.get("digest", ""))
-        step = self.steps.get(digest) or self._begin(digest, str(vertex.get("name", "")))
-        if vertex.get("error"):
-            return _end(step, "ERROR", None, str(vertex["error"]))
-        if vertex.get("cached"):
-            return _end(step, "CACHED", None, "")
-        return _end(step, "DONE", None, "") if vertex.get("completed") else step
-
-    def _raw_status(self, status: Mapping[str, Any]) -> BuildStep | None:
-        step = self.steps.get(str(status.get("vertex", "")))
-        current, total = status.get("current"), status.get("total")
-        if step and isinstance(current, int) and isinstance(total, int) and total > 0:
-            step.parts[str(status.get("id", ""))] = (current, total)
-        return step
-
-    def _raw_log(self, log: Mapping[str, Any]) -> BuildStep | None:
-        step = self.steps.get(str(log.get("vertex", "")))
-        if step is None:
-            return None
-        try:
-            text = base64.b64decode(str(log.get("data", "")), validate=True).decode("utf-8", "replace")
-        except binascii.Error:
-            return None
-        for line in text.splitlines():
-            _log(step, line)
-        return step
-
     # --- the classic builder, and what no step says
 
     def _classic_step(self, index: int, total: int, name: str) -> BuildStep:
         if self._current is not None:
-            _end(self._current, "DONE", None, "")
+            _end(self._current, "DONE")
         self._current = self._begin(str(index), name)
         self._current.index, self._current.total = index, total
         return self._current
@@ -190,13 +142,13 @@ class BuildLog:
     def _other(self, line: str) -> BuildStep | None:
         if _FATAL.match(line):
             self.fatal = line.strip()
-            return _end(self._current, "ERROR", None, line.strip()) if self._current else None
+            return _end(self._current, "ERROR", text=self.fatal) if self._current else None
         if self._current is None:
             return None
         if line.startswith(" ---> Using cache"):
-            return _end(self._current, "CACHED", None, "")
+            return _end(self._current, "CACHED")
         if line.startswith("Successfully built "):
-            return _end(self._current, "DONE", None, "")
+            return _end(self._current, "DONE")
         return None if line.startswith(" ---> ") else _log(self._current, line)
 
 
@@ -207,7 +159,7 @@ _STATES = {
 }  # fmt: skip
 
 
-def _end(step: BuildStep, word: str, seconds: str | None, text: str) -> BuildStep:
+def _end(step: BuildStep, word: str, seconds: str | None = None, text: str = "") -> BuildStep:
     if step.state in (StepState.CACHED, StepState.FAILED) and word == "DONE":
         return step
     step.state, step.error = _STATES[word], text
@@ -238,8 +190,3 @@ def size_bytes(text: str) -> int | None:
         return None
     power = ("", "k", "m", "g", "t").index(found[2].lower())
     return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
-
-
-def _objects(data: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    listed = data.get(key)
-    return (item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else iter(())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkconsole.model.transfer.outcome import ByteProgress
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 
 _BYTES = re.compile(r"^(\d+) bytes? (?:\(.*\) )?copied, ([\d.]+(?:e[+-]?\d+)?) s\b")
 _ALL_SENT = re.compile(r"^\d+\+\d+ records out$")
@@ -125,11 +125,8 @@ class CopyLog:
             return self.error
         if self.ends is None:
             return "its end was not seen"
-        blamed = (
-            ("save", "load")
-            if self.ends["save"] not in _BY_US and self.ends["load"] != 255
-            else ("load", "save")
-        )
+        sender_first = self.ends["save"] not in _BY_US and self.ends["load"] != 255
+        blamed = ("save", "load") if sender_first else ("load", "save")
         words = [f"{_WHO[who]}: {'; '.join(self.messages[who][-3:])}" for who in blamed if self.messages[who]]
         return " — ".join(words) or f"stages ended with {dict(self.ends)}"
 

@@ -18,7 +18,7 @@ from sparkconsole.model.docker import (
 )
 from sparkconsole.model.docker_host import DockerHost, found_at
 from sparkconsole.model.launch.state import Why
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
 
 _CONFIG_KEYS = ("Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels")

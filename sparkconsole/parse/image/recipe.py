@@ -32,12 +32,6 @@ def commit_named(text: str, ref: str) -> tuple[str, str]:
     """
     lines = (line.split("\t") for line in text.splitlines())
     named = {parts[1]: parts[0] for parts in lines if len(parts) == 2}
-    for name, kind in (
-        (f"refs/tags/{ref}^{{}}", "tag"),
-        (f"refs/tags/{ref}", "tag"),
-        (f"refs/heads/{ref}", "branch"),
-        (ref, "branch"),
-    ):
-        if name in named:
-            return named[name], kind
-    return "", ""
+    tag, branch = f"refs/tags/{ref}", f"refs/heads/{ref}"
+    kinds = {f"{tag}^{{}}": "tag", tag: "tag", branch: "branch", ref: "branch"}
+    return next(((named[name], kind) for name, kind in kinds.items() if name in named), ("", ""))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from sparkconsole.model.logs.diagnosis import LineKind, Weight
 
@@ -42,90 +43,62 @@ class NumberMeaning:
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """`text`, `why` and `remedy` may name the pattern's groups: `{remote}`."""
+    """`text`, `why` and `remedy` may name the pattern's groups: `{remote}`.
 
-    id: str
+    Alternatives that name the same thing number their groups: `(?P<path2>…)` is read as `path`.
+    """
+
     pattern: re.Pattern[str]
     text: str
     why: str
     remedy: str
     example: str
-    kind: LineKind = LineKind.CAUSE
-    severity: Weight = Weight.ERROR
-    calm: bool = False
+    kind: LineKind
+    severity: Weight
+    calm: bool
     """It means what it says even where its logger only informs."""
-    numbers: Mapping[str, Mapping[str, NumberMeaning]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, NumberMeaning]]
     """Tables by the group whose number they read: `{status_means}` tells what `status` means."""
-    remedies: Mapping[During, str] = field(default_factory=dict)
+    remedies: Mapping[During, str]
     """Where another remedy fits better than `remedy`."""
+    id: str = ""
+    """Its key in the table of its file."""
 
 
 def cause(
-    id: str,  # noqa: A002
     pattern: str,
     text: str,
     why: str,
     remedy: str,
     example: str,
     *,
+    kind: LineKind = LineKind.CAUSE,
+    severity: Weight = Weight.ERROR,
     calm: bool = False,
     numbers: Mapping[str, Mapping[str, NumberMeaning]] | None = None,
     remedies: Mapping[During, str] | None = None,
 ) -> KnownCause:
     """A line that says by itself what is wrong."""
+    compiled = re.compile(pattern)
     return KnownCause(
-        id,
-        re.compile(pattern),
-        text,
-        why,
-        remedy,
-        example,
-        calm=calm,
-        numbers=numbers or {},
-        remedies=remedies or {},
+        compiled, text, why, remedy, example, kind, severity, calm, numbers or {}, remedies or {}
     )
 
 
-def warning(
-    id: str,  # noqa: A002
-    pattern: str,
-    text: str,
-    why: str,
-    remedy: str,
-    example: str,
-) -> KnownCause:
-    """It works, and costs speed, time or safety."""
-    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.FACT, Weight.WARNING)
+warning = partial(cause, kind=LineKind.FACT, severity=Weight.WARNING)
+"""It works, and costs speed, time or safety."""
+fact = partial(cause, kind=LineKind.FACT, severity=Weight.INFO)
+"""Good to know; it is wrong only together with something else, which is said too."""
+end = partial(cause, kind=LineKind.END)
+"""Something ended: what was said before it says more."""
 
 
-def fact(id: str, pattern: str, text: str, why: str, remedy: str, example: str) -> KnownCause:  # noqa: A002
-    """Good to know; it is wrong only together with something else, which is said too."""
-    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.FACT, Weight.INFO)
-
-
-def end(
-    id: str,  # noqa: A002
-    pattern: str,
-    text: str,
-    why: str,
-    remedy: str,
-    example: str,
-    *,
-    calm: bool = False,
-    numbers: Mapping[str, Mapping[str, NumberMeaning]] | None = None,
-) -> KnownCause:
-    """Something ended: what was said before it says more."""
-    return KnownCause(
-        id, re.compile(pattern), text, why, remedy, example, LineKind.END, calm=calm, numbers=numbers or {}
-    )
-
-
-def consequence(id: str, pattern: str, text: str, why: str, example: str) -> KnownCause:  # noqa: A002
+def consequence(pattern: str, text: str, why: str, example: str) -> KnownCause:
     """It follows from something that was said elsewhere."""
     remedy = "look for what was said before it, on the other nodes too"
-    return KnownCause(id, re.compile(pattern), text, why, remedy, example, LineKind.CONSEQUENCE)
+    return cause(pattern, text, why, remedy, example, kind=LineKind.CONSEQUENCE)
 
 
-def harmless(id: str, pattern: str, why: str, example: str) -> KnownCause:  # noqa: A002
+def harmless(pattern: str, why: str, example: str) -> KnownCause:
     """It looks bad and is not; it is never shown."""
-    return KnownCause(id, re.compile(pattern), "", why, "", example, LineKind.HARMLESS, Weight.INFO)
+    return cause(pattern, "", why, "", example, kind=LineKind.HARMLESS, severity=Weight.INFO)

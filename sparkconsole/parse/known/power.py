@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sparkconsole.parse.known.known import KnownCause, cause, end
+from sparkconsole.parse.known.known import cause, end
 
 OFF, ASLEEP = "machine-off", "machine-asleep"
 BACK = re.compile(
@@ -13,25 +13,24 @@ BACK = re.compile(
 )
 """It runs again: what was said before is past."""
 
-POWER: tuple[KnownCause, ...] = (
-    cause(
-        "machine-too-hot",
+POWER = {
+    "machine-too-hot": cause(
         r"critical temperature reached|reached (?:its )?critical temperature|"
-        r"[Tt]hermal.{0,80}(?:shutting down|shutdown|power ?off)|HARDWARE PROTECTION.{0,80}"
-        r"(?:[Ss]hutdown|[Ss]hutting|[Pp]ower)|temperature.{0,60}(?:shutting down|emergency shutdown)",
+        r"[Tt]hermal.{0,80}(?:shutting down|shutdown|power ?off)|"
+        r"HARDWARE PROTECTION.{0,80}(?:[Ss]hutdown|[Ss]hutting|[Pp]ower)|"
+        r"temperature.{0,60}(?:shutting down|emergency shutdown)",
         "the machine was too hot and switched itself off",
         "airflow, dust, or a fan that stands still",
         "let it cool, give it air, then switch it on; sparkconsole status shows the temperature",
         "thermal thermal_zone0: acpitz: critical temperature reached, shutting down",
         calm=True,
     ),
-    cause(
-        ASLEEP,
-        r"PM: (?:hibernation: )?(?:suspend|hibernation) entry|The system will (?:suspend|hibernate|sleep|"
-        r"hybrid-?sleep)\b|"
-        r"Reached target .{0,40}\b(?:[Ss]leep|[Ss]uspend|[Hh]ibernat\w+)\b|"
-        r"Entering sleep state|Performing sleep operation|Suspending system|^Starting systemd-(?:suspend|"
-        r"hibernate|hybrid-sleep)|sleep: sleep requested|Automatic suspend: |^Suspending\.\.\.",
+    ASLEEP: cause(
+        r"PM: (?:hibernation: )?(?:suspend|hibernation) entry|"
+        r"The system will (?:suspend|hibernate|sleep|hybrid-?sleep)\b|"
+        r"Reached target .{0,40}\b(?:[Ss]leep|[Ss]uspend|[Hh]ibernat\w+)\b|Entering sleep state|"
+        r"Performing sleep operation|Suspending system|^Starting systemd-(?:suspend|hibernate|hybrid-sleep)|"
+        r"sleep: sleep requested|Automatic suspend: |^Suspending\.\.\.",
         "the machine went to sleep: it left the network",
         "its desktop suspends it when nobody uses the keyboard, or somebody pressed the key",
         "wake it; then on the node: sudo systemctl mask sleep.target suspend.target hibernate.target "
@@ -39,8 +38,7 @@ POWER: tuple[KnownCause, ...] = (
         "PM: suspend entry (s2idle)",
         calm=True,
     ),
-    cause(
-        "kernel-stuck",
+    "kernel-stuck": cause(
         r"soft lockup.{0,20} (?P<cpu>CPU#?\d+) stuck for (?P<seconds>\d+)|soft lockup|hard LOCKUP|"
         r"rcu_\w+ (?:self-)?detected (?:expedited )?stalls?|rcu.{0,60}kthread starved",
         "the kernel is stuck: a CPU does nothing else any more: {cpu}",
@@ -50,19 +48,16 @@ POWER: tuple[KnownCause, ...] = (
         "watchdog: BUG: soft lockup - CPU#3 stuck for 26s! [python3:4242]",
         calm=True,
     ),
-    end(
-        "task-hung",
+    "task-hung": end(
         r"\btask (?P<task>\S{1,80}):\d+ (?:<\w+> )?(?:is )?blocked(?: in \S{1,40} wait)? for more than "
-        r"(?P<seconds>\d+) sec|"
-        r"hung_task: blocked tasks",
+        r"(?P<seconds>\d+) sec|hung_task: blocked tasks",
         "a process hangs in the kernel: {task}",
         "it has waited for a disk, a network file system or a device for {seconds} s",
         "look for errors of the disk or a device before it: sparkconsole logs kernel",
         "INFO: task VLLM::Worker:5521 blocked for more than 120 seconds.",
         calm=True,
     ),
-    end(
-        OFF,
+    OFF: end(
         r"reboot: (?:Power down|System halted|Restarting system)|^Powering [Oo]ff|\bPower-Off\b|"
         r"(?:^|logind\[\d+\]: )(?:Power key pressed|Rebooting\.\.\.|System is (?:powering down|rebooting))|"
         r"logind\[\d+\]: Powering [Oo]ff|The system will (?:power off|reboot|halt)\b|"
@@ -73,4 +68,4 @@ POWER: tuple[KnownCause, ...] = (
         "reboot: Power down",
         calm=True,
     ),
-)
+}

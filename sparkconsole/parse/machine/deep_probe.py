@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 
 from sparkconsole.model.facts import Bystander, DeepProbe, Listener
-from sparkconsole.parse.machine.numbers import number, whole
+from sparkconsole.parse.values import number, pairs, whole, yes_or_no
 
 _PROGRAM = re.compile(r'users:\(\("([^"]*)"')
 
@@ -18,30 +19,29 @@ DEEPER = frozenset({"thorough", "cuda", "listeners", "containers", "kernel", "bo
 
 def parse_deep_probe(parts: Mapping[str, str]) -> DeepProbe:
     """Lines `WORD VALUE`, then the listeners, the containers and the kernel's words in their own sections."""
-    lines = "\n".join(parts.get(name, "") for name in ("thorough", "cuda", "boot")).splitlines()
-    rows = [(r[0], r[1].strip()) for line in lines if len(r := line.split(" ", 1)) > 1]
-    first = dict(reversed(rows))
+    rows = pairs("\n".join(parts.get(name, "") for name in ("thorough", "cuda", "boot")))
+    first = defaultdict(str, reversed(rows))
     return DeepProbe(
-        uid=whole(first.get("uid", "")),
-        ssh_folder=_yes(first, "ssh"),
-        docker_group=tuple(w for w in first.get("docker-group", "").split(",") if w),
-        hotplug=_yes(first, "hotplug"),
-        reboot_required=_yes(first, "reboot"),
-        lingers=_yes(first, "linger"),
+        uid=whole(first["uid"]),
+        ssh_folder=yes_or_no(first["ssh"]),
+        docker_group=tuple(w for w in first["docker-group"].split(",") if w),
+        hotplug=yes_or_no(first["hotplug"]),
+        reboot_required=yes_or_no(first["reboot"]),
+        lingers=yes_or_no(first["linger"]),
         login=_named(rows, "login"),
         firmware=_named(rows, "firmware"),
-        cuda=first.get("cuda", ""),
+        cuda=first["cuda"],
         default_routes=tuple(dict.fromkeys(v for k, v in rows if k == "default")),
         listeners=parse_listeners(parts.get("listeners", "")),
         containers=_containers(parts.get("containers", "")),
         kernel_log=_counted(parts.get("kernel", "")),
-        cache_type=first.get("cache-type", ""),
+        cache_type=first["cache-type"],
         compile_cache_types=_named(rows, "compile"),
-        cache_closed=first.get("closed", ""),
-        firmware_news=first.get("fwupd", ""),
-        nic_updater=_yes(first, "updater"),
-        uptime_s=number(first.get("uptime", "")),
-        ended={"orderly": True, "abruptly": False}.get(first.get("ended", "")),
+        cache_closed=first["closed"],
+        firmware_news=first["fwupd"],
+        nic_updater=yes_or_no(first["updater"]),
+        uptime_s=number(first["uptime"]),
+        ended={"orderly": True, "abruptly": False}.get(first["ended"]),
         clamps={u: n for u, v in _named(rows, "clamp").items() if (n := whole(v)) is not None},
     )
 
@@ -54,8 +54,7 @@ def parse_listeners(text: str) -> tuple[Listener, ...]:
 
 def parse_versions(text: str) -> dict[str, str]:
     """Lines `NAME VERSION`, those of which the version begins with a digit."""
-    rows = (line.split() for line in text.splitlines())
-    return {r[0]: r[1] for r in rows if len(r) == 2 and r[1][:1].isdigit()}
+    return {name: v for name, v in pairs(text) if v[:1].isdigit() and len(v.split()) == 1}
 
 
 def _listener(line: str) -> Listener | None:
@@ -82,14 +81,8 @@ def _containers(text: str) -> tuple[Bystander, ...] | None:
 
 def _counted(text: str) -> dict[str, int]:
     """As `uniq -c`."""
-    rows = (line.split(maxsplit=1) for line in text.splitlines())
-    return {r[1].strip(): n for r in rows if len(r) == 2 and (n := whole(r[0])) is not None}
+    return {what: n for count, what in pairs(text) if (n := whole(count)) is not None}
 
 
 def _named(rows: list[tuple[str, str]], word: str) -> dict[str, str]:
-    pairs = (v.split(maxsplit=1) for k, v in rows if k == word)
-    return {p[0]: p[1] for p in pairs if len(p) == 2}
-
-
-def _yes(first: Mapping[str, str], word: str) -> bool | None:
-    return {"yes": True, "no": False}.get(first.get(word, ""))
+    return dict(pairs("\n".join(v for k, v in rows if k == word)))

@@ -12,8 +12,8 @@ from sparkconsole.model.page_cache import MemoryState, RootWay
 from sparkconsole.parse.fabric.ip_addr import parse_ip_addr
 from sparkconsole.parse.fabric.rdma import parse_ibdev2netdev, parse_rdma_sysfs
 from sparkconsole.parse.machine.deep_probe import DEEPER, parse_deep_probe
-from sparkconsole.parse.machine.numbers import number, whole
 from sparkconsole.parse.machine.nvidia_smi import parse_gpu_processes, parse_gpus
+from sparkconsole.parse.values import number, pairs, whole, yes_or_no
 
 _LINE = re.compile(r"^(\w+):\s+(\d{1,15}) kB\s*$", re.ASCII)
 
@@ -32,7 +32,7 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         user=host[3],
         home=host[4],
         clock_s=number(host[5]),
-        clock_synced={"yes": True, "no": False}.get(parts.get("ntp", "").strip()),
+        clock_synced=yes_or_no(parts.get("ntp", "").strip()),
         groups=tuple(host[6].split()),
         release=_release(parts.get("release", "")),
         fabric=fabric,
@@ -81,8 +81,8 @@ def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
 
 def _free(parts: dict[str, str]) -> dict[str, int]:
     """Bytes by place; the model cache's own file system is only looked at thoroughly."""
-    deep = (("cache", v) for k, v in _pairs(parts.get("thorough", "")) if k == "cache-free")
-    rows = (*_pairs(parts.get("disk", "")), *deep)
+    deep = (("cache", v) for k, v in pairs(parts.get("thorough", "")) if k == "cache-free")
+    rows = (*pairs(parts.get("disk", "")), *deep)
     return {k: n for k, v in rows if (n := whole(v)) is not None}
 
 
@@ -119,28 +119,27 @@ def _sections(text: str, mark: str) -> dict[str, str]:
     return {name.strip(): body for name, _, body in parts}
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    rows = (line.split(maxsplit=1) for line in text.splitlines())
-    return [(r[0], r[1].strip()) for r in rows if len(r) == 2]
-
-
 def parse_meminfo(text: str) -> Memory | None:
     """None without MemTotal and MemAvailable: what is free without the page cache says too little."""
-    rows = {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+    rows = _meminfo(text)
     if "MemTotal" not in rows or "MemAvailable" not in rows:
         return None
     return Memory(rows["MemTotal"], rows["MemAvailable"], rows.get("SwapTotal", 0), rows.get("SwapFree", 0))
 
 
+def _meminfo(text: str) -> dict[str, int]:
+    """Bytes by the name of their line."""
+    return {m[1]: int(m[2]) * 1024 for line in text.splitlines() if (m := _LINE.match(line))}
+
+
 def parse_memory_state(text: str, node: str) -> MemoryState:
     """One look; SparkError when it is not what was asked for."""
-    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    count = _meminfo(text)
     try:
-        count = {name: int(value.split()[0]) * 1024 for name, value in rows.items() if name != "Way"}
-        way = RootWay(rows.get("Way", "none").strip())
+        way = RootWay(dict(pairs(text)).get("Way:", "none"))
         cached = count["Cached"] + count["Buffers"]
         return MemoryState(count["MemTotal"], count["MemFree"], count["MemAvailable"], cached, way)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError) as error:
         raise SparkError("its /proc/meminfo is not understood", node=node) from error
 
 

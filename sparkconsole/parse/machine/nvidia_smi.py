@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sparkconsole.model.facts import Gpu, GpuProcess
-from sparkconsole.parse.machine.numbers import number, whole
+from sparkconsole.parse.values import number, whole
 
 _LISTED = re.compile(r"^GPU \d+: (.+) \(UUID: (\S+)\)\s*$")
 _BROKEN = re.compile(r"ERR!|requires reset", re.IGNORECASE)

@@ -8,6 +8,7 @@ from sparkconsole.errors import SparkError
 from sparkconsole.model.docker import settings
 from sparkconsole.model.launch.site import Found, Site
 from sparkconsole.parse.image.docker import why_refused
+from sparkconsole.parse.values import pairs
 
 _NOT_THERE = ("No such container", "No such object")
 
@@ -15,16 +16,14 @@ _NOT_THERE = ("No such container", "No such object")
 def parse_site(text: str, node: str, container: str) -> Site:
     """Lines `home`, `available`, `listen HEX`, `pid N`, then `docker STATUS` and all that docker said."""
     head, _, docker = text.partition("\ndocker ")
-    facts: dict[str, list[str]] = {}
-    for line in head.splitlines():
-        key, _, value = line.partition(" ")
-        facts.setdefault(key, []).append(value)
-    pids = frozenset(int(p) for p in facts.get("pid", ()) if p.isdigit())
+    rows = pairs(head)
+    first = dict(reversed(rows))
+    pids = frozenset(int(p) for key, p in rows if key == "pid" and p.isdigit())
     return Site(
         node=node,
-        home=facts.get("home", [""])[0],
-        available_bytes=int(facts.get("available", ["0"])[0] or 0),
-        listening=frozenset(int(p, 16) for p in facts.get("listen", ())),
+        home=first.get("home", ""),
+        available_bytes=int(first.get("available", 0)),
+        listening=frozenset(int(port, 16) for key, port in rows if key == "listen"),
         found=_found(docker, node, container, pids),
     )
 

@@ -39,7 +39,7 @@ from typing import Any
 
 from sparkconsole.model.facts import Gpu, GpuProcess, Memory
 from sparkconsole.model.telemetry import Bus, Counters, Sample
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 
 HELD: tuple[tuple[int, str], ...] = (
     (0x04, "power cap"), (0x08, "hardware slowdown"), (0x20, "heat"), (0x40, "heat (hardware)"),

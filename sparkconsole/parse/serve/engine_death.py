@@ -11,11 +11,11 @@ import re
 from sparkconsole.parse.diagnose.log_frame import framed
 
 _ENDS = (
-    r"(?:[A-Za-z_]\w{0,40}\.){0,8}(?:ActorDiedError|RayActorError|NodeDiedError|WorkerCrashedError|EngineDeadError|"
-    r"AsyncEngineDeadError|MQEngineDeadError|BackgroundLoopHasDied)\b",
+    r"(?:[A-Za-z_]\w{0,40}\.){0,8}(?:ActorDiedError|RayActorError|NodeDiedError|WorkerCrashedError|"
+    r"EngineDeadError|AsyncEngineDeadError|MQEngineDeadError|BackgroundLoopHasDied)\b",
     r"The actor (?:is dead|died)",
-    r"(?:RayWorkerProc|Worker proc|WorkerProc|Engine core proc|EngineCore proc|EngineCore|Engine process)\b"
-    r".{0,80}\bdied\b",
+    r"(?:RayWorkerProc|Worker proc|WorkerProc|Engine core proc|EngineCore proc|EngineCore|Engine "
+    r"process)\b.{0,80}\bdied\b",
     r"EngineCore\S{0,20} (?:encountered|failed|hit|died)|Engine (?:loop has died|process failed)",
     r"Engine core (?:initialization failed|died)|Failed core proc|AsyncLLM output_handler failed",
     r"(?:Ray)?WorkerProc (?:hit an exception|initialization failed|failed to start)|Executor failed",
@@ -24,8 +24,8 @@ _ENDS = (
 )
 """Where such words stand behind others, an error's own line says them."""
 _THROWN = (
-    r"(?:[A-Za-z_]\w{0,40}\.){0,8}\w{0,40}Error: (?:CUDA (?:driver )?error|NCCL (?:communicator|error)|"
-    r"CUDA out of memory)",
+    r"(?:[A-Za-z_]\w{0,40}\.){0,8}\w{0,40}Error: (?:CUDA (?:driver )?error|NCCL (?:communicator|error)|CUDA "
+    r"out of memory)",
     r"(?:[A-Za-z_]\w{0,40}\.){0,8}(?:DistBackendError|AcceleratorError)\b",
 )
 _FIRST = (
@@ -35,8 +35,8 @@ _FIRST = (
     r"Fatal Python error: |Segmentation fault|Bus error|Aborted\b|Killed$|terminate called after throwing|"
     r"double free or corruption|!+ *Segfault encountered",
     r"(?:Memory cgroup o|O)ut of memory: Kill(?:ed)? process",
-    r"(?:\[PG .{0,120}\] )?.{0,60}(?:Process group watchdog thread terminated|"
-    r"[Tt]o avoid data inconsistency, we are taking the entire process down)",
+    r"(?:\[PG .{0,120}\] )?.{0,60}(?:Process group watchdog thread terminated|[Tt]o avoid data "
+    r"inconsistency, we are taking the entire process down)",
     r"(?:\[Rank \d+\] )?Watchdog caught collective operation timeout",
     r"sparkconsole guard: ",
 )

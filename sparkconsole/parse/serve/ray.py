@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.launch.state import Why
 from sparkconsole.model.ray import RayMember
-from sparkconsole.parse.diagnose.cause import cause_of
+from sparkconsole.parse.diagnose.explain import cause_of
 from sparkconsole.parse.known import During
 
+_T = TypeVar("_T")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b?\[(?:\d{1,3}m)")
 _MISMATCH = re.compile(
-    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+)"
-    r".*?was started with:\s+Ray: (\S+)\s+Python: (\S+)",
+    r"Version mismatch: The cluster was started with:\s+Ray: (\S+)\s+Python: (\S+).*?was started "
+    r"with:\s+Ray: (\S+)\s+Python: (\S+)",
     re.DOTALL,
 )
 _RAISED = re.compile(r"^(?:[\w.]+\.)?((?:\w+(?:Error|Exception|Exit)|Exception): .{1,300})", re.MULTILINE)
@@ -60,27 +61,23 @@ def _last(text: str) -> str:
 
 def parse_nodes(payload: Any) -> tuple[RayMember, ...]:
     """Every member Ray lists, dead ones too; SparkError when the answer is not of that shape."""
-    try:
-        return tuple(_member(row) for row in _rows(payload, "nodes"))
-    except (KeyError, TypeError) as error:
-        raise SparkError(f"Ray's list of nodes has a shape that is not known: {error!r}") from error
+    return tuple(_listed(payload, "nodes", _member))
 
 
 def parse_groups(payload: Any) -> int:
     """Of `GET /api/v0/placement_groups` those that were given what they asked for, and keep it."""
-    try:
-        return sum(row.get("state") == "CREATED" for row in _rows(payload, "placement groups"))
-    except (KeyError, TypeError, AttributeError) as error:
-        text = "Ray's list of placement groups has a shape that is not known"
-        raise SparkError(f"{text}: {error!r}") from error
+    return sum(_listed(payload, "placement groups", lambda row: row.get("state") == "CREATED"))
 
 
-def _rows(payload: Any, what: str) -> Any:
+def _listed(payload: Any, what: str, read: Callable[[Mapping[str, Any]], _T]) -> list[_T]:
     """What the state API lists."""
     if not isinstance(payload, Mapping) or payload.get("result") is False:
-        rows = payload.get("msg") if isinstance(payload, Mapping) else payload
-        raise SparkError(f"Ray could not list its {what}: {str(rows)[:200]}")
-    return payload["data"]["result"]["result"]
+        answer = payload.get("msg") if isinstance(payload, Mapping) else payload
+        raise SparkError(f"Ray could not list its {what}: {str(answer)[:200]}")
+    try:
+        return [read(row) for row in payload["data"]["result"]["result"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SparkError(f"Ray's list of {what} has a shape that is not known: {error!r}") from error
 
 
 def _member(row: Mapping[str, Any]) -> RayMember:

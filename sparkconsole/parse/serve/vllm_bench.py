@@ -14,32 +14,31 @@ _ROW = re.compile(r"^(?P<name>[A-Z][^:=]*?(?:\([^)]*\))?):\s+(?P<value>-?[\d.]+|
 _LATENCY = re.compile(r"^(?P<stat>Mean|Median|Std|P[\d.]+) (?P<kind>TTFT|TPOT|ITL|E2EL) \(ms\)$")
 _BAR = re.compile(r"(?P<percent>\d+)%\|.*\| (?P<done>\d+)/(?P<total>\d+) \[")
 _ERROR = re.compile(r"^Error \d+: |^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception): ")
-_ROWS = {
-    "successful requests": "completed", "failed requests": "failed",
-    "benchmark duration (s)": "duration_s", "request throughput (req/s)": "requests_per_s",
-    "output token throughput (tok/s)": "output_tokens_per_s",
-    "total token throughput (tok/s)": "total_tokens_per_s", "total input tokens": "input_tokens",
-    "total generated tokens": "output_tokens",
-}  # fmt: skip
-_KEYS = {
-    "completed": "completed", "failed": "failed", "duration": "duration_s",
-    "request_throughput": "requests_per_s", "output_throughput": "output_tokens_per_s",
-    "total_token_throughput": "total_tokens_per_s", "total_input_tokens": "input_tokens",
-    "total_output_tokens": "output_tokens",
-}  # fmt: skip
+_FIGURES = (
+    ("completed", "successful requests", "completed"),
+    ("failed", "failed requests", "failed"),
+    ("duration_s", "benchmark duration (s)", "duration"),
+    ("requests_per_s", "request throughput (req/s)", "request_throughput"),
+    ("output_tokens_per_s", "output token throughput (tok/s)", "output_throughput"),
+    ("total_tokens_per_s", "total token throughput (tok/s)", "total_token_throughput"),
+    ("input_tokens", "total input tokens", "total_input_tokens"),
+    ("output_tokens", "total generated tokens", "total_output_tokens"),
+)
+"""Each with its row in the report and its key in the JSON."""
 _WHOLE = {"completed", "failed", "input_tokens", "output_tokens"}
 _JSON_LATENCY = re.compile(r"^(mean|median|std|p[\d.]+)_(ttft|tpot|itl|e2el)_ms$")
 
 
 def parse_report(lines: Iterable[str]) -> BenchResult | None:
     """The block that closes a run; None when there is none. 0.11 wrote `Total Token throughput`."""
+    names = {row: name for name, row, _ in _FIGURES}
     found: dict[str, Any] = {}
     latencies: dict[str, float] = {}
     for line in lines:
         match = _ROW.match(line.strip())
         if not match or match["value"] in ("nan", "inf"):
             continue
-        if name := _ROWS.get(match["name"].lower()):
+        if name := names.get(match["name"].lower()):
             found[name] = int(float(match["value"])) if name in _WHOLE else float(match["value"])
         elif latency := _LATENCY.match(match["name"]):
             latencies[f"{latency['stat']}_{latency['kind']}".lower()] = float(match["value"])
@@ -51,7 +50,7 @@ def parse_result(data: Mapping[str, Any]) -> BenchResult | None:
     if not isinstance(data.get("completed"), int):
         return None
     numbers = {k: v for k, v in data.items() if isinstance(v, (int, float)) and math.isfinite(v)}
-    found: dict[str, Any] = {name: numbers[key] for key, name in _KEYS.items() if key in numbers}
+    found: dict[str, Any] = {name: numbers[key] for name, _, key in _FIGURES if key in numbers}
     named = ((_JSON_LATENCY.match(key), value) for key, value in numbers.items())
     latencies = {f"{match[1]}_{match[2]}": float(value) for match, value in named if match}
     return BenchResult(**found, latencies=latencies, distributions=_distributions(data.get("details")))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from sparkconsole.model.serve.engine import EngineLoad, Waited
-from sparkconsole.parse.machine.numbers import number
+from sparkconsole.parse.values import number
 
 _SAMPLE = re.compile(r"^vllm:(?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>\S+)")
 

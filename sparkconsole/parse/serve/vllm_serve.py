@@ -1,7 +1,5 @@
 """The log of `vllm serve`, 0.11 to 0.33: how far a start is, and the first real cause when it fails;
 and its processes in a container.
-
-Every prefix is optional and may repeat: process tags, Ray's tags with colours, the logger's own.
 """
 
 from __future__ import annotations
@@ -12,12 +10,8 @@ from collections.abc import Iterable, Sequence
 from sparkconsole.model.logs.diagnosis import LineKind, first_error
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.spec import ServeEvent, StartFailure, StartPhase
-from sparkconsole.model.text.printable import printable
 from sparkconsole.parse.diagnose.explain import read
-
-_TAG = re.compile(r"^\((?:[A-Za-z_]+\w*)(?: [^()]*)?\)\s*")
-_LOGGER = re.compile(r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d (?:\[[^\]]*\] ?)?")
-_REPEATED = re.compile(r"\s*\[repeated \d+x across cluster\].*$")
+from sparkconsole.parse.diagnose.log_frame import framed
 
 _CONCURRENCY = re.compile(
     r"Maximum concurrency for (?P<length>[\d,]+) tokens per request: (?P<times>[\d.]+)x"
@@ -53,14 +47,6 @@ _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
 _BETWEEN = "\x1f"
 
 
-def bare(line: str) -> str:
-    """The message of a line, without tags, colours, the logger's head and Ray's repetition count."""
-    text = _REPEATED.sub("", printable(line)).strip()
-    while match := _TAG.match(text) or _LOGGER.match(text):
-        text = text[match.end() :]
-    return text
-
-
 def is_own_poll(line: str) -> bool:
     """The server answered what a console asks on its node again and again: such lines hide all others."""
     return _OWN_POLL.search(line) is not None
@@ -68,7 +54,7 @@ def is_own_poll(line: str) -> bool:
 
 def read_line(line: str) -> ServeEvent:
     """What one line says of a start."""
-    text = bare(line)
+    text = framed(line).text
     for phase, pattern in _STEPS:
         if match := pattern.search(text):
             groups = match.groupdict()

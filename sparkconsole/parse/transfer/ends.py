@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from sparkconsole.model.transfer.ends import CopySite
+from sparkconsole.parse.values import pairs, whole
 
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 """`docker info` says the kernel's word, images have Go's."""
@@ -10,26 +13,19 @@ _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 
 def copy_site(text: str) -> CopySite:
     """The site from `KEY VALUE` lines; what a line does not say stays unknown."""
-    values: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        if value.strip():
-            values.setdefault(key, []).append(value.strip())
-
-    def one(key: str) -> str:
-        return values.get(key, [""])[-1]
-
+    rows = pairs(text)
+    last = defaultdict(str, rows)
     return CopySite(
-        login=one("login"),
-        address=one("address"),
-        port=int(one("port")) if one("port").isdigit() else 22,
-        docker_host=one("docker_host"),
-        folder=one("folder"),
-        driver=one("driver"),
-        containerd_store="io.containerd.snapshotter" in one("status"),
-        version=one("version"),
-        python=bool(one("python")),
-        architecture=_ARCHITECTURES.get(one("architecture"), ""),
-        free_bytes=int(one("free")) if one("free").isdigit() else None,
-        host_keys=tuple(k for k in values.get("key", []) if len(k.split()) == 2),
+        login=last["login"],
+        address=last["address"],
+        port=whole(last["port"]) or 22,
+        docker_host=last["docker_host"],
+        folder=last["folder"],
+        driver=last["driver"],
+        containerd_store="io.containerd.snapshotter" in last["status"],
+        version=last["version"],
+        python=bool(last["python"]),
+        architecture=_ARCHITECTURES.get(last["architecture"], ""),
+        free_bytes=whole(last["free"]),
+        host_keys=tuple(value for key, value in rows if key == "key" and len(value.split()) == 2),
     )

@@ -15,7 +15,7 @@ from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.fabric.paths import Rail, RailWay
 from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.tools import parse_ib_write_bw, parse_iperf3, trouble_of
-from sparkconsole.parse.machine.numbers import json_object
+from sparkconsole.parse.values import json_object
 from sparkconsole.remote.lines import LineReader
 from sparkconsole.remote.sampler.sampler import BOOT, sent
 from sparkconsole.remote.shell import Pipe, Shell, end_pipe

@@ -15,15 +15,7 @@ _VIDEO = "a video engine failed"
 _COPY = "a copy engine failed"
 _DISPLAY = "the display engine failed"
 _NVLINK = "an NVLink error"
-_NVLINK_PARTS = (
-    (144, "SAW"),
-    (145, "RLW"),
-    (146, "TLW"),
-    (147, "TREX"),
-    (148, "NVLPW_CTRL"),
-    (149, "NETIR"),
-    (150, "MSE"),
-)
+_NVLINK_PARTS = ("SAW", "RLW", "TLW", "TREX", "NVLPW_CTRL", "NETIR", "MSE")
 _DISPLAYED = (
     *((n, _DISPLAY, _POWER) for n in (16, 19, 56, *range(111, 119))),
     *((n, _VIDEO, _PROGRAM) for n in (27, 28, 34, 35, 36, 42, 47, 60, 65, 68, 73, 86, 142)),
@@ -81,7 +73,7 @@ _ROWS = (
     (140, "memory errors that ECC did not recover", _POWER),
     (141, "CUDA's fast path failed", _PROGRAM),
     (143, "the GPU did not initialise", _POWER),
-    *((n, f"{_NVLINK} ({part})", _POWER) for n, part in _NVLINK_PARTS),
+    *((n, f"{_NVLINK} ({part})", _POWER) for n, part in enumerate(_NVLINK_PARTS, 144)),
     (151, "an encryption key could not be renewed", _POWER),
     (152, "the deep learning accelerator used memory that it does not have", _PROGRAM),
     (153, "the deep learning accelerator did not answer in time", _PROGRAM),

@@ -5,11 +5,10 @@ Triton, torch.compile, FlashInfer, DeepGEMM and CUTLASS.
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, cause, end
+from sparkconsole.parse.known.known import cause, end
 
-KERNELS: tuple[KnownCause, ...] = (
-    cause(
-        "attention-backend",
+KERNELS = {
+    "attention-backend": cause(
         r"Selected backend \S+ is not valid|No valid attention backend|Invalid attention backend|"
         r"[Aa]ttention backend .{0,120}(?:not supported|does not support|requires)|"
         r"[Hh]ead (?:size|dim(?:ension)?)s? \d+ is not supported",
@@ -18,26 +17,23 @@ KERNELS: tuple[KnownCause, ...] = (
         "leave it out: vLLM chooses one that works",
         "ValueError: Selected backend AttentionBackendEnum.FLASHINFER is not valid for this configuration.",
     ),
-    cause(
-        "kernel-too-large",
+    "kernel-too-large": cause(
         r"out of resources?: .{0,120}Required: (?P<needs>\d+)|OutOfResources: (?!.{0,120}Required)|"
-        r"(?:shared memory|tensor memory).{0,40}Required: (?P<wants>\d+)|"
-        r"[Nn]o valid triton configs|uses too much shared (?:data|memory)|"
-        r"requested shared memory .{0,60}(?:exceeds|larger)",
-        "a kernel needs more of the GPU's on-chip memory than this GPU has: {needs}{wants}",
+        r"(?:shared memory|tensor memory).{0,40}Required: (?P<needs2>\d+)|[Nn]o valid triton configs|"
+        r"uses too much shared (?:data|memory)|requested shared memory .{0,60}(?:exceeds|larger)",
+        "a kernel needs more of the GPU's on-chip memory than this GPU has: {needs}",
         "it was tuned for a data-centre GPU: GB10 has 101376 bytes of shared memory for a block",
         "another attention or MoE backend; --enforce-eager where torch.compile made it; a newer image",
-        "triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 114688, "
-        "Hardware limit: 101376.",
+        "triton.runtime.errors.OutOfResources: out of resource: shared memory, Required: 114688, Hardware "
+        "limit: 101376.",
     ),
-    cause(
-        "kernel-not-for-gpu",
-        r"(?:for|on) (?:the current|this|your) (?:GPU|device|hardware|platform|architecture)\b(?<!\w)"
-        r".{0,80}(?:no compiled|not compiled|not (?:implemented|supported))|"
+    "kernel-not-for-gpu": cause(
+        r"(?:for|on) (?:the current|this|your) (?:GPU|device|hardware|platform|architecture)\b(?<!\w).{0,80}"
+        r"(?:no compiled|not compiled|not (?:implemented|supported))|"
         r"(?:is|are) (?:not|only) supported (?:on|for|with) (?:this GPU|the current (?:GPU|device)|"
         r"(?:compute capability|device capability|SM ?_?\d|sm_|CUDA (?:arch|devices? with)|Hopper|Blackwell|"
-        r"Ampere|H100|B200))|"
-        r"does not support backend .{0,60}capability|[Uu]nsupported (?:compute |device )?capability|"
+        r"Ampere|H100|B200))|does not support backend .{0,60}capability|"
+        r"[Uu]nsupported (?:compute |device )?capability|"
         r"[Rr]equires? (?:a )?(?:GPU with )?(?:compute|device) capability|compiled in for this GPU|"
         r"[Nn]o compiled \w.{0,60}(?:kernel|quantization)|not compiled (?:in|with|for) .{0,60}(?:sm|SM|arch)",
         "vLLM has no kernel for this on this GPU",
@@ -45,33 +41,28 @@ KERNELS: tuple[KnownCause, ...] = (
         "another backend or quantisation; an image that was built for sm_121: sparkconsole image build",
         "RuntimeError: FlashMLA is only supported on Hopper devices.",
     ),
-    cause(
-        "kernel-library-refused",
-        r"\[TensorRT-LLM\]\[ERROR\] Assertion failed: (?P<said>.{1,120})|Invalid thread config: |"
-        r"Assertion error \(?(?P<file>csrc/\S{1,120})|"
-        r"Error in function ['`](?P<function>\w{1,100})['`]|"
-        r"(?:cutlass|CUTLASS|deep_gemm|DeepGEMM|flashinfer|FlashInfer)\S{0,60}.{0,80}"
-        r"(?:[Aa]ssertion .{0,40}failed|assert|Check failed|kInvalid\w+|kErrorInternal)|"
-        r"Expected (?P<tensor>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
+    "kernel-library-refused": cause(
+        r"\[TensorRT-LLM\]\[ERROR\] Assertion failed: (?P<what4>.{1,120})|Invalid thread config: |"
+        r"Assertion error \(?(?P<what>csrc/\S{1,120})|Error in function ['`](?P<what2>\w{1,100})['`]|"
+        r"(?:cutlass|CUTLASS|deep_gemm|DeepGEMM|flashinfer|FlashInfer)\S{0,60}.{0,80}(?:[Aa]ssertion "
+        r".{0,40}failed|assert|Check failed|kInvalid\w+|kErrorInternal)|"
+        r"Expected (?P<what3>\w+)\.(?:dtype|scalar_type)\(\) == \S{1,60} to be true|"
         r"Unsupported (?:SM|arch(?:itecture)?)\b",
-        "a kernel library rejected a call: {file}{function}{tensor}{said}",
+        "a kernel library rejected a call: {what}",
         "this model's shapes or number formats do not fit the library, or it does not know this GPU",
         "do without it: VLLM_USE_DEEP_GEMM=0, VLLM_USE_FLASHINFER_MOE_FP4=0, another attention backend or "
         "quantisation; a newer image",
         "RuntimeError: Assertion error (csrc/jit_kernels/impls/smxx_layout.hpp:136): mn % 4 == 0",
     ),
-    cause(
-        "kernels-not-downloaded",
+    "kernels-not-downloaded": cause(
         r"[Ff]ailed to (?:download|get) (?:the )?cubins?\b|edge\.urm\.nvidia\.com|"
-        r"flashinfer\S{0,40}cubin.{0,80}"
-        r"(?:not found|[Ff]ailed)",
+        r"flashinfer\S{0,40}cubin.{0,80}(?:not found|[Ff]ailed)",
         "FlashInfer could not download its kernels",
         "the image lacks them, and the node has no Internet",
         "an image with flashinfer-cubin: sparkconsole image build; or another attention and MoE backend",
         "RuntimeError: Failed to download cubin from https://edge.urm.nvidia.com/x.cubin",
     ),
-    cause(
-        "quantised-not-divisible",
+    "quantised-not-divisible": cause(
         r"is not divisible by (?:min_thread|weight quantization|(?:weight )?(?:block|group)_?(?:size|n|k)\b)",
         "the quantised weights cannot be split over that many GPUs",
         "each part must be whole blocks of the quantisation",
@@ -79,8 +70,7 @@ KERNELS: tuple[KnownCause, ...] = (
         "ValueError: The output_size of gate's weight = 192 is not divisible by weight quantization block_n "
         "= 128.",
     ),
-    cause(
-        "compile-cache-damaged",
+    "compile-cache-damaged": cause(
         r"UnpicklingError|pickle data was truncated|EOFError: Ran out of input|Failed to load AOT compiled|"
         r"(?:compile|kernel|inductor|triton) cache .{0,80}(?:corrupt|damaged|invalid)",
         "the compile cache is damaged",
@@ -88,41 +78,37 @@ KERNELS: tuple[KnownCause, ...] = (
         "remove ~/.cache/vllm/torch_compile_cache and ~/.triton on the node; VLLM_DISABLE_COMPILE_CACHE=1",
         "_pickle.UnpicklingError: pickle data was truncated",
     ),
-    cause(
-        "gds-missing",
-        r"cuFile\w{0,40} failed|init_gds|(?:GPUDirect Storage|GDS) .{0,60}(?:not (?:supported|available)|"
-        r"failed)",
+    "gds-missing": cause(
+        r"cuFile\w{0,40} failed|init_gds|"
+        r"(?:GPUDirect Storage|GDS) .{0,60}(?:not (?:supported|available)|failed)",
         "files cannot be read straight to the GPU (GPUDirect Storage)",
         "a Spark does not have it; --load-format fastsafetensors tries it",
         "leave --load-format out, or set FASTSAFETENSORS_NOGDS=1",
         "RuntimeError: init_gds: cuFileDriverOpen failed (cuda_errno=-1)",
     ),
-    cause(
-        "packages-differ",
-        r"AttributeError: (?:'?\w*(?:Tokenizer|Processor|Config)\w*'?(?: object)?|module "
-        r"'(?P<module>[\w.]{1,80})') has "
-        r"no attribute '?(?P<name>\w{1,80})|numpy\.core\.multiarray failed to import|numpy\.dtype size "
-        r"changed|"
-        r"compiled using NumPy 1|(?P<package>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
-        "two Python packages in the image are incompatible: {module} {name}{package}",
+    "packages-differ": cause(
+        r"AttributeError: (?:'?\w*(?:Tokenizer|Processor|Config)\w*'?(?: object)?|module '"
+        r"(?P<module>[\w.]{1,80})') has no attribute '?(?P<name>\w{1,80})|"
+        r"numpy\.core\.multiarray failed to import|numpy\.dtype size changed|compiled using NumPy 1|"
+        r"(?P<name2>[\w.-]{1,60})(?:[<>=!]=?[\w.,<>=]{1,30}) is required",
+        "two Python packages in the image are incompatible: {module} {name}",
         "transformers, tokenizers or numpy is newer or older than this vLLM expects",
         "do not upgrade packages in the image one by one: sparkconsole image build --rebuild-vllm; pip check "
         "in the container",
         "AttributeError: Qwen2Tokenizer has no attribute all_special_tokens_extended",
     ),
-    end(
-        "kernel-not-compiled",
+    "kernel-not-compiled": end(
         r"Error building extension '(?P<name>[\w.-]{1,100})'|"
-        r"Command '\[?'?[^'\]]{0,200}\b(?P<tool>ninja|nvcc|ptxas|gcc|g\+\+|cc|c\+\+|clang)'?.{0,2000}"
-        r"returned non-zero exit status|Ninja build failed|(?:NVCC|NVRTC|nvrtc) (?:compilation )?"
-        r"(?:failed|error)|triton\.compiler\.errors\.\w+|"
-        r"PTXASError|Internal Triton PTX codegen error|torch\._inductor\.exc\.\w+: |BackendCompilerFailed|"
+        r"Command '\[?'?[^'\]]{0,200}\b(?P<name2>ninja|nvcc|ptxas|gcc|g\+\+|cc|c\+\+|"
+        r"clang)'?.{0,2000}returned non-zero exit status|Ninja build failed|"
+        r"(?:NVCC|NVRTC|nvrtc) (?:compilation )?(?:failed|error)|triton\.compiler\.errors\.\w+|PTXASError|"
+        r"Internal Triton PTX codegen error|torch\._inductor\.exc\.\w+: |BackendCompilerFailed|"
         r"torch\._dynamo\.exc\.\w+: |error in backend|LoweringException",
-        "a kernel could not be compiled when it was first used: {name}{tool}",
+        "a kernel could not be compiled when it was first used: {name}",
         "Triton, torch.compile, FlashInfer and DeepGEMM compile on the node; the compiler's own words stand "
         "around it",
         "an image with nvcc, g++ and ninja for sm_121; remove a stale ~/.cache/vllm, flashinfer and "
         "~/.triton; or --enforce-eager",
         "RuntimeError: Error building extension 'sampling'",
     ),
-)
+}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, cause, end, harmless, warning
+from sparkconsole.parse.known.known import cause, end, harmless, warning
 
-RAY: tuple[KnownCause, ...] = (
-    cause(
-        "ray-node-dead",
-        r"node name: (?P<node>\S+) has been marked dead|\"state\": ?\"DEAD\".{0,2000}?\"state_message\": "
-        r"?\"(?P<said>[^\"]*)|"
+RAY = {
+    "ray-node-dead": cause(
+        r"node name: (?P<node>\S+) has been marked dead|"
+        r"\"state\": ?\"DEAD\".{0,2000}?\"state_message\": ?\"(?P<said>[^\"]*)|"
         r"[Nn]ode (?P<id>[0-9a-f]{8,}) (?:is|was) (?:marked )?dead|missing too many heartbeats|"
-        r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|mark(?:ed|s) (?:itself )?(?:as )?dead "
-        r"by the GCS|"
-        r"This node has (?:been|beem) marked as dead|"
+        r"raylet.{0,400}(?:exited unexpectedly|marked itself as dead)|"
+        r"mark(?:ed|s) (?:itself )?(?:as )?dead by the GCS|This node has (?:been|beem) marked as dead|"
         r"Raylet terminated",
         "Ray lost a node: {said}",
         "the machine, its raylet, or the link between is gone",
@@ -20,11 +18,10 @@ RAY: tuple[KnownCause, ...] = (
         "The node with node id: 6ced and address: 10.0.0.2 and node name: 10.0.0.2 has been marked dead",
         calm=True,
     ),
-    cause(
-        "ray-oom",
+    "ray-oom": cause(
         r"killed due to the node running low on memory(?:.{0,400}?IP: (?P<address>[\d.]+))?|OOM kill reason|"
-        r"Killing \d+ worker\(s\)|"
-        r"ray\.exceptions\.OutOfMemoryError|^OutOfMemoryError$|exceeds the memory usage threshold",
+        r"Killing \d+ worker\(s\)|ray\.exceptions\.OutOfMemoryError|^OutOfMemoryError$|"
+        r"exceeds the memory usage threshold",
         "Ray killed a worker to save memory: {address}",
         "Ray's memory monitor counts unified memory as the node's own",
         "RAY_memory_monitor_refresh_ms=0 (sparkconsole launch sets it), and a lower --gpu-memory-utilization",
@@ -32,66 +29,58 @@ RAY: tuple[KnownCause, ...] = (
         "ID: ab)",
         calm=True,
     ),
-    cause(
-        "ray-agent-failed",
+    "ray-agent-failed": cause(
         r"(?:one|the|a) Ray agent failed(?:, agent_name = (?P<agent>\w{1,40}))?|"
         r"raylet fate.shares with the agent|"
-        r"(?P<other>dashboard[_ ]agent|runtime_env_agent)\b.{0,80}(?:failed|exited|died|crashed)|"
+        r"(?P<agent2>dashboard[_ ]agent|runtime_env_agent)\b.{0,80}(?:failed|exited|died|crashed)|"
         r"agent.{0,200}grpcio|grpcio.{0,80}doesn't follow",
-        "an agent of Ray's on this node failed, and its raylet ended with it: {agent}{other}",
+        "an agent of Ray's on this node failed, and its raylet ended with it: {agent}",
         "the image's grpcio is not the version that this Ray needs, a port is taken, or it was killed",
         "in the container: pip freeze | grep grpcio, and /tmp/ray/session_latest/logs/dashboard_agent.log; "
-        "an "
-        "image whose grpcio fits its Ray",
+        "an image whose grpcio fits its Ray",
         "The raylet exited immediately because one Ray agent failed, agent_name = dashboard_agent.",
         calm=True,
     ),
-    cause(
-        "ray-versions-differ",
-        r"Version mismatch: |(?:Ray|Python) version.{0,400}(?:does not match|mismatch)|[Mm]ismatched? (?:Ray|"
-        r"Python) version",
+    "ray-versions-differ": cause(
+        r"Version mismatch: |(?:Ray|Python) version.{0,400}(?:does not match|mismatch)|"
+        r"[Mm]ismatched? (?:Ray|Python) version",
         "the node's Ray or Python is not the cluster's",
         "their images differ",
         "copy one image to all: sparkconsole image copy",
         "RuntimeError: Version mismatch: The cluster was started with:",
     ),
-    cause(
-        "ray-head-not-reached",
+    "ray-head-not-reached": cause(
         r"Failed to connect to GCS|Failed to get cluster ID from GCS|Timed out while waiting for GCS|"
-        r"Unable to connect to (?:the )?GCS|[Rr]econnect to (?:the )?GCS|GCS may have been killed|GCS (?:is|"
-        r"server) (?:not|un)(?: ?reachable|available)|Could not "
-        r"(?:find|connect to) (?:any running|the) Ray",
+        r"Unable to connect to (?:the )?GCS|[Rr]econnect to (?:the )?GCS|GCS may have been killed|"
+        r"GCS (?:is|server) (?:not|un)(?: ?reachable|available)|"
+        r"Could not (?:find|connect to) (?:any running|the) Ray",
         "the node could not reach Ray on the head",
         "it is not up, its port is blocked, or the address is of another interface",
         "sparkconsole status; fabric test shows whether the address is reached",
         "rpc_client.h:153: Failed to connect to GCS at address 10.0.0.1:6379 within 5 seconds.",
         calm=True,
     ),
-    cause(
-        "ray-start-timeout",
-        r"current node timed out during startup|GCS cannot find the node with node ID|"
-        r"raylet_start_wait_time|node registration may not be complete",
+    "ray-start-timeout": cause(
+        r"current node timed out during startup|GCS cannot find the node with node ID|raylet_start_wait_time|"
+        r"node registration may not be complete",
         "this node did not become a member of Ray in time",
         "its raylet ended at once, the head is overloaded, or the head's ports are not all reached from here",
         "sparkconsole logs ray, raylet.out in it; sparkconsole status; RAY_raylet_start_wait_time_s gives it "
-        "more "
-        "time",
+        "more time",
         "Exception: The current node timed out during startup. This could happen because some of the raylet "
         "failed to startup",
     ),
-    cause(
-        "ray-not-a-member",
-        r"No node info found matching attributes|node (?:ip )?(?:address )?[\d.]+ (?:is )?not (?:found|"
-        r"part of|registered)|"
+    "ray-not-a-member": cause(
+        r"No node info found matching attributes|"
+        r"node (?:ip )?(?:address )?[\d.]+ (?:is )?not (?:found|part of|registered)|"
         r"This node is not (?:in|part of) the (?:Ray )?cluster|Can't find a node_ip_address",
         "this node is not a member of the Ray cluster that it asked",
         "no raylet runs on it, or it joined by another address than the one that is looked for",
-        "sparkconsole status shows the members; node restart joins it again; VLLM_HOST_IP must be Ray's "
-        "own address",
+        "sparkconsole status shows the members; node restart joins it again; VLLM_HOST_IP must be Ray's own "
+        "address",
         "Exception: No node info found matching attributes",
     ),
-    cause(
-        "ray-address-twice",
+    "ray-address-twice": cause(
         r"Every node should have a unique IP address|[Dd]uplicate (?:node )?IP|same VLLM_HOST_IP",
         "two nodes go by one address, or one node by two",
         "VLLM_HOST_IP is the same on several nodes, or differs from the address that Ray knows",
@@ -99,85 +88,74 @@ RAY: tuple[KnownCause, ...] = (
         "Ray's",
         "RuntimeError: Every node should have a unique IP address. Got 1 nodes and 2 unique IP addresses",
     ),
-    cause(
-        "ray-node-address",
+    "ray-node-address": cause(
         r"No available node types can fulfill resource request \{[^}]{0,80}'node:(?P<address>[\d.]+)'",
         "Ray has no node of the address {address}",
         "vLLM asks for its own node by an address that Ray does not know it by: another interface's",
         "VLLM_HOST_IP must be the address that the node joined Ray with: sparkconsole status",
         "Error: No available node types can fulfill resource request {'node:10.0.9.5': 0.001, 'GPU': 1.0}.",
     ),
-    cause(
-        "ray-worker-not-registered",
-        r"(?:Failed|Unable) to register worker|Failed to register with raylet|worker .{0,60}failed to "
-        r"register|"
-        r"The core worker process .{0,60}failed to register",
+    "ray-worker-not-registered": cause(
+        r"(?:Failed|Unable) to register worker|Failed to register with raylet|"
+        r"worker .{0,60}failed to register|The core worker process .{0,60}failed to register",
         "a Ray worker could not register with the raylet of its node",
         "the raylet ended, its session under /tmp/ray is gone, or the machine is out of processes or memory",
         "sparkconsole node restart; logs ray",
-        "Failed to register worker 01000000ffff to Raylet. IOError: [RayletClient] Unable to register "
-        "worker with raylet.",
+        "Failed to register worker 01000000ffff to Raylet. IOError: [RayletClient] Unable to register worker "
+        "with raylet.",
     ),
-    cause(
-        "ray-shared-memory",
+    "ray-shared-memory": cause(
         r"object store size .{0,400} exceeds /dev/shm",
         "Ray's object store does not fit into the container's shared memory",
         "Docker gives 64 MB unless told otherwise",
         "start it with --ipc host or --shm-size",
         "ValueError: The configured object store size (30.0GB) exceeds /dev/shm size (10.0GB).",
     ),
-    cause(
-        "ray-session-differs",
+    "ray-session-differs": cause(
         r"Session name \S{1,120} does not match persisted value",
         "this node's Ray was left over from an earlier start",
         "the head was started anew meanwhile",
         "sparkconsole stop on all nodes, then launch",
         "AssertionError: Session name session_2026-01 does not match persisted value session_2025-12.",
     ),
-    cause(
-        "ray-runtime-env",
+    "ray-runtime-env": cause(
         r"RuntimeEnvSetupError|Failed to set up runtime environment",
         "Ray could not prepare the environment of a worker",
         "its agent on that node ended, or packages that it should install cannot be had",
         "sparkconsole logs ray: runtime_env_setup and runtime_env_agent in it; node restart",
         "ray.exceptions.RuntimeEnvSetupError: Failed to set up runtime environment.",
     ),
-    cause(
-        "ray-no-session",
-        r"ray\.init could not find|/tmp/ray/session_\S+.{0,400}(?:No such file|not found)|No such file "
-        r".{0,400}/tmp/ray/session_",
+    "ray-no-session": cause(
+        r"ray\.init could not find|/tmp/ray/session_\S+.{0,400}(?:No such file|not found)|"
+        r"No such file .{0,400}/tmp/ray/session_",
         "Ray's session on this node is gone",
         "it was stopped, or its folder was removed while it ran",
         "sparkconsole node restart",
         "ConnectionError: ray.init could not find session_2026: No such file or directory "
         "'/tmp/ray/session_2026/x'",
     ),
-    cause(
-        "ray-no-dashboard",
+    "ray-no-dashboard": cause(
         r"Cannot include dashboard with missing packages",
         "the image's Ray has no dashboard",
         "Ray was installed without its extra `default`",
         "build the image with ray[default]",
         "Exception: Cannot include dashboard with missing packages: No module named 'aiohttp'",
     ),
-    cause(
-        "ray-option-unknown",
+    "ray-option-unknown": cause(
         r"No such option:? (?P<option>--\S{1,60})",
         "this version of Ray does not know {option}",
         "flags come and go between versions",
         "see `ray start --help` in the image",
         "Error: No such option: --no-such-flag",
     ),
-    cause(
-        "ray-runs-already",
+    "ray-runs-already": cause(
         r"Ray is trying to start at .{0,80}but is already running at (?P<address>\S{1,80})",
         "a Ray runs here already: {address}",
         "it was started by somebody else, or left over",
         "sparkconsole stop; ss -ltnp shows who listens",
         "ConnectionError: Ray is trying to start at 10.0.0.1:6379, but is already running at 10.0.0.1:6379.",
     ),
-    cause(
-        "ray-port-clash",
+    "ray-port-clash": cause(
         r"Ray component \w+ is trying to use a port number (?P<port>\d+)",
         "Ray's port {port} is in use, or in the range that Ray gives its workers",
         "a port of the head lies in the workers' range (10002–19999), or something listens there",
@@ -185,44 +163,35 @@ RAY: tuple[KnownCause, ...] = (
         "ValueError: Ray component worker_ports is trying to use a port number 16479 that is used by other "
         "components.",
     ),
-    cause(
-        "ray-too-few-gpus",
-        r"Cannot provide a placement group|ActorUnschedulableError|Ray does not allocate any GPUs on the "
-        r"driver node|placement "
-        r"group.{0,400}(?:infeasible|cannot be (?:created|"
-        r"scheduled))|"
-        r"(?:The number of )?required GPUs exceeds the total number of available GPUs|demands? "
-        r".{0,400}cannot be "
-        r"(?:satisfied|scheduled)",
+    "ray-too-few-gpus": cause(
+        r"Cannot provide a placement group|ActorUnschedulableError|"
+        r"Ray does not allocate any GPUs on the driver node|"
+        r"placement group.{0,400}(?:infeasible|cannot be (?:created|scheduled))|"
+        r"(?:The number of )?required GPUs exceeds the total number of available GPUs|"
+        r"demands? .{0,400}cannot be (?:satisfied|scheduled)",
         "Ray has fewer GPUs than there are ranks",
         "a node is not in the cluster, or Ray knows it by another address than VLLM_HOST_IP",
         "sparkconsole status shows the members; node restart brings one back",
         "ValueError: Cannot provide a placement group requiring 2 GPUs within 1800 seconds.",
     ),
-    warning(
-        "ray-placement-pending",
-        r"specs=\[.{0,400}'node:(?P<address>[\d.]+)'.{0,400}\(PACK\)|\"state\": "
-        r"?\"PENDING\".{0,400}placement_group|"
-        r"placement_group.{0,400}\"state\": ?\"PENDING\"|"
+    "ray-placement-pending": warning(
+        r"specs=\[.{0,400}'node:(?P<address>[\d.]+)'.{0,400}\(PACK\)|"
+        r"\"state\": ?\"PENDING\".{0,400}placement_group|placement_group.{0,400}\"state\": ?\"PENDING\"|"
         r"\b[1-9]\d{0,6}\+ pending placement groups",
         "Ray waits for GPUs that it does not have: {address}",
         "it knows the nodes by other addresses than vLLM does, or one of them is missing",
         "VLLM_HOST_IP must be Ray's own address of each node: sparkconsole launch sets both",
         "specs=[{'GPU': 1.0, 'node:192.168.50.192': 0.001}, {'GPU': 1.0}] (PACK)",
     ),
-    end(
-        "raylet-ended",
-        r"raylet.{0,400}(?:exited|died|terminated|fatal)|END raylet\.out tail \(exit code|Some Ray "
-        r"subprocesses "
-        r"exited unexpectedly|"
-        r"Remaining processes will be killed",
+    "raylet-ended": end(
+        r"raylet.{0,400}(?:exited|died|terminated|fatal)|END raylet\.out tail \(exit code|"
+        r"Some Ray subprocesses exited unexpectedly|Remaining processes will be killed",
         "Ray's process on this node ended",
         "it lost the head, one of its agents failed, or it was killed",
         "sparkconsole node restart; logs ray",
         "Some Ray subprocesses exited unexpectedly:",
     ),
-    end(
-        "ray-worker-ended",
+    "ray-worker-ended": end(
         r"A worker died or was killed while executing|Worker unexpectedly exits with a connection error|"
         r"[Tt]he worker died unexpectedly|Worker exit type: (?P<type>SYSTEM_ERROR)|WorkerCrashedError",
         "a Ray worker ended without a word",
@@ -230,11 +199,10 @@ RAY: tuple[KnownCause, ...] = (
         "the worker's own log, and the kernel's on its node: sparkconsole logs kernel",
         "(raylet) A worker died or was killed while executing a task by an unexpected system error.",
     ),
-    harmless(
-        "ray-agent-guesses",
-        r"^The raylet fate.shares with the agent\. This can happen because$|^- The (?:version of "
-        r".{1,3}grpcio|agent )",
+    "ray-agent-guesses": harmless(
+        r"^The raylet fate.shares with the agent\. This can happen because$|"
+        r"^- The (?:version of .{1,3}grpcio|agent )",
         "Ray's list of what might be, below the agent that failed",
         "- The agent is killed by the OS (e.g., out of memory).",
     ),
-)
+}

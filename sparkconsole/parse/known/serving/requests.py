@@ -1,21 +1,19 @@
-"""What vLLM answers to requests that it cannot serve: the server is well."""
+"""What vLLM says of requests that it cannot serve, and its web server too: the server is well."""
 
 from __future__ import annotations
 
-from sparkconsole.parse.known.known import KnownCause, cause, fact, warning
+from sparkconsole.parse.known.known import cause, fact, warning
 
-REQUESTS: tuple[KnownCause, ...] = (
-    warning(
-        "tool-choice-off",
-        r"tool choice requires .{0,10}--enable-auto-tool-choice|--enable-auto-tool-choice and "
-        r"--tool-call-parser",
+REQUESTS = {
+    "tool-choice-off": warning(
+        r"tool choice requires .{0,10}--enable-auto-tool-choice|"
+        r"--enable-auto-tool-choice and --tool-call-parser",
         "a request asked for tools, and the server was started without them",
         "a client let the model choose tools; the server is well otherwise",
         "serve with --enable-auto-tool-choice --tool-call-parser and the model's parser",
         '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
     ),
-    cause(
-        "number-format",
+    "number-format": cause(
         r"(?P<dtype>torch\.\w{1,20}) is not supported for quantization method (?P<method>\w+)",
         "this quantisation does not run in that number format: {dtype}, {method}",
         "the line names the formats that it runs in",
@@ -23,29 +21,35 @@ REQUESTS: tuple[KnownCause, ...] = (
         "ValueError: torch.bfloat16 is not supported for quantization method awq. Supported dtypes: "
         "[torch.float16]",
     ),
-    fact(
-        "request-other-model",
+    "request-other-model": fact(
         r"The model `(?P<model>[^`]{1,160})` does not exist",
         "a request asked for a model that is not served: {model}",
         "the request was refused; the server is well",
         "ask for the name that /v1/models lists, or serve with --served-model-name",
         "The model `gpt-4` does not exist.",
     ),
-    fact(
-        "request-too-many-items",
+    "request-too-many-items": fact(
         r"At most (?P<most>\d+) (?P<what>\w{1,20}(?:\(s\))?) may be provided",
         "a request had more than the {most} {what} that the server takes",
         "the request was refused; the server is well",
         "fewer of them in a request; or serve with a larger --limit-mm-per-prompt",
         "ValueError: At most 1 image(s) may be provided in one prompt.",
     ),
-    fact(
-        "request-too-long",
-        r"This model's maximum context length is (?P<most>\d+) tokens|maximum context length of "
-        r"(?P<other>\d+) tokens|is longer than the maximum model length of (?P<third>\d+)",
-        "a request was longer than the {most}{other}{third} tokens that the server takes",
+    "request-too-long": fact(
+        r"This model's maximum context length is (?P<most>\d+) tokens|"
+        r"maximum context length of (?P<most2>\d+) tokens|"
+        r"is longer than the maximum model length of (?P<most3>\d+)",
+        "a request was longer than the {most} tokens that the server takes",
         "the request was refused; the server is well",
         "a shorter prompt or fewer max_tokens; or serve with a larger --max-model-len",
         "ValueError: This model's maximum context length is 4096 tokens. However, you requested 9000 tokens",
     ),
-)
+    "request-failed": warning(
+        r"\"(?:GET|POST|PUT|HEAD|DELETE|PATCH|OPTIONS) (?P<path>[^\" ]{1,200}) HTTP/[\d.]{1,4}\" "
+        r"(?P<code>5\d\d)\b",
+        "the server answered {code} to a request: {path}",
+        "it runs, and could not do what it was asked",
+        "its lines before that one say why; sparkconsole logs",
+        'INFO:     10.0.0.1:5 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error',
+    ),
+}

@@ -1,4 +1,5 @@
-"""Completion statuses of RDMA verbs: `enum ibv_wc_status` of rdma-core's verbs.h, by number, name and words.
+"""What the fabric's libraries number: completion statuses of RDMA verbs (`enum ibv_wc_status` of rdma-core's
+verbs.h) by number, name and words, and NCCL's results.
 
 The words are those of `ibv_wc_status_str`. Vendor errors are ConnectX's own syndromes, as far as NCCL's
 public issues name them.
@@ -10,6 +11,7 @@ from sparkconsole.parse.known.known import NumberMeaning
 
 _PEER = "sparkconsole fabric test; the kernel log of the node at the other end: mlx5 lines"
 _DEVICE = "sparkconsole logs kernel: mlx5 lines; switch the machine off and on when it stays"
+_NOT_READY = "the other end was never ready to receive"
 _FLUSHED = 5
 _ROWS = (
     (1, "LOC_LEN_ERR", "local length error", "a message had another length than was expected", ""),
@@ -24,13 +26,7 @@ _ROWS = (
     (10, "REM_ACCESS_ERR", "remote access error", "the other end's memory may not be used", ""),
     (11, "REM_OP_ERR", "remote operation error", "the other end could not do it", ""),
     (12, "RETRY_EXC_ERR", "transport retry counter exceeded", "the other end did not acknowledge", _PEER),
-    (
-        13,
-        "RNR_RETRY_EXC_ERR",
-        "RNR retry counter exceeded",
-        "the other end was never ready to receive",
-        _PEER,
-    ),
+    (13, "RNR_RETRY_EXC_ERR", "RNR retry counter exceeded", _NOT_READY, _PEER),
     (14, "LOC_RDD_VIOL_ERR", "local RDD violation error", "a reliable datagram's domain did not fit", ""),
     (15, "REM_INV_RD_REQ_ERR", "remote invalid RD request", "the other end refused a reliable datagram", ""),
     (16, "REM_ABORT_ERR", "aborted error", "the other end broke the operation off", _PEER),
@@ -45,9 +41,9 @@ _ROWS = (
 
 WC_STATUS = {
     key.upper(): NumberMeaning(
-        name, told, number == _FLUSHED, remedy, "nccl-flushed" if number == _FLUSHED else ""
+        name, meaning, number == _FLUSHED, remedy, "nccl-flushed" if number == _FLUSHED else ""
     )
-    for number, name, words, told, remedy in _ROWS
+    for number, name, words, meaning, remedy in _ROWS
     for key in (str(number), name, words)
 }
 WC_WORDS = "|".join(words for _, _, words, _, _ in _ROWS if words != "fatal error")
@@ -64,3 +60,20 @@ VENDOR = {
     for number, words, victim in _VENDOR
     for key in (str(number), hex(number))
 }
+
+_NCCL = (
+    (1, "ncclUnhandledCudaError", "a CUDA call failed", False),
+    (2, "ncclSystemError", "a call to the system failed: a socket, memory or a device", False),
+    (3, "ncclInternalError", "NCCL met what it does not expect", False),
+    (4, "ncclInvalidArgument", "an argument was wrong", False),
+    (5, "ncclInvalidUsage", "the ranks do not fit together", False),
+    (6, "ncclRemoteError", "the other end ended, or the network between broke", True),
+    (7, "ncclInProgress", "it still goes on", False),
+)
+
+NCCL_RESULTS = {
+    key: NumberMeaning(name, words, victim)
+    for number, name, words, victim in _NCCL
+    for key in (str(number), name.upper())
+}
+"""What NCCL's calls return: `ncclResult_t` of nccl.h, by number and name."""

@@ -15,13 +15,9 @@ from sparkconsole.model.text.printable import printable
 from sparkconsole.parse.diagnose.log_frame import Framed
 
 _ADDRESS = re.compile(r"\([\w.]+ [^()]*?\bip=(?P<ip>[0-9A-Fa-f.:]+)\)")
-_USING = re.compile(r"NCCL INFO NET/(?P<net>IB\w*|Socket) ?: Using (?P<devices>.*)")
-_DEVICE = re.compile(r"\[\d+\](\S+?:\d+)/(?:RoCE|IB)")
-_INTERFACE = re.compile(r"\[\d+\](\S+?):\S*")
-_CHOSEN = re.compile(r"NCCL INFO Using network (?P<net>\S+)")
-_PATH = re.compile(r"NCCL INFO Channel .* via NET/(?P<net>IB\w*|Socket)/\d+")
-_RDMA_DEVICES = re.compile(r"NCCL INFO NET/IB\w* ?: Using (?P<devices>.*)")
-_LISTED_DEVICE = re.compile(r"\[\d+\](?P<name>[\w.]+):\d+/(?:RoCE|IB)\b")
+_FOUND = re.compile(r"NCCL INFO NET/(?P<net>IB|Socket)\w* ?: Using (?P<devices>[^;]*)")
+"""The parts after `;` are the out-of-band interface."""
+_DEVICE = re.compile(r"\[\d+\](?P<name>[\w.]+):\d+/(?:RoCE|IB)\b")
 _NETWORK = re.compile(r"NCCL INFO Using network (?P<net>\S+)")
 _CHANNEL = re.compile(r"NCCL INFO Channel \S+ ?: .* via (?P<way>NET/(?P<net>\w+)|\w+)")
 _REFUSED = re.compile(r"NET/IB ?: No device found|NCCL_IB_DISABLE set|Failed to initialize NET plugin IB")
@@ -47,23 +43,14 @@ def transport(line: str, before: str = "") -> str:
     the same network. A plugin's own name (`IBext_v10`) is its kind, `IB`.
     """
     text = printable(line)
-    if using := _USING.search(text):
-        return _named(using["net"], len(_devices(using["net"], using["devices"])))
-    if chosen := _CHOSEN.search(text) or _PATH.search(text):
-        name = _named(chosen["net"], 0)
-        return before if before.split(" ", maxsplit=1)[0] == name else name
-    return before
-
-
-def _devices(net: str, text: str) -> list[str]:
-    """The parts after `;` are the out-of-band interface."""
-    pattern = _DEVICE if net.startswith("IB") else _INTERFACE
-    return pattern.findall(text.partition(";")[0])
-
-
-def _named(net: str, count: int) -> str:
-    kind = "IB" if net.startswith("IB") else net
-    return f"NET/{kind} ×{count}" if count and kind == "IB" else f"NET/{kind}"
+    if found := _FOUND.search(text):
+        count = len(_DEVICE.findall(found["devices"]))
+        return f"NET/{found['net']}" + (f" ×{count}" if count else "")
+    chosen = _NETWORK.search(text) or _CHANNEL.search(text)
+    if chosen is None or chosen["net"] is None:
+        return before
+    name = f"NET/{'IB' if chosen['net'].startswith('IB') else chosen['net']}"
+    return before if before.partition(" ")[0] == name else name
 
 
 @dataclass
@@ -82,13 +69,13 @@ class NcclVerdict:
     def feed(self, line: Framed) -> None:
         """A list of devices may go on in the next line, behind a `\\`."""
         text = line.text
-        if self._open is not None and _LISTED_DEVICE.match(text.lstrip("\\ ")):
+        if self._open is not None and _DEVICE.match(text.lstrip("\\ ")):
             self._add(self._open, text)
         self._open = None
         if "NCCL" not in text:
             return
-        if using := _RDMA_DEVICES.search(text):
-            self._add(line.node, using["devices"].partition(";")[0])
+        if (found := _FOUND.search(text)) and found["net"] == "IB":
+            self._add(line.node, found["devices"])
             self._open = line.node if text.rstrip().endswith("\\") else None
         elif chosen := _NETWORK.search(text):
             self.values.setdefault(chosen["net"], text)
@@ -98,8 +85,7 @@ class NcclVerdict:
             self.refused = self.refused or text
 
     def _add(self, node: str, text: str) -> None:
-        found = tuple(m["name"] for m in _LISTED_DEVICE.finditer(text))
-        self.devices[node] = tuple(dict.fromkeys((*self.devices.get(node, ()), *found)))
+        self.devices[node] = tuple(dict.fromkeys((*self.devices.get(node, ()), *_DEVICE.findall(text))))
 
     def diagnoses(self) -> Iterator[Diagnosis]:
         """At most one of sockets and RDMA, and one for each node that uses half a cable."""

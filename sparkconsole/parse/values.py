@@ -1,4 +1,5 @@
-"""Numbers and JSON objects as tools print them; what is none is None, whatever stands there instead."""
+"""Numbers, `WORD VALUE` lines and JSON objects as tools print them; what is none is None, whatever stands
+there instead."""
 
 from __future__ import annotations
 
@@ -31,3 +32,14 @@ def json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """The `WORD VALUE` lines; one without a value says nothing."""
+    rows = (line.split(maxsplit=1) for line in text.splitlines())
+    return [(r[0], r[1].strip()) for r in rows if len(r) == 2]
+
+
+def yes_or_no(word: str) -> bool | None:
+    """None for any other word."""
+    return {"yes": True, "no": False}.get(word)
