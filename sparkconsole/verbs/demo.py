@@ -31,8 +31,8 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
         What breaks: lost, cut, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, gpu-silent,
         docker-silent, garbage, slow, key, image-differs, hang, engine-dead, freeze, memory.
     """
-    machines = _pretend(session).machines
-    node = _pretend(session).cluster.member(node).name
+    pretend = _pretend(session)
+    machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
         return Answer({"node": node, "fault": kind}, (f"would break {node}: {KINDS.get(kind, kind)}",))
     inject(machines[node], kind)
@@ -48,8 +48,8 @@ async def mend(session: Here, node: str) -> Answer:
     node
         Which machine.
     """
-    machines = _pretend(session).machines
-    node = _pretend(session).cluster.member(node).name
+    pretend = _pretend(session)
+    machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
         return Answer(
             {"node": node}, (f"would mend {node}: {', '.join(machines[node].faults) or 'nothing'}",)

@@ -21,7 +21,7 @@ from sparkconsole.remote.docker.execute import Piece, end_exec, exec_argv, piece
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Pipe, Shell
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Here, Session
+from sparkconsole.verbs.grammar.session import Here
 
 
 @verb("exec", ahead=True)
@@ -51,7 +51,7 @@ async def execute(
         raise WrongUsage("exec needs a command", hint="sparkconsole exec -- nvidia-smi")
     if session.options.read_only:
         raise Refused("exec can change anything, and this session is read-only")
-    member = _member(session, node)
+    member = session.member(node)
     container = name or session.cluster.container
     argv = exec_argv(container, command, stdin=bool(interactive))
     planned = Answer({"node": member, "argv": list(argv)}, (f"{member}: {shlex.join(argv)}",))
@@ -66,12 +66,6 @@ async def execute(
         return planned
     stdin = interactive if interactive is not None else _piped()
     return _rows(shell, member, container, command, stdin)
-
-
-def _member(session: Session, node: str | None) -> str:
-    if node is None:
-        return session.fleet.head
-    return session.cluster.member(node).name
 
 
 def _piped() -> bool:

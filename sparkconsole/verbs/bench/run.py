@@ -164,8 +164,7 @@ def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str,
 
 
 async def _execute(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
-    if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, (job,))
+    session.record_jobs((job,))
     outcome = await execute_plan(session.fleet, plan, report)
     for wrong in outcome.failures():
         raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)

@@ -17,9 +17,9 @@ from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import fixable, plan_fixes
+from sparkconsole.verbs.diagnose.last_known import last_known
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.status.history import last_known
 
 CONTENTS = "image-contents.json"
 

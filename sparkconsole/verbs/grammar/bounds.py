@@ -8,18 +8,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.registry import load
+from sparkconsole.verbs.grammar.registry import Request, load
+from sparkconsole.verbs.grammar.wrong_words import flags_of, see_help
 
 M = TypeVar("M", bound=BaseModel)
-
-if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.registry import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,6 @@ def bound_of(words: tuple[str, ...], name: str) -> Bound | None:
 
 def require_bounds(request: Request) -> None:
     """WrongUsage for the first number of the request that its option does not take, and for an empty word."""
-    from sparkconsole.verbs.grammar.wrong_words import see_help
-
     words = request.verb.words
     bound = inspect.signature(request.verb.function).bind(None, *request.args, **request.kwargs).arguments
     for name, value in _numbers(bound):
@@ -123,8 +119,6 @@ def checked_spec(model: type[M], words: Sequence[str], data: Mapping[str, Any]) 
 
 def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     """The first value that cannot be, by its option, in our words."""
-    from sparkconsole.verbs.grammar.wrong_words import see_help
-
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     where = "behind --" if name == "extra" else _flag(tuple(words), name)
@@ -137,12 +131,7 @@ def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
 
 def _flag(words: tuple[str, ...], name: str) -> str:
     """The option as it is typed; a word without one by its name in help."""
-    from sparkconsole.verbs.grammar.wrong_words import flags_of
-
     flag = _FLAG_OF.get(name, f"--{name.strip('_').replace('_', '-')}")
-    return flag if flag in flags_of(words) and not _stands_alone(words, name) else name.strip("_").upper()
-
-
-def _stands_alone(words: tuple[str, ...], name: str) -> bool:
     parameter = inspect.signature(load(words[0])[words].function).parameters.get(name)
-    return parameter is not None and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    stands_alone = parameter is not None and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    return flag if flag in flags_of(words) and not stands_alone else name.strip("_").upper()

@@ -61,7 +61,7 @@ ALONE = {
 }
 """The verbs of one word, each with its own first line: the help of everything loads none of them."""
 MODULES = {
-    "node": ("node.inventory", "node.restart", "node.drop_caches"),
+    "node": ("node.scan", "node.trust", "node.inventory", "node.restart", "node.drop_caches"),
     "check": ("diagnose.check",),
     "doctor": ("diagnose.doctor",),
     "explain": ("diagnose.explain",),
@@ -161,9 +161,8 @@ def verb(
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
-        key = tuple(words.split())
-        plans = ahead or tier > Tier.LOOK
-        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans, refuses)
+        key, changes = tuple(words.split()), tier > Tier.LOOK
+        VERBS[key] = Verb(key, function, changes, tier, default, local, ahead or changes, refuses)
         return function
 
     return register
@@ -196,7 +195,17 @@ def application(first: str = "") -> App:
     app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **_OPTIONS)
     groups: dict[str, App] = {}
     for words, entry in load(first).items():
-        _add(app, groups, words, entry, _OPTIONS)
+        word, function = words[0], _without_session(entry.function)
+        if word not in GROUPS:
+            app.command(function, name=word)
+            continue
+        if word not in groups:
+            groups[word] = App(name=word, help=GROUPS[word], **_OPTIONS)
+            app.command(groups[word])
+        if entry.default:
+            groups[word].default(function)
+        else:
+            groups[word].command(function, name=words[1])
     return app
 
 
@@ -214,18 +223,3 @@ def _without_session(function: Callable[..., Awaitable[Result]]) -> Callable[...
     bare.__signature__ = shown  # type: ignore[attr-defined]
     bare.__annotations__ = {p.name: p.annotation for p in parameters}
     return bare
-
-
-def _add(
-    app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
-) -> None:
-    if words[0] not in GROUPS:
-        app.command(_without_session(entry.function), name=words[0])
-        return
-    if words[0] not in groups:
-        groups[words[0]] = App(name=words[0], help=GROUPS[words[0]], **options)
-        app.command(groups[words[0]])
-    if entry.default:
-        groups[words[0]].default(_without_session(entry.function))
-    else:
-        groups[words[0]].command(_without_session(entry.function), name=words[1])

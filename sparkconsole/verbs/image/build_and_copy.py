@@ -115,7 +115,7 @@ async def build(
         Node to build on; by default the head.
     """
     hosts = host_list(copy_to or ())
-    sender = _node(session, on)
+    sender = session.member(on)
     words = {"tag": tag or session.cluster.image, "recipe": recipe, "network": network, "no_cache": no_cache}
     refs = {"triton_ref": triton_ref, "vllm_ref": vllm_ref, "build_jobs": build_jobs}
     again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
@@ -127,12 +127,6 @@ async def build(
     return await _build_action(
         session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
     )
-
-
-def _node(session: Session, name: str | None) -> str:
-    if name is None:
-        return session.fleet.head
-    return session.cluster.member(name).name
 
 
 async def _build_action(
@@ -170,7 +164,7 @@ async def _build_action(
     shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
 
     async def execute(report: Report) -> Answer:
-        session.record_jobs((job, *(d.job for d in ways if d.job)))
+        session.record_jobs((job, *(d.job for d in ways)))
         _require(await execute_plan(fleet, plan, report), plan.steps)
         built = await follow_build(session, session.own_run(), job, report)
         if built.exit_code or not ways:
@@ -205,7 +199,7 @@ async def _copy_built(
         await copying.require_room_to_save(fleet, node, image)
     fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
-    session.record_jobs(tuple(d.job for d in todo if d.job))
+    session.record_jobs(d.job for d in todo)
     results = await send_all(fleet, todo, delivering.ImagePayload, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
     copied = answer_of(results, "image", took)
@@ -263,7 +257,7 @@ async def copy(
         name = image_tag(tag or session.cluster.image)
     except ValueError as error:
         raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
-    sender = _node(session, from_)
+    sender = session.member(from_)
     return await _copy_action(
         session,
         name,
@@ -308,7 +302,7 @@ async def _copy_action(
         if through_console:
             results = await delivering.relay_all(fleet, found, tag, sender, report, parallel=parallel)
         else:
-            session.record_jobs(tuple(d.job for d in ways if d.job))
+            session.record_jobs(d.job for d in ways)
             results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
         return answer_of(results, "image", fleet.clock.monotonic() - began)
 

@@ -78,7 +78,7 @@ async def copy(
     fleet, name = session.fleet, _name(model)
     local = name.startswith(("/", "~"))
     sender, source = await moving.find_model(
-        fleet, name, revision, _sender(session, from_), hashing=verify and local
+        fleet, name, revision, session.member(from_) if from_ else None, hashing=verify and local
     )
     nodes = await receivers.resolve(session.cluster, fleet, hosts, sender)
     found = await moving.survey(fleet, name, source, sender, nodes, hashing=verify, streams=streams)
@@ -89,7 +89,7 @@ async def copy(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        session.record_jobs(tuple(d.job for d in found if d.job))
+        session.record_jobs(d.job for d in found)
         results = await send_all(fleet, found, moving.CheckpointPayload, report, parallel=parallel)
         return answer_of(results, "model", fleet.clock.monotonic() - began)
 
@@ -190,11 +190,8 @@ async def download(
         Files at the same time.
     """
     fleet = session.fleet
-    name, node, hub = (
-        _name(model),
-        _sender(session, on) or session.fleet.head,
-        endpoint or os.environ.get("HF_ENDPOINT", HUB),
-    )
+    name, node = _name(model), session.member(on or None)
+    hub = endpoint or os.environ.get("HF_ENDPOINT", HUB)
     if name.count("/") != 1 or name.startswith(("/", "~", ".")):
         raise WrongUsage(
             f"{name} is no name of a model on the hub", hint="owner/name, such as Qwen/Qwen3-0.6B"
@@ -287,7 +284,3 @@ def _name(model: str) -> str:
     if not name or name.startswith("."):
         raise WrongUsage(f"{model!r} is no model", hint="owner/name, or a folder by its whole path: /…, ~/…")
     return name
-
-
-def _sender(session: Session, name: str | None) -> str | None:
-    return session.cluster.member(name).name if name else None

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from sparkconsole.config import edit
-from sparkconsole.config.inventory import choose, load
+from sparkconsole.config.inventory import load
 from sparkconsole.config.reading import read_text, sentence
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
@@ -248,22 +248,14 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAct
         if read_text(path) != text:
             hint = "somebody else may have written it: look at it, then do it again"
             raise SparkError(f"{path} is not what was written", hint=hint)
-        nodes = await _read_back(session, cluster)
+        # The rest of a script sees the cluster as the file says it now.
+        await session.regroup(load(path), cluster)
+        nodes = [node.name for node in session.inventory.clusters[cluster].nodes]
         report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
     return PlannedAction(Plan(title, (step,), Tier.LOOK), execute, (ClusterChanged(text),))
-
-
-async def _read_back(session: Session, cluster: str) -> list[str]:
-    """The rest of a script sees the cluster as the file says it now."""
-    options = session.options
-    session.inventory = load(inventory_path(options))
-    same = session.cluster.name if session.cluster.name in session.inventory.clusters else cluster
-    session.cluster = choose(session.inventory, cluster=same, nodes=options.nodes, user=options.user)
-    await session.fleet.regroup(session.cluster)
-    return [n.name for n in session.inventory.clusters[cluster].nodes]
 
 
 # --- exec, shell

@@ -46,7 +46,7 @@ async def restart(
         Seconds that getting ready may take.
     """
     survey = await _survey(session, container or session.cluster.container)
-    wanted = {_known(session, n): "asked for" for n in names or session.fleet.names}
+    wanted = {session.member(n): "asked for" for n in names or session.fleet.names}
     nodes = with_dependents(survey.spec, survey.seats, wanted)
     if not nodes:
         raise WrongUsage("these nodes are not part of what runs", hint="see sparkconsole status")
@@ -81,10 +81,6 @@ async def _survey(session: Session, container: str) -> LaunchSurvey:
     return await survey_launch(session.fleet, session.cluster, spec)
 
 
-def _known(session: Session, name: str) -> str:
-    return session.cluster.member(name).name
-
-
 @verb("node reboot", tier=Tier.COSTLY)
 async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> PlannedAction:
     """Reboot a machine and wait until it is back. Costly: --yes=reboot.
@@ -96,7 +92,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Planned
     timeout
         Seconds until it has to be back.
     """
-    node = _known(session, name)
+    node = session.member(name)
     shell = await session.fleet.shell(node)
     await power.may_reboot(shell)
     before = await power.life(shell)

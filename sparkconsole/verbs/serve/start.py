@@ -20,7 +20,7 @@ from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
-from sparkconsole.model.serve.engine import LiveRank, jobs_of
+from sparkconsole.model.serve.engine import jobs_of
 from sparkconsole.model.serve.ranks import Rank, serve_ranks
 from sparkconsole.model.serve.spec import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -45,13 +45,15 @@ from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_star
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
-def _refuse_words(model: str, *extra: str, **given: Any) -> None:
-    """What no cluster could make right: a model without a name, a port that there is not, a secret."""
-    own = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
-    _spec(model, {key: value for key, value in own.items() if key in ServeSpec.model_fields}, extra)
+def spec_of(model: str, *extra: str, **given: Any) -> ServeSpec:
+    """The spec that the verb's arguments say, without looking at a machine; WrongUsage for what no cluster
+    could make right: a model without a name, a port that there is not, a secret."""
+    named = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
+    own = {key: value for key, value in named.items() if key in ServeSpec.model_fields}
+    return checked_spec(ServeSpec, ("serve",), preset(model, {**own, "extra": extra}))
 
 
-@verb("serve", tier=Tier.RECOVERABLE, default=True, refuses=_refuse_words)
+@verb("serve", tier=Tier.RECOVERABLE, default=True, refuses=spec_of)
 async def serve(
     session: Here,
     model: str,
@@ -126,23 +128,8 @@ async def serve(
     name
         Name of the containers; without it the cluster's.
     """
-    values = {
-        "tensor_parallel": tp,
-        "pipeline_parallel": pp,
-        "data_parallel": dp,
-        "port": port,
-        "host": host,
-        "dtype": dtype,
-        "gpu_memory_utilization": gpu_memory_utilization,
-        "max_model_len": max_model_len,
-        "max_num_seqs": max_num_seqs,
-        "load_format": load_format,
-        "served_model_name": served_model_name,
-        "enforce_eager": enforce_eager,
-        "trust_remote_code": trust_remote_code,
-        "offline": offline,
-    }
-    spec = _spec(model, values, extra)
+    given = dict(locals())  # first of all: every option by its name
+    spec = spec_of(given.pop("model"), *given.pop("extra"), **given)
     container = name or session.cluster.container
     stage = await serving.find_stage(session.fleet, container)
     if (there := await _there_already(session, spec, stage)) is not None:
@@ -175,20 +162,6 @@ async def serve(
     return PlannedAction(plan, execute, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
 
-_NOT_SPEC = ("name", "force", "guard", "guard_at")
-_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
-
-
-def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
-    """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    data = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
-    return _spec(model, data, extra)
-
-
-def _spec(model: str, data: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
-    return checked_spec(ServeSpec, ("serve",), preset(model, {**data, "extra": extra}))
-
-
 async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | PlannedAction | None:
     """The same model on the same port is what was asked for, also while it starts; another keeps its port."""
     from sparkconsole.remote.serve.vllm import models
@@ -209,17 +182,11 @@ async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Ans
     jobs = jobs_of(ranks, stage.launch.container)
     if not names and any(r.name == spec.name for r in ranks) and any(j.rank == 0 for j in jobs):
         return _join(session, spec, jobs)
-    raise Refused(
-        f"port {spec.port} is taken; {_who(names, ranks)}",
-        hint="another --port; or sparkconsole serve status, serve stop",
-        node=stage.head,
-    )
-
-
-def _who(names: tuple[str, ...], ranks: tuple[LiveRank, ...]) -> str:
+    who = f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
     if names:
-        return f"who listens there serves {', '.join(names)}"
-    return f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
+        who = f"who listens there serves {', '.join(names)}"
+    hint = "another --port; or sparkconsole serve status, serve stop"
+    raise Refused(f"port {spec.port} is taken; {who}", hint=hint, node=stage.head)
 
 
 def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAction:
@@ -228,8 +195,7 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAc
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
     async def execute(report: Report) -> Answer:
-        if session.run is not None:
-            session.run = session.journal.add_jobs(session.run, jobs)
+        session.record_jobs(jobs)
         return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, ())
@@ -273,8 +239,7 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
 async def _execute(
     session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
 ) -> Answer:
-    if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
+    session.record_jobs((*jobs, *watchers))
     outcome = await execute_plan(session.fleet, plan, report)
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
