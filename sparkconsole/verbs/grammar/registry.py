@@ -75,7 +75,7 @@ MODULES = {
     "bench": ("bench.run", "bench.history"),
     "exec": ("execute",),
     "logs": ("logs.logs",),
-    "runs": ("runs.runs", "runs.again"),
+    "runs": ("runs.runs",),
     "wait-for": ("status.wait_for",),
     "config": ("config",),
     "demo": ("demo",),
