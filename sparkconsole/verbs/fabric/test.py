@@ -64,8 +64,6 @@ async def fabric_history(session: Here, *, last: int = 20) -> Answer:
     last
         How many.
     """
-    if last < 1:
-        raise WrongUsage("--last must be 1 or more")
     kept = history_of(session).rates(session.cluster.name)
     shown = [(r, earlier(r, kept)) for r in reversed(kept[-last:])]
     rows = [

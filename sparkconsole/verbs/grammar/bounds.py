@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
+from sparkconsole.model.image.reference import image_tag
 from sparkconsole.verbs.grammar.registry import Request, load
 from sparkconsole.verbs.grammar.wrong_words import flags_of, see_help
 
@@ -127,6 +128,14 @@ def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     else:
         cause = f"{where} {sentence(first)}"
     return WrongUsage(cause, hint=see_help(words))
+
+
+def image_name(tag: str) -> str:
+    """`tag` when it can be an image's name; WrongUsage otherwise."""
+    try:
+        return image_tag(tag)
+    except ValueError as error:
+        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
 
 
 def _flag(words: tuple[str, ...], name: str) -> str:

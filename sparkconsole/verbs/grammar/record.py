@@ -14,7 +14,7 @@ from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.own_actions import ends_job, ends_run, own_action, touched
-from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.plan import Plan, PlanOutcome
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
@@ -63,6 +63,12 @@ async def execute_action(
     ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
     _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
     return replace(answer, data={**ends, **answer.data})
+
+
+def require_done(outcome: PlanOutcome) -> None:
+    """SparkError with the first step that did not succeed."""
+    for end in outcome.failures():
+        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
 
 
 def _final_steps(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:

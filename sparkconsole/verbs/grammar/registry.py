@@ -66,7 +66,7 @@ MODULES = {
     "doctor": ("diagnose.doctor",),
     "explain": ("diagnose.explain",),
     "status": ("status.status",),
-    "image": ("image.build_and_copy", "image.list", "image.prune", "image.rollback"),
+    "image": ("image.build_and_copy", "image.list", "image.rollback", "image.prune"),
     "model": ("model.list", "model.fit", "model.transfer"),
     "fabric": ("fabric.test",),
     "launch": ("launch.start",),

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.checkpoint.fit import Fitting, fit_model
 from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit
 from sparkconsole.model.checkpoint.weights import Split
@@ -68,28 +67,19 @@ async def fit(
     language_model_only
         Without the part of the model that sees or hears.
     """
-    _require(tp, pp, dp, concurrency, max_num_batched_tokens, max_model_len, gpu_memory_utilization)
     ask = Ask(
         max_model_len,
         concurrency,
         gpu_memory_utilization,
         kv_cache_dtype,
         max_num_batched_tokens,
-        max(0, speculative_tokens),
+        speculative_tokens,
         enforce_eager,
         language_model_only,
     )
     name = str(PRESETS[model]["model"]) if model in PRESETS else model
     split = Split(tp or 1, pp or 1, dp or 1) if tp or pp or dp else None
     return fit_answer(await fit_model(session.fleet, name, split, ask, session.cluster.container))
-
-
-def _require(*whole: float | None) -> None:
-    share = whole[-1]
-    if any(value is not None and value < 1 for value in whole[:-1]):
-        raise WrongUsage("every number must be 1 or more", hint="sparkconsole model fit --help")
-    if share is not None and not 0 < share <= 1:
-        raise WrongUsage("--gpu-memory-utilization is a share of 1", hint="such as 0.85")
 
 
 def fit_answer(found: Fitting) -> Answer:

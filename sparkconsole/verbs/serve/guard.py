@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
@@ -10,19 +9,11 @@ from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Step
-from sparkconsole.verbs.grammar.bounds import BOUNDS
 from sparkconsole.verbs.grammar.registry import follower
 from sparkconsole.verbs.grammar.session import Session
 
 GIB = 1 << 30
 LEAST_GIB = FREEZE_LINE / GIB
-
-
-def line_of(gib: float) -> int:
-    """Bytes; WrongUsage for what no machine has."""
-    if not BOUNDS["guard_at"].takes(gib):
-        raise WrongUsage(f"--guard-at takes {BOUNDS['guard_at'].words}", hint="GiB of available memory")
-    return int(gib * GIB)
 
 
 def guard_steps(watchers: tuple[Job, ...], gib: float) -> tuple[Step, ...]:

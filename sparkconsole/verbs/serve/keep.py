@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
 from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
@@ -64,8 +64,6 @@ async def keep(
     grace
         Minutes that it may load.
     """
-    if every <= 0 or misses < 1 or restarts < 0:
-        raise WrongUsage("--every is above 0, --misses at least 1, --restarts not below 0")
     run = _served(session, port)
     require_repeatable(session, run)
     patience = RestartBudget(

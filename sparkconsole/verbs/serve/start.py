@@ -36,9 +36,10 @@ from sparkconsole.verbs.diagnose.preflight import (
     serve_looks,
 )
 from sparkconsole.verbs.grammar.bounds import checked_spec
+from sparkconsole.verbs.grammar.record import require_done
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
+from sparkconsole.verbs.serve.guard import GIB, LEAST_GIB, guard_steps, guarded_failure
 from sparkconsole.verbs.serve.memory_check import find_room, require_model, taking_part, yet_to_be_known
 from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
 
@@ -147,7 +148,7 @@ async def serve(
     ranks = yet_to_be_known(session.fleet, room, ranks)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container, fresh) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
-    watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
+    watchers = guarding.guards(jobs, stage.nodes, int(guard_at * GIB)) if guarded else ()
     steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
     plan = Plan(
         f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
@@ -244,8 +245,7 @@ async def _execute(
     if not outcome.ok:
         await serving.clear(session.fleet, jobs, report)
         await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
-        first = outcome.failures()[0]
-        raise SparkError(f"{first.step.sentence}: {first.detail}", node=first.step.node)
+    require_done(outcome)
     return await _follow(session, jobs, report)
 
 

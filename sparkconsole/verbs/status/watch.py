@@ -31,8 +31,6 @@ def status_watch(
     """A row a node and moment, for as long as somebody takes them; WrongUsage before the first."""
     if not LEAST_S <= every <= 3600:
         raise WrongUsage(f"--every must be {LEAST_S:g} to 3600 seconds")
-    if count is not None and count < 1:
-        raise WrongUsage("--count must be 1 or more")
     return _rows(session, every, count, series)
 
 
