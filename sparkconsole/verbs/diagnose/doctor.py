@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -93,10 +94,8 @@ async def doctor(
     if fix and (action := await plan_fixes(session, findings, again)):
         return action
     answer = _answer(evidence, findings, skewed=skew)
-    if fix:
-        left = "nothing that was found can be mended safely by itself"
-        return Answer(answer.data, (*answer.parts, left), answer.exit_code)
-    return answer
+    left = ("nothing that was found can be mended safely by itself",) if fix else ()
+    return replace(answer, parts=(*answer.parts, *left))
 
 
 def _known(checks: Sequence[str]) -> tuple[str, ...]:
@@ -134,23 +133,15 @@ def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, skewed:
         "skew": [row.as_data() for row in rows],
     }
     shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
-    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(evidence, findings))
+    count = len(fixable(findings))
+    fix = (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
+    return Answer(data, (shown, *fix, verdict(findings)), exit_code(evidence, findings))
 
 
 def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
     """Who differs first."""
-    cells = [
-        (
-            "differs" if row.differing else "",
-            row.what,
-            row.majority,
-            ", ".join(f"{node} {value}" for node, value in row.differing.items()),
-        )
-        for row in sorted(rows, key=lambda r: not r.differing)
-    ]
+    cells = []
+    for row in sorted(rows, key=lambda r: not r.differing):
+        who = ", ".join(f"{node} {value}" for node, value in row.differing.items())
+        cells.append(("differs" if row.differing else "", row.what, row.majority, who))
     return Sheet.of(("", "what", "most have", "who differs"), cells)
-
-
-def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
-    count = len(fixable(findings))
-    return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
