@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkconsole.config.inventory import ad_hoc_node
@@ -28,28 +26,6 @@ CONSOLE = "console"
 """Where steps that only touch this machine's files are said to happen."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A machine whose keys are to be trusted: exactly those that the plan shows."""
-
-    node: Node
-    keys: tuple[HostKey, ...]
-
-    def step(self) -> Step:
-        """The step that stores them."""
-        from sparkconsole.remote.host_keys.trust import entries, trust_file
-
-        fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
-        sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
-        return Step(
-            self.node.name,
-            CONSOLE,
-            sentence,
-            ("tee", "-a", trust_file(self.node)),
-            stdin=entries(self.node, self.keys),
-        )
-
-
 @verb("node trust", tier=Tier.RECOVERABLE)
 async def trust(session: Here, *names: str) -> Answer | PlannedAction:
     """Shows the host keys of machines that are not trusted yet, and stores them once you agree.
@@ -65,15 +41,34 @@ async def trust(session: Here, *names: str) -> Answer | PlannedAction:
     if session.pretend is not None:
         return _trust_pretended(session, session.pretend, nodes)
     shown, lost = await _shown_by(nodes)
-    new = [_Shown(n, fresh) for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))]
-    known = [name for name in shown if name not in {s.node.name for s in new}]
+    new = {n: fresh for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))}
+    trusted = tuple(node.name for node in new)
+    known = [name for name in shown if name not in trusted]
     if not new:
         return _trusted((), known, lost)
-    steps = tuple(s.step() for s in new)
+    steps = {_step(node, keys): (node, keys) for node, keys in new.items()}
     notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
-    plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
-    effects = (KeysTrusted(tuple(s.node.name for s in new)),)
-    return PlannedAction(plan, partial(_store, session, new, known, lost), effects)
+    plan = Plan(f"Trust {', '.join(trusted)}", tuple(steps), Tier.RECOVERABLE, notes=notes)
+
+    async def execute(report: Report) -> Answer:
+        for step, (node, keys) in steps.items():
+            _store(node, keys)
+            if node.name in session.fleet.names:
+                session.fleet.lost(node.name)
+            report(StepEnded(StepOutcome(step, ok=True, seen=True)))
+        return _trusted(trusted, known, lost)
+
+    return PlannedAction(plan, execute, (KeysTrusted(trusted),))
+
+
+def _step(node: Node, keys: Sequence[HostKey]) -> Step:
+    """The step that stores exactly the keys that it shows."""
+    from sparkconsole.remote.host_keys.trust import entries, trust_file
+
+    shown = ", ".join(f"{key.kind} {key.fingerprint}" for key in keys)
+    sentence = f"trust {node.name} ({node.address}): {shown}"
+    argv = ("tee", "-a", trust_file(node))
+    return Step(node.name, CONSOLE, sentence, argv, stdin=entries(node, keys))
 
 
 def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | PlannedAction:
@@ -82,9 +77,8 @@ def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) 
     known = [n.name for n in nodes if n.name not in keys]
     if not keys:
         return _trusted((), known, {})
-    steps = tuple(
-        Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
-    )
+    what = {name: f"DEMO: trust {name}: ssh-ed25519 {key}" for name, key in keys.items()}
+    steps = tuple(Step(name, CONSOLE, sentence, ("true",)) for name, sentence in what.items())
 
     async def execute(report: Report) -> Answer:
         for step in steps:
@@ -148,21 +142,14 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
     return tuple(shown)
 
 
-async def _store(
-    session: Session, new: Sequence[_Shown], known: Sequence[str], lost: dict[str, SparkError], report: Report
-) -> Answer:
+def _store(node: Node, keys: Sequence[HostKey]) -> None:
     """Stores exactly what was shown, and reads back that it is trusted."""
     from sparkconsole.remote.host_keys import trust as hostkeys
 
-    for one in new:
-        path = hostkeys.trust(one.node, one.keys)
-        if any(hostkeys.key_trust(one.node, key) is not hostkeys.KeyTrust.TRUSTED for key in one.keys):
-            hint = "look at that file: is it readable, and does a line of it revoke the key?"
-            raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=one.node.name)
-        if one.node.name in session.fleet.names:
-            session.fleet.lost(one.node.name)
-        report(StepEnded(StepOutcome(one.step(), ok=True, seen=True)))
-    return _trusted([one.node.name for one in new], known, lost)
+    path = hostkeys.trust(node, keys)
+    if any(hostkeys.key_trust(node, key) is not hostkeys.KeyTrust.TRUSTED for key in keys):
+        hint = "look at that file: is it readable, and does a line of it revoke the key?"
+        raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=node.name)
 
 
 def _trusted(new: Sequence[str], known: Sequence[str], lost: dict[str, SparkError]) -> Answer:

@@ -24,7 +24,7 @@ from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 from sparkconsole.verbs.runs.runs import require_repeatable
-from sparkconsole.verbs.serve.starts import ranks_of
+from sparkconsole.verbs.serve.start import ranks_of
 
 OWN = ("serve", "keep")
 
@@ -134,24 +134,22 @@ class _KeptServer:
         except SparkError as error:
             # It changed while it was looked at: the next look says how it stands.
             found = ServerStatus(ServerCondition.UNKNOWN, error.cause, node=error.node, unreachable=True)
+        loads = found.state is ServerCondition.LOADING
         if found.state is not self.last:
             text = ": ".join(part for part in (found.state.value, found.detail) if part)
-            level = "info" if found.state in (ServerCondition.READY, ServerCondition.LOADING) else "warning"
+            level = "info" if loads or found.state is ServerCondition.READY else "warning"
             report(Remark(text, found.node, level))
         self.last = found.state
         if found.state is not ServerCondition.UNKNOWN:
             serves = found.state in (ServerCondition.READY, ServerCondition.UNPROVED)
             now = self.session.fleet.clock.monotonic()
-            self.patience = self.patience.seen(
-                now, serves=serves, loads=found.state is ServerCondition.LOADING
-            )
+            self.patience = self.patience.seen(now, serves=serves, loads=loads)
         return found
 
     async def _again(self, found: ServerStatus, report: Report) -> None:
         """A start that fails has been one; the next looks say what is."""
         clock = self.session.fleet.clock
-        pause = self.patience.rest_s(clock.monotonic())
-        if pause:
+        if pause := self.patience.rest_s(clock.monotonic()):
             report(Remark(f"it is started again in {pause:.0f} s"))
             await clock.sleep(pause)
         self.patience = self.patience.started(clock.monotonic())
@@ -161,14 +159,11 @@ class _KeptServer:
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
-                    await self._carry_out(words, report)
+                    result = await begin(self.session, understand(words))
+                    if isinstance(result, PlannedAction):
+                        await result.execute(report)
         except SparkError as error:
             report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
-
-    async def _carry_out(self, words: tuple[str, ...], report: Report) -> None:
-        result = await begin(self.session, understand(words))
-        if isinstance(result, PlannedAction):
-            await result.execute(report)
 
     def _words(self, state: ServerCondition) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""
@@ -191,10 +186,7 @@ class _KeptServer:
         return False
 
     def _answer(self, found: ServerStatus | None, text: str, code: int) -> Answer:
-        data = {
-            "port": self.port,
-            "state": found.state.value if found else "stopped",
-            "starts": len(self.patience.started_s),
-            "run": self.run.id,
-        }
+        state = found.state.value if found else "stopped"
+        starts = len(self.patience.started_s)
+        data = {"port": self.port, "state": state, "starts": starts, "run": self.run.id}
         return Answer(data, (text,), code)

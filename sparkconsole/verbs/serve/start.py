@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -16,11 +17,13 @@ from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
+from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import jobs_of
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.serve.ranks import Rank, serve_ranks
 from sparkconsole.model.serve.spec import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -39,10 +42,10 @@ from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.record import require_done
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.serve.guard import GIB, LEAST_GIB, guard_steps, guarded_failure
 from sparkconsole.verbs.serve.memory_check import find_room, require_model, taking_part, yet_to_be_known
-from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
 
+GIB = 1 << 30
+LEAST_GIB = FREEZE_LINE / GIB
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
@@ -149,16 +152,21 @@ async def serve(
     jobs = tuple(_job(spec, rank, stage.launch.backend, container, fresh) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
     watchers = guarding.guards(jobs, stage.nodes, int(guard_at * GIB)) if guarded else ()
-    steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
-    plan = Plan(
-        f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
-    )
+    steps = (*_steps(jobs), *_guard_steps(watchers, guard_at))
+    known = (*notes(spec), *unread, *forced, *room.notes)
+    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=known)
 
     async def execute(report: Report) -> Answer:
         share = spec.utilization or USUAL_SHARE
         settled = await await_memory(session.fleet, stage.nodes, share, report)
         require_room(settled.values(), force=force)
-        return await _execute(session, plan, jobs, watchers, report)
+        session.record_jobs((*jobs, *watchers))
+        outcome = await execute_plan(session.fleet, plan, report)
+        if not outcome.ok:
+            await serving.clear(session.fleet, jobs, report)
+            await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
+        require_done(outcome)
+        return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
 
@@ -237,23 +245,26 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     )
 
 
-async def _execute(
-    session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
-) -> Answer:
-    session.record_jobs((*jobs, *watchers))
-    outcome = await execute_plan(session.fleet, plan, report)
-    if not outcome.ok:
-        await serving.clear(session.fleet, jobs, report)
-        await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
-    require_done(outcome)
-    return await _follow(session, jobs, report)
+def _guard_steps(watchers: tuple[Job, ...], gib: float) -> tuple[Step, ...]:
+    """They begin with the ranks: memory is short while a model loads."""
+    what = f"guard its memory: the server ends below {gib:g} GiB available"
+    return tuple(
+        Step(f"{w.id}-{w.node}", w.node, what, ("docker", "exec", w.container, *w.argv), job=w)
+        for w in watchers
+    )
 
 
 async def _follow(session: Session, jobs: tuple[Job, ...], report: Report) -> Answer:
     try:
         up = await serving.follow_start(session.fleet, jobs, report)
     except serving.ServeFailed as error:
-        raise await guarded_failure(session, jobs, error, report) from error
+        # A guard that ended it is the cause, whatever the ranks said of that.
+        lead = next(job for job in jobs if not job.rank)
+        found = await guarding.fired(session.fleet, lead, session.fleet.names)
+        await guarding.clear_guards(session.fleet, (lead,), session.fleet.names, report)
+        if found is None:
+            raise
+        raise serving.ServeFailed(found.why, hint=guarding.REMEDY, node=found.node) from error
     return _ready(session, int(jobs[0].details["port"]), up)
 
 
@@ -275,6 +286,39 @@ async def follow_serve(session: Session, run: Run, job: Job, report: Report) -> 
     return await _follow(session, tuple(j for j in run.jobs if j.kind is JobKind.SERVE), report)
 
 
+@follower(JobKind.GUARD)
+async def follow_guard(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """A guard lives as long as its server; there is nothing to wait for."""
+    return Answer({"guard": job.node})
+
+
+def ranks_of(run: Run, port: int) -> tuple[Job, ...]:
+    """The ranks that a run started on that port."""
+    return tuple(j for j in run.jobs if j.serves(port))
+
+
+def newest_start(session: Session, port: int) -> Run | None:
+    """The newest start on that port."""
+    return next((run for run in session.journal.newest() if ranks_of(run, port)), None)
+
+
+def newest_ranks(session: Session, port: int) -> tuple[Job, ...]:
+    """The ranks of the newest start on that port."""
+    run = newest_start(session, port)
+    return ranks_of(run, port) if run else ()
+
+
+def explained(found: ServerStatus, run: Run | None) -> ServerStatus:
+    """What an action of ours ended has not failed."""
+    by = ended_by(run) if run else ""
+    if not by or found.state not in (ServerCondition.FAILED, ServerCondition.ABSENT, ServerCondition.LOST):
+        return found
+    if found.state is ServerCondition.FAILED:
+        found = replace(found, state=ServerCondition.ABSENT, node="", remedy="serve it again")
+        return replace(found, detail=f"ended by {by}")
+    return replace(found, detail=f"{found.detail}; its last server was ended by {by}")
+
+
 @verb("serve status")
 async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
     """Say how the served model stands.
@@ -292,11 +336,10 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     """
     jobs = newest_ranks(session, port)
     found = await serve_standing(session.fleet, name or session.cluster.container, port, jobs)
-    return _standing_answer(explained(found, newest_start(session, port)))
+    return _status_answer(explained(found, newest_start(session, port)))
 
 
-def _standing_answer(found: ServerStatus) -> Answer:
-    rows = [(n, text) for n, text in found.nodes.items()]
+def _status_answer(found: ServerStatus) -> Answer:
     data = {
         "state": found.state.value,
         "detail": found.detail,
@@ -305,10 +348,11 @@ def _standing_answer(found: ServerStatus) -> Answer:
         "node": found.node,
         "remedy": found.remedy,
     }
-    where = f" ({found.node})" if found.node else ""
-    line = f"{found.state.value}{where}: {found.detail}" if found.detail else f"{found.state.value}{where}"
+    line = found.state.value + (f" ({found.node})" if found.node else "")
+    line += f": {found.detail}" if found.detail else ""
     remedy = (found.remedy,) if found.remedy else ()
-    return Answer(data, (line, *remedy, Sheet.of(("node", "container"), rows)), found.exit_code)
+    sheet = Sheet.of(("node", "container"), list(found.nodes.items()))
+    return Answer(data, (line, *remedy, sheet), found.exit_code)
 
 
 @verb("serve stop", tier=Tier.RECOVERABLE)
@@ -328,22 +372,19 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     await stopping.require_server(session.fleet, scene, known.values())
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
-    effects = (ServerGone(tuple(scene.sites), container, port),)
-    return PlannedAction(plan, lambda report: _execute_stop(session, plan, scene, jobs, report), effects)
 
+    async def execute(report: Report) -> Answer:
+        outcome = await execute_plan(session.fleet, plan, report)
+        await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
+        await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
+        ends = await stopping.read_back(session.fleet, scene, outcome)
+        rows = [(e.node, e.text, e.memory()) for e in ends]
+        data = {
+            "stopped": all(e.ok for e in ends),
+            "nodes": {e.node: e.text for e in ends},
+            "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
+        }
+        code = 3 if scene.lost else 0 if data["stopped"] else 1
+        return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)
 
-async def _execute_stop(
-    session: Session, plan: Plan, scene: stopping.RunningServers, jobs: tuple[Job, ...], report: Report
-) -> Answer:
-    outcome = await execute_plan(session.fleet, plan, report)
-    await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
-    await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
-    ends = await stopping.read_back(session.fleet, scene, outcome)
-    rows = [(e.node, e.text, e.memory()) for e in ends]
-    data = {
-        "stopped": all(e.ok for e in ends),
-        "nodes": {e.node: e.text for e in ends},
-        "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
-    }
-    code = 3 if scene.lost else 0 if data["stopped"] else 1
-    return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)
+    return PlannedAction(plan, execute, (ServerGone(tuple(scene.sites), container, port),))
