@@ -23,10 +23,8 @@ from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell
 
 CACHE = "/root/.cache/"
-_TIGHT, _HOLDERS = (
-    "{} of memory is available: a start would freeze it",
-    "see who holds it: ps aux --sort=-rss",
-)
+_TIGHT = "{} of memory is available: a start would freeze it"
+_HOLDERS = "see who holds it: ps aux --sort=-rss"
 
 
 def node_model(model: str) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.errors import Refused, TimedOut, Unreachable, WrongUsage
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey_launch
 from sparkconsole.model.foresight.effect import Rebooted
 from sparkconsole.model.launch.effects import start_effects
@@ -57,8 +58,8 @@ async def restart(
 
     async def execute(report: Report) -> Answer:
         await start(session, survey, plan, report, timeout_s=timeout)
-        rows = [(s.node, s.role, "joined" if survey.spec.backend is Backend.RAY else "running")
-                for s in survey.seats]  # fmt: skip
+        state = "joined" if survey.spec.backend is Backend.RAY else "running"
+        rows = [(seat.node, seat.role, state) for seat in survey.seats]
         data = {"restarted": list(nodes), "ready": True, "backend": survey.spec.backend.value}
         return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
 
@@ -69,15 +70,12 @@ async def restart(
 async def _survey(session: Session, container: str) -> LaunchSurvey:
     """The launch that the containers' own labels tell of."""
     answers = await session.fleet.ask(lambda shell: look(shell, container))
-    spec = None
-    for site in (a for a in answers.values() if not isinstance(a, SparkError)):
-        spec = spec or (recalled(site.found.labels) if site.found else None)
+    specs = (recalled(site.found.labels) for site in answered(answers).values() if site.found)
+    spec = next((spec for spec in specs if spec), None)
     if spec is None:
-        lost = next((a for a in answers.values() if isinstance(a, SparkError)), None)
-        raise lost or Refused(
-            f"no container {container} that this program launched is on any node",
-            hint="start one: sparkconsole launch",
-        )
+        nowhere = f"no container {container} that this program launched is on any node"
+        lost = next(iter(failed(answers).values()), None)
+        raise lost or Refused(nowhere, hint="start one: sparkconsole launch")
     return await survey_launch(session.fleet, session.cluster, spec)
 
 
