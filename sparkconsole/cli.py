@@ -184,12 +184,13 @@ def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
     import asyncio
 
+    from sparkconsole.config.reading import script_text
     from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
     name = "<stdin>" if given.script == "-" else str(given.script)
-    lines = read_script(given.script_text(), given.values(), name)
+    lines = read_script(script_text(given.script or ""), given.values(), name)
     return asyncio.run(until_signalled(run_script(given, lines, printer, keep_going=given.keep_going)))
 
 

@@ -30,12 +30,10 @@ def with_node(path: Path, cluster: str, node: Node, *, head: bool = False, plann
     for what in ("name", "address"):
         if any(getattr(n, what) == getattr(node, what) for n in old.nodes):
             hint = f"sparkconsole node list shows it; to change it: node remove, or edit {path}"
-            raise WrongUsage(
-                f"{cluster} has a node with the {what} {getattr(node, what)!r} already", hint=hint
-            )
+            taken = f"{cluster} has a node with the {what} {getattr(node, what)!r} already"
+            raise WrongUsage(taken, hint=hint)
     nodes = (node, *old.nodes) if head else (*old.nodes, node)
-    document = _document(text)
-    table = _cluster_table(document, cluster)
+    document, table = _document(text, cluster)
     _insert(table, node, at=0 if head else len(old.nodes))
     return _checked(document, path, _changed(before, old, nodes))
 
@@ -49,8 +47,7 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     if name not in names:
         hint = suggestion(name, names, f"its nodes: {', '.join(names) or 'none'}")
         raise WrongUsage(f"{cluster} has no node {name!r}", hint=hint)
-    document = _document(text)
-    table = _cluster_table(document, cluster)
+    document, table = _document(text, cluster)
     del table["nodes"][names.index(name)]
     if len(names) == 1:
         del table["nodes"]
@@ -67,22 +64,18 @@ def write(path: Path, text: str) -> None:
         raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
-def _document(text: str) -> TOMLDocument:
+def _document(text: str, cluster: str) -> tuple[TOMLDocument, Any]:
+    """The file, and in it the cluster's table, which is made when missing."""
     import tomlkit
 
-    return tomlkit.parse(text if not text or text.endswith("\n") else f"{text}\n")
-
-
-def _cluster_table(document: TOMLDocument, cluster: str) -> Any:
-    import tomlkit
-
+    document = tomlkit.parse(text if not text or text.endswith("\n") else f"{text}\n")
     if "clusters" not in document:
         document.setdefault("default", cluster)
         document["clusters"] = tomlkit.table(is_super_table=True)
     clusters: Any = document["clusters"]
     if cluster not in clusters:
         clusters[cluster] = tomlkit.table()
-    return clusters[cluster]
+    return document, clusters[cluster]
 
 
 def _insert(table: Any, node: Node, at: int) -> None:
