@@ -172,9 +172,8 @@ def _refuse_two_faces(given: Options, rest: list[str]) -> None:
     from sparkconsole.errors import WrongUsage
 
     if given.script is not None and rest:
-        raise WrongUsage(
-            f"--script runs a file of words, and {rest[0]} stands beside it", hint="say one of the two"
-        )
+        beside = f"--script runs a file of words, and {rest[0]} stands beside it"
+        raise WrongUsage(beside, hint="say one of the two")
     if given.script is None and (given.set_ or given.keep_going):
         name = "--set" if given.set_ else "--keep-going"
         raise WrongUsage(f"{name} is for a script, and there is none", hint="--script FILE")

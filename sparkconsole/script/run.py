@@ -29,7 +29,9 @@ from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 MOST_ERRORS = 20
 """Wrong lines of one script that are shown: who feeds something else than a script is not buried."""
-_INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
+_BEGINS = ("node", "add")
+"""The verb that writes the inventory's first node where there is none yet."""
+_INVENTORY = (_BEGINS, ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""
 
 
@@ -37,7 +39,7 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
     """One verb from the command line; its exit code."""
     try:
         _remark_demo(options, printer)
-        async with open_session(options, beginning=_begins(request)) as session:
+        async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
             return await execute(session, request, TerminalPresenter(printer), yes=options.yes)
     except SparkError as error:
@@ -57,7 +59,7 @@ async def run_script(
         return _print_errors(wrong, printer)
     worst = 0
     _remark_demo(options, printer)
-    beginning = any(_begins(request) for _, request in requests)
+    beginning = any(request.verb.words == _BEGINS for _, request in requests)
     async with open_session(options, beginning=beginning) as session:
         _print_remarks(session, printer)
         if wrong := _strangers(session, requests):
@@ -110,11 +112,6 @@ def _print_errors(wrong: Sequence[SparkError], printer: Printer) -> int:
     return wrong[0].exit_code
 
 
-def _begins(request: Request) -> bool:
-    """It writes the inventory's first node where there is none yet."""
-    return request.verb.words == ("node", "add")
-
-
 def _remark_demo(options: Options, printer: Printer) -> None:
     if options.demo_name:
         printer.remark(f"DEMO: the pretend cluster {options.demo_name}, which lasts; nothing real is touched")
@@ -136,8 +133,7 @@ async def _script_line(
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
             printer.remark(f"[{line.number}] {shlex.join(line.words)}")
-            presenter = TerminalPresenter(own_printer)
-            return await execute(own, request, presenter, yes=own.options.yes)
+            return await execute(own, request, TerminalPresenter(own_printer), yes=own.options.yes)
     except Cancelled:
         raise
     except SparkError as error:

@@ -51,15 +51,13 @@ async def mend(session: Here, node: str) -> Answer:
     pretend = _pretend(session)
     machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
-        return Answer(
-            {"node": node}, (f"would mend {node}: {', '.join(machines[node].faults) or 'nothing'}",)
-        )
+        wrong = ", ".join(machines[node].faults) or "nothing"
+        return Answer({"node": node}, (f"would mend {node}: {wrong}",))
     mended = clear(machines[node])
     if {"lost", "key"}.intersection(mended) and node in session.fleet.names:
         session.fleet.lost(node)  # so that it is asked again
-    return Answer(
-        {"node": node, "mended": list(mended)}, (f"{node}: mended {', '.join(mended) or 'nothing'}",)
-    )
+    text = f"{node}: mended {', '.join(mended) or 'nothing'}"
+    return Answer({"node": node, "mended": list(mended)}, (text,))
 
 
 @verb("demo faults")

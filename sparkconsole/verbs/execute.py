@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
-from sparkconsole.remote.docker.execute import Piece, end_exec, exec_argv, pieces, start_exec, status_of
+from sparkconsole.remote.docker.execute import end_exec, exec_argv, pieces, start_exec, status_of
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Pipe, Shell
 from sparkconsole.verbs.grammar.registry import verb
@@ -59,9 +59,8 @@ async def execute(
         return planned
     shell = await session.fleet.shell(member)
     if not (await look(shell, container)).running:
-        raise SparkError(
-            f"no container {container} runs here", hint="start it: sparkconsole launch", node=member
-        )
+        hint = "start it: sparkconsole launch"
+        raise SparkError(f"no container {container} runs here", hint=hint, node=member)
     if session.options.dry_run:
         return planned
     stdin = interactive if interactive is not None else _piped()
@@ -88,7 +87,8 @@ async def _rows(
             await pipe.close_input()
         decoders = {s: codecs.getincrementaldecoder("utf-8")("replace") for s in ("stdout", "stderr")}
         async for piece in pieces(pipe):
-            yield _row(node, piece, decoders[piece.stream])
+            text = decoders[piece.stream].decode(piece.data)
+            yield Row({"node": node, "stream": piece.stream, "text": text}, text, node)
         status = await status_of(pipe, node)
         ended = True
         yield Row({"node": node, "exit": status}, "", node)
@@ -100,11 +100,6 @@ async def _rows(
             with contextlib.suppress(SparkError):  # a lost node cannot be asked to end anything
                 await end_exec(shell, container, mark)
                 await pipe.kill()
-
-
-def _row(node: str, piece: Piece, decoder: codecs.IncrementalDecoder) -> Row:
-    text = decoder.decode(piece.data)
-    return Row({"node": node, "stream": piece.stream, "text": text}, text, node)
 
 
 async def _feed(pipe: Pipe) -> None:

@@ -62,9 +62,8 @@ def _file(path: Path | None) -> Iterator[int | None]:
     try:
         fd = os.open(expanded(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OURS)
     except OSError as error:
-        raise WrongUsage(
-            f"--series {path}: {error.strerror}", hint="name a file that can be written"
-        ) from error
+        hint = "name a file that can be written"
+        raise WrongUsage(f"--series {path}: {error.strerror}", hint=hint) from error
     try:
         if stat.S_ISREG(os.fstat(fd).st_mode):  # a device is not ours to close to others
             os.fchmod(fd, _OURS)
