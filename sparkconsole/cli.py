@@ -116,8 +116,8 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
         return _complete(words[1:]) if words[0] == "_complete" else _overview()
     from sparkconsole.config.globals import Options, split_words
 
-    spoken = split_words(words)
-    given, rest = spoken.over(Options()), list(spoken.rest)
+    split = split_words(words)
+    given, rest = split.over(Options()), list(split.rest)
     _refuse_two_faces(given, rest)
     if given.script is not None:
         return _script(given, printer())
@@ -139,7 +139,7 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
         from sparkconsole.tui.web import serve
 
         # The global options go on to the consoles that the browser opens.
-        return serve(spoken.ours, *request.args, **request.kwargs)
+        return serve(split.ours, *request.args, **request.kwargs)
     from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.run import run_request
 

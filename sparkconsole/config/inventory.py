@@ -102,8 +102,8 @@ def _own_words(node: Mapping[str, Any]) -> dict[str, Any]:
     """What no two nodes of a cluster may share; behind one address each has a port of its own."""
     address, port = node.get("address"), node.get("port")
     if isinstance(address, str):
-        _, address, said = login_words(address)
-        port = said or port
+        _, address, behind = login_words(address)
+        port = behind or port
     return {"name": node.get("name"), "address": f"{address}:{port}" if address and port else address}
 
 

@@ -175,18 +175,18 @@ class TerminalPresenter:
             how = "--yes" if recoverable else f"--yes={plan.word}"
             raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
         if before is not None:
-            printer.remark("the cluster changed while the plan stood here; nothing was done. What differs:")
+            printer.remark("the cluster changed while the plan was shown; nothing was done. What differs:")
             for line in difference(before, plan):
                 printer.remark(f"  {line}")
         printer.plan(plan)
-        question = "Type y to go on: " if recoverable else f"Type “{plan.word}” to go on: "
+        question = "Type y to continue: " if recoverable else f"Type “{plan.word}” to continue: "
         return await answer_to(question, anew=before is not None) == ("y" if recoverable else plan.word)
 
     def declined(self, plan: Plan) -> int:
         """The person said no."""
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
 
-    async def carry_out(self, _: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> int:
+    async def run_action(self, _: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> int:
         """Its news as they come, then its answer."""
         answer = await run(self.printer.news)
         try:

@@ -36,12 +36,12 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
     if session.options.dry_run:
         return Answer({"node": node, "fault": kind}, (f"would break {node}: {KINDS.get(kind, kind)}",))
     inject(machines[node], kind)
-    return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"mended by: demo clear {node}"))
+    return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"to fix it: demo clear {node}"))
 
 
 @verb("demo clear", ahead=True)
 async def mend(session: Here, node: str) -> Answer:
-    """Mends a pretend machine, and switches it on.
+    """Fixes a pretend machine, and switches it on.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ async def mend(session: Here, node: str) -> Answer:
     machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
         wrong = ", ".join(machines[node].faults) or "nothing"
-        return Answer({"node": node}, (f"would mend {node}: {wrong}",))
+        return Answer({"node": node}, (f"would fix {node}: {wrong}",))
     mended = clear(machines[node])
     if {"lost", "key"}.intersection(mended) and node in session.fleet.names:
         session.fleet.lost(node)  # so that it is asked again
-    text = f"{node}: mended {', '.join(mended) or 'nothing'}"
+    text = f"{node}: fixed {', '.join(mended) or 'nothing'}"
     return Answer({"node": node, "mended": list(mended)}, (text,))
 
 

@@ -49,12 +49,12 @@ async def run(
 ) -> PlannedAction:
     """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
 
-    Words behind `--` go to `vllm bench serve` byte for byte.
+    Words after `--` are passed to `vllm bench serve` unchanged.
 
     Parameters
     ----------
     extra
-        Behind `--`: vLLM's own arguments.
+        After `--`: extra flags of vLLM's benchmark, passed unchanged.
     num_prompts
         Requests to send.
     max_concurrency
@@ -78,7 +78,7 @@ async def run(
     tokenizer
         Where its tokenizer is; by default asked of the server.
     port
-        Where it answers.
+        Port of the server.
     seed
         For the random requests.
     name
@@ -229,8 +229,8 @@ def result_sheet(result: Mapping[str, Any]) -> Sheet:
     ]
     latencies = result["latencies"]
     for kind in (k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in latencies):
-        told = {word: latencies.get(f"{word}_{kind}") for word in ("mean", "median", "p99")}
-        values = (f"{word} {value:.1f}" for word, value in told.items() if value is not None)
+        measured = {word: latencies.get(f"{word}_{kind}") for word in ("mean", "median", "p99")}
+        values = (f"{word} {value:.1f}" for word, value in measured.items() if value is not None)
         rows.append((f"{kind.upper()} ms", "  ".join(values)))
     return Sheet.of(("measured", ""), rows)
 

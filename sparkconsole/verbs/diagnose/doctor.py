@@ -94,7 +94,7 @@ async def doctor(
     if fix and (action := await plan_fixes(session, findings, again)):
         return action
     answer = _answer(evidence, findings, skewed=skew)
-    left = ("nothing that was found can be mended safely by itself",) if fix else ()
+    left = ("nothing of it can be fixed automatically",) if fix else ()
     return replace(answer, parts=(*answer.parts, *left))
 
 
@@ -134,7 +134,7 @@ def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, skewed:
     }
     shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
     count = len(fixable(findings))
-    fix = (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()
+    fix = (f"{count} of these can be fixed: sparkconsole doctor --fix",) if count else ()
     return Answer(data, (shown, *fix, verdict(findings)), exit_code(evidence, findings))
 
 

@@ -21,7 +21,7 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
 """Looks again: what is found now, and the answer that says so."""
-TITLE = "mend what the doctor found"
+TITLE = "fix what the doctor found"
 
 
 def fixable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -83,7 +83,7 @@ async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again
 
 def _step(number: int, finding: Finding, fix: Fix) -> Step:
     name = f"fix-{number}-{finding.check.replace(' ', '-')}"
-    verify = Verification(f"{finding.check} is mended", fix.proof) if fix.proof else None
+    verify = Verification(f"{finding.check} is fixed", fix.proof) if fix.proof else None
     return Step(name, finding.node, fix.sentence, fix.argv, verify=verify, timeout_s=300)
 
 
@@ -138,7 +138,8 @@ def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], an
         # Of several copies under one verb some may have arrived.
         trouble = "" if gone and finding.fix and finding.fix.words else done.trouble.get(finding, "")
         result = "failed" if trouble else "mended" if gone else "done, and still found"
-        rows.append((result, finding.node, finding.check, trouble or finding.sentence))
+        word = result.replace("mended", "fixed")
+        rows.append((word, finding.node, finding.check, trouble or finding.sentence))
         data.append({**finding.as_data(), "result": result, "detail": trouble})
     sheet = Sheet.of(("", "node", "check", "what was found"), rows)
     code = answer.exit_code or (1 if done.trouble else 0)

@@ -42,7 +42,7 @@ def require(verb: str, findings: Sequence[Finding], *, force: bool) -> tuple[str
         return tuple(f"forced past {f.check}: {where[f]}{f.sentence}" for f in failures)
     first, *others = failures
     more = f"; {len(others)} more: sparkconsole doctor" if others else ""
-    hint = f"{first.remedy or 'sparkconsole doctor says more'}; or {verb} --force to go on all the same"
+    hint = f"{first.remedy or 'sparkconsole doctor says more'}; or {verb} --force to continue anyway"
     raise Refused(f"{first.sentence}{more}; nothing was started", hint=hint, node=first.node)
 
 
@@ -100,7 +100,7 @@ def require_room(settled: Iterable[MemoryAwaited], *, force: bool) -> None:
     """Refused when memory that was waited for did not come: below the line a start freezes the machine."""
     for end in settled:
         if end.available < FREEZE_LINE and not force:
-            hint = f"{_HOLDERS}; or serve --force to go on all the same"
+            hint = f"{_HOLDERS}; or serve --force to continue anyway"
             raise Refused(_TIGHT.format(size(end.available)), hint=hint, node=end.node)
 
 

@@ -97,8 +97,8 @@ async def require_gate(
     done = await gate(session.fleet, survey, history_of(session))
     for line in done.lines():
         way, rate = line.there.way, line.rate
-        carried = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
-        found = f"{line.answers}, MTU {line.frames}{carried}: {line.verdict}"
+        measured = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
+        found = f"{line.answers}, MTU {line.frames}{measured}: {line.verdict}"
         report(Remark(f"{way.node} {way.peer} {line.interface}: {found}"))
     for finding in done.findings:
         if finding.severity is Severity.WARN:
@@ -187,9 +187,9 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
     many = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
     tools = ", ".join(sorted({r.tool for r in done.rates}))
     least = f"{min(sums):.0f} Gb/s{' or more' if len(sums) > 1 else ''}" if sums else ""
-    carried = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
-    values = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
-    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
+    measured = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
+    values = {Severity.OK: "the fabric is healthy", Severity.WARN: "the fabric works, with warnings"}
+    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), measured)))
 
 
 def _gbit(value: float | None) -> str | None:

@@ -53,7 +53,7 @@ async def execute_action(
             raise stopped from error
         # A run whose jobs could not be asked stays open: unknown is not failed.
         if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
-            report(Remark(f"its jobs may go on: sparkconsole runs attach {session.own_run().id}"))
+            report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
         else:
             _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
         raise
@@ -128,7 +128,7 @@ def _end(session: Session, report: Report, state: RunState, code: int, **kept: d
 def _report_fault(session: Session, report: Report) -> None:
     """What cannot be written down is done and said all the same: the record is never in the way."""
     if why := session.journal.fault():
-        report(Remark(f"{why}; this goes on without a record", level="warning"))
+        report(Remark(f"{why}; continuing without a record", level="warning"))
 
 
 def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:

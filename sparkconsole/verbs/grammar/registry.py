@@ -41,7 +41,7 @@ GROUPS = {
     "fabric": "The fast link between the nodes: try it, and what it carried before.",
     "runs": "The journal: what was done, and doing it again.",
     "config": "Where configuration is and what it says.",
-    "demo": "The pretend cluster: break something, mend it.",
+    "demo": "The pretend cluster: break something, fix it.",
     "examples": "Scripts to begin with: list them, show one.",
 }
 ALONE = {

@@ -114,7 +114,7 @@ async def build(
     full_log
         Show every line of the build; without it the steps (the journal keeps all lines).
     least_free
-        GB that must be free on the node; by default what the recipe usually needs.
+        Minimum free disk space on the node, in GB; by default what the recipe needs.
     on
         Node to build on; by default the head.
     """

@@ -237,7 +237,7 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
     fleet, name = session.fleet, str(job.details["model"])
     if not (await job_state(fleet, job)).known:
         hint = "start it again: what arrived is kept"
-        raise SparkError("the node knows no such download", hint=hint, node=job.node)
+        raise SparkError("the node has no record of this download", hint=hint, node=job.node)
     log = await moving.watch_download(fleet, job, report)
     await forget_job(fleet, job)
     if log.failed != {}:

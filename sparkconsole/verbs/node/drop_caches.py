@@ -31,7 +31,7 @@ _NOTES = (
 async def drop_caches(
     session: Here, *names: str, image: Annotated[str | None, Parameter(name="--image")] = None
 ) -> PlannedAction:
-    """Give the page cache of nodes back, and say how much memory is free before and after.
+    """Free the page cache of nodes, and say how much memory is free before and after.
 
     A remedy for "Free memory … is less than desired" with nothing running. It needs root: the login itself,
     else `sudo -n`, else a privileged one-shot container of the cluster's image. The plan says which.

@@ -33,9 +33,9 @@ async def restart(
     container: Annotated[str | None, Parameter(name="--name")] = None,
     timeout: float = 180.0,
 ) -> PlannedAction:
-    """Start the containers of nodes anew, as they were launched; the cluster works again afterwards.
+    """Restart the containers of nodes as they were launched; the cluster works again afterwards.
 
-    A worker joins again by itself. With the head, all of a Ray cluster starts again. A server that runs ends.
+    A worker rejoins by itself. With the head, a whole Ray cluster restarts. A running server ends.
 
     Parameters
     ----------
@@ -47,10 +47,10 @@ async def restart(
         Seconds that getting ready may take.
     """
     survey = await _survey(session, container or session.cluster.container)
-    wanted = {session.member(n): "asked for" for n in names or session.fleet.names}
+    wanted = {session.member(n): "you asked for it" for n in names or session.fleet.names}
     nodes = with_dependents(survey.spec, survey.seats, wanted)
     if not nodes:
-        raise WrongUsage("these nodes are not part of what runs", hint="see sparkconsole status")
+        raise WrongUsage("none of these nodes is part of the running cluster", hint="see sparkconsole status")
     check_images(survey)
     notes = (*(f"{node}: {why}" for node, why in nodes.items()), *unset_secrets(survey.spec))
     title = f"restart {survey.spec.container} on {', '.join(nodes)}"

@@ -201,7 +201,7 @@ _SPARK = {True: "yes", False: "no", None: "unknown"}
 
 def _answer(session: Session, subnets: Sequence[Subnet], where: str, found: Sequence[Candidate]) -> Answer:
     rows = [(c.address, c.name or None, _SPARK[c.accepted], c.reason) for c in found]
-    nobody = f"nobody answers in {', '.join(map(str, subnets))}"
+    nobody = f"no machine answers in {', '.join(map(str, subnets))}"
     parts: list[Sheet | str] = [Sheet.of(("address", "name", "Spark", "what"), rows) if rows else nobody]
     adds = [shlex.join(("sparkconsole", "node", "add", c.name, c.address)) for c in found if c.accepted]
     if any("untrusted key" in c.reason for c in found):

@@ -169,7 +169,7 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
     if run.state is RunState.RUNNING:
         hint = f"look at it: sparkconsole runs show {run.id} --output"
-        raise Refused(f"another console minds {run.id} (process {run.console.pid})", hint=hint)
+        raise Refused(f"another console is following {run.id} (process {run.console.pid})", hint=hint)
     if not run.jobs:
         cause = f"{run.id} has no job to follow: what it left when its console ended is unknown"
         raise SparkError(cause, hint="sparkconsole status looks at what is there now")
@@ -200,9 +200,9 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
         raise next(iter(lost.values()))
     if not running:
         hint = f"; how it ended: runs attach {run.id}" if run.state is RunState.UNKNOWN else ""
-        return Answer({"run": run.id, "stopped": []}, (f"nothing of {run.id} runs any more{hint}",))
+        return Answer({"run": run.id, "stopped": []}, (f"no job of {run.id} is running any more{hint}",))
     serving = any(job.kind is JobKind.SERVE for job in running)
-    notes = tuple(f"cannot be asked, and may go on: {error}" for error in lost.values())
+    notes = tuple(f"cannot be asked, and may still be running: {error}" for error in lost.values())
     tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
     effects: list[Effect] = []

@@ -41,16 +41,16 @@ async def keep(
     within: float = 6.0,
     grace: float = 30.0,
 ) -> PlannedAction:
-    """Look after the served model while this console runs, and serve it again when it ended or hangs.
+    """Watch the served model while this console runs, and restart it when it ended or hangs.
 
-    It is started with the words of its last start, each time after a longer pause. When the restarts allowed
+    It restarts with the words of its last start, each time after a longer pause. When the restarts allowed
     are used up, serve keep exits with status 1; it exits with 0 when somebody stops the server with this
     console's words. A node that cannot be reached is waited for: what it does is unknown.
 
     Parameters
     ----------
     port
-        Where it answers.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     every
@@ -108,10 +108,10 @@ class _KeptServer:
         """What is done, and how often."""
         p = self.patience
         return (
-            f"what is started again: sparkconsole {shlex.join(self.run.words)}",
+            f"restarted with: sparkconsole {shlex.join(self.run.words)}",
             f"after {p.misses} looks, {self.every_s:g} s apart, that find it not serving; "
             f"at most {p.starts} times in {hms(p.within_s)}",
-            "before that what is left of it is ended, and containers that are gone are started",
+            "before each restart, leftovers of the server are ended and missing containers started",
         )
 
     async def execute(self, report: Report) -> Answer:
@@ -121,11 +121,11 @@ class _KeptServer:
             found = await self._look(report)
             if self.patience.due:
                 if self.patience.spent(clock.monotonic()):
-                    text = f"all {self.patience.starts} starts are used up: {found.detail}"
+                    text = f"all {self.patience.starts} restarts are used up: {found.detail}"
                     return self._answer(found, text, 1)
                 await self._again(found, report)
             await clock.sleep(self.every_s)
-        return self._answer(None, "it was stopped, and is kept no longer", 0)
+        return self._answer(None, "the server was stopped: no longer kept", 0)
 
     async def _look(self, report: Report) -> ServerStatus:
         jobs = next((j for run in self.session.journal.newest() if (j := ranks_of(run, self.port))), ())
@@ -150,11 +150,11 @@ class _KeptServer:
         """A start that fails has been one; the next looks say what is."""
         clock = self.session.fleet.clock
         if pause := self.patience.rest_s(clock.monotonic()):
-            report(Remark(f"it is started again in {pause:.0f} s"))
+            report(Remark(f"restarting in {pause:.0f} s"))
             await clock.sleep(pause)
         self.patience = self.patience.started(clock.monotonic())
         count = self.patience.recent(clock.monotonic())
-        text = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
+        text = f"restart {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
         report(Remark(text, level="warning"))
         try:
             for words in self._words(found.state):
@@ -163,7 +163,7 @@ class _KeptServer:
                     if isinstance(result, PlannedAction):
                         await result.execute(report)
         except SparkError as error:
-            report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
+            report(Remark(f"restart failed: {error.cause}", error.node, "error"))
 
     def _words(self, state: ServerCondition) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""

@@ -177,7 +177,7 @@ async def _require_fit(
     holds = f"; part of the memory is taken by {serve_room.listed(others)}" if others else ""
     raise Refused(
         f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started",
-        hint=f"{_way_out(found, read)}; or serve --force to go on all the same",
+        hint=f"{_way_out(found, read)}; or serve --force to continue anyway",
     )
 
 

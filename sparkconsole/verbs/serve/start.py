@@ -84,7 +84,7 @@ async def serve(
     """Serve a model on the running cluster and return when a completion came back.
 
     Where an earlier server's memory still comes back it is waited for, a minute and a half at most.
-    The server outlives this console. Words behind `--` go to vLLM byte for byte.
+    The server outlives this console. Words after `--` are passed to vLLM unchanged.
     Instead of a model: qwen3-vl-235b or gpt-oss-120b, the two examples of the scripts this replaces.
 
     Parameters
@@ -92,7 +92,7 @@ async def serve(
     model
         A name on the hub, a path in the container, or the name of an example.
     extra
-        Behind `--`: vLLM's own arguments.
+        After `--`: extra vLLM flags, passed unchanged.
     tp
         GPUs to spread each layer over; by default every node's one.
     pp
@@ -100,7 +100,7 @@ async def serve(
     dp
         Copies of the model, each on nodes of its own; requests are shared among them.
     port
-        Where it answers.
+        Port of the server.
     host
         Address it listens on; 127.0.0.1 for this node alone.
     gpu_memory_utilization
@@ -330,7 +330,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     Parameters
     ----------
     port
-        Where it should answer.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     """
@@ -362,7 +362,7 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     Parameters
     ----------
     port
-        The server to end.
+        Port of the server to end.
     name
         Name of the containers; without it the cluster's.
     """

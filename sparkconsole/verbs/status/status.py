@@ -75,15 +75,15 @@ async def status(
 ) -> Answer | AsyncIterator[Row]:
     """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
 
-    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run without a
-    token, one is asked for; a server that gives none within 20 s is wedged, with the node to suspect: then
-    the code is 1. With --watch it goes on
-    with what every node's hardware does, a row a node and second.
+    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run and no token
+    comes, one is asked for: a server that returns none in 20 s is stuck (`wedged`), the node to suspect is
+    named, and the exit code is 1. With --watch, readings of every node's hardware follow, a row per node and
+    second.
 
     Parameters
     ----------
     port
-        Where the server should answer.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     watch

@@ -92,7 +92,7 @@ async def wait_for(
             raise TimedOut(cause, hint="sparkconsole check and sparkconsole status show more")
         await clock.sleep(min(PAUSE_S, timeout))
     waited = round(clock.monotonic() - began, 1)
-    return Answer({"condition": condition, "holds": True, "waited_s": waited}, (f"{condition}: so",))
+    return Answer({"condition": condition, "holds": True, "waited_s": waited}, (f"{condition}: ready",))
 
 
 async def _ahead(
@@ -104,7 +104,8 @@ async def _ahead(
     if not session.fleet.forecast.effects:
         return Answer(data, (text,))
     missing = await look()
-    then = f"not so after the lines before: {'; '.join(missing)}" if missing else "so after the lines before"
+    then = f"{'not ' if missing else ''}ready after the lines before"
+    then += f": {'; '.join(missing)}" if missing else ""
     return Answer({**data, "missing": list(missing)}, (f"{text}: {then}",))
 
 

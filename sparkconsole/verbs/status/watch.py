@@ -35,21 +35,21 @@ def status_watch(
 
 
 async def _rows(session: Session, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
-    stands: dict[str, int] = {}
+    codes: dict[str, int] = {}
     with _file(series) as fd:
         async with aclosing(observed(session.fleet, every, count)) as coming:  # type: ignore[type-var]
             async for found in coming:
-                row = _as_all_stand(_row(found), found.node, stands)
+                row = _with_worst_exit(_row(found), found.node, codes)
                 if fd is not None:
                     _append(fd, series, row.data)
                 yield row
 
 
-def _as_all_stand(row: Row, node: str, stands: dict[str, int]) -> Row:
+def _with_worst_exit(row: Row, node: str, codes: dict[str, int]) -> Row:
     """The last row's exit code is the watch's: of nodes that are unknown then, not of what is long mended."""
-    before = any(stands.values())
-    stands[node] = int(row.data.get("exit", 0))
-    worst = max(stands.values())
+    before = any(codes.values())
+    codes[node] = int(row.data.get("exit", 0))
+    worst = max(codes.values())
     return replace(row, data={**row.data, "exit": worst}) if worst or before else row
 
 
