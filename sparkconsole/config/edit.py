@@ -24,9 +24,7 @@ def with_node(path: Path, cluster: str, node: Node, *, head: bool = False, plann
 
     The first cluster of a file becomes its default. `planned`: what the file will say by then.
     """
-    text = read_text(path) if planned is None else planned
-    before = parse(text, path)
-    old = before.clusters.get(cluster, Cluster(name=cluster))
+    text, before, old = _read(path, cluster, planned)
     for what in ("name", "address"):
         if any(getattr(n, what) == getattr(node, what) for n in old.nodes):
             hint = f"sparkconsole node list shows it; to change it: node remove, or edit {path}"
@@ -40,9 +38,7 @@ def with_node(path: Path, cluster: str, node: Node, *, head: bool = False, plann
 
 def without_node(path: Path, cluster: str, name: str, *, planned: str | None = None) -> str:
     """The file's new text, without that node; WrongUsage with the nearest name when it is not there."""
-    text = read_text(path) if planned is None else planned
-    before = parse(text, path)
-    old = before.clusters.get(cluster, Cluster(name=cluster))
+    text, before, old = _read(path, cluster, planned)
     names = [n.name for n in old.nodes]
     if name not in names:
         hint = suggestion(name, names, f"its nodes: {', '.join(names) or 'none'}")
@@ -52,6 +48,12 @@ def without_node(path: Path, cluster: str, name: str, *, planned: str | None = N
     if len(names) == 1:
         del table["nodes"]
     return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
+
+
+def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory, Cluster]:
+    text = read_text(path) if planned is None else planned
+    before = parse(text, path)
+    return text, before, before.clusters.get(cluster, Cluster(name=cluster))
 
 
 def write(path: Path, text: str) -> None:

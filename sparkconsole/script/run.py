@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shlex
 import sys
+import termios
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,7 +21,6 @@ from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
-from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -180,7 +183,7 @@ class TerminalPresenter:
                 printer.remark(f"  {line}")
         printer.plan(plan)
         question = "Type y to continue: " if recoverable else f"Type “{plan.word}” to continue: "
-        return await answer_to(question, anew=before is not None) == ("y" if recoverable else plan.word)
+        return await _typed(question, anew=before is not None) == ("y" if recoverable else plan.word)
 
     def declined(self, plan: Plan) -> int:
         """The person said no."""
@@ -195,3 +198,31 @@ class TerminalPresenter:
             error.hint = f"it was carried out (exit code {answer.exit_code}); sparkconsole runs list has it"
             raise
         return answer.exit_code
+
+
+async def _typed(question: str, *, anew: bool = False) -> str:
+    """The line that a person types, which Ctrl-C ends; empty at the end of input, or for what is no text.
+
+    The thread that waits for it never keeps the program alive: Ctrl-C ends the question. `anew`: another
+    question than the one before; what was typed behind that answer is no answer to this one.
+    """
+    if anew:
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def deliver(line: str) -> None:
+        if not answer.done():
+            answer.set_result(line)
+
+    def read() -> None:
+        try:
+            line = input(question)
+        except (EOFError, OSError, ValueError):
+            line = ""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return (await answer).strip()

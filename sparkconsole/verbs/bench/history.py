@@ -30,20 +30,15 @@ class _KeptBench:
 
 
 def _kept(session: Session) -> list[_KeptBench]:
-    return [
-        _KeptBench(
-            run.id,
-            f"{run.started:%Y-%m-%d %H:%M}",
-            str(run.outcome.get("model", "")),
-            run.outcome.get("spec", {}),
-            run.outcome.get("server", {}),
-            result,
-            str(run.outcome.get("file", "")),
-        )
-        for run in session.journal.runs()
-        if any(j.kind is JobKind.BENCH for j in run.jobs)
-        and (result := kept_result(run.outcome.get("result")))
-    ]
+    kept = []
+    for run in session.journal.runs():
+        outcome, result = run.outcome, kept_result(run.outcome.get("result"))
+        if result and any(job.kind is JobKind.BENCH for job in run.jobs):
+            model, file = str(outcome.get("model", "")), str(outcome.get("file", ""))
+            spec, server = outcome.get("spec", {}), outcome.get("server", {})
+            when = f"{run.started:%Y-%m-%d %H:%M}"
+            kept.append(_KeptBench(run.id, when, model, spec, server, result, file))
+    return kept
 
 
 @verb("bench list")

@@ -198,12 +198,9 @@ def _refuse_other(session: Session, survey: LaunchSurvey, given: frozenset[str])
     if node:
         other.insert(0, f"from {launched.image if launched else 'another image'}, not {survey.spec.image}")
     if other:
-        raise Refused(
-            f"{survey.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
-            "nothing was changed",
-            hint="end it first, which ends its servers too: sparkconsole stop, then launch again",
-            node=node or survey.seats[0].node,
-        )
+        cause = f"{survey.spec.container} runs already, and differs from what is asked: {'; '.join(other)}"
+        hint = "end it first, which ends its servers too: sparkconsole stop, then launch again"
+        raise Refused(f"{cause}; nothing was changed", hint=hint, node=node or survey.seats[0].node)
 
 
 def _other_nodes(session: Session, survey: LaunchSurvey, launched: LaunchSpec | None) -> tuple[str, ...]:
@@ -226,11 +223,9 @@ def _decide(
             return _attach(survey, follow=follow)
         case Condition.HALF if not repair:
             text = "; ".join(f"{node}: {why}" for node, why in survey.broken.items())
-            raise Refused(
-                f"the cluster is half-running ({text}); nothing was changed",
-                hint="start what is missing: sparkconsole launch --repair, or end all of it: stop",
-                node=next(iter(survey.broken)),
-            )
+            cause = f"the cluster is half-running ({text}); nothing was changed"
+            hint = "start what is missing: sparkconsole launch --repair, or end all of it: stop"
+            raise Refused(cause, hint=hint, node=next(iter(survey.broken)))
         case Condition.HALF:
             survey, nodes, what = _as_started(survey), tuple(survey.broken), "repair"
             check_images(survey)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkconsole.config.inventory import ad_hoc_node
@@ -38,27 +39,35 @@ async def trust(session: Here, *names: str) -> Answer | PlannedAction:
         Nodes, or addresses with or without a port (HOST:PORT, [V6]:PORT); none: every node of the cluster.
     """
     nodes = _asked(session, names)
-    if session.pretend is not None:
-        return _trust_pretended(session, session.pretend, nodes)
-    shown, lost = await _shown_by(nodes)
-    new = {n: fresh for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))}
-    trusted = tuple(node.name for node in new)
-    known = [name for name in shown if name not in trusted]
-    if not new:
+    lost: dict[str, SparkError] = {}
+    notes: tuple[str, ...] = ()
+    if session.pretend is not None:  # nothing real is asked and no file is touched
+        stores = _pretended(session.pretend, nodes)
+    else:
+        shown, lost = await _shown_by(nodes)
+        new = {n: fresh for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))}
+        stores = {_step(node, keys): partial(_store, node, keys) for node, keys in new.items()}
+        notes = ("compare each fingerprint with what the machine itself shows", *map(str, lost.values()))
+    trusted = tuple(step.id for step in stores)
+    known = [n.name for n in nodes if n.name not in trusted and n.name not in lost]
+    if not stores:
         return _trusted((), known, lost)
-    steps = {_step(node, keys): (node, keys) for node, keys in new.items()}
-    notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
-    plan = Plan(f"Trust {', '.join(trusted)}", tuple(steps), Tier.RECOVERABLE, notes=notes)
+    plan = Plan(f"Trust {', '.join(trusted)}", tuple(stores), Tier.RECOVERABLE, notes=notes)
 
     async def execute(report: Report) -> Answer:
-        for step, (node, keys) in steps.items():
-            _store(node, keys)
-            if node.name in session.fleet.names:
-                session.fleet.lost(node.name)
+        for step, store in stores.items():
+            store()
+            session.fleet.lost(step.id)  # so that it is asked again
             report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         return _trusted(trusted, known, lost)
 
     return PlannedAction(plan, execute, (KeysTrusted(trusted),))
+
+
+def _pretended(pretend: Pretend, nodes: Sequence[Node]) -> dict[Step, Callable[[], None]]:
+    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
+    what = {name: f"DEMO: trust {name}: ssh-ed25519 {key}" for name, key in keys.items()}
+    return {Step(n, CONSOLE, what[n], ("true",)): partial(pretend.trust, n, key) for n, key in keys.items()}
 
 
 def _step(node: Node, keys: Sequence[HostKey]) -> Step:
@@ -69,26 +78,6 @@ def _step(node: Node, keys: Sequence[HostKey]) -> Step:
     sentence = f"trust {node.name} ({node.address}): {shown}"
     argv = ("tee", "-a", trust_file(node))
     return Step(node.name, CONSOLE, sentence, argv, stdin=entries(node, keys))
-
-
-def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | PlannedAction:
-    """Nothing real is asked and no file is touched."""
-    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
-    known = [n.name for n in nodes if n.name not in keys]
-    if not keys:
-        return _trusted((), known, {})
-    what = {name: f"DEMO: trust {name}: ssh-ed25519 {key}" for name, key in keys.items()}
-    steps = tuple(Step(name, CONSOLE, sentence, ("true",)) for name, sentence in what.items())
-
-    async def execute(report: Report) -> Answer:
-        for step in steps:
-            pretend.trust(step.id, keys[step.id])
-            session.fleet.lost(step.id)
-            report(StepEnded(StepOutcome(step, ok=True, seen=True)))
-        return _trusted(list(keys), known, {})
-
-    plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
-    return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
 
 
 def known_or_ad_hoc(session: Session, name: str) -> Node:

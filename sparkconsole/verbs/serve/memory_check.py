@@ -140,10 +140,8 @@ async def _beside(
         share = {"gpu_memory_utilization": left}
         return spec.model_copy(update=share), (f"{beside}: this server gets {left:.2f} of it, what is left",)
     if any(spec.utilization * m.total > m.available for m in memory):
-        raise Refused(
-            f"{beside}: vLLM would not start with --gpu-memory-utilization {spec.utilization:g}",
-            hint=f"at most {left:.2f} is left; or {hint}",
-        )
+        cause = f"{beside}: vLLM would not start with --gpu-memory-utilization {spec.utilization:g}"
+        raise Refused(cause, hint=f"at most {left:.2f} is left; or {hint}")
     return spec, (f"{beside}: this server gets {spec.utilization:g} of it",)
 
 
@@ -175,10 +173,8 @@ async def _require_fit(
     if not problem or await _comes_back(fleet, found, own):
         return found.chosen.warnings if found.checkpoint.gpu else ()
     holds = f"; part of the memory is taken by {serve_room.listed(others)}" if others else ""
-    raise Refused(
-        f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started",
-        hint=f"{_way_out(found, read)}; or serve --force to continue anyway",
-    )
+    cause = f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started"
+    raise Refused(cause, hint=f"{_way_out(found, read)}; or serve --force to continue anyway")
 
 
 def _problem(found: Fitting) -> str:
