@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -82,15 +83,12 @@ def run(words: Sequence[str]) -> int:
     from sparkconsole.config.globals import asked_for_json
     from sparkconsole.errors import SparkError
 
-    printers: list[Printer] = []
-
+    @functools.cache
     def printer() -> Printer:
         """The one of this run, made when something has to be printed: the console needs none."""
-        if not printers:
-            from sparkconsole.script.report import Printer
+        from sparkconsole.script.report import Printer
 
-            printers.append(Printer(as_json=asked_for_json(words)))
-        return printers[0]
+        return Printer(as_json=asked_for_json(words))
 
     try:
         return _face(list(words), printer)

@@ -54,9 +54,8 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
         await _forget(session, runs, stops, report)
-        since = (
-            replace(s, before_bytes=before[s.node].available_bytes) if s.node in before else s for s in stops
-        )
+        free = {node: site.available_bytes for node, site in before.items()}
+        since = (replace(s, before_bytes=free.get(s.node, s.before_bytes)) for s in stops)
         return outcome(container, (*since, *_unknown(lost)))
 
     ports = frozenset(_ports(sites))

@@ -96,27 +96,29 @@ def _row(found: Observed) -> Row:
 
 def _sentences(now: Reading) -> Iterable[str]:
     """What a person follows; what is not known is left out."""
-    gpu, memory = next(iter(now.gpus), None), now.memory
-    yield from _figures("gpu", (("{:.0f} %", gpu.utilisation), ("{:.0f} W", gpu.power_w),
-                                ("{:.0f} °C", gpu.temperature_c), ("{:.0f} MHz", gpu.clock_mhz))
-                        if gpu else ())  # fmt: skip
-    if gpu and gpu.held:
-        yield f"held by {', '.join(gpu.held)}"
-    if now.gpu_error and not gpu:
-        yield f"gpu: {printable(now.gpu_error)}"
-    if memory:
+    yield from _gpu(now)
+    if memory := now.memory:
         yield f"mem {size(memory.used)}/{size(memory.total)}"
-    yield from _figures("cache", ((size(now.cached), 0),) if now.cached is not None else ())
-    yield from _figures("cpu", (("{:.0f} %", now.cpu),))
-    yield from _figures("waits", (("{:.1f} %", now.pressure or None),))
+    if now.cached is not None:
+        yield f"cache {size(now.cached)}"
+    if now.cpu is not None:
+        yield f"cpu {now.cpu:.0f} %"
+    if now.pressure:
+        yield f"waits {now.pressure:.1f} %"
     yield from _rails(now.rails)
     yield from (f"kernel: {printable(line)}" for line in now.kernel or ())
 
 
-def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[str]:
-    parts = [form.format(value) for form, value in cells if value is not None]
-    if parts:
-        yield f"{label} {' '.join(parts)}"
+def _gpu(now: Reading) -> Iterator[str]:
+    gpu = next(iter(now.gpus), None)
+    if gpu is None:
+        yield from (f"gpu: {printable(error)}" for error in (now.gpu_error,) if error)
+        return
+    cells = {"%": gpu.utilisation, "W": gpu.power_w, "°C": gpu.temperature_c, "MHz": gpu.clock_mhz}
+    if parts := [f"{value:.0f} {unit}" for unit, value in cells.items() if value is not None]:
+        yield f"gpu {' '.join(parts)}"
+    if gpu.held:
+        yield f"held by {', '.join(gpu.held)}"
 
 
 def _rails(rails: Mapping[str, LinkTraffic]) -> Iterator[str]:
