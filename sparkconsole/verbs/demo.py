@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
 
 
-def _refuse_words(_node: str, kind: str) -> None:
-    """A fault that there is not."""
-    known(kind)
-
-
-@verb("demo fault", ahead=True, refuses=_refuse_words)
+@verb("demo fault", ahead=True, refuses=lambda node, kind: known(kind))
 async def fault(session: Here, node: str, kind: str) -> Answer:
     """Breaks something on a pretend machine; `demo faults` lists what.
 

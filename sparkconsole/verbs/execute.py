@@ -34,7 +34,7 @@ async def execute(
 ) -> Answer | AsyncIterator[Row]:
     """Run a command in the head's container: exec -- CMD…
 
-    Its words arrive byte for byte, its outputs come as they are, its exit code becomes ours.
+    Its arguments arrive unchanged, its output is passed through, and its exit code becomes ours.
 
     Parameters
     ----------

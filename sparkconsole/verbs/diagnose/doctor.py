@@ -25,12 +25,7 @@ from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 CONTENTS = "image-contents.json"
 
 
-def _refuse_words(*checks: str, **_: object) -> None:
-    """A check that there is not."""
-    _known(checks)
-
-
-@verb("doctor", refuses=_refuse_words)
+@verb("doctor", refuses=lambda *checks, **_: _known(checks))
 async def doctor(
     session: Here,
     *checks: str,
@@ -94,7 +89,7 @@ async def doctor(
     if fix and (action := await plan_fixes(session, findings, again)):
         return action
     answer = _answer(evidence, findings, skewed=skew)
-    left = ("nothing of it can be fixed automatically",) if fix else ()
+    left = ("nothing that was found can be fixed automatically",) if fix else ()
     return replace(answer, parts=(*answer.parts, *left))
 
 

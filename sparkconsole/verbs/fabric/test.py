@@ -121,7 +121,12 @@ async def _survey(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) 
 
 def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answer:
     lines, findings = done.lines(), done.findings
-    verdict, unknown = worst(findings), _unseen(done)
+    verdict = worst(findings)
+    errors = {**done.networks, **done.paths.errors}
+    lost = {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
+    # Where something is wrong with those that were reached, the verdict is known all the same.
+    known = any(f.severity is Severity.FAIL and f.check != "reachable" for f in findings)
+    unknown = {} if known else lost
     data = {
         "cluster": session.cluster.name,
         "pairs": [line.as_data() for line in lines] if lines or not unknown else None,
@@ -138,7 +143,7 @@ def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answe
     parts += [wrong] if wrong.rows else []
     unseen = f"what the fabric would carry is unknown: {', '.join(unknown)} could not be reached"
     summary = unseen if unknown else _summary(done, verdict)
-    return Answer(data, (*parts, *notes, summary), _exit_code(done, verdict))
+    return Answer(data, (*parts, *notes, summary), 3 if lost else int(verdict is Severity.FAIL))
 
 
 def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
@@ -173,14 +178,6 @@ def _wrong(findings: tuple[Finding, ...]) -> Sheet:
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
 
 
-def _unseen(done: FabricTest) -> dict[str, str]:
-    """The nodes that could not be reached, and why; none where something is wrong with those that were."""
-    if any(f.severity is Severity.FAIL and f.check != "reachable" for f in done.findings):
-        return {}
-    errors = {**done.networks, **done.paths.errors}
-    return {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
-
-
 def _summary(done: FabricTest, verdict: Severity) -> str:
     pairs = {tuple(sorted((r.node, r.peer))) for r in done.rates}
     sums = [sum(r.gbit for r in done.rates if {r.node, r.peer} == set(pair)) for pair in pairs]
@@ -194,13 +191,6 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
 
 def _gbit(value: float | None) -> str | None:
     return None if value is None else f"{value:.1f}"
-
-
-def _exit_code(done: FabricTest, verdict: Severity) -> int:
-    errors = (*done.networks.values(), *done.paths.errors.values())
-    if any(isinstance(e, Unreachable) for e in errors):
-        return 3
-    return 1 if verdict is Severity.FAIL else 0
 
 
 async def _shown(session: Session, survey: FabricSurvey, *, quick: bool) -> Answer:

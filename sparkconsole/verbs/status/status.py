@@ -16,7 +16,7 @@ from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
 from sparkconsole.model.checks import Look
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.serve.hang import Hang
 from sparkconsole.model.text.units import size
@@ -38,11 +38,6 @@ class Ray:
     expected: bool | None
     """None: whether Ray runs could not be seen."""
     members: tuple[RayMember, ...] | None = None
-
-    @property
-    def alive(self) -> dict[str, RayMember]:
-        """Living members by address."""
-        return living(self.members or ())
 
 
 class State(StrEnum):
@@ -151,16 +146,12 @@ def _server_state(
     return {"state": state, "suspect": "", "detail": "", "look_at": ""}
 
 
-def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
-    site = _site(look)
-    return recalled(site.found.labels) if site and site.running and site.found else None
-
-
 async def _ray(fleet: Fleet, head: Look | SparkError | None) -> Ray:
     """Asked only where the head's container runs and Ray is in it, as far as its labels tell."""
-    site, spec = _site(head), _launched(head)
+    site = _site(head)
     if site is None:
         return Ray(expected=None)
+    spec = recalled(site.found.labels) if site.found else None
     if not site.running or (spec and spec.backend is not Backend.RAY):
         return Ray(expected=False)
     from sparkconsole.remote.ray import members
@@ -232,14 +223,14 @@ def _ray_alive(look: Look, ray: Ray) -> bool | None:
     if ray.members is None or look.site is None or look.site.found is None:
         return None
     address = look.site.found.labels.get(LABEL_ADDRESS)
-    return address in ray.alive if address else None
+    return address in living(ray.members) if address else None
 
 
 def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
     if ray.members is None:
         states = {None: State.UNKNOWN, True: State.SILENT, False: State.NOT_RUNNING}
         return {"state": states[ray.expected], "expected": nodes}
-    alive, gpus = len(ray.alive), gpu_count(ray.members)
+    alive, gpus = len(living(ray.members)), gpu_count(ray.members)
     return {"state": State.ANSWERS, "alive": alive, "expected": nodes, "gpus": gpus}
 
 
