@@ -29,63 +29,6 @@ from sparkconsole.verbs.grammar.registry import FLAG, Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
-@verb("runs again", tier=Tier.RECOVERABLE)
-async def again(session: Here, run_id: str, /) -> Result:
-    """Does a run again with the words it was given, as a new run with a plan of its own.
-
-    Parameters
-    ----------
-    run_id:
-        The run's id, its beginning, or its last four letters.
-    """
-    run = session.journal.find(run_id)
-    require_repeatable(session, run)
-    result = await begin(session, understand(run.words))
-    return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
-
-
-def require_repeatable(session: Session, run: Run) -> None:
-    """Refuses what cannot be done again as it was."""
-    if not run.words or run.words[0] == "runs":
-        raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
-    if names := secrets_of(run.words):
-        hint = f"as a script it can: runs export {run.id}, then --script FILE --set {names[0]}=…"
-        raise Refused(f"{run.id} was given {', '.join(names)}, and secrets are not kept", hint=hint)
-    if run.cluster and session.cluster.name and run.cluster != session.cluster.name:
-        hint = f"sparkconsole --cluster {run.cluster} runs again {run.id}"
-        raise WrongUsage(
-            f"{run.id} was done on the cluster {run.cluster}, and this is {session.cluster.name}", hint=hint
-        )
-
-
-@verb("runs compare")
-async def compare(session: Here, first: str, second: str, /) -> Answer:
-    """What differs between two runs: words, durations, results.
-
-    Parameters
-    ----------
-    first:
-        The run's id, its beginning, or its last four letters.
-    second:
-        The other run's.
-    """
-    one, other = session.journal.find(first), session.journal.find(second)
-    if one.id == other.id:
-        raise WrongUsage(f"{one.id} cannot differ from itself", hint="name two runs: runs list")
-    found = differences(one, other)
-    keys = ("what", "first", "second", "change")
-    listed = [dict(zip(keys, difference, strict=True)) for difference in found]
-    data = {"first": one.id, "second": other.id, "differences": listed}
-    columns = ("", *(f"{run.started:%m-%d %H:%M} {_kind(run)}" for run in (one, other)), "")
-    return Answer(data, (Sheet.of(columns, found),) if found else ("nothing differs but the time",))
-
-
-def _kind(run: Run) -> str:
-    words = [w for w in run.words[:2] if not w.startswith("-")]
-    several = run.words[0] in ("image", "bench", "node", "model", "serve") if words else False
-    return " ".join(words[: 2 if several else 1])[:30]
-
-
 @verb("runs list")
 async def list_(session: Here, *, limit: int = 20) -> Answer:
     """What was done, newest first.
@@ -215,6 +158,63 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
         return await _stopped(session, run, running, list(lost.values()), report)
 
     return PlannedAction(plan, execute, tuple(effects))
+
+
+@verb("runs again", tier=Tier.RECOVERABLE)
+async def again(session: Here, run_id: str, /) -> Result:
+    """Does a run again with the words it was given, as a new run with a plan of its own.
+
+    Parameters
+    ----------
+    run_id:
+        The run's id, its beginning, or its last four letters.
+    """
+    run = session.journal.find(run_id)
+    require_repeatable(session, run)
+    result = await begin(session, understand(run.words))
+    return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
+
+
+def require_repeatable(session: Session, run: Run) -> None:
+    """Refuses what cannot be done again as it was."""
+    if not run.words or run.words[0] == "runs":
+        raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
+    if names := secrets_of(run.words):
+        hint = f"as a script it can: runs export {run.id}, then --script FILE --set {names[0]}=…"
+        raise Refused(f"{run.id} was given {', '.join(names)}, and secrets are not kept", hint=hint)
+    if run.cluster and session.cluster.name and run.cluster != session.cluster.name:
+        hint = f"sparkconsole --cluster {run.cluster} runs again {run.id}"
+        raise WrongUsage(
+            f"{run.id} was done on the cluster {run.cluster}, and this is {session.cluster.name}", hint=hint
+        )
+
+
+@verb("runs compare")
+async def compare(session: Here, first: str, second: str, /) -> Answer:
+    """What differs between two runs: words, durations, results.
+
+    Parameters
+    ----------
+    first:
+        The run's id, its beginning, or its last four letters.
+    second:
+        The other run's.
+    """
+    one, other = session.journal.find(first), session.journal.find(second)
+    if one.id == other.id:
+        raise WrongUsage(f"{one.id} cannot differ from itself", hint="name two runs: runs list")
+    found = differences(one, other)
+    keys = ("what", "first", "second", "change")
+    listed = [dict(zip(keys, difference, strict=True)) for difference in found]
+    data = {"first": one.id, "second": other.id, "differences": listed}
+    columns = ("", *(f"{run.started:%m-%d %H:%M} {_kind(run)}" for run in (one, other)), "")
+    return Answer(data, (Sheet.of(columns, found),) if found else ("nothing differs but the time",))
+
+
+def _kind(run: Run) -> str:
+    words = [w for w in run.words[:2] if not w.startswith("-")]
+    several = run.words[0] in ("image", "bench", "node", "model", "serve") if words else False
+    return " ".join(words[: 2 if several else 1])[:30]
 
 
 async def _attached(session: Session, run: Run, report: Report) -> Answer:
