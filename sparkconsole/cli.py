@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
@@ -82,15 +83,12 @@ def run(words: Sequence[str]) -> int:
     from sparkconsole.config.globals import asked_for_json
     from sparkconsole.errors import SparkError
 
-    printers: list[Printer] = []
-
+    @functools.cache
     def printer() -> Printer:
         """The one of this run, made when something has to be printed: the console needs none."""
-        if not printers:
-            from sparkconsole.script.report import Printer
+        from sparkconsole.script.report import Printer
 
-            printers.append(Printer(as_json=asked_for_json(words)))
-        return printers[0]
+        return Printer(as_json=asked_for_json(words))
 
     try:
         return _face(list(words), printer)
@@ -116,8 +114,8 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
         return _complete(words[1:]) if words[0] == "_complete" else _overview()
     from sparkconsole.config.globals import Options, split_words
 
-    spoken = split_words(words)
-    given, rest = spoken.over(Options()), list(spoken.rest)
+    split = split_words(words)
+    given, rest = split.over(Options()), list(split.rest)
     _refuse_two_faces(given, rest)
     if given.script is not None:
         return _script(given, printer())
@@ -139,7 +137,7 @@ def _face(words: list[str], printer: Callable[[], Printer]) -> int:
         from sparkconsole.tui.web.server import serve
 
         # The global options go on to the consoles that the browser opens.
-        return serve(spoken.ours, *request.args, **request.kwargs)
+        return serve(split.ours, *request.args, **request.kwargs)
     from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.run import run_request
 
@@ -172,9 +170,8 @@ def _refuse_two_faces(given: Options, rest: list[str]) -> None:
     from sparkconsole.errors import WrongUsage
 
     if given.script is not None and rest:
-        raise WrongUsage(
-            f"--script runs a file of words, and {rest[0]} stands beside it", hint="say one of the two"
-        )
+        beside = f"--script runs a file of words, and {rest[0]} stands beside it"
+        raise WrongUsage(beside, hint="say one of the two")
     if given.script is None and (given.set_ or given.keep_going):
         name = "--set" if given.set_ else "--keep-going"
         raise WrongUsage(f"{name} is for a script, and there is none", hint="--script FILE")
@@ -184,12 +181,13 @@ def _script(given: Options, printer: Printer) -> int:
     """A file of verb lines."""
     import asyncio
 
+    from sparkconsole.config.reading import script_text
     from sparkconsole.script.ending import until_signalled
     from sparkconsole.script.lines import read_script
     from sparkconsole.script.run import run_script
 
     name = "<stdin>" if given.script == "-" else str(given.script)
-    lines = read_script(given.script_text(), given.values(), name)
+    lines = read_script(script_text(given.script or ""), given.values(), name)
     return asyncio.run(until_signalled(run_script(given, lines, printer, keep_going=given.keep_going)))
 
 

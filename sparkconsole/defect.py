@@ -94,8 +94,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _defect(error: BaseException) -> Defect:
-    text = "".join(traceback.format_exception(error))
-    return defect(f"{type(error).__name__}: {error}".strip().rstrip(":"), text)
+    return defect(f"{type(error).__name__}: {error}".strip().rstrip(":"), _formatted(error))
 
 
 def defect(what: str, text: str) -> Defect:
@@ -112,10 +111,11 @@ def defect(what: str, text: str) -> Defect:
 def keep(text: str) -> Path | None:
     """Writes a traceback down, for its owner only; None where it cannot be."""
     from sparkconsole.config.paths import state_folder, write_private
+    from sparkconsole.model.text.redact import redact_words, secret_values
 
     folder = state_folder() / "defects"
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{next(_numbers)}.txt"
-    words = " ".join(_safe_words())
+    words = " ".join(redact_words(sys.argv[1:], secret_values(os.environ)))
     try:
         write_private(path, _redacted(f"sparkconsole {words}\nPython {sys.version}\n\n{text}"))
         for old in sorted(folder.glob("*.txt"))[:-MOST_KEPT]:
@@ -123,12 +123,6 @@ def keep(text: str) -> Path | None:
     except (OSError, ValueError, RuntimeError):
         return None
     return path
-
-
-def _safe_words() -> tuple[str, ...]:
-    from sparkconsole.model.text.redact import redact_words, secret_values
-
-    return redact_words(sys.argv[1:], secret_values(os.environ))
 
 
 def _redacted(text: str) -> str:
@@ -139,11 +133,11 @@ def _redacted(text: str) -> str:
     return "\n".join(lines).encode("utf-8", "backslashreplace").decode()
 
 
-def _aside(what: str, text: str) -> None:
+def _aside(error: BaseException, message: str = "") -> None:
     """A failure beside what was asked for: kept, and told at the end."""
     if sys.is_finalizing():
         return
-    path = keep(text)
+    what, path = f"{type(error).__name__}: {error}", keep(message + _formatted(error))
     background.append(f"{' '.join(_redacted(what).split())[:200]}" + (f" ({path})" if path else ""))
 
 
@@ -152,10 +146,7 @@ class _QuietLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and record.exc_info[1] is not None:
-            text = "".join(traceback.format_exception(record.exc_info[1]))
-            _aside(
-                f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}", f"{record.getMessage()}\n{text}"
-            )
+            _aside(record.exc_info[1], f"{record.getMessage()}\n")
 
 
 def install_hooks() -> None:
@@ -164,13 +155,13 @@ def install_hooks() -> None:
 
     def unraisable(hooked: Any) -> None:
         if hooked.exc_value is not None and not isinstance(hooked.exc_value, KeyboardInterrupt | OSError):
-            _aside(f"{type(hooked.exc_value).__name__}: {hooked.exc_value}", _formatted(hooked.exc_value))
+            _aside(hooked.exc_value)
 
     def in_thread(hooked: Any) -> None:
         if isinstance(hooked.exc_value, OSError) and hooked.exc_value.errno == errno.EIO and _terminal_gone():
             return  # a window was closed under the console: its writer has nowhere to write, and nobody erred
         if hooked.exc_value is not None and not isinstance(hooked.exc_value, SystemExit | BrokenPipeError):
-            _aside(f"{type(hooked.exc_value).__name__}: {hooked.exc_value}", _formatted(hooked.exc_value))
+            _aside(hooked.exc_value)
 
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, KeyboardInterrupt):

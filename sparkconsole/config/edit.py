@@ -24,37 +24,36 @@ def with_node(path: Path, cluster: str, node: Node, *, head: bool = False, plann
 
     The first cluster of a file becomes its default. `planned`: what the file will say by then.
     """
-    text = read_text(path) if planned is None else planned
-    before = parse(text, path)
-    old = before.clusters.get(cluster, Cluster(name=cluster))
+    text, before, old = _read(path, cluster, planned)
     for what in ("name", "address"):
         if any(getattr(n, what) == getattr(node, what) for n in old.nodes):
             hint = f"sparkconsole node list shows it; to change it: node remove, or edit {path}"
-            raise WrongUsage(
-                f"{cluster} has a node with the {what} {getattr(node, what)!r} already", hint=hint
-            )
+            taken = f"{cluster} has a node with the {what} {getattr(node, what)!r} already"
+            raise WrongUsage(taken, hint=hint)
     nodes = (node, *old.nodes) if head else (*old.nodes, node)
-    document = _document(text)
-    table = _cluster_table(document, cluster)
+    document, table = _document(text, cluster)
     _insert(table, node, at=0 if head else len(old.nodes))
     return _checked(document, path, _changed(before, old, nodes))
 
 
 def without_node(path: Path, cluster: str, name: str, *, planned: str | None = None) -> str:
     """The file's new text, without that node; WrongUsage with the nearest name when it is not there."""
-    text = read_text(path) if planned is None else planned
-    before = parse(text, path)
-    old = before.clusters.get(cluster, Cluster(name=cluster))
+    text, before, old = _read(path, cluster, planned)
     names = [n.name for n in old.nodes]
     if name not in names:
         hint = suggestion(name, names, f"its nodes: {', '.join(names) or 'none'}")
         raise WrongUsage(f"{cluster} has no node {name!r}", hint=hint)
-    document = _document(text)
-    table = _cluster_table(document, cluster)
+    document, table = _document(text, cluster)
     del table["nodes"][names.index(name)]
     if len(names) == 1:
         del table["nodes"]
     return _checked(document, path, _changed(before, old, tuple(n for n in old.nodes if n.name != name)))
+
+
+def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory, Cluster]:
+    text = read_text(path) if planned is None else planned
+    before = parse(text, path)
+    return text, before, before.clusters.get(cluster, Cluster(name=cluster))
 
 
 def write(path: Path, text: str) -> None:
@@ -67,22 +66,18 @@ def write(path: Path, text: str) -> None:
         raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error
 
 
-def _document(text: str) -> TOMLDocument:
+def _document(text: str, cluster: str) -> tuple[TOMLDocument, Any]:
+    """The file, and in it the cluster's table, which is made when missing."""
     import tomlkit
 
-    return tomlkit.parse(text if not text or text.endswith("\n") else f"{text}\n")
-
-
-def _cluster_table(document: TOMLDocument, cluster: str) -> Any:
-    import tomlkit
-
+    document = tomlkit.parse(text if not text or text.endswith("\n") else f"{text}\n")
     if "clusters" not in document:
         document.setdefault("default", cluster)
         document["clusters"] = tomlkit.table(is_super_table=True)
     clusters: Any = document["clusters"]
     if cluster not in clusters:
         clusters[cluster] = tomlkit.table()
-    return clusters[cluster]
+    return document, clusters[cluster]
 
 
 def _insert(table: Any, node: Node, at: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -17,8 +17,8 @@ from sparkconsole.model.work.tier import WORDS
 DEMO_NODES, DEMO_MOST = 2, 64
 """A pretend cluster's machines when no number was said, and the most there can be."""
 HELP_WORDS, VERSION_WORDS = ("--help", "-h"), ("--version", "-V")
-EXEC = {"--node": True, "--name": True, "--interactive": False, "-i": False, "--no-interactive": False}
-"""What may stand between `exec` and its command, and whether a value follows; all behind is the command's."""
+_EXEC_VALUES = ("--node", "--name")
+"""Of the options between `exec` and its command those that have a value; all behind is the command's."""
 
 
 class Origin(StrEnum):
@@ -52,12 +52,6 @@ class Options:
     keep_going: bool = False
     set_: tuple[str, ...] = ()
 
-    def script_text(self) -> str:
-        """The script's text; WrongUsage when it cannot be read."""
-        from sparkconsole.config.reading import script_text
-
-        return script_text(self.script or "")
-
     def values(self) -> Mapping[str, str]:
         """What `${NAME}` stands for: `--set` first, then the environment."""
         given: dict[str, str] = {}
@@ -83,6 +77,11 @@ class GlobalOption:
     many: bool = False
     whole_run: str = ""
     """It holds for a whole run only: where it is said instead of in a line."""
+
+    @property
+    def waits(self) -> bool:
+        """The next word is its value."""
+        return bool(self.value) and self.bare is None
 
     @property
     def shown(self) -> str:
@@ -180,9 +179,10 @@ def split_words(words: Sequence[str], place: Origin = Origin.COMMAND_LINE) -> Sp
         if option is None:
             rest.append(word)
             continue
-        _refuse_here(option, name, place)
+        if place is not Origin.COMMAND_LINE and option.whole_run:
+            raise WrongUsage(f"{name} holds for a whole run, not in {place}", hint=option.whole_run)
         ours.append(word)
-        if equals or not option.value or option.bare is not None:
+        if equals or not option.waits:
             text = _checked(option, name, value if equals else None)
         else:
             text = _next_value(option, name, left)
@@ -203,43 +203,28 @@ def asked_for_json(words: Sequence[str]) -> bool:
 
 def _own_part(words: list[str]) -> tuple[list[str], list[str]]:
     """What is ours, and what begins with `--`: the extra words of a verb, the command of `exec`."""
-    verb = _verb_at(words)
-    end = _command_at(words, verb + 1) if verb is not None and words[verb] == "exec" else len(words)
+    verb = _past_options(words, 0, ())
+    end = _past_options(words, verb + 1, _EXEC_VALUES) if words[verb : verb + 1] == ["exec"] else len(words)
     if "--" in words[: end + 1]:
         end = words.index("--")
         return words[:end], words[end:]
     return words[:end], ["--", *words[end:]] if end < len(words) else []
 
 
-def _verb_at(words: list[str]) -> int | None:
-    """Where the first word stands that is no option and no option's value."""
-    index = 0
-    while index < len(words) and words[index] != "--":
-        option = _BY_NAME.get(words[index])
-        if not words[index].startswith("-"):
-            return index
-        index += 2 if option and option.value and option.bare is None else 1
-    return None
+def _past_options(words: list[str], index: int, waiting: Container[str]) -> int:
+    """Where the first word from there on stands that is no option and no option's value, or `--`.
 
-
-def _command_at(words: list[str], index: int) -> int:
-    """Where the command of `exec` begins: the first word that is no option of ours."""
+    `waiting`: options that have a value, beside the global ones.
+    """
     while index < len(words) and words[index].startswith("-") and words[index] != "--":
         option = _BY_NAME.get(words[index])
-        waits = option is not None and bool(option.value) and option.bare is None
-        index += 2 if waits or EXEC.get(words[index]) else 1
+        index += 2 if (option and option.waits) or words[index] in waiting else 1
     return min(index, len(words))
-
-
-def _refuse_here(option: GlobalOption, name: str, place: Origin) -> None:
-    if place is not Origin.COMMAND_LINE and option.whole_run:
-        raise WrongUsage(f"{name} holds for a whole run, not in {place}", hint=option.whole_run)
 
 
 def _next_value(option: GlobalOption, name: str, left: Iterator[str]) -> str:
     value = next(left, None)
-    empty = not value and option.field != "nodes"
-    if value is None or empty or (value.startswith("-") and value != "-"):
+    if value is None or not (value or option.field == "nodes") or (value.startswith("-") and value != "-"):
         raise WrongUsage(f"{name} needs a value", hint=f"{name} {option.value}")
     return _checked(option, name, value)
 
@@ -256,11 +241,8 @@ def _checked(option: GlobalOption, name: str, value: str | None) -> str:
     # An empty list of nodes stays visible as one: it is refused where it is read, never taken for "all".
     if not value and option.field != "nodes":
         raise WrongUsage(f"{name} needs a value behind its =", hint=option.shown)
-    return _login(name, value) if option.field == "user" else value
-
-
-def _login(name: str, value: str) -> str:
-    """`value`, when it can be a login."""
+    if option.field != "user":
+        return value
     from sparkconsole.model.cluster import login
 
     try:
@@ -289,9 +271,8 @@ def _take(given: dict[str, Any], option: GlobalOption, name: str, text: str) -> 
 def _demo(text: str) -> dict[str, Any]:
     """`N`, `NAME` or `NAME:N`."""
     if text.lower() in _DENIALS:
-        raise WrongUsage(
-            f"--demo={text} would be a pretend cluster", hint="for the real one leave --demo out"
-        )
+        hint = "for the real one leave --demo out"
+        raise WrongUsage(f"--demo={text} would be a pretend cluster", hint=hint)
     match = _DEMO.fullmatch(text)
     if match is None:
         hint = "--demo=N, --demo=NAME or --demo=NAME:N; a name has letters, digits, - and _"
@@ -299,10 +280,8 @@ def _demo(text: str) -> dict[str, Any]:
     number = match["count"] or match["sized"]
     count = DEMO_NODES if number is None else int(number[:4])
     if not 1 <= count <= DEMO_MOST or (number and len(number) > 4):
-        raise WrongUsage(
-            f"--demo={text}: a pretend cluster has 1 to {DEMO_MOST} machines, not {number}",
-            hint="without --demo the real cluster is meant",
-        )
+        cause = f"--demo={text}: a pretend cluster has 1 to {DEMO_MOST} machines, not {number}"
+        raise WrongUsage(cause, hint="without --demo the real cluster is meant")
     return {"demo": count, "demo_name": match["name"] or "", "demo_sized": number is not None}
 
 
@@ -318,6 +297,3 @@ def unknown_option(word: str, known: Sequence[str]) -> WrongUsage:
     glued = f"; did you mean {name[:2]} {word[2:]}?" if short and short.value and name[2:] else ""
     near = _NEAR.get(name) or glued or did_you_mean(name, (*known, *NAMES))
     return WrongUsage(f"there is no option {name}{near}", hint="sparkconsole --help")
-
-
-__all__ = ["DEMO_MOST", "GLOBALS", "NAMES", "Options", "Origin", "SplitWords", "split_words"]

@@ -88,9 +88,8 @@ def _refuse_doubles(data: dict[str, Any], text: str, path: Path) -> None:
         seen: dict[tuple[str, str], int] = {}
         nodes = table.get("nodes", []) if isinstance(table, dict) else []
         for index, node in enumerate(nodes if isinstance(nodes, list) else []):
-            for what, value in _own_words(node).items() if isinstance(node, dict) else ():
-                if not isinstance(value, str):
-                    continue
+            own = _own_words(node) if isinstance(node, dict) else {}
+            for what, value in own.items():
                 if (what, value) in seen:
                     place: Place = ("clusters", key, "nodes", index, what)
                     cause = f"is {value!r}, as that of node {seen[what, value] + 1}: a node is listed once"
@@ -98,13 +97,14 @@ def _refuse_doubles(data: dict[str, Any], text: str, path: Path) -> None:
                 seen[what, value] = index
 
 
-def _own_words(node: Mapping[str, Any]) -> dict[str, Any]:
+def _own_words(node: Mapping[str, Any]) -> dict[str, str]:
     """What no two nodes of a cluster may share; behind one address each has a port of its own."""
-    address, port = node.get("address"), node.get("port")
+    own, address = {"name": node.get("name")}, node.get("address")
     if isinstance(address, str):
-        _, address, said = login_words(address)
-        port = said or port
-    return {"name": node.get("name"), "address": f"{address}:{port}" if address and port else address}
+        _, address, behind = login_words(address)
+        port = behind or node.get("port")
+        own["address"] = f"{address}:{port}" if address and port else address
+    return {what: value for what, value in own.items() if isinstance(value, str)}
 
 
 def _cluster(inventory: Inventory, asked: str | None, *, ad_hoc: bool) -> Cluster:

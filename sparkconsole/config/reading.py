@@ -51,13 +51,10 @@ def read_text(path: Path) -> str:
             hint = "make the file that it points at, or remove the link"
             raise WrongConfig(f"{path} is a link to a file that is not there", hint=hint) from error
         return ""
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise WrongConfig(f"{path}, line {line}: not UTF-8 text", hint="save the file as UTF-8") from error
     except (OSError, ValueError) as error:
-        hint = "it must be a text file that you may read"
-        why = error.strerror if isinstance(error, OSError) else error
-        raise WrongConfig(f"{path} cannot be read: {why}", hint=hint) from error
+        utf8 = isinstance(error, UnicodeDecodeError)
+        hint = "save the file as UTF-8" if utf8 else "it must be a text file that you may read"
+        raise WrongConfig(f"{path}{_why_unread(error)}", hint=hint) from error
 
 
 def script_text(name: str) -> str:
@@ -65,18 +62,21 @@ def script_text(name: str) -> str:
     try:
         data = sys.stdin.buffer.read(WRITTEN_BYTES + 1) if name == "-" else bounded_bytes(script_path(name))
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        hint = "save it as UTF-8"
-        raise WrongUsage(f"the script {name}, line {line}: not UTF-8 text", hint=hint) from error
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
         hint = "a script is a text file of verb lines; sparkconsole examples names those that come with it"
-        raise WrongUsage(f"the script {name} cannot be read: {why}", hint=hint) from error
+        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else hint
+        raise WrongUsage(f"the script {name}{_why_unread(error)}", hint=hint) from error
     if "\0" in text or len(data) > WRITTEN_BYTES:
         why = "has NUL bytes" if "\0" in text else f"is larger than {WRITTEN_BYTES // 1024} KiB"
         raise WrongUsage(f"the script {name} {why}", hint="a script is a text file of verb lines")
     return text.replace("\r\n", "\n")
+
+
+def _why_unread(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[: error.start].count(b"\n") + 1
+        return f", line {line}: not UTF-8 text"
+    return f" cannot be read: {error.strerror if isinstance(error, OSError) else error}"
 
 
 def read_toml(text: str, path: Path) -> dict[str, Any]:
@@ -92,9 +92,8 @@ def read_toml(text: str, path: Path) -> dict[str, Any]:
         end = f"line {max(1, len(text.splitlines()))}, at the end"
         where = f"line {at[1]}, column {at[2]}" if at else end
         reason = message.partition(" (at ")[0]
-        hint = (
-            f"correct that line of {path.name}: text in quotes, one `key = value` a line, `[table]` headers"
-        )
+        form = "text in quotes, one `key = value` a line, `[table]` headers"
+        hint = f"correct that line of {path.name}: {form}"
         raise WrongConfig(f"{path}, {where}: not TOML: {reason}", hint=hint) from error
     except ValueError as error:  # a number of five thousand digits
         why = "a number of thousands of digits" if "digits" in str(error) else error
@@ -115,10 +114,8 @@ def validated(model: type[M], data: Mapping[str, Any], text: str, path: Path) ->
 
 def wrong_at(path: Path, text: str, place: Place, cause: str, hint: str) -> WrongConfig:
     """An error about one place of a file, in the form that every such error has."""
-    key = dotted(place)
-    return WrongConfig(
-        f"{path}, line {line_of(places(text), place)}: {key + ' ' if key else ''}{cause}", hint=hint
-    )
+    key, line = dotted(place), line_of(places(text), place)
+    return WrongConfig(f"{path}, line {line}: {key + ' ' if key else ''}{cause}", hint=hint)
 
 
 def _wrong(model: type[BaseModel], error: ErrorDetails, more: int, text: str, path: Path) -> WrongConfig:
@@ -141,11 +138,8 @@ def _advice(error: ErrorDetails, path: Path) -> str:
     if error["type"] == "missing":
         return f"add `{error['loc'][-1]} = …` to that table of {path.name}"
     given = error["input"]
-    return (
-        f"it says {given!r} now"
-        if isinstance(given, (str, int, float, bool))
-        else f"correct {path.name} there"
-    )
+    shown = isinstance(given, (str, int, float, bool))
+    return f"it says {given!r} now" if shown else f"correct {path.name} there"
 
 
 def _known_keys(model: type[BaseModel], place: Place) -> tuple[str, ...]:

@@ -50,25 +50,22 @@ def _chunks(text: str) -> Iterator[tuple[int, str]]:
         if not held and (not line.strip() or line.lstrip().startswith("#")):
             continue
         begin, held = (begin, f"{held}\n{line}") if held else (number, line)
-        if _HEADER.match(held) or _whole(held):
+        if _HEADER.match(held) or _parsed(held) is not None:
             yield begin, held
             held = ""
 
 
-def _whole(chunk: str) -> bool:
+def _parsed(chunk: str) -> Any:
+    """What it says; None when that is no whole statement."""
     try:
-        tomllib.loads(chunk)
+        return tomllib.loads(chunk)
     except (tomllib.TOMLDecodeError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def _keys(header: str) -> list[str]:
     """The keys of a table's header; empty when it is no header (a list that looks like one)."""
-    try:
-        data: Any = tomllib.loads(f"{header} = 0")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return []
+    data = _parsed(f"{header} = 0")
     keys: list[str] = []
     while isinstance(data, dict):
         key, data = next(iter(data.items()))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from sparkconsole.config.inventory import choose, parse
+from sparkconsole.config.inventory import parse
 from sparkconsole.fleet.journal_ahead import JournalAhead
 from sparkconsole.fleet.run_time_values import FreshThen
 from sparkconsole.model.foresight.effect import Anything, ClusterChanged
 from sparkconsole.model.foresight.forecast import Forecast
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.plan import Plan
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar.execute import begin
@@ -49,7 +47,8 @@ class Ahead:
         if isinstance(result, Answer):
             printer.ahead(line, answer=result)
             return result.exit_code
-        await _closed(result)
+        if isinstance(result, AsyncGenerator):
+            await result.aclose()
         return self._look(line, request, printer)
 
     def _look(self, line: ScriptLine, request: Request, printer: Printer) -> int:
@@ -69,40 +68,21 @@ class Ahead:
         printer.ahead(line, plan=replace(action.plan, notes=(*action.plan.notes, *unknown)))
         for effect in action.effects:
             if isinstance(effect, ClusterChanged):
-                await _regroup(session, effect.text)
+                # The lines after it are about the cluster that the file will tell of.
+                await session.regroup(parse(effect.text, inventory_path(session.options)), None)
         self.forecast = self.forecast.after(action.effects)
         self.changed = line.number
-        self.journal.expect(_run(session, action.words or request.words, action.plan))
+        now = session.fleet.clock.now()
+        record = Run(
+            id=session.fleet.fresh.unknown("run"),
+            words=tuple(action.words or request.words),
+            cluster=session.cluster.name,
+            started=now,
+            ended=now,
+            state=RunState.DONE,
+            exit_code=0,
+            plan=action.plan.as_data(),
+            jobs=tuple(step.job for step in action.plan.steps if step.job),
+        )
+        self.journal.expect(record)
         return 0
-
-
-async def _regroup(session: Session, text: str) -> None:
-    """The lines after it are about the cluster that the file will tell of."""
-    options = session.options
-    session.inventory = parse(text, inventory_path(options))
-    known = session.cluster.name in session.inventory.clusters
-    name = session.cluster.name if known else None
-    session.cluster = choose(session.inventory, cluster=name, nodes=options.nodes, user=options.user)
-    await session.fleet.regroup(session.cluster)
-
-
-def _run(session: Session, words: Sequence[str], plan: Plan) -> Run:
-    """The journal's record of the line, as it would be found by the next."""
-    now = session.fleet.clock.now()
-    return Run(
-        id=session.fleet.fresh.unknown("run"),
-        words=tuple(words),
-        cluster=session.cluster.name,
-        started=now,
-        ended=now,
-        state=RunState.DONE,
-        exit_code=0,
-        plan=plan.as_data(),
-        jobs=tuple(step.job for step in plan.steps if step.job),
-    )
-
-
-async def _closed(rows: AsyncIterator[Any]) -> None:
-    close = getattr(rows, "aclose", None)
-    if close is not None:
-        await close()

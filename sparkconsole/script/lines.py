@@ -25,13 +25,12 @@ class ScriptLine:
 
 def read_script(text: str, values: Mapping[str, str], name: str = "script") -> tuple[ScriptLine, ...]:
     """Every verb line of `text`; WrongUsage with file and line for an open quote or an unknown `${NAME}`."""
-    return tuple(
-        ScriptLine(
-            number, tuple(_fill(word, values, f"{name}:{number}") for word in words), f"{name}:{number}"
-        )
-        for number, words in _logical_lines(text, name)
-        if words
-    )
+    lines = []
+    for number, words in _logical_lines(text, name):
+        where = f"{name}:{number}"
+        if words:
+            lines.append(ScriptLine(number, tuple(_fill(word, values, where) for word in words), where))
+    return tuple(lines)
 
 
 def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -49,9 +48,8 @@ def _logical_lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         words, pending = shlex.split(pending, comments=True), ""
         yield began, words
     if pending.strip() and not opened:
-        raise WrongUsage(
-            f"{name}:{began}: the last line ends in \\, and nothing follows", hint="is the script whole?"
-        )
+        cause = f"{name}:{began}: the last line ends in \\, and nothing follows"
+        raise WrongUsage(cause, hint="is the script whole?")
     if pending.strip():
         raise WrongUsage(f"{name}:{began}: a quote is opened and never closed")
 

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -50,12 +50,10 @@ class Printer:
 
     def __init__(self, *, as_json: bool = False, verbose: bool = True) -> None:
         self.as_json, self.verbose = as_json, verbose
-        self._out = Console(file=sys.stdout, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._out = _console(sys.stdout, soft_wrap=True)
         # On a terminal a sentence breaks between words; in a file or a pipe every sentence stays one line.
         self._watched = sys.stderr.isatty()
-        self._err = Console(
-            file=errors_stream(), markup=False, highlight=False, emoji=False, soft_wrap=not self._watched
-        )
+        self._err = _console(errors_stream(), soft_wrap=not self._watched)
         self._bars: Progress | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._printed: dict[tuple[str, str], int] = {}
@@ -125,21 +123,18 @@ class Printer:
         look: str = "",
     ) -> None:
         """A line of a script that is only planned: its plan, its answer, or what it would look at."""
-        if not self.as_json:
-            with delivering():
-                self._out.print(Text(self._encodable(f"[{line.number}] {shlex.join(line.words)}")))
-                self._ahead(plan, answer, look)
+        if self.as_json:
+            data = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
+            self._json({**_place(line), **data})
             return
-        data = {"plan": plan.as_data()} if plan else {"answer": answer.data} if answer else {"look": look}
-        self._json({**_place(line), **data})
-
-    def _ahead(self, plan: Plan | None, answer: Answer | None, look: str) -> None:
-        if plan is not None:
-            self.plan(plan)
-        elif answer is not None:
-            self.answer(answer)
-        else:
-            self._out.print(Text(self._encodable(f"  {look}")))
+        with delivering():
+            self._out.print(Text(self._encodable(f"[{line.number}] {shlex.join(line.words)}")))
+            if plan is not None:
+                self.plan(plan)
+            elif answer is not None:
+                self.answer(answer)
+            else:
+                self._out.print(Text(self._encodable(f"  {look}")))
 
     def error(self, error: SparkError, line: ScriptLine | None = None) -> None:
         """What went wrong, where, and what to do next; `line`: of a script, which cannot be planned."""
@@ -175,8 +170,10 @@ class Printer:
                 self._line("info", node, line)
             case Remark(text, node, level):
                 self._line(level, node, text)
+            case Advance() if self._watched:
+                self._bar(news)
             case Advance():
-                self._advance(news)
+                self._tenth(news)
 
     def settle(self) -> None:
         """Takes the progress bars away."""
@@ -189,28 +186,18 @@ class Printer:
         console = self._bars.console if self._bars else self._err
         console.print(Text.assemble((mark + " ", style), (f"{node} " if node else ""), printable(text)))
 
-    def _advance(self, news: Advance) -> None:
-        if self._watched:
-            self._bar(news)
-        else:
-            self._tenth(news)
-
     def _bar(self, news: Advance) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         if self._bars is None:
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.fields[detail]}"),
-            )
-            self._bars = Progress(*columns, TimeElapsedColumn(), console=self._err, transient=True)
+            what, detail = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[detail]}")
+            columns = (what, BarColumn(), detail, TimeElapsedColumn())
+            self._bars = Progress(*columns, console=self._err, transient=True)
             self._bars.start()
         key = (news.node, news.what)
         if key not in self._tasks:
-            self._tasks[key] = self._bars.add_task(
-                f"{news.node} {news.what}".strip(), total=news.total, detail=""
-            )
+            title = f"{news.node} {news.what}".strip()
+            self._tasks[key] = self._bars.add_task(title, total=news.total, detail="")
         self._bars.update(self._tasks[key], completed=news.done, total=news.total, detail=advance_text(news))
 
     def _tenth(self, news: Advance) -> None:
@@ -229,6 +216,10 @@ class Printer:
             text = json.dumps(data, default=str)
         with delivering():
             sys.stdout.write(text + "\n")
+
+
+def _console(file: IO[str], *, soft_wrap: bool) -> Console:
+    return Console(file=file, markup=False, highlight=False, emoji=False, soft_wrap=soft_wrap)
 
 
 def _place(line: ScriptLine) -> dict[str, Any]:

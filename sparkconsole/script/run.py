@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shlex
 import sys
+import termios
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,7 +21,6 @@ from sparkconsole.model.work.plan_difference import difference
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine
-from sparkconsole.script.question import answer_to
 from sparkconsole.script.report import Printer
 from sparkconsole.streams import Undelivered
 from sparkconsole.verbs.grammar.dispatch import understand
@@ -29,7 +32,9 @@ from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 
 MOST_ERRORS = 20
 """Wrong lines of one script that are shown: who feeds something else than a script is not buried."""
-_INVENTORY = (("node", "add"), ("node", "remove"), ("node", "scan"))
+_BEGINS = ("node", "add")
+"""The verb that writes the inventory's first node where there is none yet."""
+_INVENTORY = (_BEGINS, ("node", "remove"), ("node", "scan"))
 """Verbs after which other nodes may be known."""
 
 
@@ -37,7 +42,7 @@ async def run_request(request: Request, options: Options, printer: Printer) -> i
     """One verb from the command line; its exit code."""
     try:
         _remark_demo(options, printer)
-        async with open_session(options, beginning=_begins(request)) as session:
+        async with open_session(options, beginning=request.verb.words == _BEGINS) as session:
             _print_remarks(session, printer)
             return await execute(session, request, TerminalPresenter(printer), yes=options.yes)
     except SparkError as error:
@@ -57,7 +62,7 @@ async def run_script(
         return _print_errors(wrong, printer)
     worst = 0
     _remark_demo(options, printer)
-    beginning = any(_begins(request) for _, request in requests)
+    beginning = any(request.verb.words == _BEGINS for _, request in requests)
     async with open_session(options, beginning=beginning) as session:
         _print_remarks(session, printer)
         if wrong := _strangers(session, requests):
@@ -110,11 +115,6 @@ def _print_errors(wrong: Sequence[SparkError], printer: Printer) -> int:
     return wrong[0].exit_code
 
 
-def _begins(request: Request) -> bool:
-    """It writes the inventory's first node where there is none yet."""
-    return request.verb.words == ("node", "add")
-
-
 def _remark_demo(options: Options, printer: Printer) -> None:
     if options.demo_name:
         printer.remark(f"DEMO: the pretend cluster {options.demo_name}, which lasts; nothing real is touched")
@@ -136,8 +136,7 @@ async def _script_line(
             if ahead is not None:
                 return await ahead.line(own, line, request, own_printer)
             printer.remark(f"[{line.number}] {shlex.join(line.words)}")
-            presenter = TerminalPresenter(own_printer)
-            return await execute(own, request, presenter, yes=own.options.yes)
+            return await execute(own, request, TerminalPresenter(own_printer), yes=own.options.yes)
     except Cancelled:
         raise
     except SparkError as error:
@@ -179,18 +178,18 @@ class TerminalPresenter:
             how = "--yes" if recoverable else f"--yes={plan.word}"
             raise Refused(f"{plan.title}: not confirmed", hint=f"look at it with --dry-run, then say {how}")
         if before is not None:
-            printer.remark("the cluster changed while the plan stood here; nothing was done. What differs:")
+            printer.remark("the cluster changed while the plan was shown; nothing was done. What differs:")
             for line in difference(before, plan):
                 printer.remark(f"  {line}")
         printer.plan(plan)
-        question = "Type y to go on: " if recoverable else f"Type “{plan.word}” to go on: "
-        return await answer_to(question, anew=before is not None) == ("y" if recoverable else plan.word)
+        question = "Type y to continue: " if recoverable else f"Type “{plan.word}” to continue: "
+        return await _typed(question, anew=before is not None) == ("y" if recoverable else plan.word)
 
     def declined(self, plan: Plan) -> int:
         """The person said no."""
         raise Refused(f"{plan.title}: not confirmed; nothing was done")
 
-    async def carry_out(self, _: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> int:
+    async def run_action(self, _: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> int:
         """Its news as they come, then its answer."""
         answer = await run(self.printer.news)
         try:
@@ -199,3 +198,31 @@ class TerminalPresenter:
             error.hint = f"it was carried out (exit code {answer.exit_code}); sparkconsole runs list has it"
             raise
         return answer.exit_code
+
+
+async def _typed(question: str, *, anew: bool = False) -> str:
+    """The line that a person types, which Ctrl-C ends; empty at the end of input, or for what is no text.
+
+    The thread that waits for it never keeps the program alive: Ctrl-C ends the question. `anew`: another
+    question than the one before; what was typed behind that answer is no answer to this one.
+    """
+    if anew:
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def deliver(line: str) -> None:
+        if not answer.done():
+            answer.set_result(line)
+
+    def read() -> None:
+        try:
+            line = input(question)
+        except (EOFError, OSError, ValueError):
+            line = ""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return (await answer).strip()

@@ -335,7 +335,7 @@ class ConsolePresenter:
     def declined(self, _: Plan) -> None:
         """They know."""
 
-    async def carry_out(self, action: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> Task:
+    async def run_action(self, action: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> Task:
         """Begins it, beside the views."""
 
         async def act(task: Task) -> None:

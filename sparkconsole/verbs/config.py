@@ -32,6 +32,8 @@ async def path(session: Here) -> Answer:
 @verb("config show")
 async def show(session: Here) -> Answer:
     """What is in effect: the cluster with every node's own values, and the settings."""
+    import tomlkit
+
     cluster = session.cluster
     nodes = [cluster.effective(node).model_dump(mode="json", exclude_none=True) for node in cluster.nodes]
     data: dict[str, Any] = {
@@ -40,7 +42,7 @@ async def show(session: Here) -> Answer:
         "settings": load_settings(paths.settings_file()).model_dump(mode="json", exclude_none=True),
     }
     data = redact_data(data)
-    return Answer(data, (_toml(data),))
+    return Answer(data, (tomlkit.dumps(data).rstrip(),))
 
 
 @verb("config schema")
@@ -48,9 +50,3 @@ async def schema(session: Here) -> Answer:
     """What cluster.toml and config.toml may say, as JSON schemas."""
     data = {"cluster.toml": Inventory.model_json_schema(), "config.toml": Settings.model_json_schema()}
     return Answer(data, (json.dumps(data, indent=2, ensure_ascii=False),))
-
-
-def _toml(data: dict[str, Any]) -> str:
-    import tomlkit
-
-    return tomlkit.dumps(data).rstrip()

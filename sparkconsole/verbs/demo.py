@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from sparkconsole.demo.cluster import Pretend
 
 
-def _refuse_words(_node: str, kind: str) -> None:
-    """A fault that there is not."""
-    known(kind)
-
-
-@verb("demo fault", ahead=True, refuses=_refuse_words)
+@verb("demo fault", ahead=True, refuses=lambda node, kind: known(kind))
 async def fault(session: Here, node: str, kind: str) -> Answer:
     """Breaks something on a pretend machine; `demo faults` lists what.
 
@@ -31,35 +26,33 @@ async def fault(session: Here, node: str, kind: str) -> Answer:
         What breaks: lost, cut, link-down, flap, mtu, oom, ray-dead, hot, disk-full, gpu-gone, gpu-silent,
         docker-silent, garbage, slow, key, image-differs, hang, engine-dead, freeze, memory.
     """
-    machines = _pretend(session).machines
-    node = _pretend(session).cluster.member(node).name
+    pretend = _pretend(session)
+    machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
         return Answer({"node": node, "fault": kind}, (f"would break {node}: {KINDS.get(kind, kind)}",))
     inject(machines[node], kind)
-    return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"mended by: demo clear {node}"))
+    return Answer({"node": node, "fault": kind}, (f"{node}: {KINDS[kind]}", f"to fix it: demo clear {node}"))
 
 
 @verb("demo clear", ahead=True)
 async def mend(session: Here, node: str) -> Answer:
-    """Mends a pretend machine, and switches it on.
+    """Fixes a pretend machine, and switches it on.
 
     Parameters
     ----------
     node
         Which machine.
     """
-    machines = _pretend(session).machines
-    node = _pretend(session).cluster.member(node).name
+    pretend = _pretend(session)
+    machines, node = pretend.machines, pretend.cluster.member(node).name
     if session.options.dry_run:
-        return Answer(
-            {"node": node}, (f"would mend {node}: {', '.join(machines[node].faults) or 'nothing'}",)
-        )
+        wrong = ", ".join(machines[node].faults) or "nothing"
+        return Answer({"node": node}, (f"would fix {node}: {wrong}",))
     mended = clear(machines[node])
     if {"lost", "key"}.intersection(mended) and node in session.fleet.names:
         session.fleet.lost(node)  # so that it is asked again
-    return Answer(
-        {"node": node, "mended": list(mended)}, (f"{node}: mended {', '.join(mended) or 'nothing'}",)
-    )
+    text = f"{node}: fixed {', '.join(mended) or 'nothing'}"
+    return Answer({"node": node, "mended": list(mended)}, (text,))
 
 
 @verb("demo faults")

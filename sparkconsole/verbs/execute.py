@@ -17,11 +17,11 @@ from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.model.work.answer import Answer, Row
-from sparkconsole.remote.docker.execute import Piece, end_exec, exec_argv, pieces, start_exec, status_of
+from sparkconsole.remote.docker.execute import end_exec, exec_argv, pieces, start_exec, status_of
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.shell import Pipe, Shell
 from sparkconsole.verbs.grammar.registry import verb
-from sparkconsole.verbs.grammar.session import Here, Session
+from sparkconsole.verbs.grammar.session import Here
 
 
 @verb("exec", ahead=True)
@@ -34,7 +34,7 @@ async def execute(
 ) -> Answer | AsyncIterator[Row]:
     """Run a command in the head's container: exec -- CMD…
 
-    Its words arrive byte for byte, its outputs come as they are, its exit code becomes ours.
+    Its arguments arrive unchanged, its output is passed through, and its exit code becomes ours.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ async def execute(
         raise WrongUsage("exec needs a command", hint="sparkconsole exec -- nvidia-smi")
     if session.options.read_only:
         raise Refused("exec can change anything, and this session is read-only")
-    member = _member(session, node)
+    member = session.member(node)
     container = name or session.cluster.container
     argv = exec_argv(container, command, stdin=bool(interactive))
     planned = Answer({"node": member, "argv": list(argv)}, (f"{member}: {shlex.join(argv)}",))
@@ -59,19 +59,12 @@ async def execute(
         return planned
     shell = await session.fleet.shell(member)
     if not (await look(shell, container)).running:
-        raise SparkError(
-            f"no container {container} runs here", hint="start it: sparkconsole launch", node=member
-        )
+        hint = "start it: sparkconsole launch"
+        raise SparkError(f"no container {container} runs here", hint=hint, node=member)
     if session.options.dry_run:
         return planned
     stdin = interactive if interactive is not None else _piped()
     return _rows(shell, member, container, command, stdin)
-
-
-def _member(session: Session, node: str | None) -> str:
-    if node is None:
-        return session.fleet.head
-    return session.cluster.member(node).name
 
 
 def _piped() -> bool:
@@ -94,7 +87,8 @@ async def _rows(
             await pipe.close_input()
         decoders = {s: codecs.getincrementaldecoder("utf-8")("replace") for s in ("stdout", "stderr")}
         async for piece in pieces(pipe):
-            yield _row(node, piece, decoders[piece.stream])
+            text = decoders[piece.stream].decode(piece.data)
+            yield Row({"node": node, "stream": piece.stream, "text": text}, text, node)
         status = await status_of(pipe, node)
         ended = True
         yield Row({"node": node, "exit": status}, "", node)
@@ -106,11 +100,6 @@ async def _rows(
             with contextlib.suppress(SparkError):  # a lost node cannot be asked to end anything
                 await end_exec(shell, container, mark)
                 await pipe.kill()
-
-
-def _row(node: str, piece: Piece, decoder: codecs.IncrementalDecoder) -> Row:
-    text = decoder.decode(piece.data)
-    return Row({"node": node, "stream": piece.stream, "text": text}, text, node)
 
 
 async def _feed(pipe: Pipe) -> None:

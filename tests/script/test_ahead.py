@@ -161,9 +161,10 @@ def test_a_benchmark_that_is_to_come_is_not_missing_from_the_kept_ones(ahead: Ty
 def test_wait_for_says_whether_the_lines_before_lead_there(ahead: Typed) -> None:
     text = "image build -c all\nlaunch\nwait-for ray\nwait-for server\nserve m\nwait-for server --timeout 5"
     assert ahead.run(text, "--dry-run") == 0
-    assert "would wait for ray (all are members, with a GPU each), 300 s at most: so after" in ahead.out
+    assert "would wait for ray (all are members, with a GPU each), 300 s at most: ready after" in ahead.out
     assert "nothing answers on 127.0.0.1:8888" in ahead.out
-    assert "would wait for server (it completed a token), 5 s at most: so after the lines before" in ahead.out
+    waits = "would wait for server (it completed a token), 5 s at most"
+    assert f"{waits}: ready after the lines before" in ahead.out
 
 
 def test_what_cannot_be_known_is_a_note(ahead: Typed) -> None:

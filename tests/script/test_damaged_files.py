@@ -179,7 +179,7 @@ def test_a_full_disk_is_said_once_and_the_deed_is_done(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.stdout == "hi\n0\n2\n"
-    assert "File too large; this goes on without a record" in done.stderr
+    assert "File too large; continuing without a record" in done.stderr
     assert f"{tmp_path}/c.toml cannot be written: File too large" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -25,7 +25,7 @@ from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.session import Session
 
-QUESTION = "Type y to go on: "
+QUESTION = "Type y to continue: "
 
 
 class Terminal:

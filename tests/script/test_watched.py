@@ -12,7 +12,7 @@ import pytest
 from sparkconsole import cli
 from sparkconsole.model.work.answer import Row
 from sparkconsole.verbs.grammar import open_session as opening
-from sparkconsole.verbs.status.watch import _as_all_stand
+from sparkconsole.verbs.status.watch import _with_worst_exit
 
 QUICK = ("status", "--watch", "--every", "0.1")
 
@@ -91,5 +91,5 @@ def test_what_cannot_be_is_refused(
 def test_the_exit_code_is_how_the_nodes_stand_at_the_end() -> None:
     stands: dict[str, int] = {}
     rows = [("a", {"exit": 1}), ("b", {}), ("a", {}), ("b", {"exit": 3}), ("a", {}), ("b", {})]
-    said = [_as_all_stand(Row(data, "", node), node, stands).data.get("exit") for node, data in rows]
+    said = [_with_worst_exit(Row(data, "", node), node, stands).data.get("exit") for node, data in rows]
     assert said == [1, 1, 0, 3, 3, 0]

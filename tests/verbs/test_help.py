@@ -15,17 +15,18 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.forms import fields
 from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, TASKS, load
 from sparkconsole.verbs.help import reference
-from sparkconsole.verbs.help.help_examples import EXAMPLES
+from sparkconsole.verbs.help.help_examples import EXAMPLES, examples_of
 from sparkconsole.verbs.help.page import topic_text
 from tests.conftest import ROOT
 
 VERBS = sorted(load())
-LINES = [(words, line) for words, pairs in EXAMPLES.items() for line, _ in pairs]
+LINES = [(words, line) for words in VERBS for line, _ in examples_of(words)]
 
 
 def test_every_verb_has_an_example_and_every_example_a_verb() -> None:
-    assert sorted(EXAMPLES) == VERBS
-    assert all(pairs and all(what for _, what in pairs) for pairs in EXAMPLES.values())
+    assert sorted({words for words, _ in LINES}) == VERBS
+    assert sorted(line for _, line in LINES) == sorted(line for line, _ in EXAMPLES)
+    assert all(what for _, what in EXAMPLES)
 
 
 @pytest.mark.parametrize(("words", "line"), LINES, ids=[line for _, line in LINES])

@@ -19,6 +19,7 @@ from sparkconsole.model.work.plan import plan_lines
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.docker import engine as docker
 from sparkconsole.remote.shell import Shell
+from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.image.list import list_images
 from sparkconsole.verbs.image.prune import prune
@@ -225,7 +226,7 @@ async def test_an_engine_that_cannot_say_what_it_takes_up_keeps_its_cache(
 
 async def test_words_that_make_no_sense_are_refused(stage: Stage, session: Session) -> None:
     with pytest.raises(WrongUsage, match="--keep"):
-        await prune(session, keep=-1)
+        understand(("image", "prune", "--keep", "-1"))
     with pytest.raises(WrongUsage, match="no duration"):
         await prune(session, cache_until="soon")
     with pytest.raises(WrongUsage, match="no image's name"):

@@ -19,6 +19,7 @@ from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.job import Job, JobKind, RunState
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.diagnose.check import check
+from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, Session
 from sparkconsole.verbs.launch.start import launch
 from sparkconsole.verbs.status.status import status
@@ -312,9 +313,7 @@ async def test_waiting_for_the_image_is_for_the_same_one(session: Session, pair:
 @pytest.mark.parametrize(
     ("word", "hint"), [("nods", "did you mean nodes?"), ("happiness", "nodes, ray, server, image")]
 )
-async def test_an_unknown_condition_is_answered_with_the_nearest(
-    session: Session, word: str, hint: str
-) -> None:
+def test_an_unknown_condition_is_answered_with_the_nearest(word: str, hint: str) -> None:
     with pytest.raises(WrongUsage, match=word) as caught:
-        await wait_for(session, word)
+        understand(("wait-for", word))
     assert hint in caught.value.hint

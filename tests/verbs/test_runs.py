@@ -222,7 +222,7 @@ async def test_what_cannot_be_attached_says_why(tmp_path: Path) -> None:
     assert isinstance(await runs.attach(session, ended.id), Answer)
     with pytest.raises(SparkError, match="what it left when its console ended is unknown"):
         await runs.attach(session, left_behind(session).id)
-    with pytest.raises(Refused, match="another console minds"):
+    with pytest.raises(Refused, match="another console is following"):
         await runs.attach(session, session.journal.begin(("launch",), "", {}).id)
     with pytest.raises(WrongUsage, match="which this cluster does not have") as caught:
         await runs.attach(session, left_behind(session, job("stranger")).id)
@@ -266,7 +266,7 @@ async def test_stopping_what_ended_or_cannot_be_asked(tmp_path: Path) -> None:
         await runs.stop(session, run.id)
     near.running.add("build-spark1")
     plan = await action(await runs.stop(session, run.id))
-    assert "may go on" in plan.plan.notes[0]
+    assert "may still be running" in plan.plan.notes[0]
     with pytest.raises(Unreachable):
         await plan.execute(nobody)
     assert near.running == set()

@@ -12,7 +12,7 @@ from sparkconsole.model.work.news import nobody
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
-from sparkconsole.verbs.runs.again import again, compare
+from sparkconsole.verbs.runs.runs import again, compare
 
 WORDS = ("image", "build", "--tag", "mine")
 

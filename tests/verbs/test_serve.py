@@ -19,6 +19,7 @@ from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Advance, Remark, StepBegan, nobody
+from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.session import Options, PlannedAction, Session
 from sparkconsole.verbs.serve.start import serve, status, stop
 from tests.fleet.watched_sparks import QuickClock
@@ -375,10 +376,9 @@ async def test_a_cluster_may_always_guard_and_a_start_do_without(
     assert len(planned(await serve(session, "org/m", guard=False)).plan.steps) == 1
 
 
-async def test_a_guard_at_nothing_is_refused(session: Session, pair: PretendCluster) -> None:
-    up(pair)
+def test_a_guard_at_nothing_is_refused() -> None:
     with pytest.raises(WrongUsage, match="--guard-at"):
-        await serve(session, "org/m", guard=True, guard_at=0)
+        understand(("serve", "org/m", "--guard", "--guard-at", "0"))
 
 
 async def test_the_guard_that_ended_a_server_is_found_by_its_name(

@@ -81,7 +81,7 @@ async def test_what_ended_is_served_again_until_somebody_stops_it() -> None:
         try:
             await until(told, "ready")
             worker_dies(session)
-            await until(told, f"start 1 of 3: serve {MODEL}")
+            await until(told, f"restart 1 of 3: serve {MODEL}")
             assert any(line.startswith("spark-02 lost") for line in told), told
             told.clear()
             await until(told, "ready")
@@ -101,7 +101,7 @@ async def test_a_budget_that_is_used_up_ends_it() -> None:
         try:
             await until(told, "ready")
             worker_dies(session)
-            await until(told, "start 1 of 1")
+            await until(told, "restart 1 of 1")
             told.clear()
             await until(told, "ready")
             worker_dies(session)
@@ -109,7 +109,7 @@ async def test_a_budget_that_is_used_up_ends_it() -> None:
         finally:
             keeping_on.cancel()
         assert (answer.exit_code, answer.data["starts"]) == (1, 1)
-        assert "all 1 starts are used up" in str(answer.parts[0])
+        assert "all 1 restarts are used up" in str(answer.parts[0])
         assert "spark-02" in str((await done(session, "serve", "status")).data["node"])
 
 

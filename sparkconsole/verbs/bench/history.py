@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sparkconsole.errors import WrongUsage
@@ -22,62 +22,41 @@ class _KeptBench:
     id: str
     when: str
     model: str
-    result: Mapping[str, Any] = field(default_factory=dict)
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    server: Mapping[str, Any] = field(default_factory=dict)
-    file: str = ""
+    spec: dict[str, Any]
+    server: dict[str, Any]
+    result: dict[str, Any]
+    file: str
     """vLLM's own result, as it came."""
-
-    def as_data(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "id": self.id,
-            "when": self.when,
-            "model": self.model,
-            "spec": dict(self.spec),
-            "server": dict(self.server),
-            "result": dict(self.result),
-            "file": self.file,
-        }
 
 
 def _kept(session: Session) -> list[_KeptBench]:
-    return [
-        _KeptBench(
-            run.id,
-            f"{run.started:%Y-%m-%d %H:%M}",
-            str(run.outcome.get("model", "")),
-            result,
-            run.outcome.get("spec", {}),
-            run.outcome.get("server", {}),
-            str(run.outcome.get("file", "")),
-        )
-        for run in session.journal.runs()
-        if any(j.kind is JobKind.BENCH for j in run.jobs)
-        and (result := kept_result(run.outcome.get("result")))
-    ]
+    kept = []
+    for run in session.journal.runs():
+        outcome, result = run.outcome, kept_result(run.outcome.get("result"))
+        if result and any(job.kind is JobKind.BENCH for job in run.jobs):
+            model, file = str(outcome.get("model", "")), str(outcome.get("file", ""))
+            spec, server = outcome.get("spec", {}), outcome.get("server", {})
+            when = f"{run.started:%Y-%m-%d %H:%M}"
+            kept.append(_KeptBench(run.id, when, model, spec, server, result, file))
+    return kept
 
 
 @verb("bench list")
 async def list_benches(session: Here) -> Answer:
     """List the benchmarks that were kept, newest first."""
     kept = _kept(session)
-    rows = [
-        (
-            k.id,
-            k.when,
-            k.model,
-            f"{k.result['completed']}/{k.result['completed'] + (k.result['failed'] or 0)}",
-            written(k.result["output_tokens_per_s"]),
-            written(k.result["latencies"].get("median_ttft")),
-        )
-        for k in kept
-    ]
-    data = {"benches": [k.as_data() for k in kept]}
+    data = {"benches": [asdict(k) for k in kept]}
+    if not kept:
+        return Answer(data, ("no benchmark was kept yet: sparkconsole bench run",))
     columns = ("run", "when", "model", "requests", "output tok/s", "TTFT ms")
-    return Answer(
-        data, (Sheet.of(columns, rows) if rows else "no benchmark was kept yet: sparkconsole bench run",)
-    )
+    return Answer(data, (Sheet.of(columns, [_row(k) for k in kept]),))
+
+
+def _row(kept: _KeptBench) -> tuple[str | None, ...]:
+    result, done = kept.result, kept.result["completed"]
+    requests = f"{done}/{done + (result['failed'] or 0)}"
+    rates = written(result["output_tokens_per_s"]), written(result["latencies"].get("median_ttft"))
+    return kept.id, kept.when, kept.model, requests, *rates
 
 
 @verb("bench show")
@@ -96,9 +75,8 @@ async def show(session: Here, id: str | None = None) -> Answer:  # noqa: A002 - 
     chosen = kept[0]
     version = f", vLLM {chosen.server['vllm']}" if chosen.server.get("vllm") else ""
     whole = (f"all of it: {chosen.file}",) if chosen.file else ()
-    return Answer(
-        chosen.as_data(), (f"{chosen.model}, {chosen.when}{version}", result_sheet(chosen.result), *whole)
-    )
+    title = f"{chosen.model}, {chosen.when}{version}"
+    return Answer(asdict(chosen), (title, result_sheet(chosen.result), *whole))
 
 
 @verb("bench compare")
@@ -114,10 +92,10 @@ async def compare_benches(session: Here, one: str, other: str) -> Answer:
     """
     kept = {k.id: k for k in _kept(session)}
     first, second = (_chosen(session, kept, name) for name in (one, other))
-    found = compare(first.as_data(), second.as_data())
+    found = compare(asdict(first), asdict(second))
     data = {
-        "one": first.as_data(),
-        "other": second.as_data(),
+        "one": asdict(first),
+        "other": asdict(second),
         "settings": {name: [a, b] for name, a, b in found.settings},
         "numbers": {n.name: [n.one, n.other, n.difference, n.ratio] for n in found.numbers},
     }
@@ -145,16 +123,9 @@ def _shown(value: Any) -> str:
 
 def _numbers_sheet(found: Comparison) -> Sheet:
     marks = {"one": "1 is better", "other": "2 is better", "": ""}
-    rows = [
-        (n.name, written(n.one), written(n.other), _signed(n.difference), _times(n.ratio), marks[n.better])
-        for n in found.numbers
-    ]
+    rows = []
+    for n in found.numbers:
+        difference = None if n.difference is None else f"{n.difference:+.2f}"
+        ratio = None if n.ratio is None else f"× {n.ratio:.3f}"
+        rows.append((n.name, written(n.one), written(n.other), difference, ratio, marks[n.better]))
     return Sheet.of(("measured", "1", "2", "difference", "ratio", ""), rows)
-
-
-def _signed(value: float | None) -> str | None:
-    return None if value is None else f"{value:+.2f}"
-
-
-def _times(value: float | None) -> str | None:
-    return None if value is None else f"× {value:.3f}"

@@ -49,12 +49,12 @@ async def run(
 ) -> PlannedAction:
     """Benchmark the served model and keep the result. Fails when a request failed, though vLLM would not.
 
-    Words behind `--` go to `vllm bench serve` byte for byte.
+    Words after `--` are passed to `vllm bench serve` unchanged.
 
     Parameters
     ----------
     extra
-        Behind `--`: vLLM's own arguments.
+        After `--`: extra flags of vLLM's benchmark, passed unchanged.
     num_prompts
         Requests to send.
     max_concurrency
@@ -78,28 +78,15 @@ async def run(
     tokenizer
         Where its tokenizer is; by default asked of the server.
     port
-        Where it answers.
+        Port of the server.
     seed
         For the random requests.
     name
         Name of the containers; without it the cluster's.
     """
-    values = {
-        "num_prompts": num_prompts,
-        "max_concurrency": max_concurrency,
-        "request_rate": request_rate,
-        "input_len": input_len,
-        "output_len": output_len,
-        "dataset_name": dataset_name,
-        "dataset_path": dataset_path,
-        "backend": backend,
-        "endpoint": endpoint,
-        "port": port,
-        "seed": seed,
-        "model": model or "the served one",
-        "tokenizer": tokenizer,
-        "extra": extra,
-    }
+    # First of all: every option by its name.
+    values = {key: value for key, value in locals().items() if key in BenchSpec.model_fields}
+    values["model"] = model or "the served one"
     checked_spec(BenchSpec, ("bench", "run"), values)  # what cannot be is said before anybody is asked
     container = name or session.cluster.container
     server = await _served(session, port, container)
@@ -111,7 +98,14 @@ async def run(
     argv = ("docker", "exec", job.container, *job.argv)
     step = Step(job.id, job.node, f"benchmark {job.details['model']}", argv, secrets=SECRETS, job=job)
     plan = Plan(f"benchmark {job.details['model']} with {num_prompts} requests", (step,), Tier.LOOK)
-    return PlannedAction(plan, lambda report: _execute(session, plan, job, report), ())
+
+    async def execute(report: Report) -> Answer:
+        session.record_jobs((job,))
+        for failure in (await execute_plan(session.fleet, plan, report)).failures():
+            raise SparkError(f"the benchmark did not start: {failure.detail}", node=job.node)
+        return await _follow(session, job, report)
+
+    return PlannedAction(plan, execute, ())
 
 
 async def _served(session: Session, port: int, container: str) -> dict[str, Any]:
@@ -140,9 +134,8 @@ async def _instead(session: Session, container: str, port: int) -> str:
         there = {r.port: r.name for r in await servers_on(session.fleet, container, (session.fleet.head,))}
         if port in there:
             return f"{there[port]} is not ready: sparkconsole wait-for server --port {port}"
-        return next(
-            (f"{name} is served on port {other}: --port {other}" for other, name in there.items()), ""
-        )
+        for other, name in there.items():
+            return f"{name} is served on port {other}: --port {other}"
     return ""
 
 
@@ -161,15 +154,6 @@ def _job(session: Session, spec: BenchSpec, container: str, server: Mapping[str,
             "server": dict(server),
         },
     )
-
-
-async def _execute(session: Session, plan: Plan, job: Job, report: Report) -> Answer:
-    if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, (job,))
-    outcome = await execute_plan(session.fleet, plan, report)
-    for wrong in outcome.failures():
-        raise SparkError(f"the benchmark did not start: {wrong.detail}", node=job.node)
-    return await _follow(session, job, report)
 
 
 @follower(JobKind.BENCH)
@@ -215,9 +199,8 @@ def _judged(session: Session, job: Job, lines: list[str], status: int | None) ->
     if result is None or status != 0:
         why = first_error(lines) or (lines[-1] if lines else "it said nothing")
         ended = f"status {status}" if status is not None else "no status: it was killed"
-        raise SparkError(
-            f"the benchmark ended with {ended}: {why}", hint="does the server still answer?", node=job.node
-        )
+        cause = f"the benchmark ended with {ended}: {why}"
+        raise SparkError(cause, hint="does the server still answer?", node=job.node)
     short = result.shortfall(int(job.details["num_prompts"]))
     kept = {k: raw[k] for k in KEPT_KEYS if k in raw}
     data = {
@@ -244,19 +227,11 @@ def result_sheet(result: Mapping[str, Any]) -> Sheet:
         ("output tokens/s", written(result["output_tokens_per_s"])),
         ("total tokens/s", written(result["total_tokens_per_s"])),
     ]
-    kinds = [k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in result["latencies"]]
     latencies = result["latencies"]
-    rows += [
-        (
-            f"{k.upper()} ms",
-            "  ".join(
-                f"{s} {latencies[f'{s}_{k}']:.1f}"
-                for s in ("mean", "median", "p99")
-                if f"{s}_{k}" in latencies
-            ),
-        )
-        for k in kinds
-    ]
+    for kind in (k for k in ("ttft", "tpot", "itl", "e2el") if f"mean_{k}" in latencies):
+        measured = {word: latencies.get(f"{word}_{kind}") for word in ("mean", "median", "p99")}
+        values = (f"{word} {value:.1f}" for word, value in measured.items() if value is not None)
+        rows.append((f"{kind.upper()} ms", "  ".join(values)))
     return Sheet.of(("measured", ""), rows)
 
 

@@ -75,11 +75,9 @@ def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, env: bo
         "nodes": nodes,
         "findings": [f.as_data() for f in findings],
     }
-    parts: list[Sheet | str] = [
-        f"head {head}, workers {', '.join(workers) or 'none'}, "
-        f"container {evidence.container}, image {evidence.image}",
-        _node_sheet(nodes),
-    ]
+    who = f"head {head}, workers {', '.join(workers) or 'none'}"
+    what = f"container {evidence.container}, image {evidence.image}"
+    parts: list[Sheet | str] = [f"{who}, {what}", _node_sheet(nodes)]
     if env:
         shown = [node for node in nodes if node["environment"]]
         parts += [Sheet.of(("variable", "value"), n["environment"].items(), title=n["node"]) for n in shown]
@@ -107,25 +105,14 @@ def node_data(evidence: ClusterEvidence, name: str) -> dict[str, Any]:
 
 def _node_sheet(nodes: list[dict[str, Any]]) -> Sheet:
     columns = ("node", "role", "ETH", "address", "HCAs", "GID", "MTU", "image")
-    rows = [
-        (
-            n["node"],
-            f"{n['role']}, unreachable",
-            *["unknown"] * 6,
-        )
-        if not n["reachable"]
-        else (
-            n["node"],
-            n["role"],
-            n["eth_if"],
-            n["address"],
-            ",".join(n["hcas"] or ()) or None,
-            n["gid_index"],
-            n["mtu"],
-            "unknown" if n["image_unknown"] else n["image"],
-        )
-        for n in nodes
-    ]
+    rows: list[tuple[object, ...]] = []
+    for n in nodes:
+        if not n["reachable"]:
+            rows.append((n["node"], f"{n['role']}, unreachable", *["unknown"] * 6))
+            continue
+        hcas, image = ",".join(n["hcas"] or ()) or None, "unknown" if n["image_unknown"] else n["image"]
+        link = (n["eth_if"], n["address"], hcas, n["gid_index"], n["mtu"])
+        rows.append((n["node"], n["role"], *link, image))
     return Sheet.of(columns, rows)
 
 
@@ -134,12 +121,10 @@ def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     asked = {f.node: f.severity for f in findings if f.check == "reachable"}
     every = len(asked)
     whole = "all" if Severity.FAIL not in asked.values() else "all that answered"
-    order = sorted(joined_findings(findings), key=lambda each: _BADNESS.index(each.finding.severity))
-    rows = [
-        (f.severity, f.check, _where(each.nodes, every, whole), f.sentence, f.remedy)
-        for each in order
-        for f in (each.finding,)
-    ]
+    rows = []
+    for each in sorted(joined_findings(findings), key=lambda each: _BADNESS.index(each.finding.severity)):
+        found, where = each.finding, _where(each.nodes, every, whole)
+        rows.append((found.severity, found.check, where, found.sentence, found.remedy))
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
 
 

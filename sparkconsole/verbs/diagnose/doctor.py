@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -17,19 +18,14 @@ from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import fixable, plan_fixes
+from sparkconsole.verbs.diagnose.last_known import last_known
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.status.history import last_known
 
 CONTENTS = "image-contents.json"
 
 
-def _refuse_words(*checks: str, **_: object) -> None:
-    """A check that there is not."""
-    _known(checks)
-
-
-@verb("doctor", refuses=_refuse_words)
+@verb("doctor", refuses=lambda *checks, **_: _known(checks))
 async def doctor(
     session: Here,
     *checks: str,
@@ -93,10 +89,8 @@ async def doctor(
     if fix and (action := await plan_fixes(session, findings, again)):
         return action
     answer = _answer(evidence, findings, skewed=skew)
-    if fix:
-        left = "nothing that was found can be mended safely by itself"
-        return Answer(answer.data, (*answer.parts, left), answer.exit_code)
-    return answer
+    left = ("nothing that was found can be fixed automatically",) if fix else ()
+    return replace(answer, parts=(*answer.parts, *left))
 
 
 def _known(checks: Sequence[str]) -> tuple[str, ...]:
@@ -134,23 +128,15 @@ def _answer(evidence: ClusterEvidence, findings: tuple[Finding, ...], *, skewed:
         "skew": [row.as_data() for row in rows],
     }
     shown = _skew_sheet(rows) if skewed else findings_sheet(findings)
-    return Answer(data, (shown, *_fixable(findings), verdict(findings)), exit_code(evidence, findings))
+    count = len(fixable(findings))
+    fix = (f"{count} of these can be fixed: sparkconsole doctor --fix",) if count else ()
+    return Answer(data, (shown, *fix, verdict(findings)), exit_code(evidence, findings))
 
 
 def _skew_sheet(rows: Sequence[SkewRow]) -> Sheet:
     """Who differs first."""
-    cells = [
-        (
-            "differs" if row.differing else "",
-            row.what,
-            row.majority,
-            ", ".join(f"{node} {value}" for node, value in row.differing.items()),
-        )
-        for row in sorted(rows, key=lambda r: not r.differing)
-    ]
+    cells = []
+    for row in sorted(rows, key=lambda r: not r.differing):
+        who = ", ".join(f"{node} {value}" for node, value in row.differing.items())
+        cells.append(("differs" if row.differing else "", row.what, row.majority, who))
     return Sheet.of(("", "what", "most have", "who differs"), cells)
-
-
-def _fixable(findings: Sequence[Finding]) -> tuple[str, ...]:
-    count = len(fixable(findings))
-    return (f"{count} of it can be mended: sparkconsole doctor --fix",) if count else ()

@@ -24,6 +24,7 @@ from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
 
 LONGEST = 65_536
+"""Characters of a line that are read at once; the rest of a longer one is another line."""
 MOST_PIECES = 64
 """Of a line without an end so many pieces are looked at: four million characters have said it all."""
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz", b"BZh": "bzip2"}
@@ -33,15 +34,13 @@ _WIDE = (
     (rb"\x00[^\x00]\x00[^\x00]", "utf-16-be"),
 )
 """How text of two bytes a character begins, with a mark or without."""
-"""Characters of a line that are read at once; the rest of a longer one is another line."""
 
 
 def _refuse_words(*file: str) -> None:
     """No file, one without a name, or standard input twice."""
     if not all(file) or not file:
-        raise WrongUsage(
-            "explain has no log to read", hint="sparkconsole explain FILE… or - for standard input"
-        )
+        hint = "sparkconsole explain FILE… or - for standard input"
+        raise WrongUsage("explain has no log to read", hint=hint)
     if sum(name.rpartition("=")[2] == "-" for name in file) > 1:
         raise WrongUsage("standard input is named twice", hint="it can be read once: say - once")
 
@@ -60,15 +59,10 @@ async def explain(session: Here, *file: Annotated[str, Parameter(allow_leading_h
     """
     logs = [await asyncio.to_thread(_read, name, len(file) > 1) for name in file]
     found, ends = ranked([d for log in logs for d in log.found]), tuple(log.ending for log in logs)
-    return Answer(
-        {
-            "verdict": verdict(found, ends),
-            "findings": [d.as_data() for d in found],
-            "logs": [end.as_data() for end in ends],
-        },
-        tuple(paragraphs(found, ends)),
-        int(any(d.severity is Weight.ERROR for d in found)),
-    )
+    findings, logs_data = [d.as_data() for d in found], [end.as_data() for end in ends]
+    data = {"verdict": verdict(found, ends), "findings": findings, "logs": logs_data}
+    wrong = any(d.severity is Weight.ERROR for d in found)
+    return Answer(data, tuple(paragraphs(found, ends)), int(wrong))
 
 
 def _read(name: str, several: bool) -> LogFindings:
@@ -80,7 +74,7 @@ def _read(name: str, several: bool) -> LogFindings:
         return examine(_lines(stream, path), node or (Path(path).stem if several else ""))
 
 
-def _opened(path: str) -> IO[bytes]:
+def _opened(path: str) -> io.BufferedReader:
     if path == "-":
         if sys.stdin is None or sys.stdin.closed:
             raise WrongUsage("standard input is closed", hint="name a file, or pipe a log into it")
@@ -94,14 +88,13 @@ def _opened(path: str) -> IO[bytes]:
     return _unpacked(packed)
 
 
-def _unpacked(stream: Any) -> IO[bytes]:
+def _unpacked(stream: Any) -> io.BufferedReader:
     """gzip is read through; what is packed otherwise is refused."""
     head = stream.peek(6)[:6]
-    if tool := next((tool for mark, tool in _PACKED.items() if head.startswith(mark)), ""):
-        raise WrongUsage(
-            "the log is packed", hint=f"unpack it first: {tool} -dc LOG | sparkconsole explain -"
-        )
-    return cast("IO[bytes]", gzip.open(stream) if head[:2] == b"\x1f\x8b" else stream)
+    for tool in (tool for mark, tool in _PACKED.items() if head.startswith(mark)):
+        hint = f"unpack it first: {tool} -dc LOG | sparkconsole explain -"
+        raise WrongUsage("the log is packed", hint=hint)
+    return cast("io.BufferedReader", gzip.open(stream) if head[:2] == b"\x1f\x8b" else stream)
 
 
 def _refuse_device(stream: IO[bytes], name: str) -> None:
@@ -112,13 +105,12 @@ def _refuse_device(stream: IO[bytes], name: str) -> None:
         raise WrongUsage(f"{name} is a device", hint="give a log: sparkconsole logs prints one")
 
 
-def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
+def _lines(stream: io.BufferedReader, path: str) -> Iterator[str]:
     """Text whatever its encoding; a file that is none is refused."""
-    head = stream.read(4)
+    head = stream.peek(4)[:4]
     encoding = next((name for shape, name in _WIDE if re.match(shape, head, re.DOTALL)), "utf-8-sig")
-    rest = io.BufferedReader(_Joined(head, stream))
     try:
-        text = io.TextIOWrapper(rest, encoding=encoding, errors="replace", newline="\n")
+        text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
         pieces = 0
         while line := text.readline(LONGEST):
             pieces = 0 if line.endswith("\n") else pieces + 1
@@ -140,20 +132,3 @@ def _is_binary(text: str) -> bool:
     """Most of it cannot be read. Holes of NULs, as a power cut leaves them in a log, do not count."""
     odd = sum(not (c.isprintable() or c in "\t\r\n\x1b") or c == "\ufffd" for c in text)
     return odd > 8 and odd > len(text) / 4
-
-
-class _Joined(io.RawIOBase):
-    """What was read already, and the rest of the stream behind it."""
-
-    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
-        self._head, self._rest = head, rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._head or self._rest.read(len(buffer))
-        count = min(len(piece), len(buffer))
-        buffer[:count] = piece[:count]
-        self._head = piece[count:]
-        return count

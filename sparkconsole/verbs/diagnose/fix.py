@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.execute_plan import execute_plan
-from sparkconsole.model.checks import Finding, Severity
+from sparkconsole.model.checks import Finding, Fix, Severity
 from sparkconsole.model.foresight.effect import Anything
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.news import Report
@@ -20,7 +21,7 @@ from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 Again = Callable[[], Awaitable[tuple[tuple[Finding, ...], Answer]]]
 """Looks again: what is found now, and the answer that says so."""
-TITLE = "mend what the doctor found"
+TITLE = "fix what the doctor found"
 
 
 def fixable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -29,14 +30,12 @@ def fixable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple({(f.node, f.fix.argv): f for f in wrong if f.fix}.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """One verb for several nodes, planned; or why it cannot be."""
+class _Copy(NamedTuple):
+    """One verb for several nodes, planned."""
 
     words: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    action: PlannedAction | None = None
-    refused: str = ""
+    findings: list[Finding]
+    action: PlannedAction
 
 
 @dataclass(slots=True)
@@ -50,15 +49,21 @@ class _Done:
 async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again) -> PlannedAction | None:
     """Everything that can be planned; None when nothing can. What cannot is in the plan's notes."""
     chosen = fixable(findings)
-    single = {_step(i, f): f for i, f in enumerate(chosen, 1) if f.fix and not f.fix.words}
-    copies = [await _planned(session, *group) for group in _grouped(chosen)]
-    planned = [c for c in copies if c.action is not None]
-    if not single and not planned:
+    single = {_step(i, f, f.fix): f for i, f in enumerate(chosen, 1) if f.fix and not f.fix.words}
+    notes = _notes(findings, single)
+    copies: list[_Copy] = []
+    for words, those in _grouped(chosen):
+        text, planned = f"sparkconsole {shlex.join(words)}", await _planned(session, words)
+        if isinstance(planned, str):
+            notes.append(f"not by itself: {text}: {planned}")
+        else:
+            copies.append(_Copy(words, those, planned))
+            notes += (f"then {text}", *planned.plan.notes)
+    if not single and not copies:
         return None
-    kept = tuple(step for c in planned if c.action for step in c.action.plan.steps)
-    notes = (*_notes(findings, single), *(n for c in copies for n in _copy_notes(c)))
-    plan = Plan(TITLE, (*single, *kept), Tier.RECOVERABLE, notes=notes)
-    tried = (*single.values(), *(f for c in planned for f in c.findings))
+    kept = (step for copy in copies for step in copy.action.plan.steps)
+    plan = Plan(TITLE, (*single, *kept), Tier.RECOVERABLE, notes=tuple(notes))
+    tried = (*single.values(), *(f for copy in copies for f in copy.findings))
 
     async def execute(report: Report) -> Answer:
         done = _Done()
@@ -67,26 +72,19 @@ async def plan_fixes(session: Session, findings: Sequence[Finding], again: Again
             failures = (await execute_plan(session.fleet, Plan(TITLE, (step,)), report)).failures()
             if failures:
                 done.trouble[finding] = failures[0].detail
-        for copy in planned:
+        for copy in copies:
             await _copied(copy, done, report)
         return _fixed(tried, done, *await again())
 
-    known = tuple(e for c in planned if c.action for e in c.action.effects)
+    known = (effect for copy in copies for effect in copy.action.effects)
     commands = (Anything("what the remedies change is looked at when they are done"),) if single else ()
     return PlannedAction(plan, execute, (*commands, *known))
 
 
-def _step(number: int, finding: Finding) -> Step:
-    assert finding.fix is not None  # noqa: S101 - `fixable` looked
-    proof = finding.fix.proof
-    return Step(
-        id=f"fix-{number}-{finding.check.replace(' ', '-')}",
-        node=finding.node,
-        sentence=finding.fix.sentence,
-        argv=finding.fix.argv,
-        verify=Verification(f"{finding.check} is mended", proof) if proof else None,
-        timeout_s=300,
-    )
+def _step(number: int, finding: Finding, fix: Fix) -> Step:
+    name = f"fix-{number}-{finding.check.replace(' ', '-')}"
+    verify = Verification(f"{finding.check} is fixed", fix.proof) if fix.proof else None
+    return Step(name, finding.node, fix.sentence, fix.argv, verify=verify, timeout_s=300)
 
 
 def _grouped(chosen: Sequence[Finding]) -> list[tuple[tuple[str, ...], list[Finding]]]:
@@ -98,37 +96,28 @@ def _grouped(chosen: Sequence[Finding]) -> list[tuple[tuple[str, ...], list[Find
     return [((*words, ",".join(f.node for f in those)), those) for words, those in groups.items()]
 
 
-async def _planned(session: Session, words: tuple[str, ...], findings: Sequence[Finding]) -> _Copy:
-    """The verb plans itself, and refuses by itself: for want of room, of a login, of the network."""
+async def _planned(session: Session, words: tuple[str, ...]) -> PlannedAction | str:
+    """The verb plans itself, and refuses by itself (why): for want of room, of a login, of the network."""
     try:
         result = await begin(session, understand(words))
     except SparkError as error:
-        return _Copy(words, tuple(findings), refused=error.cause)
-    if isinstance(result, PlannedAction):
-        return _Copy(words, tuple(findings), result)
-    return _Copy(words, tuple(findings), refused="it found nothing to do")
+        return error.cause
+    return result if isinstance(result, PlannedAction) else "it found nothing to do"
 
 
-def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> tuple[str, ...]:
+def _notes(findings: Sequence[Finding], single: dict[Step, Finding]) -> list[str]:
     """What is left to a person, and what `sudo -n` means."""
-    by_hand = [f for f in findings if f.severity is not Severity.OK and f.fix is None]
     root = any(step.argv[:2] == ("sudo", "-n") for step in single)
-    return (
-        *(("sudo -n: where it would ask for a password it does nothing",) if root else ()),
-        *(f"not by itself: {_sentence(f)}{f' → {f.remedy}' if f.remedy else ''}" for f in by_hand),
-    )
-
-
-def _copy_notes(copy: _Copy) -> tuple[str, ...]:
-    text = f"sparkconsole {shlex.join(copy.words)}"
-    if copy.action is None:
-        return (f"not by itself: {text}: {copy.refused}",)
-    return (f"then {text}", *copy.action.plan.notes)
+    notes = ["sudo -n: where it would ask for a password it does nothing"] if root else []
+    for finding in (f for f in findings if f.severity is not Severity.OK and f.fix is None):
+        where = f"{finding.node}: " if finding.node else ""
+        remedy = f" → {finding.remedy}" if finding.remedy else ""
+        notes.append(f"not by itself: {where}{finding.sentence}{remedy}")
+    return notes
 
 
 async def _copied(copy: _Copy, done: _Done, report: Report) -> None:
     """As the verb does it; what goes wrong is said of every node that it was for."""
-    assert copy.action is not None  # noqa: S101 - it was planned
     try:
         answer = await copy.action.execute(report)
     except SparkError as error:
@@ -149,12 +138,9 @@ def _fixed(tried: Sequence[Finding], done: _Done, after: tuple[Finding, ...], an
         # Of several copies under one verb some may have arrived.
         trouble = "" if gone and finding.fix and finding.fix.words else done.trouble.get(finding, "")
         result = "failed" if trouble else "mended" if gone else "done, and still found"
-        rows.append((result, finding.node, finding.check, trouble or finding.sentence))
+        word = result.replace("mended", "fixed")
+        rows.append((word, finding.node, finding.check, trouble or finding.sentence))
         data.append({**finding.as_data(), "result": result, "detail": trouble})
     sheet = Sheet.of(("", "node", "check", "what was found"), rows)
     code = answer.exit_code or (1 if done.trouble else 0)
     return Answer({**answer.data, "mended": data}, (*done.sheets, sheet, *answer.parts), code)
-
-
-def _sentence(finding: Finding) -> str:
-    return f"{finding.node}: {finding.sentence}" if finding.node else finding.sentence

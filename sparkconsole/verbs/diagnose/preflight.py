@@ -23,6 +23,8 @@ from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell
 
 CACHE = "/root/.cache/"
+_TIGHT = "{} of memory is available: a start would freeze it"
+_HOLDERS = "see who holds it: ps aux --sort=-rss"
 
 
 def node_model(model: str) -> str:
@@ -36,17 +38,12 @@ def require(verb: str, findings: Sequence[Finding], *, force: bool) -> tuple[str
     if not failures:
         return ()
     if force:
-        return tuple(
-            f"forced past {f.check}: {f.node + ': ' if f.node else ''}{f.sentence}" for f in failures
-        )
+        where = {f: f"{f.node}: " if f.node else "" for f in failures}
+        return tuple(f"forced past {f.check}: {where[f]}{f.sentence}" for f in failures)
     first, *others = failures
     more = f"; {len(others)} more: sparkconsole doctor" if others else ""
-    remedy = first.remedy or "sparkconsole doctor says more"
-    raise Refused(
-        f"{first.sentence}{more}; nothing was started",
-        hint=f"{remedy}; or {verb} --force to go on all the same",
-        node=first.node,
-    )
+    hint = f"{first.remedy or 'sparkconsole doctor says more'}; or {verb} --force to continue anyway"
+    raise Refused(f"{first.sentence}{more}; nothing was started", hint=hint, node=first.node)
 
 
 def launch_findings(cluster: Cluster, survey: LaunchSurvey) -> tuple[Finding, ...]:
@@ -94,28 +91,17 @@ async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
     """
     tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
     seen = await await_memory(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
-    return tuple(
-        Finding(
-            "memory",
-            Severity.FAIL,
-            node,
-            f"{size(stage.sites[node].available_bytes)} of memory is available: a start would freeze it",
-            "see who holds it: ps aux --sort=-rss",
-        )
-        for node in tight
-        if node not in seen or seen[node].outcome not in (Return.COMES, Return.ENOUGH)
-    )
+    stays = [n for n in tight if n not in seen or seen[n].outcome not in (Return.COMES, Return.ENOUGH)]
+    why = {node: _TIGHT.format(size(stage.sites[node].available_bytes)) for node in stays}
+    return tuple(Finding("memory", Severity.FAIL, node, why[node], _HOLDERS) for node in stays)
 
 
 def require_room(settled: Iterable[MemoryAwaited], *, force: bool) -> None:
     """Refused when memory that was waited for did not come: below the line a start freezes the machine."""
     for end in settled:
         if end.available < FREEZE_LINE and not force:
-            raise Refused(
-                f"{size(end.available)} of memory is available: a start would freeze it",
-                hint="see who holds it: ps aux --sort=-rss; or serve --force to go on all the same",
-                node=end.node,
-            )
+            hint = f"{_HOLDERS}; or serve --force to continue anyway"
+            raise Refused(_TIGHT.format(size(end.available)), hint=hint, node=end.node)
 
 
 async def _members(fleet: Fleet, stage: Stage) -> tuple[RayMember, ...] | None:

@@ -46,12 +46,11 @@ async def fabric_test(
         RDMA devices, with commas; without it detected on each.
     """
     devices = tuple((ib_if or "").replace(",", " ").split())
-    standing = await _standing(session, eth_if, devices)
+    survey = await _survey(session, eth_if, devices)
     if session.options.dry_run:
-        return await _shown(session, standing, quick=quick)
-    busy = () if quick else standing.busy
-    notes = (_BUSY.format(", ".join(busy)),) if busy else ()
-    done = await gate(session.fleet, standing, history_of(session), quick=quick)
+        return await _shown(session, survey, quick=quick)
+    notes = (_BUSY.format(", ".join(survey.busy)),) if survey.busy and not quick else ()
+    done = await gate(session.fleet, survey, history_of(session), quick=quick)
     return _answer(session, done, notes)
 
 
@@ -64,18 +63,16 @@ async def fabric_history(session: Here, *, last: int = 20) -> Answer:
     last
         How many.
     """
-    if last < 1:
-        raise WrongUsage("--last must be 1 or more")
     kept = history_of(session).rates(session.cluster.name)
     shown = [(r, earlier(r, kept)) for r in reversed(kept[-last:])]
-    rows = [
-        (_when(r.at), f"{r.node} {r.peer}", r.interface, r.tool, f"{r.gbit:.1f}", _gbit(before))
-        for r, before in shown
-    ]
-    data = {"rates": [{**r.as_data(), "earlier_gbit": before} for r, before in shown]}
-    none = "no fabric test of this cluster was kept yet: sparkconsole fabric test"
-    columns = ("when", "nodes", "rail", "by", "Gb/s", "before")
-    return Answer(data, (Sheet.of(columns, rows) if rows else none,))
+    data = {"rates": [{**rate.as_data(), "earlier_gbit": before} for rate, before in shown]}
+    if not shown:
+        return Answer(data, ("no fabric test of this cluster was kept yet: sparkconsole fabric test",))
+    rows = []
+    for rate, before in shown:
+        pair = f"{rate.node} {rate.peer}"
+        rows.append((_when(rate.at), pair, rate.interface, rate.tool, _gbit(rate.gbit), _gbit(before)))
+    return Answer(data, (Sheet.of(("when", "nodes", "rail", "by", "Gb/s", "before"), rows),))
 
 
 def _when(at: str) -> str:
@@ -95,25 +92,25 @@ async def require_gate(
     session: Session, report: Report, *, eth_if: str | None, ib_if: tuple[str, ...]
 ) -> None:
     """The whole gate before something is started: Refused on red, what is yellow is told."""
-    standing = await _standing(session, eth_if, ib_if)
+    survey = await _survey(session, eth_if, ib_if)
     report(Remark("fabric gate: pings, routes and rates between the nodes"))
-    done = await gate(session.fleet, standing, history_of(session))
+    done = await gate(session.fleet, survey, history_of(session))
     for line in done.lines():
-        report(Remark(_sentence(line)))
-    for found in done.findings:
-        if found.severity is Severity.WARN:
-            report(Remark(found.sentence, found.node))
+        way, rate = line.there.way, line.rate
+        measured = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
+        found = f"{line.answers}, MTU {line.frames}{measured}: {line.verdict}"
+        report(Remark(f"{way.node} {way.peer} {line.interface}: {found}"))
+    for finding in done.findings:
+        if finding.severity is Severity.WARN:
+            report(Remark(finding.sentence, finding.node))
     if done.red:
         first, *more = done.red
-        others = f" (and {len(more)} more)" if more else ""
-        raise Refused(
-            f"fabric gate: {first.sentence}{others}; nothing was started",
-            hint=first.remedy or "sparkconsole fabric test",
-            node=first.node,
-        )
+        cause = f"fabric gate: {first.sentence}" + (f" (and {len(more)} more)" if more else "")
+        hint = first.remedy or "sparkconsole fabric test"
+        raise Refused(f"{cause}; nothing was started", hint=hint, node=first.node)
 
 
-async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) -> FabricSurvey:
+async def _survey(session: Session, eth_if: str | None, ib_if: tuple[str, ...]) -> FabricSurvey:
     if len(session.fleet.names) < 2:
         raise WrongUsage("a fabric joins two nodes or more", hint="add one: sparkconsole node add")
     return await stand(session.fleet, eth_if=eth_if, ib_if=ib_if)
@@ -124,7 +121,12 @@ async def _standing(session: Session, eth_if: str | None, ib_if: tuple[str, ...]
 
 def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answer:
     lines, findings = done.lines(), done.findings
-    verdict, unknown = worst(findings), _unseen(done)
+    verdict = worst(findings)
+    errors = {**done.networks, **done.paths.errors}
+    lost = {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
+    # Where something is wrong with those that were reached, the verdict is known all the same.
+    known = any(f.severity is Severity.FAIL and f.check != "reachable" for f in findings)
+    unknown = {} if known else lost
     data = {
         "cluster": session.cluster.name,
         "pairs": [line.as_data() for line in lines] if lines or not unknown else None,
@@ -141,7 +143,7 @@ def _answer(session: Session, done: FabricTest, notes: tuple[str, ...]) -> Answe
     parts += [wrong] if wrong.rows else []
     unseen = f"what the fabric would carry is unknown: {', '.join(unknown)} could not be reached"
     summary = unseen if unknown else _summary(done, verdict)
-    return Answer(data, (*parts, *notes, summary), _exit_code(done, verdict))
+    return Answer(data, (*parts, *notes, summary), 3 if lost else int(verdict is Severity.FAIL))
 
 
 def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
@@ -152,46 +154,28 @@ def _worth_telling(lines: tuple[PairLine, ...]) -> tuple[PairLine, ...]:
 
 
 def _pairs(lines: tuple[PairLine, ...]) -> Sheet:
-    columns = ("nodes", "rail", "answers", "MTU", "route", "Gb/s", "by", "before", "")
-    mixed = len({line.rate.tool for line in lines if line.rate}) > 1
-    unsaid = {
-        "Gb/s": not any(line.rate or line.unmeasured for line in lines),
-        "by": not mixed,
-        "before": not any(line.before for line in lines),
+    rates = [line.rate for line in lines if line.rate]
+    columns: dict[str, list[Any]] = {
+        "nodes": [f"{line.there.way.node} {line.there.way.peer}" for line in lines],
+        "rail": [line.interface for line in lines],
+        "answers": [line.answers for line in lines],
+        "MTU": [line.frames for line in lines],
+        "route": [line.route for line in lines],
     }
-    rows = [
-        (
-            f"{line.there.way.node} {line.there.way.peer}",
-            line.interface,
-            line.answers,
-            line.frames,
-            line.route,
-            _gbit(line.rate.gbit if line.rate else None),
-            line.rate.tool if line.rate else None,
-            _gbit(line.before),
-            line.verdict,
-        )
-        for line in lines
-    ]
-    kept = [i for i, column in enumerate(columns) if not unsaid.get(column)]
-    return Sheet.of([columns[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    if rates or any(line.unmeasured for line in lines):
+        columns["Gb/s"] = [_gbit(line.rate.gbit if line.rate else None) for line in lines]
+    if len({rate.tool for rate in rates}) > 1:
+        columns["by"] = [line.rate.tool if line.rate else None for line in lines]
+    if any(line.before for line in lines):
+        columns["before"] = [_gbit(line.before) for line in lines]
+    columns[""] = [line.verdict for line in lines]
+    return Sheet.of(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
 def _wrong(findings: tuple[Finding, ...]) -> Sheet:
-    wrong = sorted(
-        (f for f in findings if f.severity is not Severity.OK),
-        key=lambda f: f.severity is not Severity.FAIL,
-    )
+    wrong = [f for level in (Severity.FAIL, Severity.WARN) for f in findings if f.severity is level]
     rows = [(f.severity, f.check, f.node or "all", f.sentence, f.remedy) for f in wrong]
     return Sheet.of(("", "check", "node", "what was found", "what to do"), rows)
-
-
-def _unseen(done: FabricTest) -> dict[str, str]:
-    """The nodes that could not be reached, and why; none where something is wrong with those that were."""
-    if any(f.severity is Severity.FAIL and f.check != "reachable" for f in done.findings):
-        return {}
-    errors = {**done.networks, **done.paths.errors}
-    return {node: e.cause for node, e in errors.items() if isinstance(e, Unreachable)}
 
 
 def _summary(done: FabricTest, verdict: Severity) -> str:
@@ -200,42 +184,24 @@ def _summary(done: FabricTest, verdict: Severity) -> str:
     many = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
     tools = ", ".join(sorted({r.tool for r in done.rates}))
     least = f"{min(sums):.0f} Gb/s{' or more' if len(sums) > 1 else ''}" if sums else ""
-    carried = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
-    values = {Severity.OK: "the fabric is as it should be", Severity.WARN: "the fabric works, with warnings"}
-    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), carried)))
-
-
-def _sentence(line: PairLine) -> str:
-    way, rate = line.there.way, line.rate
-    carried = f", {rate.gbit:.1f} Gb/s by {rate.tool}" if rate else ""
-    return (
-        f"{way.node} {way.peer} {line.interface}: {line.answers}, MTU {line.frames}{carried}: {line.verdict}"
-    )
+    measured = f"{least} by {tools}, all rails of {many} of neighbours" if sums else ""
+    values = {Severity.OK: "the fabric is healthy", Severity.WARN: "the fabric works, with warnings"}
+    return ": ".join(filter(None, (values.get(verdict, "the fabric would not carry a cluster"), measured)))
 
 
 def _gbit(value: float | None) -> str | None:
     return None if value is None else f"{value:.1f}"
 
 
-def _exit_code(done: FabricTest, verdict: Severity) -> int:
-    errors = (*done.networks.values(), *done.paths.errors.values())
-    if any(isinstance(e, Unreachable) for e in errors):
-        return 3
-    return 1 if verdict is Severity.FAIL else 0
-
-
-async def _shown(session: Session, standing: FabricSurvey, *, quick: bool) -> Answer:
+async def _shown(session: Session, survey: FabricSurvey, *, quick: bool) -> Answer:
     """What a test would run on each node, in this order."""
     from sparkconsole.remote.fabric.paths import commands
     from sparkconsole.remote.fabric.rate import ends, shown
 
-    lines = [(w.node, shlex.join(argv)) for w in ways(standing.ends) for argv in commands(w)]
-    plan = () if quick else measurements(standing.ends, await meters(session.fleet, standing.ends))
+    lines = [(w.node, shlex.join(argv)) for w in ways(survey.ends) for argv in commands(w)]
+    plan = () if quick else measurements(survey.ends, await meters(session.fleet, survey.ends))
     for way, tool in (one for pairs in plan for pair in pairs for one in pair):
         far, near = ends(way, tool)
         lines += [(way.peer, shlex.join(shown(far))), (way.node, shlex.join(shown(near)))]
     data: dict[str, Any] = {"commands": [{"node": n, "command": c} for n, c in lines]}
     return Answer(data, (Sheet.of(("node", "command"), lines), "nothing was run but the look at each node"))
-
-
-__all__ = ["fabric_history", "fabric_test", "require_gate"]

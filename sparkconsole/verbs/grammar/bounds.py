@@ -8,18 +8,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from sparkconsole.config.reading import sentence
 from sparkconsole.errors import WrongUsage
-from sparkconsole.verbs.grammar.registry import load
+from sparkconsole.model.image.reference import image_tag
+from sparkconsole.verbs.grammar.registry import Request, load
+from sparkconsole.verbs.grammar.wrong_words import flags_of, see_help
 
 M = TypeVar("M", bound=BaseModel)
-
-if TYPE_CHECKING:
-    from sparkconsole.verbs.grammar.registry import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,6 @@ def bound_of(words: tuple[str, ...], name: str) -> Bound | None:
 
 def require_bounds(request: Request) -> None:
     """WrongUsage for the first number of the request that its option does not take, and for an empty word."""
-    from sparkconsole.verbs.grammar.wrong_words import see_help
-
     words = request.verb.words
     bound = inspect.signature(request.verb.function).bind(None, *request.args, **request.kwargs).arguments
     for name, value in _numbers(bound):
@@ -123,8 +120,6 @@ def checked_spec(model: type[M], words: Sequence[str], data: Mapping[str, Any]) 
 
 def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     """The first value that cannot be, by its option, in our words."""
-    from sparkconsole.verbs.grammar.wrong_words import see_help
-
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     where = "behind --" if name == "extra" else _flag(tuple(words), name)
@@ -135,14 +130,17 @@ def wrong_value(error: ValidationError, words: Sequence[str]) -> WrongUsage:
     return WrongUsage(cause, hint=see_help(words))
 
 
+def image_name(tag: str) -> str:
+    """`tag` when it can be an image's name; WrongUsage otherwise."""
+    try:
+        return image_tag(tag)
+    except ValueError as error:
+        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
+
+
 def _flag(words: tuple[str, ...], name: str) -> str:
     """The option as it is typed; a word without one by its name in help."""
-    from sparkconsole.verbs.grammar.wrong_words import flags_of
-
     flag = _FLAG_OF.get(name, f"--{name.strip('_').replace('_', '-')}")
-    return flag if flag in flags_of(words) and not _stands_alone(words, name) else name.strip("_").upper()
-
-
-def _stands_alone(words: tuple[str, ...], name: str) -> bool:
     parameter = inspect.signature(load(words[0])[words].function).parameters.get(name)
-    return parameter is not None and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    stands_alone = parameter is not None and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    return flag if flag in flags_of(words) and not stands_alone else name.strip("_").upper()

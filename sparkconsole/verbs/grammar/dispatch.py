@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -23,12 +22,12 @@ from sparkconsole.verbs.grammar.registry import GROUPS, Request, application, lo
 from sparkconsole.verbs.grammar.wrong_words import (
     refuse_no_value,
     refuse_torn_command,
+    refuse_unseparated,
     see_help,
     verb_words,
     with_equals_hint,
     wrong_arguments,
 )
-from sparkconsole.verbs.serve.vllm_words import refuse_unseparated
 
 if TYPE_CHECKING:
     from sparkconsole.model.work.answer import Answer
@@ -54,22 +53,17 @@ def understand(words: Sequence[str], origin: Origin = Origin.COMMAND_LINE) -> Re
 
 def _understood(split: SplitWords) -> Request:
     tokens = _with_values(list(split.rest))
-    if (about := _asked_about(tokens)) is not None:
-        tokens = about
+    tokens = _asked_about(tokens) or tokens
     words = verb_words(tokens)
     if words == ("help",):
         _refuse_longer(tokens[1:], _topic(tokens))
-    entry = load(words[0])[words]
     refuse_no_value(words, tokens[len(words) :])
     refuse_torn_command(words, tokens[len(words) :])
     try:
-        command, bound, _ = application(words[0]).parse_args(tokens, print_error=False, exit_on_error=False)[
-            :3
-        ]
+        _, bound, *_ = application(words[0]).parse_args(tokens, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         raise wrong_arguments(words, error, tokens) from error
-    entry = next((v for v in load(words[0]).values() if v.function is inspect.unwrap(command)), entry)
-    request = Request(tuple(tokens), entry, bound.args, bound.kwargs, split.given)
+    request = Request(tuple(tokens), load(words[0])[words], bound.args, bound.kwargs, split.given)
     refuse_unseparated(request, tokens)
     return request
 
@@ -86,7 +80,7 @@ def _asked_about(tokens: Sequence[str]) -> list[str] | None:
 
 def _refuse_longer(words: Sequence[str], topic: Sequence[str]) -> None:
     """`help launch stop`: there is help about launch, and no such verb."""
-    asked = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    asked = _before_options(words)
     if len(topic) < len(asked) and any(asked):
         raise WrongUsage(f"there is no verb {' '.join(asked)}", hint=see_help(topic))
 
@@ -95,10 +89,14 @@ def _topic(ours: Sequence[str]) -> tuple[str, ...]:
     """The verb, or the group, that help was asked about; WrongUsage when there is none of that name."""
     words = [word for word in ours if not word.startswith("-")]
     if words[:1] == ["help"]:
-        words = list(itertools.takewhile(lambda word: not word.startswith("-"), ours))[1:]
+        words = _before_options(ours)[1:]
     if not words or (words[0] in GROUPS and len(words) == 1):
         return tuple(words)
     return verb_words(words)
+
+
+def _before_options(words: Sequence[str]) -> list[str]:
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), words))
 
 
 async def answer_locally(request: Request) -> Answer:

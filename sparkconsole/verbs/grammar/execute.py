@@ -47,7 +47,7 @@ class Presenter(Protocol[Shown_co]):
     def declined(self, plan: Plan) -> Shown_co:
         """The person said no, and nothing was done."""
 
-    async def carry_out(self, action: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> Shown_co:
+    async def run_action(self, action: PlannedAction, run: Callable[[Report], Awaitable[Answer]]) -> Shown_co:
         """Calls `run`, which does it and tells its news, and shows them."""
 
 
@@ -75,7 +75,7 @@ async def execute(
         action = await agreed_action(session, request, result, presenter.ask)
     if action is None:
         return presenter.declined(result.plan)
-    return await presenter.carry_out(action, partial(execute_action, session, request.words, action))
+    return await presenter.run_action(action, partial(execute_action, session, request.words, action))
 
 
 async def begin(session: Session, request: Request) -> Result:

@@ -58,7 +58,10 @@ class Field:
 @cache
 def fields(verb: str) -> tuple[Field, ...]:
     """Every field of that verb (`image build`), in the order of its signature."""
-    return tuple(_fields(_command(tuple(verb.split()))))
+    key = tuple(verb.split())
+    if not key or key[0] not in MODULES or key not in load(key[0]):
+        raise WrongUsage(f"there is no verb {verb}")
+    return tuple(_fields(command_of(key)))
 
 
 def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -82,71 +85,54 @@ def words(verb: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     return (*verb.split(), *made, *(["--", *behind] if behind else []))
 
 
-def _command(verb: tuple[str, ...]) -> App:
-    if not verb or verb[0] not in MODULES or verb not in load(verb[0]):
-        raise WrongUsage(f"there is no verb {' '.join(verb)}")
-    return command_of(verb)
-
-
 def _fields(app: App) -> Iterator[Field]:
     for argument in app.assemble_argument_collection(parse_docstring=True):
         if "*" in argument.names:
             continue
-        info, hint = argument.field_info, _plain(argument.hint)
+        info = argument.field_info
         keyword_only = info.kind is inspect.Parameter.KEYWORD_ONLY
         variadic = info.kind is inspect.Parameter.VAR_POSITIONAL
-        kind, choices = _kind(hint, variadic=variadic, name=info.name)
+        kind, choices = _kind(argument.hint, variadic=variadic, name=info.name)
+        default = None if info.default is inspect.Parameter.empty else info.default
         yield Field(
             name=info.name,
             kind=kind,
             flags=tuple(n for n in argument.names if n not in argument.negatives) if keyword_only else (),
             negative=next(iter(argument.negatives), ""),
-            default=_plain_value(None if info.default is inspect.Parameter.empty else info.default),
+            default=default.value if isinstance(default, Enum) else default,
             required=bool(argument.required),
             choices=choices,
             help=str(argument.parameter.help or ""),
         )
 
 
-def _plain(hint: Any) -> Any:
-    """The type without `| None`."""
-    if get_origin(hint) in (Union, UnionType):
-        return next((a for a in get_args(hint) if a is not NoneType), str)
-    return hint
-
-
-def _plain_value(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
-
-
 def _kind(hint: Any, *, variadic: bool, name: str) -> tuple[FieldKind, tuple[str, ...]]:
     if variadic and name == "extra":
         return FieldKind.WORDS, ()
+    if get_origin(hint) in (Union, UnionType):  # the type without `| None`
+        hint = next((a for a in get_args(hint) if a is not NoneType), str)
     if get_origin(hint) is Literal:
         return FieldKind.CHOICE, tuple(str(a) for a in get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return FieldKind.CHOICE, tuple(str(member.value) for member in hint)
     if variadic or get_origin(hint) in (list, tuple):
         return FieldKind.LIST, ()
-    return {bool: FieldKind.CHECK, int: FieldKind.WHOLE, float: FieldKind.NUMBER}.get(
-        hint, FieldKind.TEXT
-    ), ()
+    kinds = {bool: FieldKind.CHECK, int: FieldKind.WHOLE, float: FieldKind.NUMBER}
+    return kinds.get(hint, FieldKind.TEXT), ()
 
 
 def _words_of(field: Field, value: Any) -> Sequence[str]:
     if field.kind is FieldKind.CHECK:
-        return _checked(field, on=bool(value))
+        flag = field.flags[0] if value else field.negative
+        return () if bool(value) == bool(field.default) else (flag,)
     if field.kind is FieldKind.LIST:
         found = _split(field, value) if isinstance(value, str) else [str(v) for v in value]
         return [w for item in found for w in _flagged(field, item)]
-    _refuse_no_number(field, str(value))
+    try:
+        {FieldKind.WHOLE: int, FieldKind.NUMBER: float}.get(field.kind, str)(str(value))
+    except ValueError as error:
+        raise WrongUsage(f"{field.name.replace('_', ' ')} is no {field.kind}: {str(value)!r}") from error
     return _flagged(field, str(value))
-
-
-def _checked(field: Field, *, on: bool) -> Sequence[str]:
-    if on == bool(field.default):
-        return ()
-    return (field.flags[0],) if on else (field.negative,)
 
 
 def _flagged(field: Field, value: str) -> Sequence[str]:
@@ -156,21 +142,8 @@ def _flagged(field: Field, value: str) -> Sequence[str]:
     return (f"{field.flags[0]}={value}",) if value.startswith("-") else (field.flags[0], value)
 
 
-def _refuse_no_number(field: Field, text: str) -> None:
-    shape = {FieldKind.WHOLE: int, FieldKind.NUMBER: float}.get(field.kind)
-    if shape is None:
-        return
-    try:
-        shape(text)
-    except ValueError as error:
-        raise WrongUsage(f"{field.name.replace('_', ' ')} is no {field.kind}: {text!r}") from error
-
-
 def _split(field: Field, text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
         raise WrongUsage(f"{field.name.replace('_', ' ')}: a quote is not closed") from error
-
-
-__all__ = ["Field", "FieldKind", "fields", "words"]

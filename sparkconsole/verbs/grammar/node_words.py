@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from sparkconsole.errors import WrongUsage
 from sparkconsole.model.cluster import Cluster, login_words
+from sparkconsole.model.image.build import host_list
 from sparkconsole.model.text.nearest import nearest
 from sparkconsole.remote.ssh_config.hosts import is_a_host
 
@@ -71,6 +73,14 @@ def require_host(word: str, cluster: Cluster, *, pretend: bool = False) -> None:
     bare = not _numeric(name) and "." not in name
     if bare and nearest(name, [n.name for n in cluster.nodes], alike=LOOKS_LIKE) and not is_a_host(name):
         cluster.member(name)
+
+
+def receiver_words(to: Iterable[str] | None) -> tuple[str, ...]:
+    """The hosts of `--to`, by default all others; WrongUsage where it names none."""
+    hosts = host_list(to) if to is not None else (ALL,)
+    if not hosts:
+        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
+    return hosts
 
 
 def _numeric(name: str) -> bool:

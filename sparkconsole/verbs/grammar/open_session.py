@@ -88,11 +88,7 @@ async def take_over(session: Session, own: Session) -> None:
     if own.fleet is session.fleet:
         session.cluster, session.inventory = own.cluster, own.inventory
     elif own.inventory is not session.inventory:
-        known, options = own.inventory.clusters, session.options
-        same = session.cluster.name if session.cluster.name in known else own.cluster.name
-        session.inventory = own.inventory
-        session.cluster = choose(own.inventory, cluster=same, nodes=options.nodes, user=options.user)
-        await session.fleet.regroup(session.cluster)
+        await session.regroup(own.inventory, own.cluster.name)
 
 
 def beside(session: Session, given: Mapping[str, Any]) -> Session:

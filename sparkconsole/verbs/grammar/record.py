@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
 from sparkconsole.fleet.watch.own_actions import ended_by
@@ -13,7 +14,7 @@ from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.own_actions import ends_job, ends_run, own_action, touched
-from sparkconsole.model.work.plan import Plan
+from sparkconsole.model.work.plan import Plan, PlanOutcome
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 
 UNSEEN = 5
@@ -29,41 +30,45 @@ async def execute_action(
 
     A run whose jobs could not be asked, or whose person let go, stays open: `runs attach` finds its end.
     """
-    given = action.words or words
-    consequences = action.plan.consequences
-    touches = (
-        touched(action.effects, consequences.empty, consequences.serving)
-        if consequences
-        else touched(action.effects)
-    )
+    seen = action.plan.consequences
+    touches = touched(action.effects, *((seen.empty, seen.serving) if seen else ()))
     kept_plan = {**action.plan.as_data(), "touches": [list(each) for each in touches]}
-    session.run = began = session.journal.begin(given, session.cluster.name, kept_plan)
+    session.run = session.journal.begin(action.words or words, session.cluster.name, kept_plan)
     _report_fault(session, report)
-    _mark(session, began, touches)
+    _mark(session, session.run, touches)
     steps: dict[str, str] = {}
     begun: set[tuple[str, str]] = set()
-    keep = _keeping(session, report, steps, begun)
     try:
-        answer = await action.execute(keep)
+        answer = await action.execute(_keeping(session, report, steps, begun))
     except asyncio.CancelledError:
-        run = session.run or began
-        _left(session, run, report, may_run=_may_run(action.plan, run, begun))
+        # The person let go: detached jobs go on and are named, anything else is over.
+        if _may_run(action.plan, session.own_run(), begun):
+            attach = session.own_run().id
+            report(Remark(f"left running: sparkconsole runs attach {attach}, or runs stop {attach}"))
+        else:
+            _end(session, report, RunState.CANCELLED, Cancelled.exit_code)
         raise
     except SparkError as error:
-        if (stopped := _stopped(session, session.run or began, action, report)) is not None:
+        if stopped := _stopped(session, action, report):
             raise stopped from error
-        run = session.run or began
-        _failed(session, run, error, report, may_run=_may_run(action.plan, run, begun))
+        # A run whose jobs could not be asked stays open: unknown is not failed.
+        if isinstance(error, Unreachable) and _may_run(action.plan, session.own_run(), begun):
+            report(Remark(f"its jobs may still be running: sparkconsole runs attach {session.own_run().id}"))
+        else:
+            _end(session, report, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
         raise
-    if answer.exit_code and (stopped := _stopped(session, session.run or began, action, report, answer)):
+    if answer.exit_code and (stopped := _stopped(session, action, report, answer)):
         raise stopped
     state = ended_as(answer.exit_code)
-    done = replace(
-        answer, data={"state": state.value, "steps": _final_steps(action.plan, steps, state), **answer.data}
-    )
-    session.journal.end(session.run or began, state, answer.exit_code, outcome=dict(answer.data))
-    _report_fault(session, report)
-    return done
+    ends = {"state": state.value, "steps": _final_steps(action.plan, steps, state)}
+    _end(session, report, state, answer.exit_code, outcome=dict(answer.data))
+    return replace(answer, data={**ends, **answer.data})
+
+
+def require_done(outcome: PlanOutcome) -> None:
+    """SparkError with the first step that did not succeed."""
+    for end in outcome.failures():
+        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
 
 
 def _final_steps(plan: Plan, steps: Mapping[str, str], state: RunState) -> dict[str, str]:
@@ -102,24 +107,28 @@ def _ends(run: Run, touches: Sequence[tuple[str, str]]) -> bool:
 
 
 def _stopped(
-    session: Session, run: Run, action: PlannedAction, report: Report, answer: Answer | None = None
+    session: Session, action: PlannedAction, report: Report, answer: Answer | None = None
 ) -> Stopped | None:
-    """It was ended on purpose by another deed of ours: that is no failure. None: nobody of us ended it."""
-    kept = session.journal.again(run)
+    """It was ended on purpose by another action of ours: that is no failure. None: nobody of us ended it."""
+    kept = session.journal.again(session.own_run())
     by = ended_by(kept)
     if not by and kept.state is not RunState.CANCELLED:
         return None
     why = Stopped(f"{action.plan.title}: stopped" + (f" ({by})" if by else ""))
     outcome = dict(answer.data) if answer else {}
-    session.journal.end(run, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
-    _report_fault(session, report)
+    _end(session, report, RunState.CANCELLED, why.exit_code, outcome=outcome, error=dict(why.as_data()))
     return why
+
+
+def _end(session: Session, report: Report, state: RunState, code: int, **kept: dict[str, Any]) -> None:
+    session.journal.end(session.own_run(), state, code, **kept)
+    _report_fault(session, report)
 
 
 def _report_fault(session: Session, report: Report) -> None:
     """What cannot be written down is done and said all the same: the record is never in the way."""
     if why := session.journal.fault():
-        report(Remark(f"{why}; this goes on without a record", level="warning"))
+        report(Remark(f"{why}; continuing without a record", level="warning"))
 
 
 def _keeping(session: Session, report: Report, steps: dict[str, str], begun: set[tuple[str, str]]) -> Report:
@@ -166,21 +175,3 @@ def kept(news: News) -> str:
             mark = outcome.word if outcome.ok else f"failed: {outcome.detail}"
             return f"{outcome.step.node} {outcome.step.sentence}: {mark}"
     return ""
-
-
-def _failed(session: Session, run: Run, error: SparkError, report: Report, *, may_run: bool) -> None:
-    """A run whose jobs could not be asked stays open: unknown is not failed."""
-    if isinstance(error, Unreachable) and may_run:
-        report(Remark(f"its jobs may go on: sparkconsole runs attach {run.id}"))
-        return
-    session.journal.end(run, RunState.FAILED, error.exit_code, error=dict(error.as_data()))
-    _report_fault(session, report)
-
-
-def _left(session: Session, run: Run, report: Report, *, may_run: bool) -> None:
-    """The person let go: detached jobs go on and are named, anything else is over."""
-    if may_run:
-        report(Remark(f"left running: sparkconsole runs attach {run.id}, or runs stop {run.id}"))
-        return
-    session.journal.end(run, RunState.CANCELLED, Cancelled.exit_code)
-    _report_fault(session, report)

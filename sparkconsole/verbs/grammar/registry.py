@@ -41,7 +41,7 @@ GROUPS = {
     "fabric": "The fast link between the nodes: try it, and what it carried before.",
     "runs": "The journal: what was done, and doing it again.",
     "config": "Where configuration is and what it says.",
-    "demo": "The pretend cluster: break something, mend it.",
+    "demo": "The pretend cluster: break something, fix it.",
     "examples": "Scripts to begin with: list them, show one.",
 }
 ALONE = {
@@ -61,12 +61,12 @@ ALONE = {
 }
 """The verbs of one word, each with its own first line: the help of everything loads none of them."""
 MODULES = {
-    "node": ("node.inventory", "node.restart", "node.drop_caches"),
+    "node": ("node.scan", "node.trust", "node.inventory", "node.restart", "node.drop_caches"),
     "check": ("diagnose.check",),
     "doctor": ("diagnose.doctor",),
     "explain": ("diagnose.explain",),
     "status": ("status.status",),
-    "image": ("image.build_and_copy", "image.list", "image.prune", "image.rollback"),
+    "image": ("image.build_and_copy", "image.list", "image.rollback", "image.prune"),
     "model": ("model.list", "model.fit", "model.transfer"),
     "fabric": ("fabric.test",),
     "launch": ("launch.start",),
@@ -75,7 +75,7 @@ MODULES = {
     "bench": ("bench.run", "bench.history"),
     "exec": ("execute",),
     "logs": ("logs.logs",),
-    "runs": ("runs.runs", "runs.again"),
+    "runs": ("runs.runs",),
     "wait-for": ("status.wait_for",),
     "config": ("config",),
     "demo": ("demo",),
@@ -161,9 +161,8 @@ def verb(
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
-        key = tuple(words.split())
-        plans = ahead or tier > Tier.LOOK
-        VERBS[key] = Verb(key, function, tier > Tier.LOOK, tier, default, local, plans, refuses)
+        key, changes = tuple(words.split()), tier > Tier.LOOK
+        VERBS[key] = Verb(key, function, changes, tier, default, local, ahead or changes, refuses)
         return function
 
     return register
@@ -196,7 +195,17 @@ def application(first: str = "") -> App:
     app = App(name="sparkconsole", help=PURPOSE, exit_on_error=False, print_error=False, **_OPTIONS)
     groups: dict[str, App] = {}
     for words, entry in load(first).items():
-        _add(app, groups, words, entry, _OPTIONS)
+        word, function = words[0], _without_session(entry.function)
+        if word not in GROUPS:
+            app.command(function, name=word)
+            continue
+        if word not in groups:
+            groups[word] = App(name=word, help=GROUPS[word], **_OPTIONS)
+            app.command(groups[word])
+        if entry.default:
+            groups[word].default(function)
+        else:
+            groups[word].command(function, name=words[1])
     return app
 
 
@@ -214,18 +223,3 @@ def _without_session(function: Callable[..., Awaitable[Result]]) -> Callable[...
     bare.__signature__ = shown  # type: ignore[attr-defined]
     bare.__annotations__ = {p.name: p.annotation for p in parameters}
     return bare
-
-
-def _add(
-    app: App, groups: dict[str, App], words: tuple[str, ...], entry: Verb, options: dict[str, Any]
-) -> None:
-    if words[0] not in GROUPS:
-        app.command(_without_session(entry.function), name=words[0])
-        return
-    if words[0] not in groups:
-        groups[words[0]] = App(name=words[0], help=GROUPS[words[0]], **options)
-        app.command(groups[words[0]])
-    if entry.default:
-        groups[words[0]].default(_without_session(entry.function))
-    else:
-        groups[words[0]].command(_without_session(entry.function), name=words[1])

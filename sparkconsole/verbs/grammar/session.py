@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from sparkconsole.config.globals import Options
-from sparkconsole.config.inventory import Inventory
+from sparkconsole.config.inventory import Inventory, choose
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
@@ -43,12 +43,24 @@ class Session:
     def own_run(self) -> Run:
         """The record of the verb under way, which changes something."""
         if self.run is None:
-            raise SparkError("this deed was carried out without a run in the journal")
+            raise SparkError("this action was carried out without a run in the journal")
         return self.run
 
-    def record_jobs(self, jobs: Sequence[Job]) -> None:
-        """Writes down what the verb under way started."""
-        self.run = self.journal.add_jobs(self.own_run(), jobs)
+    def record_jobs(self, jobs: Iterable[Job | None]) -> None:
+        """Writes down what the verb under way starts; a part of it that needs no job is None."""
+        if self.run is not None:
+            self.run = self.journal.add_jobs(self.run, [job for job in jobs if job is not None])
+
+    def member(self, name: str | None) -> str:
+        """The node of the cluster that is meant; the head where none was said."""
+        return self.cluster.member(name).name if name is not None else self.fleet.head
+
+    async def regroup(self, inventory: Inventory, otherwise: str | None) -> None:
+        """From now on the cluster is as `inventory` has it; `otherwise`: the one to take where it is gone."""
+        name = self.cluster.name if self.cluster.name in inventory.clusters else otherwise
+        self.inventory = inventory
+        self.cluster = choose(inventory, cluster=name, nodes=self.options.nodes, user=self.options.user)
+        await self.fleet.regroup(self.cluster)
 
 
 __all__ = ["Here", "Options", "PlannedAction", "Session"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,13 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.text.nearest import did_you_mean, nearest
-from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, application, load
-from sparkconsole.verbs.serve.vllm_words import hands_on, unknown_here
+from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, Request, application, load
 
 if TYPE_CHECKING:
     from cyclopts import App, ArgumentCollection
 
 _SURE = 0.75
-"""So alike that a word behind `serve` is taken for a slip of the pen, not for a model."""
+"""So alike that a word behind `serve` is taken for a slip of the pen, not for a model or one of vLLM's."""
 _SHELLS = ("&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1")
 _TYPES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -56,11 +55,10 @@ def _no_first_word(tokens: Sequence[str]) -> WrongUsage:
         hint = f"say {' '.join(tokens[1:])}"
         return WrongUsage("a line here begins with the verb, without the program's name", hint=hint)
     verbs = {words[-1]: words for words in load()} | {word: (word,) for word in MODULES}
+    cause = f"there is no verb {_visible(first)}"
     if near := verbs.get(nearest(first, verbs)):
-        return WrongUsage(
-            f"there is no verb {_visible(first)}; did you mean {' '.join(near)}?", hint=see_help(near)
-        )
-    return WrongUsage(f"there is no verb {_visible(first)}", hint="sparkconsole --help lists them")
+        return WrongUsage(f"{cause}; did you mean {' '.join(near)}?", hint=see_help(near))
+    return WrongUsage(cause, hint="sparkconsole --help lists them")
 
 
 def _visible(word: str) -> str:
@@ -72,7 +70,7 @@ def _option_in_front(tokens: Sequence[str]) -> WrongUsage:
     """Its own options stand behind a verb, everybody's stand anywhere."""
     name = tokens[0].partition("=")[0]
     verb = next((w for w in tokens if w in MODULES), "")
-    known = set().union(*(flags_of(words) for words in load(verb))) if verb else set()
+    known = _flags(load(verb)) if verb else set()
     if name in known:
         return WrongUsage(f"{name} stands before its verb; it belongs behind {verb}", hint=see_help((verb,)))
     return unknown_option(tokens[0], sorted(known))
@@ -98,10 +96,8 @@ def _refuse_slip(first: str, second: str, verbs: Iterable[tuple[str, ...]]) -> N
     """`serve stpo` is no model."""
     near = nearest(second, [words[1] for words in verbs if len(words) > 1], alike=_SURE)
     if near and "/" not in second:
-        cause = f"there is no verb {first} {second}; did you mean {first} {near}?"
-        raise WrongUsage(
-            cause, hint=f"a model has its owner's name too, or its whole path: {first} OWNER/{second}"
-        )
+        hint = f"a model has its owner's name too, or its whole path: {first} OWNER/{second}"
+        raise WrongUsage(f"there is no verb {first} {second}; did you mean {first} {near}?", hint=hint)
 
 
 def flags_of(words: tuple[str, ...]) -> set[str]:
@@ -125,7 +121,8 @@ def command_of(words: tuple[str, ...]) -> App:
 
 def refuse_no_value(words: tuple[str, ...], tokens: Sequence[str]) -> None:
     """WrongUsage for an option whose value is missing where the parser would take that for an empty one."""
-    lists = {n for a in _arguments_of(words) if _several(a) for n in a.names}
+    named = (a for a in _arguments_of(words) if a.field_info.kind is inspect.Parameter.KEYWORD_ONLY)
+    lists = {name for argument in named if argument.token_count()[1] for name in argument.names}
     for index, word in enumerate(tokens):
         name, equals, value = word.partition("=")
         if word == "--":
@@ -146,11 +143,6 @@ def refuse_torn_command(words: tuple[str, ...], tokens: Sequence[str]) -> None:
             raise WrongUsage(f"{word} stands before --, and node exec takes its command behind it", hint=hint)
         if "=" not in word:
             next(front, None)
-
-
-def _several(argument: Any) -> bool:
-    keyword = argument.field_info.kind is inspect.Parameter.KEYWORD_ONLY
-    return keyword and bool(argument.token_count()[1])
 
 
 def _needs_value(name: str, words: Sequence[str]) -> WrongUsage:
@@ -174,8 +166,7 @@ def wrong_arguments(words: tuple[str, ...], error: CycloptsError, tokens: Sequen
             return WrongUsage(f"{verb} takes no {extra or chr(39) * 2}", hint=hint or see_help(words))
         case RepeatArgumentError() if token is not None:
             return WrongUsage(_twice(token.keyword, tokens), hint=see_help(words))
-    error.verbose = False
-    return WrongUsage(f"{verb}: {' '.join(str(error).split()).rstrip('.')}", hint=see_help(words))
+    return WrongUsage(f"{verb}: {_plain_text(error)}", hint=see_help(words))
 
 
 def _twice(flag: str, tokens: Sequence[str]) -> str:
@@ -185,8 +176,10 @@ def _twice(flag: str, tokens: Sequence[str]) -> str:
 
 
 def _unknown(words: tuple[str, ...], option: str) -> WrongUsage:
-    if hands_on(load(words[0])[words].function):
-        return unknown_here(words, option, sorted({*flags_of(words), *NAMES}))
+    if _hands_on(load(words[0])[words].function):
+        name = option.partition("=")[0]
+        near = did_you_mean(name, sorted({*flags_of(words), *NAMES}), alike=_SURE)
+        return WrongUsage(f"there is no option {name}{near}", hint=_behind(words, option))
     wrong = unknown_option(option, sorted(flags_of(words)))
     wrong.hint = see_help(words)
     return wrong
@@ -197,25 +190,25 @@ def _missing(words: tuple[str, ...], error: MissingArgumentError) -> WrongUsage:
     if keyword:
         return _needs_value(keyword, words)
     name = error.argument.field_info.name if error.argument is not None else "word"
-    return WrongUsage(
-        f"{' '.join(words)} needs {name.strip('_').replace('_', '-').upper()}", hint=see_help(words)
-    )
+    needed = name.strip("_").replace("_", "-").upper()
+    return WrongUsage(f"{' '.join(words)} needs {needed}", hint=see_help(words))
 
 
 def _not_of_its_type(error: CoercionError, token: Any) -> str:
     name = token.keyword or (error.argument.field_info.name.upper() if error.argument else "a word")
     if kind := _TYPES.get(error.target_type):
         return f"{name} is {kind}, not {token.value!r}"
-    if choices := _choices(error.target_type):
+    wanted: Any = error.target_type
+    if isinstance(wanted, type) and issubclass(wanted, Enum):
+        choices = [str(member.value) for member in wanted]
         near = did_you_mean(token.value, choices)
         return f"{name} is one of {', '.join(choices)}, not {token.value!r}{near}"
+    return _plain_text(error)
+
+
+def _plain_text(error: CycloptsError) -> str:
     error.verbose = False
     return " ".join(str(error).split()).rstrip(".")
-
-
-def _choices(wanted: Any) -> list[str]:
-    members = wanted if isinstance(wanted, type) and issubclass(wanted, Enum) else ()
-    return [str(member.value) for member in members]
 
 
 def with_equals_hint(wrong: WrongUsage, words: Sequence[str]) -> WrongUsage:
@@ -234,4 +227,33 @@ def see_help(words: Sequence[str]) -> str:
     return " ".join(("sparkconsole", *words, "--help"))
 
 
-__all__ = ["NAMES", "flags_of", "refuse_no_value", "see_help", "verb_words", "wrong_arguments"]
+# --- vLLM's own words stand behind `--` and nowhere else
+
+
+def _hands_on(function: Callable[..., Any]) -> bool:
+    """The verb gives what stands behind `--` to vLLM."""
+    extra = inspect.signature(function).parameters.get("extra")
+    return extra is not None and extra.kind is inspect.Parameter.VAR_POSITIONAL
+
+
+def refuse_unseparated(request: Request, tokens: Sequence[str]) -> None:
+    """WrongUsage for a word in front of `--` that only vLLM could mean, and for a model behind it."""
+    words, parameters = request.verb.words, inspect.signature(request.verb.function).parameters
+    if not _hands_on(request.verb.function):
+        return
+    behind = len(tokens) - tokens.index("--") - 1 if "--" in tokens else 0
+    front = request.args[: len(request.args) - behind]
+    alone = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    own = [name for name, p in parameters.items() if p.kind in alone and name != "session"]
+    text = " ".join(words)
+    if len(front) < len(own):
+        raise WrongUsage(f"{text} needs {own[len(front)].upper()} in front of --", hint=_behind(words, "…"))
+    if len(front) > len(own):
+        stray = " ".join(map(str, front[len(own) :]))
+        what = stray if front[len(own)] else "empty word"
+        raise WrongUsage(f"{text} takes no {what}", hint=_behind(words, stray))
+
+
+def _behind(words: Sequence[str], what: str) -> str:
+    line = " ".join(("sparkconsole", *words, *(["MODEL"] if tuple(words) == ("serve",) else [])))
+    return f"vLLM's own words stand behind --: {line} -- {what}"

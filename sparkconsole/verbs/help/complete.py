@@ -5,6 +5,7 @@ Nobody is asked: names come from the inventory, the journal and the pretend clus
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import shlex
@@ -73,15 +74,11 @@ class KnownNames:
     @property
     def nodes(self) -> tuple[str, ...]:
         """Head first."""
-        if self.options.demo:
-            return tuple(f"spark-{n:02}" for n in range(1, self._pretended() + 1))
-        return tuple(node.name for node in self.cluster.nodes)
-
-    def _pretended(self) -> int:
-        try:
-            return int(json.loads((self._state / "machines.json").read_text(encoding="utf-8"))["count"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return self.options.demo
+        if not self.options.demo:
+            return tuple(node.name for node in self.cluster.nodes)
+        count = _kept(self._state / "machines.json", "count")
+        count = count if isinstance(count, int) else self.options.demo
+        return tuple(f"spark-{n:02}" for n in range(1, count + 1))
 
     @property
     def _state(self) -> Path:
@@ -124,17 +121,17 @@ class KnownNames:
         return tuple(islice(found, NEWEST))
 
     @functools.cached_property
-    def _words(self) -> tuple[list[str], ...]:
-        return tuple(words for path in self._records if (words := _words_of(path)))
+    def _words(self) -> list[list[str]]:
+        kept = (_kept(path, "words") for path in self._records)
+        return [list(map(str, words)) for words in kept if isinstance(words, list)]
 
 
-def _words_of(path: Path) -> list[str]:
-    """The words of a run; none where the record cannot be read."""
+def _kept(path: Path, key: str) -> object:
+    """What a JSON file says under that key; None where it cannot be read."""
     try:
-        words = json.loads(path.read_text(encoding="utf-8"))["words"]
+        return json.loads(path.read_text(encoding="utf-8"))[key]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-    return [str(word) for word in words] if isinstance(words, list) else []
+        return None
 
 
 def images_in(lines: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -186,20 +183,16 @@ def candidates(before: Sequence[str], last: str) -> tuple[str, ...]:
 
 def _options(before: Sequence[str]) -> Options:
     """What was said already; a line that is only half there may be wrong."""
-    for end in (len(before), len(before) - 1):
-        try:
-            return split_words(before[: max(end, 0)]).over(Options())
-        except SparkError:
-            continue
+    for words in (before, before[:-1]):
+        with contextlib.suppress(SparkError):
+            return split_words(words).over(Options())
     return Options()
 
 
 def _next(before: list[str], last: str, known: KnownNames) -> Iterable[str]:
-    waiting = next(
-        (o for o in GLOBALS if before and before[-1] in o.names and o.value and o.bare is None), None
-    )
-    if waiting is not None:
-        return {"nodes": known.nodes, "cluster": known.clusters}.get(waiting.field, ())
+    for option in GLOBALS:
+        if option.waits and before[-1:] and before[-1] in option.names:
+            return {"nodes": known.nodes, "cluster": known.clusters}.get(option.field, ())
     if last.startswith("--demo="):
         return tuple(f"--demo={name}" for name in known.demos)
     try:
@@ -239,11 +232,8 @@ def _of_verb(given: list[str], last: str, known: KnownNames) -> Iterable[str]:
 def place_of(every: Sequence[Field], words: Sequence[str]) -> Field | None:
     """The parameter that the next word without a flag is."""
     waits = {name for f in every if f.kind is not FieldKind.CHECK for name in f.flags}
-    plain = [
-        w
-        for before, w in zip(("", *words), words, strict=False)
-        if not w.startswith("-") and before not in waits
-    ]
+    pairs = pairwise(("", *words))
+    plain = [word for before, word in pairs if not word.startswith("-") and before not in waits]
     placed = [f for f in every if f.positional]
     if placed and placed[-1].kind is FieldKind.LIST:
         return placed[min(len(plain), len(placed) - 1)]

@@ -8,12 +8,11 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from sparkconsole.config.globals import GLOBALS
 from sparkconsole.verbs.grammar.forms import Field, FieldKind, fields
 from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
-from sparkconsole.verbs.help.help_examples import EXAMPLES
+from sparkconsole.verbs.help.help_examples import examples_of
 
 NARROW, WIDEST = 40, 100
 """Columns that help is never narrower or wider than."""
@@ -23,8 +22,7 @@ EXITS = (
 )
 FOOT = (
     "sparkconsole help WORD explains one. A word means the same on the command line, after : in the console, "
-    "and in a script.",
-    EXITS,
+    "and in a script."
 )
 OPENS = "sparkconsole alone opens the console; with --demo, on a pretend cluster."
 
@@ -57,7 +55,7 @@ def page(words: tuple[str, ...]) -> HelpPage:
         paragraphs=tuple(paragraphs),
         arguments=tuple((_usage(f), _sentence(f)) for f in placed),
         options=tuple((_shown(f), _sentence(f)) for f in every if not f.positional),
-        examples=EXAMPLES.get(words, ()),
+        examples=examples_of(words),
     )
 
 
@@ -98,10 +96,9 @@ def _shown(field: Field) -> str:
 
 def _sentence(field: Field) -> str:
     text = " ".join(field.help.split())
-    with_default = field.default not in (None, False, "", (), [], inspect.Parameter.empty)
-    if not with_default or field.kind is FieldKind.CHECK:
+    default = field.default
+    if default in (None, False, "", (), []) or field.kind is FieldKind.CHECK:
         return text
-    default = field.default.value if isinstance(field.default, Enum) else field.default
     value = f"{default:g}" if isinstance(default, float) else str(default)
     return f"{text} (default {value})".strip()
 
@@ -115,22 +112,22 @@ def topic_text(words: tuple[str, ...], width: int) -> str:
     """What help says of these words: a verb, a group of verbs, or (no words) of everything."""
     if not words:
         return _overview(width)
-    if words in load(words[0]) and words[0] not in GROUPS:
-        return _verb_text(page(words), width)
-    return _group_text(words[0], width) if len(words) == 1 else _verb_text(page(words), width)
+    group = len(words) == 1 and words[0] in GROUPS
+    return _group_text(words[0], width) if group else _verb_text(page(words), width)
+
+
+def global_options() -> list[Pair]:
+    """The options of every verb, as help shows them."""
+    own = [("--help, -h", "Explain the words before it."), ("--version, -V", "Say which version this is.")]
+    return [*((option.shown, option.help) for option in GLOBALS), *own]
 
 
 def _overview(width: int) -> str:
     blocks = ["Usage: sparkconsole [OPTIONS] [WORD…]", _wrapped(PURPOSE, width), _wrapped(OPENS, width)]
     for task, firsts in TASKS.items():
         blocks.append(_titled(task, [(first, GROUPS.get(first) or ALONE[first]) for first in firsts], width))
-    options = [(option.shown, option.help) for option in GLOBALS]
-    options += [
-        ("--help, -h", "Explain the words before it."),
-        ("--version, -V", "Say which version this is."),
-    ]
-    blocks.append(_titled("Options of every verb, before or after any word", options, width))
-    return "\n\n".join((*blocks, *(_wrapped(foot, width) for foot in FOOT)))
+    blocks.append(_titled("Options of every verb, before or after any word", global_options(), width))
+    return "\n\n".join((*blocks, _wrapped(FOOT, width), _wrapped(EXITS, width)))
 
 
 def _group_text(first: str, width: int) -> str:
@@ -142,16 +139,14 @@ def _group_text(first: str, width: int) -> str:
     rows = [(" ".join(w), entry.summary) for w, entry in verbs.items() if len(w) > 1]
     blocks.append(_titled("Words", rows, width))
     if (first,) not in verbs:
-        examples = [pair for words in verbs for pair in EXAMPLES.get(words, ())[:1]]
+        examples = [pair for words in verbs for pair in examples_of(words)[:1]]
         blocks.append(_examples(examples, width))
     return "\n\n".join((*blocks, f"sparkconsole help {own[-1]} explains one of them."))
 
 
 def _verb_text(help_page: HelpPage, width: int) -> str:
-    blocks = [
-        f"Usage: {help_page.usage}",
-        *(_wrapped(p, width) for p in (help_page.summary, *help_page.paragraphs)),
-    ]
+    blocks = [f"Usage: {help_page.usage}"]
+    blocks += [_wrapped(text, width) for text in (help_page.summary, *help_page.paragraphs)]
     for title, pairs in (("Arguments", help_page.arguments), ("Options", help_page.options)):
         if pairs:
             blocks.append(_titled(title, pairs, width))
@@ -164,7 +159,7 @@ def _examples(examples: Iterable[Pair], width: int) -> str:
     """A command a line, whole, so that it can be copied."""
     lines = ["Examples:"]
     for line, what in examples:
-        lines += [*textwrap.wrap(f"# {what}", width - 2, initial_indent="  ", subsequent_indent="  # ")]
+        lines += textwrap.wrap(f"# {what}", width - 2, initial_indent="  ", subsequent_indent="  # ")
         lines.append(f"  sparkconsole {line}")
     return "\n".join(lines)
 

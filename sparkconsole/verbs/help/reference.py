@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable
 
 from sparkconsole import __version__
-from sparkconsole.config.globals import GLOBALS
 from sparkconsole.verbs.grammar.registry import ALONE, GROUPS, PURPOSE, TASKS, load
-from sparkconsole.verbs.help.page import EXITS, OPENS, HelpPage, page
+from sparkconsole.verbs.help.page import EXITS, OPENS, HelpPage, Pair, global_options, page
 
-Pair = tuple[str, str]
 JSON = (
     "With --json a verb that changes something says `state`: done (what it was for was read back), failed, "
     "cancelled, started (it goes on) or unknown (a node could not be asked); a run of `runs` has the same "
@@ -21,36 +19,20 @@ JSON = (
 )
 
 
-def _pages(first: str) -> list[HelpPage]:
-    return [page(words) for words in load(first)]
-
-
-def _globals() -> list[Pair]:
-    own = [("--help, -h", "Explain the words before it."), ("--version, -V", "Say which version this is.")]
-    return [*((option.shown, option.help) for option in GLOBALS), *own]
-
-
 # --- Markdown
 
 
 def markdown() -> str:
     """docs/reference.md"""
-    parts = [
-        "# Reference",
-        "",
-        "Made from the program's own help by `make reference`.",
-        "",
-        PURPOSE,
-        "",
-        OPENS,
-    ]
-    parts += ["", "## Options of every verb", "", *_table(_globals()), "", EXITS, "", JSON]
+    parts = ["# Reference", "", "Made from the program's own help by `make reference`."]
+    parts += ["", PURPOSE, "", OPENS]
+    parts += ["", "## Options of every verb", "", *_table(global_options()), "", EXITS, "", JSON]
     for task, firsts in TASKS.items():
         parts += ["", f"## {task}"]
         for first in firsts:
             parts += ["", f"### {first}", "", _md(GROUPS.get(first) or ALONE[first])]
-            for help_page in _pages(first):
-                parts += _md_page(help_page)
+            for words in load(first):
+                parts += _md_page(page(words))
     return "\n".join(parts) + "\n"
 
 
@@ -63,12 +45,8 @@ def _md_page(help_page: HelpPage) -> Iterable[str]:
     if help_page.arguments or help_page.options:
         yield from ("", *_table((*help_page.arguments, *help_page.options)))
     if help_page.examples:
-        yield from (
-            "",
-            "```sh",
-            *(f"sparkconsole {line}  # {what}" for line, what in help_page.examples),
-            "```",
-        )
+        lines = (f"sparkconsole {line}  # {what}" for line, what in help_page.examples)
+        yield from ("", "```sh", *lines, "```")
 
 
 def _table(pairs: Iterable[Pair]) -> list[str]:
@@ -89,23 +67,18 @@ def man() -> str:
     parts += [".SH NAME", r"sparkconsole \- run a vLLM cluster on DGX Spark machines"]
     parts += [".SH SYNOPSIS", ".B sparkconsole", r"[\fIOPTIONS\fR] [\fIWORD\fR ...]"]
     parts += [".SH DESCRIPTION", _roff(PURPOSE), ".PP", _roff(OPENS)]
-    parts += [".SH OPTIONS", "Of every verb, before or after any word.", *_items(_globals())]
+    parts += [".SH OPTIONS", "Of every verb, before or after any word.", *_items(global_options())]
     for task, firsts in TASKS.items():
         parts.append(f".SH {_roff(task.upper())}")
-        for help_page in (help_page for first in firsts for help_page in _pages(first)):
-            parts += _man_page(help_page)
+        for words in (words for first in firsts for words in load(first)):
+            parts += _man_page(page(words))
     parts += [".SH EXIT STATUS", _roff(EXITS), ".SH JSON", _roff(JSON)]
     return "\n".join(parts) + "\n"
 
 
 def _man_page(help_page: HelpPage) -> Iterable[str]:
-    yield from (
-        f".SS {_roff(' '.join(help_page.words))}",
-        f"\\fB{_roff(help_page.usage)}\\fR",
-        ".PP",
-        _roff(help_page.summary),
-    )
-    for text in help_page.paragraphs:
+    yield from (f".SS {_roff(' '.join(help_page.words))}", f"\\fB{_roff(help_page.usage)}\\fR")
+    for text in (help_page.summary, *help_page.paragraphs):
         yield from (".PP", _roff(text))
     yield from _items((*help_page.arguments, *help_page.options))
     if help_page.examples:

@@ -10,19 +10,10 @@ from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here
 
 
-@verb("examples", default=True, local=True)
-async def overview(session: Here) -> Answer:
-    """List the scripts that come with this program, and how to run one."""
-    return _listed()
-
-
 @verb("examples list", local=True)
+@verb("examples", default=True, local=True)
 async def list_examples(session: Here) -> Answer:
     """List the scripts that come with this program, and how to run one."""
-    return _listed()
-
-
-def _listed() -> Answer:
     first = {name: path.read_text(encoding="utf-8").partition("\n")[0] for name, path in examples().items()}
     rows = [(name, comment.lstrip("# ")) for name, comment in first.items()]
     data = {"examples": [{"name": name, "summary": summary} for name, summary in rows]}
@@ -46,8 +37,7 @@ async def show_example(session: Here, name: str, /) -> Answer:
     there = examples()
     path = there.get(name.removeprefix("examples/").removesuffix(SCRIPT_SUFFIX))
     if path is None:
-        raise WrongUsage(
-            f"there is no example {name}", hint=suggestion(name, there, f"there are {', '.join(there)}")
-        )
+        hint = suggestion(name, there, f"there are {', '.join(there)}")
+        raise WrongUsage(f"there is no example {name}", hint=hint)
     text = path.read_text(encoding="utf-8")
     return Answer({"name": path.stem, "path": str(path), "text": text}, (text.rstrip("\n"),))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import SparkError, WrongUsage
+from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_plan as copy_steps
@@ -18,32 +18,36 @@ from sparkconsole.fleet.transfer import plan as planning
 from sparkconsole.fleet.transfer import receivers
 from sparkconsole.fleet.transfer.run import answer_of, follow_one, send_all, untouched
 from sparkconsole.model.image.build import BuildSpec, host_list, key_values
-from sparkconsole.model.image.reference import image_tag
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
-from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
+from sparkconsole.model.work.plan import Plan
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.transfer.ends import site as ask_site
-from sparkconsole.verbs.grammar.bounds import checked_spec
+from sparkconsole.verbs.grammar.bounds import checked_spec, image_name
+from sparkconsole.verbs.grammar.node_words import receiver_words
+from sparkconsole.verbs.grammar.record import require_done
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
-def _refuse_words(*, tag: str | None = None, build_arg: Sequence[str] | None = None, **given: Any) -> None:
+def _spec(given: Mapping[str, Any], tag: str | None) -> BuildSpec:
+    own = {key: value for key, value in given.items() if key in BuildSpec.model_fields and key != "tag"}
+    own |= {"tag": tag} if tag else {}
+    own["build_args"] = key_values(given.get("build_arg") or ())
+    return checked_spec(BuildSpec, ("image", "build"), own)
+
+
+def _refuse_words(**given: Any) -> None:
     """What is no name of an image or a recipe, no KEY=VALUE, or leaves nothing to do."""
     hosts = host_list(given.get("copy_to") or ())
     if given.get("copy_to") is not None and not hosts:
         raise WrongUsage("--copy-to names no host", hint="-c spark2, -c spark2,spark3, or -c all")
     if given.get("no_build") and not hosts:
         raise WrongUsage("--no-build without --copy-to leaves nothing to do", hint="add -c HOST…, or build")
-    own = {key: value for key, value in given.items() if key in BuildSpec.model_fields}
-    named = {"tag": tag} if tag else {}
-    spec = checked_spec(
-        BuildSpec, ("image", "build"), {**own, **named, "build_args": key_values(build_arg or ())}
-    )
+    spec = _spec(given, given.get("tag"))
     if not given.get("no_build"):
         building.recipe_folder(spec.recipe)
 
@@ -110,29 +114,18 @@ async def build(
     full_log
         Show every line of the build; without it the steps (the journal keeps all lines).
     least_free
-        GB that must be free on the node; by default what the recipe usually needs.
+        Minimum free disk space on the node, in GB; by default what the recipe needs.
     on
         Node to build on; by default the head.
     """
+    spec = _spec(locals(), tag or session.cluster.image)  # first of all: every option by its name
     hosts = host_list(copy_to or ())
-    sender = _node(session, on)
-    words = {"tag": tag or session.cluster.image, "recipe": recipe, "network": network, "no_cache": no_cache}
-    refs = {"triton_ref": triton_ref, "vllm_ref": vllm_ref, "build_jobs": build_jobs}
-    again = {"rebuild_deps": rebuild_deps, "rebuild_vllm": rebuild_vllm}
-    spec = checked_spec(
-        BuildSpec, ("image", "build"), {**words, **refs, **again, "build_args": key_values(build_arg or ())}
-    )
+    sender = session.member(on)
     if no_build:
         return await _copy_action(session, spec.tag, sender, hosts, parallel=copy_parallel)
     return await _build_action(
         session, spec, sender, hosts, parallel=copy_parallel, full_log=full_log, least_free=least_free
     )
-
-
-def _node(session: Session, name: str | None) -> str:
-    if name is None:
-        return session.fleet.head
-    return session.cluster.member(name).name
 
 
 async def _build_action(
@@ -151,10 +144,8 @@ async def _build_action(
     seen: building.BuildSite | None = None
     running = await building.running_build(fleet, session.journal, node, spec.tag)
     if running is not None:
-        job, plan = (
-            running,
-            Plan(f"Follow the build of {spec.tag} that runs on {node} already ({running.id})"),
-        )
+        job = running
+        plan = Plan(f"Follow the build of {spec.tag} that runs on {node} already ({job.id})")
     else:
         seen = await building.look(fleet, node, spec)
         building.require_builder(folder, seen)
@@ -166,12 +157,13 @@ async def _build_action(
     after = ("build",) if running is None else ()
     copies = tuple(step for d in ways for step in planning.copy_steps(d, after))
     notes = (*plan.notes, *copy_steps.copy_notes(ways, spec.tag))
-    moves = _with_copies(plan.moves, planning.copy_moves(ways, "image"))
-    shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moves)
+    moves = [m for m in (plan.moves, planning.copy_moves(ways, "image")) if m is not None]
+    moved = Moves("; then ".join(m.what for m in moves)) if len(moves) > 1 else next(iter(moves), None)
+    shown = replace(plan, steps=(*plan.steps, *copies), notes=notes, moves=moved)
 
     async def execute(report: Report) -> Answer:
-        session.record_jobs((job, *(d.job for d in ways if d.job)))
-        _require(await execute_plan(fleet, plan, report), plan.steps)
+        session.record_jobs((job, *(d.job for d in ways)))
+        require_done(await execute_plan(fleet, plan, report))
         built = await follow_build(session, session.own_run(), job, report)
         if built.exit_code or not ways:
             return built
@@ -180,12 +172,6 @@ async def _build_action(
     site = seen.site if seen else await ask_site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
     return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
-
-
-def _with_copies(build: Moves | None, copies: Moves | None) -> Moves | None:
-    if build is None or copies is None:
-        return build or copies
-    return Moves(f"{build.what}; then {copies.what}")
 
 
 async def _copy_built(
@@ -205,19 +191,13 @@ async def _copy_built(
         await copying.require_room_to_save(fleet, node, image)
     fresh = {d.node.name: copy_steps.with_job(d, tag, node, image, fleet.fresh) for d in now}
     todo = tuple(copy_steps.renewed(d, fresh[d.node.name]) if d.job else d for d in ways)
-    session.record_jobs(tuple(d.job for d in todo if d.job))
+    session.record_jobs(d.job for d in todo)
     results = await send_all(fleet, todo, delivering.ImagePayload, report, parallel=parallel)
     took = fleet.clock.monotonic() - began
     copied = answer_of(results, "image", took)
     build_s = float(built.data["seconds"])
-    times = Sheet.of(
-        ("", "time"),
-        [
-            ("Docker Build", hms(build_s)),
-            ("Image Copy", hms(took)),
-            ("Total Time", hms(build_s + took)),
-        ],
-    )
+    spent = {"Docker Build": build_s, "Image Copy": took, "Total Time": build_s + took}
+    times = Sheet.of(("", "time"), [(what, hms(seconds)) for what, seconds in spent.items()])
     data = {**built.data, "copies": copied.data}
     return Answer(data, (*built.parts, copied.parts[0], times), exit_code=copied.exit_code)
 
@@ -256,18 +236,11 @@ async def copy(
     whole
         Send the whole image by `docker save`, whatever a host has of it.
     """
-    hosts = host_list(to) if to is not None else ("all",)
-    if not hosts:
-        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
-    try:
-        name = image_tag(tag or session.cluster.image)
-    except ValueError as error:
-        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
-    sender = _node(session, from_)
+    hosts = receiver_words(to)
     return await _copy_action(
         session,
-        name,
-        sender,
+        image_name(tag or session.cluster.image),
+        session.member(from_),
         hosts,
         parallel=parallel,
         through_console=through_console,
@@ -308,7 +281,7 @@ async def _copy_action(
         if through_console:
             results = await delivering.relay_all(fleet, found, tag, sender, report, parallel=parallel)
         else:
-            session.record_jobs(tuple(d.job for d in ways if d.job))
+            session.record_jobs(d.job for d in ways)
             results = await send_all(fleet, ways, delivering.ImagePayload, report, parallel=parallel)
         return answer_of(results, "image", fleet.clock.monotonic() - began)
 
@@ -325,9 +298,3 @@ async def follow_build(session: Session, run: Run, job: Job, report: Report) -> 
 async def follow_copy(session: Session, run: Run, job: Job, report: Report) -> Answer:
     """Brings a copy to its verified end."""
     return answer_of((await follow_one(session.fleet, delivering.ImagePayload(job), report),), "image")
-
-
-def _require(outcome: PlanOutcome, steps: Sequence[Step]) -> None:
-    """SparkError with the first step that did not succeed."""
-    for end in outcome.failures():
-        raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import answered, failed
-from sparkconsole.model.docker import DiskUsage, ImageIdentity, same_content
+from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.image.build import age, full_name
 from sparkconsole.model.image.history import built_from, built_with
 from sparkconsole.model.image.matrix import usage_sheet
@@ -41,10 +41,9 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     errors = failed(asked)
     usages = {node: usage for node, usage in counted.items() if node in have}
     tags = sorted({name for found in have.values() for name in found})
+    images = {t: {n: found[t].as_data() for n, found in have.items() if t in found} for t in tags}
     data = {
-        "images": {t: {n: found[t].as_data() for n, found in have.items() if t in found} for t in tags}
-        if have
-        else None,
+        "images": images if have else None,
         "verdicts": {name: _verdict(name, have, errors) for name in tags} if have else None,
         "usage": {node: usage.as_data() for node, usage in answered(usages).items()} if have else None,
         "unknown": {node: error.as_data() for node, error in errors.items()},
@@ -53,7 +52,8 @@ async def list_images(session: Here, tag: str | None = None) -> Answer:
     lines += [f"{node}: docker's disk is unknown: {e.cause}" for node, e in failed(usages).items()]
     if not have:
         lines.insert(0, "which images there are is unknown: no node could be asked")
-    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), _disk(session, answered(usages)))
+    disk = usage_sheet({node: answered(usages).get(node) for node in session.fleet.names})
+    sheets = (_matrix(session, tags, have, errors), *_versions(tags, have), disk)
     return Answer(data, (*sheets, *lines), max((e.exit_code for e in errors.values()), default=0))
 
 
@@ -93,7 +93,3 @@ def _versions(tags: list[str], have: Have) -> tuple[Sheet, ...]:
                 found.setdefault((tag, images[tag].short, *versions), []).append(node)
     rows = [(tag, short, ", ".join(on), vllm or None, rest) for (tag, short, vllm, rest), on in found.items()]
     return (Sheet.of(("image", "content", "on", "vLLM", "built with"), rows, "versions"),) if rows else ()
-
-
-def _disk(session: Session, usages: Mapping[str, DiskUsage]) -> Sheet:
-    return usage_sheet({node: usages.get(node) for node in session.fleet.names})

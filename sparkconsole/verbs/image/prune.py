@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import SparkError, Unreachable, WrongUsage
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.model.docker import DiskUsage
-from sparkconsole.model.foresight.effect import BuildCacheGone, Effect, ImageGone
+from sparkconsole.model.foresight.effect import BuildCacheGone, ImageGone
 from sparkconsole.model.image.matrix import UNKNOWN, matrix, usage_cells
 from sparkconsole.model.image.prune import Cut, Decision, NodeImages, Wish, cache_age, cuts, decide
 from sparkconsole.model.text.units import size
@@ -23,9 +23,9 @@ from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, StepOutcome
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.shell import Shell
+from sparkconsole.verbs.grammar.bounds import image_name
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.image.rollback import image_name
 
 WORD = "prune"
 
@@ -65,8 +65,6 @@ async def prune(
         Every nameless image too, those of other builders and what arrived of interrupted copies; with
         --no-dangling none. By default those that were builds of this console.
     """
-    if keep < 0:
-        raise WrongUsage("--keep is 0 or more", hint="--keep 0 keeps no build but what is in use")
     wish = Wish(image_name(tag or session.cluster.image), keep, dangling, cache_age(cache_until))
     seen = await _look(session, wish, session.fleet.names)
     todo = cuts(seen.decision, seen.nodes)
@@ -75,15 +73,11 @@ async def prune(
     steps = tuple(cut.step for cut in todo)
     title = f"Prune {wish.tag} on {', '.join(dict.fromkeys(s.node for s in steps))}"
     plan = Plan(title, steps, Tier.COSTLY, WORD, _notes(seen), _matrix(session, seen))
-    return PlannedAction(
-        plan, lambda report: _execute(session, wish, todo, report), tuple(map(_effect, todo))
+    effects = (
+        ImageGone(cut.step.node, cut.image.tag, cut.image.id) if cut.image else BuildCacheGone(cut.step.node)
+        for cut in todo
     )
-
-
-def _effect(cut: Cut) -> Effect:
-    if cut.image is None:
-        return BuildCacheGone(cut.step.node)
-    return ImageGone(cut.step.node, cut.image.tag, cut.image.id)
+    return PlannedAction(plan, lambda report: _execute(session, wish, todo, report), tuple(effects))
 
 
 async def _look(session: Session, wish: Wish, nodes: Sequence[str]) -> Seen:
@@ -111,13 +105,12 @@ def _matrix(session: Session, seen: Seen) -> Sheet:
 
 def _notes(seen: Seen) -> tuple[str, ...]:
     """What is not known, and what that means."""
-    lost = [f"{n} is unknown, nothing is done there: {e.cause}" for n, e in seen.errors.items()]
-    dark = [
-        f"{n}: its build cache stays, it is not known how much there is: {held.why_no_usage}"
-        for n, held in seen.nodes.items()
-        if held.usage is None and seen.decision.wish.until
-    ]
-    return (*lost, *dark)
+    notes = [f"{n} is unknown, nothing is done there: {e.cause}" for n, e in seen.errors.items()]
+    for node, held in seen.nodes.items() if seen.decision.wish.until else ():
+        if held.usage is None:
+            why = f"its build cache stays, it is not known how much there is: {held.why_no_usage}"
+            notes.append(f"{node}: {why}")
+    return tuple(notes)
 
 
 def _nothing(session: Session, seen: Seen) -> Answer:
@@ -209,11 +202,6 @@ class _Removal:
         kept = f"docker pruned it, it says, and all {size(left)} are still there"
         return cls(cut, RemovalEnd.STAYS, kept) if left and left >= was else cls(cut, RemovalEnd.GONE)
 
-    @property
-    def text(self) -> str:
-        """For people."""
-        return f"{self.cut.step.node}: {self.cut.label} {self.state}: {self.why}"
-
 
 def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     nodes = tuple(dict.fromkeys(end.cut.step.node for end in ends))
@@ -221,7 +209,8 @@ def _answer(before: Seen, after: Seen, ends: Sequence[_Removal]) -> Answer:
     lost = {**before.errors, **after.errors}
     rows = [_row(node, before, after, data[node]) for node in nodes]
     heads = ("node", "gone", "stays", "images", "build cache", "free", "given back")
-    lines = [end.text for end in ends if end.state is not RemovalEnd.GONE]
+    left = [end for end in ends if end.state is not RemovalEnd.GONE]
+    lines = [f"{end.cut.step.node}: {end.cut.label} {end.state}: {end.why}" for end in left]
     lines += [f"{n}: unknown: {error.cause}" for n, error in lost.items() if n not in nodes]
     found = {**_data(before), "nodes": data, "unknown": {n: e.as_data() for n, e in lost.items()}}
     code = 1 if any(end.state is RemovalEnd.STAYS for end in ends) else 0

@@ -12,11 +12,11 @@ from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name
 from sparkconsole.model.image.history import build_before, build_date, builds, under
-from sparkconsole.model.image.reference import image_tag
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import Report
-from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
+from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier
+from sparkconsole.verbs.grammar.bounds import image_name
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -44,22 +44,18 @@ async def rollback(session: Here, tag: str | None = None, *, to: str | None = No
     held = await _held(session)
     every = tuple(image for images in held.values() for image in images)  # the head's are the first
     wanted = _wanted(name, to, every)
-    moving = {n: images for n, images in held.items() if not _means(name, images, wanted)}
-    steps = tuple(s for n, images in moving.items() for s in _steps(n, name, wanted, images, every))
+    steps: list[Step] = []
+    effects: list[ImageNamed] = []
+    for node, images in held.items():
+        if not _means(name, images, wanted):
+            own, left = _moved(node, name, wanted, images, every)
+            steps += own
+            effects += left
     if not steps:
         data = {"tag": name, "build": build_date(name, wanted.tag), "other": []}
         return Answer(data, (f"{name} is {wanted.tag} on every node already",))
-    plan = Plan(f"Let {name} mean {wanted.tag} again", steps, Tier.RECOVERABLE)
-    effects = tuple(e for n, images in moving.items() for e in _effects(n, name, wanted, images, every))
-    return PlannedAction(plan, lambda report: _execute(session, plan, name, wanted, report), effects)
-
-
-def image_name(tag: str) -> str:
-    """`tag` when it can be an image's name; WrongUsage otherwise."""
-    try:
-        return image_tag(tag)
-    except ValueError as error:
-        raise WrongUsage(str(error), hint="see the names: sparkconsole image list") from error
+    plan = Plan(f"Let {name} mean {wanted.tag} again", tuple(steps), Tier.RECOVERABLE)
+    return PlannedAction(plan, lambda report: _execute(session, plan, name, wanted, report), tuple(effects))
 
 
 async def _held(session: Session) -> Held:
@@ -102,34 +98,21 @@ def _means(name: str, images: Images, wanted: ImageIdentity) -> bool:
     return now is not None and same_content(now, wanted)
 
 
-def _steps(node: str, name: str, wanted: ImageIdentity, images: Images, every: Images) -> tuple[Step, ...]:
-    """What the name meant and what it comes to mean keep their dates, then the name moves."""
-    there, now = _there(node, wanted, images), under(name, images)
-    kept = [
-        Step(
-            f"keep-{node}-{dated}",
-            node,
-            f"{image.short} keeps its date",
-            ("docker", "tag", image.id, dated),
-            verify=_means_now(dated, image.id),
-        )
-        for image in (there, now)
-        if image is not None and (dated := _date_lacking(name, image, images, every))
-    ]
-    return *kept, _step(node, name, there, now, tuple(step.id for step in kept))
-
-
-def _effects(
+def _moved(
     node: str, name: str, wanted: ImageIdentity, images: Images, every: Images
-) -> tuple[ImageNamed, ...]:
-    """As the steps say it."""
+) -> tuple[list[Step], list[ImageNamed]]:
+    """What the name meant and what it comes to mean keep their dates, then the name moves: steps, effects."""
     there, now = _there(node, wanted, images), under(name, images)
-    kept = [
-        ImageNamed(node, replace(image, tag=dated))
-        for image in (there, now)
-        if image is not None and (dated := _date_lacking(name, image, images, every))
-    ]
-    return *kept, ImageNamed(node, replace(there, tag=full_name(name)))
+    steps: list[Step] = []
+    effects: list[ImageNamed] = []
+    for image in (there, now):
+        if image is not None and (dated := _date_lacking(name, image, images, every)):
+            argv, verify = ("docker", "tag", image.id, dated), _means_now(dated, image.id)
+            keeps = f"{image.short} keeps its date"
+            steps.append(Step(f"keep-{node}-{dated}", node, keeps, argv, verify=verify))
+            effects.append(ImageNamed(node, replace(image, tag=dated)))
+    steps.append(_step(node, name, there, now, tuple(step.id for step in steps)))
+    return steps, [*effects, ImageNamed(node, replace(there, tag=full_name(name)))]
 
 
 def _date_lacking(name: str, image: ImageIdentity, images: Images, every: Images) -> str:
@@ -158,9 +141,8 @@ def _step(
 
 def _means_now(name: str, image_id: str) -> Verification:
     """Ids are compared on one node, where they mean one thing."""
-    return Verification(
-        f"{name} is that image", ("docker", "image", "inspect", "-f", "{{.Id}}", name), image_id
-    )
+    argv = ("docker", "image", "inspect", "-f", "{{.Id}}", name)
+    return Verification(f"{name} is that image", argv, image_id)
 
 
 async def _execute(session: Session, plan: Plan, name: str, wanted: ImageIdentity, report: Report) -> Answer:
@@ -169,8 +151,5 @@ async def _execute(session: Session, plan: Plan, name: str, wanted: ImageIdentit
     rest = tuple(node for node, images in held.items() if not _means(name, images, wanted))
     data = {"tag": name, "build": build_date(name, wanted.tag), "other": list(rest)}
     text = f"{name} is {wanted.tag} on {len(held) - len(rest)} of {len(held)} nodes"
-    return Answer(data, (text, *_wrong(outcome)), int(bool(rest)))
-
-
-def _wrong(outcome: PlanOutcome) -> tuple[str, ...]:
-    return tuple(f"{end.step.node}: {end.detail}" for end in outcome.failures())
+    wrong = (f"{end.step.node}: {end.detail}" for end in outcome.failures())
+    return Answer(data, (text, *wrong), int(bool(rest)))

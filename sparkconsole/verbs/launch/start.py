@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -58,17 +58,11 @@ class ContainerFlags:
 
     def fields(self) -> dict[str, Any]:
         """The fields of the spec that these flags fill in."""
-        return {
-            "env": without_secret_values(self.env, os.environ),
-            "volumes": self.volume,
-            "docker_args": without_secret_values(_extra_args(), os.environ),
-            "gpus": self.gpus,
-            "ray_num_gpus": self.ray_num_gpus,
-            "ray_num_cpus": self.ray_num_cpus,
-            "ray_port": self.ray_port,
-            "dashboard_port": self.dashboard_port,
-            "master_port": self.master_port,
-        }
+        given = asdict(self)
+        given["env"] = without_secret_values(self.env, os.environ)
+        given["volumes"] = given.pop("volume")
+        given["docker_args"] = without_secret_values(_extra_args(), os.environ)
+        return given
 
 
 def _refuse_words(*, tag: str | None = None, name: str | None = None, **given: Any) -> None:
@@ -168,9 +162,8 @@ def _gated(session: Session, survey: LaunchSurvey, action: PlannedAction) -> Pla
         await require_gate(session, report, eth_if=survey.spec.eth_if, ib_if=survey.spec.ib_if)
         return await action.execute(report)
 
-    plan = replace(
-        action.plan, title=f"fabric gate, then {action.plan.title}", notes=(note, *action.plan.notes)
-    )
+    title = f"fabric gate, then {action.plan.title}"
+    plan = replace(action.plan, title=title, notes=(note, *action.plan.notes))
     return replace(action, plan=plan, execute=execute)
 
 
@@ -190,8 +183,8 @@ def _chosen_flags(spec: LaunchSpec, *, tag: str | None, backend: bool) -> frozen
     """The fields that a person asked for, by option or environment; the rest is as it comes."""
     apart = {"image": tag is not None, "backend": backend, "container": False, "cluster": False}
     usual = LaunchSpec.model_fields
-    given = {name: getattr(spec, name) != usual[name].default for name in usual}
-    return frozenset(name for name, said in (given | apart).items() if said)
+    given = {name: getattr(spec, name) != usual[name].default for name in usual} | apart
+    return frozenset(name for name in given if given[name])
 
 
 def _refuse_other(session: Session, survey: LaunchSurvey, given: frozenset[str]) -> None:
@@ -205,24 +198,20 @@ def _refuse_other(session: Session, survey: LaunchSurvey, given: frozenset[str])
     if node:
         other.insert(0, f"from {launched.image if launched else 'another image'}, not {survey.spec.image}")
     if other:
-        raise Refused(
-            f"{survey.spec.container} runs already, and differs from what is asked: {'; '.join(other)}; "
-            "nothing was changed",
-            hint="end it first, which ends its servers too: sparkconsole stop, then launch again",
-            node=node or survey.seats[0].node,
-        )
+        cause = f"{survey.spec.container} runs already, and differs from what is asked: {'; '.join(other)}"
+        hint = "end it first, which ends its servers too: sparkconsole stop, then launch again"
+        raise Refused(f"{cause}; nothing was changed", hint=hint, node=node or survey.seats[0].node)
 
 
 def _other_nodes(session: Session, survey: LaunchSurvey, launched: LaunchSpec | None) -> tuple[str, ...]:
     """It runs on more nodes than were named, or as one node where several were."""
     if not session.options.nodes or launched is None:
         return ()
-    spec, seats = survey.spec, survey.seats
-    if (launched.backend is Backend.SOLO) != (spec.backend is Backend.SOLO):
-        alone = launched.backend is Backend.SOLO
+    alone, seats = launched.backend is Backend.SOLO, len(survey.seats)
+    if alone != (survey.spec.backend is Backend.SOLO):
         return ("on one node alone, not on several",) if alone else ("on several nodes, not on one alone",)
     count = len(living(survey.members or ()))
-    return (f"on {count} nodes, not on {len(seats)}",) if count > len(seats) else ()
+    return (f"on {count} nodes, not on {seats}",) if count > seats else ()
 
 
 def _decide(
@@ -234,37 +223,28 @@ def _decide(
             return _attach(survey, follow=follow)
         case Condition.HALF if not repair:
             text = "; ".join(f"{node}: {why}" for node, why in survey.broken.items())
-            raise Refused(
-                f"the cluster is half-running ({text}); nothing was changed",
-                hint="start what is missing: sparkconsole launch --repair, or end all of it: stop",
-                node=next(iter(survey.broken)),
-            )
+            cause = f"the cluster is half-running ({text}); nothing was changed"
+            hint = "start what is missing: sparkconsole launch --repair, or end all of it: stop"
+            raise Refused(cause, hint=hint, node=next(iter(survey.broken)))
         case Condition.HALF:
-            broken = tuple(survey.broken)
-            return _start_action(
-                session, _as_started(survey), broken, "repair", timeout_s=timeout_s, follow=follow
-            )
-    check_ports(survey)
-    check_images(survey)
-    forced = require("launch", launch_findings(session.cluster, survey), force=force)
-    survey = replace(survey, warnings=(*survey.warnings, *forced))
-    nodes = tuple(s.node for s in survey.seats)
-    return _start_action(session, survey, nodes, "launch", timeout_s=timeout_s, follow=follow)
+            survey, nodes, what = _as_started(survey), tuple(survey.broken), "repair"
+            check_images(survey)
+        case _:
+            check_ports(survey)
+            check_images(survey)
+            forced = require("launch", launch_findings(session.cluster, survey), force=force)
+            survey = replace(survey, warnings=(*survey.warnings, *forced))
+            nodes, what = tuple(s.node for s in survey.seats), "launch"
+    return _start_action(session, survey, nodes, what, timeout_s=timeout_s, follow=follow)
 
 
 def _attach(survey: LaunchSurvey, *, follow: bool) -> Answer:
     """It runs already: that is said, and nothing done."""
-    other = survey.other_image()
-    if other:
-        raise Refused(
-            f"{survey.spec.container} runs already, from another image than {survey.spec.image} is now",
-            hint="stop it first: sparkconsole stop",
-            node=other,
-        )
-    sheet = Sheet.of(
-        ("node", "role", "address", "container"),
-        [(s.node, s.role, s.address, survey.spec.container) for s in survey.seats],
-    )
+    if other := survey.other_image():
+        cause = f"{survey.spec.container} runs already, from another image than {survey.spec.image} is now"
+        raise Refused(cause, hint="stop it first: sparkconsole stop", node=other)
+    rows = [(s.node, s.role, s.address, survey.spec.container) for s in survey.seats]
+    sheet = Sheet.of(("node", "role", "address", "container"), rows)
     data = {"already": True, "nodes": [s.node for s in survey.seats], "backend": survey.spec.backend.value}
     text = f"{survey.spec.container} runs already, complete; nothing was changed"
     logs = ("nothing was started, so nothing is followed; its logs: sparkconsole logs -f",) if follow else ()
@@ -285,9 +265,8 @@ def _start_action(
     what: str,
     *,
     timeout_s: float,
-    follow: bool = False,
+    follow: bool,
 ) -> PlannedAction:
-    check_images(survey)
     spec = survey.spec
     title = f"{what} {spec.container} ({spec.backend}) on {', '.join(nodes)}"
     plan = start_plan(spec, survey.seats, survey.sites, nodes, title=title, notes=_notes(survey))
@@ -353,13 +332,9 @@ async def _follow(session: Session, survey: LaunchSurvey, plan: Plan, report: Re
         async for row in container_rows(session, nodes, spec.container):
             report(Output(row.node, row.text))
     except asyncio.CancelledError:
+        stopping = stop_plan(spec.container, nodes)
         stops = await stop_nodes(
-            session.fleet,
-            stop_plan(spec.container, nodes),
-            spec.container,
-            report,
-            nodes=nodes,
-            ports=spec.ports(),
+            session.fleet, stopping, spec.container, report, nodes=nodes, ports=spec.ports()
         )
         for stop in stops:
             report(Remark(stop.result.value + (f": {stop.why}" if stop.why else ""), stop.node))

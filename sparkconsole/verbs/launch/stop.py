@@ -42,16 +42,21 @@ async def stop(session: Here, *, name: str | None = None) -> Answer | PlannedAct
     sites, lost = answered(answers), failed(answers)
     found = [node for node, site in sites.items() if site.found is not None]
     if not found:
-        return outcome(container, (*map(_idle, sites.values()), *_unknown(lost)))
+        free = {node: site.available_bytes for node, site in sites.items()}
+        idle = (Stop(node, StopResult.NOT_RUNNING, "", memory, memory) for node, memory in free.items())
+        return outcome(container, (*idle, *_unknown(lost)))
     notes = tuple(f"{node}: {error.cause}; not stopped" for node, error in lost.items())
     plan = stop_plan(container, found, notes=notes)
 
     async def execute(report: Report) -> Answer:
+        # The memory as it was while the servers still ran: they end first, and most of it was theirs.
         before = answered(await session.fleet.ask(lambda shell: look(shell, container), sites))
         runs = await _end_servers(session, container, report)
         stops = await stop_nodes(session.fleet, plan, container, report, nodes=sites, ports=_ports(sites))
         await _forget(session, runs, stops, report)
-        return outcome(container, (*(_since(s, before.get(s.node)) for s in stops), *_unknown(lost)))
+        free = {node: site.available_bytes for node, site in before.items()}
+        since = (replace(s, before_bytes=free.get(s.node, s.before_bytes)) for s in stops)
+        return outcome(container, (*since, *_unknown(lost)))
 
     ports = frozenset(_ports(sites))
     return PlannedAction(plan, execute, tuple(ContainerGone(node, container, ports) for node in found))
@@ -61,39 +66,16 @@ def outcome(container: str, stops: tuple[Stop, ...]) -> Answer:
     """One line a node; exit 3 when a node is unknown, 1 when something is left."""
     results = {s.result for s in stops}
     code = 1 if StopResult.FAILED in results else 3 if StopResult.UNREACHABLE in results else 0
-    rows = [(s.node, s.result.value, _memory(s), s.why or None) for s in stops]
+    rows, nodes = [], []
+    for s in stops:
+        stopped = s.result is StopResult.STOPPED
+        memory = f"{size(s.before_bytes)} → {size(s.after_bytes)}" if stopped else None
+        rows.append((s.node, s.result.value, memory, s.why or None))
+        node: dict[str, object] = {"node": s.node, "result": s.result.name.lower(), "why": s.why}
+        node |= {"available_before": s.before_bytes, "available_after": s.after_bytes}
+        nodes.append(node | {"processes_left": s.processes_left, "ports_taken": list(s.ports_taken)})
     sheet = Sheet.of(("node", container, "memory available", "remark"), rows)
-    data = {
-        "container": container,
-        "nodes": [
-            {
-                "node": s.node,
-                "result": s.result.name.lower(),
-                "why": s.why,
-                "available_before": s.before_bytes,
-                "available_after": s.after_bytes,
-                "processes_left": s.processes_left,
-                "ports_taken": list(s.ports_taken),
-            }
-            for s in stops
-        ],
-    }
-    return Answer(data, (sheet,), code)
-
-
-def _memory(stop: Stop) -> str | None:
-    if stop.result is StopResult.STOPPED:
-        return f"{size(stop.before_bytes)} → {size(stop.after_bytes)}"
-    return None
-
-
-def _since(stop: Stop, before: Site | None) -> Stop:
-    """The memory as it was while the servers still ran: they end first, and most of it was theirs."""
-    return stop if before is None else replace(stop, before_bytes=before.available_bytes)
-
-
-def _idle(site: Site) -> Stop:
-    return Stop(site.node, StopResult.NOT_RUNNING, "", site.available_bytes, site.available_bytes)
+    return Answer({"container": container, "nodes": nodes}, (sheet,), code)
 
 
 def _unknown(lost: Mapping[str, SparkError]) -> tuple[Stop, ...]:
@@ -129,11 +111,8 @@ def _servers(session: Session, container: str) -> list[tuple[Run, Job]]:
     found: list[tuple[Run, Job]] = []
     ports: set[object] = set()
     for run in session.journal.runs():
-        jobs = [
-            job
-            for job in run.jobs
-            if job.kind in _SERVING and job.container == container and job.node in session.fleet.names
-        ]
+        serving = (job for job in run.jobs if job.kind in _SERVING and job.container == container)
+        jobs = [job for job in serving if job.node in session.fleet.names]
         newest = run.state is RunState.DONE and not ports.issuperset(j.details.get("port") for j in jobs)
         if newest or run.state.open:
             found += [(run, job) for job in jobs]

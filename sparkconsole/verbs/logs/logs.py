@@ -54,9 +54,8 @@ async def logs(
     within = (_node(session, node),) if node else session.fleet.names
     words = tuple(s for s in sources if s != "nccl") or ("all",)
     newer = _moment(since, session.fleet.clock.now()) if since else None
-    jobs: list[Source] = [
-        JobLog(_job(session, w.removeprefix("job:"))) for w in words if w.startswith("job:")
-    ]
+    named = [word.removeprefix("job:") for word in words if word.startswith("job:")]
+    jobs: list[Source] = [JobLog(_job(session, prefix)) for prefix in named]
     chosen = [_chosen(session, word, within) for word in words if not word.startswith("job:")]
 
     def listed() -> list[Source]:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import WrongUsage
 from sparkconsole.fleet.checkpoint.fit import Fitting, fit_model
 from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask, Fit
 from sparkconsole.model.checkpoint.weights import Split
@@ -68,28 +67,19 @@ async def fit(
     language_model_only
         Without the part of the model that sees or hears.
     """
-    _require(tp, pp, dp, concurrency, max_num_batched_tokens, max_model_len, gpu_memory_utilization)
     ask = Ask(
         max_model_len,
         concurrency,
         gpu_memory_utilization,
         kv_cache_dtype,
         max_num_batched_tokens,
-        max(0, speculative_tokens),
+        speculative_tokens,
         enforce_eager,
         language_model_only,
     )
     name = str(PRESETS[model]["model"]) if model in PRESETS else model
     split = Split(tp or 1, pp or 1, dp or 1) if tp or pp or dp else None
     return fit_answer(await fit_model(session.fleet, name, split, ask, session.cluster.container))
-
-
-def _require(*whole: float | None) -> None:
-    share = whole[-1]
-    if any(value is not None and value < 1 for value in whole[:-1]):
-        raise WrongUsage("every number must be 1 or more", hint="sparkconsole model fit --help")
-    if share is not None and not 0 < share <= 1:
-        raise WrongUsage("--gpu-memory-utilization is a share of 1", hint="such as 0.85")
 
 
 def fit_answer(found: Fitting) -> Answer:
@@ -109,15 +99,10 @@ def verdict(found: Fitting) -> str:
     chosen = found.chosen
     how = f"{found.model} on {chosen.split.words}"
     if not chosen.fits:
-        return f"{how}: does not fit" + (
-            f" with {chosen.length:,} tokens; {chosen.longest:,} would fit"
-            if chosen.longest > 0 and chosen.longest < chosen.length
-            else ""
-        )
-    return (
-        f"{how}: fits; --gpu-memory-utilization from {chosen.least:.2f} to {_most(chosen):.2f}, "
-        f"--max-model-len up to {chosen.longest:,}"
-    )
+        fewer = f" with {chosen.length:,} tokens; {chosen.longest:,} would fit"
+        return f"{how}: does not fit{fewer if 0 < chosen.longest < chosen.length else ''}"
+    share = f"--gpu-memory-utilization from {chosen.least:.2f} to {_most(chosen):.2f}"
+    return f"{how}: fits; {share}, --max-model-len up to {chosen.longest:,}"
 
 
 def _most(chosen: Fit) -> float:
@@ -134,11 +119,11 @@ def _figures(found: Fitting) -> Iterator[tuple[str, str, str]]:
     layout, many = need.layout, f"{chosen.concurrency} × {chosen.length:,} tokens"
     free = f"{vllm_gib(chosen.available)} free now, page cache counted as free"
     yield "total", vllm_gib(chosen.total), free
-    share = (
-        f"{chosen.utilization:.2f} × total; it must be free at the start (now up to {chosen.accepted:.2f})"
-    )
-    yield "vLLM's budget", vllm_gib(chosen.budget), share
-    yield "weights", vllm_gib(need.weights), _weights_words(found)
+    start = f"it must be free at the start (now up to {chosen.accepted:.2f})"
+    yield "vLLM's budget", vllm_gib(chosen.budget), f"{chosen.utilization:.2f} × total; {start}"
+    stored = vllm_gib(found.checkpoint.read_bytes + found.checkpoint.unread_bytes)
+    source = f"of {stored} in all, by {found.checkpoint.source} on {found.node}"
+    yield "weights", vllm_gib(need.weights), source
     yield "overhead", vllm_gib(need.overhead), "CUDA context, work space, graphs: as measured on GB10"
     yield "left for the KV cache", vllm_gib(chosen.cache_bytes), "budget − weights − overhead"
     if layout is None:
@@ -151,11 +136,6 @@ def _figures(found: Fitting) -> Iterator[tuple[str, str, str]]:
     yield "longest request", f"{chosen.longest:,}", f"{chosen.concurrency} at once; {limit}"
 
 
-def _weights_words(found: Fitting) -> str:
-    stored = found.checkpoint.read_bytes + found.checkpoint.unread_bytes
-    return f"of {vllm_gib(stored)} in all, by {found.checkpoint.source} on {found.node}"
-
-
 def _advice(found: Fitting) -> Iterator[str]:
     """The line that starts it; else what would make it fit."""
     chosen = found.chosen
@@ -164,27 +144,18 @@ def _advice(found: Fitting) -> Iterator[str]:
     if chosen.fits or chosen.longest >= 1024:
         length = min(chosen.length, chosen.longest) // 16 * 16 or chosen.longest
         share = chosen.utilization if chosen.fits else min(chosen.utilization, chosen.accepted)
-        yield (
-            f"→ sparkconsole serve {found.model}{words} --gpu-memory-utilization {share:.2f} "
-            f"--max-model-len {length}{found.ask_words}"
-        )
+        words += f" --gpu-memory-utilization {share:.2f} --max-model-len {length}{found.ask_words}"
+        yield f"→ sparkconsole serve {found.model}{words}"
     if not chosen.fits:
         yield "→ more room: --kv-cache-dtype fp8, more nodes (--tp), fewer tokens, free memory first"
 
 
 def _ways(fits: tuple[Fit, ...]) -> Sheet:
-    rows = [
-        (
-            f.split.words,
-            "fits" if f.fits else "no",
-            vllm_gib(f.tightest.weights),
-            vllm_gib(f.cache_bytes),
-            f"{f.longest:,}",
-            f"{f.least:.2f}–{_most(f):.2f}" if f.fits else None,
-            f.problems[0] if f.problems else "",
-        )
-        for f in fits
-    ]
+    rows = []
+    for f in fits:
+        memory = (vllm_gib(f.tightest.weights), vllm_gib(f.cache_bytes), f"{f.longest:,}")
+        share = f"{f.least:.2f}–{_most(f):.2f}" if f.fits else None
+        rows.append((f.split.words, "fits" if f.fits else "no", *memory, share, "".join(f.problems[:1])))
     columns = ("ranks", "", "weights", "KV cache", "longest", "utilization", "why not")
     return Sheet.of(columns, rows, title="ways of sharing it")
 

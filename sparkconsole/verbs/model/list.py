@@ -30,10 +30,11 @@ async def list_models(session: Here) -> Answer:
         "asked": list(found),
         "unknown": {node: error.as_data() for node, error in errors.items()},
     }
-    rows = [
-        (p.name, _size(p), f"{len(p.complete)}/{len(session.fleet.names)}", _standing(p, bool(errors)))
-        for p in every
-    ]
+    rows = []
+    for p in every:
+        everywhere = "on all nodes that answered" if p.everywhere and errors else p.summary
+        known = None if p.size_bytes is None else size(p.size_bytes)
+        rows.append((p.name, known, f"{len(p.complete)}/{len(session.fleet.names)}", everywhere))
     sheet: Sheet | str = Sheet.of(("model", "size", "nodes", ""), rows) if rows else _nothing(found, errors)
     lines = [f"{node}: unknown: {error.cause}" for node, error in errors.items()]
     return Answer(data, (sheet, *lines), max((e.exit_code for e in errors.values()), default=0))
@@ -44,14 +45,6 @@ def _nothing(found: Mapping[str, object], errors: Mapping[str, object]) -> str:
     if not found:
         return "which models there are is unknown: no node could be asked"
     return f"no model is in the cache of {', '.join(found)}" if errors else "no model is in any node's cache"
-
-
-def _standing(presence: ModelPresence, partial: bool) -> str:
-    return "on all nodes that answered" if presence.everywhere and partial else presence.summary
-
-
-def _size(presence: ModelPresence) -> str | None:
-    return None if presence.size_bytes is None else size(presence.size_bytes)
 
 
 def _data(presence: ModelPresence, partial: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sparkconsole.fleet.transfer.plan import program_step
 from sparkconsole.fleet.transfer.run import answer_of, follow_one, send_all, untouched
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.foresight.effect import ModelThere
-from sparkconsole.model.image.build import host_list, slug
+from sparkconsole.model.image.build import slug
 from sparkconsole.model.serve.spec import PRESETS
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -29,6 +29,8 @@ from sparkconsole.model.work.plan import Plan, Step
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.checkpoint.files import FOLDER, download_argv, holding
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
+from sparkconsole.verbs.grammar.node_words import receiver_words
+from sparkconsole.verbs.grammar.record import require_done
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
@@ -70,15 +72,11 @@ async def copy(
     parallel
         All receivers at the same time, instead of one after the other.
     """
-    hosts = host_list(to) if to is not None else ("all",)
-    if not hosts:
-        raise WrongUsage("--to names no host", hint="--to spark2, --to spark2,spark3, or --to all")
-    if not 1 <= streams <= 16:
-        raise WrongUsage("--streams is from 1 to 16")
+    hosts = receiver_words(to)
     fleet, name = session.fleet, _name(model)
     local = name.startswith(("/", "~"))
     sender, source = await moving.find_model(
-        fleet, name, revision, _sender(session, from_), hashing=verify and local
+        fleet, name, revision, session.member(from_) if from_ else None, hashing=verify and local
     )
     nodes = await receivers.resolve(session.cluster, fleet, hosts, sender)
     found = await moving.survey(fleet, name, source, sender, nodes, hashing=verify, streams=streams)
@@ -89,7 +87,7 @@ async def copy(
 
     async def execute(report: Report) -> Answer:
         began = fleet.clock.monotonic()
-        session.record_jobs(tuple(d.job for d in found if d.job))
+        session.record_jobs(d.job for d in found)
         results = await send_all(fleet, found, moving.CheckpointPayload, report, parallel=parallel)
         return answer_of(results, "model", fleet.clock.monotonic() - began)
 
@@ -119,10 +117,8 @@ async def verify(session: Here, model: str, *, revision: str = "") -> Answer:
     name = _name(model)
     asked = await session.fleet.ask(lambda shell: holding(shell, name, revision, hashing=True))
     found, errors = answered(asked), failed(asked)
-    rows = [
-        (n, size(h.size_bytes), len(h.files), h.why_incomplete or "whole, every hash is right")
-        for n, h in found.items()
-    ]
+    whole = "whole, every hash is right"
+    rows = [(n, size(h.size_bytes), len(h.files), h.why_incomplete or whole) for n, h in found.items()]
     data = {
         "model": name,
         "nodes": {n: _holding_data(h) for n, h in found.items()},
@@ -143,9 +139,8 @@ def _fixing(name: str, found: Mapping[str, CheckpointFiles], errors: Mapping[str
         return [f"→ a copy comes from a node that has it whole: ask again when {', '.join(errors)} answers"]
     if name.startswith(("/", "~")):
         return [f"→ no node has it whole: bring {name} to one of them, then sparkconsole model copy {name}"]
-    return [
-        f"→ no node has it whole: sparkconsole model download {name}, then sparkconsole model copy {name}"
-    ]
+    first = f"sparkconsole model download {name}, then sparkconsole model copy {name}"
+    return [f"→ no node has it whole: {first}"]
 
 
 def _holding_data(held: CheckpointFiles) -> dict[str, object]:
@@ -190,15 +185,11 @@ async def download(
         Files at the same time.
     """
     fleet = session.fleet
-    name, node, hub = (
-        _name(model),
-        _sender(session, on) or session.fleet.head,
-        endpoint or os.environ.get("HF_ENDPOINT", HUB),
-    )
+    name, node = _name(model), session.member(on or None)
+    hub = endpoint or os.environ.get("HF_ENDPOINT", HUB)
     if name.count("/") != 1 or name.startswith(("/", "~", ".")):
-        raise WrongUsage(
-            f"{name} is no name of a model on the hub", hint="owner/name, such as Qwen/Qwen3-0.6B"
-        )
+        hint = "owner/name, such as Qwen/Qwen3-0.6B"
+        raise WrongUsage(f"{name} is no name of a model on the hub", hint=hint)
     if not hub.startswith(("https://", "http://")):
         raise WrongUsage(f"{hub} is no address of a hub", hint="https://…")
     shell = await session.fleet.shell(node)
@@ -213,17 +204,14 @@ async def download(
         id=fleet.fresh.name(f"download-{slug(name)}"),
         node=node,
         kind=JobKind.DOWNLOAD,
-        argv=(await hf_cache(shell)).with_folders(
-            download_argv(name, revision, hub, max(1, min(16, streams)))
-        ),
+        argv=(await hf_cache(shell)).with_folders(download_argv(name, revision, hub, streams)),
         details={"model": name, "revision": revision},
     )
     plan = _download_plan(name, node, hub, job, held)
 
     async def execute(report: Report) -> Answer:
         session.record_jobs((job,))
-        for end in (await execute_plan(session.fleet, plan, report)).failures():
-            raise SparkError(f"{end.step.sentence}: {end.detail}", node=end.step.node)
+        require_done(await execute_plan(session.fleet, plan, report))
         return await follow_download(session, session.own_run(), job, report)
 
     files = CheckpointFiles(files={fleet.fresh.unknown(f"files of {name}"): 0})
@@ -231,22 +219,14 @@ async def download(
 
 
 def _download_plan(name: str, node: str, hub: str, job: Job, held: CheckpointFiles) -> Plan:
-    token = (
-        "the token in HF_TOKEN is used" if os.environ.get(TOKEN) else "the node's own token is used, if any"
-    )
+    ours = "the token in HF_TOKEN is used"
+    token = ours if os.environ.get(TOKEN) else "the node's own token is used, if any"
     notes = (
         f"by python3 on {node}, its standard library only, from {hub}; {token}",
         f"{size(held.free)} are free in {held.there}; what is there already is not loaded again",
     )
-    step = Step(
-        "download",
-        node,
-        f"download {name} at {job.details['revision']}",
-        job.argv,
-        needs=("programs",),
-        secrets=(TOKEN,),
-        job=job,
-    )
+    what = f"download {name} at {job.details['revision']}"
+    step = Step("download", node, what, job.argv, needs=("programs",), secrets=(TOKEN,), job=job)
     steps = (program_step("programs", job, str(FOLDER), "models"), step)
     return Plan(f"Download {name} on {node}", steps, notes=notes, moves=Moves(f"from {hub} to {node}"))
 
@@ -256,9 +236,8 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
     """Brings a download to its proved end."""
     fleet, name = session.fleet, str(job.details["model"])
     if not (await job_state(fleet, job)).known:
-        raise SparkError(
-            "the node knows no such download", hint="start it again: what arrived is kept", node=job.node
-        )
+        hint = "start it again: what arrived is kept"
+        raise SparkError("the node has no record of this download", hint=hint, node=job.node)
     log = await moving.watch_download(fleet, job, report)
     await forget_job(fleet, job)
     if log.failed != {}:
@@ -267,9 +246,8 @@ async def follow_download(session: Session, run: Run, job: Job, report: Report) 
         raise SparkError(f"{name} was not downloaded: {log.why}", hint=hint, node=job.node)
     held = await holding(await fleet.shell(job.node), name, log.revision)
     if held.why_incomplete:
-        raise SparkError(
-            f"{name} is not whole afterwards: {held.why_incomplete}", hint="start it again", node=job.node
-        )
+        cause = f"{name} is not whole afterwards: {held.why_incomplete}"
+        raise SparkError(cause, hint="start it again", node=job.node)
     data = {
         "model": name,
         "node": job.node,
@@ -287,7 +265,3 @@ def _name(model: str) -> str:
     if not name or name.startswith("."):
         raise WrongUsage(f"{model!r} is no model", hint="owner/name, or a folder by its whole path: /…, ~/…")
     return name
-
-
-def _sender(session: Session, name: str | None) -> str | None:
-    return session.cluster.member(name).name if name else None

@@ -31,7 +31,7 @@ _NOTES = (
 async def drop_caches(
     session: Here, *names: str, image: Annotated[str | None, Parameter(name="--image")] = None
 ) -> PlannedAction:
-    """Give the page cache of nodes back, and say how much memory is free before and after.
+    """Free the page cache of nodes, and say how much memory is free before and after.
 
     A remedy for "Free memory … is less than desired" with nothing running. It needs root: the login itself,
     else `sudo -n`, else a privileged one-shot container of the cluster's image. The plan says which.
@@ -49,17 +49,17 @@ async def drop_caches(
     for error in failed(answers).values():
         raise error
     before = answered(answers)
-    for node, standing in before.items():
-        require_way(node, standing.way, image)
-    steps = tuple(_step(node, standing, image) for node, standing in before.items())
+    for node, state in before.items():
+        require_way(node, state.way, image)
+    steps = tuple(_step(node, state, image) for node, state in before.items())
     plan = Plan(f"Drop the page cache of {', '.join(nodes)}", steps, Tier.RECOVERABLE, notes=_NOTES)
     effects = tuple(PageCacheDropped(node) for node in nodes)
     return PlannedAction(plan, lambda report: _execute(session, plan, before, report), effects)
 
 
-def _step(node: str, standing: MemoryState, image: str) -> Step:
-    sentence = f"{way_sentence(standing.way, image)} ({size(standing.cached)} now)"
-    return Step(f"{node}:drop-caches", node, sentence, drop_argv(standing.way, image), timeout_s=120)
+def _step(node: str, state: MemoryState, image: str) -> Step:
+    sentence = f"{way_sentence(state.way, image)} ({size(state.cached)} now)"
+    return Step(f"{node}:drop-caches", node, sentence, drop_argv(state.way, image), timeout_s=120)
 
 
 async def _execute(session: Session, plan: Plan, before: dict[str, MemoryState], report: Report) -> Answer:

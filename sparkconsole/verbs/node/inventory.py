@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ValidationError
 
 from sparkconsole.config import edit
-from sparkconsole.config.inventory import choose, load
+from sparkconsole.config.inventory import load
 from sparkconsole.config.reading import read_text, sentence
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
@@ -29,11 +30,7 @@ from sparkconsole.remote.shell import Completed, Shell
 from sparkconsole.verbs.grammar.open_session import inventory_path
 from sparkconsole.verbs.grammar.registry import FLAG, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.node import scan as node_scan
-from sparkconsole.verbs.node import trust as node_trust
 from sparkconsole.verbs.node.trust import CONSOLE, known_or_ad_hoc
-
-__all__ = ["add", "exec_", "list_", "node_scan", "node_trust", "remove", "shell"]
 
 
 @verb("node list")
@@ -109,8 +106,7 @@ async def add(
     given |= {"local": local} if local else {}
     node = _node(name=name, address=address, fabric_address=fabric, **given)
     target = to or session.cluster.name
-    _refuse_in_demo(session)
-    path, planned = inventory_path(session.options), session.fleet.forecast.inventory
+    path, planned = _file(session), session.fleet.forecast.inventory
     text = edit.with_node(path, target, node, head=head, planned=planned)
     return _edited(session, f"Add {name} ({address}) to cluster {target}", target, text)
 
@@ -124,8 +120,7 @@ async def remove(session: Here, name: str, /) -> PlannedAction:
     name:
         The node's name.
     """
-    _refuse_in_demo(session)
-    path, planned = inventory_path(session.options), session.fleet.forecast.inventory
+    path, planned = _file(session), session.fleet.forecast.inventory
     text = edit.without_node(path, session.cluster.name, name, planned=planned)
     title = f"Remove {name} from cluster {session.cluster.name}"
     return _edited(session, title, session.cluster.name, text)
@@ -198,13 +193,9 @@ async def _hello(shell: Shell) -> str:
 
 
 def _row(node: Node, head: bool, answer: str | SparkError | None) -> tuple[object, ...]:
-    login = f"{node.user or '–'}{f':{node.port}' if node.port else ''}"
-    row = (
-        f"{node.name} (head)" if head else node.name,
-        node.address,
-        login,
-        node.fabric_address or "detected",
-    )
+    name, login = node.name + (" (head)" if head else ""), node.user or "–"
+    login += f":{node.port}" if node.port else ""
+    row = (name, node.address, login, node.fabric_address or "detected")
     if answer is None:
         return row
     return (*row, f"no: {answer.cause}" if isinstance(answer, SparkError) else f"yes: {answer}")
@@ -226,18 +217,18 @@ def _node(**given: Any) -> Node:
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][-1])
-        raise WrongUsage(
-            f"{key} {given.get(key)!r} {sentence(first)}", hint="sparkconsole node add --help"
-        ) from error
+        cause = f"{key} {given.get(key)!r} {sentence(first)}"
+        raise WrongUsage(cause, hint="sparkconsole node add --help") from error
 
 
-def _refuse_in_demo(session: Session) -> None:
+def _file(session: Session) -> Path:
     if session.options.demo:
         raise Refused("the demo's cluster is not in a file", hint="leave --demo out")
+    return inventory_path(session.options)
 
 
 def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAction:
-    path = inventory_path(session.options)
+    path = _file(session)
     before = read_text(path)
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
 
@@ -248,22 +239,14 @@ def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAct
         if read_text(path) != text:
             hint = "somebody else may have written it: look at it, then do it again"
             raise SparkError(f"{path} is not what was written", hint=hint)
-        nodes = await _read_back(session, cluster)
+        # The rest of a script sees the cluster as the file says it now.
+        await session.regroup(load(path), cluster)
+        nodes = [node.name for node in session.inventory.clusters[cluster].nodes]
         report(StepEnded(StepOutcome(step, ok=True, seen=True)))
         listed = f"cluster {cluster}: {', '.join(nodes) or 'no nodes'}"
         return Answer({"path": str(path), "cluster": cluster, "nodes": nodes}, (f"{title}: done", listed))
 
     return PlannedAction(Plan(title, (step,), Tier.LOOK), execute, (ClusterChanged(text),))
-
-
-async def _read_back(session: Session, cluster: str) -> list[str]:
-    """The rest of a script sees the cluster as the file says it now."""
-    options = session.options
-    session.inventory = load(inventory_path(options))
-    same = session.cluster.name if session.cluster.name in session.inventory.clusters else cluster
-    session.cluster = choose(session.inventory, cluster=same, nodes=options.nodes, user=options.user)
-    await session.fleet.regroup(session.cluster)
-    return [n.name for n in session.inventory.clusters[cluster].nodes]
 
 
 # --- exec, shell
@@ -272,21 +255,17 @@ async def _read_back(session: Session, cluster: str) -> list[str]:
 def chosen(session: Session, asked: Iterable[str]) -> tuple[str, ...]:
     """Names of nodes, in the cluster's order; WrongUsage with the nearest for a stranger."""
     words = tuple(asked)
-    if not session.fleet.names:
-        raise WrongUsage("the cluster has no nodes", hint="add some: sparkconsole node add NAME ADDRESS")
+    session.fleet.head  # noqa: B018 - an empty cluster is refused
     if not words or "all" in words:
         return session.fleet.names
-    names = set()
-    for word in words:
-        names.add(session.cluster.member(word).name)
+    names = {session.cluster.member(word).name for word in words}
     return tuple(n for n in session.fleet.names if n in names)
 
 
 async def _executed(
     session: Session, command: Sequence[str], names: Sequence[str], timeout: float, report: Report
 ) -> Answer:
-    run: Callable[[Shell], Awaitable[Completed]] = lambda shell: shell.run(command, timeout=timeout)  # noqa: E731
-    answers = await session.fleet.ask(run, names)
+    answers = await session.fleet.ask(lambda shell: shell.run(command, timeout=timeout), names)
     groups: dict[tuple[str, int | None], list[str]] = {}
     for name, answer in answers.items():
         groups.setdefault(_outcome(answer), []).append(name)
@@ -317,8 +296,7 @@ def _answer_data(answer: Completed | SparkError) -> dict[str, Any]:
 async def _become(session: Session, argv: Sequence[str], report: Report) -> Answer:
     """Hands the terminal to ssh and waits for its end."""
     if session.options.script is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refused(
-            "a shell needs a terminal", hint=f"in a script: node exec -- CMD; by hand: {' '.join(argv)}"
-        )
+        hint = f"in a script: node exec -- CMD; by hand: {' '.join(argv)}"
+        raise Refused("a shell needs a terminal", hint=hint)
     ssh = await asyncio.create_subprocess_exec(*argv)
     return Answer({"exit": await ssh.wait()}, (), ssh.returncode or 0)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sparkconsole.errors import Refused, SparkError, TimedOut, Unreachable, WrongUsage
+from sparkconsole.errors import Refused, TimedOut, Unreachable, WrongUsage
+from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey_launch
 from sparkconsole.model.foresight.effect import Rebooted
 from sparkconsole.model.launch.effects import start_effects
@@ -32,9 +33,9 @@ async def restart(
     container: Annotated[str | None, Parameter(name="--name")] = None,
     timeout: float = 180.0,
 ) -> PlannedAction:
-    """Start the containers of nodes anew, as they were launched; the cluster works again afterwards.
+    """Restart the containers of nodes as they were launched; the cluster works again afterwards.
 
-    A worker joins again by itself. With the head, all of a Ray cluster starts again. A server that runs ends.
+    A worker rejoins by itself. With the head, a whole Ray cluster restarts. A running server ends.
 
     Parameters
     ----------
@@ -46,10 +47,10 @@ async def restart(
         Seconds that getting ready may take.
     """
     survey = await _survey(session, container or session.cluster.container)
-    wanted = {_known(session, n): "asked for" for n in names or session.fleet.names}
+    wanted = {session.member(n): "you asked for it" for n in names or session.fleet.names}
     nodes = with_dependents(survey.spec, survey.seats, wanted)
     if not nodes:
-        raise WrongUsage("these nodes are not part of what runs", hint="see sparkconsole status")
+        raise WrongUsage("none of these nodes is part of the running cluster", hint="see sparkconsole status")
     check_images(survey)
     notes = (*(f"{node}: {why}" for node, why in nodes.items()), *unset_secrets(survey.spec))
     title = f"restart {survey.spec.container} on {', '.join(nodes)}"
@@ -57,8 +58,8 @@ async def restart(
 
     async def execute(report: Report) -> Answer:
         await start(session, survey, plan, report, timeout_s=timeout)
-        rows = [(s.node, s.role, "joined" if survey.spec.backend is Backend.RAY else "running")
-                for s in survey.seats]  # fmt: skip
+        state = "joined" if survey.spec.backend is Backend.RAY else "running"
+        rows = [(seat.node, seat.role, state) for seat in survey.seats]
         data = {"restarted": list(nodes), "ready": True, "backend": survey.spec.backend.value}
         return Answer(data, (Sheet.of(("node", "role", "state"), rows),))
 
@@ -69,20 +70,13 @@ async def restart(
 async def _survey(session: Session, container: str) -> LaunchSurvey:
     """The launch that the containers' own labels tell of."""
     answers = await session.fleet.ask(lambda shell: look(shell, container))
-    spec = None
-    for site in (a for a in answers.values() if not isinstance(a, SparkError)):
-        spec = spec or (recalled(site.found.labels) if site.found else None)
+    specs = (recalled(site.found.labels) for site in answered(answers).values() if site.found)
+    spec = next((spec for spec in specs if spec), None)
     if spec is None:
-        lost = next((a for a in answers.values() if isinstance(a, SparkError)), None)
-        raise lost or Refused(
-            f"no container {container} that this program launched is on any node",
-            hint="start one: sparkconsole launch",
-        )
+        nowhere = f"no container {container} that this program launched is on any node"
+        lost = next(iter(failed(answers).values()), None)
+        raise lost or Refused(nowhere, hint="start one: sparkconsole launch")
     return await survey_launch(session.fleet, session.cluster, spec)
-
-
-def _known(session: Session, name: str) -> str:
-    return session.cluster.member(name).name
 
 
 @verb("node reboot", tier=Tier.COSTLY)
@@ -96,7 +90,7 @@ async def reboot(session: Here, name: str, *, timeout: float = 600.0) -> Planned
     timeout
         Seconds until it has to be back.
     """
-    node = _known(session, name)
+    node = session.member(name)
     shell = await session.fleet.shell(node)
     await power.may_reboot(shell)
     before = await power.life(shell)

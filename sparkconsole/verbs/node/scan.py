@@ -163,12 +163,11 @@ async def _identified(session: Session, found: Sequence[Answering], port: int) -
         async with few:
             return await _candidate(session, one, port)
 
-    return list(await asyncio.gather(*map(identify, found)))
+    return await asyncio.gather(*map(identify, found))
 
 
 async def _candidate(session: Session, one: Answering, port: int) -> Candidate:
-    known = session.cluster.node(one.address)
-    if known is not None:
+    if (known := session.cluster.node(one.address)) is not None:
         return Candidate(one.address, f"is node {known.name} already", name=known.name)
     if one.refused:
         return Candidate(one.address, f"there, but port {port} is closed")
@@ -176,10 +175,9 @@ async def _candidate(session: Session, one: Answering, port: int) -> Candidate:
         return Candidate(one.address, f"port {port} answers, but not as SSH")
     try:
         return await _looked_at(session, one.address, port)
-    except UnknownHostKey as error:
-        return Candidate(one.address, f"answers SSH, not checked: untrusted key {error.fingerprint}", None)
     except SparkError as error:
-        return Candidate(one.address, f"answers SSH, not checked: {error.cause}", None)
+        key = f"untrusted key {error.fingerprint}" if isinstance(error, UnknownHostKey) else ""
+        return Candidate(one.address, f"answers SSH, not checked: {key or error.cause}", None)
 
 
 async def _looked_at(session: Session, address: str, port: int) -> Candidate:
@@ -189,9 +187,8 @@ async def _looked_at(session: Session, address: str, port: int) -> Candidate:
     seen = (await shell.run(("sh", "-c", IDENTITY, "identity"), timeout=20)).checked()
     identity = parse_identity(seen.text)
     if (twin := session.cluster.node(identity.hostname)) is not None:
-        return Candidate(
-            address, f"calls itself {identity.hostname}, as node {twin.name} does", name=twin.name
-        )
+        reason = f"calls itself {identity.hostname}, as node {twin.name} does"
+        return Candidate(address, reason, name=twin.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", identity.hostname.split(".")[0]).strip("-._")
     if identity.is_spark:
         return Candidate(address, "DGX Spark (GB10)", accepted=True, name=name or node.name)
@@ -203,9 +200,8 @@ _SPARK = {True: "yes", False: "no", None: "unknown"}
 
 
 def _answer(session: Session, subnets: Sequence[Subnet], where: str, found: Sequence[Candidate]) -> Answer:
-    names = ", ".join(map(str, subnets))
     rows = [(c.address, c.name or None, _SPARK[c.accepted], c.reason) for c in found]
-    nobody = f"nobody answers in {names}"
+    nobody = f"no machine answers in {', '.join(map(str, subnets))}"
     parts: list[Sheet | str] = [Sheet.of(("address", "name", "Spark", "what"), rows) if rows else nobody]
     adds = [shlex.join(("sparkconsole", "node", "add", c.name, c.address)) for c in found if c.accepted]
     if any("untrusted key" in c.reason for c in found):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,28 +27,6 @@ CONSOLE = "console"
 """Where steps that only touch this machine's files are said to happen."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A machine whose keys are to be trusted: exactly those that the plan shows."""
-
-    node: Node
-    keys: tuple[HostKey, ...]
-
-    def step(self) -> Step:
-        """The step that stores them."""
-        from sparkconsole.remote.host_keys.trust import entries, trust_file
-
-        fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
-        sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
-        return Step(
-            self.node.name,
-            CONSOLE,
-            sentence,
-            ("tee", "-a", trust_file(self.node)),
-            stdin=entries(self.node, self.keys),
-        )
-
-
 @verb("node trust", tier=Tier.RECOVERABLE)
 async def trust(session: Here, *names: str) -> Answer | PlannedAction:
     """Shows the host keys of machines that are not trusted yet, and stores them once you agree.
@@ -62,39 +39,45 @@ async def trust(session: Here, *names: str) -> Answer | PlannedAction:
         Nodes, or addresses with or without a port (HOST:PORT, [V6]:PORT); none: every node of the cluster.
     """
     nodes = _asked(session, names)
-    if session.pretend is not None:
-        return _trust_pretended(session, session.pretend, nodes)
-    shown, lost = await _shown_by(nodes)
-    new = [_Shown(n, fresh) for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))]
-    known = [name for name in shown if name not in {s.node.name for s in new}]
-    if not new:
+    lost: dict[str, SparkError] = {}
+    notes: tuple[str, ...] = ()
+    if session.pretend is not None:  # nothing real is asked and no file is touched
+        stores = _pretended(session.pretend, nodes)
+    else:
+        shown, lost = await _shown_by(nodes)
+        new = {n: fresh for n in nodes if n.name in shown and (fresh := _fresh(n, shown[n.name]))}
+        stores = {_step(node, keys): partial(_store, node, keys) for node, keys in new.items()}
+        notes = ("compare each fingerprint with what the machine itself shows", *map(str, lost.values()))
+    trusted = tuple(step.id for step in stores)
+    known = [n.name for n in nodes if n.name not in trusted and n.name not in lost]
+    if not stores:
         return _trusted((), known, lost)
-    steps = tuple(s.step() for s in new)
-    notes = ("compare each fingerprint with what the machine itself shows", *(str(e) for e in lost.values()))
-    plan = Plan(f"Trust {', '.join(s.node.name for s in new)}", steps, Tier.RECOVERABLE, notes=notes)
-    effects = (KeysTrusted(tuple(s.node.name for s in new)),)
-    return PlannedAction(plan, partial(_store, session, new, known, lost), effects)
-
-
-def _trust_pretended(session: Session, pretend: Pretend, nodes: Sequence[Node]) -> Answer | PlannedAction:
-    """Nothing real is asked and no file is touched."""
-    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
-    known = [n.name for n in nodes if n.name not in keys]
-    if not keys:
-        return _trusted((), known, {})
-    steps = tuple(
-        Step(n, CONSOLE, f"DEMO: trust {n}: ssh-ed25519 {key}", ("true",)) for n, key in keys.items()
-    )
+    plan = Plan(f"Trust {', '.join(trusted)}", tuple(stores), Tier.RECOVERABLE, notes=notes)
 
     async def execute(report: Report) -> Answer:
-        for step in steps:
-            pretend.trust(step.id, keys[step.id])
-            session.fleet.lost(step.id)
+        for step, store in stores.items():
+            store()
+            session.fleet.lost(step.id)  # so that it is asked again
             report(StepEnded(StepOutcome(step, ok=True, seen=True)))
-        return _trusted(list(keys), known, {})
+        return _trusted(trusted, known, lost)
 
-    plan = Plan(f"Trust {', '.join(keys)}", steps, Tier.RECOVERABLE)
-    return PlannedAction(plan, execute, (KeysTrusted(tuple(keys)),))
+    return PlannedAction(plan, execute, (KeysTrusted(trusted),))
+
+
+def _pretended(pretend: Pretend, nodes: Sequence[Node]) -> dict[Step, Callable[[], None]]:
+    keys = {n.name: key for n in nodes if (key := pretend.unknown_key(n.name))}
+    what = {name: f"DEMO: trust {name}: ssh-ed25519 {key}" for name, key in keys.items()}
+    return {Step(n, CONSOLE, what[n], ("true",)): partial(pretend.trust, n, key) for n, key in keys.items()}
+
+
+def _step(node: Node, keys: Sequence[HostKey]) -> Step:
+    """The step that stores exactly the keys that it shows."""
+    from sparkconsole.remote.host_keys.trust import entries, trust_file
+
+    shown = ", ".join(f"{key.kind} {key.fingerprint}" for key in keys)
+    sentence = f"trust {node.name} ({node.address}): {shown}"
+    argv = ("tee", "-a", trust_file(node))
+    return Step(node.name, CONSOLE, sentence, argv, stdin=entries(node, keys))
 
 
 def known_or_ad_hoc(session: Session, name: str) -> Node:
@@ -148,21 +131,14 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
     return tuple(shown)
 
 
-async def _store(
-    session: Session, new: Sequence[_Shown], known: Sequence[str], lost: dict[str, SparkError], report: Report
-) -> Answer:
+def _store(node: Node, keys: Sequence[HostKey]) -> None:
     """Stores exactly what was shown, and reads back that it is trusted."""
     from sparkconsole.remote.host_keys import trust as hostkeys
 
-    for one in new:
-        path = hostkeys.trust(one.node, one.keys)
-        if any(hostkeys.key_trust(one.node, key) is not hostkeys.KeyTrust.TRUSTED for key in one.keys):
-            hint = "look at that file: is it readable, and does a line of it revoke the key?"
-            raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=one.node.name)
-        if one.node.name in session.fleet.names:
-            session.fleet.lost(one.node.name)
-        report(StepEnded(StepOutcome(one.step(), ok=True, seen=True)))
-    return _trusted([one.node.name for one in new], known, lost)
+    path = hostkeys.trust(node, keys)
+    if any(hostkeys.key_trust(node, key) is not hostkeys.KeyTrust.TRUSTED for key in keys):
+        hint = "look at that file: is it readable, and does a line of it revoke the key?"
+        raise SparkError(f"the key is in {path} and still not trusted", hint=hint, node=node.name)
 
 
 def _trusted(new: Sequence[str], known: Sequence[str], lost: dict[str, SparkError]) -> Answer:

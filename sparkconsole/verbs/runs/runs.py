@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any
 
@@ -14,14 +15,17 @@ from sparkconsole.model.foresight.effect import Anything, Effect, JobEnded, Serv
 from sparkconsole.model.logs.diagnosis import paragraphs
 from sparkconsole.model.text.units import hms
 from sparkconsole.model.work.answer import Answer, Sheet
-from sparkconsole.model.work.export import export_script, verb_line
+from sparkconsole.model.work.export import export_script, secrets_of, verb_line
 from sparkconsole.model.work.job import Job, JobKind, JobState, Run, RunState
 from sparkconsole.model.work.news import Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Plan, Step, StepOutcome
+from sparkconsole.model.work.run_difference import differences
 from sparkconsole.model.work.tier import Tier
 from sparkconsole.parse.diagnose.explain import explain
 from sparkconsole.verbs.grammar import registry
-from sparkconsole.verbs.grammar.registry import FLAG, verb
+from sparkconsole.verbs.grammar.dispatch import understand
+from sparkconsole.verbs.grammar.execute import begin
+from sparkconsole.verbs.grammar.registry import FLAG, Result, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
 
 
@@ -60,9 +64,8 @@ async def show(session: Here, run_id: str, /, *, output: Annotated[bool, FLAG] =
     data: dict[str, Any] = run.model_dump(mode="json")
     parts: list[Sheet | str] = [_portrait(run)]
     if steps := run.plan.get("steps"):
-        parts.append(
-            Sheet.of(("node", "step"), [(s.get("node"), s.get("sentence")) for s in steps], title="plan")
-        )
+        planned = [(step.get("node"), step.get("sentence")) for step in steps]
+        parts.append(Sheet.of(("node", "step"), planned, title="plan"))
     if run.jobs:
         rows = [(job.node, job.kind, job.id) for job in run.jobs]
         parts.append(Sheet.of(("node", "kind", "job"), rows, title="jobs"))
@@ -109,12 +112,10 @@ async def attach(session: Here, run_id: str, /) -> Answer | PlannedAction:
         return Answer(_summary(run), (f"{run.id} ended already: {_state(run)}",))
     if run.state is RunState.RUNNING:
         hint = f"look at it: sparkconsole runs show {run.id} --output"
-        raise Refused(f"another console minds {run.id} (process {run.console.pid})", hint=hint)
+        raise Refused(f"another console is following {run.id} (process {run.console.pid})", hint=hint)
     if not run.jobs:
-        hint = "sparkconsole status looks at what is there now"
-        raise SparkError(
-            f"{run.id} has no job to follow: what it left when its console ended is unknown", hint=hint
-        )
+        cause = f"{run.id} has no job to follow: what it left when its console ended is unknown"
+        raise SparkError(cause, hint="sparkconsole status looks at what is there now")
     _must_know_nodes(session, run)
     notes = tuple(f"{job.node}: {job.kind} {job.id}" for job in run.jobs)
     plan = Plan(f"Attach to {run.id}", tier=Tier.LOOK, notes=notes)
@@ -142,23 +143,78 @@ async def stop(session: Here, run_id: str, /) -> Answer | PlannedAction:
         raise next(iter(lost.values()))
     if not running:
         hint = f"; how it ended: runs attach {run.id}" if run.state is RunState.UNKNOWN else ""
-        return Answer({"run": run.id, "stopped": []}, (f"nothing of {run.id} runs any more{hint}",))
+        return Answer({"run": run.id, "stopped": []}, (f"no job of {run.id} is running any more{hint}",))
     serving = any(job.kind is JobKind.SERVE for job in running)
-    notes = tuple(f"cannot be asked, and may go on: {error}" for error in lost.values())
+    notes = tuple(f"cannot be asked, and may still be running: {error}" for error in lost.values())
     tier, word = (Tier.COSTLY, "stop") if serving else (Tier.RECOVERABLE, "")
     plan = Plan(f"Stop {run.id}", tuple(s for job in running for s in _cancelling(job)), tier, word, notes)
-    effects = tuple(e for job in running for e in _ends(job))
-    return PlannedAction(
-        plan, lambda report: _stopped(session, run, running, list(lost.values()), report), effects
-    )
+    effects: list[Effect] = []
+    for job in running:
+        effects.append(JobEnded(job.node, job.id))
+        if job.kind is JobKind.SERVE:  # its port is free again, too
+            effects.append(ServerGone((job.node,), job.container, job.port or 0))
+
+    async def execute(report: Report) -> Answer:
+        return await _stopped(session, run, running, list(lost.values()), report)
+
+    return PlannedAction(plan, execute, tuple(effects))
 
 
-def _ends(job: Job) -> tuple[Effect, ...]:
-    """A server's port is free again, too."""
-    ended = JobEnded(job.node, job.id)
-    if job.kind is not JobKind.SERVE:
-        return (ended,)
-    return (ended, ServerGone((job.node,), job.container, int(job.details.get("port", 0))))
+@verb("runs again", tier=Tier.RECOVERABLE)
+async def again(session: Here, run_id: str, /) -> Result:
+    """Does a run again with the words it was given, as a new run with a plan of its own.
+
+    Parameters
+    ----------
+    run_id:
+        The run's id, its beginning, or its last four letters.
+    """
+    run = session.journal.find(run_id)
+    require_repeatable(session, run)
+    result = await begin(session, understand(run.words))
+    return replace(result, words=run.words) if isinstance(result, PlannedAction) else result
+
+
+def require_repeatable(session: Session, run: Run) -> None:
+    """Refuses what cannot be done again as it was."""
+    if not run.words or run.words[0] == "runs":
+        raise WrongUsage(f"{run.id} was about another run", hint="do that one again")
+    if names := secrets_of(run.words):
+        hint = f"as a script it can: runs export {run.id}, then --script FILE --set {names[0]}=…"
+        raise Refused(f"{run.id} was given {', '.join(names)}, and secrets are not kept", hint=hint)
+    if run.cluster and session.cluster.name and run.cluster != session.cluster.name:
+        hint = f"sparkconsole --cluster {run.cluster} runs again {run.id}"
+        raise WrongUsage(
+            f"{run.id} was done on the cluster {run.cluster}, and this is {session.cluster.name}", hint=hint
+        )
+
+
+@verb("runs compare")
+async def compare(session: Here, first: str, second: str, /) -> Answer:
+    """What differs between two runs: words, durations, results.
+
+    Parameters
+    ----------
+    first:
+        The run's id, its beginning, or its last four letters.
+    second:
+        The other run's.
+    """
+    one, other = session.journal.find(first), session.journal.find(second)
+    if one.id == other.id:
+        raise WrongUsage(f"{one.id} cannot differ from itself", hint="name two runs: runs list")
+    found = differences(one, other)
+    keys = ("what", "first", "second", "change")
+    listed = [dict(zip(keys, difference, strict=True)) for difference in found]
+    data = {"first": one.id, "second": other.id, "differences": listed}
+    columns = ("", *(f"{run.started:%m-%d %H:%M} {_kind(run)}" for run in (one, other)), "")
+    return Answer(data, (Sheet.of(columns, found),) if found else ("nothing differs but the time",))
+
+
+def _kind(run: Run) -> str:
+    words = [w for w in run.words[:2] if not w.startswith("-")]
+    several = run.words[0] in ("image", "bench", "node", "model", "serve") if words else False
+    return " ".join(words[: 2 if several else 1])[:30]
 
 
 async def _attached(session: Session, run: Run, report: Report) -> Answer:
@@ -183,10 +239,9 @@ async def _attached(session: Session, run: Run, report: Report) -> Answer:
 
 async def _ended(session: Session, run: Run, job: Job, report: Report) -> Answer:
     if not (await jobs.job_state(session.fleet, job)).known:
-        why = (
-            f"{job.node} has no trace of {job.id}: it never started, or its end was seen and not written down"
-        )
-        return Answer({"job": job.id, "node": job.node, "known": False}, (why,), 1)
+        never = "it never started, or its end was seen and not written down"
+        data = {"job": job.id, "node": job.node, "known": False}
+        return Answer(data, (f"{job.node} has no trace of {job.id}: {never}",), 1)
     registry.load()
     if job.kind not in registry.FOLLOWERS:
         raise SparkError(f"nothing here follows {job.kind} jobs", hint="this run was made by another version")

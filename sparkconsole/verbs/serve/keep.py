@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from sparkconsole.errors import Refused, SparkError, WrongUsage
+from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
 from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
@@ -23,8 +23,8 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.runs.again import require_repeatable
-from sparkconsole.verbs.serve.starts import ranks_of
+from sparkconsole.verbs.runs.runs import require_repeatable
+from sparkconsole.verbs.serve.start import ranks_of
 
 OWN = ("serve", "keep")
 
@@ -41,16 +41,16 @@ async def keep(
     within: float = 6.0,
     grace: float = 30.0,
 ) -> PlannedAction:
-    """Look after the served model while this console runs, and serve it again when it ended or hangs.
+    """Watch the served model while this console runs, and restart it when it ended or hangs.
 
-    It is started with the words of its last start, each time after a longer pause. When the restarts allowed
+    It restarts with the words of its last start, each time after a longer pause. When the restarts allowed
     are used up, serve keep exits with status 1; it exits with 0 when somebody stops the server with this
     console's words. A node that cannot be reached is waited for: what it does is unknown.
 
     Parameters
     ----------
     port
-        Where it answers.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     every
@@ -64,8 +64,6 @@ async def keep(
     grace
         Minutes that it may load.
     """
-    if every <= 0 or misses < 1 or restarts < 0:
-        raise WrongUsage("--every is above 0, --misses at least 1, --restarts not below 0")
     run = _served(session, port)
     require_repeatable(session, run)
     patience = RestartBudget(
@@ -110,10 +108,10 @@ class _KeptServer:
         """What is done, and how often."""
         p = self.patience
         return (
-            f"what is started again: sparkconsole {shlex.join(self.run.words)}",
+            f"restarted with: sparkconsole {shlex.join(self.run.words)}",
             f"after {p.misses} looks, {self.every_s:g} s apart, that find it not serving; "
             f"at most {p.starts} times in {hms(p.within_s)}",
-            "before that what is left of it is ended, and containers that are gone are started",
+            "before each restart, leftovers of the server are ended and missing containers started",
         )
 
     async def execute(self, report: Report) -> Answer:
@@ -123,11 +121,11 @@ class _KeptServer:
             found = await self._look(report)
             if self.patience.due:
                 if self.patience.spent(clock.monotonic()):
-                    text = f"all {self.patience.starts} starts are used up: {found.detail}"
+                    text = f"all {self.patience.starts} restarts are used up: {found.detail}"
                     return self._answer(found, text, 1)
                 await self._again(found, report)
             await clock.sleep(self.every_s)
-        return self._answer(None, "it was stopped, and is kept no longer", 0)
+        return self._answer(None, "the server was stopped: no longer kept", 0)
 
     async def _look(self, report: Report) -> ServerStatus:
         jobs = next((j for run in self.session.journal.newest() if (j := ranks_of(run, self.port))), ())
@@ -136,41 +134,36 @@ class _KeptServer:
         except SparkError as error:
             # It changed while it was looked at: the next look says how it stands.
             found = ServerStatus(ServerCondition.UNKNOWN, error.cause, node=error.node, unreachable=True)
+        loads = found.state is ServerCondition.LOADING
         if found.state is not self.last:
             text = ": ".join(part for part in (found.state.value, found.detail) if part)
-            level = "info" if found.state in (ServerCondition.READY, ServerCondition.LOADING) else "warning"
+            level = "info" if loads or found.state is ServerCondition.READY else "warning"
             report(Remark(text, found.node, level))
         self.last = found.state
         if found.state is not ServerCondition.UNKNOWN:
             serves = found.state in (ServerCondition.READY, ServerCondition.UNPROVED)
             now = self.session.fleet.clock.monotonic()
-            self.patience = self.patience.seen(
-                now, serves=serves, loads=found.state is ServerCondition.LOADING
-            )
+            self.patience = self.patience.seen(now, serves=serves, loads=loads)
         return found
 
     async def _again(self, found: ServerStatus, report: Report) -> None:
         """A start that fails has been one; the next looks say what is."""
         clock = self.session.fleet.clock
-        pause = self.patience.rest_s(clock.monotonic())
-        if pause:
-            report(Remark(f"it is started again in {pause:.0f} s"))
+        if pause := self.patience.rest_s(clock.monotonic()):
+            report(Remark(f"restarting in {pause:.0f} s"))
             await clock.sleep(pause)
         self.patience = self.patience.started(clock.monotonic())
         count = self.patience.recent(clock.monotonic())
-        text = f"start {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
+        text = f"restart {count} of {self.patience.starts}: {shlex.join(self.run.words)}"
         report(Remark(text, level="warning"))
         try:
             for words in self._words(found.state):
                 with suppress(NoServer):  # nothing is left of it, beside a server on another port
-                    await self._carry_out(words, report)
+                    result = await begin(self.session, understand(words))
+                    if isinstance(result, PlannedAction):
+                        await result.execute(report)
         except SparkError as error:
-            report(Remark(f"it could not be started: {error.cause}", error.node, "error"))
-
-    async def _carry_out(self, words: tuple[str, ...], report: Report) -> None:
-        result = await begin(self.session, understand(words))
-        if isinstance(result, PlannedAction):
-            await result.execute(report)
+            report(Remark(f"restart failed: {error.cause}", error.node, "error"))
 
     def _words(self, state: ServerCondition) -> tuple[tuple[str, ...], ...]:
         """What is left of it is ended; then containers that are gone, then the server."""
@@ -193,10 +186,7 @@ class _KeptServer:
         return False
 
     def _answer(self, found: ServerStatus | None, text: str, code: int) -> Answer:
-        data = {
-            "port": self.port,
-            "state": found.state.value if found else "stopped",
-            "starts": len(self.patience.started_s),
-            "run": self.run.id,
-        }
+        state = found.state.value if found else "stopped"
+        starts = len(self.patience.started_s)
+        data = {"port": self.port, "state": state, "starts": starts, "run": self.run.id}
         return Answer(data, (text,), code)

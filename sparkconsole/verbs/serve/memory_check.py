@@ -50,11 +50,8 @@ async def require_model(fleet: Fleet, spec: ServeSpec, stage: Stage) -> tuple[st
         except NotBefore:
             return (f"whether {spec.model} is in the container is known once that runs",)
         if not seen.ok:
-            raise Refused(
-                f"{spec.model} has no config.json in the container",
-                hint="put it there on every node; the model cache is /root/.cache/huggingface inside",
-                node=node,
-            )
+            hint = "put it there on every node; the model cache is /root/.cache/huggingface inside"
+            raise Refused(f"{spec.model} has no config.json in the container", hint=hint, node=node)
     return ()
 
 
@@ -80,9 +77,7 @@ async def find_room(
         await _require_settled(fleet, stage, others)
         spec, shared = await _beside(fleet, spec, stage, others, read)
         notes += shared
-        notes += await _require_fit(
-            fleet, spec, split, {n: read[n] for n in nodes if n in read}, read, others
-        )
+        notes += await _require_fit(fleet, spec, split, nodes, read, others)
     except Refused as no:
         if not force:
             raise
@@ -101,8 +96,7 @@ def taking_part(spec: ServeSpec, stage: Stage) -> tuple[str, ...]:
 
 def _checkpoints(looks: Mapping[str, Look | SparkError]) -> dict[str, Checkpoint]:
     """What each node said of the model's files; nothing of those that could not say."""
-    found = {n: look for n, look in looks.items() if isinstance(look, Look)}
-    return {n: look.checkpoint for n, look in found.items() if look.checkpoint is not None}
+    return {n: look.checkpoint for n, look in looks.items() if isinstance(look, Look) and look.checkpoint}
 
 
 async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, ...]) -> None:
@@ -110,21 +104,21 @@ async def _require_settled(fleet: Fleet, stage: Stage, others: tuple[LiveRank, .
     from sparkconsole.remote.serve.vllm import models
 
     if serve_room.crowded(stage.launch, stage.head, others):
+        where = f"on {stage.head}, where rank 0 of every server runs"
+        end = f"end that server first: sparkconsole serve stop --port {others[0].port}"
         raise Refused(
-            f"Ray has no free GPU on {stage.head}, where rank 0 of every server runs: "
-            f"{serve_room.listed(others)} has it",
-            hint="end that server first: sparkconsole serve stop --port "
-            f"{others[0].port}; or launch --backend none, where servers share the memory",
+            f"Ray has no free GPU {where}: {serve_room.listed(others)} has it",
+            hint=f"{end}; or launch --backend none, where servers share the memory",
             node=stage.head,
         )
     for rank in others:
         try:
             await models(await fleet.shell(stage.head), rank.port)
         except SparkError:
+            cause = f"{serve_room.listed((rank,))} is still starting"
+            hint = f"wait until it is ready: sparkconsole serve status --port {rank.port}"
             raise Refused(
-                f"{serve_room.listed((rank,))} is still starting: how much memory it takes is not known yet",
-                hint=f"wait until it is ready: sparkconsole serve status --port {rank.port}",
-                node=rank.node,
+                f"{cause}: how much memory it takes is not known yet", hint=hint, node=rank.node
             ) from None
 
 
@@ -135,8 +129,8 @@ async def _beside(
     gpu = all(c.gpu for c in read.values()) if read else stage.launch.gpus
     if not others or not gpu:
         return spec, ()
-    standing = answered(await fleet.ask(memory_state, taking_part(spec, stage)))
-    memory = [Memory(s.total, s.available) for s in standing.values()]
+    states = answered(await fleet.ask(memory_state, taking_part(spec, stage)))
+    memory = [Memory(s.total, s.available) for s in states.values()]
     left = serve_room.share_left(memory)
     beside = f"part of the memory is taken by {serve_room.listed(others)}"
     hint = f"end it first: sparkconsole serve stop --port {others[0].port}"
@@ -146,10 +140,8 @@ async def _beside(
         share = {"gpu_memory_utilization": left}
         return spec.model_copy(update=share), (f"{beside}: this server gets {left:.2f} of it, what is left",)
     if any(spec.utilization * m.total > m.available for m in memory):
-        raise Refused(
-            f"{beside}: vLLM would not start with --gpu-memory-utilization {spec.utilization:g}",
-            hint=f"at most {left:.2f} is left; or {hint}",
-        )
+        cause = f"{beside}: vLLM would not start with --gpu-memory-utilization {spec.utilization:g}"
+        raise Refused(cause, hint=f"at most {left:.2f} is left; or {hint}")
     return spec, (f"{beside}: this server gets {spec.utilization:g} of it",)
 
 
@@ -157,14 +149,15 @@ async def _require_fit(
     fleet: Fleet,
     spec: ServeSpec,
     split: Split,
-    own: Mapping[str, Checkpoint],
+    nodes: Sequence[str],
     read: Mapping[str, Checkpoint],
     others: tuple[LiveRank, ...],
 ) -> tuple[str, ...]:
     """A note where it cannot be judged; Refused with the arithmetic's first problem when it does not fit.
 
-    `own`: of the nodes that take part; `read`: of all, for the ways that would fit.
+    `nodes`: those that take part; what the others have is asked for the ways that would fit.
     """
+    own = {node: read[node] for node in nodes if node in read}
     unknown = "whether it fits in the memory is not known: {}".format
     if flag := serve_room.unjudged(spec):
         return (unknown(f"{flag} changes how much it takes"),)
@@ -180,10 +173,8 @@ async def _require_fit(
     if not problem or await _comes_back(fleet, found, own):
         return found.chosen.warnings if found.checkpoint.gpu else ()
     holds = f"; part of the memory is taken by {serve_room.listed(others)}" if others else ""
-    raise Refused(
-        f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started",
-        hint=f"{_way_out(found, read)}; or serve --force to go on all the same",
-    )
+    cause = f"{spec.model} on {split.words} does not fit: {problem}{holds}; nothing was started"
+    raise Refused(cause, hint=f"{_way_out(found, read)}; or serve --force to continue anyway")
 
 
 def _problem(found: Fitting) -> str:

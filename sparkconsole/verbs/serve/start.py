@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -16,11 +17,13 @@ from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
+from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
-from sparkconsole.model.serve.engine import LiveRank, jobs_of
+from sparkconsole.model.serve.engine import jobs_of
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.serve.ranks import Rank, serve_ranks
 from sparkconsole.model.serve.spec import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.work.answer import Answer, Sheet
@@ -36,22 +39,25 @@ from sparkconsole.verbs.diagnose.preflight import (
     serve_looks,
 )
 from sparkconsole.verbs.grammar.bounds import checked_spec
+from sparkconsole.verbs.grammar.record import require_done
 from sparkconsole.verbs.grammar.registry import FLAG, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
-from sparkconsole.verbs.serve.guard import LEAST_GIB, guard_steps, guarded_failure, line_of
 from sparkconsole.verbs.serve.memory_check import find_room, require_model, taking_part, yet_to_be_known
-from sparkconsole.verbs.serve.starts import explained, newest_ranks, newest_start
 
+GIB = 1 << 30
+LEAST_GIB = FREEZE_LINE / GIB
 _SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
 
 
-def _refuse_words(model: str, *extra: str, **given: Any) -> None:
-    """What no cluster could make right: a model without a name, a port that there is not, a secret."""
-    own = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
-    _spec(model, {key: value for key, value in own.items() if key in ServeSpec.model_fields}, extra)
+def spec_of(model: str, *extra: str, **given: Any) -> ServeSpec:
+    """The spec that the verb's arguments say, without looking at a machine; WrongUsage for what no cluster
+    could make right: a model without a name, a port that there is not, a secret."""
+    named = {_SPEC_NAMES.get(key, key): value for key, value in given.items()}
+    own = {key: value for key, value in named.items() if key in ServeSpec.model_fields}
+    return checked_spec(ServeSpec, ("serve",), preset(model, {**own, "extra": extra}))
 
 
-@verb("serve", tier=Tier.RECOVERABLE, default=True, refuses=_refuse_words)
+@verb("serve", tier=Tier.RECOVERABLE, default=True, refuses=spec_of)
 async def serve(
     session: Here,
     model: str,
@@ -78,7 +84,7 @@ async def serve(
     """Serve a model on the running cluster and return when a completion came back.
 
     Where an earlier server's memory still comes back it is waited for, a minute and a half at most.
-    The server outlives this console. Words behind `--` go to vLLM byte for byte.
+    The server outlives this console. Words after `--` are passed to vLLM unchanged.
     Instead of a model: qwen3-vl-235b or gpt-oss-120b, the two examples of the scripts this replaces.
 
     Parameters
@@ -86,7 +92,7 @@ async def serve(
     model
         A name on the hub, a path in the container, or the name of an example.
     extra
-        Behind `--`: vLLM's own arguments.
+        After `--`: extra vLLM flags, passed unchanged.
     tp
         GPUs to spread each layer over; by default every node's one.
     pp
@@ -94,7 +100,7 @@ async def serve(
     dp
         Copies of the model, each on nodes of its own; requests are shared among them.
     port
-        Where it answers.
+        Port of the server.
     host
         Address it listens on; 127.0.0.1 for this node alone.
     gpu_memory_utilization
@@ -126,23 +132,8 @@ async def serve(
     name
         Name of the containers; without it the cluster's.
     """
-    values = {
-        "tensor_parallel": tp,
-        "pipeline_parallel": pp,
-        "data_parallel": dp,
-        "port": port,
-        "host": host,
-        "dtype": dtype,
-        "gpu_memory_utilization": gpu_memory_utilization,
-        "max_model_len": max_model_len,
-        "max_num_seqs": max_num_seqs,
-        "load_format": load_format,
-        "served_model_name": served_model_name,
-        "enforce_eager": enforce_eager,
-        "trust_remote_code": trust_remote_code,
-        "offline": offline,
-    }
-    spec = _spec(model, values, extra)
+    given = dict(locals())  # first of all: every option by its name
+    spec = spec_of(given.pop("model"), *given.pop("extra"), **given)
     container = name or session.cluster.container
     stage = await serving.find_stage(session.fleet, container)
     if (there := await _there_already(session, spec, stage)) is not None:
@@ -160,33 +151,24 @@ async def serve(
     ranks = yet_to_be_known(session.fleet, room, ranks)
     jobs = tuple(_job(spec, rank, stage.launch.backend, container, fresh) for rank in ranks)
     guarded = session.cluster.guard if guard is None else guard
-    watchers = guarding.guards(jobs, stage.nodes, line_of(guard_at)) if guarded else ()
-    steps = (*_steps(jobs), *guard_steps(watchers, guard_at))
-    plan = Plan(
-        f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=(*notes(spec), *unread, *forced, *room.notes)
-    )
+    watchers = guarding.guards(jobs, stage.nodes, int(guard_at * GIB)) if guarded else ()
+    steps = (*_steps(jobs), *_guard_steps(watchers, guard_at))
+    known = (*notes(spec), *unread, *forced, *room.notes)
+    plan = Plan(f"serve {spec.model}", steps, Tier.RECOVERABLE, notes=known)
 
     async def execute(report: Report) -> Answer:
         share = spec.utilization or USUAL_SHARE
         settled = await await_memory(session.fleet, stage.nodes, share, report)
         require_room(settled.values(), force=force)
-        return await _execute(session, plan, jobs, watchers, report)
+        session.record_jobs((*jobs, *watchers))
+        outcome = await execute_plan(session.fleet, plan, report)
+        if not outcome.ok:
+            await serving.clear(session.fleet, jobs, report)
+            await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
+        require_done(outcome)
+        return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, (server_up(session.fleet.fresh, spec, jobs, stage.nodes),))
-
-
-_NOT_SPEC = ("name", "force", "guard", "guard_at")
-_SPEC_NAMES = {"tp": "tensor_parallel", "pp": "pipeline_parallel", "dp": "data_parallel"}
-
-
-def spec_of(model: str, *extra: str, **spoken: Any) -> ServeSpec:
-    """The spec that the verb's arguments say, without looking at a machine; WrongUsage for nonsense."""
-    data = {_SPEC_NAMES.get(key, key): value for key, value in spoken.items() if key not in _NOT_SPEC}
-    return _spec(model, data, extra)
-
-
-def _spec(model: str, data: dict[str, Any], extra: tuple[str, ...]) -> ServeSpec:
-    return checked_spec(ServeSpec, ("serve",), preset(model, {**data, "extra": extra}))
 
 
 async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Answer | PlannedAction | None:
@@ -209,17 +191,11 @@ async def _there_already(session: Session, spec: ServeSpec, stage: Stage) -> Ans
     jobs = jobs_of(ranks, stage.launch.container)
     if not names and any(r.name == spec.name for r in ranks) and any(j.rank == 0 for j in jobs):
         return _join(session, spec, jobs)
-    raise Refused(
-        f"port {spec.port} is taken; {_who(names, ranks)}",
-        hint="another --port; or sparkconsole serve status, serve stop",
-        node=stage.head,
-    )
-
-
-def _who(names: tuple[str, ...], ranks: tuple[LiveRank, ...]) -> str:
+    who = f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
     if names:
-        return f"who listens there serves {', '.join(names)}"
-    return f"a server of {ranks[0].name} starts there" if ranks else "who listens there is no model server"
+        who = f"who listens there serves {', '.join(names)}"
+    hint = "another --port; or sparkconsole serve status, serve stop"
+    raise Refused(f"port {spec.port} is taken; {who}", hint=hint, node=stage.head)
 
 
 def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAction:
@@ -228,8 +204,7 @@ def _join(session: Session, spec: ServeSpec, jobs: tuple[Job, ...]) -> PlannedAc
     plan = Plan(f"Follow the start of {spec.name} that runs on {lead.node} already ({lead.id})")
 
     async def execute(report: Report) -> Answer:
-        if session.run is not None:
-            session.run = session.journal.add_jobs(session.run, jobs)
+        session.record_jobs(jobs)
         return await _follow(session, jobs, report)
 
     return PlannedAction(plan, execute, ())
@@ -270,25 +245,26 @@ def _steps(jobs: tuple[Job, ...]) -> tuple[Step, ...]:
     )
 
 
-async def _execute(
-    session: Session, plan: Plan, jobs: tuple[Job, ...], watchers: tuple[Job, ...], report: Report
-) -> Answer:
-    if session.run is not None:
-        session.run = session.journal.add_jobs(session.run, (*jobs, *watchers))
-    outcome = await execute_plan(session.fleet, plan, report)
-    if not outcome.ok:
-        await serving.clear(session.fleet, jobs, report)
-        await guarding.clear_guards(session.fleet, jobs, session.fleet.names, report)
-        first = outcome.failures()[0]
-        raise SparkError(f"{first.step.sentence}: {first.detail}", node=first.step.node)
-    return await _follow(session, jobs, report)
+def _guard_steps(watchers: tuple[Job, ...], gib: float) -> tuple[Step, ...]:
+    """They begin with the ranks: memory is short while a model loads."""
+    what = f"guard its memory: the server ends below {gib:g} GiB available"
+    return tuple(
+        Step(f"{w.id}-{w.node}", w.node, what, ("docker", "exec", w.container, *w.argv), job=w)
+        for w in watchers
+    )
 
 
 async def _follow(session: Session, jobs: tuple[Job, ...], report: Report) -> Answer:
     try:
         up = await serving.follow_start(session.fleet, jobs, report)
     except serving.ServeFailed as error:
-        raise await guarded_failure(session, jobs, error, report) from error
+        # A guard that ended it is the cause, whatever the ranks said of that.
+        lead = next(job for job in jobs if not job.rank)
+        found = await guarding.fired(session.fleet, lead, session.fleet.names)
+        await guarding.clear_guards(session.fleet, (lead,), session.fleet.names, report)
+        if found is None:
+            raise
+        raise serving.ServeFailed(found.why, hint=guarding.REMEDY, node=found.node) from error
     return _ready(session, int(jobs[0].details["port"]), up)
 
 
@@ -310,6 +286,39 @@ async def follow_serve(session: Session, run: Run, job: Job, report: Report) -> 
     return await _follow(session, tuple(j for j in run.jobs if j.kind is JobKind.SERVE), report)
 
 
+@follower(JobKind.GUARD)
+async def follow_guard(session: Session, run: Run, job: Job, report: Report) -> Answer:
+    """A guard lives as long as its server; there is nothing to wait for."""
+    return Answer({"guard": job.node})
+
+
+def ranks_of(run: Run, port: int) -> tuple[Job, ...]:
+    """The ranks that a run started on that port."""
+    return tuple(j for j in run.jobs if j.serves(port))
+
+
+def newest_start(session: Session, port: int) -> Run | None:
+    """The newest start on that port."""
+    return next((run for run in session.journal.newest() if ranks_of(run, port)), None)
+
+
+def newest_ranks(session: Session, port: int) -> tuple[Job, ...]:
+    """The ranks of the newest start on that port."""
+    run = newest_start(session, port)
+    return ranks_of(run, port) if run else ()
+
+
+def explained(found: ServerStatus, run: Run | None) -> ServerStatus:
+    """What an action of ours ended has not failed."""
+    by = ended_by(run) if run else ""
+    if not by or found.state not in (ServerCondition.FAILED, ServerCondition.ABSENT, ServerCondition.LOST):
+        return found
+    if found.state is ServerCondition.FAILED:
+        found = replace(found, state=ServerCondition.ABSENT, node="", remedy="serve it again")
+        return replace(found, detail=f"ended by {by}")
+    return replace(found, detail=f"{found.detail}; its last server was ended by {by}")
+
+
 @verb("serve status")
 async def status(session: Here, *, port: int = 8888, name: str | None = None) -> Answer:
     """Say how the served model stands.
@@ -321,17 +330,16 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
     Parameters
     ----------
     port
-        Where it should answer.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     """
     jobs = newest_ranks(session, port)
     found = await serve_standing(session.fleet, name or session.cluster.container, port, jobs)
-    return _standing_answer(explained(found, newest_start(session, port)))
+    return _status_answer(explained(found, newest_start(session, port)))
 
 
-def _standing_answer(found: ServerStatus) -> Answer:
-    rows = [(n, text) for n, text in found.nodes.items()]
+def _status_answer(found: ServerStatus) -> Answer:
     data = {
         "state": found.state.value,
         "detail": found.detail,
@@ -340,10 +348,11 @@ def _standing_answer(found: ServerStatus) -> Answer:
         "node": found.node,
         "remedy": found.remedy,
     }
-    where = f" ({found.node})" if found.node else ""
-    line = f"{found.state.value}{where}: {found.detail}" if found.detail else f"{found.state.value}{where}"
+    line = found.state.value + (f" ({found.node})" if found.node else "")
+    line += f": {found.detail}" if found.detail else ""
     remedy = (found.remedy,) if found.remedy else ()
-    return Answer(data, (line, *remedy, Sheet.of(("node", "container"), rows)), found.exit_code)
+    sheet = Sheet.of(("node", "container"), list(found.nodes.items()))
+    return Answer(data, (line, *remedy, sheet), found.exit_code)
 
 
 @verb("serve stop", tier=Tier.RECOVERABLE)
@@ -353,7 +362,7 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     Parameters
     ----------
     port
-        The server to end.
+        Port of the server to end.
     name
         Name of the containers; without it the cluster's.
     """
@@ -363,22 +372,19 @@ async def stop(session: Here, *, port: int = 8888, name: str | None = None) -> A
     await stopping.require_server(session.fleet, scene, known.values())
     jobs = tuple({**{j.id: j for j in scene.jobs()}, **known}.values())
     plan = stopping.serve_stop_plan(scene)
-    effects = (ServerGone(tuple(scene.sites), container, port),)
-    return PlannedAction(plan, lambda report: _execute_stop(session, plan, scene, jobs, report), effects)
 
+    async def execute(report: Report) -> Answer:
+        outcome = await execute_plan(session.fleet, plan, report)
+        await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
+        await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
+        ends = await stopping.read_back(session.fleet, scene, outcome)
+        rows = [(e.node, e.text, e.memory()) for e in ends]
+        data = {
+            "stopped": all(e.ok for e in ends),
+            "nodes": {e.node: e.text for e in ends},
+            "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
+        }
+        code = 3 if scene.lost else 0 if data["stopped"] else 1
+        return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)
 
-async def _execute_stop(
-    session: Session, plan: Plan, scene: stopping.RunningServers, jobs: tuple[Job, ...], report: Report
-) -> Answer:
-    outcome = await execute_plan(session.fleet, plan, report)
-    await serving.clear(session.fleet, [j for j in jobs if j.node not in scene.lost], report)
-    await guarding.clear_guards(session.fleet, jobs, scene.sites, report)
-    ends = await stopping.read_back(session.fleet, scene, outcome)
-    rows = [(e.node, e.text, e.memory()) for e in ends]
-    data = {
-        "stopped": all(e.ok for e in ends),
-        "nodes": {e.node: e.text for e in ends},
-        "available": {e.node: [e.before_bytes, e.after_bytes] for e in ends if e.after_bytes},
-    }
-    code = 3 if scene.lost else 0 if data["stopped"] else 1
-    return Answer(data, (Sheet.of(("node", "server", "memory available"), rows),), code)
+    return PlannedAction(plan, execute, (ServerGone(tuple(scene.sites), container, port),))

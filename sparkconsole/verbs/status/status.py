@@ -16,7 +16,7 @@ from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
 from sparkconsole.model.checks import Look
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.serve.hang import Hang
 from sparkconsole.model.text.units import size
@@ -27,6 +27,8 @@ from sparkconsole.verbs.grammar.session import Here, Session
 from sparkconsole.verbs.status.watch import status_watch
 
 Looks = dict[str, Look | SparkError]
+_READINGS = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
+"""Of a GPU, with their units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,8 @@ class Ray:
     """None: whether Ray runs could not be seen."""
     members: tuple[RayMember, ...] | None = None
 
-    @property
-    def alive(self) -> dict[str, RayMember]:
-        """Living members by address."""
-        return living(self.members or ())
 
-
-class Standing(StrEnum):
+class State(StrEnum):
     """How a node, a container, Ray, a server or a job stands, as `--json` says it."""
 
     REACHABLE = "reachable"
@@ -73,15 +70,15 @@ async def status(
 ) -> Answer | AsyncIterator[Row]:
     """Say how nodes, containers, Ray, the served model and jobs stand; nothing is changed.
 
-    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run without a
-    token, one is asked for; a server that gives none within 20 s is wedged, with the node to suspect: then
-    the code is 1. With --watch it goes on
-    with what every node's hardware does, a row a node and second.
+    Exit code 3 when a node is unreachable: the others are shown all the same. Where requests run and no token
+    comes, one is asked for: a server that returns none in 20 s is stuck (`wedged`), the node to suspect is
+    named, and the exit code is 1. With --watch, readings of every node's hardware follow, a row per node and
+    second.
 
     Parameters
     ----------
     port
-        Where the server should answer.
+        Port of the server.
     name
         Name of the containers; without it the cluster's.
     watch
@@ -112,7 +109,7 @@ async def status(
         "cluster": session.cluster.name,
         "nodes": nodes,
         "ray": _ray_data(ray, len(fleet.names)),
-        "server": {"port": port, "models": models if served else None, **_standing(models, hang, death)},
+        "server": {"port": port, "models": models if served else None, **_server_state(models, hang, death)},
         "jobs": jobs,
     }
     lost = any(isinstance(look, Unreachable) for look in looks.values())
@@ -130,36 +127,31 @@ def _running(looks: Looks) -> tuple[str, ...]:
 
 def _sites(looks: Looks) -> dict[str, Site | SparkError]:
     """What is known of the container of each node; where Docker did not say, nothing is held against it."""
-    return {
-        n: site for n, look in looks.items() if (site := look if isinstance(look, SparkError) else look.site)
-    }
+    known = {n: look if isinstance(look, SparkError) else look.site for n, look in looks.items()}
+    return {node: site for node, site in known.items() if site is not None}
 
 
-def _standing(
+def _server_state(
     models: list[str] | SparkError | None, hang: Hang | None, death: EngineDeath | None
 ) -> dict[str, Any]:
     """`answers` says only that; that tokens come was proved by nobody just now: serve status does."""
     if isinstance(models, SparkError):
-        return {"state": Standing.UNKNOWN, "suspect": "", "detail": models.cause, "look_at": models.hint}
+        return {"state": State.UNKNOWN, "suspect": "", "detail": models.cause, "look_at": models.hint}
     if death is not None:
-        return {"state": Standing.FAILED, "suspect": death.node, "detail": death.why, "look_at": REMEDY}
-    if hang is None:
-        state = Standing.NONE if models is None else Standing.ANSWERS
-        return {"state": state, "suspect": "", "detail": "", "look_at": ""}
-    data = {"state": Standing.WEDGED, "suspect": hang.node, "detail": hang.cause, "look_at": hang.look_at}
-    return {**data, "signs": list(hang.signs)}
-
-
-def _launched(look: Look | SparkError | None) -> LaunchSpec | None:
-    site = _site(look)
-    return recalled(site.found.labels) if site and site.running and site.found else None
+        return {"state": State.FAILED, "suspect": death.node, "detail": death.why, "look_at": REMEDY}
+    if hang is not None:
+        data = {"state": State.WEDGED, "suspect": hang.node, "detail": hang.cause}
+        return {**data, "look_at": hang.look_at, "signs": list(hang.signs)}
+    state = State.NONE if models is None else State.ANSWERS
+    return {"state": state, "suspect": "", "detail": "", "look_at": ""}
 
 
 async def _ray(fleet: Fleet, head: Look | SparkError | None) -> Ray:
     """Asked only where the head's container runs and Ray is in it, as far as its labels tell."""
-    site, spec = _site(head), _launched(head)
+    site = _site(head)
     if site is None:
         return Ray(expected=None)
+    spec = recalled(site.found.labels) if site.found else None
     if not site.running or (spec and spec.backend is not Backend.RAY):
         return Ray(expected=False)
     from sparkconsole.remote.ray import members
@@ -189,21 +181,14 @@ async def _models(fleet: Fleet, head: Look | SparkError | None, port: int) -> li
 
 def _node(name: str, container: str, look: Look | SparkError, ray: Ray) -> dict[str, Any]:
     if isinstance(look, SparkError):
-        return {"node": name, "state": Standing.UNKNOWN, "error": look.as_data() | {"node": name}}
+        return {"node": name, "state": State.UNKNOWN, "error": look.as_data() | {"node": name}}
     facts, gpu = look.facts, next(iter(look.facts.gpus), None)
     return {
         "node": name,
-        "state": Standing.REACHABLE,
+        "state": State.REACHABLE,
         "hostname": facts.hostname,
         "memory": {"used": facts.memory.used, "total": facts.memory.total} if facts.memory else None,
-        "gpu": {
-            "name": gpu.name,
-            "utilisation": gpu.utilisation,
-            "temperature_c": gpu.temperature_c,
-            "power_w": gpu.power_w,
-        }
-        if gpu
-        else None,
+        "gpu": {key: getattr(gpu, key) for key in ("name", *_READINGS)} if gpu else None,
         "gpu_error": facts.gpu_error,
         "gpu_used": facts.gpu_used,
         "fabric": {"up": len(facts.fabric.up), "ports": len(facts.fabric.hcas)},
@@ -218,14 +203,19 @@ def _container(container: str, look: Look) -> dict[str, Any]:
         host = look.facts.docker.host
         text = look.docker_error.cause if look.docker_error else host.refused if host else ""
         why = text or "docker may not be used"
-        return {"name": container, "state": Standing.UNKNOWN, "error": why}
+        return {"name": container, "state": State.UNKNOWN, "error": why}
     found = look.site.found
     if found is None:
-        return {"name": container, "state": Standing.ABSENT}
+        return {"name": container, "state": State.ABSENT}
     data = {"name": container, "image": found.image, "image_id": found.image_id}
     if found.running:
-        return {**data, "state": Standing.RUNNING}
-    return {**data, "state": Standing.ENDED, "exit_code": found.exit_code, "oom_killed": found.oom_killed}
+        return {**data, "state": State.RUNNING}
+    return {
+        **data,
+        "state": State.ENDED,
+        "exit_code": found.exit_code,
+        "oom_killed": found.oom_killed,
+    }
 
 
 def _ray_alive(look: Look, ray: Ray) -> bool | None:
@@ -233,19 +223,15 @@ def _ray_alive(look: Look, ray: Ray) -> bool | None:
     if ray.members is None or look.site is None or look.site.found is None:
         return None
     address = look.site.found.labels.get(LABEL_ADDRESS)
-    return address in ray.alive if address else None
+    return address in living(ray.members) if address else None
 
 
 def _ray_data(ray: Ray, nodes: int) -> dict[str, Any]:
     if ray.members is None:
-        states = {None: Standing.UNKNOWN, True: Standing.SILENT, False: Standing.NOT_RUNNING}
+        states = {None: State.UNKNOWN, True: State.SILENT, False: State.NOT_RUNNING}
         return {"state": states[ray.expected], "expected": nodes}
-    return {
-        "state": Standing.ANSWERS,
-        "alive": len(ray.alive),
-        "expected": nodes,
-        "gpus": gpu_count(ray.members),
-    }
+    alive, gpus = len(living(ray.members)), gpu_count(ray.members)
+    return {"state": State.ANSWERS, "alive": alive, "expected": nodes, "gpus": gpus}
 
 
 async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
@@ -254,10 +240,10 @@ async def _job(session: Session, run: Run, job: Job) -> dict[str, Any]:
     try:
         seen = await job_state(session.fleet, job)
     except SparkError as error:
-        return {**data, "state": Standing.UNKNOWN, "error": error.cause}
+        return {**data, "state": State.UNKNOWN, "error": error.cause}
     if not seen.known:
-        return {**data, "state": Standing.GONE}
-    state = Standing.RUNNING if seen.running else Standing.ENDED
+        return {**data, "state": State.GONE}
+    state = State.RUNNING if seen.running else State.ENDED
     return {**data, "state": state, "status": seen.status}
 
 
@@ -266,17 +252,17 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
     parts: list[Sheet | str] = [Sheet.of(columns, [_row(n) for n in data["nodes"]])]
     parts += [line for node in data["nodes"] for line in _unknown(node)]
     ray, server = data["ray"], data["server"]
-    if ray["state"] is Standing.ANSWERS:
-        unseen = [n["node"] for n in data["nodes"] if n["state"] is Standing.UNKNOWN]
+    if ray["state"] is State.ANSWERS:
+        unseen = [n["node"] for n in data["nodes"] if n["state"] is State.UNKNOWN]
         beside = f", as its head says; {', '.join(unseen)} unknown" if unseen else ""
         parts.append(f"Ray: {ray['alive']}/{ray['expected']} members, {ray['gpus']} GPUs{beside}")
     else:
         parts.append(f"Ray: {ray['state']}")
     names = server["models"]
-    silent = f"unknown: {server['detail']}" if server["state"] is Standing.UNKNOWN else "no server answers"
+    silent = f"unknown: {server['detail']}" if server["state"] is State.UNKNOWN else "no server answers"
     answers = silent if names is None else ", ".join(names) or "no model"
     parts.append(f"server on port {server['port']}: {answers}")
-    if server["state"] in (Standing.WEDGED, Standing.FAILED):
+    if server["state"] in (State.WEDGED, State.FAILED):
         sign = f" ({server['signs'][0]})" if server.get("signs") else ""
         parts.append(f"✖ {server['state']}: {server['detail']}{sign}")
         parts.append(f"→ {server['look_at']}")
@@ -288,17 +274,15 @@ def _parts(data: dict[str, Any]) -> tuple[Sheet | str, ...]:
 
 def _unknown(node: dict[str, Any]) -> list[str]:
     """Why something of a node is unknown."""
-    if node["state"] is Standing.UNKNOWN:
+    if node["state"] is State.UNKNOWN:
         return [f"{node['node']}: {node['error']['cause']}"]
-    box = node["container"]
-    docker = (
-        [f"{node['node']}: containers unknown: {box['error']}"] if box["state"] is Standing.UNKNOWN else []
-    )
-    return [*docker, *([f"{node['node']}: GPU unknown: {node['gpu_error']}"] if node["gpu_error"] else [])]
+    docker = node["container"].get("error")
+    why = {"containers": docker, "GPU": node["gpu_error"]}
+    return [f"{node['node']}: {what} unknown: {error}" for what, error in why.items() if error]
 
 
 def _row(node: dict[str, Any]) -> tuple[object, ...]:
-    if node["state"] is Standing.UNKNOWN:
+    if node["state"] is State.UNKNOWN:
         return (node["node"], *["unknown"] * 7)
     memory, container = node["memory"], node["container"]
     return (
@@ -308,19 +292,18 @@ def _row(node: dict[str, Any]) -> tuple[object, ...]:
         _gpu(node["gpu"]) or ("unknown" if node["gpu_error"] else None),
         f"{node['fabric']['up']}/{node['fabric']['ports']} up",
         f"{container['name']} {container['state']}",
-        container.get("image", "unknown" if container["state"] is Standing.UNKNOWN else None),
+        container.get("image", "unknown" if container["state"] is State.UNKNOWN else None),
         {True: "alive", False: "not a member", None: _unasked(container)}[node["ray_alive"]],
     )
 
 
 def _unasked(container: dict[str, Any]) -> str | None:
     """Ray in a container of which nothing is known may well run; without a container there is none."""
-    return None if container["state"] in (Standing.ABSENT, Standing.ENDED) else "unknown"
+    return None if container["state"] in (State.ABSENT, State.ENDED) else "unknown"
 
 
 def _gpu(gpu: dict[str, Any] | None) -> str | None:
     if gpu is None:
         return None
-    readings = {"utilisation": "%", "temperature_c": "°C", "power_w": "W"}
-    parts = [f"{gpu[key]:.0f} {unit}" for key, unit in readings.items() if gpu[key] is not None]
+    parts = [f"{gpu[key]:.0f} {unit}" for key, unit in _READINGS.items() if gpu[key] is not None]
     return " ".join((gpu["name"], *parts))

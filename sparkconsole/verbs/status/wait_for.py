@@ -17,7 +17,7 @@ from sparkconsole.errors import (
     WrongUsage,
 )
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.model.docker import ImageIdentity, difference
+from sparkconsole.model.docker import difference
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
 from sparkconsole.model.text.nearest import suggestion
@@ -73,22 +73,26 @@ async def wait_for(
     name
         Name of the containers; without it the cluster's.
     """
-    look = _condition(
-        session, condition, port, tag or session.cluster.image, name or session.cluster.container
-    )
+    fleet, container = session.fleet, name or session.cluster.container
+    fleet.head  # noqa: B018 - an empty cluster is refused
+    looks: dict[str, Callable[[], Awaitable[Missing]]] = {
+        "nodes": lambda: _nodes(fleet),
+        "ray": lambda: _ray(fleet, container),
+        "server": lambda: _server(fleet, port),
+        "image": lambda: _image(fleet, tag or session.cluster.image),
+    }
+    look = looks[condition]
     if session.options.dry_run:
         return await _ahead(session, condition, timeout, look)
-    clock = session.fleet.clock
+    clock = fleet.clock
     began = clock.monotonic()
     while missing := await look():
         if clock.monotonic() - began >= timeout:
-            raise TimedOut(
-                f"{condition}: not seen within {timeout:g} s: {'; '.join(missing)}",
-                hint="sparkconsole check and sparkconsole status show more",
-            )
+            cause = f"{condition}: not seen within {timeout:g} s: {'; '.join(missing)}"
+            raise TimedOut(cause, hint="sparkconsole check and sparkconsole status show more")
         await clock.sleep(min(PAUSE_S, timeout))
     waited = round(clock.monotonic() - began, 1)
-    return Answer({"condition": condition, "holds": True, "waited_s": waited}, (f"{condition}: so",))
+    return Answer({"condition": condition, "holds": True, "waited_s": waited}, (f"{condition}: ready",))
 
 
 async def _ahead(
@@ -100,23 +104,9 @@ async def _ahead(
     if not session.fleet.forecast.effects:
         return Answer(data, (text,))
     missing = await look()
-    then = f"not so after the lines before: {'; '.join(missing)}" if missing else "so after the lines before"
+    then = f"{'not ' if missing else ''}ready after the lines before"
+    then += f": {'; '.join(missing)}" if missing else ""
     return Answer({**data, "missing": list(missing)}, (f"{text}: {then}",))
-
-
-def _condition(
-    session: Session, word: str, port: int, tag: str, container: str
-) -> Callable[[], Awaitable[Missing]]:
-    fleet = session.fleet
-    fleet.head  # noqa: B018 - an empty cluster is refused
-    known: dict[str, Callable[[], Awaitable[Missing]]] = {
-        "nodes": lambda: _nodes(fleet),
-        "ray": lambda: _ray(fleet, container),
-        "server": lambda: _server(fleet, port),
-        "image": lambda: _image(fleet, tag),
-    }
-    _refuse_words(word)
-    return known[word]
 
 
 def _asked(fleet: Fleet, answers: dict[str, SparkError]) -> Missing:
@@ -178,15 +168,8 @@ async def _image(fleet: Fleet, tag: str) -> Missing:
     answers = await fleet.ask(lambda shell: docker.image(shell, tag))
     found = answered(answers)
     have = {n: i for n, i in found.items() if i is not None}
-    return (
-        *_asked(fleet, failed(answers)),
-        *(f"{n} does not have {tag}" for n in found if n not in have),
-        *_differing(have),
-    )
-
-
-def _differing(have: dict[str, ImageIdentity]) -> Missing:
+    lacking = (f"{n} does not have {tag}" for n in found if n not in have)
     first = next(iter(have), "")
-    return tuple(
-        f"{n} has another one than {first}: {why}" for n in have if (why := difference(have[first], have[n]))
-    )
+    why = {n: difference(have[first], image) for n, image in have.items()}
+    differing = (f"{n} has another one than {first}: {text}" for n, text in why.items() if text)
+    return (*_asked(fleet, failed(answers)), *lacking, *differing)

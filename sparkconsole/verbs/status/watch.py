@@ -31,27 +31,25 @@ def status_watch(
     """A row a node and moment, for as long as somebody takes them; WrongUsage before the first."""
     if not LEAST_S <= every <= 3600:
         raise WrongUsage(f"--every must be {LEAST_S:g} to 3600 seconds")
-    if count is not None and count < 1:
-        raise WrongUsage("--count must be 1 or more")
     return _rows(session, every, count, series)
 
 
 async def _rows(session: Session, every: float, count: int | None, series: Path | None) -> AsyncIterator[Row]:
-    stands: dict[str, int] = {}
+    codes: dict[str, int] = {}
     with _file(series) as fd:
         async with aclosing(observed(session.fleet, every, count)) as coming:  # type: ignore[type-var]
             async for found in coming:
-                row = _as_all_stand(_row(found), found.node, stands)
+                row = _with_worst_exit(_row(found), found.node, codes)
                 if fd is not None:
                     _append(fd, series, row.data)
                 yield row
 
 
-def _as_all_stand(row: Row, node: str, stands: dict[str, int]) -> Row:
+def _with_worst_exit(row: Row, node: str, codes: dict[str, int]) -> Row:
     """The last row's exit code is the watch's: of nodes that are unknown then, not of what is long mended."""
-    before = any(stands.values())
-    stands[node] = int(row.data.get("exit", 0))
-    worst = max(stands.values())
+    before = any(codes.values())
+    codes[node] = int(row.data.get("exit", 0))
+    worst = max(codes.values())
     return replace(row, data={**row.data, "exit": worst}) if worst or before else row
 
 
@@ -64,9 +62,8 @@ def _file(path: Path | None) -> Iterator[int | None]:
     try:
         fd = os.open(expanded(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OURS)
     except OSError as error:
-        raise WrongUsage(
-            f"--series {path}: {error.strerror}", hint="name a file that can be written"
-        ) from error
+        hint = "name a file that can be written"
+        raise WrongUsage(f"--series {path}: {error.strerror}", hint=hint) from error
     try:
         if stat.S_ISREG(os.fstat(fd).st_mode):  # a device is not ours to close to others
             os.fchmod(fd, _OURS)
@@ -99,27 +96,29 @@ def _row(found: Observed) -> Row:
 
 def _sentences(now: Reading) -> Iterable[str]:
     """What a person follows; what is not known is left out."""
-    gpu, memory = next(iter(now.gpus), None), now.memory
-    yield from _figures("gpu", (("{:.0f} %", gpu.utilisation), ("{:.0f} W", gpu.power_w),
-                                ("{:.0f} °C", gpu.temperature_c), ("{:.0f} MHz", gpu.clock_mhz))
-                        if gpu else ())  # fmt: skip
-    if gpu and gpu.held:
-        yield f"held by {', '.join(gpu.held)}"
-    if now.gpu_error and not gpu:
-        yield f"gpu: {printable(now.gpu_error)}"
-    if memory:
+    yield from _gpu(now)
+    if memory := now.memory:
         yield f"mem {size(memory.used)}/{size(memory.total)}"
-    yield from _figures("cache", ((size(now.cached), 0),) if now.cached is not None else ())
-    yield from _figures("cpu", (("{:.0f} %", now.cpu),))
-    yield from _figures("waits", (("{:.1f} %", now.pressure or None),))
+    if now.cached is not None:
+        yield f"cache {size(now.cached)}"
+    if now.cpu is not None:
+        yield f"cpu {now.cpu:.0f} %"
+    if now.pressure:
+        yield f"waits {now.pressure:.1f} %"
     yield from _rails(now.rails)
     yield from (f"kernel: {printable(line)}" for line in now.kernel or ())
 
 
-def _figures(label: str, cells: Iterable[tuple[str, float | None]]) -> Iterator[str]:
-    parts = [form.format(value) for form, value in cells if value is not None]
-    if parts:
-        yield f"{label} {' '.join(parts)}"
+def _gpu(now: Reading) -> Iterator[str]:
+    gpu = next(iter(now.gpus), None)
+    if gpu is None:
+        yield from (f"gpu: {printable(error)}" for error in (now.gpu_error,) if error)
+        return
+    cells = {"%": gpu.utilisation, "W": gpu.power_w, "°C": gpu.temperature_c, "MHz": gpu.clock_mhz}
+    if parts := [f"{value:.0f} {unit}" for unit, value in cells.items() if value is not None]:
+        yield f"gpu {' '.join(parts)}"
+    if gpu.held:
+        yield f"held by {', '.join(gpu.held)}"
 
 
 def _rails(rails: Mapping[str, LinkTraffic]) -> Iterator[str]:
