@@ -20,7 +20,9 @@ WORN = {"told", "said", "standing", "deed", "deeds", "carry", "ground"}
 
 def worn(text: str) -> set[str]:
     """Identifiers of a module that have such a word in them."""
-    names = {t.string for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type == tokenize.NAME}
+    names = {
+        t.string for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type == tokenize.NAME
+    }
     parts = {name: re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name) for name in names}
     return {name for name, words in parts.items() if WORN & {word.lower() for word in words}}
 

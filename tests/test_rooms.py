@@ -21,7 +21,9 @@ DOORS: dict[str, str] = {}
 def capability(module: str) -> str | None:
     """Whose room a module is in; None for what serves all of them: text, grammar, widgets, the floor's own files."""
     parts = module.split(".")[1:-1]
-    room = parts[2] if parts[:2] == ["tui", "views"] and len(parts) > 2 else parts[1] if len(parts) > 1 else ""
+    room = (
+        parts[2] if parts[:2] == ["tui", "views"] and len(parts) > 2 else parts[1] if len(parts) > 1 else ""
+    )
     room = OTHER_NAMES.get(room, room)
     return room if room in CAPABILITIES else None
 
@@ -49,6 +51,9 @@ def test_a_capability_uses_only_the_doors_of_another_one() -> None:
 def test_a_look_into_another_capabilitys_files_is_found() -> None:
     planted = {
         "sparkconsole.fleet.serve.start": {"sparkconsole.model.serve.spec", "sparkconsole.fleet.image.build"},
-        "sparkconsole.tui.views.images.view": {"sparkconsole.verbs.image.list", "sparkconsole.model.text.units"},
+        "sparkconsole.tui.views.images.view": {
+            "sparkconsole.verbs.image.list",
+            "sparkconsole.model.text.units",
+        },
     }
     assert doors(planted) == {"fleet.image": "build"}

@@ -5,10 +5,12 @@ Nothing is written unless the file, read again, would say exactly what was meant
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkconsole.config.inventory import Inventory, parse
+from sparkconsole.config.locked import locked
 from sparkconsole.config.paths import write_private
 from sparkconsole.config.reading import read_text
 from sparkconsole.errors import WrongConfig, WrongUsage
@@ -56,11 +58,17 @@ def _read(path: Path, cluster: str, planned: str | None) -> tuple[str, Inventory
     return text, before, before.clusters.get(cluster, Cluster(name=cluster))
 
 
-def write(path: Path, text: str) -> None:
-    """Writes the inventory; WrongConfig, and the old file stays, when the text is no valid inventory."""
-    parse(text, path)
+def change(path: Path, changed: Callable[[str], str]) -> str:
+    """Reads, changes and writes the inventory while no other console does; its new text.
+
+    WrongConfig, and the old file stays, when the new text is no valid inventory or cannot be written.
+    """
     try:
-        write_private(path, text)
+        with locked(path):
+            text = changed(read_text(path))
+            parse(text, path)
+            write_private(path, text)
+        return text
     except OSError as error:
         hint = "let your login write it, or name another file with --config"
         raise WrongConfig(f"{path} cannot be written: {error.strerror}", hint=hint) from error

@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def put(path: Path, text: str) -> None:
-    edit.write(path, text)
+    edit.change(path, lambda _: text)
 
 
 def nodes(path: Path, cluster: str = "lab") -> list[str]:

@@ -140,12 +140,24 @@ async def test_the_first_node_makes_the_file_and_its_cluster(tmp_path: Path) -> 
     assert session.fleet.names == ("spark1",)
 
 
-async def test_a_file_changed_meanwhile_is_not_overwritten(path: Path) -> None:
-    action = await node.add(session_of(path), "spark3", "192.0.2.3")
-    edit.write(path, TOML + "# mine\n")
-    with pytest.raises(Refused, match="changed by somebody else"):
-        await action.execute(nobody)
-    assert read(path) == TOML + "# mine\n"
+async def test_what_somebody_else_wrote_meanwhile_stays(path: Path) -> None:
+    first = await node.add(session_of(path), "spark3", "192.0.2.3")
+    second = await node.add(session_of(path), "spark4", "192.0.2.4")
+    edit.change(path, lambda text: f"{text}# mine\n")
+    await first.execute(nobody)
+    answer = await second.execute(nobody)
+    assert answer.data["nodes"] == ["spark1", "spark2", "spark3", "spark4"]
+    assert "# mine" in read(path)
+
+
+async def test_a_name_that_somebody_else_took_meanwhile_is_refused(path: Path) -> None:
+    first = await node.add(session_of(path), "spark3", "192.0.2.3")
+    second = await node.add(session_of(path), "spark3", "192.0.2.4")
+    await first.execute(nobody)
+    before = read(path)
+    with pytest.raises(WrongUsage, match="name 'spark3' already"):
+        await second.execute(nobody)
+    assert read(path) == before
 
 
 @pytest.mark.parametrize(
@@ -453,7 +465,7 @@ async def test_a_session_opens_without_any_file_and_talks_to_nobody() -> None:
 
 
 async def test_a_session_reads_the_file_of_the_command_line(path: Path) -> None:
-    edit.write(path, TOML)
+    edit.change(path, lambda _: TOML)
     async with open_session(Options(config=path, nodes=("spark2",))) as session:
         assert session.fleet.names == ("spark2",)
 

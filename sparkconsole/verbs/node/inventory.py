@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import load
-from sparkconsole.config.reading import read_text, sentence
+from sparkconsole.config.reading import sentence
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import failed
 from sparkconsole.model.cluster import Node
@@ -106,9 +106,8 @@ async def add(
     given |= {"local": local} if local else {}
     node = _node(name=name, address=address, fabric_address=fabric, **given)
     target = to or session.cluster.name
-    path, planned = _file(session), session.fleet.forecast.inventory
-    text = edit.with_node(path, target, node, head=head, planned=planned)
-    return _edited(session, f"Add {name} ({address}) to cluster {target}", target, text)
+    change = partial(edit.with_node, _file(session), target, node, head=head)
+    return _edited(session, f"Add {name} ({address}) to cluster {target}", target, change)
 
 
 @verb("node remove", tier=Tier.RECOVERABLE)
@@ -120,10 +119,9 @@ async def remove(session: Here, name: str, /) -> PlannedAction:
     name:
         The node's name.
     """
-    path, planned = _file(session), session.fleet.forecast.inventory
-    text = edit.without_node(path, session.cluster.name, name, planned=planned)
+    change = partial(edit.without_node, _file(session), session.cluster.name, name)
     title = f"Remove {name} from cluster {session.cluster.name}"
-    return _edited(session, title, session.cluster.name, text)
+    return _edited(session, title, session.cluster.name, change)
 
 
 def _refuse_no_command(*command: str, **_: object) -> None:
@@ -227,18 +225,15 @@ def _file(session: Session) -> Path:
     return inventory_path(session.options)
 
 
-def _edited(session: Session, title: str, cluster: str, text: str) -> PlannedAction:
+def _edited(session: Session, title: str, cluster: str, change: Callable[..., str]) -> PlannedAction:
+    """`change` makes the file's new text of what it says: as planned, and again when it is written, for
+    somebody else may have changed it meanwhile."""
     path = _file(session)
-    before = read_text(path)
+    text = change(planned=session.fleet.forecast.inventory)
     step = Step("write", CONSOLE, f"write {path}", ("tee", str(path)), stdin=text)
 
     async def execute(report: Report) -> Answer:
-        if read_text(path) != before:
-            raise Refused(f"{path} was changed by somebody else meanwhile", hint="do it again")
-        edit.write(path, text)
-        if read_text(path) != text:
-            hint = "somebody else may have written it: look at it, then do it again"
-            raise SparkError(f"{path} is not what was written", hint=hint)
+        await asyncio.to_thread(edit.change, path, lambda now: change(planned=now))
         # The rest of a script sees the cluster as the file says it now.
         await session.regroup(load(path), cluster)
         nodes = [node.name for node in session.inventory.clusters[cluster].nodes]
