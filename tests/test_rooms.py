@@ -1,4 +1,4 @@
-"""A capability's room is its own: what other capabilities use of it is listed here, and nothing else is used."""
+"""A capability keeps its files to itself: what other capabilities use of it is listed here, nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from tests.test_house import SOURCES, dotted, imported
 
 CAPABILITIES = {
-    "node", "fabric", "image", "checkpoint", "transfer", "launch", "serve", "bench", "logs", "diagnose", "runs",
+    "node", "fabric", "image", "checkpoint", "transfer", "launch", "serve", "bench", "logs", "diagnose",
+    "runs",
 }  # fmt: skip
 OTHER_NAMES = {
     "images": "image", "image_program": "image", "model": "checkpoint", "model_program": "checkpoint",
@@ -19,7 +20,7 @@ DOORS: dict[str, str] = {}
 
 
 def capability(module: str) -> str | None:
-    """Whose room a module is in; None for what serves all of them: text, grammar, widgets, the floor's own files."""
+    """Whose room a module is in; None for what serves all: text, grammar, a floor's own files."""
     parts = module.split(".")[1:-1]
     room = (
         parts[2] if parts[:2] == ["tui", "views"] and len(parts) > 2 else parts[1] if len(parts) > 1 else ""

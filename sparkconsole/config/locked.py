@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -14,32 +15,37 @@ from sparkconsole.config.paths import private_folder
 PATIENCE_S = 10.0
 """A change takes milliseconds: who waits longer waits for a process that hangs."""
 _LOOK_S = 0.01
+_NO_LOCKS_HERE = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP)
+"""NFS locks no folder: there two consoles may still overtake each other."""
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """No other console changes `path` meanwhile; OSError where that cannot be had in time.
 
-    The lock is a file beside it, for the file itself is replaced by each writing (flock(2) holds an open
-    file, not a name); the system lets go of it when its process ends, however it ends.
+    Its folder is what is locked: the file itself is replaced by each writing, and flock(2) holds an open
+    file, not a name. The system lets go of it when the process ends, however it ends.
     """
     target = Path(os.path.realpath(path))
-    private_folder(target.parent)
-    lock = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder = os.open(private_folder(target.parent), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _wait_for(lock, target)
+        _wait_for(folder, target)
         yield
     finally:
-        os.close(lock)
+        os.close(folder)
 
 
-def _wait_for(lock: int, target: Path) -> None:
+def _wait_for(folder: int, target: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                why = "another sparkconsole has been writing it for 10 s"
-                raise TimeoutError(None, why, str(target)) from None
+                why = f"another sparkconsole has been writing for {PATIENCE_S:g} s"
+                raise TimeoutError(errno.ETIMEDOUT, why, str(target)) from None
+        except OSError as error:
+            if error.errno in _NO_LOCKS_HERE:
+                return None
+            raise
         time.sleep(_LOOK_S)

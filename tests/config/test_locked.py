@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +41,7 @@ def test_who_waits_too_long_is_told_why(tmp_path: Path, monkeypatch: pytest.Monk
         assert caught.value.strerror
         other.kill()
     with locked(path):
-        assert not path.exists()
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -54,32 +52,23 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(OSError) as caught, locked(tmp_path / "cluster.toml"):  # noqa: PT011 - by its number
-        pass
-    assert caught.value.errno == errno.EACCES
-
-
 @pytest.mark.programs
 def test_thirty_two_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cluster.toml"
 
-    def sparkconsole(*words: str) -> tuple[str, int]:
+    def sparkconsole(*words: str) -> str:
         argv = (sys.executable, "-m", "sparkconsole", "--config", str(path), *words)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
-        return words[2], done.returncode
+        return "" if done.returncode == 0 else f"{words}: {done.stderr}"
 
-    def added(number: int) -> tuple[str, int]:
+    def added(number: int) -> str:
         return sparkconsole("node", "add", f"spark{number}", f"192.0.2.{number}", "--to", "lab")
 
-    def changed(number: int) -> tuple[str, int]:
+    def changed(number: int) -> str:
         return sparkconsole("node", "remove", f"spark{number}") if number <= 8 else added(number)
 
     with ThreadPoolExecutor(8) as people:
-        before = dict(people.map(added, range(1, 9)))
-        after = dict(people.map(changed, range(1, 33)))
-    assert {*before.values(), *after.values()} == {0}
+        assert "".join(people.map(added, range(1, 9))) == ""
+        assert "".join(people.map(changed, range(1, 33))) == ""
     names = {node.name for node in load(path).clusters["lab"].nodes}
     assert names == {f"spark{number}" for number in range(9, 33)}
