@@ -6,7 +6,6 @@ import asyncio
 import heapq
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 SCRIPT_SPEED, PERSON_SPEED = 20.0, 1.0
 """Pretend seconds in a real one: nobody watches a script, and who watches a console wants real ones."""
@@ -15,19 +14,6 @@ _ROUNDS, _IDLE = 5000, 8
 """Turns of the event loop that whoever was woken gets at most, and how many without work are the end."""
 _THREAD_S = 0.001
 """Real seconds between looks at threads that are still at work."""
-
-
-class Time(Protocol):
-    """What a pretend machine needs of a clock; any clock of the fleet is one."""
-
-    def now(self) -> datetime:
-        """The wall clock, in UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds that only ever grow."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits."""
 
 
 class DemoClock:

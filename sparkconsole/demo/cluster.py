@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sparkconsole.clock import Clock
 from sparkconsole.demo.answers.shell import PretendShell
-from sparkconsole.demo.clock import DemoClock, Time
+from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
@@ -20,7 +21,7 @@ class Pretend:
     """The machines, and how to reach them."""
 
     cluster: Cluster
-    clock: Time
+    clock: Clock
     machines: dict[str, Machine] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Fingerprints of machines that show another host key than all the others, by name."""
@@ -62,7 +63,7 @@ class Pretend:
         return next((m for m in self.machines.values() if address in m.addresses), None)
 
 
-def pretend(count: int, *, clock: Time | None = None, machines: dict[str, Machine] | None = None) -> Pretend:
+def pretend(count: int, *, clock: Clock | None = None, machines: dict[str, Machine] | None = None) -> Pretend:
     """`count` pretend Sparks, switched on and idle, or `machines` as they are. WrongUsage above 64."""
     if not 1 <= count <= MOST:
         raise WrongUsage(f"a pretend cluster has 1 to {MOST} nodes, not {count}")

@@ -6,8 +6,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 
+from sparkconsole.clock import Clock, cancelled
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
-from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
 from sparkconsole.remote.docker.host import keep_docker_host_at
@@ -144,8 +144,7 @@ class Keeper:
         if self._retrying is not retrying or not (retrying.done() or self._waiting == 0):
             return
         self._retrying, self._next_attempt_at = None, None
-        retrying.cancel()
-        await asyncio.gather(retrying, return_exceptions=True)
+        await cancelled((retrying,))
 
     async def _close_broken(self) -> None:
         """A broken connection still holds forwarded sockets here; its errors change nothing any more."""

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkconsole.fleet.clock import Clock
+from sparkconsole.clock import Clock
 from sparkconsole.model.work.blank import blank
 
 

@@ -182,13 +182,3 @@ class Store:
         if old is None or old.address != fresh.address:
             return fresh
         return replace(old, head=fresh.head)
-
-
-__all__ = [
-    "Event",
-    "NodeState",
-    "Reachability",
-    "ServerPhase",
-    "ServerState",
-    "Store",
-]

@@ -11,9 +11,10 @@ from typing import Any, cast
 
 from textual.pilot import Pilot
 
+from sparkconsole.clock import Clock
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock, StillClock, Time
+from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock, StillClock
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.work import TaskState
@@ -31,7 +32,7 @@ async def console(
     nodes: int = 2,
     size: tuple[int, int] = (80, 24),
     settings: Settings | None = None,
-    time: Time | None = None,
+    time: Clock | None = None,
     **options: Any,
 ) -> AsyncIterator[Pilot[Any]]:
     """The console on `nodes` pretend Sparks; it samples when `seen` is called.

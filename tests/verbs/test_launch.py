@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.launch import drive as launching
 from sparkconsole.fleet.launch import survey

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+from sparkconsole.clock import sleep_unless
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.answers.tools import answer, spoken, waits_for_docker
@@ -168,7 +169,7 @@ class Sampled(_Pretend):
     async def read(self, size: int = 65536) -> bytes:
         """The next line; nothing once its input ended."""
         if self._read:
-            await self._next()
+            await sleep_unless(self._ended, self._machine.clock, self._period)
         await self._shell.thaw()
         if self._ended.is_set():
             return b""
@@ -177,17 +178,6 @@ class Sampled(_Pretend):
         machine, since = self._shell.machine, self._since
         self._since = machine.clock.monotonic()
         return f"{sample_line(machine, since)}\n".encode()
-
-    async def _next(self) -> None:
-        waits = {
-            asyncio.ensure_future(self._shell.machine.clock.sleep(self._period)),
-            asyncio.ensure_future(self._ended.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
 
     async def close_input(self) -> None:
         """That is how it is ended."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sparkconsole.demo.clock import Time
+from sparkconsole.clock import Clock
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
 from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
 from sparkconsole.demo.spark.models import first_models
@@ -35,7 +35,7 @@ class Machine:
 
     name: str
     number: int
-    clock: Time
+    clock: Clock
     cluster: dict[str, Machine]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     nameless: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fabric.test import probe_paths
 from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.fleet.serve.engine_death import death_findings
 from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
@@ -103,9 +104,7 @@ class _Drive:
             await self._until_over()
             raise
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await cancelled(self._tasks)
 
     async def _until_over(self) -> None:
         while not self.state.over:
@@ -132,12 +131,12 @@ class _Drive:
         self._events.put_nowait(TimeUp(self.timeout_s))
 
     def _show_board(self) -> None:
-        for standing in self.state.board():
-            if self._shown.get(standing.node) != standing:
-                self._shown[standing.node] = standing
-                why = f": {standing.why}" if standing.why else ""
-                level = "error" if standing.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
-                self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
+        for now in self.state.board():
+            if self._shown.get(now.node) != now:
+                self._shown[now.node] = now
+                why = f": {now.why}" if now.why else ""
+                level = "error" if now.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
+                self.report(Remark(f"{now.reach.value}{why}", now.node, level))
 
     async def _execute(self, step: Step) -> None:
         self.report(StepBegan(step.node, step.sentence))

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
@@ -126,8 +127,7 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
         await clear(fleet, jobs, report)
         raise
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await cancelled((following,))
 
 
 async def _report_on(fleet: Fleet, lead: Job, log: ServeLogReader, report: Report) -> None:

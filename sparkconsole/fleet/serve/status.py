@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
-from sparkconsole.fleet.diagnose.engine_death import REMEDY, find_death
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.serve.engine_death import REMEDY, find_death
 from sparkconsole.fleet.serve.hang_probe import why_no_token
 from sparkconsole.fleet.serve.log import log_lines
 from sparkconsole.fleet.serve.start import ranks_on

@@ -6,7 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass, field
 
-from sparkconsole.fleet.clock import Clock
+from sparkconsole.clock import Clock, sleep_unless
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.fleet.watch.own_actions import OwnActions
@@ -37,13 +37,9 @@ class Wakeup:
 
     async def rest(self, clock: Clock, seconds: float) -> None:
         """Waits that long, or until it rings."""
-        waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._rung.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await sleep_unless(self._rung, clock, seconds)
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
             self._rung.clear()
 
 

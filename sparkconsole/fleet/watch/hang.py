@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
+from sparkconsole.clock import cancelled
 from sparkconsole.fleet.serve.hang_probe import closely, late
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import WatchContext
@@ -228,8 +229,7 @@ class HangWatch:
                 doubted(first)
             return await asked
         finally:
-            asked.cancel()
-            await asyncio.gather(asked, return_exceptions=True)
+            await cancelled((asked,))
 
     def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
         self._hang, self._moved_at = None, self._now

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import (
     ChangedHostKey,
     CommandFailed,
@@ -171,9 +172,7 @@ class NodeWatch:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             next(iter(done)).result()
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await cancelled(parts)
 
     async def _over_and_over(
         self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Wakeup

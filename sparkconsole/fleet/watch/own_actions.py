@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from itertools import islice
 
-from sparkconsole.fleet.clock import Clock
+from sparkconsole.clock import Clock
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.work.job import Run, RunState
 from sparkconsole.model.work.own_actions import OwnAction, Touch, own_action, recalled_action

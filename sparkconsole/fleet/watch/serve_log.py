@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.log import follow
@@ -47,8 +48,7 @@ class FollowedLog:
     async def aclose(self) -> None:
         """Follows no longer; the job goes on."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancelled((self._task,))
 
     async def end(self) -> JobState:
         """How the job stands on its node."""

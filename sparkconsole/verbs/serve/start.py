@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.diagnose.engine_death import find_death
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
+from sparkconsole.fleet.serve.engine_death import find_death
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
 from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.foresight.effect import ServerGone
