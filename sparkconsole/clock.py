@@ -1,4 +1,4 @@
-"""Time, where it can be replaced: the pretend cluster has a clock of its own. And what waits, ended for certain."""
+"""Time, where it can be replaced: the pretend cluster has its own clock. And tasks, ended for certain."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -20,7 +19,7 @@ from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch.steps import Condition, broken, condition
 from sparkconsole.model.ray import RayMember
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.node.site import look
 
 T = TypeVar("T")
 RAY_LABEL = "org.sparkconsole.ray"
@@ -63,20 +62,20 @@ class LaunchSurvey:
         return ""
 
 
-async def survey_launch(
-    fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None
-) -> LaunchSurvey:
+async def survey_launch(fleet: Fleet, cluster: Cluster, spec: LaunchSpec) -> LaunchSurvey:
     """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
-    eyes = eyes or Eyes()
+    from sparkconsole.remote.docker.engine import image
+    from sparkconsole.remote.node.facts import node_facts
+
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
-    sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container), names))
-    facts = await _facts(fleet, names)
+    sites = all_of(await fleet.ask(lambda shell: look(shell, spec.container), names))
+    facts = all_of(await fleet.ask(node_facts, names))
     networks = _networks(cluster, spec, facts)
     warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
-    images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
+    images = all_of(await fleet.ask(lambda shell: image(shell, spec.image), names))
     caches = all_of(await fleet.ask(hf_cache, names))
     seats = seats_of(names, sites, networks, caches)
-    members = await _members(fleet, spec, seats, sites, eyes)
+    members = await _members(fleet, spec, seats, sites)
     return LaunchSurvey(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
 
@@ -152,9 +151,9 @@ async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
     head, image = survey.seats[0].node, survey.images[survey.seats[0].node]
     if survey.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):
         return
-    look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", survey.spec.image)
+    run = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", survey.spec.image)
     shell = await fleet.shell(head)
-    seen = await shell.run((*look, "-c", "command -v ray"), timeout=60)
+    seen = await shell.run((*run, "-c", "command -v ray"), timeout=60)
     # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
     if seen.status in (1, 127):
         raise Refused(
@@ -168,12 +167,6 @@ def _port_flag(spec: LaunchSpec) -> str:
     return "--ray-port, --dashboard-port" if spec.backend is Backend.RAY else "--master-port"
 
 
-async def _facts(fleet: Fleet, names: tuple[str, ...]) -> dict[str, NodeFacts]:
-    from sparkconsole.remote.node.facts import node_facts
-
-    return all_of(await fleet.ask(node_facts, names))
-
-
 def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]) -> dict[str, NodeNetwork]:
     """Solo needs none."""
     if spec.backend is Backend.SOLO:
@@ -182,13 +175,13 @@ def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]
 
 
 def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:
-    said = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
+    node = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
     peers = tuple(f.fabric for n, f in facts.items() if n != name)
     try:
         return choose_network(
             facts[name].fabric,
-            eth_if=spec.eth_if or said.eth_if or interface_at(facts[name].fabric, said.fabric_address),
-            ib_if=spec.ib_if or said.ib_if,
+            eth_if=spec.eth_if or node.eth_if or interface_at(facts[name].fabric, node.fabric_address),
+            ib_if=spec.ib_if or node.ib_if,
             peers=peers,
         )
     except SparkError as error:
@@ -196,20 +189,13 @@ def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, 
         raise
 
 
-async def _image(shell: Shell, tag: str) -> ImageIdentity | None:
-    from sparkconsole.remote.docker.engine import image
-
-    return await image(shell, tag)
-
-
 async def _members(
-    fleet: Fleet, spec: LaunchSpec, seats: tuple[Seat, ...], sites: Mapping[str, Site], eyes: Eyes
+    fleet: Fleet, spec: LaunchSpec, seats: tuple[Seat, ...], sites: Mapping[str, Site]
 ) -> tuple[RayMember, ...] | None:
     """Asked only where Ray's head runs; no answer is an answer here."""
     head = seats[0].node
     if spec.backend is not Backend.RAY or not sites[head].running:
         return None
-    try:
-        return await eyes.members(await fleet.shell(head), spec.dashboard_port)
-    except SparkError:
-        return None
+    from sparkconsole.remote.ray import members
+
+    return answered(await fleet.ask(lambda shell: members(shell, spec.dashboard_port), (head,))).get(head)

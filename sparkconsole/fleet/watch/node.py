@@ -10,12 +10,10 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 
 from sparkconsole.clock import cancelled
 from sparkconsole.errors import (
     ChangedHostKey,
-    CommandFailed,
     SparkError,
     UnknownHostKey,
     Unreachable,
@@ -26,18 +24,14 @@ from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import Wakeup, WatchContext
 from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_change
+from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
-from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.model.work.own_actions import Touch
 from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0
-FACTS_S = 10.0
-"""Between readings of a node that cannot run the sampler: each takes some thirty processes."""
-AGAIN_S = 5.0
-"""Until a sampler that ended is started again."""
 SILENT_S = 30.0
 """Without a reading on a connection that stands, something is wrong with the machine."""
 STEADY_S = 30.0
@@ -114,15 +108,10 @@ class NodeWatch:
         """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
         key = isinstance(error, UnknownHostKey | ChangedHostKey)
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
-        own_action = self._scope.own(Touch.NODE, self.name)
-        self._tell_lost(error, fingerprint, own_action)
-        values = {
-            "reason": error.cause,
-            "hint": error.hint,
-            "fingerprint": fingerprint,
-            "own_action": own_action,
-        }
-        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **values)
+        own = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, own)
+        why = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "own_action": own}
+        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **why)
         if key:
             await self._retry.rung()
         else:
@@ -159,15 +148,13 @@ class NodeWatch:
 
     async def _attend(self, shell: Shell) -> None:
         """Until the connection is lost; whoever notices that first ends it for all."""
-        parts = [
-            asyncio.create_task(part)
-            for part in (
-                self._readings(shell),
-                self._silence(),
-                self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
-                self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
-            )
-        ]
+        works = (
+            self._readings(shell),
+            self._silence(),
+            self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
+            self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
+        )
+        parts = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             next(iter(done)).result()
@@ -219,18 +206,10 @@ class NodeWatch:
     async def _sampled(self, shell: Shell) -> None:
         from sparkconsole.remote.sampler.sampler import samples
 
-        try:
-            async with aclosing(samples(shell, garbage=self._garbage)) as found:
-                async for sample in found:
-                    self._take(sample)
-        except CommandFailed as error:
-            if error.status is None:
-                raise Unreachable("the connection was lost", node=self.name) from error
-            raise
-
-    def _take(self, sample: Sample) -> None:
-        found, self._before = reading(self._before, sample), sample
-        self._keep(found)
+        async with aclosing(samples(shell, garbage=self._garbage)) as found:
+            async for sample in found:
+                now, self._before = reading(self._before, sample), sample
+                self._keep(now)
 
     def _keep(self, found: Reading) -> None:
         store = self._scope.store
@@ -257,9 +236,7 @@ class NodeWatch:
             self._scope.store.update(self.name, reading=None)
 
     async def _by_facts(self, shell: Shell) -> None:
-        from sparkconsole.remote.node.facts import node_facts
-
-        self._keep(reading_of(await node_facts(shell)))
+        self._keep(await reading_by_facts(shell))
 
     async def _silence(self) -> None:
         """A machine that swaps keeps its connection for minutes and says nothing."""
@@ -270,12 +247,9 @@ class NodeWatch:
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
-                text = (
-                    f"no reading for {SILENT_S:.0f} s: is it out of memory?"
-                    if late
-                    else "readings come again"
-                )
-                self._scope.tell("warning" if late else "info", self.name, text)
+                lost = f"no reading for {SILENT_S:.0f} s: is it out of memory?"
+                news = ("warning", lost) if late else ("info", "readings come again")
+                self._scope.tell(news[0], self.name, news[1])
 
     # --- the slow looks
 
@@ -321,15 +295,3 @@ class NodeWatch:
             level, text = self._explained(*change)
             scope.tell(level, self.name, text)
             scope.serving.ring()
-
-
-def reading_of(facts: NodeFacts) -> Reading:
-    """What a look at a node tells of the moment."""
-    return replace(
-        Reading(facts.clock_s or 0.0),
-        memory=facts.memory,
-        gpus=facts.gpus,
-        gpu_processes=facts.gpu_processes,
-        gpu_error=facts.gpu_error,
-        disk_free=facts.free.get("docker"),
-    )
