@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from sparkconsole.clock import Clock, RealClock
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
 from sparkconsole.fleet.reconnect import Connect, Keeper
-from sparkconsole.fleet.run_time_values import Fresh, FreshNow
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.foresight.forecast import Forecast
 from sparkconsole.remote.foreseen_shell import ForeseenShell
@@ -29,7 +29,7 @@ class Fleet:
         self._guests: set[str] = set()
         self.forecast = Forecast()
         """What earlier lines of a script, where it is only planned, would have changed: looks answer so."""
-        self.fresh: Fresh = FreshNow(self.clock)
+        self.fresh = Fresh(self.clock)
         self._borrowed: frozenset[str] = frozenset()
 
     def beside(self, cluster: Cluster) -> Fleet:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparkconsole.config.inventory import choose, parse
-from sparkconsole.fleet.journal_ahead import JournalAhead
+from sparkconsole.fleet.journal import JournalAhead
 from sparkconsole.fleet.run_time_values import FreshThen
 from sparkconsole.model.foresight.effect import Anything, ClusterChanged
 from sparkconsole.model.foresight.forecast import Forecast

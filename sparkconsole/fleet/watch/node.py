@@ -256,7 +256,7 @@ class NodeWatch:
     async def _look(self, shell: Shell) -> None:
         scope = self._scope
         look = await look_through(scope.fleet, shell, scope.container, scope.image)
-        scope.store.update(self.name, look=look, looked_at_s=self._now)
+        scope.store.update(self.name, look=look)
 
     async def _list(self, shell: Shell) -> None:
         """Asks for more than an outline only where that changed."""

@@ -16,7 +16,7 @@ from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
 from sparkconsole.fleet.serve.engine_death import find_death
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerStatus, serve_status
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
@@ -326,7 +326,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
         Name of the containers; without it the cluster's.
     """
     jobs = newest_ranks(session, port)
-    found = await serve_standing(session.fleet, name or session.cluster.container, port, jobs)
+    found = await serve_status(session.fleet, name or session.cluster.container, port, jobs)
     return _standing_answer(explained(found, newest_start(session, port)))
 
 
