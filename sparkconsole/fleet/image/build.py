@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -84,10 +83,9 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
-    commit, kind = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
-    return BuildSite(
-        node, await builder(shell), await site(shell), present.id if present else "", commit, kind
-    )
+    commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
+    before = present.id if present else ""
+    return BuildSite(node, await builder(shell), await site(shell), before, *commit)
 
 
 def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
@@ -117,38 +115,23 @@ def require_builder(folder: Path, seen: BuildSite) -> None:
 def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
     """The job, with all that its follower has to know."""
     dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
+    asked = {"tag": spec.tag, "dated": dated, "recipe": spec.recipe, "vllm_ref": spec.vllm_ref}
+    found = {"ref_kind": seen.ref_kind, "commit": seen.commit, "before": seen.before}
     return Job(
         id=fleet.fresh.name(f"build-{slug(spec.tag)}"),
         node=seen.node,
         kind=JobKind.BUILD,
         argv=build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder),
-        details={
-            "tag": spec.tag,
-            "dated": dated,
-            "recipe": spec.recipe,
-            "vllm_ref": spec.vllm_ref,
-            "ref_kind": seen.ref_kind,
-            "commit": seen.commit,
-            "before": seen.before,
-            "full_log": full_log,
-        },
+        details={**asked, **found, "full_log": full_log},
     )
 
 
 def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
     """The context goes into the job's folder, then the build runs there."""
-    upload = folder_step(
-        "context", job, CONTEXT, folder, f"send the recipe {folder.name} to the job's folder"
-    )
-    build = Step(
-        id="build",
-        node=job.node,
-        sentence=f"build {job.details['tag']}, also kept as {job.details['dated']}",
-        argv=job.argv,
-        needs=("context",),
-        job=job,
-    )
-    return upload, build
+    sends = f"send the recipe {folder.name} to the job's folder"
+    builds = f"build {job.details['tag']}, also kept as {job.details['dated']}"
+    upload = folder_step("context", job, CONTEXT, folder, sends)
+    return upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job)
 
 
 def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
@@ -220,7 +203,7 @@ class _BuildWatch:
     job: Job
     report: Report
     log: BuildLog = field(default_factory=BuildLog)
-    _told: tuple[Any, ...] = ()
+    _reported: tuple[Any, ...] = ()
 
     async def to_the_end(self) -> None:
         mark = f"{self.job.node} | "
@@ -229,38 +212,33 @@ class _BuildWatch:
         async for line in follow_job(self.fleet, self.job):
             count += 1
             step = self.log.feed(printable(line))
-            if count > kept:
-                self._keep(line)
-                if step is not None:
-                    self._tell(step)
+            if count <= kept:
+                continue
+            # What is reported is kept by the face; what is not, here.
+            if self.job.details.get("full_log"):
+                self.report(Output(self.job.node, f"| {line}"))
+            else:
+                self.journal.append_output(self.run, f"{mark}{line}")
+            if step is not None:
+                self._report(step)
 
-    def _keep(self, line: str) -> None:
-        """What is reported is kept by the face; what is not, here."""
-        if self.job.details.get("full_log"):
-            self.report(Output(self.job.node, f"| {line}"))
-        else:
-            self.journal.append_output(self.run, f"{self.job.node} | {line}")
-
-    def _tell(self, step: BuildStep) -> None:
+    def _report(self, step: BuildStep) -> None:
         progress = step.progress
         news = (step.id, step.state, progress and 100 * progress[0] // progress[1])
-        if news == self._told:
+        if news == self._reported:
             return
-        ended_now = self._told[:2] != news[:2] and step.state is not StepState.RUNNING
-        self._told = news
-        self._advance(step)
-        if ended_now and step.total:
-            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
-            level = "error" if step.state is StepState.FAILED else "info"
-            self.report(Remark(f"{step.name[:100]} ({took})", self.job.node, level))
-
-    def _advance(self, step: BuildStep) -> None:
+        ended_now = self._reported[:2] != news[:2] and step.state is not StepState.RUNNING
+        self._reported = news
         node, (done, known) = self.job.node, self.log.counts()
         elapsed = (self.fleet.clock.now() - self.run.started).total_seconds()
         what = f"steps of {self.job.details.get('tag', '')}"
         self.report(Advance(node, what, done, known or None, elapsed_s=elapsed))
         if step.total and step.progress:
             self.report(Advance(node, step.name[:60], *step.progress))
+        if ended_now and step.total:
+            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
+            level = "error" if step.state is StepState.FAILED else "info"
+            self.report(Remark(f"{step.name[:100]} ({took})", node, level))
 
 
 def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkError:
@@ -274,16 +252,9 @@ def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkEr
     text = "\n".join((*last, log.fatal))
     known = cause_of(text, During.BUILD)
     hint = known.remedy if known else "the whole output: sparkconsole runs show"
-    return SparkError(
-        f"the build of {job.details.get('tag')} failed: {_why(log, last)}", hint=hint, node=job.node
-    )
-
-
-def _why(log: BuildLog, last: Sequence[str]) -> str:
-    step = log.failed()
-    if step is None:
-        return log.fatal or (last[-1] if last else "it said nothing")
-    return f"{step.name[:120]}: {step.error or log.fatal or (last[-1] if last else 'it said nothing')}"
+    step, why = log.failed(), log.fatal or (last[-1] if last else "it said nothing")
+    why = f"{step.name[:120]}: {step.error or why}" if step else why
+    return SparkError(f"the build of {job.details.get('tag')} failed: {why}", hint=hint, node=job.node)
 
 
 async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
@@ -298,15 +269,16 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
     if now is None or now.id != kept.id:
         report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
     built = kept.labels.get(COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
-    check = compare_commit(str(job.details.get("commit", "")), built)
+    wanted, ref = str(job.details.get("commit", "")), job.details.get("vllm_ref")
+    check, changed = compare_commit(wanted, built), kept.id != job.details.get("before")
     took = (fleet.clock.now() - run.started).total_seconds()
     rows = [
         ("image", f"{tag} = {dated}"),
         ("id", kept.id),
         ("size", size(kept.size_bytes)),
         ("created", str(kept.created)),
-        ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
-        ("vLLM", _commit_sentence(job, built, check)),
+        ("changed", "yes" if changed else "no, every step was cached"),
+        ("vLLM", _commit_sentence(ref, wanted[:12], built[:12], check)),
         *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
         ("time", hms(took)),
     ]
@@ -317,14 +289,9 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         "id": kept.id,
         "size_bytes": kept.size_bytes,
         "created": str(kept.created),
-        "changed": kept.id != job.details.get("before"),
+        "changed": changed,
         "labels": dict(kept.labels),
-        "vllm": {
-            "ref": job.details.get("vllm_ref"),
-            "wanted": job.details.get("commit"),
-            "built": built,
-            "check": check,
-        },
+        "vllm": {"ref": ref, "wanted": job.details.get("commit"), "built": built, "check": check},
         "seconds": round(took, 1),
     }
     return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
@@ -339,13 +306,12 @@ async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
     return done.text.strip() if done.ok and is_commit(done.text.strip()) else ""
 
 
-def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:
-    ref, wanted = job.details.get("vllm_ref"), str(job.details.get("commit", ""))[:12]
+def _commit_sentence(ref: str | None, wanted: str, built: str, check: CommitCheck) -> str:
     if check is CommitCheck.EQUAL:
-        return f"{built[:12]}, which is {ref}"
+        return f"{built}, which is {ref}"
     if check is CommitCheck.DIFFERENT:
-        return f"{built[:12]}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
-    return f"{built[:12] or 'the image does not say its commit'}; whether that is {ref} is not known"
+        return f"{built}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
+    return f"{built or 'the image does not say its commit'}; whether that is {ref} is not known"
 
 
 def _commit_exit(job: Job, check: CommitCheck) -> int:

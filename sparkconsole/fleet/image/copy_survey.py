@@ -23,7 +23,6 @@ from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
-from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer.ends import site
 
 ImageTransfer = FullStream | Layers
@@ -75,12 +74,9 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
     if isinstance(found, SparkError):
         raise found
     if found is None:
-        raise SparkError(
-            f"there is no image {tag} to copy",
-            hint="see where it is: sparkconsole image list; or get it: "
-            f"{how_to_get(tag, (node,), others_have_it=False)}",
-            node=node,
-        )
+        get = how_to_get(tag, (node,), others_have_it=False)
+        hint = f"see where it is: sparkconsole image list; or get it: {get}"
+        raise SparkError(f"there is no image {tag} to copy", hint=hint, node=node)
     return found
 
 
@@ -137,16 +133,12 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
     if image is None or whole:
         return _Source(await receivers.fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
-    links, seen, history, present = await asyncio.gather(
-        receivers.fabric_of(fleet, sender), site(shell), _sizes(shell, image), images(shell)
+    links, seen, present = await asyncio.gather(
+        receivers.fabric_of(fleet, sender), site(shell), images(shell)
     )
+    history = () if image.foreseen else await layer_sizes(shell, image.id)
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
     return _Source(links, seen, history, tuple(dated))
-
-
-async def _sizes(shell: Shell, image: ImageIdentity) -> tuple[int, ...]:
-    """Of its steps; none while it is yet to be built."""
-    return () if image.foreseen else await layer_sizes(shell, image.id)
 
 
 def _first_look(
@@ -176,9 +168,8 @@ async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
 
     try:
         shell = await fleet.shell(node.name)
-        return _ReceiverSite(
-            *await asyncio.gather(site(shell), receivers.fabric_of(fleet, node.name), every_image(shell))
-        )
+        links = receivers.fabric_of(fleet, node.name)
+        return _ReceiverSite(*await asyncio.gather(site(shell), links, every_image(shell)))
     except SparkError as error:
         return error
 
