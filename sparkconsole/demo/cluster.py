@@ -28,7 +28,8 @@ class Pretend:
 
     async def connect(self, node: Node) -> Shell:
         """As SSH does; a machine without power is not there."""
-        machine = self.machines.get(node.name) or self._at(node.address)
+        there = (m for m in self.machines.values() if node.address in m.addresses)
+        machine = self.machines.get(node.name) or next(there, None)
         if machine is None or not machine.on or "cut" in machine.faults:
             raise Unreachable(
                 f"{node.address}: no route to host",
@@ -58,9 +59,6 @@ class Pretend:
                 node=name,
             )
         self.machines[name].faults.pop("key", None)
-
-    def _at(self, address: str) -> Machine | None:
-        return next((m for m in self.machines.values() if address in m.addresses), None)
 
 
 def pretend(count: int, *, clock: Clock | None = None, machines: dict[str, Machine] | None = None) -> Pretend:

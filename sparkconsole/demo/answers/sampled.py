@@ -7,7 +7,7 @@ import math
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark import life
-from sparkconsole.demo.spark.machine import SERVING_BYTES, TOTAL_BYTES, Machine
+from sparkconsole.demo.spark.machine import SERVING_BYTES, SWAP, TOTAL_BYTES, Machine, proc_lines
 from sparkconsole.demo.spark.servers import live
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
@@ -23,7 +23,6 @@ _GPU_TROUBLE = {
     "gpu-silent": "the GPU's driver does not answer",
 }
 _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
-SWAP = 16 << 30
 _CACHED, _FILLS_S = 28_000_000_000, 900.0
 _KEPT = 300_000_000
 """Of the cache: what is in use and stays."""
@@ -72,13 +71,8 @@ def pressures(machine: Machine) -> dict[str, float]:
     """What waits for memory waits for the disk too; all cores are never busy."""
     waited = life.pressure(machine.number, machine.spells, machine.clock.monotonic())
     waited = 60.0 if machine.available() < SHORT_BYTES else waited
-    return {
-        "cpu some": 0.0,
-        "memory some": waited,
-        "memory full": round(waited / 3, 2),
-        "io some": waited,
-        "io full": round(waited / 3, 2),
-    }
+    full = round(waited / 3, 2)
+    return {"cpu some": 0.0, "memory some": waited, "memory full": full, "io some": waited, "io full": full}
 
 
 def counts(machine: Machine) -> dict[str, dict[str, int]]:
@@ -171,12 +165,6 @@ def cached(machine: Machine) -> int:
 
 def memory_look(machine: Machine, image: str) -> str:
     """As remote.node.facts looks: its login may use sudo."""
-    rows = {
-        "MemTotal": TOTAL_BYTES,
-        "MemFree": machine.available() - cached(machine),
-        "MemAvailable": machine.available(),
-        "Buffers": 0,
-        "Cached": cached(machine),
-    }
-    lines = [f"{name}: {value // 1024} kB" for name, value in rows.items()]
-    return "\n".join([*lines, *(["Way: sudo"] if image else []), ""])
+    available, kept = machine.available(), cached(machine)
+    free = {"MemFree": available - kept, "MemAvailable": available, "Buffers": 0, "Cached": kept}
+    return proc_lines(MemTotal=TOTAL_BYTES, **free) + ("Way: sudo\n" if image else "")

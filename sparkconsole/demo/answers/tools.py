@@ -11,11 +11,11 @@ from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, memor
 from sparkconsole.demo.spark import fabric, life, servers, storage
 from sparkconsole.demo.spark.engine import container_log
 from sparkconsole.demo.spark.jobs import start
-from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_json
+from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo
 from sparkconsole.demo.spark.models import cache_listing, headers, holding
+from sparkconsole.demo.spark.storage import Reply
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
-Reply = tuple[int | None, str, str]
 Answer = Callable[[Machine, tuple[str, ...]], Reply]
 OK: Reply = (0, "", "")
 _THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
@@ -135,7 +135,7 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Reply:
         return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
     missing = f"docker 1\nError: No such container: {args[0]}"
-    text = f"docker 0\n{site_json(machine, args[0])}" if found else missing
+    text = f"docker 0\n{json.dumps([found.as_json()])}" if found else missing
     return 0, "\n".join([*lines, text, ""]), ""
 
 
@@ -321,6 +321,3 @@ _DOCKER: dict[str, Answer] = {
     "image": storage.image,
     "builder": storage.prune_cache,
 }
-
-
-__all__ = ["KEY", "answer", "facts", "spoken", "waits_for_docker"]

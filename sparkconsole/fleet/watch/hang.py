@@ -13,7 +13,6 @@ from sparkconsole.clock import cancelled
 from sparkconsole.fleet.serve.hang_probe import closely, late
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import WatchContext
-from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend
 from sparkconsole.model.ray import RayMember, last_words
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
@@ -60,7 +59,9 @@ class Roll:
         self._ranks.update({r.node: r.rank for r in ranks})
         for name in self._partners():
             self._serving.add(name)
-            self._links.setdefault(name, set()).update(self._up(name))
+            reading = self._scope.store.nodes[name].reading
+            rails = reading.rails.items() if reading else ()
+            self._links.setdefault(name, set()).update(rail for rail, flow in rails if flow.up)
             self._lives.setdefault(name, self._life(name))
 
     def proved(self) -> None:
@@ -83,7 +84,7 @@ class Roll:
 
     def address(self, name: str) -> str:
         """Of a serving node on the fast link; empty: unknown."""
-        container = self._any_container(name)
+        container = self._scope.container_of(name)
         return container.labels.get(LABEL_ADDRESS, "") if container else ""
 
     def _partners(self) -> tuple[str, ...]:
@@ -101,24 +102,15 @@ class Roll:
         launch = self._scope.launch()
         if launch is None or launch.backend is Backend.SOLO:
             return set(self._scope.fleet.names[:1])
-        return {n for n, s in self._scope.store.nodes.items()
-                if s.reach is Reachability.LOST or self._any_container(n)}  # fmt: skip
-
-    def _any_container(self, name: str) -> Container | None:
-        state = self._scope.store.nodes.get(name)
-        known = state.containers if state else None
-        return next((c for c in known or () if c.name == self._scope.container), None)
-
-    def _up(self, name: str) -> set[str]:
-        reading = self._scope.store.nodes[name].reading
-        return {rail for rail, flow in reading.rails.items() if flow.up} if reading else set()
+        nodes = self._scope.store.nodes.items()
+        return {n for n, s in nodes if s.reach is Reachability.LOST or self._scope.container_of(n)}
 
     def _sign(self, name: str) -> NodeSign:
         state = self._scope.store.nodes[name]
         if state.reach is Reachability.LOST:
             return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
         reading = state.reading
-        flows = reading.rails if reading else {}
+        down = {rail for rail, flow in reading.rails.items() if flow.up is False} if reading else set[str]()
         gpu = self._mean(name, "gpu")
         left = state.ray_alive is False and name in self.joined
         return NodeSign(
@@ -126,13 +118,10 @@ class Roll:
             state.head,
             self._ranks.get(name),
             container=self._container(state),
-            killed=None not in (self.token_at_s, state.killed_at_s)
-            and (state.killed_at_s or 0.0) > (self.token_at_s or 0.0),
+            killed=self.token_at_s is not None and (state.killed_at_s or 0.0) > self.token_at_s,
             left_ray=left,
-            ray_said=self._last_words(name) if left else "",
-            links_down=tuple(
-                sorted(r for r in self._links.get(name, ()) if r in flows and flows[r].up is False)
-            ),
+            ray_said=self.last_words(name) if left else "",
+            links_down=tuple(sorted(down & self._links.get(name, set()))),
             silent_s=self._silent(state),
             gpu_error=reading.gpu_error if reading and gpu is not None else "",
             gpu=gpu,
@@ -149,7 +138,7 @@ class Roll:
         if self._scope.container_on(state.name):
             had = self._lives.get(state.name)
             return f"{name} was started again" if had not in (None, self._life(state.name)) else ""
-        found = self._any_container(state.name)
+        found = self._scope.container_of(state.name)
         if found is None:
             return f"{name} is gone"
         return f"{name} ended with {found.exit_code}{', out of memory' if found.oom_killed else ''}"
@@ -158,7 +147,8 @@ class Roll:
         container = self._scope.container_on(name)
         return (container.id, container.started_at) if container else ("", "")
 
-    def _last_words(self, name: str) -> str:
+    def last_words(self, name: str) -> str:
+        """What Ray says of a member that died there; empty: nothing."""
         addresses = sorted(self._scope.addresses(name))
         return next((words for a in addresses if (words := last_words(self.members, a))), "")
 
