@@ -14,10 +14,11 @@ from textual.pilot import Pilot
 from sparkconsole.clock import Clock
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock, StillClock
+from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.work import TaskState
+from tests.still_clock import StillClock
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = ((80, 24), (160, 48))
