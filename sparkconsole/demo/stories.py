@@ -119,11 +119,8 @@ def _layer_at(layers: Sequence[int], sent: int) -> tuple[int, int]:
 def model_story(total: int) -> Story:
     """A model's copy or download: how far it is, and its end."""
     steps = int(COPY_S / COPY_STEP_S)
-    lines = [
-        (at, json.dumps({"done": total * s // steps, "total": total, "seconds": at}))
-        for s in range(1, steps + 1)
-        if (at := s * COPY_STEP_S)
-    ]
+    moments = [(s * COPY_STEP_S, total * s // steps) for s in range(1, steps + 1)]
+    lines = [(at, json.dumps({"done": done, "total": total, "seconds": at})) for at, done in moments]
     return Story((*lines, (COPY_S, json.dumps({"end": True, "failed": {}}))), COPY_S)
 
 
@@ -207,12 +204,9 @@ def bench_story(argv: Sequence[str]) -> Story:
     asked = int(argv[argv.index("--num-prompts") + 1]) if "--num-prompts" in argv else 1000
     recorded, ours = r"^(Successful requests: +)\d+", rf"\g<1>{asked}"
     report = [re.sub(recorded, ours, line) for line in _journaled("bench.log")]
-    bars = [(BENCH_S * i / 10, _bar(asked * i // 10, asked)) for i in range(1, 11)]
+    tenths = [(BENCH_S * i / 10, asked * i // 10) for i in range(1, 11)]
+    bars = [(at, f"{100 * n // asked}%|####| {n}/{asked} [00:01<00:00, 3.4it/s]") for at, n in tenths]
     return Story((*bars, *((BENCH_S, line) for line in (*report, _result(report, argv)))), BENCH_S)
-
-
-def _bar(done: int, asked: int) -> str:
-    return f"{100 * done // asked}%|####| {done}/{asked} [00:01<00:00, 3.4it/s]"
 
 
 def _spread_out(latencies: Mapping[str, float], kind: str, count: int = 100) -> list[float]:

@@ -81,10 +81,8 @@ async def verify(shell: Shell, step: Step) -> None:
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
-        output = seen.error_text.strip() or seen.text.strip()
-        raise CommandFailed(
-            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {output}", node=shell.node
-        )
+        text = f"{step.verify.sentence}: not so: {seen.error_text.strip() or seen.text.strip()}"
+        raise CommandFailed(step.verify.argv, seen.status, text, node=shell.node)
 
 
 async def _take_back(fleet: Fleet, plan: Plan, started: list[str], report: Report) -> None:

@@ -72,11 +72,8 @@ class Fleet:
 
     def _unchanged(self, fresh: dict[str, Keeper]) -> dict[str, Keeper]:
         """Our keepers of nodes that are as they were."""
-        return {
-            n: self._keepers[n]
-            for n, k in fresh.items()
-            if n in self._keepers and self._keepers[n].node == k.node
-        }
+        ours = self._keepers
+        return {n: ours[n] for n, keeper in fresh.items() if n in ours and ours[n].node == keeper.node}
 
     @property
     def head(self) -> str:

@@ -52,11 +52,6 @@ async def forget_job(fleet: Fleet, job: Job) -> None:
     await remote.forget(await fleet.shell(job.node), job)
 
 
-async def job_file(fleet: Fleet, job: Job, name: str) -> bytes:
-    """A file that the job wrote into its folder (`$JOB_DIR`)."""
-    return await remote.read(await fleet.shell(job.node), job, name)
-
-
-async def job_end(fleet: Fleet, job: Job, name: str, most: int) -> bytes:
-    """The end of such a file, so many bytes at most."""
-    return await remote.read(await fleet.shell(job.node), job, name, most)
+async def job_file(fleet: Fleet, job: Job, name: str, last: int | None = None) -> bytes:
+    """A file that the job wrote into its folder (`$JOB_DIR`), or so many bytes of its end."""
+    return await remote.read(await fleet.shell(job.node), job, name, last)

@@ -132,10 +132,9 @@ class Keeper:
 
     async def _doubted(self) -> None:
         """Keeps a connection that answers: another hand may have made it again already."""
-        if self._shell is None:
-            return
         try:
-            (await self._shell.run(("true",), timeout=_PROBE_TIMEOUT_S)).checked()
+            if self._shell is not None:
+                (await self._shell.run(("true",), timeout=_PROBE_TIMEOUT_S)).checked()
         except SparkError:
             self.lost()
 
@@ -152,9 +151,6 @@ class Keeper:
             await asyncio.gather(self._broken.pop().aclose(), return_exceptions=True)
 
     def _gave_up(self, deadline_s: float) -> Unreachable:
-        why = f": {self._refusal.cause}" if self._refusal else ""
-        hint = self._refusal.hint if self._refusal else ""
-        cause = f"no connection within {deadline_s:.0f} s{why}"
-        return Unreachable(
-            cause, hint=hint or "what runs on it is unknown; try again later", node=self.node.name
-        )
+        why, hint = (f": {self._refusal.cause}", self._refusal.hint) if self._refusal else ("", "")
+        hint = hint or "what runs on it is unknown; try again later"
+        return Unreachable(f"no connection within {deadline_s:.0f} s{why}", hint=hint, node=self.node.name)

@@ -153,11 +153,6 @@ def _received(machine: Machine, args: tuple[str, ...]) -> Reply:
     return 0, f"{machine.received.get((args[0], args[1]), '')}\n", ""
 
 
-def _job_start(machine: Machine, args: tuple[str, ...]) -> Reply:
-    started = start(machine, args[0], args[2:])
-    return OK if started else (17, "", "a job of that name is there already")
-
-
 def _job_state(machine: Machine, args: tuple[str, ...]) -> Reply:
     job = machine.look(args[0])
     if job is None:
@@ -175,11 +170,10 @@ def _job_read(machine: Machine, args: tuple[str, ...]) -> Reply:
 
 
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Reply:
-    free = _free(machine) - IMAGE_BYTES
-    where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
+    where = f"login spark\naddress {machine.addresses[2]}\nport 22\n"
     engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
-    text = f"{where}{engine}python /usr/bin/python3\n"
-    return 0, f"{text}free {max(0, free)}\nkey {KEY}\n", ""
+    free = f"free {max(0, _free(machine) - IMAGE_BYTES)}\nkey {KEY}\n"
+    return 0, f"{where}{engine}python /usr/bin/python3\n{free}", ""
 
 
 def _reboot(machine: Machine, _: tuple[str, ...]) -> Reply:
@@ -242,7 +236,9 @@ _SCRIPTS: dict[str, Answer] = {
     "gone": lambda machine, args: (1, "", "it is still there") if args[0] in machine.containers else OK,
     "job-holds": _received,
     "job-unpacked": _received,
-    "job-start": _job_start,
+    "job-start": lambda machine, args: (
+        OK if start(machine, args[0], args[2:]) else (17, "", "a job of that name is there already")
+    ),
     "job-state": _job_state,
     "job-cancel": _does(lambda machine, args: machine.cancel(args[0])),
     "job-forget": _does(lambda machine, args: machine.jobs.pop(args[0], None)),

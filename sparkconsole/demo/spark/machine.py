@@ -265,7 +265,7 @@ class Machine:
         found = self.containers[name]
         if not found.running:
             return
-        found.end(exit_code, oom_killed=oom_killed)
+        found.exit_code, found.oom_killed = exit_code, oom_killed
         found.printed += [(self.clock.now(), why)] if why else []
         head = self._head()
         if found.in_ray and head is not None:

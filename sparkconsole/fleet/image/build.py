@@ -117,13 +117,9 @@ def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool 
     dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
     asked = {"tag": spec.tag, "dated": dated, "recipe": spec.recipe, "vllm_ref": spec.vllm_ref}
     found = {"ref_kind": seen.ref_kind, "commit": seen.commit, "before": seen.before}
-    return Job(
-        id=fleet.fresh.name(f"build-{slug(spec.tag)}"),
-        node=seen.node,
-        kind=JobKind.BUILD,
-        argv=build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder),
-        details={**asked, **found, "full_log": full_log},
-    )
+    argv = build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder)
+    details, name = {**asked, **found, "full_log": full_log}, fleet.fresh.name(f"build-{slug(spec.tag)}")
+    return Job(id=name, node=seen.node, kind=JobKind.BUILD, argv=argv, details=details)
 
 
 def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:

@@ -55,9 +55,8 @@ class LaunchSurvey:
         """
         for node, place in self.sites.items():
             image = self.images[node]
-            if not place.running or place.found is None or (image is None and not unless_there):
-                continue
-            if image is None or place.found.image_id != image.id:
+            other = unless_there if image is None else place.found and place.found.image_id != image.id
+            if place.running and other:
                 return node
         return ""
 
@@ -70,7 +69,8 @@ async def survey_launch(fleet: Fleet, cluster: Cluster, spec: LaunchSpec) -> Lau
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
     sites = all_of(await fleet.ask(lambda shell: look(shell, spec.container), names))
     facts = all_of(await fleet.ask(node_facts, names))
-    networks = _networks(cluster, spec, facts)
+    needing = () if spec.backend is Backend.SOLO else names
+    networks = {n: _network(cluster, spec, n, facts) for n in needing}
     warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
     images = all_of(await fleet.ask(lambda shell: image(shell, spec.image), names))
     caches = all_of(await fleet.ask(hf_cache, names))
@@ -82,13 +82,12 @@ async def survey_launch(fleet: Fleet, cluster: Cluster, spec: LaunchSpec) -> Lau
 def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
     """Every node's answer; raises the first node's error, naming the others that failed too."""
     wrong = failed(answers)
-    if wrong:
-        first, *others = wrong.values()
-        if others:
-            also = ", ".join(e.node for e in others)
-            first.hint = "; ".join(filter(None, (first.hint, f"the same or worse on {also}")))
-        raise first
-    return answered(answers)
+    if not wrong:
+        return answered(answers)
+    first, *others = wrong.values()
+    also = f"the same or worse on {', '.join(e.node for e in others)}" if others else ""
+    first.hint = "; ".join(filter(None, (first.hint, also)))
+    raise first
 
 
 def seats_of(
@@ -118,32 +117,24 @@ def check_images(survey: LaunchSurvey) -> None:
     tag, images = survey.spec.image, survey.images
     missing = [node for node, image in images.items() if image is None]
     if missing:
-        raise Refused(
-            f"the image {tag} is not on {', '.join(missing)}; nothing was started",
-            hint=how_to_get(tag, missing, others_have_it=len(missing) < len(images)),
-            node=missing[0],
-        )
-    first, *others_ = ((n, i) for n, i in images.items() if i is not None)
-    for node, image in others_:
+        hint = how_to_get(tag, missing, others_have_it=len(missing) < len(images))
+        cause = f"the image {tag} is not on {', '.join(missing)}; nothing was started"
+        raise Refused(cause, hint=hint, node=missing[0])
+    first, *others = ((n, i) for n, i in images.items() if i is not None)
+    for node, image in others:
         if not same_content(first[1], image):
-            raise Refused(
-                f"the image {tag} differs between {first[0]} and {node}; nothing was started",
-                hint=f"sparkconsole image copy {tag}",
-                node=node,
-            )
+            cause = f"the image {tag} differs between {first[0]} and {node}; nothing was started"
+            raise Refused(cause, hint=f"sparkconsole image copy {tag}", node=node)
 
 
 def check_ports(survey: LaunchSurvey) -> None:
     """Refused when somebody else listens where the head has to."""
     head = survey.seats[0].node
-    taken = survey.sites[head].taken(survey.spec.ports())
+    taken = ", ".join(map(str, survey.sites[head].taken(survey.spec.ports())))
     if taken:
-        ports = ", ".join(map(str, taken))
-        raise Refused(
-            f"port {ports} is in use; nothing was started",
-            hint=f"see who listens there: ss -ltnp, or choose another: {_port_flag(survey.spec)}",
-            node=head,
-        )
+        flag = "--ray-port, --dashboard-port" if survey.spec.backend is Backend.RAY else "--master-port"
+        hint = f"see who listens there: ss -ltnp, or choose another: {flag}"
+        raise Refused(f"port {taken} is in use; nothing was started", hint=hint, node=head)
 
 
 async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
@@ -161,17 +152,6 @@ async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
             hint="launch without Ray: --backend none, or build an image with ray[default]",
             node=head,
         )
-
-
-def _port_flag(spec: LaunchSpec) -> str:
-    return "--ray-port, --dashboard-port" if spec.backend is Backend.RAY else "--master-port"
-
-
-def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]) -> dict[str, NodeNetwork]:
-    """Solo needs none."""
-    if spec.backend is Backend.SOLO:
-        return {}
-    return {n: _network(cluster, spec, n, facts) for n in facts}
 
 
 def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:

@@ -23,15 +23,9 @@ def with_job(
     """The task with the job that carries it out, where something is to be sent; `named`: what is copied."""
     if not task.to_send or task.transfer is None:
         return task
-    name = copied_name(named)
-    job = Job(
-        id=fresh.name(f"{kind.value}-{slug(name)}"),
-        node=sender,
-        kind=kind,
-        argv=task.transfer.argv(name, task.receiver),
-        details={**named, **task.end, **more},
-    )
-    return replace(task, job=job)
+    copied, details = copied_name(named), {**named, **task.end, **more}
+    argv, name = task.transfer.argv(copied, task.receiver), fresh.name(f"{kind.value}-{slug(copied)}")
+    return replace(task, job=Job(id=name, node=sender, kind=kind, argv=argv, details=details))
 
 
 def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -45,15 +39,9 @@ def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     files = tuple(text_step(f"{name}-{host}", job, name, text, why, needs) for name, text, why in texts)
     if transfer.folder:
         files += (program_step(f"programs-{host}", job, transfer.folder, transfer.program, needs),)
-    copy = Step(
-        id=f"copy-{host}",
-        node=job.node,
-        sentence=f"copy {copied_name(job.details)} to {task.receiver.target} ({task.way})",
-        argv=job.argv,
-        needs=tuple(s.id for s in files) or needs,
-        job=job,
-    )
-    return (*files, copy)
+    copies = f"copy {copied_name(job.details)} to {task.receiver.target} ({task.way})"
+    after = tuple(s.id for s in files) or needs
+    return (*files, Step(f"copy-{host}", job.node, copies, job.argv, after, job=job))
 
 
 def program_step(step: str, job: Job, folder: str, moves: str, needs: Sequence[str] = ()) -> Step:

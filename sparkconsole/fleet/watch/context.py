@@ -78,8 +78,9 @@ class WatchContext:
         where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
         return self.own_actions.ended(job) if job else self.own_actions.on_nodes(Touch.SERVER, where)
 
-    def tell(self, level: str, source: str, text: str) -> None:
-        """One event."""
+    def tell(self, level: str, source: str, text: str, own: str = "") -> None:
+        """One event; what a deed of ours (`own`) explains is information."""
+        text, level = (f"{text} ({own})", "info") if own else (text, level)
         self.store.tell(Event(self.clock.now(), level, source, text))
 
     @property

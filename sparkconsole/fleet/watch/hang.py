@@ -164,10 +164,13 @@ class Roll:
 
 
 class HangWatch:
-    """`look` at every answer of the server."""
+    """`look` at every answer of the server.
 
-    def __init__(self, scope: WatchContext, roll: Roll) -> None:
-        self._scope, self._roll = scope, roll
+    `doubted` is called when a node is in trouble and a token that was asked for does not come at once.
+    """
+
+    def __init__(self, scope: WatchContext, roll: Roll, doubted: Callable[[Trouble], object]) -> None:
+        self._scope, self._roll, self._doubted = scope, roll, doubted
         self._moved_at = self._ask_at = scope.clock.monotonic()
         self._hang: Hang | None = None
 
@@ -181,13 +184,9 @@ class HangWatch:
         return self._scope.clock.monotonic()
 
     async def look(
-        self, shell: Shell, port: int, load: EngineLoad, *, moved: bool, ranks: Sequence[LiveRank] = (),
-        log_silent_s: float | None = None, doubted: Callable[[Trouble], object] = lambda _: None,
-    ) -> Hang | None:  # fmt: skip
-        """The verdict as it stands now; a token is asked for at most once in AGAIN_S.
-
-        `doubted` is called when a node is in trouble and the token does not come at once.
-        """
+        self, shell: Shell, load: EngineLoad, ranks: Sequence[LiveRank], *, moved: bool, mute_s: float | None
+    ) -> Hang | None:
+        """The verdict now; a token is asked for at most once in AGAIN_S. `mute_s`: its log is silent."""
         now, signs = self._now, self._roll.signs()
         doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
         if moved or not (load.running or doubtful or self._hang):
@@ -196,32 +195,31 @@ class HangWatch:
         frozen_s = now - self._moved_at if load.running else None
         if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
             return self._hang
-        late_s = await self._asked(shell, port, doubted)
+        late_s = await self._asked(shell)
         self._ask_at = self._now + AGAIN_S
         if late_s == 0.0:
             self._roll.proved()
             self._well(ranks, token=True)
             return None
         frozen_s = self._now - self._moved_at if load.running else None
-        fleet, container, roll = self._scope.fleet, self._scope.container, self._roll
-        close = await asyncio.gather(
-            *(closely(fleet, shell, container, port, s, roll.address(s.name)) for s in roll.signs())
-        )
-        self._hang = judge(ServerSign(load.running, frozen_s, late_s, log_silent_s), close) or self._hang
+        scope, roll, port = self._scope, self._roll, self._scope.store.server.port
+        where = (scope.fleet, shell, scope.container, port)
+        close = await asyncio.gather(*(closely(*where, s, roll.address(s.name)) for s in roll.signs()))
+        self._hang = judge(ServerSign(load.running, frozen_s, late_s, mute_s), close) or self._hang
         return self._hang
 
-    async def _asked(self, shell: Shell, port: int, doubted: Callable[[Trouble], object]) -> float | None:
-        asked = asyncio.create_task(late(shell, port, LATE_S))
+    async def _asked(self, shell: Shell) -> float | None:
+        asked = asyncio.create_task(late(shell, self._scope.store.server.port, LATE_S))
         try:
             done, _ = await asyncio.wait({asked}, timeout=SOON_S)
             first = next((t for t in troubles(self._roll.signs()) if t.id in DOUBTFUL), None)
             if not done and first is not None:
-                doubted(first)
+                self._doubted(first)
             return await asked
         finally:
             await cancelled((asked,))
 
-    def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
+    def _well(self, ranks: Iterable[LiveRank], *, token: bool) -> None:
         self._hang, self._moved_at = None, self._now
         if token or self._roll.token_at_s is None:
             self._roll.token_at_s = self._now

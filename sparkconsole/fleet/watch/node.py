@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from sparkconsole.clock import cancelled
@@ -23,7 +23,7 @@ from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import Wakeup, WatchContext
-from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_change
+from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
@@ -121,14 +121,13 @@ class NodeWatch:
         state = self._state
         if state.reach is Reachability.LOST and (state.fingerprint == fingerprint or not fingerprint):
             return
+        lost = "lost" if state.reach is Reachability.UP else "not reached"
         if fingerprint:
             self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
         elif own_action:
             self._scope.tell("info", self.name, f"goes down: {own_action}")
-        elif state.reach is Reachability.UP:
-            self._scope.tell("error", self.name, f"lost: {error.cause}")
         else:
-            self._scope.tell("error", self.name, f"not reached: {error.cause}")
+            self._scope.tell("error", self.name, f"{lost}: {error.cause}")
 
     def _found(self) -> None:
         state = self._state
@@ -217,15 +216,13 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        for level, text in self._changes.feed(found, self._now, self._netdevs()):
+        look = self._state.look
+        netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
+        for level, text in self._changes.feed(found, self._now, netdevs):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:
             store.update(self.name, memory_alarm=alarm)
-
-    def _netdevs(self) -> Mapping[str, str]:
-        look = self._state.look
-        return {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
 
     def _garbage(self, line: str) -> None:
         """One sentence a connection; what was read before says nothing of now."""
@@ -279,19 +276,16 @@ class NodeWatch:
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
-    def _explained(self, level: str, text: str) -> Change:
-        """With the deed of ours that ended it; one that began after the deed ended by itself."""
-        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
-        runs = self._scope.container_on(self.name) is not None
-        self._ran_since = self._now if runs else self._ran_since
-        own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
-        return ("info", f"{text} ({own})") if own else (level, text)
-
     def _take_containers(self, found: tuple[Container, ...]) -> None:
+        """An end is told with the deed of ours that ended it; what began after the deed ended by itself."""
         scope = self._scope
         change = container_change(scope.container, self._state.containers, found)
         scope.store.update(self.name, containers=found)
-        if change is not None:
-            level, text = self._explained(*change)
-            scope.tell(level, self.name, text)
-            scope.serving.ring()
+        if change is None:
+            return
+        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
+        runs = scope.container_on(self.name) is not None
+        self._ran_since = self._now if runs else self._ran_since
+        own = "" if runs else scope.own(Touch.CONTAINER, self.name, alive_s=lived)
+        scope.tell(change[0], self.name, change[1], own)
+        scope.serving.ring()

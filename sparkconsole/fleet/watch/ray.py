@@ -88,9 +88,8 @@ class RayWatch:
         found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
         for name in found.keys() - self._dead:
             own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
-            level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
-            text = self._sentence(found[name])
-            self._scope.tell(level, name, f"{text} ({own})" if own else text)
+            level = "warning" if found[name].id in UNSEEN else "error"
+            self._scope.tell(level, name, self._sentence(found[name]), own)
         for name in self._doubted - found.keys():
             if self._scope.store.server.phase is ServerPhase.READY:
                 self._scope.tell("done", name, f"{self._model} has its rank here still")

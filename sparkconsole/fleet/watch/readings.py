@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sparkconsole.clock import cancelled
 from sparkconsole.errors import SparkError, Unreachable
@@ -93,8 +93,8 @@ async def reading_by_facts(shell: Shell) -> Reading:
     from sparkconsole.remote.node.facts import node_facts
 
     facts = await node_facts(shell)
-    return replace(
-        Reading(facts.clock_s or 0.0),
+    return Reading(
+        facts.clock_s or 0.0,
         memory=facts.memory,
         gpus=facts.gpus,
         gpu_processes=facts.gpu_processes,

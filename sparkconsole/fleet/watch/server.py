@@ -37,7 +37,7 @@ class ServerWatch:
 
     def __init__(self, scope: WatchContext, port: int, roll: Roll) -> None:
         self._scope, self._port, self._roll = scope, port, roll
-        self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
+        self._hangs, self._deaths = HangWatch(scope, roll, self._doubted), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
         self._bell = scope.serving
         self._logs: dict[str, FollowedLog] = {}
@@ -123,10 +123,9 @@ class ServerWatch:
             return None
         self._scope.store.prompted.append(prompt)
         self._scope.store.generated.append(generated)
-        hang = await self._hangs.look(
-            shell, self._port, load, moved=bool(prompt or generated), ranks=self._ranked,
-            log_silent_s=self._log_silent_s(), doubted=self._doubted,
-        )  # fmt: skip
+        log, moved = self._lead_log, bool(prompt or generated)
+        mute_s = self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
+        hang = await self._hangs.look(shell, load, self._ranked, moved=moved, mute_s=mute_s)
         if self._dies():
             return None
         rates = {"load": load, "prompt_per_s": prompt, "generated_per_s": generated, "seen_at_s": self._now}
@@ -165,10 +164,6 @@ class ServerWatch:
     def _lead_log(self) -> FollowedLog | None:
         """Of the rank that answers; None: nobody serves, or it was started by hand."""
         return self._logs.get(self._lead.job) if self._lead is not None else None
-
-    def _log_silent_s(self) -> float | None:
-        log = self._lead_log
-        return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
 
     async def _recognise(self, shell: Shell) -> None:
         """Which model it is, how many ranks it has, and where its log is."""
