@@ -18,7 +18,7 @@ _HELD_BY_HEAT, _HOT_C = 0x20, 88.0
 """NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
 _BUS = (32.0, 4, 32.0, 4)
 """Each half of the card has four lanes of the fifth generation."""
-_GPU_TROUBLE = {
+GPU_TROUBLE = {
     "gpu-gone": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error",
     "gpu-silent": "the GPU's driver does not answer",
 }
@@ -38,7 +38,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     loaded = life.share_loaded(spells, now)
     after = machine.at(now if since is None else since)
     worker = [4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]
-    trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
+    trouble = next((sentence for kind, sentence in GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
             "v": 1,
@@ -61,10 +61,15 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "gpus": [] if trouble else [gpu(machine, heat)],
             "procs": [worker] if loaded > 0.05 and not trouble else [],
             "gpu_error": trouble,
-            "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
+            "disk": free_bytes(machine),
         },
         separators=(",", ":"),
     )
+
+
+def free_bytes(machine: Machine) -> int:
+    """Of the disk."""
+    return FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES
 
 
 def pressures(machine: Machine) -> dict[str, float]:
