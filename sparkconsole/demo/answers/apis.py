@@ -40,7 +40,11 @@ class Apis:
         """The path of the socket that leads there; also where nobody listens, as with SSH."""
         async with self._lock:
             if self._runner is None:
-                self._runner = await self._started()
+                application = web.Application()
+                application.router.add_route("*", "/{path:.*}", self._answer)
+                runner = web.AppRunner(application, shutdown_timeout=0.1)
+                await runner.setup()
+                self._runner = runner
             path = next((p for p, t in self._targets.items() if t == target), "")
             if not path:
                 path = str(self._folder / f"{len(self._targets)}.sock")
@@ -55,13 +59,6 @@ class Apis:
         await asyncio.gather(*self._starts, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
-
-    async def _started(self) -> web.AppRunner:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await runner.setup()
-        return runner
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if "slow" in self.machine.faults:

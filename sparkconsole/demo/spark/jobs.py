@@ -88,16 +88,10 @@ def _moved(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if full or not receiver.on:
         why = "No space left on device" if full else "connection lost: Connection timed out"
         return PretendJob(argv, stories.broken_model_story(why), now)
-    spells = [receiver.busy("receive", lasts)] + ([] if comes else [machine.busy("send", lasts)])
-    return PretendJob(
-        argv,
-        stories.model_story(bytes_of(model)),
-        now,
-        ended=ModelArrived(receiver, folder_of(model)),
-        spells=tuple(spells),
-        needs=(receiver.name,),
-        dies_with='{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n',
-    )
+    busy = (receiver.busy("receive", lasts), *(() if comes else (machine.busy("send", lasts),)))
+    lost = '{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n'
+    story, arrived = stories.model_story(bytes_of(model)), ModelArrived(receiver, folder_of(model))
+    return PretendJob(argv, story, now, "", arrived, spells=busy, needs=(receiver.name,), dies_with=lost)
 
 
 def _at(machine: Machine, address: str) -> Machine:
@@ -114,16 +108,10 @@ def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     why = stories.why_not_received(receiver.name, on=receiver.on, full="disk-full" in receiver.faults)
     if why:
         return PretendJob(argv, stories.broken_copy_story(why), now)
-    busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
-    return PretendJob(
-        argv,
-        stories.copy_story(total) if whole else stories.layers_story(layers),
-        now,
-        ended=ImageArrived(machine, receiver, tag),
-        spells=busy,
-        needs=(receiver.name,),
-        dies_with=stories.CUT_COPY,
-    )
+    busy, needs = (machine.busy("send", lasts), receiver.busy("receive", lasts)), (receiver.name,)
+    story = stories.copy_story(total) if whole else stories.layers_story(layers)
+    arrived, cut = ImageArrived(machine, receiver, tag), stories.CUT_COPY
+    return PretendJob(argv, story, now, "", arrived, spells=busy, needs=needs, dies_with=cut)
 
 
 def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
@@ -132,15 +120,9 @@ def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJo
     weight = float(value(argv, "--gpu-memory-utilization") or USUAL_SHARE) / USUAL_SHARE
     loading = [m.busy("load", lasts, weight=weight) for m in ranks]
     serving = [m.busy("serve", after=lasts, weight=weight) for m in ranks]
-    return PretendJob(
-        argv,
-        stories.serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
-        now,
-        container=container,
-        spells=(*loading, *serving),
-        needs=tuple(m.name for m in ranks),
-        dies_with=stories.DEAD_RANK,
-    )
+    story = stories.serve_story(argv, [m.address for m in ranks], now=machine.clock.now())
+    busy, needs = (*loading, *serving), tuple(m.name for m in ranks)
+    return PretendJob(argv, story, now, container, spells=busy, needs=needs, dies_with=stories.DEAD_RANK)
 
 
 def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:

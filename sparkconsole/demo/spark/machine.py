@@ -219,20 +219,13 @@ class Machine:
             return 125, "", "Unable to find image locally"
         if name in self.containers:
             return 125, "", f'Conflict. The container name "/{name}" is already in use by container "x".'
-        pairs = list(pairwise(argv))
-        found = self.containers[name] = PretendContainer(
-            name,
-            f"{self.number:02x}{name.encode().hex():0<62.62}",
-            image,
-            found_image["Id"],
-            dict(b.split("=", 1) for a, b in pairs if a == "--label"),
-            dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b),
-            tuple(argv[list(argv).index(image) + 1 :]),
-            1000 + self.number,
-            self.clock.now(),
-            self.started,
-        )
-        self.started += 1
+        pairs, now, pid = list(pairwise(argv)), self.clock.now(), 1000 + self.number
+        labels = dict(b.split("=", 1) for a, b in pairs if a == "--label")
+        environment = dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b)
+        command, what = tuple(argv[list(argv).index(image) + 1 :]), (image, found_image["Id"])
+        own_id = f"{self.number:02x}{name.encode().hex():0<62.62}"
+        found = PretendContainer(name, own_id, *what, labels, environment, command, pid, now, self.started)
+        self.containers[name], self.started = found, self.started + 1
         self._begin(found)
         return 0, f"{found.id}\n", ""
 

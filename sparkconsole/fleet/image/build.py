@@ -15,24 +15,7 @@ from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
-from sparkconsole.model.image.build import (
-    COMMIT_FILE,
-    COMMIT_LABEL,
-    CONTEXT,
-    LEAST_FREE_GB,
-    LEAST_FREE_OTHER_GB,
-    RECIPES,
-    SOURCE_RECIPE,
-    Builder,
-    BuilderKind,
-    BuildSpec,
-    CommitCheck,
-    build_argv,
-    compare_commit,
-    dated_tag,
-    is_commit,
-    slug,
-)
+from sparkconsole.model.image import build as recipes
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.transfer.ends import CopySite
@@ -53,7 +36,7 @@ class BuildSite:
     """What was seen on the node before the plan was made."""
 
     node: str
-    builder: Builder
+    builder: recipes.Builder
     site: CopySite
     before: str = ""
     """Id of the image that has the tag now; empty: none has."""
@@ -64,18 +47,18 @@ class BuildSite:
 
 def recipe_folder(recipe: str) -> Path:
     """The folder of a shipped recipe, or the person's own; WrongUsage when it has no Dockerfile."""
-    package = Path(sparkconsole.__file__).parent
+    package, shipped = Path(sparkconsole.__file__).parent, ", ".join(recipes.RECIPES)
     places = [package / "dockerfiles" / recipe, package.parent / "dockerfiles" / recipe]
-    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else expanded(recipe)
+    folder = next((p for p in places if p.is_dir()), None) if recipe in recipes.RECIPES else expanded(recipe)
     if folder is None or not (folder / "Dockerfile").is_file():
         raise WrongUsage(
-            f"no recipe {recipe!r}: neither one of {', '.join(RECIPES)} nor a folder with a Dockerfile",
+            f"no recipe {recipe!r}: neither one of {shipped} nor a folder with a Dockerfile",
             hint="for example --recipe vllm-node-wheels, or --recipe ./my-image",
         )
     return folder.resolve()
 
 
-async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
+async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
@@ -83,14 +66,14 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
-    commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
+    commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == recipes.SOURCE_RECIPE else ("", "")
     before = present.id if present else ""
     return BuildSite(node, await builder(shell), await site(shell), before, *commit)
 
 
-def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
+def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
     """Refused, with numbers, when the node has too little room for a build."""
-    usual = LEAST_FREE_GB.get(spec.recipe, LEAST_FREE_OTHER_GB)
+    usual = recipes.LEAST_FREE_GB.get(spec.recipe, recipes.LEAST_FREE_OTHER_GB)
     needed = int(1e9 * (usual if least_free_gb is None else least_free_gb))
     free = seen.site.free_bytes
     if free is not None and free < needed:
@@ -104,7 +87,7 @@ def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) 
 def require_builder(folder: Path, seen: BuildSite) -> None:
     """SparkError when the recipe needs BuildKit and the node's docker has none."""
     text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
-    if seen.builder.kind is BuilderKind.CLASSIC and "--mount=" in text:
+    if seen.builder.kind is recipes.BuilderKind.CLASSIC and "--mount=" in text:
         raise SparkError(
             "its docker has no BuildKit, which this recipe needs (RUN --mount)",
             hint="install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)",
@@ -112,13 +95,14 @@ def require_builder(folder: Path, seen: BuildSite) -> None:
         )
 
 
-def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
+def build_job(fleet: Fleet, spec: recipes.BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
     """The job, with all that its follower has to know."""
-    dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
+    dated = recipes.dated_tag(spec.tag, fleet.fresh.minute("the build"))
     asked = {"tag": spec.tag, "dated": dated, "recipe": spec.recipe, "vllm_ref": spec.vllm_ref}
     found = {"ref_kind": seen.ref_kind, "commit": seen.commit, "before": seen.before}
-    argv = build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder)
-    details, name = {**asked, **found, "full_log": full_log}, fleet.fresh.name(f"build-{slug(spec.tag)}")
+    now, name = fleet.fresh.second("the build"), fleet.fresh.name(f"build-{recipes.slug(spec.tag)}")
+    argv = recipes.build_argv(spec, now_epoch=now, dated=dated, builder=seen.builder)
+    details = {**asked, **found, "full_log": full_log}
     return Job(id=name, node=seen.node, kind=JobKind.BUILD, argv=argv, details=details)
 
 
@@ -126,15 +110,15 @@ def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
     """The context goes into the job's folder, then the build runs there."""
     sends = f"send the recipe {folder.name} to the job's folder"
     builds = f"build {job.details['tag']}, also kept as {job.details['dated']}"
-    upload = folder_step("context", job, CONTEXT, folder, sends)
+    upload = folder_step("context", job, recipes.CONTEXT, folder, sends)
     return upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job)
 
 
-def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
+def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
     """What the person is shown, and what runs."""
     free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
     notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
-    if spec.recipe == SOURCE_RECIPE:
+    if spec.recipe == recipes.SOURCE_RECIPE:
         known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
         notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
     moves = Moves(f"from the network to {seen.node}, what the build lacks")
@@ -142,7 +126,7 @@ def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan
 
 
 def built(
-    fleet: Fleet, spec: BuildSpec, node: str, site: CopySite, dated: str, folder: Path
+    fleet: Fleet, spec: recipes.BuildSpec, node: str, site: CopySite, dated: str, folder: Path
 ) -> tuple[ImageNamed, ...]:
     """What the node has afterwards under the name and the date: content that is a named blank, but for what
     the recipe says of it."""
@@ -264,9 +248,9 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         raise SparkError(f"the build left no image {dated}", hint="build again", node=job.node)
     if now is None or now.id != kept.id:
         report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
-    built = kept.labels.get(COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
+    built = kept.labels.get(recipes.COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
     wanted, ref = str(job.details.get("commit", "")), job.details.get("vllm_ref")
-    check, changed = compare_commit(wanted, built), kept.id != job.details.get("before")
+    check, changed = recipes.compare_commit(wanted, built), kept.id != job.details.get("before")
     took = (fleet.clock.now() - run.started).total_seconds()
     rows = [
         ("image", f"{tag} = {dated}"),
@@ -295,22 +279,22 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
 
 async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
     """The commit that the build found out by itself and wrote into the image; a label cannot hold it."""
-    if job.details.get("recipe") != SOURCE_RECIPE:
+    if job.details.get("recipe") != recipes.SOURCE_RECIPE:
         return ""
-    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
+    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, recipes.COMMIT_FILE)
     done = await shell.run(read, timeout=60)
-    return done.text.strip() if done.ok and is_commit(done.text.strip()) else ""
+    return done.text.strip() if done.ok and recipes.is_commit(done.text.strip()) else ""
 
 
-def _commit_sentence(ref: str | None, wanted: str, built: str, check: CommitCheck) -> str:
-    if check is CommitCheck.EQUAL:
+def _commit_sentence(ref: str | None, wanted: str, built: str, check: recipes.CommitCheck) -> str:
+    if check is recipes.CommitCheck.EQUAL:
         return f"{built}, which is {ref}"
-    if check is CommitCheck.DIFFERENT:
+    if check is recipes.CommitCheck.DIFFERENT:
         return f"{built}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
     return f"{built or 'the image does not say its commit'}; whether that is {ref} is not known"
 
 
-def _commit_exit(job: Job, check: CommitCheck) -> int:
+def _commit_exit(job: Job, check: recipes.CommitCheck) -> int:
     """A fixed reference must be what was built; a branch may have moved on since its layer was cached."""
     fixed = job.details.get("ref_kind") in ("commit", "tag")
-    return 1 if fixed and check is CommitCheck.DIFFERENT else 0
+    return 1 if fixed and check is recipes.CommitCheck.DIFFERENT else 0
