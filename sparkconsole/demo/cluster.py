@@ -31,18 +31,12 @@ class Pretend:
         there = (m for m in self.machines.values() if node.address in m.addresses)
         machine = self.machines.get(node.name) or next(there, None)
         if machine is None or not machine.on or "cut" in machine.faults:
-            raise Unreachable(
-                f"{node.address}: no route to host",
-                hint="is it switched on, and its cable in?",
-                node=node.name,
-            )
+            hint = "is it switched on, and its cable in?"
+            raise Unreachable(f"{node.address}: no route to host", hint=hint, node=node.name)
         if "key" in machine.faults:
-            raise UnknownHostKey(
-                "its host key is not trusted yet",
-                fingerprint=self.unknown_key(machine.name),
-                hint=f"compare it, then: sparkconsole node trust {node.name}",
-                node=node.name,
-            )
+            cause, key = "its host key is not trusted yet", self.unknown_key(machine.name)
+            hint = f"compare it, then: sparkconsole node trust {node.name}"
+            raise UnknownHostKey(cause, fingerprint=key, hint=hint, node=node.name)
         return PretendShell(machine)
 
     def unknown_key(self, name: str) -> str:
@@ -53,11 +47,9 @@ class Pretend:
     def trust(self, name: str, key: str) -> None:
         """That key of a machine is believed from now on; ChangedHostKey when it shows another one by now."""
         if key != (shown := self.unknown_key(name)):
-            raise ChangedHostKey(
-                f"shows another host key than the one that was agreed to: {shown}",
-                hint="compare it with what the machine itself shows, then trust it anew",
-                node=name,
-            )
+            cause = f"shows another host key than the one that was agreed to: {shown}"
+            hint = "compare it with what the machine itself shows, then trust it anew"
+            raise ChangedHostKey(cause, hint=hint, node=name)
         self.machines[name].faults.pop("key", None)
 
 

@@ -170,10 +170,10 @@ class Journal:
         try:
             return self.read(name)
         except FileNotFoundError:
-            return None
+            pass
         except (OSError, ValueError):
             self.unreadable = (*self.unreadable, self.folder / f"{name}.json")
-            return None
+        return None
 
     def find(self, id_prefix: str) -> Run:
         """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""

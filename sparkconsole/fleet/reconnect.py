@@ -90,7 +90,10 @@ class Keeper:
         finally:
             timer.cancel()
             self._waiting -= 1
-            await self._rest(retrying)
+            # Without anybody waiting no attempt goes on; who asks after an end begins anew.
+            if self._retrying is retrying and (retrying.done() or self._waiting == 0):
+                self._retrying, self._next_attempt_at = None, None
+                await cancelled((retrying,))
 
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""
@@ -137,13 +140,6 @@ class Keeper:
                 (await self._shell.run(("true",), timeout=_PROBE_TIMEOUT_S)).checked()
         except SparkError:
             self.lost()
-
-    async def _rest(self, retrying: asyncio.Task[Shell]) -> None:
-        """Without anybody waiting no attempt goes on; who asks after an end begins anew."""
-        if self._retrying is not retrying or not (retrying.done() or self._waiting == 0):
-            return
-        self._retrying, self._next_attempt_at = None, None
-        await cancelled((retrying,))
 
     async def _close_broken(self) -> None:
         """A broken connection still holds forwarded sockets here; its errors change nothing any more."""

@@ -120,7 +120,9 @@ class Apis:
         if rest == "df":
             return web.json_response(disk_usage(self.machine))
         if rest == "json":
-            return web.json_response(self._all(kind))
+            images = [*self.machine.images.values(), *self.machine.nameless.values()]
+            containers = [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
+            return web.json_response(images if kind == "images" else containers)
         name, _, what = rest.rpartition("/")
         if kind == "containers" and what == "logs" and name in self.machine.containers:
             return await self._log(self.machine.containers[name], request)
@@ -128,11 +130,6 @@ class Apis:
         if found is None:
             return web.json_response({"message": f"No such {kind[:-1]}: {name}"}, status=404)
         return web.json_response(found)
-
-    def _all(self, kind: str) -> list[dict[str, Any]]:
-        if kind == "images":
-            return [*self.machine.images.values(), *self.machine.nameless.values()]
-        return [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
 
     async def _log(self, container: PretendContainer, request: web.Request) -> web.StreamResponse:
         """What was asked for, and with `follow` what comes until the container or the reader is gone."""

@@ -75,11 +75,8 @@ class PretendShell:
     def require_life(self) -> None:
         """Unreachable as soon as nobody answers keepalives any more."""
         if self.closed:
-            raise Unreachable(
-                "the connection was lost: no answer to keepalives",
-                hint="what runs on it is unknown; it is tried again",
-                node=self.node,
-            )
+            cause = "the connection was lost: no answer to keepalives"
+            raise Unreachable(cause, hint="what runs on it is unknown; it is tried again", node=self.node)
 
     async def open_socket(self, target: str) -> Endpoint:
         """A socket for each target, also where nobody listens."""

@@ -11,9 +11,8 @@ from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import follow_job
 from sparkconsole.fleet.transfer import receivers
-from sparkconsole.fleet.transfer.plan import plan_of, receiver_notes, with_job
+from sparkconsole.fleet.transfer.plan import CopyTask, plan_of, receiver_notes, receiver_of, with_job
 from sparkconsole.fleet.transfer.run import Payload, tell_progress
-from sparkconsole.fleet.transfer.task import CopyTask, receiver_of
 from sparkconsole.model.checkpoint.files import MARGIN_BYTES, CheckpointFiles, MissingFiles, shipment
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import printable

@@ -94,11 +94,11 @@ async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -
         return False, None, None
     from sparkconsole.remote import ray
 
-    members, placements = None, None
+    members, placements, port = None, None, spec.dashboard_port
     with contextlib.suppress(SparkError):
         shell = await fleet.shell(fleet.head)
-        members = await ray.members(shell, spec.dashboard_port)
-        placements = await ray.placement_groups(shell, spec.dashboard_port)
+        members = await ray.members(shell, port)
+        placements = await ray.placement_groups(shell, port)
     return True, members, placements
 
 

@@ -10,8 +10,7 @@ import sparkconsole
 from sparkconsole.config.bounded_read import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.job_files import folder_step
-from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.jobs import folder_step, follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
@@ -77,22 +76,18 @@ def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float 
     needed = int(1e9 * (usual if least_free_gb is None else least_free_gb))
     free = seen.site.free_bytes
     if free is not None and free < needed:
-        raise Refused(
-            f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}",
-            hint="make room (docker builder prune, docker image prune), or say --least-free GB",
-            node=seen.node,
-        )
+        cause = f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}"
+        hint = "make room (docker builder prune, docker image prune), or say --least-free GB"
+        raise Refused(cause, hint=hint, node=seen.node)
 
 
 def require_builder(folder: Path, seen: BuildSite) -> None:
     """SparkError when the recipe needs BuildKit and the node's docker has none."""
     text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
     if seen.builder.kind is recipes.BuilderKind.CLASSIC and "--mount=" in text:
-        raise SparkError(
-            "its docker has no BuildKit, which this recipe needs (RUN --mount)",
-            hint="install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)",
-            node=seen.node,
-        )
+        cause = "its docker has no BuildKit, which this recipe needs (RUN --mount)"
+        hint = "install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)"
+        raise SparkError(cause, hint=hint, node=seen.node)
 
 
 def build_job(fleet: Fleet, spec: recipes.BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
@@ -106,23 +101,19 @@ def build_job(fleet: Fleet, spec: recipes.BuildSpec, seen: BuildSite, *, full_lo
     return Job(id=name, node=seen.node, kind=JobKind.BUILD, argv=argv, details=details)
 
 
-def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
-    """The context goes into the job's folder, then the build runs there."""
+def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
+    """What the person is shown, and what runs: the context goes into the job's folder and is built there."""
     sends = f"send the recipe {folder.name} to the job's folder"
     builds = f"build {job.details['tag']}, also kept as {job.details['dated']}"
     upload = folder_step("context", job, recipes.CONTEXT, folder, sends)
-    return upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job)
-
-
-def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
-    """What the person is shown, and what runs."""
+    steps = (upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job))
     free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
     notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
     if spec.recipe == recipes.SOURCE_RECIPE:
         known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
         notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
     moves = Moves(f"from the network to {seen.node}, what the build lacks")
-    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes), moves=moves)
+    return Plan(f"Build {spec.tag} on {seen.node}", steps, notes=tuple(notes), moves=moves)
 
 
 def built(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_survey import ImageTask, find_image
+from sparkconsole.fleet.transfer.plan import receiver_of
 from sparkconsole.fleet.transfer.run import Payload, each, tell_end, tell_progress, untouched
-from sparkconsole.fleet.transfer.task import receiver_of
 from sparkconsole.model.docker import same_content
 from sparkconsole.model.transfer.ends import authorise_hint
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState

@@ -10,7 +10,7 @@ from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.transfer import receivers
-from sparkconsole.fleet.transfer.task import CopyTask
+from sparkconsole.fleet.transfer.plan import CopyTask
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric.links import Fabric
@@ -191,7 +191,10 @@ async def _judged(
         found = ImageTask(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         if image is None:
             return found
-        _require_platform(image, seen)
+        if seen.architecture and image.platform and seen.architecture not in image.platform.split("/"):
+            # An engine loads an image of another architecture, and no container of it ever starts.
+            cause = f"its machine is {seen.architecture}, the image is for {image.platform}"
+            raise Refused(cause, hint="build the image on a machine of that kind")
         transfer, why = _way(image, node.name, present, source, seen, fresh)
         if image.foreseen:
             return replace(found, transfer=transfer, why=why)
@@ -202,15 +205,6 @@ async def _judged(
     except SparkError as error:
         error.node = error.node or node.name
         return ImageTask(node, receiver, problem=error)
-
-
-def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
-    """An engine loads an image of another architecture, and no container of it ever starts."""
-    if seen.architecture and image.platform and seen.architecture not in image.platform.split("/"):
-        raise Refused(
-            f"its machine is {seen.architecture}, the image is for {image.platform}",
-            hint="build the image on a machine of that kind",
-        )
 
 
 def _way(

@@ -147,23 +147,18 @@ async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
     seen = await shell.run((*run, "-c", "command -v ray"), timeout=60)
     # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
     if seen.status in (1, 127):
-        raise Refused(
-            f"the image {survey.spec.image} has no `ray`; nothing was started",
-            hint="launch without Ray: --backend none, or build an image with ray[default]",
-            node=head,
-        )
+        cause = f"the image {survey.spec.image} has no `ray`; nothing was started"
+        hint = "launch without Ray: --backend none, or build an image with ray[default]"
+        raise Refused(cause, hint=hint, node=head)
 
 
 def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:
     node = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
     peers = tuple(f.fabric for n, f in facts.items() if n != name)
+    fabric, ib_if = facts[name].fabric, spec.ib_if or node.ib_if
     try:
-        return choose_network(
-            facts[name].fabric,
-            eth_if=spec.eth_if or node.eth_if or interface_at(facts[name].fabric, node.fabric_address),
-            ib_if=spec.ib_if or node.ib_if,
-            peers=peers,
-        )
+        eth_if = spec.eth_if or node.eth_if or interface_at(fabric, node.fabric_address)
+        return choose_network(fabric, eth_if=eth_if, ib_if=ib_if, peers=peers)
     except SparkError as error:
         error.node = error.node or name
         raise

@@ -90,11 +90,8 @@ async def require_server(fleet: Fleet, found_servers: RunningServers, known: Ite
                 return
     ports = [str(rank.port) for rank in others]
     there = f"one is on {ports[0]}" if len(ports) == 1 else f"there are some on {', '.join(ports)}"
-    raise NoServer(
-        f"no server on port {found_servers.port}; {there}",
-        hint=f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}",
-        node=found_servers.head,
-    )
+    hint = f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}"
+    raise NoServer(f"no server on port {found_servers.port}; {there}", hint=hint, node=found_servers.head)
 
 
 def serve_stop_plan(found_servers: RunningServers) -> Plan:

@@ -14,8 +14,7 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
-from sparkconsole.fleet.transfer.plan import copy_steps
-from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
+from sparkconsole.fleet.transfer.plan import CopyTask, Task, copied_name, copy_steps
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size

@@ -111,7 +111,8 @@ class Roll:
             return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
         reading = state.reading
         down = {rail for rail, flow in reading.rails.items() if flow.up is False} if reading else set[str]()
-        gpu = self._mean(name, "gpu")
+        gpu, both = self._mean(name, "gpu"), (self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx"))
+        rdma = [one_way for one_way in both if one_way is not None]
         left = state.ray_alive is False and name in self.joined
         return NodeSign(
             name,
@@ -126,7 +127,7 @@ class Roll:
             gpu_error=reading.gpu_error if reading and gpu is not None else "",
             gpu=gpu,
             power_w=self._mean(name, "power"),
-            rdma=_sum(self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx")),
+            rdma=sum(rdma) if rdma else None,
             memory=state.memory_alarm,
         )
 
@@ -225,8 +226,3 @@ class HangWatch:
             self._roll.token_at_s = self._now
         if not troubles(self._roll.signs()):
             self._roll.serves(ranks)
-
-
-def _sum(*values: float | None) -> float | None:
-    known = [v for v in values if v is not None]
-    return sum(known) if known else None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
@@ -18,7 +19,7 @@ from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
 from sparkconsole.model.serve.spec import StartPhase
-from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.model.text.units import minutes_and_seconds
 from sparkconsole.remote.shell import Shell
 
@@ -361,8 +362,5 @@ def _rate(before: float | None, now: float | None, seconds: float) -> float | No
 
 def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
     """Tensor times pipeline parallelism, as its words say."""
-    tensor = value(lead.words, "--tensor-parallel-size") or "1"
-    stages = value(lead.words, "--pipeline-parallel-size") or "1"
-    if tensor.isdigit() and stages.isdigit():
-        return max(int(tensor) * int(stages), len(ranks))
-    return len(ranks)
+    flags = ("--tensor-parallel-size", "--pipeline-parallel-size")
+    return max(math.prod(whole(value(lead.words, flag)) or 1 for flag in flags), len(ranks))
