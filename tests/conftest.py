@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.demo.clock import settle
+from tests.still_clock import settle
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENS = ("console", "scene", "over", "held", "served")

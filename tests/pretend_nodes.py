@@ -16,7 +16,6 @@ from aiohttp import web
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.ray import RayMember
 from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe, Shell
@@ -313,7 +312,3 @@ class PretendCluster:
                 node.socket = str(folder / f"{node.name}.sock")
                 await stack.enter_async_context(_engine(node))
             yield
-
-    @property
-    def eyes(self) -> Eyes:
-        return Eyes(members=self.members)

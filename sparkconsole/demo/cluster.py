@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sparkconsole.clock import Clock
 from sparkconsole.demo.answers.shell import PretendShell
-from sparkconsole.demo.clock import DemoClock, Time
+from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
@@ -20,27 +21,22 @@ class Pretend:
     """The machines, and how to reach them."""
 
     cluster: Cluster
-    clock: Time
+    clock: Clock
     machines: dict[str, Machine] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Fingerprints of machines that show another host key than all the others, by name."""
 
     async def connect(self, node: Node) -> Shell:
         """As SSH does; a machine without power is not there."""
-        machine = self.machines.get(node.name) or self._at(node.address)
+        there = (m for m in self.machines.values() if node.address in m.addresses)
+        machine = self.machines.get(node.name) or next(there, None)
         if machine is None or not machine.on or "cut" in machine.faults:
-            raise Unreachable(
-                f"{node.address}: no route to host",
-                hint="is it switched on, and its cable in?",
-                node=node.name,
-            )
+            hint = "is it switched on, and its cable in?"
+            raise Unreachable(f"{node.address}: no route to host", hint=hint, node=node.name)
         if "key" in machine.faults:
-            raise UnknownHostKey(
-                "its host key is not trusted yet",
-                fingerprint=self.unknown_key(machine.name),
-                hint=f"compare it, then: sparkconsole node trust {node.name}",
-                node=node.name,
-            )
+            cause, key = "its host key is not trusted yet", self.unknown_key(machine.name)
+            hint = f"compare it, then: sparkconsole node trust {node.name}"
+            raise UnknownHostKey(cause, fingerprint=key, hint=hint, node=node.name)
         return PretendShell(machine)
 
     def unknown_key(self, name: str) -> str:
@@ -51,18 +47,13 @@ class Pretend:
     def trust(self, name: str, key: str) -> None:
         """That key of a machine is believed from now on; ChangedHostKey when it shows another one by now."""
         if key != (shown := self.unknown_key(name)):
-            raise ChangedHostKey(
-                f"shows another host key than the one that was agreed to: {shown}",
-                hint="compare it with what the machine itself shows, then trust it anew",
-                node=name,
-            )
+            cause = f"shows another host key than the one that was agreed to: {shown}"
+            hint = "compare it with what the machine itself shows, then trust it anew"
+            raise ChangedHostKey(cause, hint=hint, node=name)
         self.machines[name].faults.pop("key", None)
 
-    def _at(self, address: str) -> Machine | None:
-        return next((m for m in self.machines.values() if address in m.addresses), None)
 
-
-def pretend(count: int, *, clock: Time | None = None, machines: dict[str, Machine] | None = None) -> Pretend:
+def pretend(count: int, *, clock: Clock | None = None, machines: dict[str, Machine] | None = None) -> Pretend:
     """`count` pretend Sparks, switched on and idle, or `machines` as they are. WrongUsage above 64."""
     if not 1 <= count <= MOST:
         raise WrongUsage(f"a pretend cluster has 1 to {MOST} nodes, not {count}")

@@ -40,9 +40,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
 def known(kind: str) -> str:
     """The kind; WrongUsage for one that there is not."""
     if kind not in KINDS:
-        raise WrongUsage(
-            f"there is no fault {kind!r}", hint=suggestion(kind, KINDS, f"there are {', '.join(KINDS)}")
-        )
+        hint = suggestion(kind, KINDS, f"there are {', '.join(KINDS)}")
+        raise WrongUsage(f"there is no fault {kind!r}", hint=hint)
     return kind
 
 
@@ -78,17 +77,15 @@ def clear(machine: Machine) -> tuple[str, ...]:
     return kinds
 
 
-def _end(machine: Machine, exit_code: int, why: str, *, oom_killed: bool = False) -> None:
-    for container in machine.running():
-        machine.end_container(container.name, exit_code, oom_killed=oom_killed, why=why)
-
-
 def _out_of_memory(machine: Machine) -> None:
-    _end(machine, 137, "", oom_killed=True)
+    for container in machine.running():
+        machine.end_container(container.name, 137, oom_killed=True)
 
 
 def _ray_ends(machine: Machine) -> None:
-    _end(machine, 1, "Some Ray subprocesses exited unexpectedly: raylet [exit code=-9] (DEMO)")
+    why = "Some Ray subprocesses exited unexpectedly: raylet [exit code=-9] (DEMO)"
+    for container in machine.running():
+        machine.end_container(container.name, 1, why=why)
 
 
 def _drop(machine: Machine) -> None:
@@ -100,9 +97,8 @@ def _differ(machine: Machine) -> None:
     """What every machine has of the cluster's images, with other layers here."""
     there = {tag: image for m in machine.cluster.values() for tag, image in m.images.items()}
     for tag, image in {**there, **machine.images}.items():
-        had = machine.true_images[tag] if tag in machine.true_images else machine.images.get(tag)
+        machine.true_images.setdefault(tag, machine.images.get(tag))
         machine.images[tag] = {**with_other_layers(image), "RepoTags": [tag]}
-        machine.true_images[tag] = had
 
 
 _AT_ONCE: Mapping[str, Callable[[Machine], object]] = MappingProxyType(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import fcntl
 import hashlib
 import io
@@ -16,8 +15,8 @@ import json
 import os
 import pickle
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -34,8 +33,7 @@ from sparkconsole.errors import Refused, SparkError, WrongUsage
 WAIT_S, _LOOK_S = 10.0, 0.1
 """How long a second command waits for the first one, and the time between its looks."""
 _MODULES = (engine, jobs, life, machine, stories)
-_OTHERS = {("datetime", "datetime"): datetime, ("datetime", "timedelta"): timedelta}
-_OTHERS[("datetime", "timezone")] = timezone
+_OTHERS = {("datetime", kind.__name__): kind for kind in (datetime, timedelta, timezone)}
 _CLOCK = "clock"
 STATE = "machines.json"
 
@@ -56,7 +54,7 @@ async def lasting(folder: Path, count: int | None, clock: DemoClock) -> AsyncIte
     `count`: machines that were asked for, or None for as many as there are. Refused while another command has
     it; WrongUsage when it has another number of machines. A file that cannot be read is a new cluster.
     """
-    with await _locked(folder):
+    async with _locked(folder):
         kept = _read(folder / STATE, count, clock)
         try:
             yield kept
@@ -64,44 +62,35 @@ async def lasting(folder: Path, count: int | None, clock: DemoClock) -> AsyncIte
             _write(folder / STATE, kept.pretend, clock)
 
 
-# --- one at a time
-
-
-async def _locked(folder: Path) -> Any:
+@asynccontextmanager
+async def _locked(folder: Path) -> AsyncIterator[None]:
     """Holds the folder; the lock ends with the process, however that ends."""
     try:
         file = os.open(private_folder(folder) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _not_kept(folder, error) from error
-    until = time.monotonic() + WAIT_S
-    while not _take(file):
-        if time.monotonic() >= until:
-            holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(file)
-            raise Refused(
-                f"the pretend cluster {folder.name} is in use by another sparkconsole (process {holder})",
-                hint="leave that one, or take another name: --demo=NAME",
-            )
-        await asyncio.sleep(_LOOK_S)
-    os.ftruncate(file, 0)
-    os.pwrite(file, str(os.getpid()).encode(), 0)
-    return _held(file)
-
-
-def _take(file: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
-def _held(file: int) -> Iterator[None]:
-    try:
+        until = time.monotonic() + WAIT_S
+        while not _taken(file):
+            if time.monotonic() >= until:
+                holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
+                raise Refused(
+                    f"the pretend cluster {folder.name} is in use by another sparkconsole (process {holder})",
+                    hint="leave that one, or take another name: --demo=NAME",
+                )
+            await asyncio.sleep(_LOOK_S)
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(file)
+
+
+def _taken(file: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 # --- to a file and back
@@ -134,13 +123,7 @@ def _not_kept(path: Path, error: OSError) -> SparkError:
 
 def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Kept(pretend(count or 2, clock=clock))
-    except (OSError, UnicodeDecodeError) as error:
-        return _anew(path, "it cannot be read", count, clock, error)
-    try:
-        state = json.loads(text)
+        state = json.loads(path.read_text(encoding="utf-8"))
         if state["shape"] != shape():
             return _anew(path, "another version of sparkconsole wrote it", count, clock)
         payload = base64.b64decode(state["machines"], validate=True)
@@ -149,9 +132,18 @@ def _read(path: Path, count: int | None, clock: DemoClock) -> Kept:
         away = max(0.0, time.time() - float(state["left"]))
         clock.resume(datetime.fromisoformat(state["began"]), float(state["passed"]) + away)
         machines = _MachinesReader(io.BytesIO(payload), clock).load()
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error, pickle.UnpicklingError) as error:
-        return _anew(path, "it is damaged", count, clock, error)
-    _refuse_other_size(path.parent.name, len(machines), count)
+    except FileNotFoundError:
+        return Kept(pretend(count or 2, clock=clock))
+    except (OSError, UnicodeDecodeError) as error:
+        return _anew(path, "it cannot be read", count, clock, error)
+    except (ValueError, KeyError, TypeError, RecursionError, pickle.UnpicklingError):
+        return _anew(path, "it is damaged", count, clock)
+    if count not in (None, len(machines)):
+        name = path.parent.name
+        raise WrongUsage(
+            f"the pretend cluster {name} has {len(machines)} machines, not {count}",
+            hint=f"--demo={name}, or another name for another size",
+        )
     return Kept(pretend(len(machines), clock=clock, machines=machines))
 
 
@@ -159,14 +151,6 @@ def _anew(path: Path, why: str, count: int | None, clock: DemoClock, error: Exce
     text = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
     remark = f"the pretend cluster {path.parent.name} begins anew: {path}: {why}{text}"
     return Kept(pretend(count or 2, clock=clock), remark)
-
-
-def _refuse_other_size(name: str, there: int, asked: int | None) -> None:
-    if asked is not None and asked != there:
-        raise WrongUsage(
-            f"the pretend cluster {name} has {there} machines, not {asked}",
-            hint=f"--demo={name}, or another name for another size",
-        )
 
 
 def shape() -> str:

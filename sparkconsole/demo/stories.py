@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from sparkconsole.demo.spark.life import Activity
 from sparkconsole.model.bench import RESULT_MARK
+from sparkconsole.model.serve.engine import LiveRank, vllm_words
 from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.parse.serve.vllm_bench import parse_report
 
@@ -118,11 +119,8 @@ def _layer_at(layers: Sequence[int], sent: int) -> tuple[int, int]:
 def model_story(total: int) -> Story:
     """A model's copy or download: how far it is, and its end."""
     steps = int(COPY_S / COPY_STEP_S)
-    lines = [
-        (at, json.dumps({"done": total * s // steps, "total": total, "seconds": at}))
-        for s in range(1, steps + 1)
-        if (at := s * COPY_STEP_S)
-    ]
+    moments = [(s * COPY_STEP_S, total * s // steps) for s in range(1, steps + 1)]
+    lines = [(at, json.dumps({"done": done, "total": total, "seconds": at})) for at, done in moments]
     return Story((*lines, (COPY_S, json.dumps({"end": True, "failed": {}}))), COPY_S)
 
 
@@ -197,27 +195,18 @@ def _nccl(address: str, ranks: int) -> list[str]:
 
 def served_of(argv: Sequence[str]) -> tuple[str, int, str]:
     """Model, port and served name of a `vllm serve` command."""
-    words = list(argv)
-    model = words[words.index("serve") + 1]
-    port = int(_after(words, "--port") or 8000)
-    return model, port, _after(words, "--served-model-name") or model
-
-
-def _after(words: Sequence[str], flag: str) -> str:
-    return words[words.index(flag) + 1] if flag in words else ""
+    rank = LiveRank("", 0, vllm_words(argv))
+    return rank.model, rank.port, rank.name
 
 
 def bench_story(argv: Sequence[str]) -> Story:
     """A benchmark of as many requests as were asked for; the numbers are the recording's."""
-    asked = int(_after(argv, "--num-prompts") or 1000)
-    said, ours = r"^(Successful requests: +)\d+", rf"\g<1>{asked}"
-    report = [re.sub(said, ours, line) for line in _journaled("bench.log")]
-    bars = [(BENCH_S * i / 10, _bar(asked * i // 10, asked)) for i in range(1, 11)]
+    asked = int(argv[argv.index("--num-prompts") + 1]) if "--num-prompts" in argv else 1000
+    recorded, ours = r"^(Successful requests: +)\d+", rf"\g<1>{asked}"
+    report = [re.sub(recorded, ours, line) for line in _journaled("bench.log")]
+    tenths = [(BENCH_S * i / 10, asked * i // 10) for i in range(1, 11)]
+    bars = [(at, f"{100 * n // asked}%|####| {n}/{asked} [00:01<00:00, 3.4it/s]") for at, n in tenths]
     return Story((*bars, *((BENCH_S, line) for line in (*report, _result(report, argv)))), BENCH_S)
-
-
-def _bar(done: int, asked: int) -> str:
-    return f"{100 * done // asked}%|####| {done}/{asked} [00:01<00:00, 3.4it/s]"
 
 
 def _spread_out(latencies: Mapping[str, float], kind: str, count: int = 100) -> list[float]:
@@ -236,7 +225,7 @@ def _result(report: Sequence[str], argv: Sequence[str]) -> str:
         raise ValueError("the recording of a benchmark has no report")
     data = {
         "backend": "vllm",
-        "model_id": _after(argv, "--model"),
+        "model_id": value(argv, "--model"),
         "completed": measured.completed,
         "failed": 0,
         "duration": measured.duration_s,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import start_job
@@ -33,19 +33,13 @@ async def execute_plan(fleet: Fleet, plan: Plan, report: Report) -> PlanOutcome:
             for task in ended:
                 done[running.pop(task).id] = task.result()
     except asyncio.CancelledError:
-        await _stop(running)
+        await cancelled(running)
         await _take_back(fleet, plan, started, report)
         raise
     outcome = PlanOutcome(tuple(done[i] for i in started if i in done))
     if not outcome.ok:
         await _take_back(fleet, plan, started, report)
     return outcome
-
-
-async def _stop(running: Mapping[asyncio.Task[StepOutcome], Step]) -> None:
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _execute_step(fleet: Fleet, step: Step, report: Report) -> StepOutcome:
@@ -87,10 +81,8 @@ async def verify(shell: Shell, step: Step) -> None:
     seen = await shell.run(step.verify.argv, timeout=step.timeout_s)
     expected = step.verify.expect
     if not seen.ok or (expected is not None and seen.text.strip() != expected):
-        output = seen.error_text.strip() or seen.text.strip()
-        raise CommandFailed(
-            step.verify.argv, seen.status, f"{step.verify.sentence}: not so: {output}", node=shell.node
-        )
+        text = f"{step.verify.sentence}: not so: {seen.error_text.strip() or seen.text.strip()}"
+        raise CommandFailed(step.verify.argv, seen.status, text, node=shell.node)
 
 
 async def _take_back(fleet: Fleet, plan: Plan, started: list[str], report: Report) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from types import TracebackType
 from typing import Self, TypeVar
 
+from sparkconsole.clock import Clock, RealClock
 from sparkconsole.errors import SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.reconnect import Connect, Keeper
-from sparkconsole.fleet.run_time_values import Fresh, FreshNow
+from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.foresight.forecast import Forecast
 from sparkconsole.remote.foreseen_shell import ForeseenShell
@@ -26,20 +25,18 @@ class Fleet:
         self.cluster = cluster
         self.clock: Clock = clock or RealClock()
         self._connect = connect
-        self._keepers = {n.name: Keeper(cluster.effective(n), connect, self.clock) for n in cluster.nodes}
+        self._keepers = self._fresh_keepers(cluster)
         self._guests: set[str] = set()
         self.forecast = Forecast()
         """What earlier lines of a script, where it is only planned, would have changed: looks answer so."""
-        self.fresh: Fresh = FreshNow(self.clock)
+        self.fresh = Fresh(self.clock)
         self._borrowed: frozenset[str] = frozenset()
 
     def beside(self, cluster: Cluster) -> Fleet:
         """Another choice of nodes, which ends before this fleet; nodes of both keep their one connection."""
         other = Fleet(cluster, self._connect, self.clock)
-        same = {
-            n for n, k in other._keepers.items() if n in self._keepers and self._keepers[n].node == k.node
-        }
-        other._keepers |= {name: self._keepers[name] for name in same}
+        same = self._unchanged(other._keepers)
+        other._keepers |= same
         other._borrowed = frozenset(same)
         other.forecast, other.fresh = self.forecast, self.fresh
         return other
@@ -47,9 +44,7 @@ class Fleet:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         own = (k for name, k in self._keepers.items() if name not in self._borrowed)
         await asyncio.gather(*(k.aclose() for k in own), return_exceptions=True)
 
@@ -66,13 +61,19 @@ class Fleet:
 
     async def regroup(self, cluster: Cluster) -> None:
         """From now on these are the nodes; connections to nodes that stayed as they were are kept."""
-        old, self.cluster = self._keepers, cluster
-        fresh = {n.name: Keeper(cluster.effective(n), self._connect, self.clock) for n in cluster.nodes}
-        kept = {n: old[n] for n, k in fresh.items() if n in old and old[n].node == k.node}
+        old, self.cluster, fresh = self._keepers, cluster, self._fresh_keepers(cluster)
         self._guests -= set(fresh)
-        self._keepers = {**fresh, **kept, **{name: old[name] for name in self._guests}}
+        self._keepers = {**fresh, **self._unchanged(fresh), **{name: old[name] for name in self._guests}}
         gone = [keeper for keeper in old.values() if keeper not in self._keepers.values()]
         await asyncio.gather(*(k.aclose() for k in gone), return_exceptions=True)
+
+    def _fresh_keepers(self, cluster: Cluster) -> dict[str, Keeper]:
+        return {n.name: Keeper(cluster.effective(n), self._connect, self.clock) for n in cluster.nodes}
+
+    def _unchanged(self, fresh: dict[str, Keeper]) -> dict[str, Keeper]:
+        """Our keepers of nodes that are as they were."""
+        ours = self._keepers
+        return {n: ours[n] for n, keeper in fresh.items() if n in ours and ours[n].node == keeper.node}
 
     @property
     def head(self) -> str:

@@ -1,12 +1,19 @@
-"""Jobs seen from the console: started once, followed across lost connections, ended for certain."""
+"""Jobs seen from the console: started once, followed across lost connections, ended for certain.
+
+The steps put into a job's folder on its node what it needs before it starts, and read it back there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import hashlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
 
 from sparkconsole.errors import Unreachable
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.tar import files_of
 from sparkconsole.model.work.job import Job, JobState
+from sparkconsole.model.work.plan import Step, Verification
 from sparkconsole.remote import jobs as remote
 from sparkconsole.remote.lines import LineReader
 
@@ -52,11 +59,29 @@ async def forget_job(fleet: Fleet, job: Job) -> None:
     await remote.forget(await fleet.shell(job.node), job)
 
 
-async def job_file(fleet: Fleet, job: Job, name: str) -> bytes:
-    """A file that the job wrote into its folder (`$JOB_DIR`)."""
-    return await remote.read(await fleet.shell(job.node), job, name)
+async def job_file(fleet: Fleet, job: Job, name: str, last: int | None = None) -> bytes:
+    """A file that the job wrote into its folder (`$JOB_DIR`), or so many bytes of its end."""
+    return await remote.read(await fleet.shell(job.node), job, name, last)
 
 
-async def job_end(fleet: Fleet, job: Job, name: str, most: int) -> bytes:
-    """The end of such a file, so many bytes at most."""
-    return await remote.read(await fleet.shell(job.node), job, name, most)
+def text_step(step: str, job: Job, name: str, text: str, sentence: str, needs: Sequence[str] = ()) -> Step:
+    """A text becomes the file `name`; its hash is compared."""
+    put = remote.script(remote.PUT, "job-put", job.id, name)
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    holds = remote.script(remote.HOLDS, "job-holds", job.id, name)
+    proof = Verification(f"{name} arrived whole", holds, expect=wanted)
+    return Step(step, job.node, sentence, put, tuple(needs), _undo(job), proof, stdin=text)
+
+
+def folder_step(
+    step: str, job: Job, name: str, folder: str | Path, sentence: str, needs: Sequence[str] = ()
+) -> Step:
+    """A folder of this machine is unpacked as `name`; its files are counted."""
+    unpack = remote.script(remote.UNPACK, "job-unpack", job.id, name)
+    unpacked = remote.script(remote.UNPACKED, "job-unpacked", job.id, name)
+    proof = Verification("every file of it arrived", unpacked, expect=str(len(files_of(Path(folder)))))
+    return Step(step, job.node, sentence, unpack, tuple(needs), _undo(job), proof, folder=str(folder))
+
+
+def _undo(job: Job) -> tuple[str, ...]:
+    return remote.script(remote.FORGET, "job-forget", job.id)

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparkconsole.clock import Clock
 from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.text.nearest import suggestion
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
 from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
@@ -42,7 +42,7 @@ class Journal:
         """Files that the last look found torn or foreign; they are left alone."""
         self._held: dict[str, Run] = {}
         self._fault: OSError | None = None
-        self._told = ""
+        self._reported = ""
 
     def fault(self) -> str:
         """Why something was not written down; empty when all of it was, or when that was told already.
@@ -53,7 +53,7 @@ class Journal:
         if fault is None:
             return ""
         why = f"the journal cannot be written: {fault.filename or self.folder}: {fault.strerror or fault}"
-        text, self._told = self._told, why
+        text, self._reported = self._reported, why
         return "" if text == why else why
 
     def begin(self, words: Sequence[str], cluster: str, plan_data: Mapping[str, Any]) -> Run:
@@ -65,30 +65,24 @@ class Journal:
             run = Run(id=name, words=safe, cluster=cluster, started=now, plan=plan, console=this_console())
             if self._reserve(name):
                 return self._write(run)
-        raise SparkError(
-            f"no free name for a new run in {self.folder}", hint="look at what fills that folder"
-        )
+        cause = f"no free name for a new run in {self.folder}"
+        raise SparkError(cause, hint="look at what fills that folder")
 
     def add_jobs(self, run: Run, jobs: Sequence[Job]) -> Run:
         """Writes jobs down (before they start, so that no console's death can lose them)."""
-        stored = self._stored(run)
+        stored = self.again(run)
         safe = [Job.model_validate(redact_data(job.model_dump(mode="json"), self._known)) for job in jobs]
         merged = {job.id: job for job in (*stored.jobs, *run.jobs, *safe)}
         return self._write(stored.model_copy(update={"jobs": tuple(merged.values())}))
 
     def ends(self, run: Run, action: Mapping[str, Any]) -> Run:
         """Writes down, before it happens, which deed of ours ends what this run started."""
-        return self._write(
-            self._stored(run).model_copy(update={"ended_by": redact_data(action, self._known)})
-        )
-
-    def again(self, run: Run) -> Run:
-        """The run as it is kept now, with what other consoles wrote into it."""
-        return self._stored(run)
+        ended_by = {"ended_by": redact_data(action, self._known)}
+        return self._write(self.again(run).model_copy(update=ended_by))
 
     def adopt(self, run: Run) -> Run:
         """Makes this process the one that minds a run whose console is gone."""
-        return self._write(self._stored(run).model_copy(update={"console": this_console()}))
+        return self._write(self.again(run).model_copy(update={"console": this_console()}))
 
     def discard(self, run: Run) -> None:
         """Forgets a run that only looked (an attachment to another run)."""
@@ -110,7 +104,7 @@ class Journal:
 
         What another console cancelled stays cancelled: that is why it failed here.
         """
-        stored = self._stored(run)
+        stored = self.again(run)
         if stored.state is RunState.CANCELLED and state is RunState.FAILED:
             return stored
         ended = {
@@ -122,7 +116,7 @@ class Journal:
         }
         if state is RunState.UNKNOWN:
             ended["console"] = ConsoleProcess()
-        return self.standing(self._write(stored.model_copy(update=ended)))
+        return self._current(self._write(stored.model_copy(update=ended)))
 
     def runs(self) -> list[Run]:
         """Every readable run, newest first; what could not be read is named in `unreadable`."""
@@ -170,16 +164,16 @@ class Journal:
 
     def read(self, name: str) -> Run:
         """The run of that id as it stands; OSError or ValueError when it is torn, foreign or no file."""
-        return self.standing(self._held.get(name) or _read(self.folder / f"{name}.json"))
+        return self._current(self._held.get(name) or _read(self.folder / f"{name}.json"))
 
     def _readable(self, name: str) -> Run | None:
         try:
             return self.read(name)
         except FileNotFoundError:
-            return None
+            pass
         except (OSError, ValueError):
             self.unreadable = (*self.unreadable, self.folder / f"{name}.json")
-            return None
+        return None
 
     def find(self, id_prefix: str) -> Run:
         """The one run whose id begins with `id_prefix` or ends in it; WrongUsage when none or several do."""
@@ -193,25 +187,22 @@ class Journal:
             or [i for i in by_id if i.endswith(f"-{id_prefix}")]
         )
         if len(hits) == 1:
-            return self._found(hits[0])
+            try:
+                return self.read(hits[0])
+            except (OSError, ValueError) as error:
+                cause = f"{self.folder / hits[0]}.json cannot be read"
+                raise WrongUsage(cause, hint="it is torn, or of another version") from error
         if hits:
-            raise WrongUsage(
-                f"{id_prefix!r} could be {len(hits)} runs", hint=f"one of: {', '.join(hits[:5])}"
-            )
+            hint = f"one of: {', '.join(hits[:5])}"
+            raise WrongUsage(f"{id_prefix!r} could be {len(hits)} runs", hint=hint)
         hint = suggestion(id_prefix, by_id, "list them: sparkconsole runs list")
         raise WrongUsage(f"no run is called {id_prefix!r}", hint=hint)
-
-    def _found(self, name: str) -> Run:
-        path = self.folder / f"{name}.json"
-        try:
-            return self.read(name)
-        except (OSError, ValueError) as error:
-            raise WrongUsage(f"{path} cannot be read", hint="it is torn, or of another version") from error
 
     def append_output(self, run: Run, line: str) -> None:
         """Adds a line to the run's output; beyond OUTPUT_LIMIT_BYTES one line says that it was cut."""
         try:
-            handle = os.open(self._log(run), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+            path = private_folder(self.folder) / f"{run.id}.log"
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
             with os.fdopen(handle, "ab") as file:
                 if file.tell() < OUTPUT_LIMIT_BYTES:
                     file.write(f"{redact(line, self._known)}\n".encode(errors="replace"))
@@ -222,23 +213,17 @@ class Journal:
 
     def output(self, run: Run) -> str:
         """What the run printed; empty when it printed nothing."""
+        path, most = self.folder / f"{run.id}.log", OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES
         try:
-            path = self.folder / f"{run.id}.log"
-            return bounded_bytes(path, OUTPUT_LIMIT_BYTES + LARGEST_LINE_BYTES, regular=True).decode(
-                "utf-8", "replace"
-            )
+            return bounded_bytes(path, most, regular=True).decode("utf-8", "replace")
         except OSError:
             return ""
 
-    def standing(self, run: Run) -> Run:
+    def _current(self, run: Run) -> Run:
         """`run`, UNKNOWN when it has no end and nobody minds it any more."""
         if run.state is RunState.RUNNING and not alive(run.console):
             return run.model_copy(update={"state": RunState.UNKNOWN})
         return run
-
-    def _log(self, run: Run) -> Path:
-        private_folder(self.folder)
-        return self.folder / f"{run.id}.log"
 
     def _reserve(self, name: str) -> bool:
         if name in self._held:
@@ -252,8 +237,8 @@ class Journal:
             self._fault = error
         return True
 
-    def _stored(self, run: Run) -> Run:
-        """What the disk says of the run, so that what another hand added is never lost; else `run` itself."""
+    def again(self, run: Run) -> Run:
+        """The run as the disk has it now, with what other consoles wrote into it; else `run` itself."""
         try:
             return self._held.get(run.id) or _read(self.folder / f"{run.id}.json")
         except (OSError, ValueError):
@@ -267,6 +252,27 @@ class Journal:
         else:
             self._held.pop(run.id, None)
         return run
+
+
+class JournalAhead(Journal):
+    """As earlier lines of a script would leave the journal: their runs come first; nothing is written."""
+
+    def __init__(self, now: Journal) -> None:
+        super().__init__(now.folder.parent, now._clock)
+        self._ahead: list[Run] = []
+
+    def expect(self, run: Run) -> None:
+        """The run that the next line finds as the newest."""
+        self._ahead.insert(0, run)
+
+    def newest(self) -> Iterator[Run]:
+        """Those to come, then those that are there."""
+        yield from self._ahead
+        yield from super().newest()
+
+    def count(self) -> int:
+        """All of them."""
+        return len(self._ahead) + super().count()
 
 
 def _json(run: Run) -> str:

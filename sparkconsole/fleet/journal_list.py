@@ -29,13 +29,12 @@ class RunList:
         torn = []
         for name in names[:most]:
             if (known := self._lines.get(name)) is None or not known.over:
-                path = self._journal.folder / f"{name}.json"
                 try:
                     self._lines[name] = run_line(self._journal.read(name))
                 except FileNotFoundError:
                     continue
                 except (OSError, ValueError):
-                    torn.append(path)
+                    torn.append(self._journal.folder / f"{name}.json")
         self.unreadable = tuple(torn)
         found = [self._lines[name] for name in names[:most] if name in self._lines]
         return tuple(sorted(found, key=lambda line: (line.started, line.id), reverse=True))

@@ -6,8 +6,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 
+from sparkconsole.clock import Clock, cancelled
 from sparkconsole.errors import ChangedHostKey, SparkError, UnknownHostKey, Unreachable
-from sparkconsole.fleet.clock import Clock
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.checkpoint.hf_cache import keep_hub_at
 from sparkconsole.remote.docker.host import keep_docker_host_at
@@ -90,7 +90,10 @@ class Keeper:
         finally:
             timer.cancel()
             self._waiting -= 1
-            await self._rest(retrying)
+            # Without anybody waiting no attempt goes on; who asks after an end begins anew.
+            if self._retrying is retrying and (retrying.done() or self._waiting == 0):
+                self._retrying, self._next_attempt_at = None, None
+                await cancelled((retrying,))
 
     async def aclose(self) -> None:
         """Closes the connection; what runs detached on the node goes on."""
@@ -132,20 +135,11 @@ class Keeper:
 
     async def _doubted(self) -> None:
         """Keeps a connection that answers: another hand may have made it again already."""
-        if self._shell is None:
-            return
         try:
-            (await self._shell.run(("true",), timeout=_PROBE_TIMEOUT_S)).checked()
+            if self._shell is not None:
+                (await self._shell.run(("true",), timeout=_PROBE_TIMEOUT_S)).checked()
         except SparkError:
             self.lost()
-
-    async def _rest(self, retrying: asyncio.Task[Shell]) -> None:
-        """Without anybody waiting no attempt goes on; who asks after an end begins anew."""
-        if self._retrying is not retrying or not (retrying.done() or self._waiting == 0):
-            return
-        self._retrying, self._next_attempt_at = None, None
-        retrying.cancel()
-        await asyncio.gather(retrying, return_exceptions=True)
 
     async def _close_broken(self) -> None:
         """A broken connection still holds forwarded sockets here; its errors change nothing any more."""
@@ -153,9 +147,6 @@ class Keeper:
             await asyncio.gather(self._broken.pop().aclose(), return_exceptions=True)
 
     def _gave_up(self, deadline_s: float) -> Unreachable:
-        why = f": {self._refusal.cause}" if self._refusal else ""
-        hint = self._refusal.hint if self._refusal else ""
-        cause = f"no connection within {deadline_s:.0f} s{why}"
-        return Unreachable(
-            cause, hint=hint or "what runs on it is unknown; try again later", node=self.node.name
-        )
+        why, hint = (f": {self._refusal.cause}", self._refusal.hint) if self._refusal else ("", "")
+        hint = hint or "what runs on it is unknown; try again later"
+        return Unreachable(f"no connection within {deadline_s:.0f} s{why}", hint=hint, node=self.node.name)

@@ -58,7 +58,6 @@ class NodeState:
     """Why its memory is about to freeze it; empty: it is not."""
     look: Look | None = None
     """The slow look: facts, site and image; asked at the start, now and then, and on refresh."""
-    looked_at_s: float | None = None
     containers: tuple[Container, ...] | None = None
     images: tuple[ImageIdentity, ...] | None = None
     docker_error: str = ""
@@ -182,13 +181,3 @@ class Store:
         if old is None or old.address != fresh.address:
             return fresh
         return replace(old, head=fresh.head)
-
-
-__all__ = [
-    "Event",
-    "NodeState",
-    "Reachability",
-    "ServerPhase",
-    "ServerState",
-    "Store",
-]

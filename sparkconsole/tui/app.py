@@ -17,11 +17,11 @@ from textual.events import Event as Happening
 from textual.events import InputEvent, Paste
 from textual.events import Key as KeyPress
 
+from sparkconsole.clock import Clock, RealClock
 from sparkconsole.config.globals import Origin
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import PERSON_SPEED, DemoClock, Time
+from sparkconsole.demo.clock import PERSON_SPEED, DemoClock
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.text.nearest import did_you_mean, suggestion
@@ -71,7 +71,7 @@ class Console(Above):
         options: Options,
         settings: Settings | None = None,
         *,
-        time: Time | None = None,
+        time: Clock | None = None,
         still: bool = False,
     ) -> None:
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)

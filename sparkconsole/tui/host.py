@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from sparkconsole.tui.keyboard.keys import Key
 
 if TYPE_CHECKING:
+    from sparkconsole.clock import Clock
     from sparkconsole.errors import SparkError
-    from sparkconsole.fleet.clock import Clock
     from sparkconsole.fleet.store import Store
     from sparkconsole.fleet.watch.watch import Watch
     from sparkconsole.model.work.answer import Answer

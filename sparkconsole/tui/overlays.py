@@ -13,8 +13,8 @@ from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from sparkconsole.clock import Clock
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.clock import Clock
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.work.answer import Answer

@@ -15,9 +15,9 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
+from sparkconsole.clock import Clock, RealClock
 from sparkconsole.config.globals import Origin
 from sparkconsole.errors import Cancelled, SparkError, Stopped, WrongUsage
-from sparkconsole.fleet.clock import Clock, RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.ring import LineRing
 from sparkconsole.model.cluster import Cluster

@@ -9,7 +9,6 @@ import pytest
 
 from sparkconsole import cli
 from sparkconsole.demo.answers.sampled import sample_line
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
 from sparkconsole.demo.faults import KINDS, clear, inject
 from sparkconsole.demo.spark.engine import image_json
@@ -27,6 +26,7 @@ from sparkconsole.remote.ray import members
 from sparkconsole.remote.sampler.sampler import argv
 from sparkconsole.remote.serve.vllm import models
 from sparkconsole.remote.shell import Shell
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, scene, screen_text, seen
 
 

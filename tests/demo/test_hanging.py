@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import ServerPhase, Store
 from sparkconsole.fleet.watch import hang as watch_hang
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, say, scene, seen
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sparkconsole.demo.answers.sampled import metrics, sample_line
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend, pretend
 from sparkconsole.demo.spark.jobs import start
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.parse.serve.vllm_metrics import parse_metrics
+from tests.still_clock import StillClock
 
 SERVE = (
     "docker",

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from sparkconsole.demo.clock import STILL_START, DemoClock, StillClock
+from sparkconsole.demo.clock import DemoClock
 from sparkconsole.demo.cluster import pretend
 from sparkconsole.remote.docker.engine import containers
+from tests.still_clock import STILL_START, StillClock
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
-from sparkconsole.fleet.serve.status import ServerCondition, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, serve_status
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.serve.hang import Hang
@@ -149,7 +149,7 @@ async def test_a_head_that_cannot_be_asked_is_no_verdict(pair: PretendCluster, s
 async def test_serve_status_names_whom_to_suspect(pair: PretendCluster, server: Server) -> None:
     pings(pair, 1)
     async with pair.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, ())
+        found = await serve_status(fleet, "vllm_node", 8888, ())
     assert (found.state, found.node) == (ServerCondition.WEDGED, "b")
     assert "no token came within 20 s; b: the head does not reach it" in found.detail
     assert "fabric test" in found.remedy

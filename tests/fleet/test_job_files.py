@@ -15,7 +15,7 @@ import pytest
 
 from sparkconsole.errors import CommandFailed
 from sparkconsole.fleet.execute_plan import fed, verify
-from sparkconsole.fleet.job_files import folder_step, text_step
+from sparkconsole.fleet.jobs import folder_step, text_step
 from sparkconsole.model.launch.steps import removal_steps
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.plan import Step

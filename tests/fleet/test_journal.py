@@ -113,7 +113,7 @@ def test_a_run_whose_console_died_is_unknown_never_ended(journal: Journal) -> No
     child = "\n".join(
         (
             "import sys; from pathlib import Path",
-            "from sparkconsole.fleet.clock import RealClock; from sparkconsole.fleet.journal import Journal",
+            "from sparkconsole.clock import RealClock; from sparkconsole.fleet.journal import Journal",
             "print(Journal(Path(sys.argv[1]), RealClock()).begin(('image', 'build'), '', {}).id)",
         )
     )

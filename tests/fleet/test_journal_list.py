@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.fleet import journal as journals
 from sparkconsole.fleet import journal_list as run_list
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.journal_list import RunList
 from sparkconsole.model.work.job import ConsoleProcess, Run, RunState

@@ -26,8 +26,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pair() -> PretendCluster:
-    return PretendCluster("spark1", "spark2")
+def pair(monkeypatch: pytest.MonkeyPatch) -> PretendCluster:
+    pretend = PretendCluster("spark1", "spark2")
+    monkeypatch.setattr("sparkconsole.remote.ray.members", pretend.members)
+    return pretend
 
 
 def state_of(pair: PretendCluster, spec: LaunchSpec | None = None) -> LaunchState:
@@ -51,7 +53,7 @@ async def launch(
 ) -> list[News]:
     news: list[News] = []
     async with pair.fleet() as fleet:
-        await drive_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+        await drive_launch(fleet, state_of(pair, spec), news.append, timeout_s=timeout_s)
     return news
 
 
@@ -59,7 +61,7 @@ async def failing(pair: PretendCluster, *, timeout_s: float = 30) -> tuple[Spark
     news: list[News] = []
     async with pair.fleet() as fleet:
         with pytest.raises(SparkError) as caught:
-            await drive_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s, eyes=pair.eyes)
+            await drive_launch(fleet, state_of(pair), news.append, timeout_s=timeout_s)
     return caught.value, news
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.serve.start import find_stage
-from sparkconsole.fleet.serve.status import ServerCondition, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, serve_status
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.remote.serve import vllm
 from sparkconsole.remote.shell import Shell
@@ -39,7 +39,7 @@ async def test_a_node_that_cannot_be_asked_leaves_it_unknown_and_is_named(lost: 
     pretend = pair()
     pretend.nodes[lost].lost = True
     async with pretend.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.node, found.exit_code) == (ServerCondition.UNKNOWN, lost, 3)
     assert found.nodes[lost] == "unreachable: no route to it"
 
@@ -48,7 +48,7 @@ async def test_a_worker_without_its_container_means_lost() -> None:
     pretend = pair()
     pretend.nodes["b"].containers.clear()
     async with pretend.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.node, found.exit_code) == (ServerCondition.LOST, "b", 1)
     assert "launch --repair" in found.remedy
 
@@ -58,13 +58,13 @@ async def test_alone_the_other_node_does_not_matter() -> None:
     pretend.nodes["b"].lost = True
     async with pretend.fleet() as fleet:
         assert (await find_stage(fleet, "vllm_node")).nodes == ("a",)
-        found = await serve_standing(fleet, "vllm_node", 8888, ())
+        found = await serve_status(fleet, "vllm_node", 8888, ())
     assert found.state is ServerCondition.ABSENT
 
 
 async def test_without_containers_there_is_none() -> None:
     async with PretendCluster("a", "b").fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, ())
+        found = await serve_status(fleet, "vllm_node", 8888, ())
     assert (found.state, found.exit_code) == (ServerCondition.ABSENT, 1)
 
 
@@ -74,7 +74,7 @@ async def test_a_start_under_way_is_loading_and_says_how_far() -> None:
         pretend, "running - 90", "Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01]\n"
     )
     async with pretend.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.detail) == (ServerCondition.LOADING, "weights 50 % 1/2")
 
 
@@ -84,7 +84,7 @@ async def test_a_start_that_ended_failed_with_its_cause() -> None:
         pretend, "ended 1 90", "INFO fine\nOSError: [Errno 98] Address already in use\nRuntimeError: later\n"
     )
     async with pretend.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.node) == (ServerCondition.FAILED, "a")
     assert "line 2 of its log" in found.detail
     assert "--port" in found.remedy
@@ -94,7 +94,7 @@ async def test_a_job_that_was_forgotten_is_no_failure() -> None:
     pretend = pair()
     says(pretend, "unknown")
     async with pretend.fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.detail) == (ServerCondition.ABSENT, "no server answers")
 
 
@@ -113,7 +113,7 @@ async def test_health_without_a_token_is_wedged(
     monkeypatch.setattr(vllm, "healthy", healthy)
     monkeypatch.setattr(vllm, "complete_one_token", complete)
     async with pair().fleet() as fleet:
-        found = await serve_standing(fleet, "vllm_node", 8888, (JOB,))
+        found = await serve_status(fleet, "vllm_node", 8888, (JOB,))
     assert (found.state, found.exit_code) == (ServerCondition.WEDGED, 1)
     assert said in found.detail
 

@@ -11,9 +11,8 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.checkpoint.copy import CheckpointPayload
 from sparkconsole.fleet.image.copy_run import ImagePayload
 from sparkconsole.fleet.run_time_values import FreshThen
-from sparkconsole.fleet.transfer.plan import with_job
+from sparkconsole.fleet.transfer.plan import CopyTask, copied_name, receiver_of, with_job
 from sparkconsole.fleet.transfer.run import each, tell_progress
-from sparkconsole.fleet.transfer.task import CopyTask, copied_name, receiver_of
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.transfer.ends import Receiver
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sparkconsole import cli
+from sparkconsole.clock import RealClock
 from sparkconsole.demo import stories
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.script.ahead import Ahead
 from sparkconsole.script.lines import ScriptLine

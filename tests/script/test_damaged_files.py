@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from sparkconsole import cli, defect
+from sparkconsole.clock import RealClock
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.bench import kept_result
 from sparkconsole.model.work.job import RunState

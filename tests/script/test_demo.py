@@ -12,7 +12,6 @@ import pytest
 from sparkconsole import cli
 from sparkconsole.demo import cluster, stories
 from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
-from sparkconsole.demo.spark import jobs
 from sparkconsole.model.bench import RESULT_MARK
 from sparkconsole.script.lines import read_script
 from sparkconsole.verbs.grammar import open_session as opening
@@ -171,7 +170,7 @@ def test_a_server_that_dies_is_told_with_its_first_cause_and_cleared(
         "RuntimeError: Engine core initialization failed. See root cause above.",
     )
     dying = stories.Story(tuple((0.5, line) for line in log), 1.0, status=1)
-    monkeypatch.setattr(jobs, "serve_story", lambda *_, **__: dying)
+    monkeypatch.setattr(stories, "serve_story", lambda *_, **__: dying)
     code = console.script(*UP, "serve m", "serve status", words=("--yes", "--json", "--keep-going"))
     assert code == 1
     *_, failed, status = console.documents()
@@ -189,7 +188,7 @@ def test_a_benchmark_with_failed_requests_fails_though_vllm_does_not(
     report = ("ConnectionRefusedError: [Errno 111]", "Successful requests: 20", "Failed requests: 4")
     result = json.dumps({"completed": 20, "failed": 4}) if saved else ""
     lines = tuple((0.5, line) for line in (*report, f"{RESULT_MARK} {result}"))
-    monkeypatch.setattr(jobs, "bench_story", lambda _: stories.Story(lines, 1.0, status=0))
+    monkeypatch.setattr(stories, "bench_story", lambda _: stories.Story(lines, 1.0, status=0))
     code = console.script(*UP, "serve m", "bench run --num-prompts 24", words=("--yes", "--json"))
     assert code == 1
     found = console.documents()[-1]
@@ -199,7 +198,7 @@ def test_a_benchmark_with_failed_requests_fails_though_vllm_does_not(
 
 def test_a_benchmark_that_dies_says_why(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ((0.5, "ValueError: unknown dataset"), (0.5, f"{RESULT_MARK} "))
-    monkeypatch.setattr(jobs, "bench_story", lambda _: stories.Story(lines, 1.0, status=1))
+    monkeypatch.setattr(stories, "bench_story", lambda _: stories.Story(lines, 1.0, status=1))
     assert console.script(*UP, "serve m", "bench run") == 1
     assert "ended with status 1: ValueError: unknown dataset" in console.err
 

@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import pytest
 
 from sparkconsole.config.globals import Options
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.script.report import Printer
@@ -24,6 +23,7 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import execute
 from sparkconsole.verbs.grammar.open_session import open_session
 from sparkconsole.verbs.grammar.session import Session
+from tests.still_clock import StillClock
 
 QUESTION = "Type y to continue: "
 

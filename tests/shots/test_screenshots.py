@@ -16,9 +16,9 @@ import pytest
 from textual.pilot import Pilot
 
 from sparkconsole.config.globals import Options
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.tui.app import Console
 from tests.conftest import ROOT
+from tests.still_clock import StillClock
 from tests.tui.harness import play, seen
 
 pytestmark = pytest.mark.shots

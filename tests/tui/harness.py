@@ -11,12 +11,14 @@ from typing import Any, cast
 
 from textual.pilot import Pilot
 
+from sparkconsole.clock import Clock
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock, StillClock, Time
+from sparkconsole.demo.clock import SCRIPT_SPEED, DemoClock
 from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.work import TaskState
+from tests.still_clock import StillClock
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 SIZES = ((80, 24), (160, 48))
@@ -31,7 +33,7 @@ async def console(
     nodes: int = 2,
     size: tuple[int, int] = (80, 24),
     settings: Settings | None = None,
-    time: Time | None = None,
+    time: Clock | None = None,
     **options: Any,
 ) -> AsyncIterator[Pilot[Any]]:
     """The console on `nodes` pretend Sparks; it samples when `seen` is called.

@@ -103,7 +103,6 @@ def known(i: int, count: int) -> dict[str, Any]:
         "reading": reading(i, 120),
         "read_at_s": NOW_S - 0.4,
         "look": look(i),
-        "looked_at_s": NOW_S - 20,
         "containers": (container(),),
         "images": (IMAGE,),
         "ray_alive": True if count > 1 else None,

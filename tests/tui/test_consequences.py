@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.plan import plan_lines
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.verbs.grammar.registry import load
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, say, scene, screen_text
 
 

@@ -14,7 +14,6 @@ from textual.widgets import Input
 
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reachability
@@ -27,6 +26,7 @@ from sparkconsole.tui.dialogs.answer import AnswerSheet
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.views.images.view import ImagesView
 from sparkconsole.tui.work import Task, TaskState
+from tests.still_clock import StillClock
 from tests.tui.harness import SIZES, app_of, console, same_as_snapshot, scene, screen_text, seen, soon
 
 

@@ -15,7 +15,6 @@ from textual.widgets import Input
 
 from sparkconsole.config.globals import Options
 from sparkconsole.config.settings import Settings
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import SparkError
@@ -26,6 +25,7 @@ from sparkconsole.tui.app import Console
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.views.launch.view import LaunchView
 from sparkconsole.tui.work import Task, TaskState
+from tests.still_clock import StillClock
 from tests.tui.harness import SIZES, app_of, same_as_snapshot, scene, screen_text, seen, soon
 
 

@@ -15,7 +15,6 @@ import pytest
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.tui.chrome import KeyLine
 from sparkconsole.tui.keyboard.focus import FIELD
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key
@@ -24,6 +23,7 @@ from sparkconsole.tui.view import View
 from sparkconsole.tui.views.launch.pages import ProgressBoard
 from sparkconsole.tui.views.launch.view import LaunchView
 from sparkconsole.verbs.grammar.registry import load
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, scene, screen_text, seen
 
 SCENES = {"idle": (160, 48), "serving": (80, 24)}

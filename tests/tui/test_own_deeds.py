@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.model.work.job import RunState
 from sparkconsole.tui.work import TaskState
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, say, scene, seen
 
 

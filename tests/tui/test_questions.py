@@ -11,12 +11,12 @@ import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import inject
 from sparkconsole.tui.dialogs.confirm import Confirm
 from sparkconsole.tui.dialogs.planning import Planning
 from sparkconsole.tui.keyboard import keystrokes
 from sparkconsole.tui.keyboard.keystrokes import ONCE_S
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, console, scene, screen_text, seen, soon
 from tests.tui.test_keystrokes import burst
 

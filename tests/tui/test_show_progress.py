@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from rich.text import Text
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.store import ServerPhase, ServerState
 from sparkconsole.model.work.news import Advance
 from sparkconsole.tui.draw.bars import bar_text
@@ -14,6 +13,7 @@ from sparkconsole.tui.views.cluster.show_server import serve_lines
 from sparkconsole.tui.views.images import show_work as work
 from sparkconsole.tui.views.serve.show import ServeStatus, loading_lines
 from sparkconsole.tui.work import Task
+from tests.still_clock import StillClock
 
 ALARMS = ("$bar-warm", "$bar-hot", "$node-lost")
 SHARES = (10, 80, 95, 99.5, 100)

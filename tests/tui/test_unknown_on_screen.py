@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import clear, inject
+from tests.still_clock import StillClock
 from tests.tui.harness import app_of, scene, seen
 
 SIZE = (120, 40)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import pytest
 
 from sparkconsole.config.globals import Options
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.cluster import Pretend
 from sparkconsole.errors import SparkError
 from sparkconsole.model.work.answer import Answer, Row, Sheet
@@ -21,6 +20,7 @@ from sparkconsole.verbs.grammar.dispatch import understand
 from sparkconsole.verbs.grammar.execute import begin
 from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
+from tests.still_clock import StillClock
 
 MODEL = "Qwen/Qwen3-0.6B"
 Result = TypeVar("Result")

@@ -44,7 +44,7 @@ def said(state: Path, capsys: pytest.CaptureFixture[str], lines: str, code: int 
 
 def story(monkeypatch: pytest.MonkeyPatch, *lines: str, status: int = 0) -> None:
     told = stories.Story(tuple((0.5, line) for line in lines), 1.0, status=status)
-    monkeypatch.setattr(jobs, "bench_story", lambda _: told)
+    monkeypatch.setattr(stories, "bench_story", lambda _: told)
 
 
 def test_what_vllm_saved_is_kept_whole(

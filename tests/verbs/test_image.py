@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image import build as building
 from sparkconsole.fleet.image import copy_survey as copying

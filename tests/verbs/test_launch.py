@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.launch import drive as launching
-from sparkconsole.fleet.launch import survey
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.work.answer import Answer, Row
 from sparkconsole.model.work.job import Job, JobKind, RunState
@@ -39,8 +38,7 @@ async def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     pretend = PretendCluster("spark1", "spark2")
     monkeypatch.setattr(launching, "POLL_S", 0.001)
     # Ray's answers come from the pretend cluster; everything else is really asked.
-    monkeypatch.setattr(survey, "Eyes", lambda: pretend.eyes)
-    monkeypatch.setattr(launching, "Eyes", lambda: pretend.eyes)
+    monkeypatch.setattr("sparkconsole.remote.ray.members", pretend.members)
     async with pretend.engines(tmp_path):
         yield pretend
 

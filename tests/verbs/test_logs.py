@@ -12,7 +12,6 @@ from typing import TypeVar
 import pytest
 
 from sparkconsole.config.globals import Options
-from sparkconsole.demo.clock import StillClock
 from sparkconsole.demo.faults import clear, inject
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import SparkError
@@ -25,6 +24,7 @@ from sparkconsole.verbs.grammar.record import execute_action
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 from sparkconsole.verbs.logs.logs import logs
 from sparkconsole.verbs.logs.sources import log_sources
+from tests.still_clock import StillClock
 
 T = TypeVar("T")
 MODEL = "Qwen/Qwen3-0.6B"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, TimedOut, UnknownHostKey, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.work.answer import Answer, Sheet

@@ -11,10 +11,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config import edit
 from sparkconsole.config.inventory import choose, load
 from sparkconsole.errors import ChangedHostKey, Refused, SparkError, UnknownHostKey, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Node

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, SparkError, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node

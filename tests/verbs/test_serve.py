@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from sparkconsole.clock import RealClock
 from sparkconsole.config.inventory import Inventory
 from sparkconsole.errors import Refused, Unreachable, WrongUsage
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.fleet.serve.memory_guards import Fired, fired
 from sparkconsole.model.work.answer import Answer

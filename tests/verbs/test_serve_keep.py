@@ -13,7 +13,7 @@ from sparkconsole.config.globals import Options
 from sparkconsole.demo import stories
 from sparkconsole.demo.faults import inject
 from sparkconsole.errors import Refused, WrongUsage
-from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerStatus, serve_status
 from sparkconsole.model.serve import restart_budget as keeping
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.news import News, Remark
@@ -117,11 +117,11 @@ async def test_a_node_that_cannot_be_reached_is_waited_for(monkeypatch: pytest.M
     looks: list[str] = []
 
     async def looked(*about: Any) -> ServerStatus:
-        found = await serve_standing(*about)
+        found = await serve_status(*about)
         looks.append(found.state.value)
         return found
 
-    monkeypatch.setattr(serve_keep, "serve_standing", looked)
+    monkeypatch.setattr(serve_keep, "serve_status", looked)
     async with served() as session:
         assert session.pretend is not None
         told: list[str] = []

@@ -40,7 +40,11 @@ class Apis:
         """The path of the socket that leads there; also where nobody listens, as with SSH."""
         async with self._lock:
             if self._runner is None:
-                self._runner = await self._started()
+                application = web.Application()
+                application.router.add_route("*", "/{path:.*}", self._answer)
+                runner = web.AppRunner(application, shutdown_timeout=0.1)
+                await runner.setup()
+                self._runner = runner
             path = next((p for p, t in self._targets.items() if t == target), "")
             if not path:
                 path = str(self._folder / f"{len(self._targets)}.sock")
@@ -56,17 +60,12 @@ class Apis:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _started(self) -> web.AppRunner:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, shutdown_timeout=0.1)
-        await runner.setup()
-        return runner
-
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if "slow" in self.machine.faults:
             await self.machine.clock.sleep(SLOW_S)
-        while self._stands_still(request) and not self._closed():
+        # Nothing comes from a frozen machine, and no token from a server that hangs.
+        hangs = request.path == "/v1/completions"
+        while (self.machine.frozen or (hangs and self.machine.hangs)) and not self._closed():
             await self.machine.clock.sleep(_POLL_S)
         where = request.transport.get_extra_info("sockname") if request.transport else ""
         target = self._targets.get(where, "")
@@ -79,28 +78,24 @@ class Apis:
         port = int(target.rpartition(":")[2] or 0)
         if port not in self.machine.listening():
             return _cut(request)
-        if port == RAY_PORT and request.path.endswith("/placement_groups"):
-            return self._groups()
-        return self._ray() if port == RAY_PORT else self._server(port, request.path)
-
-    def _stands_still(self, request: web.Request) -> bool:
-        """Nothing comes from a frozen machine, and no token from a server that hangs."""
-        return self.machine.frozen or (request.path == "/v1/completions" and self.machine.hangs)
+        if port != RAY_PORT:
+            return self._server(port, request.path)
+        listed = self._groups() if request.path.endswith("/placement_groups") else self._members()
+        return web.json_response({"result": True, "data": {"result": listed}})
 
     # --- Ray and the server
 
-    def _ray(self) -> web.Response:
+    def _members(self) -> dict[str, Any]:
         head = next(c for c in self.machine.running() if c.ray_head)
         alive = [(m, c) for m in self.machine.cluster.values() for c in m.running() if c.in_ray]
         members = [_member(m.member_id(c), m.address, head=c is head) for m, c in alive]
         members += [_member(*dead, dead=True) for dead in head.dead]
-        listed = {"total": len(members), "result": members}
-        return web.json_response({"result": True, "data": {"result": listed}})
+        return {"total": len(members), "result": members}
 
-    def _groups(self) -> web.Response:
+    def _groups(self) -> dict[str, Any]:
         """A server of several ranks has one."""
-        groups = [{"placement_group_id": "6bf42d", "state": "CREATED"} for _ in self.machine.servers()]
-        return web.json_response({"result": True, "data": {"result": {"result": groups}}})
+        group = {"placement_group_id": "6bf42d", "state": "CREATED"}
+        return {"result": [group for _ in self.machine.servers()]}
 
     def _server(self, port: int, path: str) -> web.Response:
         _, model, _, name = next(s for s in self.machine.servers() if s[2] == port)
@@ -125,7 +120,9 @@ class Apis:
         if rest == "df":
             return web.json_response(disk_usage(self.machine))
         if rest == "json":
-            return web.json_response(self._all(kind))
+            images = [*self.machine.images.values(), *self.machine.nameless.values()]
+            containers = [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
+            return web.json_response(images if kind == "images" else containers)
         name, _, what = rest.rpartition("/")
         if kind == "containers" and what == "logs" and name in self.machine.containers:
             return await self._log(self.machine.containers[name], request)
@@ -133,11 +130,6 @@ class Apis:
         if found is None:
             return web.json_response({"message": f"No such {kind[:-1]}: {name}"}, status=404)
         return web.json_response(found)
-
-    def _all(self, kind: str) -> list[dict[str, Any]]:
-        if kind == "images":
-            return [*self.machine.images.values(), *self.machine.nameless.values()]
-        return [{**c.as_json(), "Names": [f"/{c.name}"]} for c in self.machine.containers.values()]
 
     async def _log(self, container: PretendContainer, request: web.Request) -> web.StreamResponse:
         """What was asked for, and with `follow` what comes until the container or the reader is gone."""

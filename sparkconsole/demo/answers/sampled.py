@@ -7,7 +7,7 @@ import math
 
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark import life
-from sparkconsole.demo.spark.machine import SERVING_BYTES, TOTAL_BYTES, Machine
+from sparkconsole.demo.spark.machine import SERVING_BYTES, SWAP, TOTAL_BYTES, Machine, proc_lines
 from sparkconsole.demo.spark.servers import live
 
 FREE_BYTES, FULL_BYTES = 2_600_000_000_000, 1_200_000_000
@@ -18,12 +18,11 @@ _HELD_BY_HEAT, _HOT_C = 0x20, 88.0
 """NVML's bit, and the degrees from which life.clock_mhz holds the clock back."""
 _BUS = (32.0, 4, 32.0, 4)
 """Each half of the card has four lanes of the fifth generation."""
-_GPU_TROUBLE = {
+GPU_TROUBLE = {
     "gpu-gone": "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error",
     "gpu-silent": "the GPU's driver does not answer",
 }
 _QUIET = ("symbol_error", "np_cnp_sent", "rp_cnp_handled", "out_of_sequence", "packet_seq_err")
-SWAP = 16 << 30
 _CACHED, _FILLS_S = 28_000_000_000, 900.0
 _KEPT = 300_000_000
 """Of the cache: what is in use and stays."""
@@ -39,7 +38,7 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
     loaded = life.share_loaded(spells, now)
     after = machine.at(now if since is None else since)
     worker = [4242, "VLLM::Worker_TP0", int(loaded * SERVING_BYTES * 0.95)]
-    trouble = next((sentence for kind, sentence in _GPU_TROUBLE.items() if kind in machine.faults), "")
+    trouble = next((sentence for kind, sentence in GPU_TROUBLE.items() if kind in machine.faults), "")
     return json.dumps(
         {
             "v": 1,
@@ -62,23 +61,23 @@ def sample_line(machine: Machine, since: float | None = None) -> str:
             "gpus": [] if trouble else [gpu(machine, heat)],
             "procs": [worker] if loaded > 0.05 and not trouble else [],
             "gpu_error": trouble,
-            "disk": FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES,
+            "disk": free_bytes(machine),
         },
         separators=(",", ":"),
     )
+
+
+def free_bytes(machine: Machine) -> int:
+    """Of the disk."""
+    return FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES
 
 
 def pressures(machine: Machine) -> dict[str, float]:
     """What waits for memory waits for the disk too; all cores are never busy."""
     waited = life.pressure(machine.number, machine.spells, machine.clock.monotonic())
     waited = 60.0 if machine.available() < SHORT_BYTES else waited
-    return {
-        "cpu some": 0.0,
-        "memory some": waited,
-        "memory full": round(waited / 3, 2),
-        "io some": waited,
-        "io full": round(waited / 3, 2),
-    }
+    full = round(waited / 3, 2)
+    return {"cpu some": 0.0, "memory some": waited, "memory full": full, "io some": waited, "io full": full}
 
 
 def counts(machine: Machine) -> dict[str, dict[str, int]]:
@@ -171,12 +170,6 @@ def cached(machine: Machine) -> int:
 
 def memory_look(machine: Machine, image: str) -> str:
     """As remote.node.facts looks: its login may use sudo."""
-    rows = {
-        "MemTotal": TOTAL_BYTES,
-        "MemFree": machine.available() - cached(machine),
-        "MemAvailable": machine.available(),
-        "Buffers": 0,
-        "Cached": cached(machine),
-    }
-    lines = [f"{name}: {value // 1024} kB" for name, value in rows.items()]
-    return "\n".join([*lines, *(["Way: sudo"] if image else []), ""])
+    available, kept = machine.available(), cached(machine)
+    free = {"MemFree": available - kept, "MemAvailable": available, "Buffers": 0, "Cached": kept}
+    return proc_lines(MemTotal=TOTAL_BYTES, **free) + ("Way: sudo\n" if image else "")

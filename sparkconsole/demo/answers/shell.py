@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from sparkconsole.clock import sleep_unless
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
 from sparkconsole.demo.answers.sampled import sample_line
 from sparkconsole.demo.answers.tools import answer, spoken, waits_for_docker
@@ -15,7 +17,7 @@ from sparkconsole.demo.spark.engine import ray_log
 from sparkconsole.demo.spark.jobs import take_in
 from sparkconsole.demo.spark.machine import Machine, kernel_log
 from sparkconsole.errors import TimedOut, Unreachable
-from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
 
@@ -31,13 +33,7 @@ class PretendShell:
         self._lock = asyncio.Lock()
 
     async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
-        secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
+        self, argv: Sequence[str], *, stdin: bytes | None = None, timeout: float = DEFAULT_TIMEOUT_S, **_: Any
     ) -> Completed:
         """What the machine answers, at once; a slow one takes its time."""
         if "slow" in self.machine.faults:
@@ -63,16 +59,7 @@ class PretendShell:
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         """A followed job, the sampler, a log, or a command of a container."""
         self.require_life()
-        words = tuple(argv)
-        if words[:2] == ("sh", "-c") and words[3] == "job-follow":
-            return FollowedJob(self, words)
-        if "sampler" in words:
-            return Sampled(self, words)
-        if "gate-meter" in words:
-            return Metered(self, words)
-        if "kernel-log" in words or "ray-log" in words:
-            return Printed(self, words)
-        return SpokenExec(self, words)
+        return PretendPipe(self, tuple(argv))
 
     @property
     def closed(self) -> bool:
@@ -88,11 +75,8 @@ class PretendShell:
     def require_life(self) -> None:
         """Unreachable as soon as nobody answers keepalives any more."""
         if self.closed:
-            raise Unreachable(
-                "the connection was lost: no answer to keepalives",
-                hint="what runs on it is unknown; it is tried again",
-                node=self.node,
-            )
+            cause = "the connection was lost: no answer to keepalives"
+            raise Unreachable(cause, hint="what runs on it is unknown; it is tried again", node=self.node)
 
     async def open_socket(self, target: str) -> Endpoint:
         """A socket for each target, also where nobody listens."""
@@ -110,162 +94,110 @@ class PretendShell:
             self._folder.cleanup()
 
 
-class _Pretend:
-    """The ends of a pipe that nobody needs here. It ends well."""
+class PretendPipe:
+    """A command whose output is told piece by piece. Only the sampler minds its input."""
 
     def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        self._shell, self._machine, self._argv = shell, shell.machine, argv
-        self._read = False
+        self.shell, self.machine, self.argv = shell, shell.machine, argv
+        self.began, self.closed = shell.machine.clock.monotonic(), asyncio.Event()
+        self.status: int | None = 0
+        self.errors, self._rest = b"", b""
+        self._chunks = next((_OUTPUTS[word] for word in argv if word in _OUTPUTS), _spoken)(self)
+
+    async def read(self, size: int = 65536) -> bytes:
+        """What is new; nothing at the end."""
+        chunk = self._rest or await anext(self._chunks, b"")
+        self._rest = chunk[size:]
+        return chunk[:size]
 
     async def wait(self) -> Completed:
         """The end."""
-        return Completed(self._shell.node, self._argv, 0)
+        while await self.read():
+            pass
+        return Completed(self.shell.node, self.argv, self.status, b"", self.errors)
 
     async def write(self, data: bytes) -> None:
         """Nobody reads it."""
 
     async def close_input(self) -> None:
-        """It was never open."""
+        """That is how the sampler is ended."""
+        self.closed.set()
 
     async def kill(self) -> None:
         """Nothing runs."""
 
 
-class FollowedJob(_Pretend):
-    """A job's output from an offset on, until it ended."""
-
-    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        super().__init__(shell, argv)
-        self._name, self._offset = argv[4], int(argv[5])
-
-    async def read(self, size: int = 65536) -> bytes:
-        """What is new, waiting for it while the job goes on."""
-        while (job := self._machine.look(self._name)) is not None:
-            await self._shell.thaw()
-            self._shell.require_life()
-            chunk = self._machine.log(job)[self._offset : self._offset + size]
-            if chunk or job.status is not None:
-                self._offset += len(chunk)
-                return chunk
-            await self._machine.clock.sleep(_POLL_S)
-        return b""
-
-    async def wait(self) -> Completed:
-        """The end of following, not of the job."""
-        status = 0 if self._name in self._machine.jobs else 19
-        return Completed(self._machine.name, self._argv, status, b"", b"the node knows no such job")
+async def _followed(pipe: PretendPipe) -> AsyncIterator[bytes]:
+    """A job's output from an offset on, until it ended; the end of following is not the job's."""
+    machine, name, offset = pipe.machine, pipe.argv[4], int(pipe.argv[5])
+    while (job := machine.look(name)) is not None:
+        await pipe.shell.thaw()
+        pipe.shell.require_life()
+        chunk = machine.log(job)[offset:]
+        offset += len(chunk)
+        if chunk:
+            yield chunk
+        elif job.status is not None:
+            return
+        else:
+            await machine.clock.sleep(_POLL_S)
+    pipe.status, pipe.errors = 19, b"the node knows no such job"
 
 
-class Sampled(_Pretend):
-    """The sampler: a line now, and one every pretend second."""
-
-    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        super().__init__(shell, argv)
-        self._period = float(argv[argv.index("sampler") + 1])
-        self._ended = asyncio.Event()
-        self._since = shell.machine.clock.monotonic()
-
-    async def read(self, size: int = 65536) -> bytes:
-        """The next line; nothing once its input ended."""
-        if self._read:
-            await self._next()
-        await self._shell.thaw()
-        if self._ended.is_set():
-            return b""
-        self._read = True
-        self._shell.require_life()
-        machine, since = self._shell.machine, self._since
-        self._since = machine.clock.monotonic()
-        return f"{sample_line(machine, since)}\n".encode()
-
-    async def _next(self) -> None:
-        waits = {
-            asyncio.ensure_future(self._shell.machine.clock.sleep(self._period)),
-            asyncio.ensure_future(self._ended.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
-
-    async def close_input(self) -> None:
-        """That is how it is ended."""
-        self._ended.set()
-
-    async def wait(self) -> Completed:
-        """It never ends by itself."""
-        return Completed(self._shell.node, self._argv, None)
+async def _sampled(pipe: PretendPipe) -> AsyncIterator[bytes]:
+    """The sampler: a line now, and one every pretend second. It never ends by itself."""
+    clock, since, pipe.status = pipe.machine.clock, pipe.began, None
+    while True:
+        await pipe.shell.thaw()
+        if pipe.closed.is_set():
+            return
+        pipe.shell.require_life()
+        before, since = since, clock.monotonic()
+        yield f"{sample_line(pipe.machine, before)}\n".encode()
+        await sleep_unless(pipe.closed, clock, float(pipe.argv[pipe.argv.index("sampler") + 1]))
 
 
-class Metered(_Pretend):
+async def _metered(pipe: PretendPipe) -> AsyncIterator[bytes]:
     """One end of a measurement: the receiver says its port, the sender its result two seconds later."""
-
-    async def read(self, size: int = 65536) -> bytes:
-        """The one line."""
-        if self._read:
-            return b""
-        self._read = True
-        line, lasts_s = fabric.metered(self._shell.machine, self._argv)
-        await self._shell.machine.clock.sleep(lasts_s)
-        self._shell.require_life()
-        return line.encode()
+    line, lasts_s = fabric.metered(pipe.machine, pipe.argv)
+    await pipe.machine.clock.sleep(lasts_s)
+    pipe.shell.require_life()
+    yield line.encode()
 
 
-class Printed(_Pretend):
-    """The kernel's log or Ray's: what is there, and what is added."""
-
-    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        super().__init__(shell, argv)
-        self._offset = 0
-        running = (c for c in shell.machine.running() if c.name in argv and c.in_ray)
-        self._container = next(running, None) if "ray-log" in argv else None
-
-    def _text(self) -> bytes:
-        return (ray_log(self._container) if self._container else kernel_log(self._shell.machine)).encode()
-
-    def _goes_on(self) -> bool:
-        return "follow" in self._argv and (self._container is None or self._container.running)
-
-    async def read(self, size: int = 65536) -> bytes:
-        """What is new; Ray's ends with its container."""
-        while self._container is not None or "kernel-log" in self._argv:
-            self._shell.require_life()
-            chunk = self._text()[self._offset : self._offset + size]
-            if chunk or not self._goes_on():
-                self._offset += len(chunk)
-                return chunk
-            await self._shell.machine.clock.sleep(1.0)
-        return b""
-
-    async def wait(self) -> Completed:
-        """Ray has no log where it does not run."""
-        if "kernel-log" in self._argv:
-            return await super().wait()
-        if self._container is not None:
-            return Completed(self._shell.node, self._argv, 0 if self._container.running else 137)
-        return Completed(self._shell.node, self._argv, 3, b"", b"Ray has no logs here: it does not run")
+async def _printed(pipe: PretendPipe) -> AsyncIterator[bytes]:
+    """The kernel's log or Ray's: what is there, and what is added; Ray's ends with its container."""
+    machine, argv, offset = pipe.machine, pipe.argv, 0
+    ray = next((c for c in machine.running() if c.name in argv and c.in_ray), None)
+    if "ray-log" in argv and ray is None:
+        pipe.status, pipe.errors = 3, b"Ray has no logs here: it does not run"
+        return
+    while True:
+        pipe.shell.require_life()
+        chunk = (ray_log(ray) if ray else kernel_log(machine)).encode()[offset:]
+        offset += len(chunk)
+        if chunk:
+            yield chunk
+        elif "follow" not in argv or (ray is not None and not ray.running):
+            break
+        else:
+            await machine.clock.sleep(1.0)
+    pipe.status = 0 if ray is None or ray.running else 137
 
 
-class SpokenExec(_Pretend):
+async def _spoken(pipe: PretendPipe) -> AsyncIterator[bytes]:
     """A command of a container: says what it would have run, in the frames that `exec` reads."""
+    names = {c.name for c in pipe.machine.running()}
+    at = next((i for i, word in enumerate(pipe.argv) if word in names), None)
+    text = "Error: No such container\n" if at is None else spoken(pipe.machine, pipe.argv[at + 1 :])
+    pipe.status = int(at is None)
+    yield b"%d %d\n%s" % (2 if at is None else 1, len(text.encode()), text.encode())
 
-    def __init__(self, shell: PretendShell, argv: tuple[str, ...]) -> None:
-        super().__init__(shell, argv)
-        names = {c.name for c in self._machine.running()}
-        at = next((i for i, w in enumerate(argv) if w in names), None)
-        self._status = 0 if at is not None else 1
-        text = spoken(self._machine, argv[at + 1 :]) if at is not None else "Error: No such container\n"
-        data = text.encode()
-        self._frame = b"%d %d\n%s" % (1 if at is not None else 2, len(data), data)
 
-    async def read(self, size: int = 65536) -> bytes:
-        """The one frame."""
-        if self._read:
-            return b""
-        self._read = True
-        return self._frame
-
-    async def wait(self) -> Completed:
-        """The end."""
-        return Completed(self._machine.name, self._argv, self._status)
+_OUTPUTS = {
+    "job-follow": _followed,
+    "sampler": _sampled,
+    "gate-meter": _metered,
+    "kernel-log": _printed,
+    "ray-log": _printed,
+}

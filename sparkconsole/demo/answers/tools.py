@@ -7,15 +7,15 @@ import json
 from collections.abc import Callable, Collection
 
 from sparkconsole.demo.answers.deep_probe import as_root, contents, deep_probe_sections, proved
-from sparkconsole.demo.answers.sampled import FREE_BYTES, FULL_BYTES, gpu, memory_look
+from sparkconsole.demo.answers.sampled import GPU_TROUBLE, free_bytes, gpu, memory_look
 from sparkconsole.demo.spark import fabric, life, servers, storage
 from sparkconsole.demo.spark.engine import container_log
 from sparkconsole.demo.spark.jobs import start
-from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo, site_json
+from sparkconsole.demo.spark.machine import NO_STATUS, Machine, meminfo
 from sparkconsole.demo.spark.models import cache_listing, headers, holding
+from sparkconsole.demo.spark.storage import Reply
 from sparkconsole.demo.stories import IMAGE_BYTES, LAYER_BYTES
 
-Reply = tuple[int | None, str, str]
 Answer = Callable[[Machine, tuple[str, ...]], Reply]
 OK: Reply = (0, "", "")
 _THROUGH_DOCKER = ("last-lines", "log", "remove", "gone", "builder")
@@ -46,7 +46,7 @@ def waits_for_docker(machine: Machine, argv: tuple[str, ...]) -> bool:
 
 def facts(machine: Machine, mark: str, asked: Collection[str]) -> str:
     """The sections of one look at a machine (remote.node.facts), as far as it was asked."""
-    free, silent = _free(machine), "gpu-silent" in machine.faults
+    free, silent = free_bytes(machine), "gpu-silent" in machine.faults
     engine = "" if "docker-silent" in machine.faults else "info 29.2.1|overlay2|/var/lib/docker\n"
     sections = {
         "host": f"{machine.name}\n6.11.0-1016-nvidia\naarch64\nspark\n{machine.home}\n"
@@ -76,16 +76,12 @@ _PARTS = {"ibdev2netdev": "fabric", "rdma": "fabric", "ip": "fabric", "gpuapps":
 """What has to be asked for, by section; the others are asked for by their own names."""
 
 
-def _free(machine: Machine) -> int:
-    return FULL_BYTES if "disk-full" in machine.faults else FREE_BYTES
-
-
 def _nvidia_smi(machine: Machine) -> str:
     """Its query as CSV, and its exit status."""
     if "gpu-silent" in machine.faults:
         return "status 124\n"
     if "gpu-gone" in machine.faults:
-        return "Unable to determine the device handle for GPU 000F:01:00.0: Unknown Error\nstatus 9\n"
+        return f"{GPU_TROUBLE['gpu-gone']}\nstatus 9\n"
     seen = gpu(machine, life.heat_c(machine.number, machine.spells, machine.clock.monotonic()))
     values = (seen[key] for key in ("name", "uuid", "util", "power", "temp", "clock", "driver"))
     return f"{', '.join(map(str, values))}\nstatus 0\n"
@@ -135,7 +131,7 @@ def _site(machine: Machine, args: tuple[str, ...]) -> Reply:
         return 0, "\n".join([*lines, "docker 124\n"]), ""
     lines += [f"pid {found.pid}"] if found and found.running else []
     missing = f"docker 1\nError: No such container: {args[0]}"
-    text = f"docker 0\n{site_json(machine, args[0])}" if found else missing
+    text = f"docker 0\n{json.dumps([found.as_json()])}" if found else missing
     return 0, "\n".join([*lines, text, ""]), ""
 
 
@@ -151,11 +147,6 @@ def _log(machine: Machine, args: tuple[str, ...]) -> Reply:
 
 def _received(machine: Machine, args: tuple[str, ...]) -> Reply:
     return 0, f"{machine.received.get((args[0], args[1]), '')}\n", ""
-
-
-def _job_start(machine: Machine, args: tuple[str, ...]) -> Reply:
-    started = start(machine, args[0], args[2:])
-    return OK if started else (17, "", "a job of that name is there already")
 
 
 def _job_state(machine: Machine, args: tuple[str, ...]) -> Reply:
@@ -175,11 +166,10 @@ def _job_read(machine: Machine, args: tuple[str, ...]) -> Reply:
 
 
 def _copy_site(machine: Machine, _: tuple[str, ...]) -> Reply:
-    free = _free(machine) - IMAGE_BYTES
-    where = f"login spark\naddress 10.77.0.{10 + machine.number}\nport 22\n"
+    where = f"login spark\naddress {machine.addresses[2]}\nport 22\n"
     engine = "folder /var/lib/docker\ndriver overlay2\nversion 29.2.1\narchitecture aarch64\n"
-    text = f"{where}{engine}python /usr/bin/python3\n"
-    return 0, f"{text}free {max(0, free)}\nkey {KEY}\n", ""
+    free = f"free {max(0, free_bytes(machine) - IMAGE_BYTES)}\nkey {KEY}\n"
+    return 0, f"{where}{engine}python /usr/bin/python3\n{free}", ""
 
 
 def _reboot(machine: Machine, _: tuple[str, ...]) -> Reply:
@@ -206,7 +196,7 @@ def _scanned(machine: Machine, argv: tuple[str, ...]) -> Reply:
 def _program(machine: Machine, argv: tuple[str, ...]) -> Reply:
     """A program over standard input, told by the word behind the dash; else the scan's."""
     if argv[2:4] == ("model", "look"):
-        return 0, holding(machine.models, argv[4], machine.home, _free(machine)), ""
+        return 0, holding(machine.models, argv[4], machine.home, free_bytes(machine)), ""
     if argv[2:4] == ("model", "list"):
         return 0, cache_listing(machine.models), ""
     if "model-headers" in argv:
@@ -242,7 +232,9 @@ _SCRIPTS: dict[str, Answer] = {
     "gone": lambda machine, args: (1, "", "it is still there") if args[0] in machine.containers else OK,
     "job-holds": _received,
     "job-unpacked": _received,
-    "job-start": _job_start,
+    "job-start": lambda machine, args: (
+        OK if start(machine, args[0], args[2:]) else (17, "", "a job of that name is there already")
+    ),
     "job-state": _job_state,
     "job-cancel": _does(lambda machine, args: machine.cancel(args[0])),
     "job-forget": _does(lambda machine, args: machine.jobs.pop(args[0], None)),
@@ -253,7 +245,7 @@ _SCRIPTS: dict[str, Answer] = {
     "meters": _says("ib_write_bw\n"),
     "builder": _says("buildx docker\n"),
     "docker-why": _says("spark\n"),
-    "docker-free": lambda machine, _: (0, f"{_free(machine)}\n", ""),
+    "docker-free": lambda machine, _: (0, f"{free_bytes(machine)}\n", ""),
     "life": lambda machine, _: (0, f"boot-{machine.number}-{machine.boots}\n", ""),
     "may-reboot": _says(""),
     "reboot": _reboot,
@@ -321,6 +313,3 @@ _DOCKER: dict[str, Answer] = {
     "image": storage.image,
     "builder": storage.prune_cache,
 }
-
-
-__all__ = ["KEY", "answer", "facts", "spoken", "waits_for_docker"]

@@ -53,10 +53,6 @@ class PretendContainer:
         """Ray's head is what it was started as."""
         return self.in_ray and "--head" in self.command
 
-    def end(self, exit_code: int, *, oom_killed: bool = False) -> None:
-        """It ends."""
-        self.exit_code, self.oom_killed = exit_code, oom_killed
-
     def as_json(self) -> dict[str, Any]:
         """As `GET /containers/{id}/json`."""
         return {

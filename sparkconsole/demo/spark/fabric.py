@@ -31,7 +31,7 @@ def _answer(machine: Machine, argv: list[str]) -> tuple[int, str]:
 
 
 def _ping(machine: Machine, size: int, source: str, target: str) -> tuple[int, str]:
-    peer = next((m for m in machine.cluster.values() if target in m.addresses), None)
+    peer = machine.at_address(target)
     whole = f"PING {target} ({target}) from {source} : {size - 28}({size}) bytes of data.\n\n"
     counts = f"--- {target} ping statistics ---\n2 packets transmitted, %s\n"
     if peer is None or not joined(machine, peer, machine.addresses.index(source)) or size > mtu(peer):
@@ -58,7 +58,7 @@ def metered(machine: Machine, argv: tuple[str, ...]) -> tuple[str, float]:
     words = asked.get("argv") or []
     if "port" not in asked:
         return f"{json.dumps({'port': 18515})}\n", 0.0
-    peer = next((m for m in machine.cluster.values() if words and words[-1] in m.addresses), None)
+    peer = machine.at_address(words[-1]) if words else None
     half = next((i for i, address in enumerate(machine.addresses) if address == asked["address"]), 0)
     if peer is None or not joined(machine, peer, half):
         text = f" Couldn't connect to {words[-1]}:18515\n" if words else "no route"

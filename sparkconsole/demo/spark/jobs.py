@@ -11,15 +11,7 @@ from itertools import pairwise
 from sparkconsole.demo import stories
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.demo.spark.models import bytes_of, folder_of
-from sparkconsole.demo.stories import (
-    PretendJob,
-    Story,
-    bench_story,
-    build_story,
-    copy_story,
-    layers_story,
-    serve_story,
-)
+from sparkconsole.demo.stories import PretendJob, Story
 from sparkconsole.model.serve.vllm_flags import value
 
 USUAL_SHARE = 0.7
@@ -83,7 +75,7 @@ def begin_job(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if "build" in argv:
         tags = [b for a, b in pairwise(argv) if a == "-t"]
         busy = (machine.busy("build", stories.BUILD_S),)
-        return PretendJob(argv, build_story(), now, ended=Built(machine, tags), spells=busy)
+        return PretendJob(argv, stories.build_story(), now, ended=Built(machine, tags), spells=busy)
     return _copy(machine, argv)
 
 
@@ -96,16 +88,10 @@ def _moved(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     if full or not receiver.on:
         why = "No space left on device" if full else "connection lost: Connection timed out"
         return PretendJob(argv, stories.broken_model_story(why), now)
-    spells = [receiver.busy("receive", lasts)] + ([] if comes else [machine.busy("send", lasts)])
-    return PretendJob(
-        argv,
-        stories.model_story(bytes_of(model)),
-        now,
-        ended=ModelArrived(receiver, folder_of(model)),
-        spells=tuple(spells),
-        needs=(receiver.name,),
-        dies_with='{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n',
-    )
+    busy = (receiver.busy("receive", lasts), *(() if comes else (machine.busy("send", lasts),)))
+    lost = '{"end": true, "failed": {"": "connection lost: Connection reset by peer"}}\n'
+    story, arrived = stories.model_story(bytes_of(model)), ModelArrived(receiver, folder_of(model))
+    return PretendJob(argv, story, now, "", arrived, spells=busy, needs=(receiver.name,), dies_with=lost)
 
 
 def _at(machine: Machine, address: str) -> Machine:
@@ -114,28 +100,18 @@ def _at(machine: Machine, address: str) -> Machine:
 
 def _copy(machine: Machine, argv: tuple[str, ...]) -> PretendJob:
     target = next(w.split("@")[1] for w in argv if "@" in w and w.split("@")[1].count(".") == 3)
-    receiver = next(m for m in machine.cluster.values() if target in m.addresses)
-    tag, layers, now = argv[4], stories.LAYER_BYTES[_shared(argv) :], machine.clock.monotonic()
-    total = sum(layers)
-    lasts = stories.copying_s(total)
+    receiver = _at(machine, target)
+    # What sends missing layers names the number of those that stay behind after the tag.
+    whole, tag, now = argv[5] == "ssh", argv[4], machine.clock.monotonic()
+    layers = stories.LAYER_BYTES[0 if whole else int(argv[5]) :]
+    lasts = stories.copying_s(total := sum(layers))
     why = stories.why_not_received(receiver.name, on=receiver.on, full="disk-full" in receiver.faults)
     if why:
         return PretendJob(argv, stories.broken_copy_story(why), now)
-    busy = (machine.busy("send", lasts), receiver.busy("receive", lasts))
-    return PretendJob(
-        argv,
-        copy_story(total) if argv[5] == "ssh" else layers_story(layers),
-        now,
-        ended=ImageArrived(machine, receiver, tag),
-        spells=busy,
-        needs=(receiver.name,),
-        dies_with=stories.CUT_COPY,
-    )
-
-
-def _shared(argv: tuple[str, ...]) -> int:
-    """The layers that stay behind: what sends missing ones names their number after the tag."""
-    return 0 if argv[5] == "ssh" else int(argv[5])
+    busy, needs = (machine.busy("send", lasts), receiver.busy("receive", lasts)), (receiver.name,)
+    story = stories.copy_story(total) if whole else stories.layers_story(layers)
+    arrived, cut = ImageArrived(machine, receiver, tag), stories.CUT_COPY
+    return PretendJob(argv, story, now, "", arrived, spells=busy, needs=needs, dies_with=cut)
 
 
 def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
@@ -144,15 +120,9 @@ def _serve(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJo
     weight = float(value(argv, "--gpu-memory-utilization") or USUAL_SHARE) / USUAL_SHARE
     loading = [m.busy("load", lasts, weight=weight) for m in ranks]
     serving = [m.busy("serve", after=lasts, weight=weight) for m in ranks]
-    return PretendJob(
-        argv,
-        serve_story(argv, [m.address for m in ranks], now=machine.clock.now()),
-        now,
-        container=container,
-        spells=(*loading, *serving),
-        needs=tuple(m.name for m in ranks),
-        dies_with=stories.DEAD_RANK,
-    )
+    story = stories.serve_story(argv, [m.address for m in ranks], now=machine.clock.now())
+    busy, needs = (*loading, *serving), tuple(m.name for m in ranks)
+    return PretendJob(argv, story, now, container, spells=busy, needs=needs, dies_with=stories.DEAD_RANK)
 
 
 def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:
@@ -164,7 +134,7 @@ def _ranks(machine: Machine, argv: tuple[str, ...]) -> list[Machine]:
 
 def _bench(machine: Machine, argv: tuple[str, ...], container: str) -> PretendJob:
     ranks = [m for m in machine.cluster.values() if m.serving()]
-    busy, story = tuple(m.busy("bench", stories.BENCH_S) for m in ranks), bench_story(argv)
+    busy, story = tuple(m.busy("bench", stories.BENCH_S) for m in ranks), stories.bench_story(argv)
     return PretendJob(argv, story, machine.clock.monotonic(), container=container, spells=busy)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +9,17 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sparkconsole.demo.clock import Time
+from sparkconsole.clock import Clock
 from sparkconsole.demo.spark.engine import PretendContainer, image_json
 from sparkconsole.demo.spark.life import HUNG, Activity, share_loaded
 from sparkconsole.demo.spark.models import first_models
 from sparkconsole.demo.stories import PretendJob, served_of
+from sparkconsole.model.image.build import full_name
 
 TOTAL_BYTES = 128_524_877_824
 SERVING_BYTES = 97_000_000_000
 IDLE_BYTES = 6_100_000_000
+SWAP = 16 << 30
 BOOT_S = 20.0
 """From a reboot's order to the first login."""
 EATEN_S, LASTS_S, LEFT_BYTES = 60.0, 20.0, 1_200_000_000
@@ -35,7 +36,7 @@ class Machine:
 
     name: str
     number: int
-    clock: Time
+    clock: Clock
     cluster: dict[str, Machine]
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     nameless: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,6 +68,9 @@ class Machine:
     """What came into a job's folder, by job and name: the hash of a text, the number of a folder's files."""
     kernel: list[tuple[datetime, str]] = field(default_factory=list)
     """What its kernel said, and when."""
+
+    home = "/home/spark"
+    """The login's."""
 
     def __post_init__(self) -> None:
         self.models = self.models or first_models(self.number)
@@ -131,16 +135,13 @@ class Machine:
         last = 10 + self.number
         return self.address, f"192.168.178.{last}", f"10.77.0.{last}"
 
-    @property
-    def home(self) -> str:
-        """The login's home."""
-        return "/home/spark"
+    def at_address(self, address: str) -> Machine | None:
+        """The machine of the cluster that has it; None: none has."""
+        return next((m for m in self.cluster.values() if address in m.addresses), None)
 
     # --- jobs
 
-    def busy(
-        self, kind: str, lasts: float = math.inf, *, after: float = 0.0, weight: float = 1.0
-    ) -> Activity:
+    def busy(self, kind: str, lasts: float = math.inf, *, after: float = 0.0, weight: float = 1) -> Activity:
         """Something keeps the machine busy from now on, or from some seconds on."""
         now = self.clock.monotonic() + after
         self.spells.append(Activity(kind, now, now + lasts, weight))
@@ -191,7 +192,7 @@ class Machine:
 
     def take(self, tag: str, image: Mapping[str, Any]) -> None:
         """An image arrived under a name; the one that had it is nameless, when it was its only name."""
-        full = tag if ":" in tag else f"{tag}:latest"
+        full = full_name(tag)
         had = self.images.pop(full, None)
         self.images[full] = {**image, "RepoTags": [full]}
         self.nameless.pop(image["Id"], None)
@@ -201,7 +202,7 @@ class Machine:
 
     def image(self, tag: str) -> dict[str, Any] | None:
         """The image of that name or id."""
-        named = self.images.get(tag if ":" in tag else f"{tag}:latest") or self.nameless.get(tag)
+        named = self.images.get(full_name(tag)) or self.nameless.get(tag)
         return named or next((i for i in self.images.values() if i["Id"] == tag), None)
 
     def named(self, image_id: str) -> list[str]:
@@ -212,27 +213,19 @@ class Machine:
 
     def run(self, argv: Sequence[str]) -> tuple[int, str, str]:
         """`docker run -d …`: status, output, errors."""
-        name = argv[argv.index("--name") + 1]
-        image = next((w for w in argv[2:] if self.image(w) is not None), "")
+        name, image = argv[argv.index("--name") + 1], next((w for w in argv[2:] if self.image(w)), "")
         found_image = self.image(image) if image else None
         if found_image is None:
             return 125, "", "Unable to find image locally"
         if name in self.containers:
             return 125, "", f'Conflict. The container name "/{name}" is already in use by container "x".'
-        pairs = list(pairwise(argv))
-        found = self.containers[name] = PretendContainer(
-            name,
-            f"{self.number:02x}{name.encode().hex():0<62.62}",
-            image,
-            found_image["Id"],
-            dict(b.split("=", 1) for a, b in pairs if a == "--label"),
-            dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b),
-            tuple(argv[list(argv).index(image) + 1 :]),
-            1000 + self.number,
-            self.clock.now(),
-            self.started,
-        )
-        self.started += 1
+        pairs, now, pid = list(pairwise(argv)), self.clock.now(), 1000 + self.number
+        labels = dict(b.split("=", 1) for a, b in pairs if a == "--label")
+        environment = dict(b.split("=", 1) for a, b in pairs if a == "-e" and "=" in b)
+        command, what = tuple(argv[list(argv).index(image) + 1 :]), (image, found_image["Id"])
+        own_id = f"{self.number:02x}{name.encode().hex():0<62.62}"
+        found = PretendContainer(name, own_id, *what, labels, environment, command, pid, now, self.started)
+        self.containers[name], self.started = found, self.started + 1
         self._begin(found)
         return 0, f"{found.id}\n", ""
 
@@ -245,7 +238,8 @@ class Machine:
         if not found.in_ray:
             return
         found.ray.append((now, "raylet.out", "(raylet) main.cc:204: Setting cluster ID to: DEMO"))
-        newly = [m for m in self.cluster.values() if m.in_ray()] if found.ray_head else [self]
+        there = [m for m in self.cluster.values() if any(c.in_ray for c in m.running())]
+        newly = there if found.ray_head else [self]
         self._head_writes(*(f"node_manager.cc:79: Registering node {m.address}" for m in newly))
 
     def member_id(self, container: PretendContainer) -> str:
@@ -264,7 +258,7 @@ class Machine:
         found = self.containers[name]
         if not found.running:
             return
-        found.end(exit_code, oom_killed=oom_killed)
+        found.exit_code, found.oom_killed = exit_code, oom_killed
         found.printed += [(self.clock.now(), why)] if why else []
         head = self._head()
         if found.in_ray and head is not None:
@@ -284,14 +278,6 @@ class Machine:
     def running(self) -> list[PretendContainer]:
         """Those that run."""
         return [c for c in self.containers.values() if c.running]
-
-    def ray_head(self) -> bool:
-        """Ray's head runs here."""
-        return any(c.ray_head for c in self.running())
-
-    def in_ray(self) -> bool:
-        """A Ray node runs here."""
-        return any(c.in_ray for c in self.running())
 
     def container_json(self, name: str) -> dict[str, Any] | None:
         """As the engine's API tells of a container, asked for by name or id."""
@@ -334,28 +320,18 @@ class Machine:
 
     def listening(self) -> set[int]:
         """TCP ports."""
-        ray = {6379, 8265} if self.ray_head() else set()
+        ray = {6379, 8265} if any(c.ray_head for c in self.running()) else set()
         return {22, *ray, *(port for _, _, port, _ in self.servers())}
 
 
 def meminfo(machine: Machine) -> str:
     """As /proc/meminfo."""
-    rows = {
-        "MemTotal": TOTAL_BYTES,
-        "MemAvailable": machine.available(),
-        "SwapTotal": 16 << 30,
-        "SwapFree": 16 << 30,
-    }
+    return proc_lines(MemTotal=TOTAL_BYTES, MemAvailable=machine.available(), SwapTotal=SWAP, SwapFree=SWAP)
+
+
+def proc_lines(**rows: int) -> str:
+    """Bytes, as /proc/meminfo counts them."""
     return "".join(f"{name}: {value // 1024} kB\n" for name, value in rows.items())
-
-
-def site_json(machine: Machine, name: str) -> str:
-    """As `docker container inspect`."""
-    found = machine.container_json(name)
-    return json.dumps([found]) if found else ""
-
-
-__all__ = ["Machine", "PretendContainer", "PretendJob", "image_json", "meminfo", "site_json"]
 
 
 def kernel_log(machine: Machine) -> str:

@@ -84,8 +84,8 @@ def _listed(folder: str, *, half: bool) -> dict[str, object]:
     }
 
 
-def _shards() -> list[str]:
-    return [f"model-{n:05d}-of-{_FILES:05d}.safetensors" for n in range(1, _FILES + 1)]
+def _shards(count: int = _FILES) -> list[str]:
+    return [f"model-{n:05d}-of-{count:05d}.safetensors" for n in range(1, count + 1)]
 
 
 def bytes_of(name: str) -> int:
@@ -100,9 +100,8 @@ def holding(models: Mapping[str, bool], name: str, home: str, free: int) -> str:
     values |= {"owner": "spark", "user": "spark"}
     if folder not in models:
         return json.dumps(values)
-    whole, commit = models[folder], _commit(folder)
-    shards = _shards()
-    there = shards if whole else shards[:_HALF]
+    commit, shards = _commit(folder), _shards()
+    there = shards if models[folder] else shards[:_HALF]
     files = {f"{folder}/blobs/{n:064x}": bytes_of(name) // _FILES for n in range(len(there))}
     links = {f"{folder}/snapshots/{commit}/{shard}": f"../../blobs/{n:064x}" for n, shard in enumerate(there)}
     values |= {"revision": commit, "files": files, "beside": files, "links": links, "tied": links}
@@ -139,9 +138,8 @@ def headers(models: Mapping[str, bool], model: str, meminfo: str) -> str:
     if known is None or folder_of(model) not in models:
         return json.dumps(data)
     whole = models[folder_of(model)]
-    names = [f"model-{n:05d}-of-{known.files:05d}.safetensors" for n in range(1, known.files + 1)]
+    rows, names = _tensors(known), _shards(known.files)
     files = [[name, 4_000_000_000, "" if whole or n < 7 else "missing"] for n, name in enumerate(names)]
-    rows = _tensors(known)
     data |= {
         "folder": "/home/spark/.cache/huggingface/hub",
         "revision": "demo",

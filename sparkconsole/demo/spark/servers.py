@@ -66,11 +66,9 @@ def engine_dies(machine: Machine) -> None:
         for job in (j for j in owner.jobs.values() if j in _spanning(machine)):
             written = owner.log(job).decode().splitlines()
             last = machine.clock.monotonic() - job.began
-            lines = (
-                *((0.0, line) for line in written),
-                *((last, line) for line in job.dies_with.splitlines()),
-            )
-            job.story, job.dead = replace(job.story, lines=lines, goes_on=None), True
+            lines = [(0.0, line) for line in written]
+            lines += [(last, line) for line in job.dies_with.splitlines()]
+            job.story, job.dead = replace(job.story, lines=tuple(lines), goes_on=None), True
 
 
 def _turn(machine: Machine, kinds: Iterable[str], into: Callable[[Machine], str]) -> None:

@@ -16,11 +16,8 @@ _REFUSED = "Error response from daemon: conflict: unable to remove"
 def disk_usage(machine: Machine) -> dict[str, Any]:
     """As `GET /system/df`: a layer of several images counts once."""
     every = (*machine.images.values(), *machine.nameless.values())
-    layers = {
-        digest: count
-        for image in every
-        for digest, count in zip(image["RootFS"]["Layers"], LAYER_BYTES, strict=False)
-    }
+    sized = (zip(image["RootFS"]["Layers"], LAYER_BYTES, strict=False) for image in every)
+    layers = {digest: count for layer in sized for digest, count in layer}
     records = [
         {"Size": count, "LastUsedAt": used.isoformat(), "Type": "regular", "InUse": False, "Shared": False}
         for used, count in machine.cache

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import Refused, SparkError, Unreachable
-from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import follow_job
 from sparkconsole.fleet.transfer import receivers
-from sparkconsole.fleet.transfer.plan import plan_of, receiver_notes, with_job
+from sparkconsole.fleet.transfer.plan import CopyTask, plan_of, receiver_notes, receiver_of, with_job
 from sparkconsole.fleet.transfer.run import Payload, tell_progress
-from sparkconsole.fleet.transfer.task import CopyTask, receiver_of
 from sparkconsole.model.checkpoint.files import MARGIN_BYTES, CheckpointFiles, MissingFiles, shipment
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import printable
@@ -43,9 +42,7 @@ async def find_model(
     found = answered(asked)
     whole = next((name for name, held in found.items() if not held.why_incomplete), None)
     if whole is None:
-        raise (
-            _nowhere(model, found) if found else next(e for e in asked.values() if isinstance(e, SparkError))
-        )
+        raise _nowhere(model, found) if found else next(iter(failed(asked).values()))
     if not hashing:
         return whole, found[whole]
     held = await holding(await fleet.shell(whole), model, revision, hashing=True)
@@ -79,34 +76,28 @@ async def survey(
     streams: int,
 ) -> tuple[CopyTask, ...]:
     """Every receiver, side by side; one that cannot be used carries its problem and stops no other."""
-    looks = (_one(fleet, model, source, sender, node, hashing, streams) for node in nodes)
-    return tuple(await asyncio.gather(*looks))
+    there, named = _there(model, source), {"model": model, "revision": source.revision}
 
+    async def judged(node: Node) -> CopyTask:
+        try:
+            shell = await fleet.shell(node.name)
+            target = await holding(shell, there, source.revision, hashing=hashing, beside=hashing)
+            what = shipment(source, target)
+            _require_usable(node.name, source, target, what)
+            if what.empty:
+                return CopyTask(node, receivers.as_configured(node), same=True)
+            size_bytes = what.size_bytes - what.arrived
+            receivers.require_room(node.name, target.free, target.there, size_bytes + MARGIN_BYTES, ROOM)
+            receiver, warning = await receivers.way(fleet, node, sender)
+        except SparkError as error:
+            error.node = error.node or node.name
+            return CopyTask(node, receivers.as_configured(node), problem=error)
+        way = FileTransfer(what, manifest(receiver, source, target, what, streams))
+        found = CopyTask(node, receiver, warning=warning, bytes_total=size_bytes, transfer=way)
+        more = {"bytes": what.size_bytes, "damaged": sorted(what.again)}
+        return with_job(found, JobKind.MODEL_COPY, sender, fleet.fresh, named, more)
 
-async def _one(
-    fleet: Fleet, model: str, source: CheckpointFiles, sender: str, node: Node, hashing: bool, streams: int
-) -> CopyTask:
-    try:
-        shell = await fleet.shell(node.name)
-        target = await holding(shell, _there(model, source), source.revision, hashing=hashing, beside=hashing)
-        what = shipment(source, target)
-        _require_readable(node.name, source, target, what)
-        if what.empty:
-            _require_whole(node.name, target)
-            return CopyTask(node, receivers.as_configured(node), same=True)
-        _require_rights(node.name, target)
-        needed = what.size_bytes - what.arrived + MARGIN_BYTES
-        receivers.require_room(node.name, target.free, target.there, needed, ROOM)
-        receiver, warning = await receivers.way(fleet, node, sender)
-    except SparkError as error:
-        error.node = error.node or node.name
-        return CopyTask(node, receivers.as_configured(node), problem=error)
-    way = FileTransfer(what, manifest(receiver, source, target, what, streams))
-    size_bytes = what.size_bytes - what.arrived
-    found = CopyTask(node, receiver, warning=warning, bytes_total=size_bytes, transfer=way)
-    named = {"model": model, "revision": source.revision}
-    more = {"bytes": what.size_bytes, "damaged": sorted(what.again)}
-    return with_job(found, JobKind.MODEL_COPY, sender, fleet.fresh, named, more)
+    return tuple(await asyncio.gather(*map(judged, nodes)))
 
 
 def _there(model: str, source: CheckpointFiles) -> str:
@@ -114,15 +105,6 @@ def _there(model: str, source: CheckpointFiles) -> str:
     if not model.startswith("/") or not model.startswith(f"{source.home}/"):
         return model
     return f"~{model.removeprefix(source.home)}"
-
-
-def _require_rights(node: str, target: CheckpointFiles) -> None:
-    if not target.writable:
-        raise Refused(
-            f"{target.there} belongs to {target.owner} and {target.user} may not write there",
-            hint=rights_hint(node, target),
-            node=node,
-        )
 
 
 def rights_hint(node: str, target: CheckpointFiles) -> str:
@@ -134,23 +116,18 @@ def rights_hint(node: str, target: CheckpointFiles) -> str:
     return f"on {node}: sudo install -d -o {user} {shlex.quote(target.root)}"
 
 
-def _require_readable(
-    node: str, source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles
-) -> None:
+def _require_usable(node: str, source: CheckpointFiles, target: CheckpointFiles, what: MissingFiles) -> None:
+    """What is there can be read and is whole; what lacks can be written."""
     closed = tuple(p for p in target.unreadable if p in source.files and p not in what.files)
     if closed:
         names = ", ".join(map(target.name_of, closed[:3])) + ", …" * (len(closed) > 3)
-        raise Refused(
-            f"{names} may not be read by {target.user}",
-            hint=f"on {node}: sudo chown -R {target.user} {shlex.quote(f'{target.root}/{closed[0]}')}",
-            node=node,
-        )
-
-
-def _require_whole(node: str, target: CheckpointFiles) -> None:
-    """It lacks nothing of the sender's, and what it has of its own is not whole."""
-    if target.why_incomplete:
+        hint = f"on {node}: sudo chown -R {target.user} {shlex.quote(f'{target.root}/{closed[0]}')}"
+        raise Refused(f"{names} may not be read by {target.user}", hint=hint, node=node)
+    if what.empty and target.why_incomplete:
         raise SparkError(f"not whole there: {target.why_incomplete}", hint="remove that there", node=node)
+    if not what.empty and not target.writable:
+        cause = f"{target.there} belongs to {target.owner} and {target.user} may not write there"
+        raise Refused(cause, hint=rights_hint(node, target), node=node)
 
 
 def copy_plan(tasks: Sequence[CopyTask], model: str, sender: str, source: CheckpointFiles) -> Plan:

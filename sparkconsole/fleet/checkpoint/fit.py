@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
@@ -68,18 +69,13 @@ async def fit_model(fleet: Fleet, model: str, split: Split | None, ask: Ask, con
     With a container, what is served in it is looked at too: a server of this model holds the memory that a
     new start of it would get.
     """
-    asked, servers = await asyncio.gather(
-        fleet.ask(lambda shell: checkpoint(shell, model)), _servers(fleet, container)
+    nodes = None if container else ()
+    asked, ranks = await asyncio.gather(
+        fleet.ask(lambda shell: checkpoint(shell, model)),
+        fleet.ask(lambda shell: live_ranks(shell, container), nodes),
     )
+    servers = tuple(chain.from_iterable(answered(ranks).values()))
     return fitting_of(model, split, ask, answered(asked), failed(asked), servers)
-
-
-async def _servers(fleet: Fleet, container: str) -> tuple[LiveRank, ...]:
-    """None where there is no container, and of a node that cannot say."""
-    if not container:
-        return ()
-    found = answered(await fleet.ask(lambda shell: live_ranks(shell, container)))
-    return tuple(rank for ranks in found.values() for rank in ranks)
 
 
 def fitting_of(
@@ -97,18 +93,10 @@ def fitting_of(
     own = (rank for rank in servers if model in (rank.model, rank.name))
     memory = freed({name: c.memory for name, c in found.items() if c.memory is not None}, own)
     ways = (split,) if split else splits(len(memory), shape)
-    return Fitting(
-        model,
-        ask,
-        node,
-        read,
-        shape,
-        tuple(judge(read, shape, way, ask, memory) for way in ways),
-        lacking=tuple(name for name, c in found.items() if not c.there),
-        broken={name: why for name, c in found.items() if (why := _why(c))},
-        unknown=unknown,
-        servers=servers,
-    )
+    fits = tuple(judge(read, shape, way, ask, memory) for way in ways)
+    lacking = tuple(name for name, c in found.items() if not c.there)
+    broken = {name: why for name, c in found.items() if (why := _why(c))}
+    return Fitting(model, ask, node, read, shape, fits, lacking, broken, unknown, servers)
 
 
 def _why(read: Checkpoint) -> str:
@@ -132,11 +120,10 @@ def _nowhere(model: str, found: Mapping[str, Checkpoint], errors: Mapping[str, S
         kind = Unreachable if isinstance(error, Unreachable) else SparkError
         text = f"{model} is not on {', '.join(found)}; whether {node} has it is unknown: {error.cause}"
         return kind(text, hint=error.hint, node=node)
+    download = f"sparkconsole model download {model}"
     if any(c.there for c in found.values()):
-        return SparkError(
-            f"{model} has no config.json in the nodes' caches", hint=f"sparkconsole model download {model}"
-        )
+        return SparkError(f"{model} has no config.json in the nodes' caches", hint=download)
     return SparkError(
         f"no node has {model}: its files are read where they are, nothing is downloaded",
-        hint=f"sparkconsole model download {model}, or see what is there: sparkconsole model list",
+        hint=f"{download}, or see what is there: sparkconsole model list",
     )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.errors import SparkError
-from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fabric.test import probe_paths
 from sparkconsole.fleet.fleet import Fleet, answered
+from sparkconsole.fleet.serve.engine_death import death_findings
 from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Pace, networks
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.cluster import Cluster
@@ -23,7 +23,6 @@ from sparkconsole.model.fabric.paths import judge_paths
 from sparkconsole.model.probes import DEEPER, EVERYTHING, USUAL, Probe
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.remote.shell import Shell
 
 KEPT = 50
 """Of so many images the contents are remembered."""
@@ -44,10 +43,6 @@ class EvidenceRequest:
     """What the journal says was served last, by model."""
     paces: tuple[Pace, ...] = ()
 
-    def wants(self, wanted: Probe) -> bool:
-        """Somebody will judge it."""
-        return wanted in self.probes
-
 
 async def gather_evidence(
     fleet: Fleet, cluster: Cluster, asked: EvidenceRequest, kept: Path
@@ -56,14 +51,14 @@ async def gather_evidence(
 
     `kept` is the file that remembers what is in each image.
     """
-    model = asked.model if asked.wants(Probe.MODEL) else ""
+    model = asked.model if Probe.MODEL in asked.probes else ""
     of_nodes = asked.probes & (USUAL | DEEPER)
     looks = await probe(fleet, asked.container, asked.image, asked=of_nodes, model=model)
     chosen = networks(cluster, looks, eth_if=asked.eth_if, ib_if=asked.ib_if)
     seen = {n: look for n, look in looks.items() if isinstance(look, Look)}
     paths, deaths, (asked_ray, members, placements), versions, ranks = await asyncio.gather(
         _paths(fleet, {n: w for n, w in chosen.items() if isinstance(w, NodeNetwork)}, seen, asked),
-        death_findings(fleet, asked.container, seen if asked.wants(Probe.RANKS) else {}),
+        death_findings(fleet, asked.container, seen if Probe.RANKS in asked.probes else {}),
         _ray(fleet, seen, asked),
         _contents(fleet, asked, seen, kept),
         _ranks(fleet, asked, seen),
@@ -79,7 +74,7 @@ async def _paths(
     fleet: Fleet, chosen: Mapping[str, NodeNetwork], seen: Mapping[str, Look], asked: EvidenceRequest
 ) -> tuple[Finding, ...]:
     """Between the nodes that have a network; one alone has no paths."""
-    if len(chosen) < 2 or not asked.wants(Probe.PATHS):
+    if len(chosen) < 2 or Probe.PATHS not in asked.probes:
         return ()
     fabrics = {n: look.facts.fabric for n, look in seen.items()}
     return judge_paths(await probe_paths(fleet, chosen, fabrics))
@@ -95,15 +90,15 @@ async def _ray(fleet: Fleet, seen: Mapping[str, Look], asked: EvidenceRequest) -
     """
     look = seen.get(fleet.head)
     spec = look.launched if look else None
-    if spec is None or not asked.wants(Probe.RAY):
+    if spec is None or Probe.RAY not in asked.probes:
         return False, None, None
     from sparkconsole.remote import ray
 
-    members, placements = None, None
+    members, placements, port = None, None, spec.dashboard_port
     with contextlib.suppress(SparkError):
         shell = await fleet.shell(fleet.head)
-        members = await ray.members(shell, spec.dashboard_port)
-        placements = await ray.placement_groups(shell, spec.dashboard_port)
+        members = await ray.members(shell, port)
+        placements = await ray.placement_groups(shell, port)
     return True, members, placements
 
 
@@ -112,7 +107,7 @@ async def _ranks(
 ) -> dict[str, tuple[LiveRank, ...]]:
     """The servers in the containers that run; one that could not be asked is unknown."""
     running = [n for n, look in seen.items() if look.site is not None and look.site.running]
-    if not running or not asked.wants(Probe.RANKS):
+    if not running or Probe.RANKS not in asked.probes:
         return {}
     from sparkconsole.remote.serve.processes import live_ranks
 
@@ -123,30 +118,22 @@ async def _contents(
     fleet: Fleet, asked: EvidenceRequest, seen: Mapping[str, Look], kept: Path
 ) -> dict[str, dict[str, str]]:
     """Of each different image once, on the first node that has it; never again for the same content."""
-    if not asked.wants(Probe.CONTENTS):
+    if Probe.CONTENTS not in asked.probes:
         return {}
+    from sparkconsole.remote.image.contents import image_contents
+
     known = await asyncio.to_thread(_remembered, kept)
     first: dict[str, str] = {}
     for node, look in seen.items():
         if look.image is not None:
             first.setdefault(look.image.short, node)
     missing = {short: node for short, node in first.items() if short not in known}
-    found = await asyncio.gather(*(_ask(fleet, node, asked.image) for node in missing.values()))
-    fresh = {short: contents for short, contents in zip(missing, found, strict=True) if contents}
+    # Nothing when the container could not say it: that is unknown, and no fault.
+    found = answered(await fleet.ask(lambda shell: image_contents(shell, asked.image), missing.values()))
+    fresh = {short: found[node] for short, node in missing.items() if found.get(node)}
     if fresh:
         await asyncio.to_thread(_remember, kept, {**known, **fresh})
     return {short: contents for short in first if (contents := fresh.get(short) or known.get(short))}
-
-
-async def _ask(fleet: Fleet, node: str, tag: str) -> dict[str, str]:
-    """Nothing when the container could not say it: that is unknown, and no fault."""
-    from sparkconsole.remote.image.contents import image_contents
-
-    async def question(shell: Shell) -> dict[str, str]:
-        return await image_contents(shell, tag)
-
-    answer = (await fleet.ask(question, (node,)))[node]
-    return {} if isinstance(answer, SparkError) else answer
 
 
 def _remembered(file: Path) -> dict[str, dict[str, str]]:
@@ -159,6 +146,5 @@ def _remembered(file: Path) -> dict[str, dict[str, str]]:
 
 def _remember(file: Path, known: Mapping[str, Mapping[str, str]]) -> None:
     """What cannot be kept is asked again."""
-    newest: Sequence[str] = list(known)[-KEPT:]
     with contextlib.suppress(OSError):
-        write_private(file, json.dumps({short: dict(known[short]) for short in newest}))
+        write_private(file, json.dumps({short: dict(known[short]) for short in list(known)[-KEPT:]}))

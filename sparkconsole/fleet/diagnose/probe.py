@@ -40,11 +40,8 @@ async def look_through(
     facts = await node_facts(shell, asked=asked)
     ahead = facts.clock_s - asked_at if facts.clock_s is not None else None
     doubt = max(0.0, fleet.clock.now().timestamp() - asked_at)
-    site: Site | None = None
-    image: ImageIdentity | None = None
-    trouble: SparkError | None = None
-    if Probe.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed):
-        site, image, trouble = await _docker(shell, container, tag)
+    asks = Probe.DOCKER in asked and (facts.docker.permitted or not facts.docker.installed)
+    site, image, trouble = await _docker(shell, container, tag) if asks else (None, None, None)
     return Look(facts, site, image, trouble, ahead, clock_doubt_s=doubt)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from sparkconsole.config.paths import write_private
 from sparkconsole.model.fabric.rates import Rate
@@ -15,7 +16,6 @@ from sparkconsole.model.fabric.rates import Rate
 FILE = "fabric.jsonl"
 KEPT = 2000
 """Rates: about 400 kB."""
-_TEXTS = {f.name for f in fields(Rate) if f.type == "str"}
 
 
 class RateHistory:
@@ -53,11 +53,11 @@ class RateHistory:
 
 
 def _rate(line: str) -> Rate | None:
-    try:
-        data: Any = json.loads(line)
-        known = {f.name: data[f.name] for f in fields(Rate) if f.name in data}
-        rate = Rate(**known)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    texts = all(isinstance(getattr(rate, name), str) for name in _TEXTS)
-    return rate if texts and isinstance(rate.gbit, int | float) else None
+    with contextlib.suppress(ValueError):
+        return _reader().validate_json(line, strict=True)
+    return None
+
+
+@functools.cache
+def _reader() -> TypeAdapter[Rate]:
+    return TypeAdapter(Rate)

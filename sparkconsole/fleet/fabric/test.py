@@ -21,6 +21,9 @@ from sparkconsole.remote.shell import Shell
 
 Ends = Mapping[str, tuple[Rail, ...]]
 Measured = tuple[Rate | Unmeasured, ...]
+Rounds = tuple[tuple[tuple[tuple[RailWay, str], ...], ...], ...]
+"""Rounds, in them pairs, in them a pair's rails one after the other, each with its tool."""
+Tell = Callable[[RailWay, str], None]
 
 
 async def probe_paths(
@@ -61,10 +64,8 @@ async def meters(fleet: Fleet, ends: Ends) -> dict[str, frozenset[str]]:
     return answered(await fleet.ask(tools, ends))
 
 
-def measurements(
-    ends: Ends, tools: Mapping[str, frozenset[str]], paths: Paths | None = None
-) -> tuple[tuple[tuple[tuple[RailWay, str], ...], ...], ...]:
-    """What is measured with what: rounds, in them pairs, in them a pair's rails one after the other.
+def measurements(ends: Ends, tools: Mapping[str, frozenset[str]], paths: Paths | None = None) -> Rounds:
+    """What is measured with what.
 
     No node is in two pairs of a round. With `paths`, ways on which nothing came back are left out.
     """
@@ -80,32 +81,20 @@ def measurements(
     return tuple(tuple(filter(None, map(of, pairs))) for pairs in rounds(asked))
 
 
-async def measure(
-    fleet: Fleet,
-    plan: tuple[tuple[tuple[tuple[RailWay, str], ...], ...], ...],
-    tell: Callable[[RailWay, str], None] = lambda way, tool: None,
-) -> Measured:
+async def measure(fleet: Fleet, plan: Rounds, tell: Tell = lambda way, tool: None) -> Measured:
     """Carries the rounds out, 2 to 3 s a rail; a way that gives no number says why."""
-    found: list[Rate | Unmeasured] = []
-    for pairs in plan:
-        done = await asyncio.gather(*(_pair(fleet, pair, tell) for pair in pairs))
-        found += [one for pair in done for one in pair]
-    return tuple(found)
+
+    async def along(pair: tuple[tuple[RailWay, str], ...]) -> list[Rate | Unmeasured]:
+        return [await _one(fleet, way, tool, tell) for way, tool in pair]
+
+    done = [await asyncio.gather(*map(along, pairs)) for pairs in plan]
+    return tuple(one for pairs in done for pair in pairs for one in pair)
 
 
-async def _pair(
-    fleet: Fleet, pair: tuple[tuple[RailWay, str], ...], tell: Callable[[RailWay, str], None]
-) -> list[Rate | Unmeasured]:
-    found = []
-    for way, tool in pair:
-        tell(way, tool)
-        found.append(await _one(fleet, way, tool))
-    return found
-
-
-async def _one(fleet: Fleet, way: RailWay, tool: str) -> Rate | Unmeasured:
+async def _one(fleet: Fleet, way: RailWay, tool: str, tell: Tell) -> Rate | Unmeasured:
     from sparkconsole.remote.fabric.rate import measured
 
+    tell(way, tool)
     try:
         sender, receiver = await fleet.shell(way.node), await fleet.shell(way.peer)
         gbit = await measured(sender, receiver, way, tool)
@@ -160,7 +149,7 @@ async def gate(
     history: RateHistory,
     *,
     quick: bool = False,
-    tell: Callable[[RailWay, str], None] = lambda way, tool: None,
+    tell: Tell = lambda way, tool: None,
 ) -> FabricTest:
     """The whole gate; its rates are kept. `quick`: without rates."""
     ends, kept = survey_fabric.ends, history.rates(fleet.cluster.name)

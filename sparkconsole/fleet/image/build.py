@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,11 @@ import sparkconsole
 from sparkconsole.config.bounded_read import expanded
 from sparkconsole.errors import Refused, SparkError, WrongUsage
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.job_files import folder_step
-from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
+from sparkconsole.fleet.jobs import folder_step, follow_job, forget_job, job_state
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
-from sparkconsole.model.image.build import (
-    COMMIT_FILE,
-    COMMIT_LABEL,
-    CONTEXT,
-    LEAST_FREE_GB,
-    LEAST_FREE_OTHER_GB,
-    RECIPES,
-    SOURCE_RECIPE,
-    Builder,
-    BuilderKind,
-    BuildSpec,
-    CommitCheck,
-    build_argv,
-    compare_commit,
-    dated_tag,
-    is_commit,
-    slug,
-)
+from sparkconsole.model.image import build as recipes
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
 from sparkconsole.model.transfer.ends import CopySite
@@ -54,7 +35,7 @@ class BuildSite:
     """What was seen on the node before the plan was made."""
 
     node: str
-    builder: Builder
+    builder: recipes.Builder
     site: CopySite
     before: str = ""
     """Id of the image that has the tag now; empty: none has."""
@@ -65,18 +46,18 @@ class BuildSite:
 
 def recipe_folder(recipe: str) -> Path:
     """The folder of a shipped recipe, or the person's own; WrongUsage when it has no Dockerfile."""
-    package = Path(sparkconsole.__file__).parent
+    package, shipped = Path(sparkconsole.__file__).parent, ", ".join(recipes.RECIPES)
     places = [package / "dockerfiles" / recipe, package.parent / "dockerfiles" / recipe]
-    folder = next((p for p in places if p.is_dir()), None) if recipe in RECIPES else expanded(recipe)
+    folder = next((p for p in places if p.is_dir()), None) if recipe in recipes.RECIPES else expanded(recipe)
     if folder is None or not (folder / "Dockerfile").is_file():
         raise WrongUsage(
-            f"no recipe {recipe!r}: neither one of {', '.join(RECIPES)} nor a folder with a Dockerfile",
+            f"no recipe {recipe!r}: neither one of {shipped} nor a folder with a Dockerfile",
             hint="for example --recipe vllm-node-wheels, or --recipe ./my-image",
         )
     return folder.resolve()
 
 
-async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
+async def look(fleet: Fleet, node: str, spec: recipes.BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
@@ -84,86 +65,59 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
-    commit, kind = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
-    return BuildSite(
-        node, await builder(shell), await site(shell), present.id if present else "", commit, kind
-    )
+    commit = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == recipes.SOURCE_RECIPE else ("", "")
+    before = present.id if present else ""
+    return BuildSite(node, await builder(shell), await site(shell), before, *commit)
 
 
-def require_room(spec: BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
+def require_room(spec: recipes.BuildSpec, seen: BuildSite, least_free_gb: float | None) -> None:
     """Refused, with numbers, when the node has too little room for a build."""
-    usual = LEAST_FREE_GB.get(spec.recipe, LEAST_FREE_OTHER_GB)
+    usual = recipes.LEAST_FREE_GB.get(spec.recipe, recipes.LEAST_FREE_OTHER_GB)
     needed = int(1e9 * (usual if least_free_gb is None else least_free_gb))
     free = seen.site.free_bytes
     if free is not None and free < needed:
-        raise Refused(
-            f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}",
-            hint="make room (docker builder prune, docker image prune), or say --least-free GB",
-            node=seen.node,
-        )
+        cause = f"{size(free)} are free in {seen.site.folder}, {spec.recipe} needs about {size(needed)}"
+        hint = "make room (docker builder prune, docker image prune), or say --least-free GB"
+        raise Refused(cause, hint=hint, node=seen.node)
 
 
 def require_builder(folder: Path, seen: BuildSite) -> None:
     """SparkError when the recipe needs BuildKit and the node's docker has none."""
     text = (folder / "Dockerfile").read_text(encoding="utf-8", errors="replace")
-    if seen.builder.kind is BuilderKind.CLASSIC and "--mount=" in text:
-        raise SparkError(
-            "its docker has no BuildKit, which this recipe needs (RUN --mount)",
-            hint="install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)",
-            node=seen.node,
-        )
+    if seen.builder.kind is recipes.BuilderKind.CLASSIC and "--mount=" in text:
+        cause = "its docker has no BuildKit, which this recipe needs (RUN --mount)"
+        hint = "install the plugin there: apt install docker-buildx-plugin (docker-buildx on Debian)"
+        raise SparkError(cause, hint=hint, node=seen.node)
 
 
-def build_job(fleet: Fleet, spec: BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
+def build_job(fleet: Fleet, spec: recipes.BuildSpec, seen: BuildSite, *, full_log: bool = False) -> Job:
     """The job, with all that its follower has to know."""
-    dated = dated_tag(spec.tag, fleet.fresh.minute("the build"))
-    return Job(
-        id=fleet.fresh.name(f"build-{slug(spec.tag)}"),
-        node=seen.node,
-        kind=JobKind.BUILD,
-        argv=build_argv(spec, now_epoch=fleet.fresh.second("the build"), dated=dated, builder=seen.builder),
-        details={
-            "tag": spec.tag,
-            "dated": dated,
-            "recipe": spec.recipe,
-            "vllm_ref": spec.vllm_ref,
-            "ref_kind": seen.ref_kind,
-            "commit": seen.commit,
-            "before": seen.before,
-            "full_log": full_log,
-        },
-    )
+    dated = recipes.dated_tag(spec.tag, fleet.fresh.minute("the build"))
+    asked = {"tag": spec.tag, "dated": dated, "recipe": spec.recipe, "vllm_ref": spec.vllm_ref}
+    found = {"ref_kind": seen.ref_kind, "commit": seen.commit, "before": seen.before}
+    now, name = fleet.fresh.second("the build"), fleet.fresh.name(f"build-{recipes.slug(spec.tag)}")
+    argv = recipes.build_argv(spec, now_epoch=now, dated=dated, builder=seen.builder)
+    details = {**asked, **found, "full_log": full_log}
+    return Job(id=name, node=seen.node, kind=JobKind.BUILD, argv=argv, details=details)
 
 
-def build_steps(job: Job, folder: Path) -> tuple[Step, ...]:
-    """The context goes into the job's folder, then the build runs there."""
-    upload = folder_step(
-        "context", job, CONTEXT, folder, f"send the recipe {folder.name} to the job's folder"
-    )
-    build = Step(
-        id="build",
-        node=job.node,
-        sentence=f"build {job.details['tag']}, also kept as {job.details['dated']}",
-        argv=job.argv,
-        needs=("context",),
-        job=job,
-    )
-    return upload, build
-
-
-def build_plan(spec: BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
-    """What the person is shown, and what runs."""
+def build_plan(spec: recipes.BuildSpec, seen: BuildSite, job: Job, folder: Path) -> Plan:
+    """What the person is shown, and what runs: the context goes into the job's folder and is built there."""
+    sends = f"send the recipe {folder.name} to the job's folder"
+    builds = f"build {job.details['tag']}, also kept as {job.details['dated']}"
+    upload = folder_step("context", job, recipes.CONTEXT, folder, sends)
+    steps = (upload, Step("build", job.node, builds, job.argv, needs=("context",), job=job))
     free = size(seen.site.free_bytes) if seen.site.free_bytes is not None else "an unknown number of bytes"
     notes = [f"built with {seen.builder.kind} in the job's folder; {free} free in {seen.site.folder or '?'}"]
-    if spec.recipe == SOURCE_RECIPE:
+    if spec.recipe == recipes.SOURCE_RECIPE:
         known = seen.commit[:12] if seen.commit else "not known here; the image's label will be shown"
         notes.append(f"vLLM {spec.vllm_ref} is commit {known}")
     moves = Moves(f"from the network to {seen.node}, what the build lacks")
-    return Plan(f"Build {spec.tag} on {seen.node}", build_steps(job, folder), notes=tuple(notes), moves=moves)
+    return Plan(f"Build {spec.tag} on {seen.node}", steps, notes=tuple(notes), moves=moves)
 
 
 def built(
-    fleet: Fleet, spec: BuildSpec, node: str, site: CopySite, dated: str, folder: Path
+    fleet: Fleet, spec: recipes.BuildSpec, node: str, site: CopySite, dated: str, folder: Path
 ) -> tuple[ImageNamed, ...]:
     """What the node has afterwards under the name and the date: content that is a named blank, but for what
     the recipe says of it."""
@@ -220,7 +174,7 @@ class _BuildWatch:
     job: Job
     report: Report
     log: BuildLog = field(default_factory=BuildLog)
-    _told: tuple[Any, ...] = ()
+    _reported: tuple[Any, ...] = ()
 
     async def to_the_end(self) -> None:
         mark = f"{self.job.node} | "
@@ -229,38 +183,33 @@ class _BuildWatch:
         async for line in follow_job(self.fleet, self.job):
             count += 1
             step = self.log.feed(printable(line))
-            if count > kept:
-                self._keep(line)
-                if step is not None:
-                    self._tell(step)
+            if count <= kept:
+                continue
+            # What is reported is kept by the face; what is not, here.
+            if self.job.details.get("full_log"):
+                self.report(Output(self.job.node, f"| {line}"))
+            else:
+                self.journal.append_output(self.run, f"{mark}{line}")
+            if step is not None:
+                self._report(step)
 
-    def _keep(self, line: str) -> None:
-        """What is reported is kept by the face; what is not, here."""
-        if self.job.details.get("full_log"):
-            self.report(Output(self.job.node, f"| {line}"))
-        else:
-            self.journal.append_output(self.run, f"{self.job.node} | {line}")
-
-    def _tell(self, step: BuildStep) -> None:
+    def _report(self, step: BuildStep) -> None:
         progress = step.progress
         news = (step.id, step.state, progress and 100 * progress[0] // progress[1])
-        if news == self._told:
+        if news == self._reported:
             return
-        ended_now = self._told[:2] != news[:2] and step.state is not StepState.RUNNING
-        self._told = news
-        self._advance(step)
-        if ended_now and step.total:
-            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
-            level = "error" if step.state is StepState.FAILED else "info"
-            self.report(Remark(f"{step.name[:100]} ({took})", self.job.node, level))
-
-    def _advance(self, step: BuildStep) -> None:
+        ended_now = self._reported[:2] != news[:2] and step.state is not StepState.RUNNING
+        self._reported = news
         node, (done, known) = self.job.node, self.log.counts()
         elapsed = (self.fleet.clock.now() - self.run.started).total_seconds()
         what = f"steps of {self.job.details.get('tag', '')}"
         self.report(Advance(node, what, done, known or None, elapsed_s=elapsed))
         if step.total and step.progress:
             self.report(Advance(node, step.name[:60], *step.progress))
+        if ended_now and step.total:
+            took = f"{step.seconds:.1f} s" if step.seconds is not None else step.state.value
+            level = "error" if step.state is StepState.FAILED else "info"
+            self.report(Remark(f"{step.name[:100]} ({took})", node, level))
 
 
 def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkError:
@@ -274,16 +223,9 @@ def failure(job: Job, log: BuildLog, state: JobState, report: Report) -> SparkEr
     text = "\n".join((*last, log.fatal))
     known = cause_of(text, During.BUILD)
     hint = known.remedy if known else "the whole output: sparkconsole runs show"
-    return SparkError(
-        f"the build of {job.details.get('tag')} failed: {_why(log, last)}", hint=hint, node=job.node
-    )
-
-
-def _why(log: BuildLog, last: Sequence[str]) -> str:
-    step = log.failed()
-    if step is None:
-        return log.fatal or (last[-1] if last else "it said nothing")
-    return f"{step.name[:120]}: {step.error or log.fatal or (last[-1] if last else 'it said nothing')}"
+    step, why = log.failed(), log.fatal or (last[-1] if last else "it said nothing")
+    why = f"{step.name[:120]}: {step.error or why}" if step else why
+    return SparkError(f"the build of {job.details.get('tag')} failed: {why}", hint=hint, node=job.node)
 
 
 async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
@@ -297,16 +239,17 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         raise SparkError(f"the build left no image {dated}", hint="build again", node=job.node)
     if now is None or now.id != kept.id:
         report(Remark(f"{tag} names another image by now; this build is {dated}", job.node, "warning"))
-    built = kept.labels.get(COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
-    check = compare_commit(str(job.details.get("commit", "")), built)
+    built = kept.labels.get(recipes.COMMIT_LABEL, "") or await _recorded_commit(shell, dated, job)
+    wanted, ref = str(job.details.get("commit", "")), job.details.get("vllm_ref")
+    check, changed = recipes.compare_commit(wanted, built), kept.id != job.details.get("before")
     took = (fleet.clock.now() - run.started).total_seconds()
     rows = [
         ("image", f"{tag} = {dated}"),
         ("id", kept.id),
         ("size", size(kept.size_bytes)),
         ("created", str(kept.created)),
-        ("changed", "no, every step was cached" if kept.id == job.details.get("before") else "yes"),
-        ("vLLM", _commit_sentence(job, built, check)),
+        ("changed", "yes" if changed else "no, every step was cached"),
+        ("vLLM", _commit_sentence(ref, wanted[:12], built[:12], check)),
         *sorted((key, value) for key, value in kept.labels.items() if key.startswith("org.sparkconsole.")),
         ("time", hms(took)),
     ]
@@ -317,14 +260,9 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
         "id": kept.id,
         "size_bytes": kept.size_bytes,
         "created": str(kept.created),
-        "changed": kept.id != job.details.get("before"),
+        "changed": changed,
         "labels": dict(kept.labels),
-        "vllm": {
-            "ref": job.details.get("vllm_ref"),
-            "wanted": job.details.get("commit"),
-            "built": built,
-            "check": check,
-        },
+        "vllm": {"ref": ref, "wanted": job.details.get("commit"), "built": built, "check": check},
         "seconds": round(took, 1),
     }
     return Answer(data, (Sheet.of(("", job.node), rows),), exit_code=_commit_exit(job, check))
@@ -332,23 +270,22 @@ async def read_back(fleet: Fleet, run: Run, job: Job, report: Report) -> Answer:
 
 async def _recorded_commit(shell: Shell, tag: str, job: Job) -> str:
     """The commit that the build found out by itself and wrote into the image; a label cannot hold it."""
-    if job.details.get("recipe") != SOURCE_RECIPE:
+    if job.details.get("recipe") != recipes.SOURCE_RECIPE:
         return ""
-    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, COMMIT_FILE)
+    read = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", tag, recipes.COMMIT_FILE)
     done = await shell.run(read, timeout=60)
-    return done.text.strip() if done.ok and is_commit(done.text.strip()) else ""
+    return done.text.strip() if done.ok and recipes.is_commit(done.text.strip()) else ""
 
 
-def _commit_sentence(job: Job, built: str, check: CommitCheck) -> str:
-    ref, wanted = job.details.get("vllm_ref"), str(job.details.get("commit", ""))[:12]
-    if check is CommitCheck.EQUAL:
-        return f"{built[:12]}, which is {ref}"
-    if check is CommitCheck.DIFFERENT:
-        return f"{built[:12]}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
-    return f"{built[:12] or 'the image does not say its commit'}; whether that is {ref} is not known"
+def _commit_sentence(ref: str | None, wanted: str, built: str, check: recipes.CommitCheck) -> str:
+    if check is recipes.CommitCheck.EQUAL:
+        return f"{built}, which is {ref}"
+    if check is recipes.CommitCheck.DIFFERENT:
+        return f"{built}, but {ref} is {wanted}: an older state was cached; build with --rebuild-vllm"
+    return f"{built or 'the image does not say its commit'}; whether that is {ref} is not known"
 
 
-def _commit_exit(job: Job, check: CommitCheck) -> int:
+def _commit_exit(job: Job, check: recipes.CommitCheck) -> int:
     """A fixed reference must be what was built; a branch may have moved on since its layer was cached."""
     fixed = job.details.get("ref_kind") in ("commit", "tag")
-    return 1 if fixed and check is CommitCheck.DIFFERENT else 0
+    return 1 if fixed and check is recipes.CommitCheck.DIFFERENT else 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.image.copy_survey import ImageTask, find_image
+from sparkconsole.fleet.transfer.plan import receiver_of
 from sparkconsole.fleet.transfer.run import Payload, each, tell_end, tell_progress, untouched
-from sparkconsole.fleet.transfer.task import receiver_of
 from sparkconsole.model.docker import same_content
 from sparkconsole.model.transfer.ends import authorise_hint
 from sparkconsole.model.transfer.outcome import ByteProgress, CopyResult, CopyState
@@ -101,29 +100,28 @@ async def verify(fleet: Fleet, sender: str, host: str, tag: str) -> None:
 async def relay_all(
     fleet: Fleet, deliveries: Sequence[ImageTask], tag: str, sender: str, report: Report, *, parallel: bool
 ) -> tuple[CopyResult, ...]:
-    """Every delivery through this console."""
-    return await each(deliveries, partial(_relay_one, fleet, tag, sender, report), parallel)
+    """Every delivery through this console, verified."""
 
+    async def relayed(delivery: ImageTask) -> CopyResult:
+        host, began, sent = delivery.receiver.name, fleet.clock.monotonic(), 0
+        if not delivery.to_send:
+            return untouched(delivery)
 
-async def _relay_one(fleet: Fleet, tag: str, sender: str, report: Report, delivery: ImageTask) -> CopyResult:
-    """One copy through this console, verified."""
-    host, began = delivery.receiver.name, fleet.clock.monotonic()
-    if not delivery.to_send:
-        return untouched(delivery)
-    sent = 0
+        def count(total: int) -> None:
+            nonlocal sent
+            sent = total
+            progress = ByteProgress(total, fleet.clock.monotonic() - began)
+            tell_progress(report, host, f"copy {tag}", progress, delivery.bytes_total)
 
-    def count(total: int) -> None:
-        nonlocal sent
-        sent = total
-        progress = ByteProgress(total, fleet.clock.monotonic() - began)
-        tell_progress(report, host, f"copy {tag}", progress, delivery.bytes_total)
+        state, detail = CopyState.COPIED, ""
+        try:
+            await relay(await fleet.shell(sender), await fleet.shell(host), tag, count)
+            await verify(fleet, sender, host, tag)
+        except SparkError as error:
+            state, detail = CopyState.FAILED, error.cause
+        seconds, failed = fleet.clock.monotonic() - began, int(state is CopyState.FAILED)
+        result = CopyResult(host, state, sent, seconds, detail, failed)
+        tell_end(report, result, DONE)
+        return result
 
-    try:
-        await relay(await fleet.shell(sender), await fleet.shell(host), tag, count)
-        await verify(fleet, sender, host, tag)
-        result = CopyResult(host, CopyState.COPIED, sent)
-    except SparkError as error:
-        result = CopyResult(host, CopyState.FAILED, sent, detail=error.cause, exit_code=1)
-    result = replace(result, seconds=fleet.clock.monotonic() - began)
-    tell_end(report, result, DONE)
-    return result
+    return await each(deliveries, relayed, parallel)

@@ -10,7 +10,7 @@ from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.transfer import receivers
-from sparkconsole.fleet.transfer.task import CopyTask
+from sparkconsole.fleet.transfer.plan import CopyTask
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric.links import Fabric
@@ -23,7 +23,6 @@ from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
-from sparkconsole.remote.shell import Shell
 from sparkconsole.remote.transfer.ends import site
 
 ImageTransfer = FullStream | Layers
@@ -75,12 +74,9 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
     if isinstance(found, SparkError):
         raise found
     if found is None:
-        raise SparkError(
-            f"there is no image {tag} to copy",
-            hint="see where it is: sparkconsole image list; or get it: "
-            f"{how_to_get(tag, (node,), others_have_it=False)}",
-            node=node,
-        )
+        get = how_to_get(tag, (node,), others_have_it=False)
+        hint = f"see where it is: sparkconsole image list; or get it: {get}"
+        raise SparkError(f"there is no image {tag} to copy", hint=hint, node=node)
     return found
 
 
@@ -137,16 +133,12 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
     if image is None or whole:
         return _Source(await receivers.fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
-    links, seen, history, present = await asyncio.gather(
-        receivers.fabric_of(fleet, sender), site(shell), _sizes(shell, image), images(shell)
+    links, seen, present = await asyncio.gather(
+        receivers.fabric_of(fleet, sender), site(shell), images(shell)
     )
+    history = () if image.foreseen else await layer_sizes(shell, image.id)
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
     return _Source(links, seen, history, tuple(dated))
-
-
-async def _sizes(shell: Shell, image: ImageIdentity) -> tuple[int, ...]:
-    """Of its steps; none while it is yet to be built."""
-    return () if image.foreseen else await layer_sizes(shell, image.id)
 
 
 def _first_look(
@@ -176,9 +168,8 @@ async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
 
     try:
         shell = await fleet.shell(node.name)
-        return _ReceiverSite(
-            *await asyncio.gather(site(shell), receivers.fabric_of(fleet, node.name), every_image(shell))
-        )
+        links = receivers.fabric_of(fleet, node.name)
+        return _ReceiverSite(*await asyncio.gather(site(shell), links, every_image(shell)))
     except SparkError as error:
         return error
 
@@ -200,7 +191,10 @@ async def _judged(
         found = ImageTask(node, receiver, warning=warning, free_bytes=seen.free_bytes)
         if image is None:
             return found
-        _require_platform(image, seen)
+        if seen.architecture and image.platform and seen.architecture not in image.platform.split("/"):
+            # An engine loads an image of another architecture, and no container of it ever starts.
+            cause = f"its machine is {seen.architecture}, the image is for {image.platform}"
+            raise Refused(cause, hint="build the image on a machine of that kind")
         transfer, why = _way(image, node.name, present, source, seen, fresh)
         if image.foreseen:
             return replace(found, transfer=transfer, why=why)
@@ -211,15 +205,6 @@ async def _judged(
     except SparkError as error:
         error.node = error.node or node.name
         return ImageTask(node, receiver, problem=error)
-
-
-def _require_platform(image: ImageIdentity, seen: CopySite) -> None:
-    """An engine loads an image of another architecture, and no container of it ever starts."""
-    if seen.architecture and image.platform and seen.architecture not in image.platform.split("/"):
-        raise Refused(
-            f"its machine is {seen.architecture}, the image is for {image.platform}",
-            hint="build the image on a machine of that kind",
-        )
 
 
 def _way(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import Cancelled, CommandFailed, SparkError, TimedOut, Unreachable
 from sparkconsole.fleet.execute_plan import verify
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.launch.state import (
     CancelAsked,
@@ -28,7 +28,6 @@ from sparkconsole.model.launch.state import (
     TimeUp,
     Why,
 )
-from sparkconsole.model.ray import RayMember
 from sparkconsole.model.work.news import Output, Remark, Report, StepBegan, StepEnded
 from sparkconsole.model.work.plan import Step, StepOutcome
 from sparkconsole.parse.image.docker import name_taken, why_refused
@@ -41,29 +40,12 @@ POLL_S = 1.0
 _WATCHED = (NodeStage.STARTED, NodeStage.UP, NodeStage.JOINED)
 
 
-async def ray_members(shell: Shell, port: int) -> tuple[RayMember, ...]:
-    """The members the head lists (HTTP is loaded only now)."""
-    from sparkconsole.remote.ray import members
-
-    return await members(shell, port)
-
-
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """How machines are looked at; the pretend cluster and the tests have their own."""
-
-    site: Callable[[Shell, str], Awaitable[Site]] = site.look
-    members: Callable[[Shell, int], Awaitable[tuple[RayMember, ...]]] = ray_members
-
-
-async def drive_launch(
-    fleet: Fleet, state: LaunchState, report: Report, *, timeout_s: float = 180.0, eyes: Eyes | None = None
-) -> None:
+async def drive_launch(fleet: Fleet, state: LaunchState, report: Report, *, timeout_s: float) -> None:
     """Brings the launch to READY; otherwise everything it started is gone again and the real cause is raised.
 
     `timeout_s` counts from the moment every container was started.
     """
-    await _Drive(fleet, state, report, timeout_s, eyes or Eyes()).run()
+    await _Drive(fleet, state, report, timeout_s).run()
     if state.phase is not LaunchPhase.READY:
         raise failure_of(state)
 
@@ -83,10 +65,8 @@ def failure_of(state: LaunchState) -> SparkError:
 class _Drive:
     """One launch under way: tasks put events into a queue, one loop feeds them to the state machine."""
 
-    def __init__(
-        self, fleet: Fleet, state: LaunchState, report: Report, timeout_s: float, eyes: Eyes
-    ) -> None:
-        self.fleet, self.state, self.report, self.timeout_s, self.eyes = fleet, state, report, timeout_s, eyes
+    def __init__(self, fleet: Fleet, state: LaunchState, report: Report, timeout_s: float) -> None:
+        self.fleet, self.state, self.report, self.timeout_s = fleet, state, report, timeout_s
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: dict[str, NodeProgress] = {}
@@ -103,9 +83,7 @@ class _Drive:
             await self._until_over()
             raise
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await cancelled(self._tasks)
 
     async def _until_over(self) -> None:
         while not self.state.over:
@@ -132,12 +110,12 @@ class _Drive:
         self._events.put_nowait(TimeUp(self.timeout_s))
 
     def _show_board(self) -> None:
-        for standing in self.state.board():
-            if self._shown.get(standing.node) != standing:
-                self._shown[standing.node] = standing
-                why = f": {standing.why}" if standing.why else ""
-                level = "error" if standing.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
-                self.report(Remark(f"{standing.reach.value}{why}", standing.node, level))
+        for now in self.state.board():
+            if self._shown.get(now.node) != now:
+                self._shown[now.node] = now
+                why = f": {now.why}" if now.why else ""
+                level = "error" if now.reach in (NodeStage.FAILED, NodeStage.LOST) else "info"
+                self.report(Remark(f"{now.reach.value}{why}", now.node, level))
 
     async def _execute(self, step: Step) -> None:
         self.report(StepBegan(step.node, step.sentence))
@@ -157,9 +135,8 @@ class _Drive:
             return StepFailed(step.id, Why(error.cause, error.hint), lost=True)
         except CommandFailed as error:
             text = error.stderr or error.cause
-            return StepFailed(
-                step.id, why_refused(text) if step.undo else _plain(error), not_ours=name_taken(text)
-            )
+            why = why_refused(text) if step.undo else _plain(error)
+            return StepFailed(step.id, why, not_ours=name_taken(text))
         except TimedOut as error:
             return StepFailed(step.id, Why(f"“{step.sentence}” took too long: {error.cause}", error.hint))
         except SparkError as error:
@@ -187,7 +164,7 @@ class _Drive:
 
     async def _why_dead(self, shell: Shell) -> Why:
         name = self.state.spec.container
-        found = (await self.eyes.site(shell, name)).found
+        found = (await site.look(shell, name)).found
         lines = await site.last_lines(shell, name) if found else ()
         why = why_ended(lines, found.exit_code if found else None)
         return Why("it ran out of memory and was killed") if found and found.oom_killed else why
@@ -204,8 +181,9 @@ class _Drive:
     async def _look(self, node: str) -> None:
         try:
             shell = await self.fleet.shell(node)
-            seen = await self.eyes.site(shell, self.state.spec.container)
-            event: Event = ContainerSeen(node) if seen.running else await self._death(shell, node)
+            seen = await site.look(shell, self.state.spec.container)
+            died = None if seen.running else ContainerDied(node, await self._why_dead(shell))
+            event: Event = died or ContainerSeen(node)
         except Unreachable as error:
             event = NodeLost(node, Why(error.cause, error.hint))
         except SparkError as error:
@@ -213,16 +191,14 @@ class _Drive:
             return
         self._events.put_nowait(event)
 
-    async def _death(self, shell: Shell, node: str) -> ContainerDied:
-        return ContainerDied(node, await self._why_dead(shell))
-
     async def _probe_members(self) -> None:
-        try:
+        from sparkconsole.remote.ray import members
+
+        # Ray takes seconds to answer at first; the board says who is not there yet.
+        with suppress(SparkError):
             shell = await self.fleet.shell(self.state.seats[0].node)
-            members = await self.eyes.members(shell, self.state.spec.dashboard_port)
-        except SparkError:
-            return  # Ray takes seconds to answer at first; the board says who is not there yet.
-        self._events.put_nowait(MembersSeen(members))
+            found = await members(shell, self.state.spec.dashboard_port)
+            self._events.put_nowait(MembersSeen(found))
 
 
 def _plain(error: CommandFailed) -> Why:

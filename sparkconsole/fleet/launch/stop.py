@@ -75,43 +75,33 @@ async def _execute(fleet: Fleet, shell: Shell, step: Step, report: Report) -> No
     report(StepBegan(step.node, step.sentence))
     began = fleet.clock.monotonic()
     done = await shell.run(step.argv, timeout=step.timeout_s)
-    keeps_log = step.reads
-    if keeps_log:
+    if step.reads:
         for line in done.text.splitlines():
             report(Output(step.node, line, quiet=True))
     if done.status is None:
         raise Unreachable("the connection was lost", node=step.node)
     detail = "" if done.ok else done.error_text.strip() or done.text.strip()
-    error = await _unproved(shell, step) if done.ok else None
-    ok, detail = done.ok and error is None, detail or (error.cause if error else "")
-    report(StepEnded(StepOutcome(step, ok, detail, fleet.clock.monotonic() - began)))
-    if error is not None:
-        raise error
-    if not keeps_log:  # a log that cannot be read is no reason to leave the container
-        done.checked()
-
-
-async def _unproved(shell: Shell, step: Step) -> SparkError | None:
-    """Why the step's effect cannot be said to be so; None when it was seen."""
+    wrong: SparkError | None = None
     try:
+        done.checked()
         await verify(shell, step)
     except Unreachable:
         raise
     except SparkError as error:
-        return error
-    return None
+        wrong, detail = error, detail or error.cause
+    report(StepEnded(StepOutcome(step, wrong is None, detail, fleet.clock.monotonic() - began)))
+    if wrong is not None and not step.reads:  # a log that cannot be read is no reason to leave the container
+        raise wrong
 
 
 async def _read_back(
     fleet: Fleet, shell: Shell, container: str, before: Site, ports: tuple[int, ...]
 ) -> Stop:
-    pids = before.found.pids if before.found else frozenset()
-    left = await site.still_alive(shell, pids)
-    for _ in range(_LOOKS):
-        if not left:
-            break
+    left = await site.still_alive(shell, before.found.pids if before.found else frozenset())
+    for _ in range(_LOOKS if left else 0):
         await fleet.clock.sleep(0.5)
-        left = await site.still_alive(shell, left)
+        if not (left := await site.still_alive(shell, left)):
+            break
     after = await site.look(shell, container)
     taken = tuple(p for p in after.taken(ports) if before.found is not None)
     why = _not_gone(after, len(left), taken)

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from sparkconsole.errors import Refused, SparkError
 from sparkconsole.fleet.fleet import Fleet, answered, failed
-from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.checkpoint.hf_cache import HfCache
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity, same_content
@@ -20,7 +19,7 @@ from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch.steps import Condition, broken, condition
 from sparkconsole.model.ray import RayMember
 from sparkconsole.remote.checkpoint.hf_cache import hf_cache
-from sparkconsole.remote.shell import Shell
+from sparkconsole.remote.node.site import look
 
 T = TypeVar("T")
 RAY_LABEL = "org.sparkconsole.ray"
@@ -56,40 +55,39 @@ class LaunchSurvey:
         """
         for node, place in self.sites.items():
             image = self.images[node]
-            if not place.running or place.found is None or (image is None and not unless_there):
-                continue
-            if image is None or place.found.image_id != image.id:
+            other = unless_there if image is None else place.found and place.found.image_id != image.id
+            if place.running and other:
                 return node
         return ""
 
 
-async def survey_launch(
-    fleet: Fleet, cluster: Cluster, spec: LaunchSpec, eyes: Eyes | None = None
-) -> LaunchSurvey:
+async def survey_launch(fleet: Fleet, cluster: Cluster, spec: LaunchSpec) -> LaunchSurvey:
     """Looks at every node at once; the first node that cannot be asked is an error, nothing was started."""
-    eyes = eyes or Eyes()
+    from sparkconsole.remote.docker.engine import image
+    from sparkconsole.remote.node.facts import node_facts
+
     names = (fleet.head,) if spec.backend is Backend.SOLO else (fleet.head, *fleet.names[1:])
-    sites = all_of(await fleet.ask(lambda shell: eyes.site(shell, spec.container), names))
-    facts = await _facts(fleet, names)
-    networks = _networks(cluster, spec, facts)
+    sites = all_of(await fleet.ask(lambda shell: look(shell, spec.container), names))
+    facts = all_of(await fleet.ask(node_facts, names))
+    needing = () if spec.backend is Backend.SOLO else names
+    networks = {n: _network(cluster, spec, n, facts) for n in needing}
     warnings = tuple(f"{n}: {w}" for n, network in networks.items() for w in network.warnings)
-    images = all_of(await fleet.ask(lambda shell: _image(shell, spec.image), names))
+    images = all_of(await fleet.ask(lambda shell: image(shell, spec.image), names))
     caches = all_of(await fleet.ask(hf_cache, names))
     seats = seats_of(names, sites, networks, caches)
-    members = await _members(fleet, spec, seats, sites, eyes)
+    members = await _members(fleet, spec, seats, sites)
     return LaunchSurvey(adapted(spec, images), seats, sites, images, members, warnings, facts)
 
 
 def all_of(answers: dict[str, T | SparkError]) -> dict[str, T]:
     """Every node's answer; raises the first node's error, naming the others that failed too."""
     wrong = failed(answers)
-    if wrong:
-        first, *others = wrong.values()
-        if others:
-            also = ", ".join(e.node for e in others)
-            first.hint = "; ".join(filter(None, (first.hint, f"the same or worse on {also}")))
-        raise first
-    return answered(answers)
+    if not wrong:
+        return answered(answers)
+    first, *others = wrong.values()
+    also = f"the same or worse on {', '.join(e.node for e in others)}" if others else ""
+    first.hint = "; ".join(filter(None, (first.hint, also)))
+    raise first
 
 
 def seats_of(
@@ -119,32 +117,24 @@ def check_images(survey: LaunchSurvey) -> None:
     tag, images = survey.spec.image, survey.images
     missing = [node for node, image in images.items() if image is None]
     if missing:
-        raise Refused(
-            f"the image {tag} is not on {', '.join(missing)}; nothing was started",
-            hint=how_to_get(tag, missing, others_have_it=len(missing) < len(images)),
-            node=missing[0],
-        )
-    first, *others_ = ((n, i) for n, i in images.items() if i is not None)
-    for node, image in others_:
+        hint = how_to_get(tag, missing, others_have_it=len(missing) < len(images))
+        cause = f"the image {tag} is not on {', '.join(missing)}; nothing was started"
+        raise Refused(cause, hint=hint, node=missing[0])
+    first, *others = ((n, i) for n, i in images.items() if i is not None)
+    for node, image in others:
         if not same_content(first[1], image):
-            raise Refused(
-                f"the image {tag} differs between {first[0]} and {node}; nothing was started",
-                hint=f"sparkconsole image copy {tag}",
-                node=node,
-            )
+            cause = f"the image {tag} differs between {first[0]} and {node}; nothing was started"
+            raise Refused(cause, hint=f"sparkconsole image copy {tag}", node=node)
 
 
 def check_ports(survey: LaunchSurvey) -> None:
     """Refused when somebody else listens where the head has to."""
     head = survey.seats[0].node
-    taken = survey.sites[head].taken(survey.spec.ports())
+    taken = ", ".join(map(str, survey.sites[head].taken(survey.spec.ports())))
     if taken:
-        ports = ", ".join(map(str, taken))
-        raise Refused(
-            f"port {ports} is in use; nothing was started",
-            hint=f"see who listens there: ss -ltnp, or choose another: {_port_flag(survey.spec)}",
-            node=head,
-        )
+        flag = "--ray-port, --dashboard-port" if survey.spec.backend is Backend.RAY else "--master-port"
+        hint = f"see who listens there: ss -ltnp, or choose another: {flag}"
+        raise Refused(f"port {taken} is in use; nothing was started", hint=hint, node=head)
 
 
 async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
@@ -152,64 +142,35 @@ async def check_ray(fleet: Fleet, survey: LaunchSurvey) -> None:
     head, image = survey.seats[0].node, survey.images[survey.seats[0].node]
     if survey.spec.backend is not Backend.RAY or image is None or image.labels.get(RAY_LABEL):
         return
-    look = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", survey.spec.image)
+    run = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "sh", survey.spec.image)
     shell = await fleet.shell(head)
-    seen = await shell.run((*look, "-c", "command -v ray"), timeout=60)
+    seen = await shell.run((*run, "-c", "command -v ray"), timeout=60)
     # 1 and 127 are the shell's "not found"; anything else is docker's trouble, which the start will tell.
     if seen.status in (1, 127):
-        raise Refused(
-            f"the image {survey.spec.image} has no `ray`; nothing was started",
-            hint="launch without Ray: --backend none, or build an image with ray[default]",
-            node=head,
-        )
-
-
-def _port_flag(spec: LaunchSpec) -> str:
-    return "--ray-port, --dashboard-port" if spec.backend is Backend.RAY else "--master-port"
-
-
-async def _facts(fleet: Fleet, names: tuple[str, ...]) -> dict[str, NodeFacts]:
-    from sparkconsole.remote.node.facts import node_facts
-
-    return all_of(await fleet.ask(node_facts, names))
-
-
-def _networks(cluster: Cluster, spec: LaunchSpec, facts: Mapping[str, NodeFacts]) -> dict[str, NodeNetwork]:
-    """Solo needs none."""
-    if spec.backend is Backend.SOLO:
-        return {}
-    return {n: _network(cluster, spec, n, facts) for n in facts}
+        cause = f"the image {survey.spec.image} has no `ray`; nothing was started"
+        hint = "launch without Ray: --backend none, or build an image with ray[default]"
+        raise Refused(cause, hint=hint, node=head)
 
 
 def _network(cluster: Cluster, spec: LaunchSpec, name: str, facts: Mapping[str, NodeFacts]) -> NodeNetwork:
-    said = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
+    node = next(cluster.effective(n) for n in cluster.nodes if n.name == name)
     peers = tuple(f.fabric for n, f in facts.items() if n != name)
+    fabric, ib_if = facts[name].fabric, spec.ib_if or node.ib_if
     try:
-        return choose_network(
-            facts[name].fabric,
-            eth_if=spec.eth_if or said.eth_if or interface_at(facts[name].fabric, said.fabric_address),
-            ib_if=spec.ib_if or said.ib_if,
-            peers=peers,
-        )
+        eth_if = spec.eth_if or node.eth_if or interface_at(fabric, node.fabric_address)
+        return choose_network(fabric, eth_if=eth_if, ib_if=ib_if, peers=peers)
     except SparkError as error:
         error.node = error.node or name
         raise
 
 
-async def _image(shell: Shell, tag: str) -> ImageIdentity | None:
-    from sparkconsole.remote.docker.engine import image
-
-    return await image(shell, tag)
-
-
 async def _members(
-    fleet: Fleet, spec: LaunchSpec, seats: tuple[Seat, ...], sites: Mapping[str, Site], eyes: Eyes
+    fleet: Fleet, spec: LaunchSpec, seats: tuple[Seat, ...], sites: Mapping[str, Site]
 ) -> tuple[RayMember, ...] | None:
     """Asked only where Ray's head runs; no answer is an answer here."""
     head = seats[0].node
     if spec.backend is not Backend.RAY or not sites[head].running:
         return None
-    try:
-        return await eyes.members(await fleet.shell(head), spec.dashboard_port)
-    except SparkError:
-        return None
+    from sparkconsole.remote.ray import members
+
+    return answered(await fleet.ask(lambda shell: members(shell, spec.dashboard_port), (head,))).get(head)

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import Absent, ChangedHostKey, SparkError, UnknownHostKey, Unreachable
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.logs.sources import Source, Stamped
@@ -142,9 +143,7 @@ class LogMerge:
                     return
                 await self.fleet.clock.sleep(WINDOW_S)
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await cancelled(self._tasks.values())
             self._tasks.clear()
 
     def rest(self) -> list[MergedLine]:

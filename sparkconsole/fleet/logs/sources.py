@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sparkconsole.errors import Absent, SparkError
@@ -50,6 +50,25 @@ class Source(Protocol):
 
 
 @dataclass
+class LogPlace:
+    """Where a log was left: the time of the newest line that was told, and how many lines of it were."""
+
+    newest: str = ""
+    count: int = 0
+
+    def met(self, time: str) -> bool:
+        """A line of that time was told before: those of the newest are counted off."""
+        again = time == self.newest and self.count > 0
+        self.count -= again
+        return again or time < self.newest
+
+    def note(self, time: str) -> None:
+        """A line of that time is told now."""
+        if time >= self.newest:
+            self.newest, self.count = time, self.count + bool(time) if time == self.newest else 1
+
+
+@dataclass
 class ContainerLog:
     """What a container's own process printed, as the engine keeps it."""
 
@@ -58,10 +77,7 @@ class ContainerLog:
     name: str = "container"
     newer: str | None = None
     """Only what came after this time was asked for."""
-    left: str = ""
-    """The time of the newest line that was told."""
-    _given: int = 0
-    """How many lines of that very time were told."""
+    _place: LogPlace = field(default_factory=LogPlace)
     _of: str = ""
     """The id of the container that told it."""
     ends = False
@@ -79,28 +95,20 @@ class ContainerLog:
         shell = await fleet.shell(self.node)
         found = await find(shell, self.container)
         if found is None:
-            raise Absent(
-                f"no container {self.container} here: nothing is launched",
-                hint="logs of earlier ones: sparkconsole runs list",
-                node=self.node,
-            )
+            cause = f"no container {self.container} here: nothing is launched"
+            raise Absent(cause, hint="logs of earlier ones: sparkconsole runs list", node=self.node)
         if found.id != self._of:
             # A new container of the same name begins at its beginning, whatever its node's clock says.
             self.newer, tail = (self.newer, tail) if not self._of else (None, None)
-            self.left, self._given, self._of = "", 0, found.id
-        left, known = self.left, self._given
-        since, least = left or self.newer, None if left else tail
+            self._place, self._of = LogPlace(), found.id
+        left = replace(self._place)
+        since, least = left.newest or self.newer, None if left.newest else tail
         printed = container_log(shell, self.container, follow=follow, since=since, tail=least)
         async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
             async for time, line in lines:
-                if left and time < left:
-                    continue
-                if left and time == left and known:
-                    known -= 1
-                    continue
-                yield time, line
-                self._given = self._given + 1 if time == self.left else 1
-                self.left = time
+                if not left.met(time):
+                    yield time, line
+                    self._place.note(time)
 
 
 @dataclass
@@ -144,16 +152,13 @@ class JobLog:
         """Yields whenever there are lines to tell: at first all that were there, then what comes."""
         from sparkconsole.remote import jobs
 
-        standing = await jobs.state(shell, self.job)
-        if not standing.known:
+        state = await jobs.state(shell, self.job)
+        if not state.known:
             if self.offset is not None:
                 return  # ended and removed since it was left
-            raise SparkError(
-                f"{self.job.id}: the node keeps no output of it",
-                hint="what was kept of it: sparkconsole runs show --output",
-                node=self.node,
-            )
-        size, running = standing.log_bytes, True
+            hint = "what was kept of it: sparkconsole runs show --output"
+            raise SparkError(f"{self.job.id}: the node keeps no output of it", hint=hint, node=self.node)
+        size, running = state.log_bytes, True
         if self.offset is None and tail is not None:
             await self._read_last(shell, size, tail)
             yield
@@ -221,8 +226,8 @@ class CommandLog:
     node: str
     name: str
     container: str = ""
-    _left: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By file: the time of the newest line that was told, and how many lines of that very time were."""
+    _places: dict[str, LogPlace] = field(default_factory=dict)
+    """By file."""
     ends = False
 
     @property
@@ -234,12 +239,10 @@ class CommandLog:
         """See `Source`; what was told is known by its time, and what follows it."""
         from sparkconsole.remote.follow import followed, kernel_argv, ray_argv
 
-        left = dict(self._left)
+        left = {file: replace(place) for file, place in self._places.items()}
         asked = AGAIN_LINES if left else 1000 if tail is None else tail
-        if self.name == "ray":
-            argv = ray_argv(self.container, follow=follow, tail=asked)
-        else:
-            argv = kernel_argv(follow=follow, tail=asked)
+        kernel = kernel_argv(follow=follow, tail=asked)
+        argv = ray_argv(self.container, follow=follow, tail=asked) if self.name == "ray" else kernel
         file, known = "", bool(left)
         printed = followed(await fleet.shell(self.node), argv)
         async with contextlib.aclosing(printed) as lines:  # type: ignore[type-var]
@@ -248,26 +251,10 @@ class CommandLog:
                     file, known = f"{header[1]}: ", f"{header[1]}: " in left
                     continue
                 time, text = stamped(line)
-                known = self._known(left, file, time) if time else known
-                if known:
-                    continue
-                yield time, file + text
-                self._note(file, time)
-
-    def _known(self, left: dict[str, tuple[str, int]], file: str, time: str) -> bool:
-        """It was told before; `left` is how things stood, less the lines that were met again."""
-        newest, count = left.get(file, ("", 0))
-        if time == newest and count:
-            left[file] = newest, count - 1
-            return True
-        return time < newest
-
-    def _note(self, file: str, time: str) -> None:
-        newest, count = self._left.get(file, ("", 0))
-        if time == newest:
-            self._left[file] = newest, count + bool(time)
-        elif time > newest:
-            self._left[file] = time, 1
+                known = left.get(file, LogPlace()).met(time) if time else known
+                if not known:
+                    yield time, file + text
+                    self._places.setdefault(file, LogPlace()).note(time)
 
 
 def stamped(line: str) -> Stamped:

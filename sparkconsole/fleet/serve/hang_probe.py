@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sparkconsole.errors import SparkError, TimedOut
@@ -51,23 +52,18 @@ async def closely(
 
 async def _unreached(shell: Shell, address: str) -> bool:
     """Pings went out and none came back; what cannot be tried is not held against the node."""
-    if not address:
-        return False
-    try:
-        return (await shell.run((*PING, address), timeout=10)).status == 1
-    except SparkError:
-        return False
+    with suppress(SparkError):
+        return bool(address) and (await shell.run((*PING, address), timeout=10)).status == 1
+    return False
 
 
 async def _rank_gone(fleet: Fleet, node: str, container: str, port: int) -> bool:
     """Its container has no `vllm serve` of that port; not asked successfully: not held against it."""
     from sparkconsole.remote.serve.processes import live_ranks
 
-    try:
-        found = await live_ranks(await fleet.shell(node), container)
-    except SparkError:
-        return False
-    return all(rank.port != port for rank in found)
+    with suppress(SparkError):
+        return all(rank.port != port for rank in await live_ranks(await fleet.shell(node), container))
+    return False
 
 
 async def look_for_hang(fleet: Fleet, container: str, port: int, seen: Seen) -> Hang | None:
@@ -143,9 +139,8 @@ async def _measured(
         return sign
     address = seen.found.labels.get(LABEL_ADDRESS, "") if seen.found else ""
     head, shell = await fleet.shell(fleet.head), await fleet.shell(sign.name)
-    try:
+    gpu = None
+    with suppress(SparkError):
         gpu = next(iter((await node_facts(shell)).gpus), None)
-    except SparkError:
-        gpu = None
     sign = await closely(fleet, head, container, port, sign, address)
     return replace(sign, gpu=gpu.utilisation, power_w=gpu.power_w) if gpu else sign

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import follow_job, job_end, job_file, job_state
+from sparkconsole.fleet.jobs import follow_job, job_file, job_state
 from sparkconsole.model.work.job import Job
 from sparkconsole.parse.serve.serve_log import ServeLogReader
 
@@ -43,6 +43,6 @@ async def log_lines(fleet: Fleet, job: Job) -> list[str]:
 
 async def last_lines(fleet: Fleet, job: Job) -> list[str]:
     """Whole lines of its end: what is left of one that was cut could look like the program's own."""
-    output = await job_end(fleet, job, "log", READ)
+    output = await job_file(fleet, job, "log", READ)
     lines = output.decode("utf-8", "replace").splitlines()
     return lines[1:] if len(output) >= READ else lines

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.jobs import cancel_job, forget_job, job_file, job_state
+from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
+from sparkconsole.fleet.serve.log import log_lines
 from sparkconsole.model.serve.engine import lead_of
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.news import Remark, Report
@@ -34,14 +35,8 @@ def guards(ranks: Sequence[Job], nodes: Iterable[str], line_bytes: int) -> tuple
 
 def _guard(lead: Job, node: str, argv: tuple[str, ...] = ()) -> Job:
     """Found again by the leading rank's name alone, whichever console started it."""
-    return Job(
-        id=f"guard-{lead.id}-{node}",
-        node=node,
-        kind=JobKind.GUARD,
-        argv=argv,
-        container=lead.container,
-        details={"port": lead.port},
-    )
+    name, where = f"guard-{lead.id}-{node}", {"node": node, "container": lead.container}
+    return Job(id=name, kind=JobKind.GUARD, argv=argv, **where, details={"port": lead.port})
 
 
 async def fired(fleet: Fleet, lead: Job, nodes: Iterable[str]) -> Fired | None:
@@ -50,7 +45,7 @@ async def fired(fleet: Fleet, lead: Job, nodes: Iterable[str]) -> Fired | None:
         guard = _guard(lead, node)
         with contextlib.suppress(SparkError):
             if (await job_state(fleet, guard)).status == FIRED:
-                lines = (await job_file(fleet, guard, "log")).decode("utf-8", "replace").splitlines()
+                lines = await log_lines(fleet, guard)
                 return Fired(node, lines[-1] if lines else "its memory guard ended it")
     return None
 

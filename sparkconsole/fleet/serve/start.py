@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import Refused, SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
@@ -59,16 +60,14 @@ async def find_stage(fleet: Fleet, container: str) -> Stage:
         if head is None or not head.solo:
             raise error
     if head is None or not head.running or head.found is None:
-        raise Refused(
-            f"no container {container} runs", hint="start one: sparkconsole launch", node=fleet.head
-        )
+        hint = "start one: sparkconsole launch"
+        raise Refused(f"no container {container} runs", hint=hint, node=fleet.head)
     launch = head.launch or LaunchSpec(container=container, backend=Backend.SOLO)
     nodes = (fleet.head,) if launch.backend is Backend.SOLO else fleet.names
     for node in nodes:
         if not sites[node].running:
-            raise Refused(
-                f"its container {container} does not run", hint="sparkconsole launch --repair", node=node
-            )
+            hint = "sparkconsole launch --repair"
+            raise Refused(f"its container {container} does not run", hint=hint, node=node)
     addresses = {n: s.found.labels.get(LABEL_ADDRESS, "") for n in nodes if (s := sites[n]).found}
     return Stage(launch, nodes, addresses, sites)
 
@@ -126,8 +125,7 @@ async def follow_start(fleet: Fleet, jobs: Sequence[Job], report: Report) -> Up:
         await clear(fleet, jobs, report)
         raise
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await cancelled((following,))
 
 
 async def _report_on(fleet: Fleet, lead: Job, log: ServeLogReader, report: Report) -> None:
@@ -199,9 +197,8 @@ async def _failure(fleet: Fleet, jobs: Sequence[Job], followed: ServeLogReader) 
         causes = {jobs[0].node: cause}
     if not causes:
         last = next((log[-1] for log in logs.values() if log), "it said nothing")
-        return ServeFailed(
-            f"the server ended: {last}", hint="sparkconsole runs show --output", node=jobs[0].node
-        )
+        hint = "sparkconsole runs show --output"
+        return ServeFailed(f"the server ended: {last}", hint=hint, node=jobs[0].node)
     node, first = min(causes.items(), key=lambda item: not item[1].known)
     return ServeFailed(first.sentence, hint=await _remedy_on(fleet, node, first), node=node)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable
-from sparkconsole.fleet.diagnose.engine_death import REMEDY, find_death
 from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.serve.engine_death import REMEDY, find_death
 from sparkconsole.fleet.serve.hang_probe import why_no_token
 from sparkconsole.fleet.serve.log import log_lines
 from sparkconsole.fleet.serve.start import ranks_on
@@ -59,30 +59,39 @@ class ServerStatus:
         return 0 if self.state is ServerCondition.READY else 3 if self.unreachable else 1
 
 
-async def serve_standing(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> ServerStatus:
+async def serve_status(fleet: Fleet, container: str, port: int, jobs: Sequence[Job]) -> ServerStatus:
     """Looks at every node, then at the server. A node that cannot be asked is unknown, never stopped."""
     answers = await fleet.ask(lambda shell: look(shell, container))
     sites, wrong = answered(answers), failed(answers)
-    nodes = {n: _seen_text(sites[n]) if n in sites else _unknown(wrong[n]) for n in fleet.names}
+    nodes = {n: _seen_text(sites[n]) if n in sites else _unknown_text(wrong[n]) for n in fleet.names}
     needed = _needed(fleet, sites, jobs)
+    running = {n: sites[n] for n in needed if n in sites and sites[n].running}
+    found = _without_node(fleet.head, container, needed, answers)
+    return replace(found or await _server(fleet, port, jobs, container, running), nodes=nodes)
+
+
+def _without_node(
+    head: str, container: str, needed: Sequence[str], seen: Mapping[str, Site | SparkError]
+) -> ServerStatus | None:
+    """What follows from a node alone that it needs; None: the server itself has to be asked."""
+    some_run = any(isinstance(site, Site) and site.running for site in seen.values())
     for node in needed:
-        if node in wrong:
-            error = wrong[node]
-            return ServerStatus(
-                ServerCondition.UNKNOWN,
-                error.cause,
-                node=node,
-                remedy=error.hint,
-                nodes=nodes,
-                unreachable=isinstance(error, Unreachable),
-            )
-        if not sites[node].running and any(s.running for s in sites.values()):
-            return ServerStatus(ServerCondition.LOST, f"its container {container} is gone", node=node,
-                            remedy="sparkconsole launch --repair, then serve again", nodes=nodes)  # fmt: skip
-    if fleet.head not in sites or not sites[fleet.head].running:
-        return ServerStatus(ServerCondition.ABSENT, f"no container {container} runs", nodes=nodes)
-    found = await _server(fleet, port, jobs, container, {n: sites[n] for n in needed if sites[n].running})
-    return replace(found, nodes=nodes)
+        site = seen[node]
+        if isinstance(site, SparkError):
+            return _unknown(node, site)
+        if not site.running and some_run:
+            remedy = "sparkconsole launch --repair, then serve again"
+            why = f"its container {container} is gone"
+            return ServerStatus(ServerCondition.LOST, why, node=node, remedy=remedy)
+    first = seen[head]
+    if isinstance(first, SparkError) or not first.running:
+        return ServerStatus(ServerCondition.ABSENT, f"no container {container} runs")
+    return None
+
+
+def _unknown(node: str, error: SparkError) -> ServerStatus:
+    lost = isinstance(error, Unreachable)
+    return ServerStatus(ServerCondition.UNKNOWN, error.cause, "", node, error.hint, lost)
 
 
 def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tuple[str, ...]:
@@ -97,7 +106,7 @@ def _needed(fleet: Fleet, sites: Mapping[str, Site], jobs: Sequence[Job]) -> tup
     return fleet.names
 
 
-def _unknown(error: SparkError) -> str:
+def _unknown_text(error: SparkError) -> str:
     """A node that nobody reaches, or one whose docker did not say."""
     return f"{'unreachable' if isinstance(error, Unreachable) else 'unknown'}: {error.cause}"
 
@@ -129,17 +138,13 @@ async def _proved(
 
     try:
         name = await complete_one_token(shell, port, timeout=TOKEN_S)
-        return ServerStatus(
-            ServerCondition.READY, ", ".join((f"port {port}", *await _load(shell, port))), name
-        )
+        return ServerStatus(ServerCondition.READY, f"port {port}{await _load(shell, port)}", name)
     except Declined as no:
         return ServerStatus(ServerCondition.UNPROVED, no.cause, remedy=no.hint)
     except TimedOut:
         return await _wedged(fleet, port, container, sites)
     except Unreachable as error:
-        return ServerStatus(
-            ServerCondition.UNKNOWN, error.cause, node=fleet.head, remedy=error.hint, unreachable=True
-        )
+        return _unknown(fleet.head, error)
     except SparkError as error:
         return ServerStatus(ServerCondition.WEDGED, error.cause, remedy="sparkconsole logs")
 
@@ -149,19 +154,18 @@ async def _wedged(fleet: Fleet, port: int, container: str, sites: Mapping[str, S
     late = f"it answers /health, but no token came within {TOKEN_S:.0f} s"
     hang = await why_no_token(fleet, container, port, sites, late_s=TOKEN_S)
     if hang is None:
-        return ServerStatus(
-            ServerCondition.WEDGED, late, remedy="sparkconsole logs, then serve stop and serve again"
-        )
+        remedy = "sparkconsole logs, then serve stop and serve again"
+        return ServerStatus(ServerCondition.WEDGED, late, remedy=remedy)
     return ServerStatus(ServerCondition.WEDGED, f"{late}; {hang.cause}", node=hang.node, remedy=hang.look_at)
 
 
-async def _load(shell: Shell, port: int) -> tuple[str, ...]:
+async def _load(shell: Shell, port: int) -> str:
     from sparkconsole.remote.serve.vllm import metrics
 
     with contextlib.suppress(SparkError):
         text = (await metrics(shell, port)).text()
-        return (text,) if text else ()
-    return ()
+        return f", {text}" if text else ""
+    return ""
 
 
 async def _unanswered(
@@ -188,12 +192,9 @@ async def _ended(fleet: Fleet, jobs: Sequence[Job]) -> ServerStatus:
             log = ServeLogReader(await log_lines(fleet, job))
         if state.running:
             return _under_way(log, job)
-        cause = log.cause()
-        return (
-            _failed(job, cause)
-            if cause
-            else ServerStatus(ServerCondition.FAILED, f"it ended with status {state.status}", node=job.node)
-        )
+        if cause := log.cause():
+            return _failed(job, cause)
+        return ServerStatus(ServerCondition.FAILED, f"it ended with status {state.status}", node=job.node)
     return ServerStatus(ServerCondition.ABSENT, "no server answers")
 
 

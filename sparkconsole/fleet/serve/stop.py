@@ -14,7 +14,6 @@ from sparkconsole.model.serve.engine import LiveRank, jobs_of
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step, Verification
-from sparkconsole.model.work.tier import Tier
 from sparkconsole.remote.node.site import look
 
 END_S = 70.0
@@ -71,10 +70,8 @@ async def look_for_servers(fleet: Fleet, container: str, port: int) -> RunningSe
     if not sites:
         raise Refused(f"no container {container} runs", hint="then no server does", node=fleet.head)
     found = await fleet.ask(lambda shell: live_ranks(shell, container), sites)
-    for node, error in failed(found).items():
-        lost[node] = error
-        del sites[node]
-    ranks = answered(found)
+    ranks, lost = answered(found), lost | failed(found)
+    sites = {node: sites[node] for node in ranks}
     first = (r.group for on_node in ranks.values() for r in on_node if isinstance(r.group, int))
     if any(group <= 1 for group in first):
         hint = "end the container: sparkconsole stop"
@@ -93,43 +90,26 @@ async def require_server(fleet: Fleet, found_servers: RunningServers, known: Ite
                 return
     ports = [str(rank.port) for rank in others]
     there = f"one is on {ports[0]}" if len(ports) == 1 else f"there are some on {', '.join(ports)}"
-    raise NoServer(
-        f"no server on port {found_servers.port}; {there}",
-        hint=f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}",
-        node=found_servers.head,
-    )
+    hint = f"sparkconsole serve stop --port {ports[0]} ends the server of {others[0].name}"
+    raise NoServer(f"no server on port {found_servers.port}; {there}", hint=hint, node=found_servers.head)
 
 
 def serve_stop_plan(found_servers: RunningServers) -> Plan:
     """One step a node: the servers of that port, and what outlived them when no other server runs."""
+    title = f"end the server on port {found_servers.port} in {found_servers.container}"
     notes = tuple(f"{node} cannot be asked: {error.cause}" for node, error in found_servers.lost.items())
-    steps = tuple(_end(found_servers, node) for node in found_servers.sites)
-    return Plan(
-        f"end the server on port {found_servers.port} in {found_servers.container}",
-        steps,
-        Tier.RECOVERABLE,
-        notes=notes,
-    )
+    return Plan(title, tuple(_end(found_servers, node) for node in found_servers.sites), notes=notes)
 
 
 def _end(found_servers: RunningServers, node: str) -> Step:
     from sparkconsole.remote.serve.processes import end_argv, gone_argv
 
-    groups = tuple(r.group for r in found_servers.ours(node))
-    names = ", ".join(r.name for r in found_servers.ours(node))
-    return Step(
-        id=f"end-{node}",
-        node=node,
-        sentence=f"end the server of {names}"
-        if names
-        else "end what a server left or runs here for another node",
-        argv=end_argv(found_servers.container, groups, everything=found_servers.everything),
-        verify=Verification(
-            "no process of it is left",
-            gone_argv(found_servers.container, groups, everything=found_servers.everything),
-        ),
-        timeout_s=END_S,
-    )
+    ours, container, everything = found_servers.ours(node), found_servers.container, found_servers.everything
+    groups, names = tuple(r.group for r in ours), ", ".join(r.name for r in ours)
+    what = f"the server of {names}" if names else "what a server left or runs here for another node"
+    argv = end_argv(container, groups, everything=everything)
+    gone = Verification("no process of it is left", gone_argv(container, groups, everything=everything))
+    return Step(f"end-{node}", node, f"end {what}", argv, verify=gone, timeout_s=END_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,98 @@
-"""Copies as a plan: per receiver the files that its job needs, then the job; what is known of each before."""
+"""Copies as a plan: each receiver as it was found, and how the payload travels to it; the files that its job
+needs, then the job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
-from sparkconsole.fleet.job_files import folder_step, text_step
+from sparkconsole.errors import SparkError
+from sparkconsole.fleet.jobs import folder_step, text_step
 from sparkconsole.fleet.run_time_values import Fresh
-from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
+from sparkconsole.model.cluster import Node
 from sparkconsole.model.image.build import slug
-from sparkconsole.model.transfer.ends import PROGRAMS, known_hosts
+from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, known_hosts
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.consequences import Moves
 from sparkconsole.model.work.job import Job, JobKind
 from sparkconsole.model.work.plan import Plan, Step
+
+
+class Transfer(Protocol):
+    """One way to copy: decided on the console, carried out by a detached job in its folder on the sender."""
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for the plan."""
+
+    @property
+    def folder(self) -> str:
+        """A folder of this machine that the job needs as `programs`; empty for none."""
+
+    @property
+    def program(self) -> str:
+        """What the program in that folder moves."""
+
+    def files(self, receiver: Receiver) -> Mapping[str, str]:
+        """What the job's folder must have beside the host keys before the job starts: names and text."""
+
+    def argv(self, name: str, receiver: Receiver) -> tuple[str, ...]:
+        """The job that copies what has that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTask:
+    """One receiver, as it was found before anything was done."""
+
+    node: Node
+    receiver: Receiver
+    same: bool = False
+    """It has all of it already."""
+    problem: SparkError | None = None
+    """Why nothing can be sent to it."""
+    warning: str = ""
+    job: Job | None = None
+    bytes_total: int | None = None
+    """What will travel; None: that is not known yet."""
+    transfer: Transfer | None = None
+    """None: nothing is sent."""
+
+    @property
+    def to_send(self) -> bool:
+        """Something has to be done for it."""
+        return not self.same and self.problem is None
+
+    @property
+    def way(self) -> str:
+        """How it travels, for the plan."""
+        return self.transfer.sentence if self.transfer else ""
+
+    @property
+    def end(self) -> Mapping[str, Any]:
+        """What a job's details say of its receiver; `receiver_of` reads it."""
+        receiver = self.receiver
+        return {
+            "host": receiver.name,
+            "receiver": self.node.model_dump(mode="json", exclude_none=True),
+            "target": receiver.target,
+            "port": receiver.port,
+        }
+
+
+Task = TypeVar("Task", bound=CopyTask)
+"""One of a payload's own kind."""
+
+
+def receiver_of(job: Job) -> Receiver:
+    """Where a copy's job sends, as far as its details say it."""
+    login, _, address = str(job.details["target"]).rpartition("@")
+    return Receiver(str(job.details["host"]), address, login, int(job.details["port"]))
+
+
+def copied_name(details: Mapping[str, Any]) -> str:
+    """What a job with these details copies."""
+    return str(details.get("tag") or details["model"])
 
 
 def with_job(
@@ -23,15 +101,9 @@ def with_job(
     """The task with the job that carries it out, where something is to be sent; `named`: what is copied."""
     if not task.to_send or task.transfer is None:
         return task
-    name = copied_name(named)
-    job = Job(
-        id=fresh.name(f"{kind.value}-{slug(name)}"),
-        node=sender,
-        kind=kind,
-        argv=task.transfer.argv(name, task.receiver),
-        details={**named, **task.end, **more},
-    )
-    return replace(task, job=job)
+    copied, details = copied_name(named), {**named, **task.end, **more}
+    argv, name = task.transfer.argv(copied, task.receiver), fresh.name(f"{kind.value}-{slug(copied)}")
+    return replace(task, job=Job(id=name, node=sender, kind=kind, argv=argv, details=details))
 
 
 def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -45,15 +117,9 @@ def copy_steps(task: CopyTask, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     files = tuple(text_step(f"{name}-{host}", job, name, text, why, needs) for name, text, why in texts)
     if transfer.folder:
         files += (program_step(f"programs-{host}", job, transfer.folder, transfer.program, needs),)
-    copy = Step(
-        id=f"copy-{host}",
-        node=job.node,
-        sentence=f"copy {copied_name(job.details)} to {task.receiver.target} ({task.way})",
-        argv=job.argv,
-        needs=tuple(s.id for s in files) or needs,
-        job=job,
-    )
-    return (*files, copy)
+    copies = f"copy {copied_name(job.details)} to {task.receiver.target} ({task.way})"
+    after = tuple(s.id for s in files) or needs
+    return (*files, Step(f"copy-{host}", job.node, copies, job.argv, after, job=job))
 
 
 def program_step(step: str, job: Job, folder: str, moves: str, needs: Sequence[str] = ()) -> Step:

@@ -73,11 +73,8 @@ def _meant(cluster: Cluster, fleet: Fleet, host: str, owners: Mapping[str, str])
 def require_room(node: str, free: int | None, folder: str, needed: int, how: str, why: str = "") -> None:
     """Refused, with numbers and how room is made, when so many bytes are known not to fit there."""
     if free is not None and free < needed:
-        raise Refused(
-            f"{size(free)} are free in {folder}, {size(needed)} are needed{why}",
-            hint=f"make room there: {how}",
-            node=node,
-        )
+        cause = f"{size(free)} are free in {folder}, {size(needed)} are needed{why}"
+        raise Refused(cause, hint=f"make room there: {how}", node=node)
 
 
 def as_configured(node: Node) -> Receiver:
@@ -110,11 +107,9 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
 
     keys = [key for key in await shown_keys(node) if key_trust(node, key) is KeyTrust.TRUSTED]
     if not keys:
-        raise SparkError(
-            "its host key is not known, so the sender could not verify it",
-            hint=f"trust it first: sparkconsole node trust {node.name}",
-            node=node.name,
-        )
+        cause = "its host key is not known, so the sender could not verify it"
+        hint = f"trust it first: sparkconsole node trust {node.name}"
+        raise SparkError(cause, hint=hint, node=node.name)
     return tuple(" ".join(key.line.split()[-2:]) for key in keys)
 
 

@@ -14,8 +14,7 @@ from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import follow_job, forget_job, job_state
-from sparkconsole.fleet.transfer.plan import copy_steps
-from sparkconsole.fleet.transfer.task import CopyTask, Task, copied_name
+from sparkconsole.fleet.transfer.plan import CopyTask, Task, copied_name, copy_steps
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.text.printable import printable
 from sparkconsole.model.text.units import hms, size
@@ -229,9 +228,6 @@ def answer_of(results: Sequence[CopyResult], noun: str, total_s: float | None = 
     total = max((r.seconds for r in results), default=0.0) if total_s is None else total_s
     sheet = Sheet.of(("host", noun, "sent", "time", "why"), rows)
     data = {"hosts": [r.as_data() for r in results], "seconds": round(total, 1)}
-    return Answer(data, (sheet, f"total time {hms(total)}"), exit_code=_worst(results))
-
-
-def _worst(results: Sequence[CopyResult]) -> int:
     codes = {r.exit_code for r in results}
-    return 1 if 1 in codes else max(codes, default=0)
+    exit_code = 1 if 1 in codes else max(codes, default=0)
+    return Answer(data, (sheet, f"total time {hms(total)}"), exit_code=exit_code)

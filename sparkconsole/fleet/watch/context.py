@@ -6,9 +6,9 @@ import asyncio
 import math
 from dataclasses import dataclass, field
 
-from sparkconsole.fleet.clock import Clock
+from sparkconsole.clock import Clock, sleep_unless
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.store import Event, Store
+from sparkconsole.fleet.store import Event, NodeState, Store
 from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
@@ -37,13 +37,9 @@ class Wakeup:
 
     async def rest(self, clock: Clock, seconds: float) -> None:
         """Waits that long, or until it rings."""
-        waits = [asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._rung.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await sleep_unless(self._rung, clock, seconds)
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
             self._rung.clear()
 
 
@@ -82,14 +78,25 @@ class WatchContext:
         where = (f"{node}:{self.store.server.port}" for node in self.store.nodes)
         return self.own_actions.ended(job) if job else self.own_actions.on_nodes(Touch.SERVER, where)
 
-    def tell(self, level: str, source: str, text: str) -> None:
-        """One event."""
+    def tell(self, level: str, source: str, text: str, own: str = "") -> None:
+        """One event; what a deed of ours (`own`) explains is information."""
+        text, level = (f"{text} ({own})", "info") if own else (text, level)
         self.store.tell(Event(self.clock.now(), level, source, text))
 
-    def container_on(self, node: str) -> Container | None:
-        """The cluster's container on a node, while it runs there."""
+    @property
+    def head(self) -> NodeState | None:
+        """The head's state; None: there are no nodes."""
+        return self.store.nodes.get(self.fleet.names[0]) if self.fleet.names else None
+
+    def container_of(self, node: str) -> Container | None:
+        """The cluster's container on a node, running or ended."""
         known = self.store.nodes[node].containers if node in self.store.nodes else None
-        return next((c for c in known or () if c.name == self.container and c.running), None)
+        return next((c for c in known or () if c.name == self.container), None)
+
+    def container_on(self, node: str) -> Container | None:
+        """The same, while it runs there."""
+        found = self.container_of(node)
+        return found if found is not None and found.running else None
 
     def launch(self) -> LaunchSpec | None:
         """The launch that runs on the head, as its container tells; None: none of ours."""
@@ -102,11 +109,7 @@ class WatchContext:
 
     def addresses(self, node: str) -> set[str]:
         """All addresses that are known of a node."""
-        state = self.store.nodes[node]
-        found = {state.address}
-        if (container := self.container_on(node)) is not None:
-            found.add(container.labels.get(LABEL_ADDRESS, ""))
-        if state.look is not None:
-            netdevs = state.look.facts.fabric.netdevs
-            found.update(a.partition("/")[0] for n in netdevs for a in n.addresses)
-        return found - {""}
+        state, container = self.store.nodes[node], self.container_on(node)
+        netdevs = state.look.facts.fabric.netdevs if state.look else ()
+        found = {state.address, container.labels.get(LABEL_ADDRESS, "") if container else ""}
+        return (found | {a.partition("/")[0] for n in netdevs for a in n.addresses}) - {""}

@@ -38,10 +38,9 @@ class ChangeDetector:
 
     def __init__(self) -> None:
         self._links: dict[str, _Link] = {}
-        self._errors: dict[str, float] = {}
+        self._next: dict[str, float] = {}
         self.memory = MemoryWatch()
         self._gpu_error: str | None = None
-        self._deaths: dict[str, float] = {}
         self._rails: dict[str, bool | None] = {}
         self._narrow: set[str] = set()
         self._stuck = 0
@@ -85,11 +84,9 @@ class ChangeDetector:
 
     def _new_errors(self, rails: Mapping[str, LinkTraffic], at_s: float) -> Iterator[Change]:
         for name, flow in rails.items():
-            if flow.errors and at_s >= self._errors.get(name, at_s):
-                self._errors[name] = at_s + ERRORS_S
+            if flow.errors and self._again(name, at_s, ERRORS_S):
                 yield "warning", f"{name}: {flow.errors} new errors{_named(flow)}"
-            elif flow.losses >= LOSSY and at_s >= self._errors.get(f"{name} loses", at_s):
-                self._errors[f"{name} loses"] = at_s + ERRORS_S
+            elif flow.losses >= LOSSY and self._again(f"{name} loses", at_s, ERRORS_S):
                 yield "warning", f"{name} loses packets: {flow.losses} in a second{_named(flow)}"
 
     def _kernel(self, now: Reading, at_s: float) -> Iterator[Change]:
@@ -98,9 +95,15 @@ class ChangeDetector:
             yield "error", f"out of memory: the kernel killed {now.oom_kills} processes"
         for line in now.kernel or ():
             found = death(line)
-            if found and at_s >= self._deaths.get(found.id, at_s):
-                self._deaths[found.id] = at_s + KERNEL_S
+            if found and self._again(f"kernel {found.id}", at_s, KERNEL_S):
                 yield found.level, f"kernel: {found.meaning}: {line[:160]}"
+
+    def _again(self, what: str, at_s: float, pause: float) -> bool:
+        """True at most once in `pause`."""
+        due = at_s >= self._next.get(what, at_s)
+        if due:
+            self._next[what] = at_s + pause
+        return due
 
     def _cards(self, now: Reading) -> Iterator[Change]:
         """Devices that are no longer there, and those that came up on fewer lanes than they have."""

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
+from sparkconsole.clock import cancelled
 from sparkconsole.fleet.serve.hang_probe import closely, late
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import WatchContext
-from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend
 from sparkconsole.model.ray import RayMember, last_words
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
@@ -59,7 +59,9 @@ class Roll:
         self._ranks.update({r.node: r.rank for r in ranks})
         for name in self._partners():
             self._serving.add(name)
-            self._links.setdefault(name, set()).update(self._up(name))
+            reading = self._scope.store.nodes[name].reading
+            rails = reading.rails.items() if reading else ()
+            self._links.setdefault(name, set()).update(rail for rail, flow in rails if flow.up)
             self._lives.setdefault(name, self._life(name))
 
     def proved(self) -> None:
@@ -82,7 +84,7 @@ class Roll:
 
     def address(self, name: str) -> str:
         """Of a serving node on the fast link; empty: unknown."""
-        container = self._any_container(name)
+        container = self._scope.container_of(name)
         return container.labels.get(LABEL_ADDRESS, "") if container else ""
 
     def _partners(self) -> tuple[str, ...]:
@@ -100,43 +102,32 @@ class Roll:
         launch = self._scope.launch()
         if launch is None or launch.backend is Backend.SOLO:
             return set(self._scope.fleet.names[:1])
-        return {n for n, s in self._scope.store.nodes.items()
-                if s.reach is Reachability.LOST or self._any_container(n)}  # fmt: skip
-
-    def _any_container(self, name: str) -> Container | None:
-        state = self._scope.store.nodes.get(name)
-        known = state.containers if state else None
-        return next((c for c in known or () if c.name == self._scope.container), None)
-
-    def _up(self, name: str) -> set[str]:
-        reading = self._scope.store.nodes[name].reading
-        return {rail for rail, flow in reading.rails.items() if flow.up} if reading else set()
+        nodes = self._scope.store.nodes.items()
+        return {n for n, s in nodes if s.reach is Reachability.LOST or self._scope.container_of(n)}
 
     def _sign(self, name: str) -> NodeSign:
         state = self._scope.store.nodes[name]
         if state.reach is Reachability.LOST:
             return NodeSign(name, state.head, self._ranks.get(name), lost=state.reason or "no answer")
         reading = state.reading
-        flows = reading.rails if reading else {}
-        gpu = self._mean(name, "gpu")
+        down = {rail for rail, flow in reading.rails.items() if flow.up is False} if reading else set[str]()
+        gpu, both = self._mean(name, "gpu"), (self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx"))
+        rdma = [one_way for one_way in both if one_way is not None]
         left = state.ray_alive is False and name in self.joined
         return NodeSign(
             name,
             state.head,
             self._ranks.get(name),
             container=self._container(state),
-            killed=None not in (self.token_at_s, state.killed_at_s)
-            and (state.killed_at_s or 0.0) > (self.token_at_s or 0.0),
+            killed=self.token_at_s is not None and (state.killed_at_s or 0.0) > self.token_at_s,
             left_ray=left,
-            ray_said=self._last_words(name) if left else "",
-            links_down=tuple(
-                sorted(r for r in self._links.get(name, ()) if r in flows and flows[r].up is False)
-            ),
+            ray_said=self.last_words(name) if left else "",
+            links_down=tuple(sorted(down & self._links.get(name, set()))),
             silent_s=self._silent(state),
             gpu_error=reading.gpu_error if reading and gpu is not None else "",
             gpu=gpu,
             power_w=self._mean(name, "power"),
-            rdma=_sum(self._mean(name, "rdma_rx"), self._mean(name, "rdma_tx")),
+            rdma=sum(rdma) if rdma else None,
             memory=state.memory_alarm,
         )
 
@@ -148,7 +139,7 @@ class Roll:
         if self._scope.container_on(state.name):
             had = self._lives.get(state.name)
             return f"{name} was started again" if had not in (None, self._life(state.name)) else ""
-        found = self._any_container(state.name)
+        found = self._scope.container_of(state.name)
         if found is None:
             return f"{name} is gone"
         return f"{name} ended with {found.exit_code}{', out of memory' if found.oom_killed else ''}"
@@ -157,7 +148,8 @@ class Roll:
         container = self._scope.container_on(name)
         return (container.id, container.started_at) if container else ("", "")
 
-    def _last_words(self, name: str) -> str:
+    def last_words(self, name: str) -> str:
+        """What Ray says of a member that died there; empty: nothing."""
         addresses = sorted(self._scope.addresses(name))
         return next((words for a in addresses if (words := last_words(self.members, a))), "")
 
@@ -173,10 +165,13 @@ class Roll:
 
 
 class HangWatch:
-    """`look` at every answer of the server."""
+    """`look` at every answer of the server.
 
-    def __init__(self, scope: WatchContext, roll: Roll) -> None:
-        self._scope, self._roll = scope, roll
+    `doubted` is called when a node is in trouble and a token that was asked for does not come at once.
+    """
+
+    def __init__(self, scope: WatchContext, roll: Roll, doubted: Callable[[Trouble], object]) -> None:
+        self._scope, self._roll, self._doubted = scope, roll, doubted
         self._moved_at = self._ask_at = scope.clock.monotonic()
         self._hang: Hang | None = None
 
@@ -190,13 +185,9 @@ class HangWatch:
         return self._scope.clock.monotonic()
 
     async def look(
-        self, shell: Shell, port: int, load: EngineLoad, *, moved: bool, ranks: Sequence[LiveRank] = (),
-        log_silent_s: float | None = None, doubted: Callable[[Trouble], object] = lambda _: None,
-    ) -> Hang | None:  # fmt: skip
-        """The verdict as it stands now; a token is asked for at most once in AGAIN_S.
-
-        `doubted` is called when a node is in trouble and the token does not come at once.
-        """
+        self, shell: Shell, load: EngineLoad, ranks: Sequence[LiveRank], *, moved: bool, mute_s: float | None
+    ) -> Hang | None:
+        """The verdict now; a token is asked for at most once in AGAIN_S. `mute_s`: its log is silent."""
         now, signs = self._now, self._roll.signs()
         doubtful = any(t.id in DOUBTFUL for t in troubles(signs))
         if moved or not (load.running or doubtful or self._hang):
@@ -205,40 +196,33 @@ class HangWatch:
         frozen_s = now - self._moved_at if load.running else None
         if not (doubtful or self._hang or (frozen_s or 0.0) >= FROZEN_S) or now < self._ask_at:
             return self._hang
-        late_s = await self._asked(shell, port, doubted)
+        late_s = await self._asked(shell)
         self._ask_at = self._now + AGAIN_S
         if late_s == 0.0:
             self._roll.proved()
             self._well(ranks, token=True)
             return None
         frozen_s = self._now - self._moved_at if load.running else None
-        fleet, container, roll = self._scope.fleet, self._scope.container, self._roll
-        close = await asyncio.gather(
-            *(closely(fleet, shell, container, port, s, roll.address(s.name)) for s in roll.signs())
-        )
-        self._hang = judge(ServerSign(load.running, frozen_s, late_s, log_silent_s), close) or self._hang
+        scope, roll, port = self._scope, self._roll, self._scope.store.server.port
+        where = (scope.fleet, shell, scope.container, port)
+        close = await asyncio.gather(*(closely(*where, s, roll.address(s.name)) for s in roll.signs()))
+        self._hang = judge(ServerSign(load.running, frozen_s, late_s, mute_s), close) or self._hang
         return self._hang
 
-    async def _asked(self, shell: Shell, port: int, doubted: Callable[[Trouble], object]) -> float | None:
-        asked = asyncio.create_task(late(shell, port, LATE_S))
+    async def _asked(self, shell: Shell) -> float | None:
+        asked = asyncio.create_task(late(shell, self._scope.store.server.port, LATE_S))
         try:
             done, _ = await asyncio.wait({asked}, timeout=SOON_S)
             first = next((t for t in troubles(self._roll.signs()) if t.id in DOUBTFUL), None)
             if not done and first is not None:
-                doubted(first)
+                self._doubted(first)
             return await asked
         finally:
-            asked.cancel()
-            await asyncio.gather(asked, return_exceptions=True)
+            await cancelled((asked,))
 
-    def _well(self, ranks: Sequence[LiveRank], *, token: bool) -> None:
+    def _well(self, ranks: Iterable[LiveRank], *, token: bool) -> None:
         self._hang, self._moved_at = None, self._now
         if token or self._roll.token_at_s is None:
             self._roll.token_at_s = self._now
         if not troubles(self._roll.signs()):
             self._roll.serves(ranks)
-
-
-def _sum(*values: float | None) -> float | None:
-    known = [v for v in values if v is not None]
-    return sum(known) if known else None

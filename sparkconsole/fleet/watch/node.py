@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import (
     ChangedHostKey,
-    CommandFailed,
     SparkError,
     UnknownHostKey,
     Unreachable,
@@ -24,19 +23,15 @@ from sparkconsole.fleet.diagnose.probe import look_through
 from sparkconsole.fleet.reconnect import pauses
 from sparkconsole.fleet.store import NodeState, Reachability
 from sparkconsole.fleet.watch.context import Wakeup, WatchContext
-from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_change
+from sparkconsole.fleet.watch.events import ChangeDetector, container_change
+from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
-from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.model.work.own_actions import Touch
 from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0
-FACTS_S = 10.0
-"""Between readings of a node that cannot run the sampler: each takes some thirty processes."""
-AGAIN_S = 5.0
-"""Until a sampler that ended is started again."""
 SILENT_S = 30.0
 """Without a reading on a connection that stands, something is wrong with the machine."""
 STEADY_S = 30.0
@@ -113,15 +108,10 @@ class NodeWatch:
         """Says so once, and waits for the next attempt; a key that is not trusted waits for a person."""
         key = isinstance(error, UnknownHostKey | ChangedHostKey)
         fingerprint = error.fingerprint if isinstance(error, UnknownHostKey) else ""
-        own_action = self._scope.own(Touch.NODE, self.name)
-        self._tell_lost(error, fingerprint, own_action)
-        values = {
-            "reason": error.cause,
-            "hint": error.hint,
-            "fingerprint": fingerprint,
-            "own_action": own_action,
-        }
-        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **values)
+        own = self._scope.own(Touch.NODE, self.name)
+        self._tell_lost(error, fingerprint, own)
+        why = {"reason": error.cause, "hint": error.hint, "fingerprint": fingerprint, "own_action": own}
+        self._reach(Reachability.LOST, retry_at_s=None if key else self._now + pause, **why)
         if key:
             await self._retry.rung()
         else:
@@ -131,14 +121,13 @@ class NodeWatch:
         state = self._state
         if state.reach is Reachability.LOST and (state.fingerprint == fingerprint or not fingerprint):
             return
+        lost = "lost" if state.reach is Reachability.UP else "not reached"
         if fingerprint:
             self._scope.tell("warning", self.name, f"its host key is not trusted yet: {fingerprint}")
         elif own_action:
             self._scope.tell("info", self.name, f"goes down: {own_action}")
-        elif state.reach is Reachability.UP:
-            self._scope.tell("error", self.name, f"lost: {error.cause}")
         else:
-            self._scope.tell("error", self.name, f"not reached: {error.cause}")
+            self._scope.tell("error", self.name, f"{lost}: {error.cause}")
 
     def _found(self) -> None:
         state = self._state
@@ -158,22 +147,18 @@ class NodeWatch:
 
     async def _attend(self, shell: Shell) -> None:
         """Until the connection is lost; whoever notices that first ends it for all."""
-        parts = [
-            asyncio.create_task(part)
-            for part in (
-                self._readings(shell),
-                self._silence(),
-                self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
-                self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
-            )
-        ]
+        works = (
+            self._readings(shell),
+            self._silence(),
+            self._over_and_over("look", lambda: self._look(shell), LOOK_S, self._look_now),
+            self._over_and_over("docker", lambda: self._list(shell), CONTAINERS_S, self._list_now),
+        )
+        parts = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             next(iter(done)).result()
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await cancelled(parts)
 
     async def _over_and_over(
         self, what: str, probe: Callable[[], Awaitable[None]], pause: float, bell: Wakeup
@@ -220,18 +205,10 @@ class NodeWatch:
     async def _sampled(self, shell: Shell) -> None:
         from sparkconsole.remote.sampler.sampler import samples
 
-        try:
-            async with aclosing(samples(shell, garbage=self._garbage)) as found:
-                async for sample in found:
-                    self._take(sample)
-        except CommandFailed as error:
-            if error.status is None:
-                raise Unreachable("the connection was lost", node=self.name) from error
-            raise
-
-    def _take(self, sample: Sample) -> None:
-        found, self._before = reading(self._before, sample), sample
-        self._keep(found)
+        async with aclosing(samples(shell, garbage=self._garbage)) as found:
+            async for sample in found:
+                now, self._before = reading(self._before, sample), sample
+                self._keep(now)
 
     def _keep(self, found: Reading) -> None:
         store = self._scope.store
@@ -239,15 +216,13 @@ class NodeWatch:
         store.update(self.name, reading=found, read_at_s=self._now, **killed)
         if self.name in store.histories:
             store.histories[self.name].add(found)
-        for level, text in self._changes.feed(found, self._now, self._netdevs()):
+        look = self._state.look
+        netdevs = {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
+        for level, text in self._changes.feed(found, self._now, netdevs):
             self._scope.tell(level, self.name, text)
         alarm = self._changes.memory.verdict.sentence
         if self._state.memory_alarm != alarm:
             store.update(self.name, memory_alarm=alarm)
-
-    def _netdevs(self) -> Mapping[str, str]:
-        look = self._state.look
-        return {h.netdev: h.device for h in look.facts.fabric.hcas if h.netdev} if look else {}
 
     def _garbage(self, line: str) -> None:
         """One sentence a connection; what was read before says nothing of now."""
@@ -258,9 +233,7 @@ class NodeWatch:
             self._scope.store.update(self.name, reading=None)
 
     async def _by_facts(self, shell: Shell) -> None:
-        from sparkconsole.remote.node.facts import node_facts
-
-        self._keep(reading_of(await node_facts(shell)))
+        self._keep(await reading_by_facts(shell))
 
     async def _silence(self) -> None:
         """A machine that swaps keeps its connection for minutes and says nothing."""
@@ -271,19 +244,16 @@ class NodeWatch:
             late = self._now - max(state.read_at_s or 0.0, state.since_s or 0.0) > SILENT_S
             if late is not silent and not self._garbled and state.read_at_s is not None:
                 silent = late
-                text = (
-                    f"no reading for {SILENT_S:.0f} s: is it out of memory?"
-                    if late
-                    else "readings come again"
-                )
-                self._scope.tell("warning" if late else "info", self.name, text)
+                lost = f"no reading for {SILENT_S:.0f} s: is it out of memory?"
+                news = ("warning", lost) if late else ("info", "readings come again")
+                self._scope.tell(news[0], self.name, news[1])
 
     # --- the slow looks
 
     async def _look(self, shell: Shell) -> None:
         scope = self._scope
         look = await look_through(scope.fleet, shell, scope.container, scope.image)
-        scope.store.update(self.name, look=look, looked_at_s=self._now)
+        scope.store.update(self.name, look=look)
 
     async def _list(self, shell: Shell) -> None:
         """Asks for more than an outline only where that changed."""
@@ -306,31 +276,16 @@ class NodeWatch:
             self._scope.store.update(self.name, containers=None, images=None, docker_error=error.cause)
             raise
 
-    def _explained(self, level: str, text: str) -> Change:
-        """With the deed of ours that ended it; one that began after the deed ended by itself."""
-        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
-        runs = self._scope.container_on(self.name) is not None
-        self._ran_since = self._now if runs else self._ran_since
-        own = "" if runs else self._scope.own(Touch.CONTAINER, self.name, alive_s=lived)
-        return ("info", f"{text} ({own})") if own else (level, text)
-
     def _take_containers(self, found: tuple[Container, ...]) -> None:
+        """An end is told with the deed of ours that ended it; what began after the deed ended by itself."""
         scope = self._scope
         change = container_change(scope.container, self._state.containers, found)
         scope.store.update(self.name, containers=found)
-        if change is not None:
-            level, text = self._explained(*change)
-            scope.tell(level, self.name, text)
-            scope.serving.ring()
-
-
-def reading_of(facts: NodeFacts) -> Reading:
-    """What a look at a node tells of the moment."""
-    return replace(
-        Reading(facts.clock_s or 0.0),
-        memory=facts.memory,
-        gpus=facts.gpus,
-        gpu_processes=facts.gpu_processes,
-        gpu_error=facts.gpu_error,
-        disk_free=facts.free.get("docker"),
-    )
+        if change is None:
+            return
+        lived = self._now - self._ran_since if self._ran_since is not None else math.inf
+        runs = scope.container_on(self.name) is not None
+        self._ran_since = self._now if runs else self._ran_since
+        own = "" if runs else scope.own(Touch.CONTAINER, self.name, alive_s=lived)
+        scope.tell(change[0], self.name, change[1], own)
+        scope.serving.ring()

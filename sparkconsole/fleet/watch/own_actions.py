@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 
-from sparkconsole.fleet.clock import Clock
+from sparkconsole.clock import Clock
 from sparkconsole.fleet.journal import Journal, this_console
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.own_actions import OwnAction, Touch, own_action, recalled_action
+from sparkconsole.model.work.own_actions import Touch, own_action, recalled_action
 
 LATE_S = 30.0
 """So long after its end what a deed ended may come to light: a connection is missed after ten seconds."""
@@ -29,12 +30,8 @@ class OwnActions:
         """
         wanted = {(what.value, node) for node in nodes}
         for run in islice(self._journal.newest(), MOST_RUNS):
-            ago_s = (self._clock.now() - run.started).total_seconds()
-            if (
-                ago_s <= alive_s
-                and self._now(run)
-                and wanted & {tuple(t) for t in run.plan.get("touches", ())}
-            ):
+            lived = (self._clock.now() - run.started).total_seconds() > alive_s
+            if not lived and self._now(run) and wanted & {tuple(t) for t in run.plan.get("touches", ())}:
                 return own_action(run).text(this_console())
         return ""
 
@@ -42,15 +39,11 @@ class OwnActions:
         """The same for what a job of ours started, a server or other work."""
         for run in islice(self._journal.newest(), MOST_RUNS):
             if any(j.id == job for j in run.jobs):
-                action = recalled_action(run.ended_by)
-                return action.text(this_console()) if action and self._is_now(action) else ""
+                with suppress(OSError, ValueError):
+                    action = recalled_action(run.ended_by)
+                    return ended_by(run) if action and self._now(self._journal.read(action.run)) else ""
+                break
         return ""
-
-    def _is_now(self, action: OwnAction) -> bool:
-        try:
-            return self._now(self._journal.read(action.run))
-        except (OSError, ValueError):
-            return False
 
     def _now(self, run: Run) -> bool:
         """It is under way, or was until just now; one whose console is gone is not known to do anything."""

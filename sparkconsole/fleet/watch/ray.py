@@ -12,8 +12,8 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.hang import Roll
-from sparkconsole.model.launch.spec import Backend, LaunchSpec
-from sparkconsole.model.ray import RayMember, last_words, living
+from sparkconsole.model.launch.spec import Backend
+from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.serve.hang import UNSEEN, Trouble, troubles
 from sparkconsole.model.work.own_actions import Touch
 
@@ -48,8 +48,9 @@ class RayWatch:
             await self._scope.clock.sleep(RAY_S)
 
     async def _look(self) -> None:
-        launch = self._asked()
-        if launch is None:
+        head, launch = self._scope.head, self._scope.launch()
+        up = head is not None and head.reach is Reachability.UP
+        if launch is None or not up or launch.backend is not Backend.RAY:
             self._alive = {}
             self._roll.joined.clear()
             return self._forget()
@@ -58,32 +59,24 @@ class RayWatch:
         fleet = self._scope.fleet
         return self._take(await members(await fleet.shell(fleet.head), launch.dashboard_port))
 
-    def _asked(self) -> LaunchSpec | None:
-        names = self._scope.fleet.names
-        head = self._scope.store.nodes.get(names[0]) if names else None
-        launch = self._scope.launch() if head is not None and head.reach is Reachability.UP else None
-        return launch if launch is not None and launch.backend is Backend.RAY else None
-
     def _take(self, members: Sequence[RayMember]) -> None:
         self._roll.members = tuple(members)
         there = set(living(members))
         for name, state in self._scope.store.nodes.items():
-            addresses = self._scope.addresses(name)
-            alive = bool(there & addresses)
+            alive = bool(there & self._scope.addresses(name))
             if alive:
                 self._roll.joined.add(name)
             if state.ray_alive is not alive:
                 self._scope.store.update(name, ray_alive=alive)
-            self._tell(name, alive, members, addresses)
+            self._tell(name, alive=alive)
 
-    def _tell(self, name: str, alive: bool, members: Sequence[RayMember], addresses: set[str]) -> None:
+    def _tell(self, name: str, *, alive: bool) -> None:
         before, self._alive[name] = self._alive.get(name), alive
         if alive and before is False:
             self._scope.tell("info", name, "joined Ray")
         elif before and not alive and name not in self._dead:
-            why = next((words for a in sorted(addresses) if (words := last_words(members, a))), "")
             own = self._scope.own(Touch.CONTAINER, name)
-            text = ": ".join(("is no longer in Ray", *filter(None, (own or why,))))
+            text = ": ".join(("is no longer in Ray", *filter(None, (own or self._roll.last_words(name),))))
             self._scope.tell("info" if own else "warning", name, text)
 
     def _tell_deaths(self) -> None:
@@ -95,9 +88,8 @@ class RayWatch:
         found = {t.node: t for t in troubles(self._roll.signs()) if t.dead}
         for name in found.keys() - self._dead:
             own = self._scope.own(Touch.CONTAINER, name) or self._scope.own(Touch.NODE, name)
-            level = "info" if own else "warning" if found[name].id in UNSEEN else "error"
-            text = self._sentence(found[name])
-            self._scope.tell(level, name, f"{text} ({own})" if own else text)
+            level = "warning" if found[name].id in UNSEEN else "error"
+            self._scope.tell(level, name, self._sentence(found[name]), own)
         for name in self._doubted - found.keys():
             if self._scope.store.server.phase is ServerPhase.READY:
                 self._scope.tell("done", name, f"{self._model} has its rank here still")

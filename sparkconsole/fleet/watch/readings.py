@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from sparkconsole.errors import CommandFailed, SparkError, Unreachable
+from sparkconsole.clock import cancelled
+from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.fleet.watch.node import FACTS_S, reading_of
 from sparkconsole.model.telemetry import Reading, Sample, reading
 from sparkconsole.remote.shell import Shell
 
+FACTS_S = 10.0
+"""Between readings of a node that cannot run the sampler: each takes some thirty processes."""
 AGAIN_S = 5.0
-"""Until a node that was lost is tried again."""
+"""Until a node that was lost is tried again, or a sampler that ended is started again."""
 AHEAD = 1000
 """Readings that may wait for whoever takes them; then the nodes wait."""
 
@@ -43,9 +45,7 @@ async def observed(fleet: Fleet, every_s: float, count: int | None) -> AsyncIter
             else:
                 yield found
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(tasks)
 
 
 async def _follow(
@@ -55,7 +55,8 @@ async def _follow(
     try:
         async with aclosing(_one(fleet, name, every_s)) as coming:  # type: ignore[type-var]
             async for found in coming:
-                await queue.put(found)
+                values = (None, found) if isinstance(found, SparkError) else (found,)
+                await queue.put(Observed(name, fleet.clock.now().timestamp(), *values))
                 given += 1
                 if count is not None and given >= count:
                     break
@@ -63,53 +64,40 @@ async def _follow(
         await queue.put(None)
 
 
-async def _one(fleet: Fleet, name: str, every_s: float) -> AsyncIterator[Observed]:
-    """For ever."""
-    from sparkconsole.remote.sampler.sampler import NoSampler
+async def _one(fleet: Fleet, name: str, every_s: float) -> AsyncIterator[Reading | SparkError]:
+    """For ever. Where the sampler cannot run: by its tools, more rarely."""
+    from sparkconsole.remote.sampler.sampler import NoSampler, samples
 
     while True:
         shell: Shell | None = None
+        before: Sample | None = None
         try:
             shell = await fleet.shell_again(name)
-            async with aclosing(_sampled(fleet, shell, name, every_s)) as coming:  # type: ignore[type-var]
-                async for found in coming:
-                    yield found
+            async with aclosing(samples(shell, period_s=every_s)) as coming:
+                async for sample in coming:
+                    yield reading(before, sample)
+                    before = sample
         except SparkError as error:
-            yield Observed(name, fleet.clock.now().timestamp(), None, _lost(fleet, shell, name, error))
-            if isinstance(error, NoSampler):
-                async with aclosing(_by_facts(fleet, name, every_s)) as slow:  # type: ignore[type-var]
-                    async for found in slow:
-                        yield found
+            if isinstance(error, Unreachable):
+                fleet.lost(name, shell)
+            yield error
+            with suppress(SparkError):
+                while isinstance(error, NoSampler):
+                    yield await reading_by_facts(await fleet.shell(name))
+                    await fleet.clock.sleep(max(FACTS_S, every_s))
         await fleet.clock.sleep(max(AGAIN_S, every_s))
 
 
-def _lost(fleet: Fleet, shell: Shell | None, name: str, error: SparkError) -> SparkError:
-    """An end without a status is a lost connection, which is made anew next time."""
-    if isinstance(error, CommandFailed) and error.status is None:
-        error = Unreachable("the connection was lost", node=name)
-    if isinstance(error, Unreachable):
-        fleet.lost(name, shell)
-    return error
-
-
-async def _sampled(fleet: Fleet, shell: Shell, name: str, every_s: float) -> AsyncIterator[Observed]:
-    from sparkconsole.remote.sampler.sampler import samples
-
-    before: Sample | None = None
-    async with aclosing(samples(shell, period_s=every_s)) as coming:
-        async for sample in coming:
-            yield Observed(name, fleet.clock.now().timestamp(), reading(before, sample))
-            before = sample
-
-
-async def _by_facts(fleet: Fleet, name: str, every_s: float) -> AsyncIterator[Observed]:
-    """Where the sampler cannot run: by its tools, more rarely. Ends when the node is lost."""
+async def reading_by_facts(shell: Shell) -> Reading:
+    """What a look at a node tells of the moment."""
     from sparkconsole.remote.node.facts import node_facts
 
-    try:
-        while True:
-            found = reading_of(await node_facts(await fleet.shell(name)))
-            yield Observed(name, fleet.clock.now().timestamp(), found)
-            await fleet.clock.sleep(max(FACTS_S, every_s))
-    except SparkError:
-        return
+    facts = await node_facts(shell)
+    return Reading(
+        facts.clock_s or 0.0,
+        memory=facts.memory,
+        gpus=facts.gpus,
+        gpu_processes=facts.gpu_processes,
+        gpu_error=facts.gpu_error,
+        disk_free=facts.free.get("docker"),
+    )

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from sparkconsole.clock import cancelled
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.jobs import job_state
 from sparkconsole.fleet.serve.log import follow
@@ -47,8 +48,7 @@ class FollowedLog:
     async def aclose(self) -> None:
         """Follows no longer; the job goes on."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancelled((self._task,))
 
     async def end(self) -> JobState:
         """How the job stands on its node."""
@@ -74,13 +74,10 @@ class FollowedLog:
         if (found.id, node) in self._reported:
             return
         self._reported.add((found.id, node))
-        text = printable(found.text)
-        if own := self._scope.own_end(self.job.id):
-            self._scope.tell("info", node, f"the server's log: {text} ({own})")
-            return
-        self._scope.tell(found.severity.value, node, f"the server's log: {text}")
+        text, own = printable(found.text), self._scope.own_end(self.job.id)
+        self._scope.tell(found.severity.value, node, f"the server's log: {text}", own)
         state = self._scope.store.nodes.get(node)
-        if state is not None and found.severity is Weight.ERROR and not state.log_error:
+        if not own and state is not None and found.severity is Weight.ERROR and not state.log_error:
             self._scope.store.update(node, log_error=text)
 
     def _heard(self, line: str) -> None:
@@ -90,8 +87,7 @@ class FollowedLog:
         state = self._scope.store.nodes.get(node)
         if state is None:
             return
-        first = node not in self._nccl
+        before = state.nccl if node in self._nccl else ""
         lines = self._nccl.setdefault(node, deque(maxlen=KEPT_NCCL))
         lines.append(printable(line))
-        before = "" if first else state.nccl
         self._scope.store.update(node, nccl=transport(line, before), nccl_lines=tuple(lines))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import SparkError, TimedOut
@@ -18,7 +19,7 @@ from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.serve.hang import Trouble, troubles
 from sparkconsole.model.serve.spec import StartPhase
-from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.serve.vllm_flags import value, whole
 from sparkconsole.model.text.units import minutes_and_seconds
 from sparkconsole.remote.shell import Shell
 
@@ -29,6 +30,7 @@ MISSES = 2
 _SERVES = (ServerPhase.READY, ServerPhase.WEDGED)
 _NOTHING: Mapping[str, object] = {"stage": "", "percent": None, "load": None, "signs": ()}
 _ENDED: Mapping[str, object] = {**_NOTHING, "suspect": "", "look_at": "", "ranks": 0}
+_WELL: Mapping[str, object] = {**_NOTHING, "detail": "", "suspect": "", "look_at": ""}
 
 
 class ServerWatch:
@@ -36,7 +38,7 @@ class ServerWatch:
 
     def __init__(self, scope: WatchContext, port: int, roll: Roll) -> None:
         self._scope, self._port, self._roll = scope, port, roll
-        self._hangs, self._deaths = HangWatch(scope, roll), Deaths(roll)
+        self._hangs, self._deaths = HangWatch(scope, roll, self._doubted), Deaths(roll)
         self._ranked: tuple[LiveRank, ...] = ()
         self._bell = scope.serving
         self._logs: dict[str, FollowedLog] = {}
@@ -73,39 +75,41 @@ class ServerWatch:
     def _now(self) -> float:
         return self._scope.clock.monotonic()
 
+    @property
+    def _server(self) -> ServerState:
+        return self._scope.store.server
+
     async def _look(self) -> None:
-        names = self._scope.fleet.names
-        head = self._scope.store.nodes.get(names[0]) if names else None
+        head = self._scope.head
         if head is None:
             return self._become(ServerPhase.NONE)
         if head.reach is not Reachability.UP or head.containers is None:
-            return self._become(ServerPhase.UNKNOWN, detail=head.reason or _docker_words(head))
+            docker = f"{head.name}: {head.docker_error}" if head.docker_error else ""
+            return self._become(ServerPhase.UNKNOWN, detail=head.reason or docker)
         if self._scope.container_on(head.name) is None:
             return await self._without_container(head)
         self._bare = 0
-        shell = await self._scope.fleet.shell(head.name)
-        try:
-            from sparkconsole.remote.serve.vllm import pulse
+        from sparkconsole.remote.serve.vllm import pulse
 
+        shell, load, why = await self._scope.fleet.shell(head.name), None, "it does not answer"
+        try:
             load = await pulse(shell, self._port)
         except TimedOut:
-            return await self._silent(shell, "it does not answer in time")
+            why = "it does not answer in time"
         except SparkError:
-            load = None
-        return await (
-            self._silent(shell, "it does not answer") if load is None else self._answers(shell, load)
-        )
+            pass
+        return await (self._silent(shell, why) if load is None else self._answers(shell, load))
 
     async def _without_container(self, head: NodeState) -> None:
         """What a `stop` removes is there for a moment, ended; what died stays."""
-        serving = self._scope.store.server.phase in (*_SERVES, ServerPhase.LOADING)
-        ended = next((c for c in head.containers or () if c.name == self._scope.container), None)
+        serving = self._server.phase in (*_SERVES, ServerPhase.LOADING)
+        ended = self._scope.container_of(head.name)
         if serving and ended is not None and ended.exit_code:
             self._bare += 1
             if self._bare <= MISSES:
                 return
             self._fails(ServerPhase.FAILED, f"its container ended with {ended.exit_code}", **_NOTHING)
-        elif serving or self._scope.store.server.phase is not ServerPhase.FAILED:
+        elif serving or self._server.phase is not ServerPhase.FAILED:
             self._become(ServerPhase.NONE, suspect="", look_at="")
         await self._forget_logs()
 
@@ -113,38 +117,28 @@ class ServerWatch:
 
     async def _answers(self, shell: Shell, load: EngineLoad) -> None:
         self._misses = 0
-        state = self._scope.store.server
-        if state.phase not in _SERVES or self._lead is None:
+        if self._server.phase not in _SERVES or self._lead is None:
             await self._recognise(shell)
         prompt, generated = self._rates(load)
         if await self._dead(moved=bool(generated)):
-            return
+            return None
         self._scope.store.prompted.append(prompt)
         self._scope.store.generated.append(generated)
-        hang = await self._hangs.look(
-            shell, self._port, load, moved=bool(prompt or generated), ranks=self._ranked,
-            log_silent_s=self._log_silent_s(), doubted=self._doubted,
-        )  # fmt: skip
+        log, moved = self._lead_log, bool(prompt or generated)
+        mute_s = self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
+        hang = await self._hangs.look(shell, load, self._ranked, moved=moved, mute_s=mute_s)
         if self._dies():
-            return
-        self._become(
-            ServerPhase.WEDGED if hang else ServerPhase.READY,
-            stage="" if hang else StartPhase.READY.value,
-            percent=None,
-            detail=hang.sentence if hang else "",
-            suspect=hang.node if hang else "",
-            look_at=hang.look_at if hang else "",
-            signs=hang.signs if hang else (),
-            load=load,
-            prompt_per_s=prompt,
-            generated_per_s=generated,
-            seen_at_s=self._now,
-        )
+            return None
+        rates = {"load": load, "prompt_per_s": prompt, "generated_per_s": generated, "seen_at_s": self._now}
+        if hang is None:
+            return self._become(ServerPhase.READY, **{**_WELL, **rates, "stage": StartPhase.READY.value})
+        why = {"detail": hang.sentence, "suspect": hang.node, "look_at": hang.look_at, "signs": hang.signs}
+        return self._become(ServerPhase.WEDGED, stage="", percent=None, **why, **rates)
 
     async def _dead(self, *, moved: bool = False) -> bool:
         """Its API process outlives its engine by minutes: what its logs and nodes show comes first."""
         why = self._deaths.line(self._logs) or await self._deaths.ended_rank(self._logs)
-        gone = self._deaths.rank_gone(self._scope.store.server.ranks)
+        gone = self._deaths.rank_gone(self._server.ranks)
         if not why and gone is None:
             return False
         if self._deaths.proved_wrong(self._logs.values(), moved=moved):
@@ -158,7 +152,7 @@ class ServerWatch:
         why = self._deaths.line(self._logs)
         if not why:
             return False
-        if self._scope.store.server.phase in (*_SERVES, ServerPhase.UNKNOWN):
+        if self._server.phase in (*_SERVES, ServerPhase.UNKNOWN):
             self._fails(ServerPhase.FAILED, why, **_NOTHING)
         self._bell.ring()
         return True
@@ -172,23 +166,20 @@ class ServerWatch:
         """Of the rank that answers; None: nobody serves, or it was started by hand."""
         return self._logs.get(self._lead.job) if self._lead is not None else None
 
-    def _log_silent_s(self) -> float | None:
-        log = self._lead_log
-        return self._now - log.heard_at_s if log is not None and log.heard_at_s is not None else None
-
     async def _recognise(self, shell: Shell) -> None:
         """Which model it is, how many ranks it has, and where its log is."""
         from sparkconsole.remote.serve.vllm import Declined, models
 
         ranks = self._ranked = await self._ranks(shell)
-        name = ranks[0].name if ranks else ""
+        names: Sequence[str] = ()
         try:
-            name = next(iter(await models(shell, self._port)), name)
+            names = await models(shell, self._port)
         except Declined:
             pass
         except SparkError:
             return
-        self._scope.store.serve(model=name or self._scope.store.server.model)
+        name = next(iter((*names, *(r.name for r in ranks))), "")
+        self._scope.store.serve(model=name or self._server.model)
 
     def _rates(self, load: EngineLoad) -> tuple[float | None, float | None]:
         now, before = self._now, self._load
@@ -205,7 +196,7 @@ class ServerWatch:
 
     async def _silent(self, shell: Shell, why: str) -> None:
         self._load = None
-        was_ready = self._scope.store.server.phase in _SERVES
+        was_ready = self._server.phase in _SERVES
         self._misses += 1
         if was_ready and (await self._dead() or self._misses < MISSES):
             return None
@@ -222,7 +213,11 @@ class ServerWatch:
             return self._fails(ServerPhase.FAILED, cause.sentence)
         if was_ready:
             return self._fails(ServerPhase.WEDGED, why)
-        return self._loads(log)
+        if log is None:
+            return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
+        now = log.reader.progress
+        how = {"stage": now.phase.value, "percent": now.percent, "detail": now.detail}
+        return self._become(ServerPhase.LOADING, **how)
 
     def _fails(self, phase: ServerPhase, why: str, **changes: object) -> None:
         """With the node that is in trouble before what the server says of it: that is the consequence."""
@@ -239,18 +234,10 @@ class ServerWatch:
         """Once it has failed it stays whose fault it was, though the node may be mended meanwhile."""
         return next(iter(troubles(self._roll.signs())), None)
 
-    def _loads(self, log: FollowedLog | None) -> None:
-        if log is None:
-            return self._become(ServerPhase.LOADING, stage="", percent=None, detail="started by hand")
-        progress = log.reader.progress
-        return self._become(
-            ServerPhase.LOADING, stage=progress.phase.value, percent=progress.percent, detail=progress.detail
-        )
-
     async def _gone(self) -> None:
         """No process serves: it ended by itself, or somebody ended it."""
         log = self._lead_log
-        if self._lead is None and self._scope.store.server.phase is ServerPhase.FAILED:
+        if self._lead is None and self._server.phase is ServerPhase.FAILED:
             return
         state = await log.end() if log is not None else None
         if state is not None and state.running:
@@ -258,13 +245,13 @@ class ServerWatch:
         why = verdict(state, log.reader) if state is not None and log is not None else ""
         guard = await guarding.fired(self._scope.fleet, log.job, self._scope.store.up()) if log else None
         if guard is not None:
-            values = {"detail": f"{guard.node}: {guard.why}", "suspect": guard.node}
-            self._become(ServerPhase.FAILED, **values, look_at=guarding.REMEDY, **_NOTHING)
+            why = f"{guard.node}: {guard.why}"
+            look_at = guarding.REMEDY
+            self._become(ServerPhase.FAILED, detail=why, suspect=guard.node, look_at=look_at, **_NOTHING)
         elif why or (state is not None and state.status == 0 and (first := self._blamed()) and first.dead):
-            why = why or "it ended"
-            self._fails(ServerPhase.FAILED, why, **_NOTHING)
+            self._fails(ServerPhase.FAILED, why or "it ended", **_NOTHING)
         else:
-            self._become(ServerPhase.NONE, detail="", suspect="", look_at="", ranks=0, **_NOTHING)
+            self._become(ServerPhase.NONE, detail="", **_ENDED)
         await self._forget_logs()
 
     # --- who serves
@@ -303,10 +290,8 @@ class ServerWatch:
         self._lead = lead
         for rank in ranks:
             if rank.job:
-                log = self._logs.setdefault(
-                    rank.job, FollowedLog(scope, rank.as_job(scope.container), self._dies)
-                )
-                log.start()
+                log = FollowedLog(scope, rank.as_job(scope.container), self._dies)
+                self._logs.setdefault(rank.job, log).start()
 
     async def _forget_logs(self) -> None:
         logs, self._logs, self._lead = self._logs, {}, None
@@ -319,7 +304,7 @@ class ServerWatch:
     # --- what is told
 
     def _become(self, phase: ServerPhase, **changes: object) -> None:
-        store, before = self._scope.store, self._scope.store.server
+        store, before = self._scope.store, self._server
         if phase in (ServerPhase.FAILED, ServerPhase.WEDGED) and self._own_end(before):
             phase, changes = ServerPhase.NONE, {**changes, **_ENDED, "detail": f"ended by {self._own}"}
         elif phase is ServerPhase.NONE and self._own_end(before):
@@ -334,9 +319,7 @@ class ServerWatch:
         if before.phase is not phase or changed:
             store.serve(phase=phase, **changed)
         if phase not in (ServerPhase.UNKNOWN, self._announced):
-            self._tell(
-                self._announced, phase, self._now - before.since_s if before.since_s is not None else None
-            )
+            self._tell(self._announced, phase, before.since_s)
             self._announced = phase
 
     def _own_end(self, before: ServerState) -> str:
@@ -351,25 +334,23 @@ class ServerWatch:
             if node.log_error:
                 self._scope.store.update(node.name, log_error="")
 
-    def _tell(self, before: ServerPhase, phase: ServerPhase, seconds: float | None) -> None:
-        server = self._scope.store.server
-        model, loaded = server.model or "the server", before is ServerPhase.LOADING and seconds is not None
+    def _tell(self, before: ServerPhase, phase: ServerPhase, since_s: float | None) -> None:
+        loaded = before is ServerPhase.LOADING and since_s is not None
         match phase:
             case ServerPhase.READY:
-                after = f" after {minutes_and_seconds(seconds)}" if loaded and seconds is not None else ""
+                after = f" after {minutes_and_seconds(self._now - (since_s or 0.0))}" if loaded else ""
                 again = " again" if before in (ServerPhase.WEDGED, ServerPhase.FAILED) else ""
-                self._say("done", f"{model} is ready{again}{after}")
+                level, text = "done", f"is ready{again}{after}"
             case ServerPhase.LOADING:
-                self._say("info", f"{model} starts")
+                level, text = "info", "starts"
             case ServerPhase.WEDGED:
-                self._say("error", f"{model} is stuck: {server.detail}")
+                level, text = "error", f"is stuck: {self._server.detail}"
             case ServerPhase.FAILED:
-                self._say("error", f"{model} failed: {server.detail}")
-            case ServerPhase.NONE if before is not ServerPhase.UNKNOWN:
-                self._say("info", f"{model} is no longer served" + (f": {self._own}" if self._own else ""))
-
-    def _say(self, level: str, text: str) -> None:
-        self._scope.tell(level, "serve", text)
+                level, text = "error", f"failed: {self._server.detail}"
+            case _:
+                level, text = "info", "is no longer served" + (f": {self._own}" if self._own else "")
+        if phase is not ServerPhase.NONE or before is not ServerPhase.UNKNOWN:
+            self._scope.tell(level, "serve", f"{self._server.model or 'the server'} {text}")
 
 
 def _rate(before: float | None, now: float | None, seconds: float) -> float | None:
@@ -381,12 +362,5 @@ def _rate(before: float | None, now: float | None, seconds: float) -> float | No
 
 def _world(lead: LiveRank, ranks: Sequence[LiveRank]) -> int:
     """Tensor times pipeline parallelism, as its words say."""
-    tensor = value(lead.words, "--tensor-parallel-size") or "1"
-    stages = value(lead.words, "--pipeline-parallel-size") or "1"
-    if tensor.isdigit() and stages.isdigit():
-        return max(int(tensor) * int(stages), len(ranks))
-    return len(ranks)
-
-
-def _docker_words(head: NodeState) -> str:
-    return f"{head.name}: {head.docker_error}" if head.docker_error else ""
+    flags = ("--tensor-parallel-size", "--pipeline-parallel-size")
+    return max(math.prod(whole(value(lead.words, flag)) or 1 for flag in flags), len(ranks))

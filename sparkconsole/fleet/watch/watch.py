@@ -6,9 +6,9 @@ served model. It waits by the fleet's clock only, and leaves no task behind.
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
+from sparkconsole.clock import cancelled
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Store
 from sparkconsole.fleet.watch.context import WatchContext
@@ -46,11 +46,9 @@ class Watch:
         self._others = [asyncio.create_task(part.run()) for part in (self._server, self._ray)]
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Ends every task."""
-        await _ended([*self._others, *self._tasks.values()])
+        await cancelled([*self._others, *self._tasks.values()])
         self._tasks, self._others, self._nodes = {}, [], {}
 
     def refresh(self) -> None:
@@ -71,7 +69,7 @@ class Watch:
         gone = [name for name, watch in self._nodes.items() if wanted.get(name) != watch.node]
         for name in gone:
             del self._nodes[name]
-        await _ended([self._tasks.pop(name) for name in gone])
+        await cancelled([self._tasks.pop(name) for name in gone])
         self._start(cluster)
         self.refresh()
 
@@ -81,9 +79,3 @@ class Watch:
                 watch = NodeWatch(self._scope, cluster.effective(node))
                 self._nodes[node.name] = watch
                 self._tasks[node.name] = asyncio.create_task(watch.run())
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

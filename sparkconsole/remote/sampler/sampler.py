@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
 from importlib.resources import files
 
-from sparkconsole.errors import CommandFailed, SparkError
+from sparkconsole.errors import CommandFailed, SparkError, Unreachable
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
 from sparkconsole.remote.lines import LineReader
@@ -90,7 +90,9 @@ async def _lines(pipe: Pipe) -> AsyncIterator[str]:
 
 
 def _ended(done: Completed, words: tuple[str, ...], *, sampled: bool) -> SparkError:
-    if sampled or done.status is None:
+    if done.status is None:
+        return Unreachable("the connection was lost", node=done.node)
+    if sampled:
         return CommandFailed(words[:1], done.status, done.error_text, node=done.node)
     if done.status == 127:
         why = "python3 is not there"

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.fleet.diagnose.engine_death import death_findings
 from sparkconsole.fleet.diagnose.probe import probe
+from sparkconsole.fleet.serve.engine_death import death_findings
 from sparkconsole.model.checks import (
     ClusterEvidence,
     Finding,

@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sparkconsole.clock import Clock, RealClock
 from sparkconsole.config import paths
 from sparkconsole.config.inventory import Inventory, choose, load
-from sparkconsole.demo.clock import Time
-from sparkconsole.fleet.clock import RealClock
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.journal import Journal
 from sparkconsole.model.cluster import Cluster, Node
@@ -24,7 +23,7 @@ from sparkconsole.verbs.grammar.session import Options, Session
 
 @asynccontextmanager
 async def open_session(
-    options: Options, *, time: Time | None = None, beginning: bool = False
+    options: Options, *, time: Clock | None = None, beginning: bool = False
 ) -> AsyncIterator[Session]:
     """One session for a whole program run. No machine is talked to until a verb asks one.
 
@@ -43,7 +42,7 @@ async def open_session(
 
 
 @asynccontextmanager
-async def _pretended(options: Options, time: Time | None) -> AsyncIterator[Session]:
+async def _pretended(options: Options, time: Clock | None) -> AsyncIterator[Session]:
     """`--demo`: with a name it lasts under the state folder, without one it is gone at the end."""
     from sparkconsole.demo.clock import DemoClock
     from sparkconsole.demo.cluster import pretend

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_status
 from sparkconsole.fleet.serve.stop import NoServer
 from sparkconsole.model.foresight.effect import Anything
 from sparkconsole.model.serve.restart_budget import RestartBudget
@@ -130,7 +130,7 @@ class _KeptServer:
     async def _look(self, report: Report) -> ServerStatus:
         jobs = next((j for run in self.session.journal.newest() if (j := ranks_of(run, self.port))), ())
         try:
-            found = await serve_standing(self.session.fleet, self.container, self.port, jobs)
+            found = await serve_status(self.session.fleet, self.container, self.port, jobs)
         except SparkError as error:
             # It changed while it was looked at: the next look says how it stands.
             found = ServerStatus(ServerCondition.UNKNOWN, error.cause, node=error.node, unreachable=True)

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sparkconsole.errors import Refused, SparkError
-from sparkconsole.fleet.diagnose.engine_death import find_death
 from sparkconsole.fleet.execute_plan import execute_plan
 from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve import memory_guards as guarding
 from sparkconsole.fleet.serve import start as serving
 from sparkconsole.fleet.serve import stop as stopping
+from sparkconsole.fleet.serve.engine_death import find_death
 from sparkconsole.fleet.serve.start import Stage, Up, server_up
-from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_standing
+from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_status
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.memory_returns import USUAL_SHARE
@@ -335,7 +335,7 @@ async def status(session: Here, *, port: int = 8888, name: str | None = None) ->
         Name of the containers; without it the cluster's.
     """
     jobs = newest_ranks(session, port)
-    found = await serve_standing(session.fleet, name or session.cluster.container, port, jobs)
+    found = await serve_status(session.fleet, name or session.cluster.container, port, jobs)
     return _status_answer(explained(found, newest_start(session, port)))
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, WrongUsage
-from sparkconsole.fleet.diagnose.engine_death import REMEDY, EngineDeath, find_death
 from sparkconsole.fleet.diagnose.probe import probe
 from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.jobs import job_state
+from sparkconsole.fleet.serve.engine_death import REMEDY, EngineDeath, find_death
 from sparkconsole.fleet.serve.hang_probe import look_for_hang
 from sparkconsole.model.checks import Look
 from sparkconsole.model.launch.site import Site

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
+from sparkconsole.fleet.serve.hang_probe import MOVES_S
 from sparkconsole.fleet.serve.log import last_lines
 from sparkconsole.fleet.serve.start import servers_on
 from sparkconsole.model.checks import Finding, Look, Severity
@@ -15,8 +16,6 @@ from sparkconsole.model.serve.engine import LiveRank, jobs_of
 from sparkconsole.parse.serve.serve_log import ServeLogReader
 
 Looks = Mapping[str, "Look | SparkError"]
-MOVES_S = 2.0
-"""Seconds in which a server at work generates a token."""
 REMEDY = "sparkconsole logs serve shows what came before it; sparkconsole serve stop, then serve again"
 
 
