@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sparkconsole.fleet.clock import Clock
-from sparkconsole.model.work.blank import blank
+from sparkconsole.model.work.plan import blank
 
 
 class Fresh(Protocol):

@@ -12,9 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.text.ascii_signs import plain
-from sparkconsole.model.text.printable import printable
-from sparkconsole.model.text.sheet_lines import header_and_rows, is_in_columns
+from sparkconsole.model.text.printable import plain, printable
 from sparkconsole.model.work.answer import Answer, Row, Sheet
 from sparkconsole.model.work.news import (
     Advance,
@@ -27,6 +25,7 @@ from sparkconsole.model.work.news import (
     advance_text,
 )
 from sparkconsole.model.work.plan import Plan, plan_lines
+from sparkconsole.model.work.sheet_lines import header_and_rows, is_in_columns
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.streams import Undelivered, delivering, errors_stream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sparkconsole.model.text.nearest import did_you_mean, nearest, suggestion
+from sparkconsole.model.text.alike import did_you_mean, nearest, suggestion
 
 SOURCES = Path(__file__).parents[2] / "sparkconsole"
 

@@ -28,8 +28,8 @@ from sparkconsole.fleet.watch.events import Change, ChangeDetector, container_ch
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
 from sparkconsole.model.facts import NodeFacts
+from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.telemetry import Reading, Sample, reading
-from sparkconsole.model.work.own_actions import Touch
 from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0

@@ -1,10 +1,9 @@
-"""What is judged: one look at each node, what they say together, and a judgement as a person reads it."""
+"""What is judged: one look at each node, and what they say together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
@@ -13,56 +12,13 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.fabric.links import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import DeepProbe, NodeFacts
+from sparkconsole.model.finding import CONSOLE, Finding, Fix, ok, warn
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LaunchSpec
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.text.alike import form, groups, together
 
-CONSOLE = "sparkconsole"
 CPU_LABEL = "org.sparkconsole.accelerator"
-
-
-class Severity(StrEnum):
-    """How bad it is: `fail` stops a launch, `warn` hurts later."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A remedy that is safe to carry out: one command on the node of its finding, or words of the console."""
-
-    sentence: str
-    argv: tuple[str, ...]
-    proof: tuple[str, ...] = ()
-    """The command that succeeds when it is mended."""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The console's words, the last of which is the finding's node; none for a command."""
-        return self.argv[1:] if self.argv[0] == CONSOLE else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One judgement. `node` is empty for what concerns all of them."""
-
-    check: str
-    severity: Severity
-    node: str
-    sentence: str
-    remedy: str = ""
-    fix: Fix | None = None
-
-    def as_data(self) -> dict[str, str]:
-        """As `--json` gives it."""
-        return {
-            "check": self.check, "severity": self.severity.value, "node": self.node,
-            "sentence": self.sentence, "remedy": self.remedy,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +43,14 @@ class Look:
         return self.image is not None and self.image.labels.get(CPU_LABEL) == "cpu"
 
     @property
+    def running(self) -> bool:
+        """Its container runs."""
+        return self.site is not None and self.site.running
+
+    @property
     def launched(self) -> LaunchSpec | None:
         """The launch that the container tells of, while it runs."""
-        found = self.site.found if self.site and self.site.running else None
-        return recalled(found.labels) if found else None
+        return self.site.launch if self.site and self.site.running else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +144,10 @@ def equal(check: str, what: str, by_node: Mapping[str, object], remedy: str) -> 
     if len(known) < 2:
         return
     if len(set(known.values())) == 1:
-        yield Finding(check, Severity.OK, "", f"{what} {next(iter(known.values()))}")
+        yield ok(check, "", f"{what} {next(iter(known.values()))}")
         return
     values = ", ".join(f"{n} {v}" for n, v in known.items())
-    yield Finding(check, Severity.WARN, "", f"{what} differs: {values}", remedy)
+    yield warn(check, "", f"{what} differs: {values}", remedy)
 
 
 def copied(what: str, name: str, source: str, node: str) -> Fix:
@@ -223,23 +183,3 @@ def networks(
         except SparkError as error:
             chosen[node.name] = error
     return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedFinding:
-    """One thing that was found, and the nodes of which it is said; none: of all of them together."""
-
-    finding: Finding
-    nodes: tuple[str, ...]
-
-
-def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
-    """Each thing said once, in the order in which it was said first."""
-    alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
-    return [_joined(found) for found in alike]
-
-
-def _joined(found: list[Finding]) -> JoinedFinding:
-    sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
-    one = replace(found[0], sentence=sentence, remedy=remedy)
-    return JoinedFinding(one, tuple(f.node for f in found if f.node))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.links import Fabric, Hca, NodeNetwork
+from sparkconsole.model.finding import Finding, fail, ok, warn
 
 HEADERS = 28
 """Bytes of IPv4 and ICMP headers: what a frame carries less than the MTU."""
@@ -156,26 +156,25 @@ def judge_paths(paths: Paths) -> tuple[Finding, ...]:
     found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
     wrong = {f.check for f in found}
     right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
-    return (*found, *(Finding(check, Severity.OK, "", text) for check, text in right))
+    return (*found, *(ok(check, "", text) for check, text in right))
 
 
 def _unasked(paths: Paths) -> Iterator[Finding]:
     for node, error in paths.errors.items():
-        bad = Severity.FAIL if isinstance(error, Unreachable) else Severity.WARN
-        yield Finding("reach", bad, node, f"its links were not tried: {error.cause}", error.hint)
+        bad = fail if isinstance(error, Unreachable) else warn
+        yield bad("reach", node, f"its links were not tried: {error.cause}", error.hint)
     silent = [p for p in paths.paths if not (p.small.tried or p.large.tried)]
     for node in dict.fromkeys(p.way.node for p in silent):
         why = next(p.small.trouble or p.large.trouble for p in silent if p.way.node == node)
         text = f"it could not ping: {why or 'nobody said why'}"
-        remedy = "sudo apt install iputils-ping" if "not there" in why else ""
-        yield Finding("reach", Severity.WARN, node, text, remedy)
+        yield warn("reach", node, text, "sudo apt install iputils-ping" if "not there" in why else "")
 
 
 def _unreached(paths: Paths) -> Iterator[Finding]:
     tried = [p for p in paths.paths if p.small.tried or p.large.tried]
     remedy = "look at the cable and at `ip addr` on both; sparkconsole fabric test again"
     for nodes, ways_of in _by_culprit(tried, lambda p: not p.open):
-        yield Finding("reach", Severity.FAIL, nodes, f"no answer {ways_of}", remedy)
+        yield fail("reach", nodes, f"no answer {ways_of}", remedy)
 
 
 def _astray(paths: Paths) -> Iterator[Finding]:
@@ -189,7 +188,7 @@ def _astray(paths: Paths) -> Iterator[Finding]:
         taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
         text = f"what is for {_peers(those)} {taken}, and should go over {interface}"
         look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
-        yield Finding("route", Severity.FAIL, node, text, f"{_OWN_SUBNET}; {look}")
+        yield fail("route", node, text, f"{_OWN_SUBNET}; {look}")
 
 
 _OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
@@ -210,14 +209,13 @@ def _cut_short(paths: Paths) -> Iterator[Finding]:
         over = ", ".join(dict.fromkeys(w.far.interface for w in those))
         senders = ", ".join(dict.fromkeys(w.node for w in those))
         text = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
-        yield Finding("mtu path", Severity.WARN, peer, text, _SAME_MTU)
+        yield warn("mtu path", peer, text, _SAME_MTU)
     silent = [p.way for p in short if not _limit(p)]
     for node in dict.fromkeys(w.node for w in silent):
         those = [w for w in silent if w.node == node]
         size = max(w.rail.largest for w in those) + HEADERS
         text = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
-        remedy = f"{_SAME_MTU}, and on the switch"
-        yield Finding("mtu path", Severity.FAIL, node, f"{text}: connections will hang", remedy)
+        yield fail("mtu path", node, f"{text}: connections will hang", f"{_SAME_MTU}, and on the switch")
 
 
 def _limit(path: Path) -> int:

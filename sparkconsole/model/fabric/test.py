@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.ends import judge_ends
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.fabric.paths import Path, Paths, judge_paths
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured
+from sparkconsole.model.finding import Finding, Severity
 
 _RANK = (Severity.OK, Severity.WARN, Severity.FAIL)
 

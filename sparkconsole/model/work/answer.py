@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkconsole.model.text.printable import printable
-
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -34,13 +32,6 @@ class Sheet:
     def as_data(self) -> dict[str, Any]:
         """The sheet as JSON gives it."""
         return {"columns": list(self.columns), "rows": [list(row) for row in self.rows]}
-
-
-def aligned(sheet: Sheet) -> list[str]:
-    """The sheet as lines of plain text, for where nothing draws tables."""
-    rows = [[printable(cell) for cell in row] for row in (sheet.columns, *sheet.rows)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(sheet.columns))]
-    return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from sparkconsole.model.checks import BY_ID, ClusterEvidence, Finding, Look, Sev
 from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
-from sparkconsole.model.launch.memory_returns import USUAL_SHARE, WINDOW_S, Return
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
+from sparkconsole.model.serve.memory_returns import USUAL_SHARE, WINDOW_S, Return
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell

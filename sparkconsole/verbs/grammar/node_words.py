@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sparkconsole.model.cluster import Cluster, login_words
-from sparkconsole.model.text.nearest import nearest
+from sparkconsole.model.text.alike import nearest
 from sparkconsole.remote.ssh_config.hosts import is_a_host
 
 if TYPE_CHECKING:

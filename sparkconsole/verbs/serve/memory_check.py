@@ -15,10 +15,10 @@ from sparkconsole.model.checkpoint.fit import judge
 from sparkconsole.model.checkpoint.weights import Checkpoint, Split
 from sparkconsole.model.checks import Look
 from sparkconsole.model.facts import Memory
-from sparkconsole.model.launch.memory_returns import WINDOW_S, Return
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve import memory_left as serve_room
 from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.serve.memory_returns import WINDOW_S, Return
 from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, split_of
 from sparkconsole.model.serve.spec import ServeSpec
 from sparkconsole.model.text.units import vllm_gib

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.text.alike import did_you_mean
 
 if TYPE_CHECKING:
     from sparkconsole.verbs.grammar.registry import Request

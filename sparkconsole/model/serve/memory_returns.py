@@ -7,9 +7,9 @@ time. What decides is whether the available memory grows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from sparkconsole.model.serve.memory_guard import MemoryPoint
 from sparkconsole.model.text.units import size
 
 WINDOW_S = 3.0
@@ -29,15 +29,7 @@ class Return(StrEnum):
     UNKNOWN = "not known yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
-    """One reading: bytes available at a moment."""
-
-    at_s: float
-    available: int
-
-
-def judge_return(seen: Sequence[Free], needed: int) -> Return:
+def judge_return(seen: Sequence[MemoryPoint], needed: int) -> Return:
     """Of the readings so far, in the order of time."""
     if not seen:
         return Return.UNKNOWN
