@@ -36,6 +36,9 @@ class Container:
     pid: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    """What of it says how nodes find each other."""
+    pids: frozenset[int] = frozenset()
+    """Its processes, as the node numbers them, where they were asked for."""
 
     @property
     def running(self) -> bool:

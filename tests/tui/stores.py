@@ -18,7 +18,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev
 from sparkconsole.model.facts import DockerAccess, Gpu, GpuProcess, Memory, NodeFacts
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.tui.draw.assessment import Assessment
@@ -172,7 +172,13 @@ def look(i: int) -> Look:
     )
     return Look(
         facts,
-        Site(facts.node, "/home/nvidia", 20 * GIB, frozenset(), Found(True, 0, "vllm-node", "x")),
+        Site(
+            facts.node,
+            "/home/nvidia",
+            20 * GIB,
+            frozenset(),
+            Container("vllm_node", "c1", "vllm-node", "x", "running"),
+        ),
         IMAGE,
     )
 

@@ -40,7 +40,7 @@ def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
         if look.launched is not None and look.launched.backend is Backend.SOLO:
             continue  # It finds nobody, and is not meant to.
         found = look.site.found if look.site and look.running else None
-        values = found.settings if found else look.image.settings if look.image else {}
+        values = found.environment if found else look.image.settings if look.image else {}
         holding = _Set(node, look, values, evidence.chosen.get(node))
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong

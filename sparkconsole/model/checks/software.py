@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from sparkconsole.model.checkpoint.hf_cache import usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
 from sparkconsole.model.checks.evidence import ClusterEvidence, Look, as_root, copied, equal
-from sparkconsole.model.docker import difference
+from sparkconsole.model.docker import Container, difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.finding import Finding, Fix, Severity, fail, ok, warn
 from sparkconsole.model.image.reference import how_to_get
-from sparkconsole.model.launch.site import Found
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
 
@@ -181,7 +180,7 @@ def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> 
     return None
 
 
-def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> Finding:
+def _left(evidence: ClusterEvidence, node: str, found: Container, *, half: bool) -> Finding:
     """One that ended, or was never started; while the others run it is missing."""
     name, listed = evidence.container, _listed(evidence, node)
     why = f"exit status {found.exit_code}"

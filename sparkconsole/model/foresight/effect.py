@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles
-from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.launch.site import Found
+from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
 
@@ -44,12 +43,16 @@ class BuildCacheGone(OnNode):
 
 @dataclass(frozen=True, slots=True)
 class ContainerStarted(OnNode):
-    """A new container of that name runs in the place of any other."""
+    """A new container runs in the place of any other of its name."""
 
-    name: str
-    found: Found
+    container: Container
     ports: frozenset[int] = frozenset()
     """What it listens on."""
+
+    @property
+    def name(self) -> str:
+        """The container's."""
+        return self.container.name
 
 
 @dataclass(frozen=True, slots=True)

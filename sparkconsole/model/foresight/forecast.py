@@ -29,7 +29,8 @@ from sparkconsole.model.foresight.effect import (
     ServerUp,
 )
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.image.history import under
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.page_cache import RootWay
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
@@ -86,14 +87,8 @@ class NodeForecast:
 
     def image(self, tag: str, now: ImageIdentity | None) -> ImageIdentity | None:
         """What the name means."""
-        found = now
-        for effect in self.effects:
-            match effect:
-                case ImageNamed(node=self.node, image=image) if full_name(image.tag) == full_name(tag):
-                    found = replace(image, tag=tag)
-                case ImageGone(node=self.node, tag=gone) if gone and full_name(gone) == full_name(tag):
-                    found = None
-        return found
+        found = under(tag, self.images([now] if now else []))
+        return replace(found, tag=tag) if found else None
 
     @property
     def storage_changed(self) -> bool:
@@ -118,33 +113,22 @@ class NodeForecast:
         """Nothing of what runs now runs then."""
         return any(isinstance(e, Rebooted) for e in self._own)
 
-    def found(self, container: str, now: Found | None) -> Found | None:
+    def found(self, container: str, now: Container | None) -> Container | None:
         """The container of that name."""
-        found = now
-        for effect in self.effects:
-            match effect:
-                case ContainerStarted(node=self.node, name=name) if name == container:
-                    found = effect.found
-                case ContainerGone(node=self.node, name=name) if name == container:
-                    found = None
-                case Rebooted(node=self.node) if found is not None:
-                    found = replace(found, running=False, exit_code=ENDED_BY_REBOOT, pids=frozenset())
-        return found
+        return next((c for c in self.containers([now] if now else []) if c.name == container), None)
 
     def containers(self, now: Iterable[Container]) -> tuple[Container, ...]:
         """All of them."""
         there = {c.name: c for c in now}
         for effect in self.effects:
             match effect:
-                case ContainerStarted(node=self.node, name=name, found=found):
-                    there[name] = Container(
-                        name, "", found.image, found.image_id, "running",
-                        labels=found.labels, environment=found.settings,
-                    )  # fmt: skip
+                case ContainerStarted(node=self.node, container=started):
+                    there[started.name] = started
                 case ContainerGone(node=self.node, name=name):
                     there.pop(name, None)
                 case Rebooted(node=self.node):
-                    there = {n: replace(c, state="exited") for n, c in there.items()}
+                    for name, c in there.items():
+                        there[name] = replace(c, state="exited", exit_code=ENDED_BY_REBOOT, pids=frozenset())
         return tuple(there.values())
 
     def ranks(self, container: str, now: Iterable[LiveRank]) -> tuple[LiveRank, ...]:

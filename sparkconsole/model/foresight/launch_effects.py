@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from sparkconsole.model.docker import ImageIdentity, settings
+from sparkconsole.model.docker import Container, ImageIdentity, settings
 from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, RayFormed
 from sparkconsole.model.launch.docker_run import container_argv, labels_of
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.ray import RayMember
 
@@ -35,13 +35,15 @@ def start_effects(
 def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> ContainerStarted:
     words = container_argv(spec, seat)
     values = settings(after for word, after in pairwise(words) if word in ("-e", "--env"))
-    found = Found(
-        running=True,
-        exit_code=0,
+    container = Container(
+        spec.container,
+        id="",
         image=spec.image,
         image_id=image.id if image else "",
+        state="running",
+        exit_code=0,
         labels=labels_of(spec, seat),
-        settings={**(image.settings if image else {}), **values},
+        environment={**(image.settings if image else {}), **values},
     )
     ports = frozenset(spec.ports()) if seat.role is Role.HEAD and spec.backend is Backend.RAY else frozenset()
-    return ContainerStarted(seat.node, spec.container, found, ports)
+    return ContainerStarted(seat.node, container, ports)
