@@ -10,7 +10,7 @@ from sparkconsole.model.fabric.links import Hca, NodeNetwork
 from sparkconsole.model.finding import Finding, fail, ok, warn
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.serve.vllm_flags import SHORT, value
 from sparkconsole.model.text.redact import secret_flag
 
 AGAIN = "sparkconsole stop, then launch: it sets what suits each node"
@@ -181,9 +181,6 @@ def flag_differences(one: tuple[str, ...], other: tuple[str, ...], but: tuple[st
     return ", ".join(f"{_quoted(n, mine.get(n))} ({_quoted(n, theirs.get(n))})" for n in names[:4])
 
 
-_SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-n": "--nnodes"}
-
-
 def _flags(words: tuple[str, ...]) -> dict[str, str]:
     """`--flag VALUE…`, `--flag=VALUE` and `--flag` by the flag's long name; vLLM takes _ for - too."""
     found: dict[str, str] = {}
@@ -191,7 +188,7 @@ def _flags(words: tuple[str, ...]) -> dict[str, str]:
     for word in words[2:]:
         if word.startswith("-") and not word[1:2].isdigit():
             head, _, value = word.partition("=")
-            name = _SHORT.get(head, head.replace("_", "-"))
+            name = SHORT.get(head, head.replace("_", "-"))
             found[name] = value
         else:
             found[name] = f"{found.get(name, '')} {word}".strip()

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 from sparkconsole.model.docker import Container, ImageIdentity, settings
 from sparkconsole.model.foresight.effect import ContainerGone, ContainerStarted, Effect, RayFormed
-from sparkconsole.model.launch.docker_run import container_argv, labels_of
-from sparkconsole.model.launch.site import Site
+from sparkconsole.model.launch.docker_run import container_argv
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
+from sparkconsole.model.launch.steps import Seats, Sites
 from sparkconsole.model.ray import RayMember
+
+Images = Mapping[str, ImageIdentity | None]
 
 
 def start_effects(
-    spec: LaunchSpec,
-    seats: Sequence[Seat],
-    images: Mapping[str, ImageIdentity | None],
-    nodes: Collection[str],
-    sites: Mapping[str, Site],
+    spec: LaunchSpec, seats: Seats, images: Images, nodes: Collection[str], sites: Sites
 ) -> tuple[Effect, ...]:
     """The containers of `nodes` are new, and Ray has every seat, with a GPU each."""
     ports = frozenset(spec.ports())
@@ -27,8 +25,7 @@ def start_effects(
     if spec.backend is not Backend.RAY:
         return (*gone, *started)
     gpus = float(1 if spec.ray_num_gpus is None else spec.ray_num_gpus)
-    heads = ((s, s.role is Role.HEAD) for s in seats)
-    members = tuple(RayMember(s.node, s.address, head, alive=True, gpus=gpus) for s, head in heads)
+    members = tuple(RayMember(s.node, s.address, s.role is Role.HEAD, alive=True, gpus=gpus) for s in seats)
     return (*gone, *started, RayFormed(seats[0].node, spec.container, spec.dashboard_port, members))
 
 
@@ -42,7 +39,7 @@ def _started(spec: LaunchSpec, seat: Seat, image: ImageIdentity | None) -> Conta
         image_id=image.id if image else "",
         state="running",
         exit_code=0,
-        labels=labels_of(spec, seat),
+        labels=seat.labels(spec),
         environment={**(image.settings if image else {}), **values},
     )
     ports = frozenset(spec.ports()) if seat.role is Role.HEAD and spec.backend is Backend.RAY else frozenset()

@@ -53,13 +53,10 @@ def ends_job(touches: Iterable[tuple[str, str]], job: Job) -> bool:
     ends = {(Touch.JOB.value, job.id), (Touch.NODE.value, job.node)}
     if job.kind in IN_CONTAINER:
         ends |= {(Touch.CONTAINER.value, job.node)} if job.container else set()
-        ends.add((Touch.SERVER.value, f"{job.node}:{_port(job)}"))
+        # Of the server that it is, or that it asks.
+        port = job.details.get("port") or (job.details.get("spec") or {}).get("port")
+        ends.add((Touch.SERVER.value, f"{job.node}:{port}"))
     return not ends.isdisjoint(touches)
-
-
-def _port(job: Job) -> object:
-    """Of the server that it is, or that it asks."""
-    return job.details.get("port") or (job.details.get("spec") or {}).get("port")
 
 
 def ends_run(touches: Iterable[tuple[str, str]], run: Run) -> bool:

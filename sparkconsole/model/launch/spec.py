@@ -134,6 +134,15 @@ class Seat:
         """Where the other nodes reach this one."""
         return self.network.address if self.network else "127.0.0.1"
 
+    def labels(self, spec: LaunchSpec) -> dict[str, str]:
+        """What its container tells of its launch."""
+        return {
+            LABEL_CLUSTER: spec.cluster,
+            LABEL_ROLE: self.role.value,
+            LABEL_ADDRESS: self.address,
+            LABEL_LAUNCH: spec.recorded(),
+        }
+
 
 def without_secret_values(words: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
     """`HF_TOKEN=…` becomes `HF_TOKEN` where the environment holds that very value; WrongUsage elsewhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -172,34 +172,22 @@ ORDER = tuple(StartPhase)
 
 
 @dataclass(frozen=True, slots=True)
-class ServeEvent:
-    """What one line of the log says of a start."""
-
-    phase: StartPhase | None = None
-    percent: float | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ServeProgress:
-    """A start so far; phases only go forward."""
+    """A start so far, or what one line of its log says of it."""
 
     phase: StartPhase = StartPhase.CONTAINER
     percent: float | None = None
     detail: str = ""
 
 
-def advance(progress: ServeProgress, event: ServeEvent) -> ServeProgress:
-    """The progress after one more line."""
-    if event.phase is None or ORDER.index(event.phase) < ORDER.index(progress.phase):
+def advance(progress: ServeProgress, line: ServeProgress | None) -> ServeProgress:
+    """The progress after one more line; phases only go forward. None: it says nothing of it."""
+    if line is None or ORDER.index(line.phase) < ORDER.index(progress.phase):
         return progress
-    if event.phase is progress.phase:
-        return replace(
-            progress,
-            percent=event.percent if event.percent is not None else progress.percent,
-            detail=event.detail or progress.detail,
-        )
-    return ServeProgress(event.phase, event.percent, event.detail)
+    if line.phase is not progress.phase:
+        return line
+    percent = progress.percent if line.percent is None else line.percent
+    return ServeProgress(line.phase, percent, line.detail or progress.detail)
 
 
 @dataclass(frozen=True, slots=True)

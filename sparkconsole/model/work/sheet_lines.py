@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
 
@@ -20,8 +21,7 @@ def header_and_rows(sheet: Sheet, width: int | None = None) -> list[str]:
     Without `width` each row is one line, nothing folded or cut. Within `width` only columns of several words
     give way, between their words; where that is not enough, each row is a block of `column  value` lines.
     """
-    rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
-    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
+    rows, widths = _cells(sheet)
     if width is None:
         return [_line(row, widths) for row in rows]
     narrowed = _narrowed(widths, _least(sheet, rows, widths), width)
@@ -32,13 +32,14 @@ def header_and_rows(sheet: Sheet, width: int | None = None) -> list[str]:
 
 def is_in_columns(sheet: Sheet, width: int | None) -> bool:
     """The rows are lines under a header, not blocks."""
-    rows = [[_cell(c) for c in row] for row in (sheet.columns, *sheet.rows)]
-    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(sheet.columns))]
+    rows, widths = _cells(sheet)
     return width is None or _total(_least(sheet, rows, widths)) <= width
 
 
-def _cell(text: str) -> str:
-    return " ".join(printable(text).split())
+def _cells(sheet: Sheet) -> tuple[list[list[str]], list[int]]:
+    """Its cells as they can be shown, and how wide each column is."""
+    rows = [[" ".join(printable(c).split()) for c in row] for row in (sheet.columns, *sheet.rows)]
+    return rows, [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -58,34 +59,28 @@ def _least(sheet: Sheet, rows: Sequence[Sequence[str]], widths: Sequence[int]) -
 def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """The widest column that still can gives way, until all fit or none can."""
     left = list(widths)
-    while _total(left) > room:
-        able = [i for i, w in enumerate(left) if w > least[i]]
-        if not able:
-            break
-        left[max(able, key=lambda i: left[i])] -= 1
+    while _total(left) > room and (able := [i for i, w in enumerate(left) if w > least[i]]):
+        left[max(able, key=left.__getitem__)] -= 1
     return left
 
 
 def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """One block a row, `column  value`; a word that is wider than the terminal stays whole."""
     heads, *items = rows
-    label = max(cell_len(head) for head in heads)
+    label = max(map(cell_len, heads))
     indent = label + GAP if any(heads) else 0
     lines: list[str] = []
     for item in items:
-        if lines:
-            lines.append("")
+        lines += [""] if lines else []
         for head, cell in zip(heads, item, strict=True):
-            folded = _folded(cell, max(width - indent, 1))
-            first = _padded(head, label) + " " * GAP if indent else ""
-            lines += [((first if n == 0 else " " * indent) + part).rstrip() for n, part in enumerate(folded)]
+            first, *more = _folded(cell, max(width - indent, 1))
+            lines += [f"{_padded(head, indent)}{first}".rstrip(), *(" " * indent + part for part in more)]
     return lines
 
 
 def _folded_row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    folded = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    height = max((len(lines) for lines in folded), default=0)
-    return [_line([lines[i] if i < len(lines) else "" for lines in folded], widths) for i in range(height)]
+    folded = (_folded(cell, width) for cell, width in zip(cells, widths, strict=True))
+    return [_line(parts, widths) for parts in zip_longest(*folded, fillvalue="")]
 
 
 def _folded(cell: str, width: int) -> list[str]:
