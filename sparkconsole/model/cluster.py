@@ -104,12 +104,10 @@ class Cluster(Overrides):
     @model_validator(mode="after")
     def _each_once(self) -> Cluster:
         for what, of in (("name", "name"), ("address", "endpoint")):
-            seen: set[str] = set()
-            for node in self.nodes:
-                value = getattr(node, of)
-                if value in seen:
-                    raise ValueError(f"two nodes have the {what} {value!r}; each node is listed once")
-                seen.add(value)
+            values = [getattr(node, of) for node in self.nodes]
+            twice = [value for at, value in enumerate(values) if value in values[:at]]
+            if twice:
+                raise ValueError(f"two nodes have the {what} {twice[0]!r}; each node is listed once")
         return self
 
     @property
@@ -120,8 +118,7 @@ class Cluster(Overrides):
     def effective(self, node: Node) -> Node:
         """`node` with what the cluster says filled in where the node itself is silent."""
         unsaid = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
-        silent = {key: getattr(self, key) for key in unsaid}
-        return node.model_copy(update=silent)
+        return node.model_copy(update={key: getattr(self, key) for key in unsaid})
 
     def node(self, name: str) -> Node | None:
         """The node of that name or address, if it is one of ours; no other that shares its address."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sparkconsole.model.text.units import moment
 from sparkconsole.model.work.plan import has_blank
 
 _SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
@@ -87,14 +88,9 @@ class ImageIdentity:
 
     def as_data(self) -> dict[str, Any]:
         """The image as JSON gives it; of the labels only ours."""
-        return {
-            "content": self.short,
-            "id": self.id,
-            "platform": self.platform,
-            "size_bytes": self.size_bytes,
-            "created": self.created,
-            "labels": {k: v for k, v in self.labels.items() if k.startswith("org.sparkconsole.")},
-        }
+        own = {k: v for k, v in self.labels.items() if k.startswith("org.sparkconsole.")}
+        named = {n: getattr(self, n) for n in ("id", "platform", "size_bytes", "created")}
+        return {"content": self.short, **named, "labels": own}
 
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
@@ -140,12 +136,10 @@ class CacheRecord:
     prunable: bool = True
     """A plain `docker builder prune` takes it when it is old enough."""
 
-    def unused_since(self, moment: datetime) -> bool:
+    def unused_since(self, when: datetime) -> bool:
         """No build used it since then; False when that is not known."""
-        try:
-            return datetime.fromisoformat(self.used_at) < moment
-        except (ValueError, TypeError):
-            return False
+        used = moment(self.used_at)
+        return used is not None and used < when
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +165,4 @@ class DiskUsage:
 
     def as_data(self) -> dict[str, Any]:
         """As JSON gives it."""
-        return {
-            "images_bytes": self.images_bytes,
-            "cache_bytes": self.cache_bytes,
-            "free_bytes": self.free_bytes,
-        }
+        return {n: getattr(self, n) for n in ("images_bytes", "cache_bytes", "free_bytes")}

@@ -53,6 +53,9 @@ class Look:
         return self.site.launch if self.site and self.site.running else None
 
 
+Looks = Mapping[str, Look | SparkError]
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast tokens came in one kept benchmark."""
@@ -71,7 +74,7 @@ class ClusterEvidence:
     cluster: Cluster
     image: str
     container: str
-    looks: Mapping[str, Look | SparkError]
+    looks: Looks
     networks: Mapping[str, NodeNetwork | SparkError] = field(default_factory=dict)
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What is in each image, by its `short` name: vllm, ray, torch, nccl, python, cuda."""
@@ -141,13 +144,11 @@ def each(judge: OnNode) -> Judgement:
 def equal(check: str, what: str, by_node: Mapping[str, object], remedy: str) -> Iterator[Finding]:
     """The same value everywhere; unknown ones do not count."""
     known = {n: v for n, v in by_node.items() if v is not None}
-    if len(known) < 2:
-        return
-    if len(set(known.values())) == 1:
+    if len(set(known.values())) > 1:
+        values = ", ".join(f"{n} {v}" for n, v in known.items())
+        yield warn(check, "", f"{what} differs: {values}", remedy)
+    elif len(known) > 1:
         yield ok(check, "", f"{what} {next(iter(known.values()))}")
-        return
-    values = ", ".join(f"{n} {v}" for n, v in known.items())
-    yield warn(check, "", f"{what} differs: {values}", remedy)
 
 
 def copied(what: str, name: str, source: str, node: str) -> Fix:
@@ -162,11 +163,7 @@ def as_root(look: Look, *argv: str) -> tuple[str, ...]:
 
 
 def networks(
-    cluster: Cluster,
-    looks: Mapping[str, Look | SparkError],
-    *,
-    eth_if: str | None = None,
-    ib_if: Sequence[str] = (),
+    cluster: Cluster, looks: Looks, *, eth_if: str | None = None, ib_if: Sequence[str] = ()
 ) -> dict[str, NodeNetwork | SparkError]:
     """What each node that answered would use; what was said now beats the node's and the cluster's word."""
     facts = {n: look.facts for n, look in looks.items() if isinstance(look, Look)}

@@ -51,12 +51,8 @@ class Hca:
     image_guid: str = ""
     """The machine's, shared by all its ports."""
     gids: tuple[Gid, ...] = ()
-    node_guid: str = ""
     phys_state: str = ""
     """`LinkUp`, `Polling`, `Disabled`."""
-    link_layer: str = ""
-    pci: str = ""
-    """Its PCI address; twins are in different domains."""
 
     @property
     def cage(self) -> tuple[str, str]:
@@ -88,7 +84,6 @@ class Netdev:
     """IPv4 with prefix length."""
     mtu: int | None = None
     up: bool | None = None
-    operstate: str = ""
     speed_mbit: int | None = None
     mac: str = ""
 
@@ -316,11 +311,7 @@ def is_fabric_address(fabric: Fabric, address: str) -> bool:
     return address in (str(host) for n in fabric.fast() for host in n.hosts)
 
 
-_RING = {
-    "NCCL_IB_SUBNET_AWARE_ROUTING": "1",
-    "NCCL_IB_MERGE_NICS": "0",
-    "NCCL_NET_PLUGIN": "none",
-}
+_RING = {"NCCL_IB_SUBNET_AWARE_ROUTING": "1", "NCCL_IB_MERGE_NICS": "0", "NCCL_NET_PLUGIN": "none"}
 """NVIDIA's for three nodes in a ring: each peer by the device that has its subnet."""
 
 

@@ -176,10 +176,8 @@ def _unasked(paths: Paths) -> Iterator[Finding]:
         yield bad("reach", node, f"its links were not tried: {error.cause}", error.hint)
     for first, *_ in groups([p for p in paths.paths if not p.tried], lambda p: p.way.node):
         why = first.small.trouble or first.large.trouble
-        text = f"it could not ping: {why or 'nobody said why'}"
-        yield warn(
-            "reach", first.way.node, text, "sudo apt install iputils-ping" if "not there" in why else ""
-        )
+        remedy = "sudo apt install iputils-ping" if "not there" in why else ""
+        yield warn("reach", first.way.node, f"it could not ping: {why or 'nobody said why'}", remedy)
 
 
 def _unreached(paths: Paths) -> Iterator[Finding]:
@@ -221,10 +219,9 @@ def _cut_short(paths: Paths) -> Iterator[Finding]:
         yield warn("mtu path", those[0].peer, text, _SAME_MTU)
     for those in groups([p.way for p in short if not _limit(p)], lambda w: w.node):
         size = max(w.rail.largest for w in those) + HEADERS
-        text = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
-        yield fail(
-            "mtu path", those[0].node, f"{text}: connections will hang", f"{_SAME_MTU}, and on the switch"
-        )
+        why = "and nothing says why: connections will hang"
+        text = f"frames of {size} bytes do not arrive at {_peers(those)}, {why}"
+        yield fail("mtu path", those[0].node, text, f"{_SAME_MTU}, and on the switch")
 
 
 def _limit(path: Path) -> int:

@@ -36,7 +36,6 @@ class ImageGone(OnNode):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
 class BuildCacheGone(OnNode):
     """Old build cache is gone from the node."""
 
@@ -109,12 +108,10 @@ class ModelThere(OnNode):
     held: CheckpointFiles
 
 
-@dataclass(frozen=True, slots=True)
 class PageCacheDropped(OnNode):
     """The node's page cache was given back."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rebooted(OnNode):
     """Everything that ran on the node has ended."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
@@ -168,19 +169,11 @@ class NodeForecast:
 
     def _servers(self) -> tuple[ServerUp, ...]:
         """Those that were started before and run still, in the whole cluster."""
-        found: tuple[ServerUp, ...] = ()
+        found: list[ServerUp] = []
         for effect in self.effects:
-            match effect:
-                case ServerUp():
-                    found = (*found, effect)
-                case ServerGone(nodes=nodes, container=container, port=port):
-                    found = tuple(s for s in found if (s.container, s.port) != (container, port)
-                                  or s.node not in nodes)  # fmt: skip
-                case ContainerStarted(node=node, name=name) | ContainerGone(node=node, name=name):
-                    found = tuple(s for s in found if s.container != name or node not in s.nodes)
-                case Rebooted(node=node):
-                    found = tuple(s for s in found if node not in s.nodes)
-        return found
+            found = [server for server in found if not _ends(effect, server)]
+            found += [effect] if isinstance(effect, ServerUp) else []
+        return tuple(found)
 
     def members(self, port: int) -> tuple[RayMember, ...] | bool | None:
         """Ray's members at that port of its head; None: it does not answer; True: those of now."""
@@ -204,13 +197,12 @@ class NodeForecast:
 
     def facts(self, now: NodeFacts) -> NodeFacts:
         """What a machine says of itself: its memory, who computes, what is free."""
-        memory = self.memory(now.memory) if now.memory else None
-        free = {what: count for what, count in now.free.items() if what != "docker"}
+        changed = {"docker"} if self.storage_changed else set()
         return replace(
             now,
-            memory=memory,
+            memory=self.memory(now.memory) if now.memory else None,
             gpu_processes=() if self.freed else now.gpu_processes,
-            free=free if self.storage_changed else now.free,
+            free={what: count for what, count in now.free.items() if what not in changed},
         )
 
     # --- memory
@@ -250,11 +242,8 @@ class NodeForecast:
 
     def holding(self, model: str, now: CheckpointFiles) -> CheckpointFiles:
         """What the node has of the model."""
-        found = now
-        for effect in self.effects:
-            if isinstance(effect, ModelThere) and (effect.node, effect.model) == (self.node, model):
-                found = _with(found, effect.held)
-        return found
+        came = (e.held for e in self._own if isinstance(e, ModelThere) and e.model == model)
+        return reduce(_with, came, now)
 
     def has_model(self, model: str) -> bool:
         """It came by a plan: what is in its files is not known before."""
@@ -272,6 +261,18 @@ def _without_member(
     if not isinstance(members, tuple):
         return members
     return tuple(m for m in members if m.id != node)
+
+
+def _ends(effect: Effect, server: ServerUp) -> bool:
+    """The server does not outlive that."""
+    match effect:
+        case ServerGone(nodes=nodes, container=container, port=port):
+            return (server.container, server.port) == (container, port) and server.node in nodes
+        case ContainerStarted(node=node, name=name) | ContainerGone(node=node, name=name):
+            return server.container == name and node in server.nodes
+        case Rebooted(node=node):
+            return node in server.nodes
+    return False
 
 
 def _is(image: ImageIdentity, tag: str, id_: str) -> bool:

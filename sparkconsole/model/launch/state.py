@@ -59,12 +59,8 @@ class ContainerSeen:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerDied:
+class ContainerDied(LaunchFailure):
     """The node's container ended, or is gone."""
-
-    node: str
-    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +70,8 @@ class MembersSeen:
     members: tuple[RayMember, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLost:
+class NodeLost(LaunchFailure):
     """The connection to a node broke: what runs there is unknown."""
-
-    node: str
-    why: Why
 
 
 @dataclass(frozen=True, slots=True)

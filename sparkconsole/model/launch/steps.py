@@ -127,13 +127,7 @@ def with_dependents(spec: LaunchSpec, seats: Seats, nodes: Mapping[str, str]) ->
 
 
 def start_plan(
-    spec: LaunchSpec,
-    seats: Seats,
-    sites: Sites,
-    nodes: Iterable[str],
-    *,
-    title: str,
-    notes: Notes = (),
+    spec: LaunchSpec, seats: Seats, sites: Sites, nodes: Iterable[str], *, title: str, notes: Notes = ()
 ) -> Plan:
     """Starts `nodes` side by side, after every old container of theirs was removed (its log kept first)."""
     chosen = [s for s in seats if s.node in set(nodes)]

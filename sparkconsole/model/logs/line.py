@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.severity import label_level, letter_level, spelled
+from sparkconsole.model.logs.severity import Level, letter_level, marked, spelled
+from sparkconsole.model.text.units import moment
 
 __all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "moment", "normalised"]
 
@@ -81,21 +81,7 @@ def level_of(text: str) -> Level:
             if word in head and pattern.search(head):
                 return level
     named = letter_level(head)
-    named = label_level(head) if named is None else named
-    if named is not None or _INFORMS.search(head):
-        return Level.INFO if named is None else named
-    return Level.ERROR if spelled(head) is Level.ERROR else Level.INFO
-
-
-def moment(text: str) -> datetime | None:
-    """A time as a log stamps it; nanoseconds are cut. A time without a zone is UTC."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
+    named = marked(head) if named is None else named
+    if named is not None:
+        return named
+    return Level.ERROR if not _INFORMS.search(head) and spelled(head) is Level.ERROR else Level.INFO

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+Rows = Sequence[Sequence[object]]
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -18,13 +20,7 @@ class Sheet:
     """Columns that are never folded although their cells have spaces (paths); single words never are."""
 
     @classmethod
-    def of(
-        cls,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
-        title: str = "",
-        whole: Sequence[str] = (),
-    ) -> Sheet:
+    def of(cls, columns: Sequence[str], rows: Rows, title: str = "", whole: Sequence[str] = ()) -> Sheet:
         """A sheet whose cells are the text of `rows`; None becomes a dash."""
         cells = tuple(tuple("–" if c is None else str(c) for c in row) for row in rows)
         return cls(tuple(columns), cells, title, tuple(whole))

@@ -75,15 +75,12 @@ def gist(outcome: Mapping[str, Any]) -> str:
     if isinstance(result, Mapping) and isinstance(rate := result.get("output_tokens_per_s"), int | float):
         return f"{rate:.1f} tok/s"
     if isinstance(hosts, list) and hosts:
-        return _copied([h for h in hosts if isinstance(h, Mapping)])
+        counts = (host.get("bytes") for host in hosts if isinstance(host, Mapping))
+        sent = sum(count for count in counts if isinstance(count, int | float))
+        return f"copied {size(sent)}" if sent else ""
     if outcome.get("ready") is True and isinstance(nodes, list):
         return f"{len(nodes)} node{'s' * (len(nodes) != 1)} ready"
     if isinstance(outcome.get("tag"), str) and isinstance(count := outcome.get("size_bytes"), int):
         return size(count)
     state = outcome.get("state")
     return state[:40] if isinstance(state, str) else ""
-
-
-def _copied(hosts: list[Mapping[str, Any]]) -> str:
-    sent = sum(b for h in hosts if isinstance(b := h.get("bytes"), int | float))
-    return f"copied {size(sent)}" if sent else ""

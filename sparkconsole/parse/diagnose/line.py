@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.severity import label_level, spelled
+from sparkconsole.model.logs.severity import Level, marked, spelled
 from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID, goes_on
 from sparkconsole.model.text.literals import Sieve
 from sparkconsole.parse.diagnose.log_frame import Framed
@@ -199,7 +198,7 @@ def _level(line: Framed) -> tuple[Level | None, bool]:
         return level, True
     if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
         return Level.INFO, True
-    said = label_level(line.text)
+    said = marked(line.text)
     return (said, True) if said is not None else (spelled(facts_of(line.text)), False)
 
 

@@ -65,15 +65,14 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
 
 
 def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
-    """With what sysfs says: MTU, carrier, operstate, speed and MAC; `-` is what it did not say."""
+    """With what sysfs says: MTU, carrier, speed and MAC; `-` is what it did not say."""
     if link is None:
         return netdev
-    mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
+    mtu, carrier, _, speed, mac, *_ = (*link, *["-"] * 3)
     return replace(
         netdev,
         mtu=netdev.mtu if (size := whole(mtu)) is None else size,
         up={"1": True, "0": False}.get(carrier, netdev.up),
-        operstate=state.strip("-"),
         speed_mbit=whole(speed),
         mac=mac.strip("-"),
     )
