@@ -79,10 +79,9 @@ class JoinedFinding:
 def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
     """Each thing said once, in the order in which it was said first."""
     alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
-    return [_joined(found) for found in alike]
-
-
-def _joined(found: list[Finding]) -> JoinedFinding:
-    sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
-    one = replace(found[0], sentence=sentence, remedy=remedy)
-    return JoinedFinding(one, tuple(f.node for f in found if f.node))
+    joined = []
+    for found in alike:
+        sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
+        one = replace(found[0], sentence=sentence, remedy=remedy)
+        joined.append(JoinedFinding(one, tuple(f.node for f in found if f.node)))
+    return joined

@@ -124,7 +124,7 @@ class Fit:
         return layout.concurrency(self.cache_bytes, self.length) if layout else None
 
 
-def overhead_bytes(shape: ModelShape, ask: Ask, split: Split) -> int:
+def _overhead(shape: ModelShape, ask: Ask, split: Split) -> int:
     """What vLLM takes beside weights and cache, by what was measured of its starts."""
     work = ask.batched * shape.hidden * shape.width * WORK_FACTOR // split.tensor
     graphs = 0 if ask.eager else GRAPH_BYTES
@@ -142,7 +142,7 @@ def rank_needs(checkpoint: Checkpoint, shape: ModelShape, split: Split, ask: Ask
     ]
     kept[-1] += shape.draft if ask.drafts else ()
     layouts = (lay_out(k, width, split.tensor, batched=ask.batched, drafts=ask.drafts) for k in kept)
-    overhead = overhead_bytes(shape, ask, split)
+    overhead = _overhead(shape, ask, split)
     return tuple(RankNeed(own, overhead, layout) for own, layout in zip(weights, layouts, strict=True))
 
 

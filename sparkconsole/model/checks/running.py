@@ -45,14 +45,9 @@ def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong
         if not wrong and (found or look.image):
-            where = "container" if found else "image"
-            yield ok("settings", node, f"the {where}'s variables suit it{_kept(values)}")
-
-
-def _kept(values: Mapping[str, str]) -> str:
-    """A pinned index that is right today is told, and no more."""
-    pinned = values.get("NCCL_IB_GID_INDEX")
-    return f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
+            where, pinned = "container" if found else "image", values.get("NCCL_IB_GID_INDEX")
+            kept = f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
+            yield ok("settings", node, f"the {where}'s variables suit it{kept}")
 
 
 def _pinned(held: _Set) -> Iterator[Finding]:
@@ -69,9 +64,14 @@ def _pinned(held: _Set) -> Iterator[Finding]:
             yield fail("settings", held.node, f"{text}: NCCL ends with errno 61", remedy)
 
 
-def _without_rdma(held: _Set) -> Iterator[Finding]:
+def _switches(held: _Set) -> Iterator[Finding]:
+    """What turns RDMA off; and Ray's watchdog, which takes the GPU's memory for the programs'."""
     if held.values.get("NCCL_IB_DISABLE") == "1" and held.devices:
         text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
+        yield warn("settings", held.node, text, AGAIN)
+    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
+    if period != "0":
+        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
         yield warn("settings", held.node, text, AGAIN)
 
 
@@ -91,7 +91,7 @@ def _half(held: _Set) -> Iterator[Finding]:
 def _gone(held: _Set) -> Iterator[Finding]:
     """Addresses and interfaces that the node does not have (any more)."""
     netdevs = held.look.facts.fabric.netdevs
-    have = {a.partition("/")[0] for n in netdevs for a in n.addresses}
+    have = {str(host) for netdev in netdevs for host in netdev.hosts}
     address = held.values.get("VLLM_HOST_IP", "")
     if address and have and address not in have:
         text = f"VLLM_HOST_IP={address}, and no interface here has that address"
@@ -108,17 +108,7 @@ def _gone(held: _Set) -> Iterator[Finding]:
             yield warn("settings", held.node, text, AGAIN)
 
 
-def _watchdog(held: _Set) -> Iterator[Finding]:
-    """On unified memory it takes the GPU's for the programs', and kills the engine."""
-    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
-    if period != "0":
-        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
-        yield warn("settings", held.node, text, AGAIN)
-
-
-_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
-    _pinned, _without_rdma, _half, _gone, _watchdog,
-)  # fmt: skip
+_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (_pinned, _switches, _half, _gone)
 
 
 # --- the servers

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sparkconsole.model.checkpoint.hf_cache import usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.model.checks.evidence import ClusterEvidence, Look, as_root, copied, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Judgement, Look, as_root, copied, equal
 from sparkconsole.model.docker import Container, difference
 from sparkconsole.model.facts import Bystander, Listener
 from sparkconsole.model.finding import Finding, Fix, Severity, fail, ok, warn
@@ -23,16 +23,14 @@ RISKY = {8265: "Ray's dashboard", 2375: "Docker's own API"}
 """Who listens there lets anybody who reaches it run commands."""
 
 
-def kernel(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """One release on every node."""
-    kernels = {n: look.facts.kernel or None for n, look in evidence.seen.items()}
-    yield from equal("kernel", "kernel", kernels, UPDATE)
+def one_release(check: str, what: str) -> Judgement:
+    """The same version of it on every node, by the name that rules use."""
 
+    def judged(evidence: ClusterEvidence) -> Iterator[Finding]:
+        versions = {n: known_versions(evidence, n).get(check) for n in evidence.seen}
+        return equal(check, what, versions, UPDATE)
 
-def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """One GPU driver on every node."""
-    drivers = {n: known_versions(evidence, n).get("driver") for n in evidence.seen}
-    yield from equal("driver", "GPU driver", drivers, UPDATE)
+    return judged
 
 
 def firmware(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -125,27 +123,21 @@ def _cuda(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
 
 
 def _contents(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """Of each image that is there, once."""
-    for node, look in evidence.seen.items():
-        known = evidence.contents(node)
-        if not known or look.image is None:
-            continue
-        if evidence.joined and "ray" not in known:
-            text = f"the image {evidence.image} has no Ray"
-            yield warn("image fits", "", text, "launch --backend none, or build an image with ray[default]")
-        else:
-            text = ", ".join(f"{name} {version}" for name, version in known.items())
-            yield ok("image fits", "", text)
-        return
+    """Of the first image whose contents are known."""
+    known = next((contents for node in evidence.seen if (contents := evidence.contents(node))), None)
+    if known and evidence.joined and "ray" not in known:
+        text = f"the image {evidence.image} has no Ray"
+        yield warn("image fits", "", text, "launch --backend none, or build an image with ray[default]")
+    elif known:
+        yield ok("image fits", "", ", ".join(f"{name} {version}" for name, version in known.items()))
 
 
 def versions(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
     for name in ("vllm", "ray", "python", "nccl"):
         values = {n: evidence.contents(n).get(name) for n in evidence.seen}
-        known = {n: v for n, v in values.items() if v is not None}
-        if len(set(known.values())) > 1:
-            yield from equal("versions", f"{name} in the image", values, "sparkconsole image copy")
+        found = equal("versions", f"{name} in the image", values, "sparkconsole image copy")
+        yield from (finding for finding in found if finding.severity is not Severity.OK)
 
 
 def container(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -208,15 +200,13 @@ def _launched(evidence: ClusterEvidence) -> list[LaunchSpec]:
 
 def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Ray has every node whose container runs."""
-    specs = _launched(evidence)
-    if not any(spec.backend is Backend.RAY for spec in specs):
-        return
     members = evidence.members
-    if members is None and not evidence.ray_asked:
+    if not any(spec.backend is Backend.RAY for spec in _launched(evidence)):
         return
     if members is None:
         text = "its container runs, and Ray's dashboard does not answer"
-        yield warn("ray", evidence.head, text, "sparkconsole launch --repair")
+        silent = warn("ray", evidence.head, text, "sparkconsole launch --repair")
+        yield from (silent,) if evidence.ray_asked else ()
         return
     alive = living(members)
     places = {n: a for n, look in evidence.seen.items() if (a := _ray_address(evidence, n, look))}

@@ -25,6 +25,8 @@ class Touch(StrEnum):
     JOB = "job"
 
 
+COPIES = (JobKind.COPY, JobKind.MODEL_COPY)
+"""Jobs with a node at their other end."""
 IN_CONTAINER = frozenset((JobKind.BENCH, JobKind.SERVE, JobKind.GUARD))
 """Jobs that end with the container they run in, and with the server they are of."""
 
@@ -66,14 +68,9 @@ def ends_run(touches: Iterable[tuple[str, str]], run: Run) -> bool:
     steps = () if run.jobs else run.plan.get("steps", ())
     return (
         any(ends_job(known, j) for j in run.jobs if j.kind not in (JobKind.SERVE, JobKind.GUARD))
-        or any(_receiver(j) in down for j in run.jobs)
+        or any(j.details.get("host") in down for j in run.jobs if j.kind in COPIES)
         or any(step.get("node") in down for step in steps)
     )
-
-
-def _receiver(job: Job) -> str:
-    """Of a copy: the node at its other end; empty: it has none."""
-    return str(job.details.get("host") or "") if job.kind in (JobKind.COPY, JobKind.MODEL_COPY) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,8 @@ class LaunchState:
 
     def _members_seen(self, members: tuple[RayMember, ...]) -> None:
         """Members from before do not count for the nodes this launch starts: Ray forgets the dead slowly."""
-        fresh = tuple(m for m in members if m.id not in self._before or not self._restarted(m.address))
+        restarted = {s.address for s in self.seats if s.node in self._starts}
+        fresh = tuple(m for m in members if m.id not in self._before or m.address not in restarted)
         self._members = fresh
         alive = living(fresh)
         for seat in self.seats:
@@ -233,9 +234,6 @@ class LaunchState:
                     why = "Ray sees no GPU on it"
                 reach = NodeStage.JOINED if joined else NodeStage.UP
                 self._board[seat.node] = replace(now, reach=reach, why=why)
-
-    def _restarted(self, address: str) -> bool:
-        return any(s.address == address and s.node in self._starts for s in self.seats)
 
     def _time_up(self, seconds: float) -> None:
         missing = [s for s in self.board() if not self._arrived(s)]

@@ -20,12 +20,18 @@ SHORT: Mapping[str, str] = MappingProxyType(
         "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
         "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
         "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
-        "-r": "--node-rank", "-ep": "--enable-expert-parallel",
+        "-r": "--node-rank", "-ep": "--enable-expert-parallel", "-q": "--quantization",
+        "-sc": "--speculative-config",
     }
 )  # fmt: skip
 """As vllm/engine/arg_utils.py names them."""
-KNOWN = frozenset(SHORT.values()) | {
-    "--api-key", "--config", "--distributed-executor-backend", "--dtype", "--enforce-eager",
+OTHER_ARITHMETIC = frozenset((
+    "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
+    "--kv-cache-memory-bytes", "--speculative-config",
+))  # fmt: skip
+"""Words that change how much memory a model takes: whether it fits is then not judged."""
+KNOWN = frozenset(SHORT.values()) | OTHER_ARITHMETIC | {
+    "--api-key", "--distributed-executor-backend", "--dtype", "--enforce-eager",
     "--gpu-memory-utilization", "--headless", "--host", "--kv-cache-dtype", "--language-model-only",
     "--load-format", "--master-addr", "--master-port", "--max-model-len", "--max-num-batched-tokens",
     "--max-num-seqs", "--model", "--port", "--served-model-name", "--tokenizer", "--trust-remote-code",
