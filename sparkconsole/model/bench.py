@@ -203,11 +203,9 @@ STATISTICS = ("mean", "median", "p99")
 
 def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> Comparison:
     """Two outcomes of the journal; only numbers that at least one of them has."""
-    pairs = [
-        (label, one["result"].get(key), other["result"].get(key), good)
-        for key, (label, good) in _NUMBERS.items()
-    ]
-    first, second = one["result"].get("latencies", {}), other["result"].get("latencies", {})
+    mine, theirs = one["result"], other["result"]
+    pairs = [(label, mine.get(key), theirs.get(key), good) for key, (label, good) in _NUMBERS.items()]
+    first, second = mine.get("latencies", {}), theirs.get("latencies", {})
     pairs += [
         (f"{kind.upper()} {stat} ms", first.get(f"{stat}_{kind}"), second.get(f"{stat}_{kind}"), False)
         for kind in KINDS

@@ -74,16 +74,16 @@ class Node(Overrides):
 
     @model_validator(mode="before")
     @classmethod
-    def _taken_apart(cls, said: Any) -> Any:
+    def _taken_apart(cls, fields: Any) -> Any:
         """`[USER@]HOST[:PORT]` and `ssh://…` may stand where the address does."""
-        if not isinstance(said, Mapping) or not isinstance(said.get("address"), str):
-            return said
-        user, host, port = login_words(said["address"])
-        parts = {"user": user or None, "port": port}
+        if not isinstance(fields, Mapping) or not isinstance(fields.get("address"), str):
+            return fields
+        user, host, port = login_words(fields["address"])
+        parts = {key: value for key, value in (("user", user or None), ("port", port)) if value is not None}
         for key, value in parts.items():
-            if value is not None and said.get(key) not in (None, value):
-                raise ValueError(f"the address says {key} {value}, and {key} says {said[key]}")
-        return {**said, "address": host} | {key: value for key, value in parts.items() if value is not None}
+            if fields.get(key) not in (None, value):
+                raise ValueError(f"the address says {key} {value}, and {key} says {fields[key]}")
+        return {**fields, "address": host, **parts}
 
     @property
     def endpoint(self) -> str:

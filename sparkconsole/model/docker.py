@@ -34,10 +34,9 @@ class Container:
     exit_code: int | None = None
     oom_killed: bool = False
     started_at: str = ""
-    pid: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What of it says how nodes find each other."""
+    """Its variables; of a launch's container those that say how nodes find each other."""
     pids: frozenset[int] = frozenset()
     """Its processes, as the node numbers them, where they were asked for."""
 
@@ -112,18 +111,6 @@ def difference(one: ImageIdentity, other: ImageIdentity) -> str:
         shared = common_prefix(one.layers, other.layers)
         return f"{len(one.layers)} and {len(other.layers)} layers, the first {shared} of them shared"
     return "" if one.config_digest == other.config_digest else "the same layers, another configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineFacts:
-    """A Docker engine."""
-
-    version: str
-    driver: str
-    containerd_store: bool
-    """Images live in containerd's store and not in a graph driver's."""
-    root_dir: str
-    """Where the engine keeps its data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ DEEP = DeepProbe(
     uid=1000, ssh_folder=True, docker_group=("ann",), hotplug=True, reboot_required=False, lingers=False,
     login={"KillUserProcesses": "no", "RemoveIPC": "yes"}, firmware={"rocep1s0f1": "28.45.4028"}, cuda="13.0",
     default_routes=(MANAGEMENT,), listeners=(Listener("0.0.0.0", 22), Listener("127.0.0.1", 8265)),
-    containers=(), cache_type="ext2/ext3", nic_updater=False, uptime_s=9_000.0, ended=True,
+    containers=(), nic_updater=False, uptime_s=9_000.0, ended=True,
 )  # fmt: skip
 
 

@@ -136,10 +136,8 @@ def rank_needs(checkpoint: Checkpoint, shape: ModelShape, split: Split, ask: Ask
     """What a rank of each pipeline stage keeps."""
     weights = rank_bytes(checkpoint, shape, split, draft=ask.drafts > 0, tower=not ask.text_only)
     width = cache_width(ask.cache_type, shape.width, shape.cache_type)
-    kept = [
-        [c for layer in span for c in shape.layers[layer]]
-        for span in stages(len(shape.layers), split.pipeline)
-    ]
+    spans = stages(len(shape.layers), split.pipeline)
+    kept = [[cache for layer in span for cache in shape.layers[layer]] for span in spans]
     kept[-1] += shape.draft if ask.drafts else ()
     layouts = (lay_out(k, width, split.tensor, batched=ask.batched, drafts=ask.drafts) for k in kept)
     overhead = _overhead(shape, ask, split)
@@ -164,7 +162,7 @@ def judge(
     wanted = max(need.fixed + need.cache(length, ask.concurrency) for need in needs)
     fit = Fit(
         split, needs, length, limit, ask.concurrency, utilization, accepted, advised,
-        least=_up(wanted / total) if total else 0.0,
+        least=ceil(100 * wanted / total) / 100 if total else 0.0,
         longest=longest, total=total, available=available,
     )  # fmt: skip
     problems = tuple(_problems(fit, shape, ask, used, len(memory)))
@@ -219,7 +217,3 @@ def best(fits: Sequence[Fit]) -> Fit:
 
 def _down(share: float) -> float:
     return floor(max(0.0, share) * 100) / 100
-
-
-def _up(share: float) -> float:
-    return ceil(share * 100) / 100

@@ -170,13 +170,11 @@ def networks(
     chosen: dict[str, NodeNetwork | SparkError] = {}
     for node in (cluster.effective(n) for n in cluster.nodes if n.name in facts):
         fabric = facts[node.name].fabric
+        peers = tuple(f.fabric for n, f in facts.items() if n != node.name)
         try:
-            chosen[node.name] = choose_network(
-                fabric,
-                eth_if=eth_if or node.eth_if or interface_at(fabric, node.fabric_address),
-                ib_if=ib_if or node.ib_if,
-                peers=tuple(f.fabric for n, f in facts.items() if n != node.name),
-            )
+            wanted = eth_if or node.eth_if or interface_at(fabric, node.fabric_address)
+            network = choose_network(fabric, eth_if=wanted, ib_if=ib_if or node.ib_if, peers=peers)
+            chosen[node.name] = network
         except SparkError as error:
             chosen[node.name] = error
     return chosen

@@ -43,10 +43,8 @@ def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     elif access.running and not access.permitted:
         yield _not_permitted(node, look, user)
     elif not access.running and access.permitted and access.socket:
-        at = look.docker_error
-        yield fail(
-            "docker", node, "docker does not answer", at.hint if at else "sudo systemctl status docker"
-        )
+        hint = look.docker_error.hint if look.docker_error else "sudo systemctl status docker"
+        yield fail("docker", node, "docker does not answer", hint)
     elif not access.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))

@@ -97,11 +97,8 @@ def joined(shipped: Rules, own: Rules) -> tuple[Rule, ...]:
 
 def within(version: str, condition: str) -> bool:
     """`version` meets every bound; an unknown one (empty) meets none."""
-    return bool(version) and all(
-        _meets(version, *bound.groups())
-        for part in condition.split(",")
-        if (bound := _BOUND.match(part.strip()))
-    )
+    bounds = (_BOUND.match(part.strip()) for part in condition.split(","))
+    return bool(version) and all(_meets(version, *bound.groups()) for bound in bounds if bound)
 
 
 def _meets(version: str, sign: str, bound: str) -> bool:

@@ -13,6 +13,7 @@ from sparkconsole.model.finding import Finding, Fix, Severity, fail, ok, warn
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
+from sparkconsole.model.text.alike import some
 
 HEAD_PORTS = {6379: "launch --ray-port", 8265: "launch --dashboard-port"}
 LATER_PORTS = {29501: "launch --master-port", 8888: "serve --port"}
@@ -233,7 +234,8 @@ def model(evidence: ClusterEvidence) -> Iterator[Finding]:
     if not name or not checkpoints:
         return
     copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in checkpoints.values())
-    source = next((n for n, c in checkpoints.items() if c.there and not _broken(c)), "")
+    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
+    source = next(iter(whole), "")
     for node, found in checkpoints.items():
         fix = copied("model", name, source, node) if source else None
         if not found.there:
@@ -241,10 +243,9 @@ def model(evidence: ClusterEvidence) -> Iterator[Finding]:
             yield (fail if anywhere else warn)("model", node, f"{name} is not there", remedy, fix)
         elif why := _broken(found):
             yield fail("model", node, f"{name} is broken: {why}", copy, fix)
-    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
     revisions = {n: c.revision[:12] or None for n, c in whole.items()}
     if len({r for r in revisions.values() if r}) > 1:
-        yield from equal("model", f"revision of {name}", revisions, f"sparkconsole model copy {name}")
+        yield from equal("model", f"revision of {name}", revisions, copy)
     elif len(whole) == len(checkpoints):
         yield ok("model", "", f"{name} is whole on {len(whole)} nodes")
 
@@ -253,8 +254,7 @@ def _broken(found: Checkpoint) -> str:
     """What is wrong with its files, three of them at most; empty for a whole one."""
     if not found.files and not found.other:
         return "it has no weights"
-    some = ", ".join(f"{f.name} ({f.problem})" for f in found.broken[:3])
-    return some + (f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else "")
+    return some([f"{file.name} ({file.problem})" for file in found.broken])
 
 
 def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sparkconsole.model.checks import machine, network, power, running, software
@@ -177,13 +177,12 @@ BY_ID = {check.id: check for check in CHECKS}
 def judge(evidence: ClusterEvidence, only: Iterable[str] = ()) -> tuple[Finding, ...]:
     """Every finding, check by check; `only` those checks."""
     wanted = frozenset(only) or frozenset(BY_ID)
-    return tuple(finding for check in CHECKS if check.id in wanted for finding in _findings(check, evidence))
-
-
-def _findings(check: Check, evidence: ClusterEvidence) -> Iterator[Finding]:
-    for judgement in check.judges if evidence.joined or not check.several else ():
-        yield from judgement(evidence)
-    yield from (finding for finding in evidence.others if finding.check == check.id)
+    found: list[Finding] = []
+    for check in (check for check in CHECKS if check.id in wanted):
+        judges = check.judges if evidence.joined or not check.several else ()
+        found += [finding for judged in judges for finding in judged(evidence)]
+        found += [finding for finding in evidence.others if finding.check == check.id]
+    return tuple(found)
 
 
 def probes(only: Iterable[str] = ()) -> frozenset[Probe]:

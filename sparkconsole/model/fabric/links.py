@@ -85,7 +85,6 @@ class Netdev:
     mtu: int | None = None
     up: bool | None = None
     speed_mbit: int | None = None
-    mac: str = ""
 
     @property
     def hosts(self) -> tuple[ipaddress.IPv4Address, ...]:
@@ -192,11 +191,8 @@ def _shared_by_all(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev | None:
 def slow_ports(fabric: Fabric) -> list[Netdev]:
     """The machine's own interfaces that are no RDMA device's: the 10G port, Wi-Fi."""
     fast = {h.netdev for h in fabric.hcas}
-    return [
-        n
-        for n in fabric.netdevs
-        if n.name not in fast and not n.name.startswith(_WITHIN) and n.up is not False
-    ]
+    outside = (n for n in fabric.netdevs if not n.name.startswith(_WITHIN) and n.up is not False)
+    return [n for n in outside if n.name not in fast]
 
 
 def _asked_for(fabric: Fabric, name: str) -> Netdev:
@@ -218,11 +214,8 @@ def _best(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev:
         )
     addressed = [n for n in fabric.fast() if n.addresses]
     if not addressed:
-        names = ", ".join(h.netdev for h in fabric.up)
-        raise SparkError(
-            f"no fast interface has an IPv4 address (up: {names})",
-            hint="give one an address in /etc/netplan/40-cx7.yaml",
-        )
+        cause = f"no fast interface has an IPv4 address (up: {', '.join(h.netdev for h in fabric.up)})"
+        raise SparkError(cause, hint="give one an address in /etc/netplan/40-cx7.yaml")
     return min(addressed, key=lambda n: (-_reached(n, peers), n.link_local, "P" in n.name))
 
 
@@ -240,10 +233,8 @@ def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
     known = {h.device: h for h in fabric.hcas}
     unknown = [n for n in names if n not in known]
     if unknown:
-        raise SparkError(
-            f"there is no RDMA device {', '.join(unknown)}",
-            hint=f"--ib-if must be of: {', '.join(known) or 'none'}",
-        )
+        hint = f"--ib-if must be of: {', '.join(known) or 'none'}"
+        raise SparkError(f"there is no RDMA device {', '.join(unknown)}", hint=hint)
     return tuple(known[n] for n in names)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError, Unreachable
@@ -14,7 +14,6 @@ from sparkconsole.model.text.alike import groups
 HEADERS = 28
 """Bytes of IPv4 and ICMP headers: what a frame carries less than the MTU."""
 USUAL_MTU = 1500
-CHECKS = ("reach", "route", "mtu path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +165,8 @@ def judge_paths(paths: Paths) -> tuple[Finding, ...]:
     """What stands in the way between nodes: `reach`, `route`, `mtu path`; an ok each where nothing does."""
     found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
     wrong = {f.check for f in found}
-    right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
-    return (*found, *(ok(check, "", text) for check, text in right))
+    right = _right(paths).items() if paths.paths else ()
+    return (*found, *(ok(check, "", text) for check, text in right if check not in wrong))
 
 
 def _unasked(paths: Paths) -> Iterator[Finding]:
@@ -247,19 +246,13 @@ def _by_culprit(tried: Sequence[Path]) -> Iterator[tuple[str, str]]:
             yield same[0].way.node, f"over {interface} from {', '.join(missed)}"
 
 
-def _reached(paths: Paths) -> str:
+def _right(paths: Paths) -> dict[str, str]:
+    """What is said where nothing is wrong, by check."""
     times = [p.small.rtt_ms for p in paths.paths if p.small.rtt_ms is not None]
     slowest = f", {max(times):.2f} ms at most" if times else ""
-    return f"every node answers every other over the fabric{slowest}"
-
-
-def _frames_arrive(paths: Paths) -> str:
     sizes = sorted({p.way.rail.largest + HEADERS for p in paths.paths})
-    return f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways"
-
-
-_RIGHT: Mapping[str, Callable[[Paths], str]] = {
-    "reach": _reached,
-    "route": lambda _: "every address is reached over its own interface",
-    "mtu path": _frames_arrive,
-}
+    return {
+        "reach": f"every node answers every other over the fabric{slowest}",
+        "route": "every address is reached over its own interface",
+        "mtu path": f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways",
+    }

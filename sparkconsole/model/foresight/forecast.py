@@ -183,27 +183,26 @@ class NodeForecast:
                 case RayFormed(node=self.node) if effect.port == port:
                     found = effect.members
                 case ContainerStarted(node=node) | ContainerGone(node=node) | Rebooted(node=node):
-                    found = None if node == self.node else _without_member(found, node)
+                    if node == self.node:
+                        found = None
+                    elif isinstance(found, tuple):
+                        # Members to come are called by their nodes; who is one of now, its container tells.
+                        found = tuple(member for member in found if member.id != node)
         return found
 
     def site(self, container: str, now: Site, held: Iterable[int], total: int) -> Site:
         """The place of a launch; `total`: all of its memory, in bytes."""
-        return replace(
-            now,
-            available_bytes=self.available(now.available_bytes, total),
-            listening=self.listening(now.listening, held),
-            found=self.found(container, now.found),
-        )
+        available, listening = self.available(now.available_bytes, total), self.listening(now.listening, held)
+        found = self.found(container, now.found)
+        return replace(now, available_bytes=available, listening=listening, found=found)
 
     def facts(self, now: NodeFacts) -> NodeFacts:
         """What a machine says of itself: its memory, who computes, what is free."""
         changed = {"docker"} if self.storage_changed else set()
-        return replace(
-            now,
-            memory=self.memory(now.memory) if now.memory else None,
-            gpu_processes=() if self.freed else now.gpu_processes,
-            free={what: count for what, count in now.free.items() if what not in changed},
-        )
+        free = {what: count for what, count in now.free.items() if what not in changed}
+        processes = () if self.freed else now.gpu_processes
+        memory = self.memory(now.memory) if now.memory else None
+        return replace(now, memory=memory, gpu_processes=processes, free=free)
 
     # --- memory
 
@@ -252,15 +251,6 @@ class NodeForecast:
     def ended(self, job: str) -> bool:
         """The job runs no more then."""
         return self.rebooted or any(isinstance(e, JobEnded) and e.job == job for e in self.effects)
-
-
-def _without_member(
-    members: tuple[RayMember, ...] | bool | None, node: str
-) -> tuple[RayMember, ...] | bool | None:
-    """Members that are to come are called by their nodes; who is one of now, its container tells."""
-    if not isinstance(members, tuple):
-        return members
-    return tuple(m for m in members if m.id != node)
 
 
 def _ends(effect: Effect, server: ServerUp) -> bool:

@@ -150,7 +150,9 @@ def decide(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> Decisi
         PruneEntry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(image.content, ""), going))
         for kind, image, on in found
     ]
-    return Decision(wish, tuple(entries), _old_cache(wish, nodes, now))
+    usages = {node: held.usage for node, held in nodes.items() if held.usage and wish.until}
+    old = {node: usage.old_cache(now, seconds(wish.until)) for node, usage in usages.items()}
+    return Decision(wish, tuple(entries), {node: count for node, count in old.items() if count})
 
 
 Group = tuple[ImageKind, ImageIdentity, Mapping[str, ImageIdentity]]
@@ -232,12 +234,6 @@ def _fate(
         (True, False, "it has no name; --dangling removes it"),
     )
     return next((goes, why) for is_so, goes, why in cases if is_so)
-
-
-def _old_cache(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> dict[str, int]:
-    usages = {node: held.usage for node, held in nodes.items() if held.usage and wish.until}
-    limit = seconds(wish.until)
-    return {node: count for node, usage in usages.items() if (count := usage.old_cache(now, limit))}
 
 
 # --- what is done about it

@@ -155,10 +155,8 @@ def _without_secret_value(word: str, environ: Mapping[str, str]) -> str:
     if not equals or not secret_name(name):
         return word
     if environ.get(name) != value:
-        raise WrongUsage(
-            f"the value of {name} would stand in a process list on every node",
-            hint=f"put it into this console's environment and write `-e {name}` without a value",
-        )
+        hint = f"put it into this console's environment and write `-e {name}` without a value"
+        raise WrongUsage(f"the value of {name} would stand in a process list on every node", hint=hint)
     return word.removesuffix(f"={value}")
 
 

@@ -52,10 +52,9 @@ def split_of(spec: ServeSpec, nodes: int) -> Split:
     tensor = spec.tensor or max(1, nodes // (spec.pipeline * spec.data))
     split = Split(tensor, spec.pipeline, spec.data)
     if split.ranks > nodes:
-        raise WrongUsage(
-            f"{split.words} needs {split.ranks} GPUs, and {nodes} {'is' if nodes == 1 else 'are'} there",
-            hint=f"ranks for {nodes} at most, one GPU each; or launch on more nodes",
-        )
+        there = f"{nodes} {'is' if nodes == 1 else 'are'} there"
+        hint = f"ranks for {nodes} at most, one GPU each; or launch on more nodes"
+        raise WrongUsage(f"{split.words} needs {split.ranks} GPUs, and {there}", hint=hint)
     return split
 
 
@@ -89,10 +88,11 @@ def serve_ranks(
     if backend is Backend.SOLO or split.ranks == 1:
         return (Rank(nodes[0], 0, _argv(spec, split, extra)),)
     rest, head = (*_rpc(split, meeting), *extra), addresses[nodes[0]]
-    ranks = [
-        Rank(node, rank, _argv(spec, split, (*_place(rank, split.ranks, head, meeting), *rest)))
-        for rank, node in enumerate(nodes[: split.ranks])
-    ]
+    ranks = []
+    for rank, node in enumerate(nodes[: split.ranks]):
+        place = ["--nnodes", str(split.ranks), "--node-rank", str(rank), "--master-addr", head]
+        place += ["--master-port", str(meeting.master), *(["--headless"] if rank else [])]
+        ranks.append(Rank(node, rank, _argv(spec, split, (*place, *rest))))
     return tuple(reversed(ranks))
 
 
@@ -119,11 +119,6 @@ def _argv(spec: ServeSpec, split: Split, rest: Sequence[str]) -> tuple[str, ...]
     words = (word for short, count in asked for word in (short, str(count)))
     where = ("--host", spec.host, "--port", str(spec.port))
     return (*environment, "vllm", "serve", spec.model, *where, *words, *spec.flags(), *rest)
-
-
-def _place(rank: int, count: int, head: str, meeting: Meeting) -> tuple[str, ...]:
-    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", head)
-    return (*words, "--master-port", str(meeting.master), *(("--headless",) if rank else ()))
 
 
 def _rpc(split: Split, meeting: Meeting) -> tuple[str, ...]:

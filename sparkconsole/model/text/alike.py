@@ -42,6 +42,11 @@ def groups(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[
     return list(found.values())
 
 
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many there are beside them: `a, b, c and 2 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def whose(nodes: Sequence[str], every: int) -> str:
     """`spark-01`, `64 nodes` when that is all of them, `3 of 64 nodes`; empty: of none in particular."""
     if len(nodes) < 2:

@@ -152,8 +152,6 @@ class Run(BaseModel):
 
 
 def _is_step(step: object) -> bool:
-    return (
-        isinstance(step, dict)
-        and all(isinstance(step.get(key, ""), str) for key in ("node", "sentence"))
-        and isinstance(step.get("argv", []), list)
-    )
+    if not isinstance(step, dict) or not isinstance(step.get("argv", []), list):
+        return False
+    return all(isinstance(step.get(key, ""), str) for key in ("node", "sentence"))

@@ -66,9 +66,7 @@ def leaves(data: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def change(first: Any, second: Any) -> str:
     """`+12.5 %`; empty for what are no numbers, or where the first is nothing."""
-    numbers = [
-        n for n in (first, second) if isinstance(n, int | float | timedelta) and not isinstance(n, bool)
-    ]
+    numbers = [n for n in (first, second) if type(n) in (int, float, timedelta)]
     return f"{(second - first) / first:+.1%}".replace("%", " %") if len(numbers) == 2 and first else ""
 
 

@@ -45,6 +45,7 @@ def run_line(run: Run) -> RunLine:
     """The line of a run."""
     steps = [s for s in run.plan.get("steps", ()) if isinstance(s, Mapping)]
     nodes = dict.fromkeys(str(s["node"]) for s in steps if s.get("node"))
+    node, cause = run.error.get("node"), str(run.error.get("cause") or run.outcome.get("error") or "")
     return RunLine(
         id=run.id,
         words=tuple(word[:LONGEST] for word in run.words),
@@ -57,16 +58,10 @@ def run_line(run: Run) -> RunLine:
         nodes=tuple(nodes or dict.fromkeys(job.node for job in run.jobs)),
         jobs=len(run.jobs),
         steps=len(steps),
-        cause=_cause(run),
+        cause=(f"{node}: {cause}" if node and cause else cause)[:LONGEST],
         hint=str(run.error.get("hint") or "")[:LONGEST],
         gist=gist(run.outcome) if run.state is RunState.DONE else "",
     )
-
-
-def _cause(run: Run) -> str:
-    node = run.error.get("node")
-    cause = run.error.get("cause") or run.outcome.get("error") or ""
-    return f"{node}: {cause}"[:LONGEST] if node and cause else str(cause)[:LONGEST]
 
 
 def gist(outcome: Mapping[str, Any]) -> str:

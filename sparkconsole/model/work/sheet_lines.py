@@ -48,12 +48,11 @@ def _total(widths: Sequence[int]) -> int:
 
 def _least(sheet: Sheet, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> list[int]:
     """How narrow each column can be: as its longest word, or not at all."""
-    return [
-        width
-        if width <= SHORT or name in sheet.whole
-        else max(max((cell_len(word) for row in rows for word in row[i].split()), default=0), SHORT)
-        for i, (name, width) in enumerate(zip(sheet.columns, widths, strict=True))
-    ]
+    least = list(widths)
+    for i, name in enumerate(sheet.columns):
+        if widths[i] > SHORT and name not in sheet.whole:
+            least[i] = max(SHORT, *(cell_len(word) for row in rows for word in row[i].split()))
+    return least
 
 
 def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:

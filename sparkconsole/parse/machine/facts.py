@@ -65,16 +65,15 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
 
 
 def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
-    """With what sysfs says: MTU, carrier, speed and MAC; `-` is what it did not say."""
+    """With what sysfs says: MTU, carrier and speed; `-` is what it did not say."""
     if link is None:
         return netdev
-    mtu, carrier, _, speed, mac, *_ = (*link, *["-"] * 3)
+    mtu, carrier, _, speed, *_ = (*link, *["-"] * 2)
     return replace(
         netdev,
         mtu=netdev.mtu if (size := whole(mtu)) is None else size,
         up={"1": True, "0": False}.get(carrier, netdev.up),
         speed_mbit=whole(speed),
-        mac=mac.strip("-"),
     )
 
 
