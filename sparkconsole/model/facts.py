@@ -151,7 +151,6 @@ class NodeFacts:
     machine: str = ""
     release: str = ""
     user: str = ""
-    groups: tuple[str, ...] = ()
     home: str = ""
     clock_s: float | None = None
     """Its wall clock, seconds since 1970."""

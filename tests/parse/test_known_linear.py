@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model.logs import level, severity, tool_words
+from sparkconsole.model.logs import severity, tool_words
 from sparkconsole.parse.diagnose import explain, log_frame, recovery, signs_of_life, stall
 from sparkconsole.parse.diagnose import line as diagnose
 from sparkconsole.parse.fabric import nccl
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (
-    level,
     tool_words,
     severity,
     diagnose,

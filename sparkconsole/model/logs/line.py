@@ -22,7 +22,6 @@ class LogLine:
     text: str
     """May have colours (SGR), no other escape and no control character."""
     node: str = ""
-    source: str = ""
     at: datetime | None = None
     level: Level = Level.INFO
 
@@ -55,10 +54,10 @@ _LEVELS = (
 _INFORMS = re.compile(r"\b(?:INFO|NOTICE)\b|level=info")
 
 
-def log_line(raw: str, *, node: str = "", source: str = "", time: str = "") -> LogLine:
+def log_line(raw: str, *, node: str = "", time: str = "") -> LogLine:
     """`raw` as a line that can be shown. `time`: ISO 8601 or RFC 3339; empty or unreadable: none."""
     text = normalised(raw)
-    return LogLine(text, node, source, moment(time), level_of(_SGR.sub("", text) if "\x1b" in text else text))
+    return LogLine(text, node, moment(time), level_of(_SGR.sub("", text) if "\x1b" in text else text))
 
 
 def normalised(raw: str) -> str:

@@ -33,7 +33,6 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         home=host[4],
         clock_s=number(host[5]),
         clock_synced={"yes": True, "no": False}.get(parts.get("ntp", "").strip()),
-        groups=tuple(host[6].split()),
         release=_release(parts.get("release", "")),
         fabric=fabric,
         gpus=gpus,
