@@ -208,9 +208,9 @@ def fabric(i: int) -> Fabric:
             hca("roceP2p1s0f1", "enP2p1s0f1np1", True),
         ),
         netdevs=(
-            Netdev("enp1s0f1np1", (f"192.168.177.{10 + i}/24",), 9000, True, "up", 200_000),
-            Netdev("enP2p1s0f1np1", (), 9000, True, "up", 200_000),
-            Netdev("enP7s7", (f"10.0.0.{10 + i}/24",), 1500, True, "up", 10_000),
+            Netdev("enp1s0f1np1", (f"192.168.177.{10 + i}/24",), 9000, True, 200_000),
+            Netdev("enP2p1s0f1np1", (), 9000, True, 200_000),
+            Netdev("enP7s7", (f"10.0.0.{10 + i}/24",), 1500, True, 10_000),
         ),
     )
 
