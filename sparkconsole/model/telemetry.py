@@ -192,11 +192,10 @@ STUCK_PERCENT, STUCK_MHZ, STUCK_W = 80.0, 900.0, 30.0
 
 def is_stuck(gpu: Gpu) -> bool:
     """Full use, a third of the clock, hardly any power, and nothing that says why."""
-    figures = (gpu.utilisation, gpu.clock_mhz, gpu.power_w)
-    if gpu.held or any(f is None for f in figures):
+    if gpu.held or gpu.utilisation is None or gpu.clock_mhz is None or gpu.power_w is None:
         return False
-    use, clock, power = (f or 0.0 for f in figures)
-    return use >= STUCK_PERCENT and clock <= STUCK_MHZ and power <= STUCK_W
+    slow = gpu.clock_mhz <= STUCK_MHZ and gpu.power_w <= STUCK_W
+    return slow and gpu.utilisation >= STUCK_PERCENT
 
 
 def as_data(now: Reading) -> dict[str, Any]:

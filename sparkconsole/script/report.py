@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.text.printable import plain, printable
-from sparkconsole.model.work.answer import Answer, Row, Sheet
+from sparkconsole.model.work.answer import Answer, Row, Sheet, header_and_rows, is_in_columns
 from sparkconsole.model.work.news import (
     Advance,
     News,
@@ -25,7 +25,6 @@ from sparkconsole.model.work.news import (
     advance_text,
 )
 from sparkconsole.model.work.plan import Plan, plan_lines
-from sparkconsole.model.work.sheet_lines import header_and_rows, is_in_columns
 from sparkconsole.script.lines import ScriptLine
 from sparkconsole.streams import Undelivered, delivering, errors_stream
 

@@ -6,7 +6,7 @@ import asyncio
 
 from sparkconsole.demo.clock import StillClock
 from sparkconsole.fleet.launch.await_memory import LOOK_S, MemoryAwaited, await_memory
-from sparkconsole.model.serve.memory_returns import Return
+from sparkconsole.model.serve.memory_guard import Return
 from sparkconsole.model.work.news import Advance, Remark
 from tests.pretend_nodes import PretendCluster
 

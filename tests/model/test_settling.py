@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.serve.memory_guard import MemoryPoint
-from sparkconsole.model.serve.memory_returns import Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
 
 GB = 10**9
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.serve.memory_guard import MemoryPoint
-from sparkconsole.model.serve.memory_returns import Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import Advance, Remark, Report
 from sparkconsole.remote.node.facts import memory_state

@@ -17,7 +17,7 @@ from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.logs.kernel import NOT_REGISTERED, why_and_remedy
 from sparkconsole.model.serve.engine import LiveRank, lead_of, vllm_words
-from sparkconsole.model.serve.memory_returns import USUAL_SHARE
+from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ServeSpec, StartFailure
 from sparkconsole.model.work.job import Job

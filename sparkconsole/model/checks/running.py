@@ -11,6 +11,7 @@ from sparkconsole.model.finding import Finding, fail, ok, warn
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.vllm_flags import SHORT, value
+from sparkconsole.model.text.alike import groups
 from sparkconsole.model.text.redact import secret_flag
 
 AGAIN = "sparkconsole stop, then launch: it sets what suits each node"
@@ -126,12 +127,9 @@ def engine(evidence: ClusterEvidence) -> Iterator[Finding]:
 
 def _parties(ranks: list[LiveRank]) -> Iterator[list[LiveRank]]:
     """Ranks of one start without Ray, the leading one first."""
-    parties: dict[tuple[str | None, str | None], list[LiveRank]] = {}
-    for rank in ranks:
-        if value(rank.words, "--nnodes"):
-            where = (value(rank.words, "--master-addr"), value(rank.words, "--master-port"))
-            parties.setdefault(where, []).append(rank)
-    for party in parties.values():
+    led = (r for r in ranks if value(r.words, "--nnodes"))
+    where = ("--master-addr", "--master-port")
+    for party in groups(led, lambda r: tuple(value(r.words, flag) for flag in where)):
         yield sorted(party, key=lambda r: r.rank)
 
 

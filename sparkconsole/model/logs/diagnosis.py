@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sparkconsole.model.text.alike import groups
+
 
 class Weight(StrEnum):
     """How bad it is: an error ends or stops something, a warning costs speed or time, info only tells."""
@@ -195,12 +197,9 @@ def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> 
 
 def _said_once(follows: list[Diagnosis]) -> Iterator[str]:
     """Each consequence with everybody who told it, in the order in which they did."""
-    places: dict[str, dict[str, None]] = {}
-    for one in follows:
-        places.setdefault(one.text, {})[_place(one)] = None
-    for text, where in places.items():
-        whose = " and ".join(w for w in where if w)
-        yield f"{whose}: {text}" if whose else text
+    for same in groups(follows, lambda one: one.text):
+        whose = " and ".join(dict.fromkeys(place for one in same if (place := _place(one))))
+        yield f"{whose}: {same[0].text}" if whose else same[0].text
 
 
 def _paragraph(one: Diagnosis) -> str:

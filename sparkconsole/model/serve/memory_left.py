@@ -14,7 +14,7 @@ from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask
 from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.memory_returns import USUAL_SHARE
+from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.spec import PARALLEL, ServeSpec
 from sparkconsole.model.serve.vllm_flags import OTHER_ARITHMETIC, flag_of, names, value, whole
 

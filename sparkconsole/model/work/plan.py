@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkconsole.model.work.answer import Sheet
+from sparkconsole.model.work.answer import Sheet, header_and_rows
 from sparkconsole.model.work.consequences import Consequences, Moves
 from sparkconsole.model.work.job import Job
-from sparkconsole.model.work.sheet_lines import header_and_rows
 from sparkconsole.model.work.tier import Tier
 
 _BLANK = re.compile("‹([^‹›]+)›")

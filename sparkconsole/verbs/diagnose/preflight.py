@@ -16,8 +16,7 @@ from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.facts import NodeFacts
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.ray import RayMember
-from sparkconsole.model.serve.memory_guard import FREEZE_LINE
-from sparkconsole.model.serve.memory_returns import USUAL_SHARE, WINDOW_S, Return
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE, GROWTH_S, USUAL_SHARE, Return
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import nobody
 from sparkconsole.remote.shell import Shell
@@ -93,7 +92,7 @@ async def _tight(fleet: Fleet, stage: Stage) -> tuple[Finding, ...]:
     Memory of a server that has just ended still comes back: it is waited for before the start instead.
     """
     tight = [n for n in stage.nodes if stage.sites[n].available_bytes < FREEZE_LINE]
-    seen = await await_memory(fleet, tight, USUAL_SHARE, nobody, most_s=WINDOW_S)
+    seen = await await_memory(fleet, tight, USUAL_SHARE, nobody, most_s=GROWTH_S)
     return tuple(
         Finding(
             "memory",

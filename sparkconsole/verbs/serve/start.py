@@ -20,7 +20,7 @@ from sparkconsole.fleet.serve.status import ServerStatus, serve_standing
 from sparkconsole.model.foresight.effect import ServerGone
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank, jobs_of
-from sparkconsole.model.serve.memory_returns import USUAL_SHARE
+from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.ranks import Rank, serve_ranks
 from sparkconsole.model.serve.spec import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.work.answer import Answer, Sheet
