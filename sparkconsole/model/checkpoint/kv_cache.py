@@ -9,17 +9,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from types import MappingProxyType
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.shape import BLOCK_TOKENS, Attention, Cache, RecurrentState
 
-WIDTHS: Mapping[str, float] = MappingProxyType(
-    {
-        "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "fp8_ds_mla": 656 / 576, "bfloat16": 2,
-        "float16": 2, "half": 2, "float32": 4,
-    }
-)  # fmt: skip
+WIDTHS: Mapping[str, float] = {
+    "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "fp8_ds_mla": 656 / 576, "bfloat16": 2,
+    "float16": 2, "half": 2, "float32": 4,
+}  # fmt: skip
 """Bytes of a cached value by `--kv-cache-dtype`; `auto` is the model's own."""
 _EVEN = 1.25
 """Kinds whose numbers of layers differ by less share a group size, and the fewer are padded."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -167,14 +166,12 @@ def flag_values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ..
     return (*apart, *joined)
 
 
-_CALLED = MappingProxyType(
-    {
-        "backend": "backend", "nccl_debug": "NCCL debug level", "eth_if": "Ethernet interface",
-        "ib_if": "RDMA devices", "gpus": "GPUs", "ray_port": "Ray's port",
-        "dashboard_port": "dashboard's port", "master_port": "master port",
-        "ray_num_cpus": "Ray's CPUs a node", "ray_num_gpus": "Ray's GPUs a node",
-    }
-)  # fmt: skip
+_CALLED: Mapping[str, str] = {
+    "backend": "backend", "nccl_debug": "NCCL debug level", "eth_if": "Ethernet interface",
+    "ib_if": "RDMA devices", "gpus": "GPUs", "ray_port": "Ray's port",
+    "dashboard_port": "dashboard's port", "master_port": "master port",
+    "ray_num_cpus": "Ray's CPUs a node", "ray_num_gpus": "Ray's GPUs a node",
+}  # fmt: skip
 """Fields that are as they were asked, or not, by what they are called; lists and the image are apart."""
 
 

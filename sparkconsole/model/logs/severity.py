@@ -33,11 +33,9 @@ LABELS = {
     **dict.fromkeys(("trace", "debug", "debu", "dbug", "d", "v"), Level.DEBUG),
     **dict.fromkeys(("info", "notice", "information", "informational", "i"), Level.INFO),
     **dict.fromkeys(("warn", "warning", "w"), Level.WARNING),
-    **dict.fromkeys(
-        ("err", "eror", "erro", "error", "crit", "critical", "fatal", "fata", "emerg", "emergency", "alert"),
-        Level.ERROR,
-    ),
-    **dict.fromkeys(("panic", "pani", "severe", "dpanic", "e", "f"), Level.ERROR),
+    **dict.fromkeys(("err", "eror", "erro", "error", "crit", "critical", "fatal", "fata"), Level.ERROR),
+    **dict.fromkeys(("emerg", "emergency", "alert", "panic", "pani", "severe", "dpanic"), Level.ERROR),
+    **dict.fromkeys(("e", "f"), Level.ERROR),
 }
 _WORD = re.compile(
     r"\b(?:level|lvl|severity)=\"?(\w+)"

@@ -11,19 +11,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
-from types import MappingProxyType
 
-SHORT: Mapping[str, str] = MappingProxyType(
-    {
-        "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
-        "-dpn": "--data-parallel-rank", "-dpr": "--data-parallel-start-rank",
-        "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
-        "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
-        "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
-        "-r": "--node-rank", "-ep": "--enable-expert-parallel", "-q": "--quantization",
-        "-sc": "--speculative-config",
-    }
-)  # fmt: skip
+SHORT: Mapping[str, str] = {
+    "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
+    "-dpn": "--data-parallel-rank", "-dpr": "--data-parallel-start-rank",
+    "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
+    "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
+    "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
+    "-r": "--node-rank", "-ep": "--enable-expert-parallel", "-q": "--quantization",
+    "-sc": "--speculative-config",
+}  # fmt: skip
 """As vllm/engine/arg_utils.py names them."""
 OTHER_ARITHMETIC = frozenset((
     "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
@@ -40,8 +37,8 @@ KNOWN = frozenset(SHORT.values()) | OTHER_ARITHMETIC | {
 _SHORTEST = 5
 """`--por` is `--port`; what is shorter stands for several flags, and vLLM refuses it."""
 _NUMBER = re.compile(r"([-+]?\d{1,15}(?:\.\d{1,6})?)([kKmMgGtT]?)")
-_STEPS = MappingProxyType({"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12})
-_BINARY = MappingProxyType({"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40})
+_STEPS: Mapping[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def flag_of(word: str) -> str:
