@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -52,18 +53,15 @@ def plain_sign(sign: str, *, narrow: bool = False) -> str:
     return (letters[:1] or "?" * wide) if narrow else (letters or "?")
 
 
+def _as_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(plain_sign, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error("sparkconsole.as_ascii", _as_ascii)
+
+
 def plain(text: str, encoding: str) -> str:
     """`text` with only what `encoding` has; nothing changes where it has all of it."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return "".join(c if _has(encoding, c) else plain_sign(c) for c in text)
-    return text
-
-
-def _has(encoding: str, sign: str) -> bool:
-    try:
-        sign.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text.encode(encoding, "sparkconsole.as_ascii").decode(encoding)
