@@ -117,8 +117,8 @@ class Cluster(Overrides):
 
     def effective(self, node: Node) -> Node:
         """`node` with what the cluster says filled in where the node itself is silent."""
-        unsaid = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
-        return node.model_copy(update={key: getattr(self, key) for key in unsaid})
+        silent = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
+        return node.model_copy(update={key: getattr(self, key) for key in silent})
 
     def node(self, name: str) -> Node | None:
         """The node of that name or address, if it is one of ours; no other that shares its address."""

@@ -201,12 +201,12 @@ def is_stuck(gpu: Gpu) -> bool:
 def as_data(now: Reading) -> dict[str, Any]:
     """All of it under the names it has here, for `--json` and files."""
     memory = now.memory
-    unsaid = {} if now.gpu_known else {"gpus": None, "gpu_processes": None}
+    unknown = {} if now.gpu_known else {"gpus": None, "gpu_processes": None}
     return {
         "clock_s": now.clock_s,
         "cpu": now.cpu,
         **asdict(now),
-        **unsaid,
+        **unknown,
         "memory": {**asdict(memory), "used": memory.used, "cached": now.cached} if memory else None,
         "kernel": list(now.kernel) if now.kernel is not None else None,
         "gpu_used": now.gpu_used,

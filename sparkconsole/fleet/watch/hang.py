@@ -128,7 +128,7 @@ class Roll:
             killed=None not in (self.token_at_s, state.killed_at_s)
             and (state.killed_at_s or 0.0) > (self.token_at_s or 0.0),
             left_ray=left,
-            ray_said=self._last_words(name) if left else "",
+            ray_message=self._last_words(name) if left else "",
             links_down=tuple(
                 sorted(r for r in self._links.get(name, ()) if r in flows and flows[r].up is False)
             ),

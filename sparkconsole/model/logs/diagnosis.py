@@ -185,7 +185,7 @@ def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> 
         yield _paragraph(one)
     known = [d for d in follows if d.kind is LineKind.CONSEQUENCE]
     if known:
-        yield "What follows from it: " + "; ".join(_said_once(known))
+        yield "What follows from it: " + "; ".join(_consequences(known))
     unknown = [d for d in follows if d.kind is LineKind.UNKNOWN]
     for one in unknown[:_SHOWN]:
         yield f"· {_sentence(one)}: {one.line}"
@@ -195,7 +195,7 @@ def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> 
         yield from tuple(s.words for s in endings) or ("· nothing known to be wrong in it",)
 
 
-def _said_once(follows: list[Diagnosis]) -> Iterator[str]:
+def _consequences(follows: list[Diagnosis]) -> Iterator[str]:
     """Each consequence with everybody who told it, in the order in which they did."""
     for same in groups(follows, lambda one: one.text):
         whose = " and ".join(dict.fromkeys(place for one in same if (place := _place(one))))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from sparkconsole.model.logs.tool_words import FAILS, NOT_SAID
+from sparkconsole.model.logs.tool_words import FAILS, QUOTATION
 from sparkconsole.model.text.literals import Sieve
 
 
@@ -157,7 +157,7 @@ def letter_level(text: str) -> Level | None:
 def spelled(text: str) -> Level | None:
     """How bad a message without a level sounds: ERROR, WARNING, or None for one that sounds like neither."""
     head = text[:HEAD]
-    if not sounds(head) or NOT_SAID.match(head):
+    if not sounds(head) or QUOTATION.match(head):
         return None
     if _CALM.search(head):
         head = _CALM.sub("·", head)

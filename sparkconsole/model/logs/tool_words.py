@@ -32,7 +32,7 @@ FAILS = re.compile(
     r"\bEDAC \w{1,12}: [1-9]\d* UE\b"
     r"|\bDevice not ready\b|\bUnable to handle kernel\b|^Dependency failed for\b|\bNVRM: .{0,80}[Aa]ssert"
 )
-NOT_SAID = re.compile(
+QUOTATION = re.compile(
     r"^\++ \S"  # a shell's trace of what it runs
     r"|^-{1,2}[A-Za-z][\w-]{0,60}(?:[ ,=]|$)"  # an option and its help
     r"|^(?:export |declare -x |ENV |ARG )?[A-Z][A-Z0-9_]{1,60}=[\w./:,\"-]*$"  # a setting

@@ -41,7 +41,7 @@ class NodeSign:
     killed: bool = False
     """The kernel killed something there for want of memory, since a token came."""
     left_ray: bool = False
-    ray_said: str = ""
+    ray_message: str = ""
     links_down: tuple[str, ...] = ()
     """That were up while it served."""
     unreached: bool = False
@@ -166,7 +166,7 @@ _RULES = (
     _Rule("fabric-cut", lambda n: n.unreached, lambda n: "the head does not reach it over the fast link",
           f"the cable and the switch; sparkconsole fabric test, {_AGAIN}"),
     _Rule("left-ray", lambda n: n.left_ray,
-          lambda n: f"is no longer in Ray{f': {n.ray_said}' if n.ray_said else ''}, its container runs",
+          lambda n: f"is no longer in Ray{f': {n.ray_message}' if n.ray_message else ''}, its container runs",
           "sparkconsole logs ray; sparkconsole node restart {node}, then serve again", dead=True),
 )  # fmt: skip
 UNSEEN = frozenset({"node-lost", "gpu-gone"})
