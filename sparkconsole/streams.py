@@ -11,7 +11,7 @@ from functools import partial
 from typing import IO, Any, TextIO, cast
 
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.model.text.ascii_signs import plain_sign
+from sparkconsole.model.text.printable import plain_sign
 
 _HANDLER = "sparkconsole-signs"
 _ONE_CELL = "sparkconsole-cells"

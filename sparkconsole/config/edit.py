@@ -15,7 +15,7 @@ from sparkconsole.config.paths import write_private
 from sparkconsole.config.reading import read_text
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.text.alike import did_you_mean
 from sparkconsole.model.work.tier import WORDS
 
 DEMO_NODES, DEMO_MOST = 2, 64

@@ -13,7 +13,7 @@ from sparkconsole.config.reading import read_text, read_toml, validated, wrong_a
 from sparkconsole.config.toml_lines import Place
 from sparkconsole.errors import WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Cluster, Node, login_words
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 
 FIRST_CLUSTER = "default"
 """The name of the cluster that the first `node add` makes when none was said."""

@@ -16,7 +16,7 @@ from sparkconsole.config.bounded_read import WRITTEN_BYTES, bounded_bytes
 from sparkconsole.config.paths import script_path
 from sparkconsole.config.toml_lines import Place, dotted, line_of, places
 from sparkconsole.errors import WrongConfig, WrongUsage
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 
 M = TypeVar("M", bound=BaseModel)
 _WORDS = {

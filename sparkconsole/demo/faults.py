@@ -9,7 +9,7 @@ from sparkconsole.demo.spark import servers
 from sparkconsole.demo.spark.engine import with_other_layers
 from sparkconsole.demo.spark.machine import Machine
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {

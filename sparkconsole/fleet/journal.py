@@ -21,7 +21,7 @@ from sparkconsole.clock import Clock
 from sparkconsole.config.bounded_read import bounded_bytes
 from sparkconsole.config.paths import private_folder, write_private
 from sparkconsole.errors import SparkError, WrongUsage
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.text.redact import redact, redact_data, redact_words, secret_values
 from sparkconsole.model.work.job import ConsoleProcess, Job, Run, RunState
 

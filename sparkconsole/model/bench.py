@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -131,9 +131,8 @@ class BenchResult:
 
     def as_data(self) -> dict[str, Any]:
         """As the journal keeps it."""
-        named = {n: getattr(self, n) for n in self.__slots__ if n not in ("latencies", "distributions")}
         spread = {kind: list(values) for kind, values in self.distributions.items()}
-        return {**named, "latencies": dict(self.latencies), "distributions": spread}
+        return {**asdict(self), "distributions": spread}
 
 
 _OPTIONAL = tuple(f.name for f in fields(BenchResult) if f.default is None)
@@ -204,29 +203,22 @@ STATISTICS = ("mean", "median", "p99")
 
 def compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> Comparison:
     """Two outcomes of the journal; only numbers that at least one of them has."""
-    pairs = [
-        (label, one["result"].get(key), other["result"].get(key), good)
-        for key, (label, good) in _NUMBERS.items()
-    ]
-    first, second = one["result"].get("latencies", {}), other["result"].get("latencies", {})
+    mine, theirs = one["result"], other["result"]
+    pairs = [(label, mine.get(key), theirs.get(key), good) for key, (label, good) in _NUMBERS.items()]
+    first, second = mine.get("latencies", {}), theirs.get("latencies", {})
     pairs += [
         (f"{kind.upper()} {stat} ms", first.get(f"{stat}_{kind}"), second.get(f"{stat}_{kind}"), False)
         for kind in KINDS
         for stat in STATISTICS
     ]
     numbers = tuple(Compared(*pair) for pair in pairs if pair[1] is not None or pair[2] is not None)
-    return Comparison(_settings(one, other), numbers)
+    return Comparison(tuple(_settings(one, other)), numbers)
 
 
-def _settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[tuple[str, Any, Any], ...]:
+def _settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """In the order in which they are said; what each server was belongs to it."""
-    found: list[tuple[str, Any, Any]] = []
     for part, prefix in (("spec", ""), ("server", "server's ")):
         first, second = one.get(part) or {}, other.get(part) or {}
-        names = dict.fromkeys((*first, *second))
-        found += [
-            (f"{prefix}{name}", first.get(name), second.get(name))
-            for name in names
-            if first.get(name) != second.get(name)
-        ]
-    return tuple(found)
+        for name in dict.fromkeys((*first, *second)):
+            if (mine := first.get(name)) != (theirs := second.get(name)):
+                yield f"{prefix}{name}", mine, theirs

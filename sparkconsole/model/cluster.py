@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.docker_host import usable_url
 from sparkconsole.model.image.reference import image_name
-from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.text.alike import did_you_mean
 
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f*?!,'\"`$\\;&|<>(){}]")
 
@@ -74,16 +74,16 @@ class Node(Overrides):
 
     @model_validator(mode="before")
     @classmethod
-    def _taken_apart(cls, said: Any) -> Any:
+    def _taken_apart(cls, fields: Any) -> Any:
         """`[USER@]HOST[:PORT]` and `ssh://…` may stand where the address does."""
-        if not isinstance(said, Mapping) or not isinstance(said.get("address"), str):
-            return said
-        user, host, port = login_words(said["address"])
-        parts = {"user": user or None, "port": port}
+        if not isinstance(fields, Mapping) or not isinstance(fields.get("address"), str):
+            return fields
+        user, host, port = login_words(fields["address"])
+        parts = {key: value for key, value in (("user", user or None), ("port", port)) if value is not None}
         for key, value in parts.items():
-            if value is not None and said.get(key) not in (None, value):
-                raise ValueError(f"the address says {key} {value}, and {key} says {said[key]}")
-        return {**said, "address": host} | {key: value for key, value in parts.items() if value is not None}
+            if fields.get(key) not in (None, value):
+                raise ValueError(f"the address says {key} {value}, and {key} says {fields[key]}")
+        return {**fields, "address": host, **parts}
 
     @property
     def endpoint(self) -> str:
@@ -104,12 +104,10 @@ class Cluster(Overrides):
     @model_validator(mode="after")
     def _each_once(self) -> Cluster:
         for what, of in (("name", "name"), ("address", "endpoint")):
-            seen: set[str] = set()
-            for node in self.nodes:
-                value = getattr(node, of)
-                if value in seen:
-                    raise ValueError(f"two nodes have the {what} {value!r}; each node is listed once")
-                seen.add(value)
+            values = [getattr(node, of) for node in self.nodes]
+            twice = [value for at, value in enumerate(values) if value in values[:at]]
+            if twice:
+                raise ValueError(f"two nodes have the {what} {twice[0]!r}; each node is listed once")
         return self
 
     @property
@@ -119,9 +117,8 @@ class Cluster(Overrides):
 
     def effective(self, node: Node) -> Node:
         """`node` with what the cluster says filled in where the node itself is silent."""
-        unsaid = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
-        silent = {key: getattr(self, key) for key in unsaid}
-        return node.model_copy(update=silent)
+        silent = (key for key in Overrides.model_fields if getattr(node, key) in (None, ()))
+        return node.model_copy(update={key: getattr(self, key) for key in silent})
 
     def node(self, name: str) -> Node | None:
         """The node of that name or address, if it is one of ours; no other that shares its address."""

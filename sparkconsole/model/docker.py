@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sparkconsole.model.work.blank import has_blank
+from sparkconsole.model.text.units import moment
+from sparkconsole.model.work.plan import has_blank
 
 _SETTINGS = ("NCCL_", "GLOO_", "VLLM_HOST_IP=", "RAY_memory_monitor_refresh_ms=")
 """Variables that say how ranks find each other; others may be secrets and are left where they are."""
@@ -33,9 +34,11 @@ class Container:
     exit_code: int | None = None
     oom_killed: bool = False
     started_at: str = ""
-    pid: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Its variables; of a launch's container those that say how nodes find each other."""
+    pids: frozenset[int] = frozenset()
+    """Its processes, as the node numbers them, where they were asked for."""
 
     @property
     def running(self) -> bool:
@@ -84,14 +87,9 @@ class ImageIdentity:
 
     def as_data(self) -> dict[str, Any]:
         """The image as JSON gives it; of the labels only ours."""
-        return {
-            "content": self.short,
-            "id": self.id,
-            "platform": self.platform,
-            "size_bytes": self.size_bytes,
-            "created": self.created,
-            "labels": {k: v for k, v in self.labels.items() if k.startswith("org.sparkconsole.")},
-        }
+        own = {k: v for k, v in self.labels.items() if k.startswith("org.sparkconsole.")}
+        named = {n: getattr(self, n) for n in ("id", "platform", "size_bytes", "created")}
+        return {"content": self.short, **named, "labels": own}
 
 
 def same_content(one: ImageIdentity, other: ImageIdentity) -> bool:
@@ -116,18 +114,6 @@ def difference(one: ImageIdentity, other: ImageIdentity) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFacts:
-    """A Docker engine."""
-
-    version: str
-    driver: str
-    containerd_store: bool
-    """Images live in containerd's store and not in a graph driver's."""
-    root_dir: str
-    """Where the engine keeps its data."""
-
-
-@dataclass(frozen=True, slots=True)
 class CacheRecord:
     """One step of a build that the builder keeps."""
 
@@ -137,12 +123,10 @@ class CacheRecord:
     prunable: bool = True
     """A plain `docker builder prune` takes it when it is old enough."""
 
-    def unused_since(self, moment: datetime) -> bool:
+    def unused_since(self, when: datetime) -> bool:
         """No build used it since then; False when that is not known."""
-        try:
-            return datetime.fromisoformat(self.used_at) < moment
-        except (ValueError, TypeError):
-            return False
+        used = moment(self.used_at)
+        return used is not None and used < when
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +152,4 @@ class DiskUsage:
 
     def as_data(self) -> dict[str, Any]:
         """As JSON gives it."""
-        return {
-            "images_bytes": self.images_bytes,
-            "cache_bytes": self.cache_bytes,
-            "free_bytes": self.free_bytes,
-        }
+        return {n: getattr(self, n) for n in ("images_bytes", "cache_bytes", "free_bytes")}

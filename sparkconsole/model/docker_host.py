@@ -15,6 +15,10 @@ _PORT = 2375
 _UNIX = re.compile(r"unix://(/[^\s\x00-\x1f\x7f]*)")
 _TCP = re.compile(r"(?:tcp|http)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?/?")
 _SHOWN = 100
+_REMEDY = (
+    'name a socket of that machine: docker_host = "unix:///PATH" or "tcp://HOST:PORT" in cluster.toml, or '
+    "DOCKER_HOST or `docker context use` there"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class DockerHost:
     """Somebody named it: every command there is told it too."""
     refused: str = ""
     """Why it cannot be used; empty: it can."""
-    remedy: str = ""
+    remedy: str = _REMEDY
 
     @property
     def socket(self) -> str:
@@ -60,27 +64,20 @@ def usable_url(text: str) -> str:
 
 def found_at(text: str, *, named: bool = True, tls: bool = False) -> DockerHost:
     """The engine of that address, or why the console cannot use it. `tls`: with certificates."""
-    address = text.strip()
+    address, why = text.strip(), ""
     try:
         url = usable_url(address if "://" in address else f"tcp://{address}")
     except ValueError:
-        return DockerHost(named=named, refused=_why(address), remedy=_REMEDY)
+        url, why = DEFAULT_HOST, _why(address)
     if tls and url.startswith("tcp://"):
         why = f"its docker listens at {url} with TLS certificates, which the console does not use"
-        return DockerHost(named=named, refused=why, remedy=_REMEDY)
-    return DockerHost(url, named)
+    return DockerHost(DEFAULT_HOST if why else url, named, why)
 
 
 def where_to_look(at: DockerHost) -> str:
     """What to look at when nobody answers there."""
     start = "systemctl --user start docker" if at.socket.startswith("/run/user/") else "start it there"
     return f"{start}, or correct docker_host of cluster.toml, DOCKER_HOST or the docker context there"
-
-
-_REMEDY = (
-    'name a socket of that machine: docker_host = "unix:///PATH" or "tcp://HOST:PORT" in cluster.toml, or '
-    "DOCKER_HOST or `docker context use` there"
-)
 
 
 def _why(text: str) -> str:

@@ -127,8 +127,6 @@ class DeepProbe:
     """None: docker was not asked or did not answer."""
     kernel_log: Mapping[str, int] = field(default_factory=dict)
     """How often the kernel said each of a few bad things since it booted."""
-    cache_type: str = ""
-    """The file system of the model cache."""
     compile_cache_types: Mapping[str, str] = field(default_factory=dict)
     cache_closed: str = ""
     """The first folder of the model cache that the user may not write to."""
@@ -153,7 +151,6 @@ class NodeFacts:
     machine: str = ""
     release: str = ""
     user: str = ""
-    groups: tuple[str, ...] = ()
     home: str = ""
     clock_s: float | None = None
     """Its wall clock, seconds since 1970."""

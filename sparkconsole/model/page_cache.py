@@ -57,11 +57,9 @@ def way_sentence(way: RootWay, image: str) -> str:
 def require_way(node: str, way: RootWay, image: str) -> None:
     """Refused where this login cannot become root in any way that asks no password."""
     if way is RootWay.NONE:
-        raise Refused(
-            f"only root may drop the page cache: sudo asks for a password, and Docker has no {image}",
-            hint="allow sudo without a password there, or name an image that the node has: --image NAME",
-            node=node,
-        )
+        cause = f"only root may drop the page cache: sudo asks for a password, and Docker has no {image}"
+        hint = "allow sudo without a password there, or name an image that the node has: --image NAME"
+        raise Refused(cause, hint=hint, node=node)
 
 
 def brought(before: MemoryState, after: MemoryState) -> str:

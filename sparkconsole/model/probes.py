@@ -40,10 +40,6 @@ class Probe(StrEnum):
 
 USUAL = frozenset({Probe.FABRIC, Probe.GPU, Probe.DOCKER, Probe.DISK, Probe.CACHE, Probe.NTP})
 """What a launch looks at."""
-DEEPER = frozenset(
-    {
-        Probe.DEEP, Probe.CUDA, Probe.LISTENERS, Probe.CONTAINERS, Probe.KERNEL, Probe.BOOT,
-    }
-)  # fmt: skip
+DEEPER = frozenset((Probe.DEEP, Probe.CUDA, Probe.LISTENERS, Probe.CONTAINERS, Probe.KERNEL, Probe.BOOT))
 """What only the doctor looks at, in the same one command."""
 EVERYTHING = frozenset(Probe)

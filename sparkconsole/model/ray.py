@@ -16,7 +16,6 @@ class RayMember:
     alive: bool = False
     gpus: float = 0.0
     """GPUs this member offers; Ray leaves the resource out when there are none."""
-    cpus: float = 0.0
     message: str = ""
     """Why it is dead, in Ray's words."""
 

@@ -50,16 +50,11 @@ class Bus:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One line of a node's sampler: counters as the kernel has them. None: nobody said."""
+class Vitals:
+    """What a node says of itself, that a reading has as its sampler says it. None: nobody said."""
 
     clock_s: float
     """The node's wall clock."""
-    mono_s: float
-    """The node's monotonic clock; rates are over this one."""
-    cpu_busy: int = 0
-    cpu_total: int = 0
-    """Ticks over all cores."""
     memory: Memory | None = None
     load: float | None = None
     """One-minute load."""
@@ -70,16 +65,16 @@ class Sample:
     cached: int | None = None
     """Bytes of page cache: the kernel gives them back, CUDA does not always get them."""
     oom_kills: int | None = None
-    """Since the node was started."""
+    """Since the node was started; in a reading, since the sample before."""
     kernel: tuple[str, ...] | None = None
     """What the kernel said since the line before that may matter; None: its log may not be read."""
     buses: Mapping[str, Bus] = field(default_factory=dict)
     """By RDMA device."""
     temperature_c: float | None = None
     """The hottest thermal zone."""
-    rails: Mapping[str, Counters] = field(default_factory=dict)
+    rails: Mapping[str, object] = field(default_factory=dict)
     """By RDMA device."""
-    nets: Mapping[str, Counters] = field(default_factory=dict)
+    nets: Mapping[str, object] = field(default_factory=dict)
     """By network interface; without loopback and containers' own."""
     gpus: tuple[Gpu, ...] = ()
     gpu_processes: tuple[GpuProcess, ...] = ()
@@ -88,6 +83,19 @@ class Sample:
     """Bytes free in the root file system."""
     uptime_s: float | None = None
     """Since the node was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Vitals):
+    """One line of a node's sampler: counters as the kernel has them."""
+
+    rails: Mapping[str, Counters] = field(default_factory=dict)
+    nets: Mapping[str, Counters] = field(default_factory=dict)
+    mono_s: float = 0.0
+    """The node's monotonic clock; rates are over this one."""
+    cpu_busy: int = 0
+    cpu_total: int = 0
+    """Ticks over all cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +123,13 @@ class LinkTraffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Vitals):
     """What a node does right now."""
 
-    clock_s: float
-    cpu: float | None = None
-    """Percent of all cores."""
-    memory: Memory | None = None
-    load: float | None = None
-    pressure: float | None = None
-    pressures: Mapping[str, float] = field(default_factory=dict)
-    cached: int | None = None
-    oom_kills: int | None = None
-    """New ones since the sample before; None: nobody said."""
-    kernel: tuple[str, ...] | None = None
-    buses: Mapping[str, Bus] = field(default_factory=dict)
-    temperature_c: float | None = None
     rails: Mapping[str, LinkTraffic] = field(default_factory=dict)
     nets: Mapping[str, LinkTraffic] = field(default_factory=dict)
-    gpus: tuple[Gpu, ...] = ()
-    gpu_processes: tuple[GpuProcess, ...] = ()
-    gpu_error: str = ""
-    disk_free: int | None = None
-    uptime_s: float | None = None
+    cpu: float | None = None
+    """Percent of all cores."""
 
     @property
     def gpu_known(self) -> bool:
@@ -155,19 +147,11 @@ class Reading:
 def reading(before: Sample | None, now: Sample) -> Reading:
     """What `now` means; rates only when there is a sample before it and no counter went backwards."""
     seconds = now.mono_s - before.mono_s if before else 0.0
-    kept: dict[str, Any] = {name: getattr(now, name) for name in _AS_SAID}
-    return Reading(
-        cpu=_cpu(before, now) if before else None,
-        oom_kills=_grown(before.oom_kills if before else None, now.oom_kills),
-        rails=_flows(before.rails if before else {}, now.rails, seconds),
-        nets=_flows(before.nets if before else {}, now.nets, seconds),
-        **kept,
-    )
-
-
-_COUNTED = ("oom_kills", "rails", "nets")
-_AS_SAID = {f.name for f in fields(Reading)} & {f.name for f in fields(Sample)} - {*_COUNTED}
-"""What a reading has as the sample says it; the others are counters, and it has their growth."""
+    data: dict[str, Any] = {f.name: getattr(now, f.name) for f in fields(Vitals)}
+    data["oom_kills"] = _grown(before.oom_kills if before else None, now.oom_kills)
+    data["rails"] = _flows(before.rails if before else {}, now.rails, seconds)
+    data["nets"] = _flows(before.nets if before else {}, now.nets, seconds)
+    return Reading(**data, cpu=_cpu(before, now) if before else None)
 
 
 def _flows(
@@ -184,12 +168,8 @@ def _cpu(before: Sample, now: Sample) -> float | None:
 
 def _flow(before: Counters, now: Counters, seconds: float) -> LinkTraffic:
     rx, tx = _rate(before.rx, now.rx, seconds), _rate(before.tx, now.tx, seconds)
-    counts = now.counts
-    if counts != before.counts:
-        new = {name: _grown(before.counts.get(name), count) for name, count in counts.items()}
-        grown = {name: count for name, count in new.items() if count}
-    else:
-        grown = {}
+    new = {name: _grown(before.counts.get(name), count) for name, count in now.counts.items()}
+    grown = {name: count for name, count in new.items() if count}
     return LinkTraffic(now.up, rx, tx, _grown(before.errors, now.errors) or 0, grown)
 
 
@@ -212,20 +192,21 @@ STUCK_PERCENT, STUCK_MHZ, STUCK_W = 80.0, 900.0, 30.0
 
 def is_stuck(gpu: Gpu) -> bool:
     """Full use, a third of the clock, hardly any power, and nothing that says why."""
-    figures = (gpu.utilisation, gpu.clock_mhz, gpu.power_w)
-    if gpu.held or any(f is None for f in figures):
+    if gpu.held or gpu.utilisation is None or gpu.clock_mhz is None or gpu.power_w is None:
         return False
-    use, clock, power = (f or 0.0 for f in figures)
-    return use >= STUCK_PERCENT and clock <= STUCK_MHZ and power <= STUCK_W
+    slow = gpu.clock_mhz <= STUCK_MHZ and gpu.power_w <= STUCK_W
+    return slow and gpu.utilisation >= STUCK_PERCENT
 
 
 def as_data(now: Reading) -> dict[str, Any]:
     """All of it under the names it has here, for `--json` and files."""
     memory = now.memory
-    unsaid = {} if now.gpu_known else {"gpus": None, "gpu_processes": None}
+    unknown = {} if now.gpu_known else {"gpus": None, "gpu_processes": None}
     return {
+        "clock_s": now.clock_s,
+        "cpu": now.cpu,
         **asdict(now),
-        **unsaid,
+        **unknown,
         "memory": {**asdict(memory), "used": memory.used, "cached": now.cached} if memory else None,
         "kernel": list(now.kernel) if now.kernel is not None else None,
         "gpu_used": now.gpu_used,

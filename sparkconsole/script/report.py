@@ -12,10 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.text.ascii_signs import plain
-from sparkconsole.model.text.printable import printable
-from sparkconsole.model.text.sheet_lines import header_and_rows, is_in_columns
-from sparkconsole.model.work.answer import Answer, Row, Sheet
+from sparkconsole.model.text.printable import plain, printable
+from sparkconsole.model.work.answer import Answer, Row, Sheet, header_and_rows, is_in_columns
 from sparkconsole.model.work.news import (
     Advance,
     News,

@@ -24,7 +24,7 @@ from sparkconsole.demo.clock import PERSON_SPEED, DemoClock
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Event, Store
 from sparkconsole.model.cluster import Cluster
-from sparkconsole.model.text.nearest import did_you_mean, suggestion
+from sparkconsole.model.text.alike import did_you_mean, suggestion
 from sparkconsole.model.text.printable import printable
 from sparkconsole.tui.keyboard.keys import GLOBAL, VIEWS, Key, bindings, keymap_of
 from sparkconsole.tui.keyboard.keystrokes import Keystrokes, keep_every_escape

@@ -17,7 +17,7 @@ from sparkconsole.config.paths import config_folder
 from sparkconsole.config.reading import read_text, read_toml
 from sparkconsole.config.toml_lines import line_of, places
 from sparkconsole.errors import WrongConfig
-from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.text.alike import did_you_mean
 
 COLOURS = (
     "primary", "secondary", "accent", "success", "warning", "error",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sparkconsole.fleet.launch.await_memory import LOOK_S, MemoryAwaited, await_memory
-from sparkconsole.model.launch.memory_returns import Return
+from sparkconsole.model.serve.memory_guard import Return
 from sparkconsole.model.work.news import Advance, Remark
 from tests.pretend_nodes import PretendCluster
 from tests.still_clock import StillClock

@@ -14,7 +14,7 @@ from sparkconsole.model.checks import CHECKS, ClusterEvidence, Finding, Look, Pa
 from sparkconsole.model.checks.rules import Rule
 from sparkconsole.model.checks.skew import skew
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import (
     Bystander,
@@ -26,7 +26,7 @@ from sparkconsole.model.facts import (
     Memory,
     NodeFacts,
 )
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
 
@@ -41,7 +41,7 @@ DEEP = DeepProbe(
     uid=1000, ssh_folder=True, docker_group=("ann",), hotplug=True, reboot_required=False, lingers=False,
     login={"KillUserProcesses": "no", "RemoveIPC": "yes"}, firmware={"rocep1s0f1": "28.45.4028"}, cuda="13.0",
     default_routes=(MANAGEMENT,), listeners=(Listener("0.0.0.0", 22), Listener("127.0.0.1", 8265)),
-    containers=(), cache_type="ext2/ext3", nic_updater=False, uptime_s=9_000.0, ended=True,
+    containers=(), nic_updater=False, uptime_s=9_000.0, ended=True,
 )  # fmt: skip
 
 
@@ -62,12 +62,13 @@ def fabric(number: int, **changes: Any) -> Fabric:
     return Fabric(hcas, tuple(netdevs.values()))
 
 
-def found(running: bool = True, labels: Mapping[str, str] | None = None, **more: Any) -> Found:
-    usual = {"exit_code": 0 if running else 137, "image": "vllm-node", "image_id": "sha256:1"}
-    return Found(running=running, labels=RAY if labels is None else labels, **(usual | more))
+def found(running: bool = True, labels: Mapping[str, str] | None = None, **more: Any) -> Container:
+    state, code = ("running", 0) if running else ("exited", 137)
+    usual = {"exit_code": code, "labels": RAY if labels is None else labels}
+    return Container("vllm_node", "c1", "vllm-node", "sha256:1", state, **(usual | more))
 
 
-def look(number: int, *, image: ImageIdentity | None = IMAGE, container: Found | None = None,
+def look(number: int, *, image: ImageIdentity | None = IMAGE, container: Container | None = None,
          checkpoint: Checkpoint | None = None, ahead: float = 0.0, deep: Mapping[str, Any] | None = None,
          **facts: Any) -> Look:  # fmt: skip
     usual: dict[str, Any] = {

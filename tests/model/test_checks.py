@@ -10,10 +10,10 @@ import pytest
 from sparkconsole.errors import SparkError, Unreachable
 from sparkconsole.model.checks import ClusterEvidence, Finding, Look, Severity, judge, networks
 from sparkconsole.model.cluster import Cluster, Node
-from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Hca, Netdev
 from sparkconsole.model.facts import DockerAccess, Gpu, Memory, NodeFacts
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 
 IMAGE = ImageIdentity("vllm-node", "sha256:1", "linux/arm64", ("a", "b"), "c")
 OTHER = replace(IMAGE, layers=("a", "x"))
@@ -49,7 +49,7 @@ def link(address: str, mtu: int = 9000) -> Fabric:
 
 def look(index: int, *, image: ImageIdentity | None = IMAGE, running: bool = False, ahead: float = 0.0,
          docker_error: SparkError | None = None, **changes: Any) -> Look:  # fmt: skip
-    found = Found(True, 0, "vllm-node", "sha256:1") if running else None
+    found = Container("vllm_node", "c1", "vllm-node", "sha256:1", "running") if running else None
     site = None if docker_error else Site(NODES[index], "/home/ann", 90 * GB, frozenset(), found)
     return Look(facts(index, **changes), site, image, docker_error, ahead)
 

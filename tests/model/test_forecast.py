@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.docker import ImageIdentity
+from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.foresight.effect import (
     ContainerGone,
     ContainerStarted,
@@ -18,14 +18,14 @@ from sparkconsole.model.foresight.effect import (
     ServerUp,
 )
 from sparkconsole.model.foresight.forecast import Forecast, NodeForecast
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.page_cache import RootWay
 from sparkconsole.model.serve.engine import LiveRank
 
 GIB = 1 << 30
 OLD = ImageIdentity("vllm-node:latest", "sha256:old", "linux/arm64", ("a",), "c")
 NEW = ImageIdentity("vllm-node", "sha256:new", "linux/arm64", ("b",), "d")
-RUNS = Found(running=True, exit_code=0, image="vllm-node", image_id="sha256:new")
+RUNS = Container("vllm_node", "", "vllm-node", "sha256:new", "running", exit_code=0)
 HERE = Site(
     "spark1", "/home/spark", 8 * GIB, frozenset({22, 6379, 8888}), replace(RUNS, image_id="sha256:old")
 )
@@ -52,7 +52,7 @@ def test_what_is_gone_is_gone_by_its_name_or_by_its_id() -> None:
 
 
 def test_another_nodes_effects_are_not_this_ones() -> None:
-    other = on(ImageNamed("spark1", NEW), ContainerStarted("spark1", "vllm_node", RUNS), node="spark2")
+    other = on(ImageNamed("spark1", NEW), ContainerStarted("spark1", RUNS), node="spark2")
     assert other.image("vllm-node", None) is None
     assert other.found("vllm_node", None) is None
 
@@ -66,7 +66,7 @@ def test_with_its_container_a_server_is_gone_and_its_memory_is_back() -> None:
 
 
 def test_a_server_that_starts_takes_its_share_until_it_ends() -> None:
-    started = on(ContainerStarted("spark1", "vllm_node", RUNS), UP)
+    started = on(ContainerStarted("spark1", RUNS), UP)
     assert started.server(8888) is UP
     assert started.available(100 * GIB, 100 * GIB) == 50 * GIB
     assert 8888 in started.listening({22}, ())
@@ -78,7 +78,7 @@ def test_a_server_that_starts_takes_its_share_until_it_ends() -> None:
 
 @pytest.mark.parametrize(
     "end",
-    [Rebooted("spark2"), ContainerGone("spark2", "vllm_node"), ContainerStarted("spark2", "vllm_node", RUNS)],
+    [Rebooted("spark2"), ContainerGone("spark2", "vllm_node"), ContainerStarted("spark2", RUNS)],
     ids=["reboot", "gone", "started anew"],
 )
 def test_a_server_over_two_nodes_ends_with_either(end: Effect) -> None:

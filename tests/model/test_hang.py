@@ -28,7 +28,7 @@ def signs(**worker: object) -> tuple[NodeSign, NodeSign]:
         ({"memory": "memory is below"}, "memory-line", "b: memory is below", "--gpu-memory-utilization"),
         ({"links_down": ("rocep1s0f1",)}, "link-down", "b: its fast link is down: rocep1s0f1", "cable"),
         ({"unreached": True}, "fabric-cut", "b: the head does not reach it over the fast link", "switch"),
-        ({"left_ray": True, "ray_said": "died"}, "left-ray", "b: is no longer in Ray: died", "restart b"),
+        ({"left_ray": True, "ray_message": "died"}, "left-ray", "b: is no longer in Ray: died", "restart b"),
     ],
 )
 def test_the_worker_that_shows_something_is_named(

@@ -22,7 +22,7 @@ from sparkconsole.model.image.build import (
     host_list,
     key_values,
 )
-from sparkconsole.model.image.copy_room import loading_needs, saving_needs
+from sparkconsole.model.image.layers_to_send import loading_needs, saving_needs
 from sparkconsole.model.transfer.ends import (
     CopySite,
     Receiver,

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.hf_cache import HfCache
+from sparkconsole.model.docker import Container
 from sparkconsole.model.fabric.links import NodeNetwork
 from sparkconsole.model.launch.docker_run import (
     at_home,
@@ -18,7 +19,7 @@ from sparkconsole.model.launch.docker_run import (
     container_environment,
     ray_argv,
 )
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, recalled, without_secret_values
 from sparkconsole.model.launch.steps import Condition, broken, condition, start_plan
 from sparkconsole.model.ray import RayMember
@@ -196,7 +197,9 @@ def test_a_launch_can_be_read_back_from_its_containers_label() -> None:
 
 
 def _site(node: str, running: bool | None) -> Site:
-    found = None if running is None else Found(running, 0 if running else 137, "vllm-node", "sha256:1")
+    state, code = ("running", 0) if running else ("exited", 137)
+    own = Container("vllm_node", "c1", "vllm-node", "sha256:1", state, exit_code=code)
+    found = None if running is None else own
     return Site(node, f"/home/{node}", 1, frozenset(), found)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.docker import Container
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat
 from sparkconsole.model.launch.state import (
     CancelAsked,
@@ -58,7 +59,7 @@ def machine(
     *,
     start: tuple[str, ...] = NAMES,
     before: frozenset[str] = frozenset(),
-    found: Found | None = None,
+    found: Container | None = None,
 ) -> LaunchState:
     spec = spec or LaunchSpec()
     sites = {n: Site(n, f"/home/{n}", 1, frozenset(), found) for n in NAMES}
@@ -302,7 +303,7 @@ def test_after_a_repair_the_dead_workers_old_entry_does_not_count() -> None:
 
 
 def test_a_restart_removes_every_old_container_before_it_starts_one() -> None:
-    nodes = Nodes(machine(found=Found(True, 0, "vllm-node", "sha256:1")))
+    nodes = Nodes(machine(found=Container("vllm_node", "c1", "vllm-node", "sha256:1", "running")))
     nodes.settle()
     last_removal = max(nodes.given.index(f"{n}:old-remove") for n in NAMES)
     assert last_removal < min(nodes.given.index(f"{n}:start") for n in NAMES)

@@ -34,7 +34,7 @@ def wrong(case: Case) -> list[Finding]:
 
 def set_to(settings: Mapping[str, str], gids: Fabric | None = None, **labels: Any) -> Case:
     """Worker with these variables in its container; the head's are as launched."""
-    second = look(2, container=found(settings=settings, **labels), fabric=gids or fabric(2))
+    second = look(2, container=found(environment=settings, **labels), fabric=gids or fabric(2))
     return Case("", look(1, container=found(**labels)), second, {"members": MEMBERS})
 
 
@@ -99,7 +99,7 @@ def test_the_image_counts_where_no_container_runs_and_alone_nothing_does() -> No
 
 
 def test_a_container_that_is_alone_finds_nobody_and_need_not() -> None:
-    own = found(labels=SOLO, settings={"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"})
+    own = found(labels=SOLO, environment={"VLLM_HOST_IP": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"})
     assert wrong(Case("", look(1, container=own), look(2))) == []
 
 

@@ -12,7 +12,7 @@ from sparkconsole.model.facts import Memory
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.serve.engine import LiveRank
 from sparkconsole.model.serve.memory_left import crowded, freed, share_left, unjudged
-from sparkconsole.model.serve.ranks import Meeting, Rank, free_meeting, serve_ranks
+from sparkconsole.model.serve.ranks import USUAL, Meeting, Rank, free_meeting, serve_ranks
 from sparkconsole.model.serve.spec import ServeSpec
 
 NODES = ("a", "b", "c", "d")
@@ -20,9 +20,7 @@ ADDRESSES = {n: f"192.168.177.{i}" for i, n in enumerate(NODES, 11)}
 GIB = 1 << 30
 
 
-def ranks(
-    spec: ServeSpec, backend: Backend, count: int = 2, meeting: Meeting | None = None
-) -> tuple[Rank, ...]:
+def ranks(spec: ServeSpec, backend: Backend, count: int = 2, meeting: Meeting = USUAL) -> tuple[Rank, ...]:
     return serve_ranks(spec, backend, NODES[:count], ADDRESSES, meeting)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
 
 GB = 10**9
 
 
-def seen(*available: float, every: float = 1.0) -> list[Free]:
-    return [Free(n * every, int(a * GB)) for n, a in enumerate(available)]
+def seen(*available: float, every: float = 1.0) -> list[MemoryPoint]:
+    return [MemoryPoint(n * every, int(a * GB)) for n, a in enumerate(available)]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def seen(*available: float, every: float = 1.0) -> list[Free]:
         pytest.param([], Return.UNKNOWN, id="nothing"),
     ],
 )
-def test_how_it_stands(readings: list[Free], outcome: Return) -> None:
+def test_how_it_stands(readings: list[MemoryPoint], outcome: Return) -> None:
     assert judge_return(readings, 100 * GB) is outcome
 
 

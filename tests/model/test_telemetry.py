@@ -16,7 +16,7 @@ RAIL = "rocep1s0f1"
 
 def at(mono_s: float, *counted: int | None, clock_s: float = 0.0, **counts: int) -> Sample:
     rx, tx, errors = (*counted, None, None, None)[:3]
-    return Sample(clock_s, mono_s, rails={RAIL: Counters(True, rx, tx, errors, counts)})
+    return Sample(clock_s, mono_s=mono_s, rails={RAIL: Counters(True, rx, tx, errors, counts)})
 
 
 def test_bytes_a_second_over_the_monotonic_clock_whatever_the_wall_clock_does() -> None:
@@ -40,9 +40,9 @@ def test_no_rate_is_better_than_a_wrong_one(before: Sample, now: Sample, why: st
 
 
 def test_a_rail_that_is_new_has_no_rate_and_one_that_is_gone_is_not_there() -> None:
-    empty = Sample(0.0, 1.0)
+    empty = Sample(0.0, mono_s=1.0)
     assert reading(empty, at(2.0, 7)).rails[RAIL].rx_per_s is None
-    assert reading(at(1.0, 7), Sample(0.0, 2.0)).rails == {}
+    assert reading(at(1.0, 7), Sample(0.0, mono_s=2.0)).rails == {}
 
 
 def test_counters_by_name_are_what_is_new() -> None:
@@ -60,13 +60,13 @@ def test_counters_that_went_back_are_no_new_errors() -> None:
 
 
 def test_ticks_that_went_back_are_no_share() -> None:
-    before = Sample(0.0, 1.0, cpu_busy=100, cpu_total=1000)
+    before = Sample(0.0, mono_s=1.0, cpu_busy=100, cpu_total=1000)
     assert reading(before, replace(before, mono_s=2.0, cpu_busy=99, cpu_total=1100)).cpu is None
     assert reading(before, replace(before, mono_s=2.0, cpu_busy=150, cpu_total=1100)).cpu == 50.0
 
 
 def test_killed_processes_are_the_new_ones_and_unknown_without_a_sample_before() -> None:
-    one = Sample(0.0, 1.0, oom_kills=4)
+    one = Sample(0.0, mono_s=1.0, oom_kills=4)
     assert reading(None, one).oom_kills is None
     assert reading(one, replace(one, mono_s=2.0, oom_kills=6)).oom_kills == 2
     assert reading(one, replace(one, mono_s=2.0, oom_kills=0)).oom_kills == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkconsole.model.docker import same_content
-from sparkconsole.parse.image.docker import container_from, engine_from, image_from
+from sparkconsole.parse.image.docker import container_from, image_from
 
 LAYERS = {"Type": "layers", "Layers": ["sha256:a", "sha256:b"]}
 OVERLAY2: dict[str, Any] = {
@@ -79,20 +79,4 @@ def test_a_container_ran_or_runs() -> None:
     assert (ended.name, ended.exit_code, ended.oom_killed) == ("vllm_node", 137, True)
     assert (ended.environment, ended.labels, ended.image) == ({"A": "b=c"}, {"l": "v"}, "vllm-node")
     running = container_from({**data, "State": {"Status": "running", "ExitCode": 0, "Pid": 7}})
-    assert (running.running, running.exit_code, running.pid) == (True, None, 7)
-
-
-def test_the_containerd_store_names_itself() -> None:
-    overlay = {
-        "ServerVersion": "28.3.3",
-        "Driver": "overlay2",
-        "DriverStatus": [["Backing Filesystem", "extfs"]],
-    }
-    containerd = {
-        **overlay,
-        "Driver": "overlayfs",
-        "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]],
-    }
-    assert not engine_from(overlay).containerd_store
-    assert engine_from(containerd).containerd_store
-    assert not engine_from({"DriverStatus": None}).containerd_store
+    assert (running.running, running.exit_code) == (True, None)

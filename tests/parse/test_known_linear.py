@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from sparkconsole.model.logs import level, severity, tool_words
+from sparkconsole.model.logs import severity, tool_words
 from sparkconsole.parse.diagnose import explain, log_frame, nccl, recovery, signs_of_life, stall
 from sparkconsole.parse.diagnose import line as diagnose
 from sparkconsole.parse.known import KNOWN
 
 MODULES = (
-    level,
     tool_words,
     severity,
     diagnose,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.text.literals import holds, needed
+from sparkconsole.model.text.literals import needed
 from sparkconsole.parse.diagnose.line import lookup
 from sparkconsole.parse.diagnose.log_frame import framed
 from sparkconsole.parse.known import KNOWN, KnownCause
@@ -50,4 +50,5 @@ def test_nearly_every_entry_demands_a_word() -> None:
 @pytest.mark.parametrize("known", KNOWN, ids=lambda k: k.id)
 def test_an_entry_demands_words_that_its_own_example_has(known: KnownCause) -> None:
 
-    assert holds(known.example, needed(known.pattern))
+    words = needed(known.pattern)
+    assert not words or any(word in known.example for word in words)

@@ -126,13 +126,12 @@ async def test_a_look_finds_links_by_sysfs_alone(machine: Machine, monkeypatch: 
     by_name = {h.device: h for h in seen.fabric.hcas}
     assert {h.netdev for h in seen.fabric.up} == {"enp1s0f1np1", "enP2p1s0f1np1"}
     first = by_name["rocep1s0f1"]
-    assert (first.gid_index, first.pci, first.phys_state) == (3, "0000:01:00.1", "LinkUp")
-    assert (first.link_layer, first.rate) == ("Ethernet", "200 Gb/sec (2X NDR)")
-    assert (first.image_guid, first.node_guid) == ("4cbb:4703:0000:0000", "4cbb:4703:0000:0001")
+    assert (first.gid_index, first.phys_state) == (3, "LinkUp")
+    assert (first.image_guid, first.rate) == ("4cbb:4703:0000:0000", "200 Gb/sec (2X NDR)")
     assert by_name["rocep1s0f0"].phys_state == "Disabled"
     twin = seen.fabric.netdev("enP2p1s0f1np1")
     assert twin is not None
-    assert (twin.addresses, twin.mtu, twin.speed_mbit, twin.operstate) == ((), 9000, 200000, "up")
+    assert (twin.addresses, twin.mtu, twin.speed_mbit) == ((), 9000, 200000)
     chosen = choose_network(seen.fabric)
     assert (chosen.eth_if, chosen.hcas, chosen.gid_index) == (
         "enp1s0f1np1",

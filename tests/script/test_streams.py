@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkconsole.model.text.ascii_signs import plain, plain_sign
+from sparkconsole.model.text.printable import plain, plain_sign
 
 pytestmark = pytest.mark.programs
 

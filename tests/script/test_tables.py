@@ -20,8 +20,7 @@ from rich.cells import cell_len
 from sparkconsole import cli
 from sparkconsole.demo import stories
 from sparkconsole.model.text.printable import printable
-from sparkconsole.model.text.sheet_lines import header_and_rows
-from sparkconsole.model.work.answer import Sheet
+from sparkconsole.model.work.answer import Sheet, header_and_rows
 from sparkconsole.script.report import Printer
 from sparkconsole.verbs.grammar import open_session as opening
 from sparkconsole.verbs.grammar.registry import load

@@ -18,7 +18,7 @@ from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.fabric.links import Fabric, Gid, Hca, Netdev
 from sparkconsole.model.facts import DockerAccess, Gpu, GpuProcess, Memory, NodeFacts
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.serve.engine import EngineLoad
 from sparkconsole.model.telemetry import LinkTraffic, Reading
 from sparkconsole.tui.draw.assessment import Assessment
@@ -171,7 +171,13 @@ def look(i: int) -> Look:
     )
     return Look(
         facts,
-        Site(facts.node, "/home/nvidia", 20 * GIB, frozenset(), Found(True, 0, "vllm-node", "x")),
+        Site(
+            facts.node,
+            "/home/nvidia",
+            20 * GIB,
+            frozenset(),
+            Container("vllm_node", "c1", "vllm-node", "x", "running"),
+        ),
         IMAGE,
     )
 
@@ -201,9 +207,9 @@ def fabric(i: int) -> Fabric:
             hca("roceP2p1s0f1", "enP2p1s0f1np1", True),
         ),
         netdevs=(
-            Netdev("enp1s0f1np1", (f"192.168.177.{10 + i}/24",), 9000, True, "up", 200_000),
-            Netdev("enP2p1s0f1np1", (), 9000, True, "up", 200_000),
-            Netdev("enP7s7", (f"10.0.0.{10 + i}/24",), 1500, True, "up", 10_000),
+            Netdev("enp1s0f1np1", (f"192.168.177.{10 + i}/24",), 9000, True, 200_000),
+            Netdev("enP2p1s0f1np1", (), 9000, True, 200_000),
+            Netdev("enP7s7", (f"10.0.0.{10 + i}/24",), 1500, True, 10_000),
         ),
     )
 

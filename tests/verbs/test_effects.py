@@ -166,7 +166,7 @@ async def _found(session: Session, node: str) -> dict[str, object]:
     told: dict[str, object] = {
         "listening": sorted(place.listening),
         "images": names,
-        "container": found and (found.running, found.image, dict(found.labels), dict(found.settings)),
+        "container": found and (found.running, found.image, dict(found.labels), dict(found.environment)),
         "containers": [(c.name, c.state) for c in await docker.containers(shell)],
     }
     if place.running:

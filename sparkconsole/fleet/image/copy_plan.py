@@ -12,7 +12,7 @@ from sparkconsole.fleet.transfer.plan import copy_moves, plan_of, receiver_notes
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.foresight.effect import ImageNamed
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy_room import loading_needs
+from sparkconsole.model.image.layers_to_send import loading_needs
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.answer import Sheet
 from sparkconsole.model.work.job import JobKind

@@ -15,9 +15,14 @@ from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import ImageIdentity, same_content
 from sparkconsole.model.fabric.links import Fabric
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy_room import loading_needs, saving_needs
 from sparkconsole.model.image.history import builds
-from sparkconsole.model.image.layers_to_send import Transport, choose_way, missing_bytes
+from sparkconsole.model.image.layers_to_send import (
+    Transport,
+    choose_way,
+    loading_needs,
+    missing_bytes,
+    saving_needs,
+)
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite

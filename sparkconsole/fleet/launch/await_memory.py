@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sparkconsole.errors import SparkError
 from sparkconsole.fleet.fleet import Fleet
-from sparkconsole.model.launch.memory_returns import Free, Return, judge_return, waits_for
+from sparkconsole.model.serve.memory_guard import MemoryPoint, Return, judge_return, waits_for
 from sparkconsole.model.text.units import size
 from sparkconsole.model.work.news import Advance, Remark, Report
 from sparkconsole.remote.node.facts import memory_state
@@ -43,7 +43,7 @@ async def await_memory(
 async def _await_node(
     fleet: Fleet, node: str, share: float, report: Report, most_s: float
 ) -> MemoryAwaited | None:
-    began, seen, reported = fleet.clock.monotonic(), list[Free](), False
+    began, seen, reported = fleet.clock.monotonic(), list[MemoryPoint](), False
     while True:
         try:
             state = await memory_state(await fleet.shell(node))
@@ -51,7 +51,7 @@ async def _await_node(
             report(Remark(f"its memory could not be looked at: {error.cause}", node, "warning"))
             return None
         waited_s, needed = fleet.clock.monotonic() - began, int(state.total * share)
-        seen.append(Free(waited_s, state.available))
+        seen.append(MemoryPoint(waited_s, state.available))
         outcome = judge_return(seen, needed)
         if outcome in (Return.ENOUGH, Return.STAYS) or waited_s >= most_s:
             end = MemoryAwaited(node, outcome, state.available, needed, waited_s)

@@ -77,5 +77,5 @@ def as_line(entry: MergedLine) -> LogLine:
     if entry.about_source:
         text = log_line(f"{'✖' if entry.error else '·'} {entry.text}").text
         level = Level.WARNING if entry.error else Level.INFO
-        return LogLine(text, source.node, source.name, entry.at, level)
-    return log_line(entry.text, node=source.node, source=source.name, time=entry.time)
+        return LogLine(text, source.node, entry.at, level)
+    return log_line(entry.text, node=source.node, time=entry.time)

@@ -14,11 +14,11 @@ from sparkconsole.fleet.jobs import cancel_job, forget_job, job_state
 from sparkconsole.fleet.run_time_values import Fresh
 from sparkconsole.fleet.serve.log import follow, log_lines
 from sparkconsole.model.foresight.effect import ServerUp
-from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.site import Site
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.logs.kernel import NOT_REGISTERED, why_and_remedy
 from sparkconsole.model.serve.engine import LiveRank, lead_of, vllm_words
+from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.ranks import split_of
 from sparkconsole.model.serve.spec import ServeSpec, StartFailure
 from sparkconsole.model.work.job import Job

@@ -11,8 +11,8 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.store import Event, NodeState, Store
 from sparkconsole.fleet.watch.own_actions import OwnActions
 from sparkconsole.model.docker import Container
+from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, LaunchSpec, recalled
-from sparkconsole.model.work.own_actions import Touch
 
 CONNECTING = 16
 """Logins that are under way at once."""

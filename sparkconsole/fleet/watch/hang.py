@@ -121,7 +121,7 @@ class Roll:
             container=self._container(state),
             killed=self.token_at_s is not None and (state.killed_at_s or 0.0) > self.token_at_s,
             left_ray=left,
-            ray_said=self.last_words(name) if left else "",
+            ray_message=self.last_words(name) if left else "",
             links_down=tuple(sorted(down & self._links.get(name, set()))),
             silent_s=self._silent(state),
             gpu_error=reading.gpu_error if reading and gpu is not None else "",

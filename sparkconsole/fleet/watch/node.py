@@ -27,8 +27,8 @@ from sparkconsole.fleet.watch.events import ChangeDetector, container_change
 from sparkconsole.fleet.watch.readings import AGAIN_S, FACTS_S, reading_by_facts
 from sparkconsole.model.cluster import Node
 from sparkconsole.model.docker import Container
+from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.telemetry import Reading, Sample, reading
-from sparkconsole.model.work.own_actions import Touch
 from sparkconsole.remote.shell import Shell
 
 CONTAINERS_S, LOOK_S = 3.0, 60.0

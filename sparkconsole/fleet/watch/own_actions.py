@@ -9,8 +9,8 @@ from itertools import islice
 
 from sparkconsole.clock import Clock
 from sparkconsole.fleet.journal import Journal, this_console
+from sparkconsole.model.foresight.own_actions import Touch, own_action, recalled_action
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.own_actions import Touch, own_action, recalled_action
 
 LATE_S = 30.0
 """So long after its end what a deed ended may come to light: a connection is missed after ten seconds."""

@@ -12,10 +12,10 @@ from sparkconsole.errors import SparkError
 from sparkconsole.fleet.store import Reachability, ServerPhase
 from sparkconsole.fleet.watch.context import WatchContext
 from sparkconsole.fleet.watch.hang import Roll
+from sparkconsole.model.foresight.own_actions import Touch
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.serve.hang import UNSEEN, Trouble, troubles
-from sparkconsole.model.work.own_actions import Touch
 
 RAY_S = 3.0
 _NEEDED = (ServerPhase.READY, ServerPhase.WEDGED, ServerPhase.LOADING)

@@ -92,17 +92,14 @@ def _names(names: tuple[str, ...]) -> str:
 def presences(found: Mapping[str, Sequence[CachedModel]]) -> tuple[ModelPresence, ...]:
     """Every model that some node has; those that all nodes have come first, then by name."""
     names = sorted({model.name for models in found.values() for model in models})
-    every = [_presence(name, {n: _named(m, name) for n, m in found.items()}) for name in names]
+    by_node = {node: {model.name: model for model in models} for node, models in found.items()}
+    every = [_presence(name, {n: models.get(name) for n, models in by_node.items()}) for name in names]
     return tuple(sorted(every, key=lambda p: (not p.everywhere, p.name.lower())))
 
 
 def _some(nodes: Sequence[str]) -> str:
     """Up to four names, then how many more."""
     return ", ".join(nodes) if len(nodes) <= 4 else f"{', '.join(nodes[:3])} and {len(nodes) - 3} more"
-
-
-def _named(models: Sequence[CachedModel], name: str) -> CachedModel | None:
-    return next((m for m in models if m.name == name), None)
 
 
 def _presence(name: str, by_node: Mapping[str, CachedModel | None]) -> ModelPresence:

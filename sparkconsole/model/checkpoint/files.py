@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from posixpath import normpath
 
+from sparkconsole.model.text.alike import some
 from sparkconsole.model.text.units import size
 
 _NAMED = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -88,7 +89,7 @@ class CheckpointFiles:
         return "; ".join(text for wrong, text in reasons if wrong)
 
     def _called(self, paths: tuple[str, ...]) -> str:
-        return _some(tuple(map(self.name_of, paths)))
+        return _some(map(self.name_of, paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +132,12 @@ def shipment(source: CheckpointFiles, target: CheckpointFiles) -> MissingFiles:
     """What the target lacks of the source's revision."""
     again = frozenset(p for p in source.files if p in target.beside and _wrong(p, source, target))
     met = _met(source, target)
-    files = {
-        p: n
-        for p, n in source.files.items()
-        if (target.beside.get(p) != n or p in again) and p not in met.values()
-    }
+    have = {p for p, n in source.files.items() if target.beside.get(p) == n} - again | {*met.values()}
+    files = {p: n for p, n in source.files.items() if p not in have}
     left = (min(target.partial.get(f"{p}.incomplete", 0), n) for p, n in files.items() if p not in again)
-    return MissingFiles(
-        files,
-        again,
-        {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met},
-        {p: text for p, text in source.refs.items() if target.refs.get(p) != text},
-        sum(left),
-    )
+    links = {p: to for p, to in source.links.items() if target.tied.get(p) != to and p not in met}
+    texts = {p: text for p, text in source.refs.items() if target.refs.get(p) != text}
+    return MissingFiles(files, again, links, texts, sum(left))
 
 
 def _wrong(path: str, source: CheckpointFiles, target: CheckpointFiles) -> bool:
@@ -155,17 +149,13 @@ def _wrong(path: str, source: CheckpointFiles, target: CheckpointFiles) -> bool:
 def _met(source: CheckpointFiles, target: CheckpointFiles) -> Mapping[str, str]:
     """Links to shared blobs where the target has the blob itself, and what they lead to."""
     leads = {p: _joined(p, to) for p, to in source.links.items() if named_hash(p) and p not in target.tied}
-    return {
-        p: end
-        for p, end in leads.items()
-        if target.beside.get(p, -1) == source.files.get(end) and not _wrong(p, source, target)
-    }
+    same = {p: end for p, end in leads.items() if target.beside.get(p, -1) == source.files.get(end)}
+    return {p: end for p, end in same.items() if not _wrong(p, source, target)}
 
 
 def _joined(link: str, to: str) -> str:
     return normpath(f"{link.rpartition('/')[0]}/{to}")
 
 
-def _some(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    short = [name.rpartition("/")[2] for name in names]
-    return ", ".join(short[:3]) + (f" and {len(short) - 3} more" if len(short) > 3 else "")
+def _some(paths: Iterable[str]) -> str:
+    return some([path.rpartition("/")[2] for path in paths])

@@ -6,13 +6,13 @@ and refuses to start unless so much is free just then; what does not go into wei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 
 from sparkconsole.model.checkpoint.kv_cache import CacheLayout, cache_width, lay_out
-from sparkconsole.model.checkpoint.shape import Cache, ModelShape
-from sparkconsole.model.checkpoint.weights import Checkpoint, Loaded, Split, rank_bytes, stages
+from sparkconsole.model.checkpoint.shape import ModelShape
+from sparkconsole.model.checkpoint.weights import Checkpoint, Split, rank_bytes, stages
 from sparkconsole.model.facts import Memory
 from sparkconsole.model.text.units import vllm_gib
 
@@ -62,6 +62,11 @@ class RankNeed:
     def cache(self, tokens: int, concurrency: int) -> int:
         """Bytes for so many requests of so many tokens."""
         return concurrency * self.layout.request_bytes(tokens) if self.layout else 0
+
+    def longest(self, budget: int, concurrency: int, bound: int) -> int:
+        """The most tokens, up to `bound`, of which so many requests fit into that budget."""
+        room = max(0, budget - self.fixed)
+        return self.layout.longest(room, concurrency, bound) if self.layout else bound * bool(room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class Fit:
         return layout.concurrency(self.cache_bytes, self.length) if layout else None
 
 
-def overhead_bytes(shape: ModelShape, ask: Ask, split: Split) -> int:
+def _overhead(shape: ModelShape, ask: Ask, split: Split) -> int:
     """What vLLM takes beside weights and cache, by what was measured of its starts."""
     work = ask.batched * shape.hidden * shape.width * WORK_FACTOR // split.tensor
     graphs = 0 if ask.eager else GRAPH_BYTES
@@ -129,19 +134,14 @@ def overhead_bytes(shape: ModelShape, ask: Ask, split: Split) -> int:
 
 def rank_needs(checkpoint: Checkpoint, shape: ModelShape, split: Split, ask: Ask) -> tuple[RankNeed, ...]:
     """What a rank of each pipeline stage keeps."""
-    weights = rank_bytes(checkpoint, shape, split, Loaded(ask.drafts > 0, not ask.text_only))
+    weights = rank_bytes(checkpoint, shape, split, draft=ask.drafts > 0, tower=not ask.text_only)
     width = cache_width(ask.cache_type, shape.width, shape.cache_type)
-    overhead, needs = overhead_bytes(shape, ask, split), []
-    for stage, span in enumerate(stages(len(shape.layers), split.pipeline)):
-        caches = _kept(shape, span, ask, last=stage == split.pipeline - 1)
-        layout = lay_out(caches, width, split.tensor, batched=ask.batched, drafts=ask.drafts)
-        needs.append(RankNeed(weights[stage], overhead, layout))
-    return tuple(needs)
-
-
-def _kept(shape: ModelShape, span: range, ask: Ask, *, last: bool) -> tuple[Cache, ...]:
-    own = tuple(cache for layer in span for cache in shape.layers[layer])
-    return (*own, *shape.draft) if last and ask.drafts else own
+    spans = stages(len(shape.layers), split.pipeline)
+    kept = [[cache for layer in span for cache in shape.layers[layer]] for span in spans]
+    kept[-1] += shape.draft if ask.drafts else ()
+    layouts = (lay_out(k, width, split.tensor, batched=ask.batched, drafts=ask.drafts) for k in kept)
+    overhead = _overhead(shape, ask, split)
+    return tuple(RankNeed(own, overhead, layout) for own, layout in zip(weights, layouts, strict=True))
 
 
 def judge(
@@ -155,69 +155,51 @@ def judge(
     accepted = min((_down(m.available / m.total) for m in used.values()), default=0.0)
     advised = min((_down((m.available - SYSTEM_BYTES) / m.total) for m in used.values()), default=0.0)
     utilization = advised if ask.utilization is None else ask.utilization
-    rooms = [(need, max(0, int(utilization * total) - need.fixed)) for need in needs]
     limit = shape.longest
     bound = limit or 1 << 24
-    longest = min((_longest(need, room, ask.concurrency, bound) for need, room in rooms), default=0)
+    longest = min(n.longest(int(utilization * total), ask.concurrency, bound) for n in needs)
     length = ask.max_model_len or limit or longest
     wanted = max(need.fixed + need.cache(length, ask.concurrency) for need in needs)
     fit = Fit(
         split, needs, length, limit, ask.concurrency, utilization, accepted, advised,
-        least=_up(wanted / total) if total else 0.0,
+        least=ceil(100 * wanted / total) / 100 if total else 0.0,
         longest=longest, total=total, available=available,
     )  # fmt: skip
-    return _with_verdict(fit, shape, ask, used, len(memory))
+    problems = tuple(_problems(fit, shape, ask, used, len(memory)))
+    return replace(fit, problems=problems, warnings=tuple(_warnings(fit)))
 
 
-def _longest(need: RankNeed, room: int, concurrency: int, bound: int) -> int:
-    if need.layout is None:
-        return bound if room else 0
-    return need.layout.longest(room, concurrency, bound)
-
-
-def _with_verdict(fit: Fit, shape: ModelShape, ask: Ask, used: Mapping[str, Memory], nodes: int) -> Fit:
-    problems = [*_impossible(fit.split, shape, nodes), *_refused(fit, used), *_too_big(fit)]
-    if ask.max_model_len and fit.limit and ask.max_model_len > fit.limit:
-        problems.append(f"the model was made for {fit.limit:,} tokens: vLLM refuses {ask.max_model_len:,}")
-    return replace(fit, problems=tuple(problems), warnings=tuple(_close(fit)))
-
-
-def _impossible(split: Split, shape: ModelShape, nodes: int) -> list[str]:
-    found = []
+def _problems(fit: Fit, shape: ModelShape, ask: Ask, used: Mapping[str, Memory], nodes: int) -> Iterator[str]:
+    split = fit.split
     if split.ranks > nodes:
-        found.append(f"{split.words} needs {split.ranks} nodes, one GPU each, and {nodes} answered")
+        yield f"{split.words} needs {split.ranks} nodes, one GPU each, and {nodes} answered"
     if shape.heads and shape.heads % split.tensor:
-        found.append(f"{shape.heads} attention heads cannot be shared by tp {split.tensor}")
-    return found
+        yield f"{shape.heads} attention heads cannot be shared by tp {split.tensor}"
+    # vLLM looks at what is free before it loads anything.
+    for node, m in used.items():
+        if (wanted := fit.utilization * m.total) > m.available:
+            share = f"{fit.utilization:g} of {vllm_gib(m.total)} is {vllm_gib(int(wanted))}"
+            yield f"{node}: vLLM would refuse to start: {share}, and {vllm_gib(m.available)} are free"
+    yield from _too_big(fit)
+    if ask.max_model_len and fit.limit and ask.max_model_len > fit.limit:
+        yield f"the model was made for {fit.limit:,} tokens: vLLM refuses {ask.max_model_len:,}"
 
 
-def _refused(fit: Fit, used: Mapping[str, Memory]) -> list[str]:
-    """vLLM looks at what is free before it loads anything."""
-    return [
-        f"{node}: vLLM would refuse to start: {fit.utilization:g} of {vllm_gib(m.total)} is "
-        f"{vllm_gib(int(fit.utilization * m.total))}, and {vllm_gib(m.available)} are free"
-        for node, m in used.items()
-        if fit.utilization * m.total > m.available
-    ]
-
-
-def _too_big(fit: Fit) -> list[str]:
+def _too_big(fit: Fit) -> Iterator[str]:
     need, budget = fit.tightest, fit.budget
-    if need.fixed >= budget:
-        return [f"weights and overhead alone take {vllm_gib(need.fixed)} of a budget of {vllm_gib(budget)}"]
     cache = need.cache(fit.length, fit.concurrency)
-    if need.fixed + cache > budget:
+    if need.fixed >= budget:
+        yield f"weights and overhead alone take {vllm_gib(need.fixed)} of a budget of {vllm_gib(budget)}"
+    elif need.fixed + cache > budget:
         many = f"{fit.concurrency} requests" if fit.concurrency > 1 else "one request"
         left = f"{vllm_gib(fit.cache_bytes)} are left"
-        return [f"the KV cache of {many} of {fit.length:,} tokens takes {vllm_gib(cache)}, and {left}"]
-    return []
+        yield f"the KV cache of {many} of {fit.length:,} tokens takes {vllm_gib(cache)}, and {left}"
 
 
-def _close(fit: Fit) -> list[str]:
+def _warnings(fit: Fit) -> Iterator[str]:
     if fit.advised < fit.utilization <= fit.accepted:
         left = f"{vllm_gib(fit.available - fit.budget)} would be left for the system"
-        return [f"{left}: a Spark stalls when it runs out; stay at or under {max(0.0, fit.advised):.2f}"]
-    return []
+        yield f"{left}: a Spark stalls when it runs out; stay at or under {max(0.0, fit.advised):.2f}"
 
 
 def splits(nodes: int, shape: ModelShape) -> tuple[Split, ...]:
@@ -235,7 +217,3 @@ def best(fits: Sequence[Fit]) -> Fit:
 
 def _down(share: float) -> float:
     return floor(max(0.0, share) * 100) / 100
-
-
-def _up(share: float) -> float:
-    return ceil(share * 100) / 100

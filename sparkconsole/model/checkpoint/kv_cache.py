@@ -6,20 +6,17 @@ The rules are vLLM's (v1/core/kv_cache_utils.py, 0.19 to 0.26), proved against t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from types import MappingProxyType
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.checkpoint.shape import BLOCK_TOKENS, Attention, Cache, RecurrentState
 
-WIDTHS: Mapping[str, float] = MappingProxyType(
-    {
-        "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "fp8_ds_mla": 656 / 576, "bfloat16": 2,
-        "float16": 2, "half": 2, "float32": 4,
-    }
-)  # fmt: skip
+WIDTHS: Mapping[str, float] = {
+    "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "fp8_ds_mla": 656 / 576, "bfloat16": 2,
+    "float16": 2, "half": 2, "float32": 4,
+}  # fmt: skip
 """Bytes of a cached value by `--kv-cache-dtype`; `auto` is the model's own."""
 _EVEN = 1.25
 """Kinds whose numbers of layers differ by less share a group size, and the fewer are padded."""
@@ -73,12 +70,6 @@ class CacheLayout:
         """How many requests of so many tokens fit at once."""
         return (available // self.unit_bytes) / max(1, self.blocks(tokens))
 
-    def reported_tokens(self, available: int) -> int:
-        """`GPU KV cache size: N tokens`, as vLLM prints it; with several kinds of layer more fit in truth."""
-        blocks = [group.block for group in self.groups if group.block]
-        count = sum(group.count for group in self.groups)
-        return available // self.unit_bytes // count * min(blocks, default=0)
-
     def longest(self, available: int, concurrency: int, limit: int) -> int:
         """The most tokens, up to `limit`, of which `concurrency` requests fit; 0: not even one."""
         low, high = 0, limit
@@ -104,37 +95,27 @@ def lay_out(
     """The layout of the layers of one rank; None when they keep nothing."""
     if not caches:
         return None
-    kinds = {(cache.window, cache.chunked) for cache in caches if isinstance(cache, Attention)}
-    if len(kinds) == 1 and all(isinstance(cache, Attention) for cache in caches):
-        return _uniform(caches, width, tensor, batched)
+    attention = [cache for cache in caches if isinstance(cache, Attention)]
+    kinds = {(cache.window, cache.chunked) for cache in attention}
+    if len(kinds) == 1 and len(attention) == len(caches):
+        # One kind of attention: a block is a slice through all layers, whatever their sizes.
+        page = BLOCK_TOKENS * sum(cache.token_bytes(width, tensor) for cache in attention)
+        return CacheLayout(page, 1, (Group(BLOCK_TOKENS, 1, *kinds.pop()),), batched)
     counts = Counter(caches)
     page = _page_bytes(counts, width, tensor, drafts)
-    stacked = _stacked(counts.values())
+    fewest, most = min(counts.values()), max(counts.values())
+    stacked = most if most < fewest * _EVEN else fewest
     groups = (_group(cache, n, stacked, page, width, tensor) for cache, n in counts.items())
     return CacheLayout(page, stacked, tuple(groups), batched, 1 + drafts)
 
 
-def _uniform(caches: Sequence[Cache], width: float, tensor: int, batched: int) -> CacheLayout:
-    """One kind of attention: a block is a slice through all layers, whatever their sizes."""
-    attention = [cache for cache in caches if isinstance(cache, Attention)]
-    page = BLOCK_TOKENS * sum(cache.token_bytes(width, tensor) for cache in attention)
-    group = Group(BLOCK_TOKENS, 1, attention[0].window, attention[0].chunked)
-    return CacheLayout(page, 1, (group,), batched)
-
-
-def _page_bytes(caches: Iterable[Cache], width: float, tensor: int, drafts: int) -> int:
+def _page_bytes(caches: Collection[Cache], width: float, tensor: int, drafts: int) -> int:
     """The largest page of 16 tokens; a state makes attention's blocks so long that they hold it."""
-    found = tuple(caches)
-    state = max((c.request_bytes(tensor, drafts) for c in found if isinstance(c, RecurrentState)), default=0)
-    token = max((c.token_bytes(width, tensor) for c in found if isinstance(c, Attention)), default=0)
+    state = max((c.request_bytes(tensor, drafts) for c in caches if isinstance(c, RecurrentState)), default=0)
+    token = max((c.token_bytes(width, tensor) for c in caches if isinstance(c, Attention)), default=0)
     if not token:
         return state
     return max(1, ceil(state / (BLOCK_TOKENS * token))) * BLOCK_TOKENS * token
-
-
-def _stacked(counts: Iterable[int]) -> int:
-    found = tuple(counts)
-    return max(found) if max(found) < min(found) * _EVEN else min(found)
 
 
 def _group(cache: Cache, layers: int, stacked: int, page: int, width: float, tensor: int) -> Group:

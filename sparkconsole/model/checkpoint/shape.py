@@ -72,4 +72,3 @@ class ModelShape:
     multimodal: bool = False
     tied: bool = False
     """Its head is its embedding, which is kept once."""
-    experts: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -153,42 +152,28 @@ def kept_bytes(tensors: Tensors, shape: ModelShape) -> int:
     return tensors.stored * shape.width // (8 if tensors.dtype == "F64" else 4) if halved else tensors.stored
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What is loaded of the checkpoint, besides the plain layers."""
-
-    draft: bool = False
-    tower: bool = True
-
-
-def rank_bytes(checkpoint: Checkpoint, shape: ModelShape, split: Split, loaded: Loaded) -> tuple[int, ...]:
-    """Bytes of weights on each rank of every pipeline stage, first stage first."""
+def rank_bytes(
+    checkpoint: Checkpoint, shape: ModelShape, split: Split, *, draft: bool = False, tower: bool = True
+) -> tuple[int, ...]:
+    """Bytes of weights on each rank of every pipeline stage, first stage first; plain layers always count."""
     spans = stages(len(shape.layers), split.pipeline)
-    shares = (_shares(checkpoint, shape, split, loaded, stage, spans) for stage in range(len(spans)))
-    return tuple(round(sum(share)) for share in shares)
-
-
-def _shares(
-    checkpoint: Checkpoint,
-    shape: ModelShape,
-    split: Split,
-    loaded: Loaded,
-    stage: int,
-    spans: Sequence[range],
-) -> Iterator[float]:
-    first, last = stage == 0, stage == len(spans) - 1
+    last = len(spans) - 1
+    whole = checkpoint.unread_bytes / max(1, len(shape.layers))
+    bytes_of = [whole * len(span) / split.tensor for span in spans]
     for tensors in checkpoint.tensors:
         part, layer = part_of(tensors, shape)
-        here = {
-            TensorPart.LAYER: layer in spans[stage],
-            TensorPart.EXPERTS: layer in spans[stage],
-            TensorPart.EMBEDDING: first or (last and shape.tied),
-            TensorPart.HEAD: last and not shape.tied,
-            TensorPart.TOWER: first and loaded.tower,
-            TensorPart.DRAFT: last and loaded.draft,
-            TensorPart.REST: last,
+        inside = [n for n, span in enumerate(spans) if layer in span]
+        where = {
+            TensorPart.LAYER: inside,
+            TensorPart.EXPERTS: inside,
+            TensorPart.EMBEDDING: list({0, last}) if shape.tied else [0],
+            TensorPart.HEAD: [] if shape.tied else [last],
+            TensorPart.TOWER: [0] if tower else [],
+            TensorPart.DRAFT: [last] if draft else [],
+            TensorPart.REST: [last],
         }[part]
         # vLLM spreads experts over the ranks of data parallelism too; everything else is copied there.
         among = split.tensor * (split.data if part is TensorPart.EXPERTS else 1)
-        yield kept_bytes(tensors, shape) / among if here else 0.0
-    yield checkpoint.unread_bytes * len(spans[stage]) / max(1, len(shape.layers)) / split.tensor
+        for stage in where:
+            bytes_of[stage] += kept_bytes(tensors, shape) / among
+    return tuple(map(round, bytes_of))

@@ -1,10 +1,9 @@
-"""What is judged: one look at each node, what they say together, and a judgement as a person reads it."""
+"""What is judged: one look at each node, and what they say together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError
 from sparkconsole.model.checkpoint.weights import Checkpoint
@@ -13,56 +12,13 @@ from sparkconsole.model.cluster import Cluster
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.fabric.links import NodeNetwork, choose_network, interface_at
 from sparkconsole.model.facts import DeepProbe, NodeFacts
+from sparkconsole.model.finding import CONSOLE, Finding, Fix, ok, warn
 from sparkconsole.model.launch.site import Site
-from sparkconsole.model.launch.spec import LaunchSpec, recalled
+from sparkconsole.model.launch.spec import LaunchSpec
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.text.alike import form, groups, together
 
-CONSOLE = "sparkconsole"
 CPU_LABEL = "org.sparkconsole.accelerator"
-
-
-class Severity(StrEnum):
-    """How bad it is: `fail` stops a launch, `warn` hurts later."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A remedy that is safe to carry out: one command on the node of its finding, or words of the console."""
-
-    sentence: str
-    argv: tuple[str, ...]
-    proof: tuple[str, ...] = ()
-    """The command that succeeds when it is mended."""
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The console's words, the last of which is the finding's node; none for a command."""
-        return self.argv[1:] if self.argv[0] == CONSOLE else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One judgement. `node` is empty for what concerns all of them."""
-
-    check: str
-    severity: Severity
-    node: str
-    sentence: str
-    remedy: str = ""
-    fix: Fix | None = None
-
-    def as_data(self) -> dict[str, str]:
-        """As `--json` gives it."""
-        return {
-            "check": self.check, "severity": self.severity.value, "node": self.node,
-            "sentence": self.sentence, "remedy": self.remedy,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +43,17 @@ class Look:
         return self.image is not None and self.image.labels.get(CPU_LABEL) == "cpu"
 
     @property
+    def running(self) -> bool:
+        """Its container runs."""
+        return self.site is not None and self.site.running
+
+    @property
     def launched(self) -> LaunchSpec | None:
         """The launch that the container tells of, while it runs."""
-        found = self.site.found if self.site and self.site.running else None
-        return recalled(found.labels) if found else None
+        return self.site.launch if self.site and self.site.running else None
+
+
+Looks = Mapping[str, Look | SparkError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +74,7 @@ class ClusterEvidence:
     cluster: Cluster
     image: str
     container: str
-    looks: Mapping[str, Look | SparkError]
+    looks: Looks
     networks: Mapping[str, NodeNetwork | SparkError] = field(default_factory=dict)
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What is in each image, by its `short` name: vllm, ray, torch, nccl, python, cuda."""
@@ -181,13 +144,11 @@ def each(judge: OnNode) -> Judgement:
 def equal(check: str, what: str, by_node: Mapping[str, object], remedy: str) -> Iterator[Finding]:
     """The same value everywhere; unknown ones do not count."""
     known = {n: v for n, v in by_node.items() if v is not None}
-    if len(known) < 2:
-        return
-    if len(set(known.values())) == 1:
-        yield Finding(check, Severity.OK, "", f"{what} {next(iter(known.values()))}")
-        return
-    values = ", ".join(f"{n} {v}" for n, v in known.items())
-    yield Finding(check, Severity.WARN, "", f"{what} differs: {values}", remedy)
+    if len(set(known.values())) > 1:
+        values = ", ".join(f"{n} {v}" for n, v in known.items())
+        yield warn(check, "", f"{what} differs: {values}", remedy)
+    elif len(known) > 1:
+        yield ok(check, "", f"{what} {next(iter(known.values()))}")
 
 
 def copied(what: str, name: str, source: str, node: str) -> Fix:
@@ -202,44 +163,18 @@ def as_root(look: Look, *argv: str) -> tuple[str, ...]:
 
 
 def networks(
-    cluster: Cluster,
-    looks: Mapping[str, Look | SparkError],
-    *,
-    eth_if: str | None = None,
-    ib_if: Sequence[str] = (),
+    cluster: Cluster, looks: Looks, *, eth_if: str | None = None, ib_if: Sequence[str] = ()
 ) -> dict[str, NodeNetwork | SparkError]:
     """What each node that answered would use; what was said now beats the node's and the cluster's word."""
     facts = {n: look.facts for n, look in looks.items() if isinstance(look, Look)}
     chosen: dict[str, NodeNetwork | SparkError] = {}
     for node in (cluster.effective(n) for n in cluster.nodes if n.name in facts):
         fabric = facts[node.name].fabric
+        peers = tuple(f.fabric for n, f in facts.items() if n != node.name)
         try:
-            chosen[node.name] = choose_network(
-                fabric,
-                eth_if=eth_if or node.eth_if or interface_at(fabric, node.fabric_address),
-                ib_if=ib_if or node.ib_if,
-                peers=tuple(f.fabric for n, f in facts.items() if n != node.name),
-            )
+            wanted = eth_if or node.eth_if or interface_at(fabric, node.fabric_address)
+            network = choose_network(fabric, eth_if=wanted, ib_if=ib_if or node.ib_if, peers=peers)
+            chosen[node.name] = network
         except SparkError as error:
             chosen[node.name] = error
     return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedFinding:
-    """One thing that was found, and the nodes of which it is said; none: of all of them together."""
-
-    finding: Finding
-    nodes: tuple[str, ...]
-
-
-def joined_findings(findings: Iterable[Finding]) -> list[JoinedFinding]:
-    """Each thing said once, in the order in which it was said first."""
-    alike = groups(findings, lambda f: (f.severity, f.check, form(f.sentence), form(f.remedy), not f.node))
-    return [_joined(found) for found in alike]
-
-
-def _joined(found: list[Finding]) -> JoinedFinding:
-    sentence, remedy = together([f.sentence for f in found]), together([f.remedy for f in found])
-    one = replace(found[0], sentence=sentence, remedy=remedy)
-    return JoinedFinding(one, tuple(f.node for f in found if f.node))

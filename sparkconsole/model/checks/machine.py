@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import median
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root, equal
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look, as_root, equal
 from sparkconsole.model.docker_host import DockerHost, where_to_look
+from sparkconsole.model.finding import Finding, Fix, fail, ok, warn
 from sparkconsole.model.serve.memory_guard import FREEZE_LINE
 from sparkconsole.model.text.units import size
 
@@ -27,55 +28,51 @@ def reachable(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Everything else is unknown of a node that does not answer."""
     for node, look in evidence.looks.items():
         if isinstance(look, SparkError):
-            yield Finding("reachable", Severity.FAIL, node, look.cause, look.hint)
+            yield fail("reachable", node, look.cause, look.hint)
         else:
-            yield Finding("reachable", Severity.OK, node, "answers")
+            yield ok("reachable", node, "answers")
 
 
 def docker(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """It runs, and the login may use it."""
     access, user = look.facts.docker, look.facts.user or "this user"
     if not access.installed:
-        yield _no_docker(node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
+        yield fail("docker", node, "docker is not installed", "DGX OS has it: sudo apt install docker.io")
     elif access.host is not None and not (access.running and access.permitted):
         yield _no_engine(node, access.host, user, running=access.running)
     elif access.running and not access.permitted:
         yield _not_permitted(node, look, user)
     elif not access.running and access.permitted and access.socket:
-        at = look.docker_error
-        yield _no_docker(node, "docker does not answer", at.hint if at else "sudo systemctl status docker")
+        hint = look.docker_error.hint if look.docker_error else "sudo systemctl status docker"
+        yield fail("docker", node, "docker does not answer", hint)
     elif not access.running:
         start = as_root(look, "systemctl", "start", "docker")
         fix = Fix("start docker", start, ("systemctl", "is-active", "--quiet", "docker"))
-        yield _no_docker(node, "docker does not run", "sudo systemctl start docker", fix)
+        yield fail("docker", node, "docker does not run", "sudo systemctl start docker", fix)
     elif look.docker_error is not None:
-        yield _no_docker(node, look.docker_error.cause, look.docker_error.hint)
+        yield fail("docker", node, look.docker_error.cause, look.docker_error.hint)
     else:
-        yield Finding("docker", Severity.OK, node, f"docker {access.version} ({access.driver})")
-
-
-def _no_docker(node: str, sentence: str, remedy: str, fix: Fix | None = None) -> Finding:
-    return Finding("docker", Severity.FAIL, node, sentence, remedy, fix)
+        yield ok("docker", node, f"docker {access.version} ({access.driver})")
 
 
 def _no_engine(node: str, at: DockerHost, user: str, *, running: bool) -> Finding:
     """One that somebody named: how it is started and who may use it is theirs to know."""
     if at.refused:
-        return _no_docker(node, at.refused, at.remedy)
+        return fail("docker", node, at.refused, at.remedy)
     if running:
         look_there = f"look there: ls -l {at.socket}"
-        return _no_docker(node, f"docker's socket {at.socket} may not be used by {user}", look_there)
-    return _no_docker(node, f"no docker engine answers at {at.url}", where_to_look(at))
+        return fail("docker", node, f"docker's socket {at.socket} may not be used by {user}", look_there)
+    return fail("docker", node, f"no docker engine answers at {at.url}", where_to_look(at))
 
 
 def _not_permitted(node: str, look: Look, user: str) -> Finding:
     """A group that was given counts from the next login on."""
     text = f"docker may not be used by {user}"
     if user in look.facts.found.docker_group:
-        return _no_docker(node, f"{text} yet: this login is older than the group", "log in again")
+        return fail("docker", node, f"{text} yet: this login is older than the group", "log in again")
     add = as_root(look, "usermod", "-aG", "docker", user)
     fix = Fix(f"let {user} use docker, from the next login on", add)
-    return _no_docker(node, text, f"sudo usermod -aG docker {user}, then log in again", fix)
+    return fail("docker", node, text, f"sudo usermod -aG docker {user}, then log in again", fix)
 
 
 def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -83,21 +80,18 @@ def gpu(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if look.facts.gpus:
         names, trouble = ", ".join(g.name for g in look.facts.gpus), look.facts.gpu_error
         text = f"{names}: nvidia-smi says {trouble}" if trouble else names
-        bad = Severity.FAIL if trouble else Severity.OK
-        remedy = "stop what runs there and boot it: sparkconsole node reboot" if trouble else ""
-        yield Finding("gpu", bad, node, text, remedy)
-        return
-    if look.facts.gpu_silent and not look.for_cpu:
-        text = f"its GPU is unknown: {look.facts.gpu_error}"
-        remedy = "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
-        yield Finding("gpu", Severity.FAIL, node, text, remedy)
+        remedy = "stop what runs there and boot it: sparkconsole node reboot"
+        yield fail("gpu", node, text, remedy) if trouble else ok("gpu", node, text)
         return
     text = f"no GPU is visible: {look.facts.gpu_error or 'nvidia-smi is not there'}"
     if look.for_cpu:
-        yield Finding("gpu", Severity.OK, node, f"{text} (the image needs none)")
+        yield ok("gpu", node, f"{text} (the image needs none)")
+    elif look.facts.gpu_silent:
+        remedy = "sudo dmesg | grep -i nvrm; a reboot frees a hung driver"
+        yield fail("gpu", node, f"its GPU is unknown: {look.facts.gpu_error}", remedy)
     else:
         remedy = "nvidia-smi must work on the node; a reboot after a driver update helps"
-        yield Finding("gpu", Severity.FAIL, node, text, remedy)
+        yield fail("gpu", node, text, remedy)
 
 
 def gpu_counts(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -110,17 +104,14 @@ def memory(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Enough to start with; while something is served, enough not to freeze."""
     seen = look.facts.memory
     if seen is None:
-        yield Finding("memory", Severity.WARN, node, "nobody said how much memory is available")
+        yield warn("memory", node, "nobody said how much memory is available")
         return
-    running = look.site is not None and look.site.running
     text = f"{size(seen.available)} of {size(seen.total)} available"
-    if seen.available >= (FREEZE_LINE if running else LEAST_MEMORY * seen.total):
-        yield Finding("memory", Severity.OK, node, text)
-        return
     remedy = "see who holds it: ps aux --sort=-rss"
-    if running:
+    if look.running:
         remedy = "what is served takes it: sparkconsole serve stop, then less --gpu-memory-utilization"
-    yield Finding("memory", Severity.WARN, node, text, remedy)
+    enough = seen.available >= (FREEZE_LINE if look.running else LEAST_MEMORY * seen.total)
+    yield ok("memory", node, text) if enough else warn("memory", node, text, remedy)
 
 
 def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -133,7 +124,7 @@ def orphans(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         holders = ", ".join(f"{p.name} (pid {p.pid}, {size(p.used or 0)})" for p in left)
         text = f"no container runs, and an engine still holds memory: {holders}"
         remedy = f"wait a minute; if it stays: sudo kill -9 {' '.join(str(p.pid) for p in left)}"
-        yield Finding("memory", Severity.WARN, node, text, remedy)
+        yield warn("memory", node, text, remedy)
 
 
 def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -142,25 +133,26 @@ def swap(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if seen is None or not seen.swap_total:
         return
     used = seen.swap_total - seen.swap_free
-    if used > SWAPPED and look.site is not None and look.site.running:
+    if used > SWAPPED and look.running:
         remedy = "serve with less --gpu-memory-utilization or a shorter --max-model-len"
-        yield Finding("swap", Severity.WARN, node, f"{size(used)} are swapped out while it serves", remedy)
+        yield warn("swap", node, f"{size(used)} are swapped out while it serves", remedy)
     else:
-        yield Finding("swap", Severity.OK, node, f"{size(used)} of {size(seen.swap_total)} in use")
+        yield ok("swap", node, f"{size(used)} of {size(seen.swap_total)} in use")
 
 
 def disk(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Where Docker keeps its data, and where models are."""
     free = look.facts.free.get("docker", look.facts.free.get("home"))
     if free is None:
-        yield Finding("disk", Severity.WARN, node, "nobody said how much disk is free")
+        yield warn("disk", node, "nobody said how much disk is free")
         return
-    # An image for CPUs is a tenth of one for GPUs.
-    enough = free >= (LITTLE_DISK if look.for_cpu else ENOUGH_DISK)
-    bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
     text = f"{size(free)} free where docker keeps its data"
-    remedy = "" if enough else "docker system df shows what could go; an image needs up to 35 GB"
-    yield Finding("disk", Severity.OK if enough else bad, node, text, remedy)
+    # An image for CPUs is a tenth of one for GPUs.
+    if free >= (LITTLE_DISK if look.for_cpu else ENOUGH_DISK):
+        yield ok("disk", node, text)
+    else:
+        remedy = "docker system df shows what could go; an image needs up to 35 GB"
+        yield _low(free)("disk", node, text, remedy)
     yield from _models_disk(node, look, free)
 
 
@@ -170,9 +162,12 @@ def _models_disk(node: str, look: Look, docker_free: int) -> Iterator[Finding]:
     bytes_free = {k: n for k in places if (n := look.facts.free.get(k)) is not None and n != docker_free}
     for place, free in bytes_free.items():
         if free < LITTLE_DISK and not (place == "home" and bytes_free.get("cache") == free):
-            bad = Severity.FAIL if free < LEAST_DISK else Severity.WARN
             remedy = "remove models that nobody needs: sparkconsole model list"
-            yield Finding("disk", bad, node, f"{size(free)} free {places[place]}", remedy)
+            yield _low(free)("disk", node, f"{size(free)} free {places[place]}", remedy)
+
+
+def _low(free: int) -> Callable[..., Finding]:
+    return fail if free < LEAST_DISK else warn
 
 
 def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -180,7 +175,7 @@ def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, look in evidence.seen.items():
         if evidence.joined and look.facts.clock_synced is False:
             text = "nothing keeps its clock right (NTP is not synchronised)"
-            yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(look))
+            yield warn("clock", node, text, NTP, _ntp(look))
     ahead = {n: s for n, look in evidence.seen.items() if (s := look.clock_ahead_s) is not None}
     if len(ahead) < 2:
         return
@@ -190,9 +185,9 @@ def clock(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, seconds in off.items():
         way = "ahead of" if seconds > 0 else "behind"
         text = f"its clock is {abs(seconds):.0f} s {way} the others"
-        yield Finding("clock", Severity.WARN, node, text, NTP, _ntp(evidence.seen[node]))
+        yield warn("clock", node, text, NTP, _ntp(evidence.seen[node]))
     if not off:
-        yield Finding("clock", Severity.OK, "", "the clocks agree")
+        yield ok("clock", "", "the clocks agree")
 
 
 def _ntp(look: Look) -> Fix:
@@ -205,13 +200,13 @@ def login(evidence: ClusterEvidence) -> Iterator[Finding]:
         if deep_probe.ssh_folder is False:
             make = Fix("make ~/.ssh", ("mkdir", "-m", "700", f"{look.facts.home}/.ssh"))
             text = "there is no ~/.ssh: nodes cannot copy images to each other by keys"
-            yield Finding("login", Severity.WARN, node, text, "mkdir -m 700 ~/.ssh", make)
+            yield warn("login", node, text, "mkdir -m 700 ~/.ssh", make)
         if deep_probe.login.get("KillUserProcesses") == "yes" and deep_probe.lingers is False:
             linger = Fix("let jobs outlive the login", ("loginctl", "enable-linger", look.facts.user))
             text = "a build or a copy would end with the connection (KillUserProcesses=yes, no linger)"
-            yield Finding("login", Severity.WARN, node, text, " ".join(linger.argv), linger)
+            yield warn("login", node, text, " ".join(linger.argv), linger)
         elif deep_probe.ssh_folder is not False:
-            yield Finding("login", Severity.OK, node, _login_sentence(look))
+            yield ok("login", node, _login_sentence(look))
     yield from _different_users(evidence)
 
 
@@ -229,18 +224,16 @@ def _different_users(evidence: ClusterEvidence) -> Iterator[Finding]:
     if len(set(users.values())) > 1 and not meant:
         text = ", ".join(f"{n} {u}" for n, u in users.items())
         remedy = "say which one is meant in cluster.toml: user = …"
-        yield Finding("login", Severity.WARN, "", f"the logins differ: {text}", remedy)
+        yield warn("login", "", f"the logins differ: {text}", remedy)
 
 
 def reboot(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """An update waits for it."""
-    required = look.facts.found.reboot_required
-    if required:
+    if look.facts.found.reboot_required:
         text = "an update waits for a reboot: what runs is not what is installed"
-        remedy = "when nothing runs there: sparkconsole node reboot"
-        yield Finding("reboot", Severity.WARN, node, text, remedy)
-    elif required is False:
-        yield Finding("reboot", Severity.OK, node, "no update waits for a reboot")
+        yield warn("reboot", node, text, "when nothing runs there: sparkconsole node reboot")
+    elif look.facts.found.reboot_required is False:
+        yield ok("reboot", node, "no update waits for a reboot")
 
 
 KERNEL_WORDS = {
@@ -262,5 +255,4 @@ def kernel_log(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     for words, count in look.facts.found.kernel_log.items():
         if words in KERNEL_WORDS:
             meaning, remedy = KERNEL_WORDS[words]
-            text = f"{meaning}; said {count} times since it booted"
-            yield Finding("kernel log", Severity.WARN, node, text, remedy)
+            yield warn("kernel log", node, f"{meaning}; said {count} times since it booted", remedy)

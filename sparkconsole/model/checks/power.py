@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Fix, Look, Severity, as_root
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look, as_root
+from sparkconsole.model.finding import Finding, Fix, ok, warn
 from sparkconsole.model.telemetry import is_stuck
 from sparkconsole.model.text.units import hms
 
@@ -27,8 +28,7 @@ def stuck(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     for gpu in look.facts.gpus:
         if is_stuck(gpu) and (gpu.temperature_c or 0.0) < COOL_C:
             pace = f"{gpu.utilisation:.0f} % used at {gpu.clock_mhz:.0f} MHz and {gpu.power_w:.0f} W"
-            text = f"{gpu.name} is stuck slow: {pace}"
-            yield Finding("gpu", Severity.WARN, node, text, CORD)
+            yield warn("gpu", node, f"{gpu.name} is stuck slow: {pace}", CORD)
 
 
 def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def clamped(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
         if any(clock > most + CLOCK_SLACK_MHZ for clock in clocks):
             fix = Fix(f"start {unit} again", as_root(look, "systemctl", "restart", unit))
             text = f"the GPU runs at {max(clocks):.0f} MHz, and {unit} should hold it at {most}"
-            yield Finding("gpu", Severity.WARN, node, text, f"sudo systemctl restart {unit}", fix)
+            yield warn("gpu", node, text, f"sudo systemctl restart {unit}", fix)
 
 
 def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -47,16 +47,16 @@ def went(_: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     if deep_probe.ended is None:
         return
     if deep_probe.ended:
-        yield Finding("power", Severity.OK, node, "it was shut down before it booted")
+        yield ok("power", node, "it was shut down before it booted")
         return
     lost = [c.name for c in deep_probe.containers or () if c.status.startswith(KILLED_WITH_THE_MACHINE)]
     recent = deep_probe.uptime_s is not None and deep_probe.uptime_s < RECENT_S
     since = f", {hms(deep_probe.uptime_s)} ago" if deep_probe.uptime_s is not None else ""
     text = f"it went off without a shutdown before it booted{since}"
     if not (lost and recent):
-        yield Finding("power", Severity.OK, node, text)
+        yield ok("power", node, text)
         return
-    yield Finding("power", Severity.WARN, node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
+    yield warn("power", node, f"{text}, while {', '.join(lost)} ran", _UNDER_LOAD)
 
 
 def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def pace(evidence: ClusterEvidence) -> Iterator[Finding]:
     best = min(same, key=lambda p: p.token_ms)
     text = f"{newest.token_ms:.1f} ms a token in {newest.run}, {best.token_ms:.1f} ms in {best.run}"
     if newest.token_ms < TWICE * best.token_ms:
-        yield Finding("pace", Severity.OK, "", f"as fast as it was: {text}")
+        yield ok("pace", "", f"as fast as it was: {text}")
         return
     remedy = f"nvidia-smi may show nothing of it; on each node {CORD}; then sparkconsole bench run again"
-    yield Finding("pace", Severity.WARN, "", f"the same benchmark is slower than it was: {text}", remedy)
+    yield warn("pace", "", f"the same benchmark is slower than it was: {text}", remedy)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import zip_longest
+from operator import eq, ge, gt, le, lt, ne
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-SUBJECTS = (
-    "kernel", "release", "driver", "firmware", "docker", "vllm", "ray", "torch", "nccl", "python", "cuda",
-)  # fmt: skip
+_SIGNS = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 _BOUND = re.compile(r"(<=|>=|==|!=|<|>)\s*(\S+)")
 
 
@@ -57,6 +56,9 @@ class When(BaseModel):
         return self
 
 
+_SUBJECTS = tuple(name for name in When.model_fields if name not in ("kernel_log", "nodes"))
+
+
 class Rule(BaseModel):
     """One known-bad combination."""
 
@@ -73,7 +75,7 @@ class Rule(BaseModel):
 
     def holds(self, values: Mapping[str, str], kernel_log: Mapping[str, int], nodes: int) -> bool:
         """On a node that has these versions."""
-        bounds = {s: c for s in SUBJECTS if (c := getattr(self.when, s)) is not None}
+        bounds = {s: c for s in _SUBJECTS if (c := getattr(self.when, s)) is not None}
         versions = all(within(values.get(subject, ""), bound) for subject, bound in bounds.items())
         logged = self.when.kernel_log is None or any(self.when.kernel_log in words for words in kernel_log)
         return versions and logged and nodes >= (self.when.nodes or 1)
@@ -95,27 +97,18 @@ def joined(shipped: Rules, own: Rules) -> tuple[Rule, ...]:
 
 def within(version: str, condition: str) -> bool:
     """`version` meets every bound; an unknown one (empty) meets none."""
-    return bool(version) and all(
-        _meets(version, *bound.groups())
-        for part in condition.split(",")
-        if (bound := _BOUND.match(part.strip()))
-    )
+    bounds = (_BOUND.match(part.strip()) for part in condition.split(","))
+    return bool(version) and all(_meets(version, *bound.groups()) for bound in bounds if bound)
 
 
 def _meets(version: str, sign: str, bound: str) -> bool:
     if bound.endswith(".*"):
         same = _ordered(version)[: len(_ordered(bound[:-2]))] == _ordered(bound[:-2])
         return same if sign == "==" else not same
-    order = _compared(_ordered(version), _ordered(bound))
-    return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0, "==": order == 0,
-            "!=": order != 0}[sign]  # fmt: skip
+    pairs = [*zip_longest(_ordered(version), _ordered(bound), fillvalue=0)]
+    return bool(_SIGNS[sign]([mine for mine, _ in pairs], [its for _, its in pairs]))
 
 
 def _ordered(version: str) -> list[int]:
     """The numbers of its first word, in order: `6.11.0-1016-nvidia` is 6 11 0 1016."""
     return [int(n) for n in re.findall(r"\d+", re.split(r"[+\s]", version, maxsplit=1)[0])]
-
-
-def _compared(one: list[int], other: list[int]) -> int:
-    pairs = zip_longest(one, other, fillvalue=0)
-    return next(((a > b) - (a < b) for a, b in pairs if a != b), 0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sparkconsole.model.checks.evidence import ClusterEvidence, Finding, Look, Severity
+from sparkconsole.model.checks.evidence import ClusterEvidence, Look
 from sparkconsole.model.fabric.links import Hca, NodeNetwork
+from sparkconsole.model.finding import Finding, fail, ok, warn
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.vllm_flags import value
+from sparkconsole.model.serve.vllm_flags import SHORT, value
+from sparkconsole.model.text.alike import groups
 from sparkconsole.model.text.redact import secret_flag
 
 AGAIN = "sparkconsole stop, then launch: it sets what suits each node"
@@ -35,24 +37,18 @@ class _Set:
 
 def settings(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Of the container where one runs, else of the image that a launch would start."""
-    for node, look in evidence.seen.items() if evidence.joined else ():
+    for node, look in evidence.seen.items():
         if look.launched is not None and look.launched.backend is Backend.SOLO:
             continue  # It finds nobody, and is not meant to.
-        running = look.site is not None and look.site.running
-        found = look.site.found if look.site and running else None
-        values = found.settings if found else look.image.settings if look.image else {}
+        found = look.site.found if look.site and look.running else None
+        values = found.environment if found else look.image.settings if look.image else {}
         holding = _Set(node, look, values, evidence.chosen.get(node))
         wrong = [f for ask in _VARIABLES for f in ask(holding)]
         yield from wrong
         if not wrong and (found or look.image):
-            where = "container" if found else "image"
-            yield Finding("settings", Severity.OK, node, f"the {where}'s variables suit it{_kept(values)}")
-
-
-def _kept(values: Mapping[str, str]) -> str:
-    """A pinned index that is right today is told, and no more."""
-    pinned = values.get("NCCL_IB_GID_INDEX")
-    return f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
+            where, pinned = "container" if found else "image", values.get("NCCL_IB_GID_INDEX")
+            kept = f"; NCCL_IB_GID_INDEX={pinned} is pinned, and right today" if pinned else ""
+            yield ok("settings", node, f"the {where}'s variables suit it{kept}")
 
 
 def _pinned(held: _Set) -> Iterator[Finding]:
@@ -66,13 +62,18 @@ def _pinned(held: _Set) -> Iterator[Finding]:
             slot = f"GID {index} of {device.device} is {kind or 'empty'}"
             text = f"NCCL_IB_GID_INDEX={index} is pinned, and {slot}"
             remedy = "leave NCCL_IB_GID_INDEX out: NCCL finds it itself"
-            yield Finding("settings", Severity.FAIL, held.node, f"{text}: NCCL ends with errno 61", remedy)
+            yield fail("settings", held.node, f"{text}: NCCL ends with errno 61", remedy)
 
 
-def _without_rdma(held: _Set) -> Iterator[Finding]:
+def _switches(held: _Set) -> Iterator[Finding]:
+    """What turns RDMA off; and Ray's watchdog, which takes the GPU's memory for the programs'."""
     if held.values.get("NCCL_IB_DISABLE") == "1" and held.devices:
         text = "NCCL_IB_DISABLE=1 keeps NCCL off RDMA, ten times slower, and there are devices with a link"
-        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
+        yield warn("settings", held.node, text, AGAIN)
+    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
+    if period != "0":
+        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
+        yield warn("settings", held.node, text, AGAIN)
 
 
 def _half(held: _Set) -> Iterator[Finding]:
@@ -85,40 +86,30 @@ def _half(held: _Set) -> Iterator[Finding]:
     unused = [d.device for d in held.devices if not any(d.device.startswith(n) for n in names)]
     if unused and len(unused) < len(held.devices):
         text = f"NCCL_IB_HCA leaves out {', '.join(unused)}: part of the bandwidth"
-        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
+        yield warn("settings", held.node, text, AGAIN)
 
 
 def _gone(held: _Set) -> Iterator[Finding]:
     """Addresses and interfaces that the node does not have (any more)."""
     netdevs = held.look.facts.fabric.netdevs
-    have = {a.partition("/")[0] for n in netdevs for a in n.addresses}
+    have = {str(host) for netdev in netdevs for host in netdev.hosts}
     address = held.values.get("VLLM_HOST_IP", "")
     if address and have and address not in have:
         text = f"VLLM_HOST_IP={address}, and no interface here has that address"
-        yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
+        yield fail("settings", held.node, text, AGAIN)
     names = {n.name for n in netdevs}
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         interface = held.values.get(variable, "")
         plain = interface.isalnum()
         if plain and names and not any(n.startswith(interface) for n in names):
             text = f"{variable}={interface}, and there is no such interface"
-            yield Finding("settings", Severity.FAIL, held.node, text, AGAIN)
+            yield fail("settings", held.node, text, AGAIN)
         elif plain and interface.startswith("wl"):
             text = f"{variable}={interface} is Wi-Fi: every step waits for it"
-            yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
+            yield warn("settings", held.node, text, AGAIN)
 
 
-def _watchdog(held: _Set) -> Iterator[Finding]:
-    """On unified memory it takes the GPU's for the programs', and kills the engine."""
-    period = held.values.get("RAY_memory_monitor_refresh_ms", "0")
-    if period != "0":
-        text = f"RAY_memory_monitor_refresh_ms={period}: Ray will kill vLLM for the memory that the GPU uses"
-        yield Finding("settings", Severity.WARN, held.node, text, AGAIN)
-
-
-_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (
-    _pinned, _without_rdma, _half, _gone, _watchdog,
-)  # fmt: skip
+_VARIABLES: tuple[Callable[[_Set], Iterator[Finding]], ...] = (_pinned, _switches, _half, _gone)
 
 
 # --- the servers
@@ -131,17 +122,14 @@ def engine(evidence: ClusterEvidence) -> Iterator[Finding]:
     yield from wrong
     if ranks and not wrong:
         models = ", ".join(dict.fromkeys(r.name for r in ranks))
-        yield Finding("engine", Severity.OK, "", f"{models}: every rank has the words that were meant")
+        yield ok("engine", "", f"{models}: every rank has the words that were meant")
 
 
 def _parties(ranks: list[LiveRank]) -> Iterator[list[LiveRank]]:
     """Ranks of one start without Ray, the leading one first."""
-    parties: dict[tuple[str | None, str | None], list[LiveRank]] = {}
-    for rank in ranks:
-        if value(rank.words, "--nnodes"):
-            where = (value(rank.words, "--master-addr"), value(rank.words, "--master-port"))
-            parties.setdefault(where, []).append(rank)
-    for party in parties.values():
+    led = (r for r in ranks if value(r.words, "--nnodes"))
+    where = ("--master-addr", "--master-port")
+    for party in groups(led, lambda r: tuple(value(r.words, flag) for flag in where)):
         yield sorted(party, key=lambda r: r.rank)
 
 
@@ -151,7 +139,7 @@ def _unlike(ranks: list[LiveRank]) -> Iterator[Finding]:
             if differs := flag_differences(rank.words, first.words, PLACED):
                 sentence = f"rank {rank.rank} was started with other words than rank {first.rank}: {differs}"
                 remedy = "sparkconsole serve stop, then serve: every rank gets the same words"
-                yield Finding("engine", Severity.FAIL, rank.node, f"{sentence}; it hangs", remedy)
+                yield fail("engine", rank.node, f"{sentence}; it hangs", remedy)
 
 
 def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
@@ -161,7 +149,7 @@ def _missing(ranks: list[LiveRank]) -> Iterator[Finding]:
         if absent:
             text = f"rank {', '.join(map(str, absent))} of {count} does not run: the others wait for it"
             remedy = "sparkconsole serve stop, then serve again; sparkconsole logs says why it ended"
-            yield Finding("engine", Severity.FAIL, "", text, remedy)
+            yield fail("engine", "", text, remedy)
 
 
 def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Finding]:
@@ -171,7 +159,7 @@ def _reverted(evidence: ClusterEvidence, ranks: list[LiveRank]) -> Iterator[Find
         if differs := flag_differences(rank.words, recorded, ()) if recorded else "":
             sentence = f"{rank.model} runs with other words than it was last served with here: {differs}"
             remedy = "if that is not meant: sparkconsole serve stop, then runs again for that serve"
-            yield Finding("engine", Severity.WARN, rank.node, sentence, remedy)
+            yield warn("engine", rank.node, sentence, remedy)
 
 
 def flag_differences(one: tuple[str, ...], other: tuple[str, ...], but: tuple[str, ...]) -> str:
@@ -181,9 +169,6 @@ def flag_differences(one: tuple[str, ...], other: tuple[str, ...], but: tuple[st
     return ", ".join(f"{_quoted(n, mine.get(n))} ({_quoted(n, theirs.get(n))})" for n in names[:4])
 
 
-_SHORT = {"-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-n": "--nnodes"}
-
-
 def _flags(words: tuple[str, ...]) -> dict[str, str]:
     """`--flag VALUE…`, `--flag=VALUE` and `--flag` by the flag's long name; vLLM takes _ for - too."""
     found: dict[str, str] = {}
@@ -191,7 +176,7 @@ def _flags(words: tuple[str, ...]) -> dict[str, str]:
     for word in words[2:]:
         if word.startswith("-") and not word[1:2].isdigit():
             head, _, value = word.partition("=")
-            name = _SHORT.get(head, head.replace("_", "-"))
+            name = SHORT.get(head, head.replace("_", "-"))
             found[name] = value
         else:
             found[name] = f"{found.get(name, '')} {word}".strip()
@@ -215,4 +200,4 @@ def held(evidence: ClusterEvidence) -> Iterator[Finding]:
     if evidence.placements and Backend.RAY in backends and not (busy or any(evidence.ranks.values())):
         text = f"Ray keeps {evidence.placements} placement group(s) and nothing is served"
         remedy = "sparkconsole stop, then launch: the groups go with Ray"
-        yield Finding("ray", Severity.WARN, evidence.head, f"{text}: its GPUs are not free", remedy)
+        yield warn("ray", evidence.head, f"{text}: its GPUs are not free", remedy)

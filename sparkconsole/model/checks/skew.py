@@ -36,11 +36,11 @@ class SkewRow:
 
 def skew(evidence: ClusterEvidence) -> tuple[SkewRow, ...]:
     """Every row of which somebody said something."""
-    rows = (
-        SkewRow(what, {n: str(v) for n, look in evidence.seen.items() if (v := ask(evidence, n, look))})
-        for what, ask in _ROWS.items()
-    )
-    return tuple(row for row in rows if row.values)
+    rows = []
+    for what, ask in _ROWS.items():
+        values = {n: str(v) for n, look in evidence.seen.items() if (v := ask(evidence, n, look))}
+        rows += [SkewRow(what, values)] if values else []
+    return tuple(rows)
 
 
 def _version(name: str) -> Callable[[ClusterEvidence, str, Look], object]:
@@ -57,11 +57,6 @@ def _speed(evidence: ClusterEvidence, node: str, look: Look) -> object:
     return f"{netdev.speed_mbit} Mbit/s" if netdev and netdev.speed_mbit else None
 
 
-def _devices(evidence: ClusterEvidence, node: str, _: Look) -> object:
-    chosen = evidence.chosen.get(node)
-    return ", ".join(chosen.hcas) if chosen else None
-
-
 _ROWS: Mapping[str, Callable[[ClusterEvidence, str, Look], object]] = {
     "release": lambda _, __, look: look.facts.release,
     "machine": lambda _, __, look: look.facts.machine,
@@ -75,7 +70,7 @@ _ROWS: Mapping[str, Callable[[ClusterEvidence, str, Look], object]] = {
     **{name: _version(name) for name in ("vllm", "ray", "torch", "nccl", "python", "cuda")},
     "user": lambda _, __, look: look.facts.user,
     "interface": _network("eth_if"),
-    "RDMA devices": _devices,
+    "RDMA devices": lambda e, node, _: ", ".join(e.chosen[node].hcas) if node in e.chosen else None,
     "MTU": _network("mtu"),
     "GID index": _network("gid_index"),
     "link speed": _speed,

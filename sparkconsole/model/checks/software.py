@@ -6,22 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from sparkconsole.model.checkpoint.hf_cache import usual_cache
 from sparkconsole.model.checkpoint.weights import Checkpoint
-from sparkconsole.model.checks.evidence import (
-    ClusterEvidence,
-    Finding,
-    Fix,
-    Look,
-    Severity,
-    as_root,
-    copied,
-    equal,
-)
-from sparkconsole.model.docker import difference
+from sparkconsole.model.checks.evidence import ClusterEvidence, Judgement, Look, as_root, copied, equal
+from sparkconsole.model.docker import Container, difference
 from sparkconsole.model.facts import Bystander, Listener
+from sparkconsole.model.finding import Finding, Fix, Severity, fail, ok, warn
 from sparkconsole.model.image.reference import how_to_get
-from sparkconsole.model.launch.site import Found
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec
 from sparkconsole.model.ray import last_words, living
+from sparkconsole.model.text.alike import some
 
 HEAD_PORTS = {6379: "launch --ray-port", 8265: "launch --dashboard-port"}
 LATER_PORTS = {29501: "launch --master-port", 8888: "serve --port"}
@@ -32,16 +24,14 @@ RISKY = {8265: "Ray's dashboard", 2375: "Docker's own API"}
 """Who listens there lets anybody who reaches it run commands."""
 
 
-def kernel(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """One release on every node."""
-    kernels = {n: look.facts.kernel or None for n, look in evidence.seen.items()}
-    yield from equal("kernel", "kernel", kernels, UPDATE)
+def one_release(check: str, what: str) -> Judgement:
+    """The same version of it on every node, by the name that rules use."""
 
+    def judged(evidence: ClusterEvidence) -> Iterator[Finding]:
+        versions = {n: known_versions(evidence, n).get(check) for n in evidence.seen}
+        return equal(check, what, versions, UPDATE)
 
-def driver(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """One GPU driver on every node."""
-    drivers = {n: known_versions(evidence, n).get("driver") for n in evidence.seen}
-    yield from equal("driver", "GPU driver", drivers, UPDATE)
+    return judged
 
 
 def firmware(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -51,10 +41,10 @@ def firmware(evidence: ClusterEvidence) -> Iterator[Finding]:
     yield from equal("firmware", "NIC firmware", values, update)
     for node, (_, deep_probe) in evidence.deep.items():
         if deep_probe.firmware_news:
-            yield Finding("firmware", Severity.OK, node, f"fwupd: {deep_probe.firmware_news}", update)
+            yield ok("firmware", node, f"fwupd: {deep_probe.firmware_news}", update)
         if deep_probe.nic_updater:
             note = "mlnx-fw-updater is installed: one report blames it for a dead NIC"
-            yield Finding("firmware", Severity.OK, node, note, "sudo apt-mark hold mlnx-fw-updater")
+            yield ok("firmware", node, note, "sudo apt-mark hold mlnx-fw-updater")
 
 
 def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -65,7 +55,7 @@ def known_bad(evidence: ClusterEvidence) -> Iterator[Finding]:
     found = [f for n, (look, _) in deep.items() for f in _met(evidence, n, look)]
     yield from found
     if not found:
-        yield Finding("known bad", Severity.OK, "", f"none of {len(evidence.rules)} known-bad combinations")
+        yield ok("known bad", "", f"none of {len(evidence.rules)} known-bad combinations")
 
 
 def _met(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -100,16 +90,16 @@ def image(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node in missing:
         remedy = how_to_get(tag, missing, others_have_it=bool(have))
         fix = copied("image", tag, next(iter(have)), node) if have else None
-        yield Finding("image", Severity.WARN, node, f"image missing ({tag})", remedy, fix)
+        yield warn("image", node, f"image missing ({tag})", remedy, fix)
     if not have:
         return
     first, *others = have
     differing = {n: why for n in others if (why := difference(have[first], have[n]))}
     for node, why in differing.items():
         text = f"the image {tag} is another one than on {first}: {why}"
-        yield Finding("image", Severity.WARN, node, text, f"sparkconsole image copy {tag}")
+        yield warn("image", node, text, f"sparkconsole image copy {tag}")
     if not missing and not differing:
-        yield Finding("image", Severity.OK, "", f"{tag} {have[first].short}, the same on every node asked")
+        yield ok("image", "", f"{tag} {have[first].short}, the same on every node asked")
 
 
 def image_fits(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -120,8 +110,7 @@ def image_fits(evidence: ClusterEvidence) -> Iterator[Finding]:
         platform = PLATFORMS.get(look.facts.machine)
         if platform and not look.image.platform.startswith(platform):
             text = f"the image is for {look.image.platform}, the machine is {look.facts.machine}"
-            remedy = "build it here: sparkconsole image build"
-            yield Finding("image fits", Severity.FAIL, node, text, remedy)
+            yield fail("image fits", node, text, "build it here: sparkconsole image build")
         yield from _cuda(evidence, node, look)
     yield from _contents(evidence)
 
@@ -131,32 +120,25 @@ def _cuda(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
     offered, built = look.facts.found.cuda, evidence.contents(node).get("cuda", "")
     if offered and built and _numbers(built)[:2] > _numbers(offered)[:2]:
         text = f"the image has CUDA {built}, the driver offers {offered}: kernels may not load (error 222)"
-        yield Finding("image fits", Severity.WARN, node, text, "a newer driver, or an image for this one")
+        yield warn("image fits", node, text, "a newer driver, or an image for this one")
 
 
 def _contents(evidence: ClusterEvidence) -> Iterator[Finding]:
-    """Of each image that is there, once."""
-    for node, look in evidence.seen.items():
-        known = evidence.contents(node)
-        if not known or look.image is None:
-            continue
-        if evidence.joined and "ray" not in known:
-            text = f"the image {evidence.image} has no Ray"
-            remedy = "launch --backend none, or build an image with ray[default]"
-            yield Finding("image fits", Severity.WARN, "", text, remedy)
-        else:
-            text = ", ".join(f"{name} {version}" for name, version in known.items())
-            yield Finding("image fits", Severity.OK, "", text)
-        return
+    """Of the first image whose contents are known."""
+    known = next((contents for node in evidence.seen if (contents := evidence.contents(node))), None)
+    if known and evidence.joined and "ray" not in known:
+        text = f"the image {evidence.image} has no Ray"
+        yield warn("image fits", "", text, "launch --backend none, or build an image with ray[default]")
+    elif known:
+        yield ok("image fits", "", ", ".join(f"{name} {version}" for name, version in known.items()))
 
 
 def versions(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Head and workers start together only with the same Ray, Python, NCCL and vLLM."""
     for name in ("vllm", "ray", "python", "nccl"):
         values = {n: evidence.contents(n).get(name) for n in evidence.seen}
-        known = {n: v for n, v in values.items() if v is not None}
-        if len(set(known.values())) > 1:
-            yield from equal("versions", f"{name} in the image", values, "sparkconsole image copy")
+        found = equal("versions", f"{name} in the image", values, "sparkconsole image copy")
+        yield from (finding for finding in found if finding.severity is not Severity.OK)
 
 
 def container(evidence: ClusterEvidence) -> Iterator[Finding]:
@@ -169,7 +151,7 @@ def container(evidence: ClusterEvidence) -> Iterator[Finding]:
     yield from wrong
     if sites and not wrong:
         text = "runs" if running else "does not run, and none is left over"
-        yield Finding("container", Severity.OK, "", f"{evidence.container} {text}")
+        yield ok("container", "", f"{evidence.container} {text}")
 
 
 def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> Finding | None:
@@ -179,20 +161,19 @@ def _container_on(evidence: ClusterEvidence, node: str, half: Sequence[str]) -> 
     if listed and listed.state == "paused":
         resume = Fix(f"let {name} go on", ("docker", "unpause", name))
         text = f"{name} is paused: its rank answers nobody"
-        return Finding("container", Severity.FAIL, node, text, " ".join(resume.argv), resume)
+        return fail("container", node, text, " ".join(resume.argv), resume)
     if found and not found.running:
         return _left(evidence, node, found, half=bool(half))
     if not found and half:
         text = f"{name} runs on {', '.join(half)} and not here"
-        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
+        return fail("container", node, text, "sparkconsole launch --repair")
     if found and found.oom_killed:
         text = "the kernel killed a process of it for its memory"
-        remedy = "less --gpu-memory-utilization; sparkconsole model fit MODEL"
-        return Finding("container", Severity.WARN, node, text, remedy)
+        return warn("container", node, text, "less --gpu-memory-utilization; sparkconsole model fit MODEL")
     return None
 
 
-def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> Finding:
+def _left(evidence: ClusterEvidence, node: str, found: Container, *, half: bool) -> Finding:
     """One that ended, or was never started; while the others run it is missing."""
     name, listed = evidence.container, _listed(evidence, node)
     why = f"exit status {found.exit_code}"
@@ -202,10 +183,10 @@ def _left(evidence: ClusterEvidence, node: str, found: Found, *, half: bool) -> 
         why = "it was made and never started"
     if half:
         text = f"{name} ended here ({why}) while it runs on the others"
-        return Finding("container", Severity.FAIL, node, text, "sparkconsole launch --repair")
+        return fail("container", node, text, "sparkconsole launch --repair")
     remove = Fix(f"remove the container {name} that ended", ("docker", "rm", "--", name))
     text = f"an old container {name} is left ({why})"
-    return Finding("container", Severity.WARN, node, text, "sparkconsole stop, which keeps its log", remove)
+    return warn("container", node, text, "sparkconsole stop, which keeps its log", remove)
 
 
 def _listed(evidence: ClusterEvidence, node: str) -> Bystander | None:
@@ -220,15 +201,13 @@ def _launched(evidence: ClusterEvidence) -> list[LaunchSpec]:
 
 def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     """Ray has every node whose container runs."""
-    specs = _launched(evidence)
-    if not any(spec.backend is Backend.RAY for spec in specs):
-        return
     members = evidence.members
-    if members is None and not evidence.ray_asked:
+    if not any(spec.backend is Backend.RAY for spec in _launched(evidence)):
         return
     if members is None:
         text = "its container runs, and Ray's dashboard does not answer"
-        yield Finding("ray", Severity.WARN, evidence.head, text, "sparkconsole launch --repair")
+        silent = warn("ray", evidence.head, text, "sparkconsole launch --repair")
+        yield from (silent,) if evidence.ray_asked else ()
         return
     alive = living(members)
     places = {n: a for n, look in evidence.seen.items() if (a := _ray_address(evidence, n, look))}
@@ -236,14 +215,14 @@ def ray(evidence: ClusterEvidence) -> Iterator[Finding]:
     for node, address in missing.items():
         why = last_words(members, address) or "it never joined, or has left"
         text = f"Ray has no living member at {address}: {why}"
-        yield Finding("ray", Severity.FAIL, node, text, "sparkconsole launch --repair")
+        yield fail("ray", node, text, "sparkconsole launch --repair")
     if not missing:
-        yield Finding("ray", Severity.OK, "", f"Ray has {len(alive)} living members")
+        yield ok("ray", "", f"Ray has {len(alive)} living members")
 
 
 def _ray_address(evidence: ClusterEvidence, node: str, look: Look) -> str:
     """Where a running container told Ray that it is; empty for one that does not run."""
-    found = look.site.found if look.site and look.site.running else None
+    found = look.site.found if look.site and look.running else None
     chosen = evidence.chosen.get(node)
     return (found.labels.get(LABEL_ADDRESS) or (chosen.address if chosen else "")) if found else ""
 
@@ -255,29 +234,27 @@ def model(evidence: ClusterEvidence) -> Iterator[Finding]:
     if not name or not checkpoints:
         return
     copy, anywhere = f"sparkconsole model copy {name}", any(c.there for c in checkpoints.values())
-    source = next((n for n, c in checkpoints.items() if c.there and not _broken(c)), "")
+    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
+    source = next(iter(whole), "")
     for node, found in checkpoints.items():
         fix = copied("model", name, source, node) if source else None
         if not found.there:
-            bad = Severity.FAIL if anywhere else Severity.WARN
             remedy = copy if anywhere else f"sparkconsole model download {name}"
-            yield Finding("model", bad, node, f"{name} is not there", remedy, fix)
+            yield (fail if anywhere else warn)("model", node, f"{name} is not there", remedy, fix)
         elif why := _broken(found):
-            yield Finding("model", Severity.FAIL, node, f"{name} is broken: {why}", copy, fix)
-    whole = {n: c for n, c in checkpoints.items() if c.there and not _broken(c)}
+            yield fail("model", node, f"{name} is broken: {why}", copy, fix)
     revisions = {n: c.revision[:12] or None for n, c in whole.items()}
     if len({r for r in revisions.values() if r}) > 1:
-        yield from equal("model", f"revision of {name}", revisions, f"sparkconsole model copy {name}")
+        yield from equal("model", f"revision of {name}", revisions, copy)
     elif len(whole) == len(checkpoints):
-        yield Finding("model", Severity.OK, "", f"{name} is whole on {len(whole)} nodes")
+        yield ok("model", "", f"{name} is whole on {len(whole)} nodes")
 
 
 def _broken(found: Checkpoint) -> str:
     """What is wrong with its files, three of them at most; empty for a whole one."""
     if not found.files and not found.other:
         return "it has no weights"
-    some = ", ".join(f"{f.name} ({f.problem})" for f in found.broken[:3])
-    return some + (f" and {len(found.broken) - 3} more" if len(found.broken) > 3 else "")
+    return some([f"{file.name} ({file.problem})" for file in found.broken])
 
 
 def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
@@ -288,14 +265,14 @@ def cache(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]
         if owner not in ("", user):
             text = f"{look.facts.models_at} belongs to {owner}, not to {user}: downloads will fail"
         remedy = f"sudo chown -R {user} {look.facts.models_at}"
-        yield Finding("cache", Severity.WARN, node, text, remedy, _give_back(evidence, look))
+        yield warn("cache", node, text, remedy, _give_back(evidence, look))
     else:
         text = "the model cache is the user's" if owner else "no cache yet"
-        yield Finding("cache", Severity.OK, node, text)
+        yield ok("cache", node, text)
     for name, kind in look.facts.found.compile_cache_types.items():
         if kind.startswith("nfs"):
             text = f"~/.cache/{name} is on NFS: nodes overwrite each other's compiled code"
-            yield Finding("cache", Severity.WARN, node, text, JIT)
+            yield warn("cache", node, text, JIT)
 
 
 def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
@@ -313,21 +290,21 @@ def _give_back(evidence: ClusterEvidence, look: Look) -> Fix:
 
 def ports(evidence: ClusterEvidence, node: str, look: Look) -> Iterator[Finding]:
     """Only the head listens on ports that are told beforehand."""
-    if node != evidence.head or (look.site is not None and look.site.running):
+    if node != evidence.head or look.running:
         return
     taken = sorted(look.facts.listening & {*HEAD_PORTS, *LATER_PORTS})
     for port in taken:
         holder = _holder(look, port)
         if not holder and look.site is None:
             text = f"port {port} is in use; by what is unknown, for docker did not say what runs"
-            yield Finding("ports", Severity.WARN, node, text, "see who listens there: ss -ltnp")
+            yield warn("ports", node, text, "see who listens there: ss -ltnp")
             continue
-        bad = Severity.FAIL if port in HEAD_PORTS and evidence.joined else Severity.WARN
+        bad = fail if port in HEAD_PORTS and evidence.joined else warn
         text = f"port {port} is in use by {holder or 'something else'}"
         remedy = f"see who listens there: ss -ltnp; or choose another: {(HEAD_PORTS | LATER_PORTS)[port]}"
-        yield Finding("ports", bad, node, text, remedy)
+        yield bad("ports", node, text, remedy)
     if not taken:
-        yield Finding("ports", Severity.OK, node, "the ports of Ray and vLLM are free")
+        yield ok("ports", node, "the ports of Ray and vLLM are free")
 
 
 def _holder(look: Look, port: int) -> str:
@@ -347,15 +324,15 @@ def exposed(evidence: ClusterEvidence) -> Iterator[Finding]:
             text = f"{RISKY[one.port]} listens on {one.address}:{one.port}, for everybody who reaches it"
             remedy = "launch here binds it to loopback; stop what started it" if one.port == 8265 else \
                 "take the tcp:// host out of docker's configuration"  # fmt: skip
-            yield Finding("exposed", Severity.WARN, node, text, remedy)
+            yield warn("exposed", node, text, remedy)
         if not risky:
-            yield Finding("exposed", Severity.OK, node, _apis(look, open_to_all))
+            yield ok("exposed", node, _apis(look, open_to_all))
 
 
 def _apis(look: Look, listeners: list[Listener]) -> str:
     """An API without a key is how most run it: told, and nothing more."""
     served = sorted({one.port for one in listeners if one.port in LATER_PORTS})
-    if look.site is not None and look.site.running and served:
+    if look.running and served:
         closes = "VLLM_API_KEY in the environment of `serve` closes it"
         return f"the API on port {served[-1]} is open to the network; {closes}"
     return "no dashboard and no Docker API is open to the network"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations, islice
 
 from sparkconsole.errors import SparkError
 
@@ -50,12 +51,8 @@ class Hca:
     image_guid: str = ""
     """The machine's, shared by all its ports."""
     gids: tuple[Gid, ...] = ()
-    node_guid: str = ""
     phys_state: str = ""
     """`LinkUp`, `Polling`, `Disabled`."""
-    link_layer: str = ""
-    pci: str = ""
-    """Its PCI address; twins are in different domains."""
 
     @property
     def cage(self) -> tuple[str, str]:
@@ -87,9 +84,12 @@ class Netdev:
     """IPv4 with prefix length."""
     mtu: int | None = None
     up: bool | None = None
-    operstate: str = ""
     speed_mbit: int | None = None
-    mac: str = ""
+
+    @property
+    def hosts(self) -> tuple[ipaddress.IPv4Address, ...]:
+        """Its addresses alone."""
+        return tuple(ipaddress.IPv4Interface(a).ip for a in self.addresses)
 
     @property
     def networks(self) -> tuple[ipaddress.IPv4Network, ...]:
@@ -99,7 +99,11 @@ class Netdev:
     @property
     def link_local(self) -> bool:
         """All it has is 169.254: gone or changed after a reboot."""
-        return bool(self.addresses) and all(ipaddress.IPv4Interface(a).is_link_local for a in self.addresses)
+        return bool(self.hosts) and all(host.is_link_local for host in self.hosts)
+
+    def meets(self, hosts: Collection[ipaddress.IPv4Address]) -> bool:
+        """One of these addresses is in a subnet of its."""
+        return any(host in network for network in self.networks for host in hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,12 @@ class Fabric:
 
     def fast(self) -> tuple[Netdev, ...]:
         """Interfaces of RDMA ports with a link, in the order of the devices."""
-        return tuple(n for h in self.up if (n := self.netdev(h.netdev)) is not None)
+        return self.netdevs_of([h.device for h in self.up])
+
+    def netdevs_of(self, devices: Collection[str]) -> tuple[Netdev, ...]:
+        """The interfaces of these RDMA devices, in the order in which the machine lists them."""
+        hcas = (h for h in self.hcas if h.device in devices)
+        return tuple(n for h in hcas if (n := self.netdev(h.netdev)) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +161,11 @@ def choose_network(
     ring = is_ring(fabric, peers)
     shared = _shared_by_all(fabric, peers) if ring else None
     netdev = _asked_for(fabric, eth_if) if eth_if else shared or _best(fabric, peers)
-    address = str(ipaddress.IPv4Interface(netdev.addresses[0]).ip)
     hcas = _named(fabric, ib_if) if ib_if else _reaching(fabric, netdev, peers)
     first = next((h for h in hcas if h.netdev == netdev.name), hcas[0] if hcas else None)
     return NodeNetwork(
         eth_if=netdev.name,
-        address=address,
+        address=str(netdev.hosts[0]),
         hcas=tuple(h.device for h in hcas),
         mtu=netdev.mtu,
         gid_index=first.gid_index if first else None,
@@ -175,26 +183,16 @@ def is_ring(fabric: Fabric, peers: Sequence[Fabric]) -> bool:
 
 def _shared_by_all(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev | None:
     """The interface beside the fast ones that reaches every peer, a wired one first; None: there is none."""
-    theirs = [[a for n in slow_ports(p) for a in n.addresses] for p in peers]
-    found = [n for n in slow_ports(fabric) if all(any(_next_to(n, a) for a in each) for each in theirs)]
+    theirs = [{host for n in slow_ports(p) for host in n.hosts} for p in peers]
+    found = [n for n in slow_ports(fabric) if all(n.meets(each.difference(n.hosts)) for each in theirs)]
     return min(found, key=lambda n: (n.name.startswith("wl"), -(n.speed_mbit or 0), n.name), default=None)
 
 
 def slow_ports(fabric: Fabric) -> list[Netdev]:
     """The machine's own interfaces that are no RDMA device's: the 10G port, Wi-Fi."""
     fast = {h.netdev for h in fabric.hcas}
-    return [
-        n
-        for n in fabric.netdevs
-        if n.name not in fast and not n.name.startswith(_WITHIN) and n.up is not False
-    ]
-
-
-def _next_to(netdev: Netdev, address: str) -> bool:
-    """Another machine's address in one of its subnets."""
-    there = ipaddress.IPv4Interface(address).ip
-    own = [ipaddress.IPv4Interface(a) for a in netdev.addresses]
-    return any(there in o.network and there != o.ip for o in own)
+    outside = (n for n in fabric.netdevs if not n.name.startswith(_WITHIN) and n.up is not False)
+    return [n for n in outside if n.name not in fast]
 
 
 def _asked_for(fabric: Fabric, name: str) -> Netdev:
@@ -216,11 +214,8 @@ def _best(fabric: Fabric, peers: Sequence[Fabric]) -> Netdev:
         )
     addressed = [n for n in fabric.fast() if n.addresses]
     if not addressed:
-        names = ", ".join(h.netdev for h in fabric.up)
-        raise SparkError(
-            f"no fast interface has an IPv4 address (up: {names})",
-            hint="give one an address in /etc/netplan/40-cx7.yaml",
-        )
+        cause = f"no fast interface has an IPv4 address (up: {', '.join(h.netdev for h in fabric.up)})"
+        raise SparkError(cause, hint="give one an address in /etc/netplan/40-cx7.yaml")
     return min(addressed, key=lambda n: (-_reached(n, peers), n.link_local, "P" in n.name))
 
 
@@ -231,18 +226,15 @@ def reaches(netdev: Netdev, peers: Iterable[Fabric]) -> bool:
 
 def _reached(netdev: Netdev, peers: Iterable[Fabric]) -> int:
     """How many peers have such an address."""
-    theirs = ([ipaddress.IPv4Interface(a).ip for n in p.fast() for a in n.addresses] for p in peers)
-    return sum(any(a in network for network in netdev.networks for a in addresses) for addresses in theirs)
+    return sum(netdev.meets([host for n in p.fast() for host in n.hosts]) for p in peers)
 
 
 def _named(fabric: Fabric, names: Sequence[str]) -> tuple[Hca, ...]:
     known = {h.device: h for h in fabric.hcas}
     unknown = [n for n in names if n not in known]
     if unknown:
-        raise SparkError(
-            f"there is no RDMA device {', '.join(unknown)}",
-            hint=f"--ib-if must be of: {', '.join(known) or 'none'}",
-        )
+        hint = f"--ib-if must be of: {', '.join(known) or 'none'}"
+        raise SparkError(f"there is no RDMA device {', '.join(unknown)}", hint=hint)
     return tuple(known[n] for n in names)
 
 
@@ -261,10 +253,10 @@ def _warnings(
     if not hcas:
         yield f"{netdev.name} has no RDMA device: NCCL will use TCP, ten times slower"
         return
-    yield from _left_out(fabric, netdev, hcas, peers) if not chosen else _without_link(hcas)
-    for hca in hcas if not chosen else ():
-        if any(h.cage == hca.cage and h.device != hca.device and h.up is False for h in fabric.hcas):
-            yield f"only {hca.device} of its port is up: half the bandwidth"
+    if chosen:
+        yield from (f"{hca.device} was named and has no link" for hca in hcas if hca.up is False)
+    else:
+        yield from _left_out(fabric, netdev, hcas, peers)
     for hca in hcas:
         if hca.netdev == netdev.name and hca.gids and hca.gid_index is None:
             yield f"{hca.device} has no GID for RoCE v2 over IPv4: NCCL may not find a way"
@@ -272,18 +264,15 @@ def _warnings(
 
 
 def _left_out(fabric: Fabric, netdev: Netdev, hcas: Sequence[Hca], peers: Sequence[Fabric]) -> Iterable[str]:
-    """Says why an RDMA device with a link is not used, as far as anybody looked."""
+    """Why an RDMA device with a link is not used, as far as anybody looked, and which have no twin's link."""
     used = {h.device for h in hcas}
     left = [h.device for h in fabric.up if h.device not in used]
     if left:
         why = "reaches no other node" if peers else f"is on another port than {netdev.name}"
         yield f"{', '.join(left)} is up but {why}: left out"
-
-
-def _without_link(hcas: Sequence[Hca]) -> Iterable[str]:
     for hca in hcas:
-        if hca.up is False:
-            yield f"{hca.device} was named and has no link"
+        if any(h.cage == hca.cage and h.device != hca.device and h.up is False for h in fabric.hcas):
+            yield f"only {hca.device} of its port is up: half the bandwidth"
 
 
 def _disagreeing(fabric: Fabric, hcas: Sequence[Hca]) -> Iterable[str]:
@@ -292,18 +281,9 @@ def _disagreeing(fabric: Fabric, hcas: Sequence[Hca]) -> Iterable[str]:
     if len(set(mtus.values())) > 1:
         text = ", ".join(f"{name} {mtu}" for name, mtu in mtus.items())
         yield f"MTU differs between its ports: {text}; the smaller one slows both"
-    shared = _shared_subnets(netdevs)
-    if shared:
-        yield f"{' and '.join(shared)} are in one subnet: routing may mix them"
-
-
-def _shared_subnets(netdevs: Iterable[Netdev]) -> tuple[str, ...]:
-    seen: dict[ipaddress.IPv4Network, str] = {}
-    for netdev in netdevs:
-        for network in netdev.networks:
-            if seen.setdefault(network, netdev.name) != netdev.name:
-                return (seen[network], netdev.name)
-    return ()
+    pairs = ((a, b) for a, b in combinations(netdevs, 2) if not set(a.networks).isdisjoint(b.networks))
+    for one, other in islice(pairs, 1):
+        yield f"{one.name} and {other.name} are in one subnet: routing may mix them"
 
 
 def interface_at(fabric: Fabric, address: str | None) -> str | None:
@@ -311,7 +291,7 @@ def interface_at(fabric: Fabric, address: str | None) -> str | None:
     if address is None:
         return None
     for netdev in fabric.netdevs:
-        if any(a.partition("/")[0] == address for a in netdev.addresses):
+        if address in map(str, netdev.hosts):
             return netdev.name
     cause = f"no interface has the fabric_address {address}"
     raise SparkError(cause, hint="correct it, or leave it out: it is detected")
@@ -319,14 +299,10 @@ def interface_at(fabric: Fabric, address: str | None) -> str | None:
 
 def is_fabric_address(fabric: Fabric, address: str) -> bool:
     """The address belongs to an RDMA port of this machine, and not to the 10G or the Wi-Fi interface."""
-    return any(a.split("/")[0] == address for n in fabric.fast() for a in n.addresses)
+    return address in (str(host) for n in fabric.fast() for host in n.hosts)
 
 
-_RING = {
-    "NCCL_IB_SUBNET_AWARE_ROUTING": "1",
-    "NCCL_IB_MERGE_NICS": "0",
-    "NCCL_NET_PLUGIN": "none",
-}
+_RING = {"NCCL_IB_SUBNET_AWARE_ROUTING": "1", "NCCL_IB_MERGE_NICS": "0", "NCCL_NET_PLUGIN": "none"}
 """NVIDIA's for three nodes in a ring: each peer by the device that has its subnet."""
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkconsole.errors import SparkError, Unreachable
-from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.links import Fabric, Hca, NodeNetwork
+from sparkconsole.model.finding import Finding, fail, ok, warn
+from sparkconsole.model.text.alike import groups
 
 HEADERS = 28
 """Bytes of IPv4 and ICMP headers: what a frame carries less than the MTU."""
 USUAL_MTU = 1500
-CHECKS = ("reach", "route", "mtu path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,19 @@ class Path:
     route: Route = field(default_factory=Route)
 
     @property
+    def ends(self) -> set[str]:
+        """Both nodes."""
+        return {self.way.node, self.way.peer}
+
+    @property
     def open(self) -> bool:
         """Something came back."""
         return self.small.came_back or self.large.came_back
+
+    @property
+    def tried(self) -> bool:
+        """Somebody looked."""
+        return self.small.tried or self.large.tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,41 +165,38 @@ def judge_paths(paths: Paths) -> tuple[Finding, ...]:
     """What stands in the way between nodes: `reach`, `route`, `mtu path`; an ok each where nothing does."""
     found = [*_unasked(paths), *_unreached(paths), *_astray(paths), *_cut_short(paths)]
     wrong = {f.check for f in found}
-    right = ((check, _RIGHT[check](paths)) for check in CHECKS if check not in wrong and paths.paths)
-    return (*found, *(Finding(check, Severity.OK, "", text) for check, text in right))
+    right = _right(paths).items() if paths.paths else ()
+    return (*found, *(ok(check, "", text) for check, text in right if check not in wrong))
 
 
 def _unasked(paths: Paths) -> Iterator[Finding]:
     for node, error in paths.errors.items():
-        bad = Severity.FAIL if isinstance(error, Unreachable) else Severity.WARN
-        yield Finding("reach", bad, node, f"its links were not tried: {error.cause}", error.hint)
-    silent = [p for p in paths.paths if not (p.small.tried or p.large.tried)]
-    for node in dict.fromkeys(p.way.node for p in silent):
-        why = next(p.small.trouble or p.large.trouble for p in silent if p.way.node == node)
-        text = f"it could not ping: {why or 'nobody said why'}"
+        bad = fail if isinstance(error, Unreachable) else warn
+        yield bad("reach", node, f"its links were not tried: {error.cause}", error.hint)
+    for first, *_ in groups([p for p in paths.paths if not p.tried], lambda p: p.way.node):
+        why = first.small.trouble or first.large.trouble
         remedy = "sudo apt install iputils-ping" if "not there" in why else ""
-        yield Finding("reach", Severity.WARN, node, text, remedy)
+        yield warn("reach", first.way.node, f"it could not ping: {why or 'nobody said why'}", remedy)
 
 
 def _unreached(paths: Paths) -> Iterator[Finding]:
-    tried = [p for p in paths.paths if p.small.tried or p.large.tried]
     remedy = "look at the cable and at `ip addr` on both; sparkconsole fabric test again"
-    for nodes, ways_of in _by_culprit(tried, lambda p: not p.open):
-        yield Finding("reach", Severity.FAIL, nodes, f"no answer {ways_of}", remedy)
+    for node, ways_of in _by_culprit([p for p in paths.paths if p.tried]):
+        yield fail("reach", node, f"no answer {ways_of}", remedy)
 
 
 def _astray(paths: Paths) -> Iterator[Finding]:
     """A line per node and interface, with everyone that is not reached over it."""
     lost = [p for p in paths.paths if p.route.interface != p.way.rail.interface]
-    groups: dict[tuple[str, str, Route], list[RailWay]] = {}
-    for path in (p for p in lost if p.route.interface or p.route.trouble):
-        groups.setdefault((path.way.node, path.way.rail.interface, path.route), []).append(path.way)
-    for (node, interface, route), those in groups.items():
+    known = [p for p in lost if p.route.interface or p.route.trouble]
+    for same in groups(known, lambda p: (p.way.node, p.way.rail.interface, p.route)):
+        those, route = [p.way for p in same], same[0].route
+        node, interface = those[0].node, those[0].rail.interface
         over = f"over {route.interface}" + (f" by {route.gateway}" if route.gateway else "")
         taken = f"goes {over}" if route.interface else f"has no way ({route.trouble})"
         text = f"what is for {_peers(those)} {taken}, and should go over {interface}"
         look = f"ip route get {those[0].far.address} from {those[0].rail.address}"
-        yield Finding("route", Severity.FAIL, node, text, f"{_OWN_SUBNET}; {look}")
+        yield fail("route", node, text, f"{_OWN_SUBNET}; {look}")
 
 
 _OWN_SUBNET = "give each fast interface a subnet of its own, and no gateway"
@@ -202,22 +209,18 @@ def _peers(those: Sequence[RailWay]) -> str:
 def _cut_short(paths: Paths) -> Iterator[Finding]:
     """A way that says its limit, or whose far end has a smaller MTU, works; one that eats frames hangs."""
     short = [p for p in paths.paths if p.small.came_back and p.large.tried and not p.large.came_back]
-    groups: dict[tuple[str, int], list[RailWay]] = {}
-    for path in (p for p in short if _limit(p)):
-        groups.setdefault((path.way.peer, _limit(path)), []).append(path.way)
-    for (peer, limit), those in groups.items():
+    for same in groups([p for p in short if _limit(p)], lambda p: (p.way.peer, _limit(p))):
+        those = [p.way for p in same]
         sent = " and ".join(map(str, sorted({w.rail.mtu or 0 for w in those})))
         over = ", ".join(dict.fromkeys(w.far.interface for w in those))
         senders = ", ".join(dict.fromkeys(w.node for w in those))
-        text = f"MTU {limit} on {over}: frames of {sent} bytes from {senders} do not arrive"
-        yield Finding("mtu path", Severity.WARN, peer, text, _SAME_MTU)
-    silent = [p.way for p in short if not _limit(p)]
-    for node in dict.fromkeys(w.node for w in silent):
-        those = [w for w in silent if w.node == node]
+        text = f"MTU {_limit(same[0])} on {over}: frames of {sent} bytes from {senders} do not arrive"
+        yield warn("mtu path", those[0].peer, text, _SAME_MTU)
+    for those in groups([p.way for p in short if not _limit(p)], lambda w: w.node):
         size = max(w.rail.largest for w in those) + HEADERS
-        text = f"frames of {size} bytes do not arrive at {_peers(those)}, and nothing says why"
-        remedy = f"{_SAME_MTU}, and on the switch"
-        yield Finding("mtu path", Severity.FAIL, node, f"{text}: connections will hang", remedy)
+        why = "and nothing says why: connections will hang"
+        text = f"frames of {size} bytes do not arrive at {_peers(those)}, {why}"
+        yield fail("mtu path", those[0].node, text, f"{_SAME_MTU}, and on the switch")
 
 
 def _limit(path: Path) -> int:
@@ -229,35 +232,27 @@ def _limit(path: Path) -> int:
 _SAME_MTU = "set MTU 9000 on both halves of the cable, on every node, in /etc/netplan/40-cx7.yaml"
 
 
-def _by_culprit(tried: Sequence[Path], wrong: Callable[[Path], bool]) -> Iterator[tuple[str, str]]:
-    """Per interface: the one node that every wrong path touches, or each node with what it does not get."""
-    for interface in dict.fromkeys(p.way.rail.interface for p in tried if wrong(p)):
-        there = [p for p in tried if p.way.rail.interface == interface]
-        bad = [p for p in there if wrong(p)]
-        shared = set.intersection(*({p.way.node, p.way.peer} for p in bad))
-        alone = [n for n in shared if all(wrong(p) for p in there if n in (p.way.node, p.way.peer))]
-        nodes = dict.fromkeys(n for p in there for n in (p.way.node, p.way.peer))
-        if len(alone) == 1 and len(nodes) > 2:
-            yield alone[0], f"from or to it over {interface}, by any node"
+def _by_culprit(tried: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Per interface: the one node that every closed path touches, or each node with what it does not get."""
+    for there in groups(tried, lambda p: p.way.rail.interface):
+        interface, bad = there[0].way.rail.interface, [p for p in there if not p.open]
+        working = {n for p in there if p.open for n in p.ends}
+        alone = set.intersection(*(p.ends for p in bad)) - working if bad else set()
+        if len(alone) == 1 and len(set[str]().union(*(p.ends for p in there))) > 2:
+            yield alone.pop(), f"from or to it over {interface}, by any node"
             continue
-        for node in dict.fromkeys(p.way.node for p in bad):
-            missed = (f"{p.way.peer} ({p.way.far.address})" for p in bad if p.way.node == node)
-            yield node, f"over {interface} from {', '.join(missed)}"
+        for same in groups(bad, lambda p: p.way.node):
+            missed = (f"{p.way.peer} ({p.way.far.address})" for p in same)
+            yield same[0].way.node, f"over {interface} from {', '.join(missed)}"
 
 
-def _reached(paths: Paths) -> str:
+def _right(paths: Paths) -> dict[str, str]:
+    """What is said where nothing is wrong, by check."""
     times = [p.small.rtt_ms for p in paths.paths if p.small.rtt_ms is not None]
     slowest = f", {max(times):.2f} ms at most" if times else ""
-    return f"every node answers every other over the fabric{slowest}"
-
-
-def _frames_arrive(paths: Paths) -> str:
     sizes = sorted({p.way.rail.largest + HEADERS for p in paths.paths})
-    return f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways"
-
-
-_RIGHT: Mapping[str, Callable[[Paths], str]] = {
-    "reach": _reached,
-    "route": lambda _: "every address is reached over its own interface",
-    "mtu path": _frames_arrive,
-}
+    return {
+        "reach": f"every node answers every other over the fabric{slowest}",
+        "route": "every address is reached over its own interface",
+        "mtu path": f"frames of {' and '.join(map(str, sizes))} bytes arrive whole, both ways",
+    }

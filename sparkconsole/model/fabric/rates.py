@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.paths import RailWay
+from sparkconsole.model.finding import Finding, Severity, fail, ok, warn
 
 SECONDS = 2.0
 MOST_BYTES = 64_000_000_000
@@ -103,16 +103,15 @@ def judge_rate(rate: Rate, before: float | None = None) -> Finding:
         return Finding("rate", bound.severity, rate.node, f"{text}: {bound.why}", bound.remedy)
     if before is not None and rate.gbit < SLOWER * before:
         sentence = f"{text}: it was {before:.1f} before"
-        remedy = "what changed since? sparkconsole fabric history"
-        return Finding("rate", Severity.WARN, rate.node, sentence, remedy)
-    return Finding("rate", Severity.OK, rate.node, text)
+        return warn("rate", rate.node, sentence, "what changed since? sparkconsole fabric history")
+    return ok("rate", rate.node, text)
 
 
 def judge_unmeasured(missing: Unmeasured) -> Finding:
     """RDMA that does not run is a failure; what could not be measured by TCP is unknown."""
-    bad = Severity.FAIL if missing.tool == "ib_write_bw" else Severity.WARN
+    bad = fail if missing.tool == "ib_write_bw" else warn
     text = f"{missing.tool} did not measure {missing.way.rail.interface} to {missing.way.peer}: {missing.why}"
-    return Finding("rate", bad, missing.way.node, text, "run it by hand as `--dry-run` shows it")
+    return bad("rate", missing.way.node, text, "run it by hand as `--dry-run` shows it")
 
 
 def rounds(nodes: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], ...]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.checks import Finding, Severity
 from sparkconsole.model.fabric.ends import judge_ends
 from sparkconsole.model.fabric.links import Fabric, NodeNetwork
 from sparkconsole.model.fabric.paths import Path, Paths, judge_paths
 from sparkconsole.model.fabric.rates import Rate, Unmeasured, earlier, judge_rate, judge_unmeasured
-
-_RANK = (Severity.OK, Severity.WARN, Severity.FAIL)
+from sparkconsole.model.finding import Finding, Severity
+from sparkconsole.model.text.alike import groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class PairLine:
         times = [p.small.rtt_ms for p in self.paths if p.small.rtt_ms is not None]
         if all(p.open for p in self.paths):
             return f"{max(times):.2f} ms" if times else "yes"
-        tried = any(p.small.tried or p.large.tried for p in self.paths)
+        tried = any(p.tried for p in self.paths)
         return "unknown" if not tried else "one way" if any(p.open for p in self.paths) else "none"
 
     @property
@@ -129,17 +128,11 @@ class FabricTest:
 
     def lines(self) -> tuple[PairLine, ...]:
         """A line per pair and rail, in the nodes' order."""
-        seen: dict[tuple[str, str, str, str], Path] = {}
-        found: list[PairLine] = []
-        there = {(p.way.node, p.way.peer, p.way.rail.address, p.way.far.address): p for p in self.paths.paths}
-        for key, path in there.items():
-            back = there.get((key[1], key[0], key[3], key[2]))
-            if (key[1], key[0], key[3], key[2]) not in seen:
-                found.append(self._line(path, back))
-            seen[key] = path
-        return tuple(found)
+        ends = (((p.way.node, p.way.rail.address), (p.way.peer, p.way.far.address)) for p in self.paths.paths)
+        both = groups(zip(ends, self.paths.paths, strict=True), lambda pair: frozenset(pair[0]))
+        return tuple(self._line(*(path for _, path in pair)) for pair in both)
 
-    def _line(self, path: Path, back: Path | None) -> PairLine:
+    def _line(self, path: Path, back: Path | None = None) -> PairLine:
         ways = {path.way, *((back.way,) if back else ())}
         ends = {(w.node, w.peer, w.rail.interface) for w in ways}
         rate = next((r for r in self.rates if (r.node, r.peer, r.interface) in ends), None)
@@ -150,4 +143,4 @@ class FabricTest:
 
 def worst(findings: Iterable[Finding]) -> Severity:
     """The worst severity of several findings; OK when there are none."""
-    return max((f.severity for f in findings), key=_RANK.index, default=Severity.OK)
+    return max((f.severity for f in findings), key=list(Severity).index, default=Severity.OK)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles
-from sparkconsole.model.docker import ImageIdentity
-from sparkconsole.model.launch.site import Found
+from sparkconsole.model.docker import Container, ImageIdentity
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
 
@@ -37,19 +36,22 @@ class ImageGone(OnNode):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
 class BuildCacheGone(OnNode):
     """Old build cache is gone from the node."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerStarted(OnNode):
-    """A new container of that name runs in the place of any other."""
+    """A new container runs in the place of any other of its name."""
 
-    name: str
-    found: Found
+    container: Container
     ports: frozenset[int] = frozenset()
     """What it listens on."""
+
+    @property
+    def name(self) -> str:
+        """The container's."""
+        return self.container.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,10 @@ class ModelThere(OnNode):
     held: CheckpointFiles
 
 
-@dataclass(frozen=True, slots=True)
 class PageCacheDropped(OnNode):
     """The node's page cache was given back."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rebooted(OnNode):
     """Everything that ran on the node has ended."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from sparkconsole.model.checkpoint.files import CheckpointFiles
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
@@ -29,7 +30,8 @@ from sparkconsole.model.foresight.effect import (
     ServerUp,
 )
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.image.history import under
+from sparkconsole.model.launch.site import Site
 from sparkconsole.model.page_cache import RootWay
 from sparkconsole.model.ray import RayMember
 from sparkconsole.model.serve.engine import LiveRank
@@ -86,14 +88,8 @@ class NodeForecast:
 
     def image(self, tag: str, now: ImageIdentity | None) -> ImageIdentity | None:
         """What the name means."""
-        found = now
-        for effect in self.effects:
-            match effect:
-                case ImageNamed(node=self.node, image=image) if full_name(image.tag) == full_name(tag):
-                    found = replace(image, tag=tag)
-                case ImageGone(node=self.node, tag=gone) if gone and full_name(gone) == full_name(tag):
-                    found = None
-        return found
+        found = under(tag, self.images([now] if now else []))
+        return replace(found, tag=tag) if found else None
 
     @property
     def storage_changed(self) -> bool:
@@ -118,33 +114,22 @@ class NodeForecast:
         """Nothing of what runs now runs then."""
         return any(isinstance(e, Rebooted) for e in self._own)
 
-    def found(self, container: str, now: Found | None) -> Found | None:
+    def found(self, container: str, now: Container | None) -> Container | None:
         """The container of that name."""
-        found = now
-        for effect in self.effects:
-            match effect:
-                case ContainerStarted(node=self.node, name=name) if name == container:
-                    found = effect.found
-                case ContainerGone(node=self.node, name=name) if name == container:
-                    found = None
-                case Rebooted(node=self.node) if found is not None:
-                    found = replace(found, running=False, exit_code=ENDED_BY_REBOOT, pids=frozenset())
-        return found
+        return next((c for c in self.containers([now] if now else []) if c.name == container), None)
 
     def containers(self, now: Iterable[Container]) -> tuple[Container, ...]:
         """All of them."""
         there = {c.name: c for c in now}
         for effect in self.effects:
             match effect:
-                case ContainerStarted(node=self.node, name=name, found=found):
-                    there[name] = Container(
-                        name, "", found.image, found.image_id, "running",
-                        labels=found.labels, environment=found.settings,
-                    )  # fmt: skip
+                case ContainerStarted(node=self.node, container=started):
+                    there[started.name] = started
                 case ContainerGone(node=self.node, name=name):
                     there.pop(name, None)
                 case Rebooted(node=self.node):
-                    there = {n: replace(c, state="exited") for n, c in there.items()}
+                    for name, c in there.items():
+                        there[name] = replace(c, state="exited", exit_code=ENDED_BY_REBOOT, pids=frozenset())
         return tuple(there.values())
 
     def ranks(self, container: str, now: Iterable[LiveRank]) -> tuple[LiveRank, ...]:
@@ -184,19 +169,11 @@ class NodeForecast:
 
     def _servers(self) -> tuple[ServerUp, ...]:
         """Those that were started before and run still, in the whole cluster."""
-        found: tuple[ServerUp, ...] = ()
+        found: list[ServerUp] = []
         for effect in self.effects:
-            match effect:
-                case ServerUp():
-                    found = (*found, effect)
-                case ServerGone(nodes=nodes, container=container, port=port):
-                    found = tuple(s for s in found if (s.container, s.port) != (container, port)
-                                  or s.node not in nodes)  # fmt: skip
-                case ContainerStarted(node=node, name=name) | ContainerGone(node=node, name=name):
-                    found = tuple(s for s in found if s.container != name or node not in s.nodes)
-                case Rebooted(node=node):
-                    found = tuple(s for s in found if node not in s.nodes)
-        return found
+            found = [server for server in found if not _ends(effect, server)]
+            found += [effect] if isinstance(effect, ServerUp) else []
+        return tuple(found)
 
     def members(self, port: int) -> tuple[RayMember, ...] | bool | None:
         """Ray's members at that port of its head; None: it does not answer; True: those of now."""
@@ -206,28 +183,26 @@ class NodeForecast:
                 case RayFormed(node=self.node) if effect.port == port:
                     found = effect.members
                 case ContainerStarted(node=node) | ContainerGone(node=node) | Rebooted(node=node):
-                    found = None if node == self.node else _without_member(found, node)
+                    if node == self.node:
+                        found = None
+                    elif isinstance(found, tuple):
+                        # Members to come are called by their nodes; who is one of now, its container tells.
+                        found = tuple(member for member in found if member.id != node)
         return found
 
     def site(self, container: str, now: Site, held: Iterable[int], total: int) -> Site:
         """The place of a launch; `total`: all of its memory, in bytes."""
-        return replace(
-            now,
-            available_bytes=self.available(now.available_bytes, total),
-            listening=self.listening(now.listening, held),
-            found=self.found(container, now.found),
-        )
+        available, listening = self.available(now.available_bytes, total), self.listening(now.listening, held)
+        found = self.found(container, now.found)
+        return replace(now, available_bytes=available, listening=listening, found=found)
 
     def facts(self, now: NodeFacts) -> NodeFacts:
         """What a machine says of itself: its memory, who computes, what is free."""
+        changed = {"docker"} if self.storage_changed else set()
+        free = {what: count for what, count in now.free.items() if what not in changed}
+        processes = () if self.freed else now.gpu_processes
         memory = self.memory(now.memory) if now.memory else None
-        free = {what: count for what, count in now.free.items() if what != "docker"}
-        return replace(
-            now,
-            memory=memory,
-            gpu_processes=() if self.freed else now.gpu_processes,
-            free=free if self.storage_changed else now.free,
-        )
+        return replace(now, memory=memory, gpu_processes=processes, free=free)
 
     # --- memory
 
@@ -266,11 +241,8 @@ class NodeForecast:
 
     def holding(self, model: str, now: CheckpointFiles) -> CheckpointFiles:
         """What the node has of the model."""
-        found = now
-        for effect in self.effects:
-            if isinstance(effect, ModelThere) and (effect.node, effect.model) == (self.node, model):
-                found = _with(found, effect.held)
-        return found
+        came = (e.held for e in self._own if isinstance(e, ModelThere) and e.model == model)
+        return reduce(_with, came, now)
 
     def has_model(self, model: str) -> bool:
         """It came by a plan: what is in its files is not known before."""
@@ -281,13 +253,16 @@ class NodeForecast:
         return self.rebooted or any(isinstance(e, JobEnded) and e.job == job for e in self.effects)
 
 
-def _without_member(
-    members: tuple[RayMember, ...] | bool | None, node: str
-) -> tuple[RayMember, ...] | bool | None:
-    """Members that are to come are called by their nodes; who is one of now, its container tells."""
-    if not isinstance(members, tuple):
-        return members
-    return tuple(m for m in members if m.id != node)
+def _ends(effect: Effect, server: ServerUp) -> bool:
+    """The server does not outlive that."""
+    match effect:
+        case ServerGone(nodes=nodes, container=container, port=port):
+            return (server.container, server.port) == (container, port) and server.node in nodes
+        case ContainerStarted(node=node, name=name) | ContainerGone(node=node, name=name):
+            return server.container == name and node in server.nodes
+        case Rebooted(node=node):
+            return node in server.nodes
+    return False
 
 
 def _is(image: ImageIdentity, tag: str, id_: str) -> bool:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.image.reference import image_tag
+from sparkconsole.model.text.units import moment
 
 RECIPES = ("vllm-node", "vllm-node-wheels", "vllm-node-cpu")
 """The recipes that are shipped; anything else is a folder with a Dockerfile."""
@@ -73,6 +74,9 @@ class Builder:
     kind: BuilderKind = BuilderKind.BUILDX
 
 
+BUILDX = Builder()
+
+
 def key_values(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """`KEY=VALUE` words as pairs; WrongUsage for anything else."""
     pairs = []
@@ -118,40 +122,31 @@ def is_commit(ref: str) -> bool:
 
 
 def build_argv(
-    spec: BuildSpec,
-    *,
-    now_epoch: int | str,
-    dated: str = "",
-    builder: Builder | None = None,
-    context: str = CONTEXT,
+    spec: BuildSpec, *, now_epoch: int | str, dated: str = "", builder: Builder = BUILDX
 ) -> tuple[str, ...]:
     """The `docker build` command: the seed's arguments in the seed's order, the dated tag, plain progress.
 
     Asking for a rebuild sets the cache buster to `now_epoch` and changes nothing else.
     """
-    used = builder or Builder()
-    classic = used.kind is BuilderKind.CLASSIC
-    return (
-        *("env", f"DOCKER_BUILDKIT={0 if classic else 1}"),
-        *(used.docker, "build", "-t", spec.tag),
-        *(("-t", dated) if dated else ()),
-        *(word for key, value in _build_args(spec, now_epoch) for word in ("--build-arg", f"{key}={value}")),
-        *(("--network", spec.network) if spec.network else ()),
-        *(("--no-cache",) if spec.no_cache else ()),
-        *(() if classic else ("--progress=plain",)),
-        context,
-    )
-
-
-def _build_args(spec: BuildSpec, now_epoch: int | str) -> list[tuple[str, str]]:
+    classic = builder.kind is BuilderKind.CLASSIC
     busters = [("CACHEBUST_DEPS", spec.rebuild_deps), ("CACHEBUST_VLLM", spec.rebuild_vllm)]
-    return [
+    build_args = [
         *((key, str(now_epoch)) for key, wanted in busters if wanted),
         ("TRITON_REF", spec.triton_ref),
         ("VLLM_REF", spec.vllm_ref),
         ("BUILD_JOBS", str(spec.build_jobs)),
         *spec.build_args,
     ]
+    return (
+        *("env", f"DOCKER_BUILDKIT={0 if classic else 1}"),
+        *(builder.docker, "build", "-t", spec.tag),
+        *(("-t", dated) if dated else ()),
+        *(word for key, value in build_args for word in ("--build-arg", f"{key}={value}")),
+        *(("--network", spec.network) if spec.network else ()),
+        *(("--no-cache",) if spec.no_cache else ()),
+        *(() if classic else ("--progress=plain",)),
+        CONTEXT,
+    )
 
 
 class CommitCheck(StrEnum):
@@ -172,10 +167,9 @@ def compare_commit(wanted: str, built: str) -> CommitCheck:
 
 def age(created: str, now: datetime) -> str:
     """How old an image is, for people."""
-    try:
-        days = (now - datetime.fromisoformat(created)).total_seconds() / 86400
-    except (ValueError, TypeError):
+    if (made := moment(created)) is None:
         return "age unknown"
+    days = (now - made).total_seconds() / 86400
     if days > 365 * 20:  # engines write 0001 or 1970 for images without a date
         return "no date"
     return f"{days:.0f} d" if days >= 1 else f"{max(0, days * 24):.0f} h"

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sparkconsole.model.docker import ImageIdentity, same_content
-from sparkconsole.model.image.build import COMMIT_LABEL, full_name
+from sparkconsole.model.image.build import COMMIT_LABEL, full_name, is_commit
 from sparkconsole.model.text.printable import printable
 
 VERSION_LABEL = "org.sparkconsole.vllm.version"
 REF_LABEL = "org.sparkconsole.vllm.ref"
 _OWN = "org.sparkconsole."
-_NOT_SAID = (COMMIT_LABEL, VERSION_LABEL, REF_LABEL)
+_APART = (COMMIT_LABEL, VERSION_LABEL, REF_LABEL)
 
 
 def build_date(tag: str, other: str) -> str:
@@ -70,10 +70,6 @@ def built_from(image: ImageIdentity) -> str:
 
 def built_with(image: ImageIdentity) -> str:
     """The other labels of ours: `recipe vllm-node, ray 2.60.0`."""
-    own = {k: v for k, v in sorted(image.labels.items()) if k.startswith(_OWN) and v and k not in _NOT_SAID}
-    return printable(", ".join(f"{k.removeprefix(_OWN)} {_short(v)}" for k, v in own.items()))
-
-
-def _short(value: str) -> str:
-    commit = len(value) == 40 and all(c in "0123456789abcdef" for c in value)
-    return value[:7] if commit else value
+    own = {k: v for k, v in sorted(image.labels.items()) if k.startswith(_OWN) and v and k not in _APART}
+    short = {k: v[:7] if is_commit(v) else v for k, v in own.items()}
+    return printable(", ".join(f"{k.removeprefix(_OWN)} {v}" for k, v in short.items()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sparkconsole.model.docker import ImageIdentity, common_prefix
-from sparkconsole.model.transfer.ends import CopySite
+from sparkconsole.model.transfer.ends import CopySite, Receiver
 
 OLDEST_ENGINE = (20, 10)
 """The oldest one that these ways were tried with; the newest was 29."""
@@ -99,3 +100,20 @@ def missing_bytes(way: ImageWay, history: Sequence[int]) -> int:
     keeps layers packed sends less.
     """
     return sum([size for size in history if size][: way.missing])
+
+
+def docker_load(receiver: Receiver) -> tuple[str, ...]:
+    """The receiver's end as its login shell gets it, behind ssh's own words."""
+    known = f"DOCKER_HOST={shlex.quote(receiver.docker_host)}"
+    return ("env", known, "docker", "load") if receiver.docker_host else ("docker", "load")
+
+
+def loading_needs(size_bytes: int) -> int:
+    """Bytes that `docker load` needs at its peak: overlay2 unpacks the stream into a temporary folder, then
+    the layers out of it; the containerd store keeps the blobs beside the unpacked snapshots."""
+    return 2 * size_bytes
+
+
+def saving_needs(size_bytes: int, seen: CopySite) -> int:
+    """Bytes that `docker save` needs: graph drivers write the whole image to a temporary folder first."""
+    return 0 if seen.containerd_store else size_bytes

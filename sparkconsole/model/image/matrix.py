@@ -26,7 +26,11 @@ def matrix(decision: Decision, nodes: Sequence[str], unknown: Sequence[str], now
          *_cells(dict.fromkeys(e.on, HAS), nodes, unknown), f"{'goes' if e.goes else 'stays'}: {e.why}")
         for e in decision.entries
     ]  # fmt: skip
-    rows += [_cache_row(decision, nodes, unknown)] if decision.cache else []
+    if decision.cache:
+        sizes = {node: size(count) for node, count in decision.cache.items()}
+        why = f"goes: no build used it for {decision.wish.until}"
+        total = size(sum(decision.cache.values()))
+        rows.append(("build cache", None, total, *_cells(sizes, nodes, unknown), why))
     heads = tuple(nodes) if len(nodes) <= COLUMNS else ("nodes",)
     return Sheet.of(("image", "age", "size", *heads, "stays or goes"), rows)
 
@@ -35,13 +39,6 @@ def _age_and_size(image: ImageIdentity, now: datetime) -> tuple[str, str]:
     if image.foreseen:
         return "not built", UNKNOWN
     return age(image.created, now), size(image.size_bytes)
-
-
-def _cache_row(decision: Decision, nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str | None, ...]:
-    sizes = {node: size(count) for node, count in decision.cache.items()}
-    total = size(sum(decision.cache.values()))
-    why = f"goes: no build used it for {decision.wish.until}"
-    return "build cache", None, total, *_cells(sizes, nodes, unknown), why
 
 
 def _cells(values: Mapping[str, str], nodes: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:

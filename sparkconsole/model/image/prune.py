@@ -150,7 +150,9 @@ def decide(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> Decisi
         PruneEntry(kind, image.tag, image, on, *_fate(wish, kind, image, kept.get(image.content, ""), going))
         for kind, image, on in found
     ]
-    return Decision(wish, tuple(entries), _old_cache(wish, nodes, now))
+    usages = {node: held.usage for node, held in nodes.items() if held.usage and wish.until}
+    old = {node: usage.old_cache(now, seconds(wish.until)) for node, usage in usages.items()}
+    return Decision(wish, tuple(entries), {node: count for node, count in old.items() if count})
 
 
 Group = tuple[ImageKind, ImageIdentity, Mapping[str, ImageIdentity]]
@@ -220,32 +222,18 @@ def _fate(
     wish: Wish, kind: ImageKind, image: ImageIdentity, kept: str, going: Collection[Content]
 ) -> tuple[bool, str]:
     """Whether it goes, and why or why not."""
-    if kind is ImageKind.NAME:
-        return False, "what the name means"
-    if kept:
-        return False, kept
-    if kind is ImageKind.BUILD:
-        return True, f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
+    older = f"older than {_newest(wish.keep)}" if wish.keep else "no build is kept"
     earlier = image.content in going or any(label.startswith(_OURS) for label in image.labels)
-    return _nameless_fate(wish.dangling, kind, earlier=earlier)
-
-
-def _nameless_fate(dangling: bool | None, kind: ImageKind, *, earlier: bool) -> tuple[bool, str]:
-    if dangling:
-        return True, "no name means it"
-    if kind is ImageKind.CHECKPOINT:
-        return False, "a copy goes on from what arrived; --dangling removes it"
-    if dangling is None and earlier:
-        return True, "an earlier build that no name means"
-    return False, "it has no name; --dangling removes it"
-
-
-def _old_cache(wish: Wish, nodes: Mapping[str, NodeImages], now: datetime) -> dict[str, int]:
-    if not wish.until:
-        return {}
-    limit = seconds(wish.until)
-    old = {node: held.usage.old_cache(now, limit) for node, held in nodes.items() if held.usage}
-    return {node: count for node, count in old.items() if count}
+    cases = (
+        (kind is ImageKind.NAME, False, "what the name means"),
+        (kept, False, kept),
+        (kind is ImageKind.BUILD, True, older),
+        (wish.dangling, True, "no name means it"),
+        (kind is ImageKind.CHECKPOINT, False, "a copy goes on from what arrived; --dangling removes it"),
+        (wish.dangling is None and earlier, True, "an earlier build that no name means"),
+        (True, False, "it has no name; --dangling removes it"),
+    )
+    return next((goes, why) for is_so, goes, why in cases if is_so)
 
 
 # --- what is done about it
@@ -256,21 +244,15 @@ def cuts(decision: Decision, nodes: Iterable[str]) -> tuple[Cut, ...]:
     return tuple(cut for node in nodes for cut in _of_node(decision, node))
 
 
-def _of_node(decision: Decision, node: str) -> list[Cut]:
+def _of_node(decision: Decision, node: str) -> Iterator[Cut]:
     going = [e for e in decision.entries if e.goes and node in e.on]
-    found = [_cut(decision.wish.tag, node, entry, number) for number, entry in enumerate(going, 1)]
-    return [*found, *([_cache_cut(decision, node)] if node in decision.cache else [])]
-
-
-def _cut(tag: str, node: str, entry: PruneEntry, number: int) -> Cut:
-    image, label = entry.on[node], entry.label(tag)
-    argv = ("docker", "rmi", image.tag) if image.tag else ("docker", "image", "rm", image.id)
-    step = Step(f"{node}:{number}", node, f"remove {label}: {entry.why}", argv, timeout_s=_REMOVAL_S)
-    return Cut(step, label, image)
-
-
-def _cache_cut(decision: Decision, node: str) -> Cut:
-    until = decision.wish.until
-    argv = ("docker", "builder", "prune", "--force", "--filter", f"until={until}")
-    sentence = f"remove build cache that no build used for {until}"
-    return Cut(Step(f"{node}:cache", node, sentence, argv, timeout_s=_REMOVAL_S), "build cache")
+    for number, entry in enumerate(going, 1):
+        image, label = entry.on[node], entry.label(decision.wish.tag)
+        argv = ("docker", "rmi", image.tag) if image.tag else ("docker", "image", "rm", image.id)
+        step = Step(f"{node}:{number}", node, f"remove {label}: {entry.why}", argv, timeout_s=_REMOVAL_S)
+        yield Cut(step, label, image)
+    if node in decision.cache:
+        until = decision.wish.until
+        prune = ("docker", "builder", "prune", "--force", "--filter", f"until={until}")
+        sentence = f"remove build cache that no build used for {until}"
+        yield Cut(Step(f"{node}:cache", node, sentence, prune, timeout_s=_REMOVAL_S), "build cache")

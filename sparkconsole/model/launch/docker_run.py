@@ -10,17 +10,7 @@ import re
 from collections.abc import Iterable
 
 from sparkconsole.model.fabric.links import environment
-from sparkconsole.model.launch.spec import (
-    LABEL_ADDRESS,
-    LABEL_CLUSTER,
-    LABEL_LAUNCH,
-    LABEL_ROLE,
-    Backend,
-    LaunchSpec,
-    Role,
-    Seat,
-    flag_values,
-)
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, Role, Seat, flag_values
 
 _HOME = re.compile(r"\$\{HOME\}|\$HOME(?![A-Za-z0-9_])|(?<![^=,])~(?=/|$|:)")
 _VOLUME_FLAGS = ("-v", "--volume")
@@ -31,7 +21,7 @@ def container_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
     return (
         *("docker", "run", "-d", "--privileged", *(("--gpus", "all") if spec.gpus else ())),
         *("--ipc=host", "--network", "host", "--name", spec.container),
-        *_each("--label", (f"{key}={value}" for key, value in labels_of(spec, seat).items())),
+        *_each("--label", (f"{key}={value}" for key, value in seat.labels(spec).items())),
         *(() if spec.backend is Backend.RAY else ("--init",)),
         *("-e", "NCCL_IGNORE_CPU_AFFINITY=1"),
         *_each("-v", (f"{source}:{inside}" for source, inside in seat.models.mounts())),
@@ -40,7 +30,7 @@ def container_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
         *_each("-e", (f"{name}={value}" for name, value in container_environment(spec, seat).items())),
         *_each("-e", spec.env),
         spec.image,
-        *_command(spec, seat),
+        *(ray_argv(spec, seat) if spec.backend is Backend.RAY else ("sleep", "infinity")),
     )
 
 
@@ -60,7 +50,13 @@ def ray_argv(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
         place += ("--dashboard-port", str(spec.dashboard_port))
     else:
         place = (f"--address={seat.head_address}:{spec.ray_port}", "--node-ip-address", seat.address)
-    return ("ray", "start", "--block", *place, "--disable-usage-stats", *_limits(spec))
+    limits = {
+        "--num-cpus": spec.ray_num_cpus,
+        "--num-gpus": spec.ray_num_gpus,
+        "--object-store-memory": spec.ray_object_store,
+    }
+    given = (word for flag, n in limits.items() if n is not None for word in (flag, str(n)))
+    return ("ray", "start", "--block", *place, "--disable-usage-stats", *given)
 
 
 def bind_sources(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
@@ -73,29 +69,6 @@ def bind_sources(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
 def at_home(word: str, home: str) -> str:
     """`word` with `$HOME`, `${HOME}` and a leading `~` as the node's home directory."""
     return _HOME.sub(lambda _: home, word)
-
-
-def labels_of(spec: LaunchSpec, seat: Seat) -> dict[str, str]:
-    """What a container tells of its launch."""
-    return {
-        LABEL_CLUSTER: spec.cluster,
-        LABEL_ROLE: seat.role.value,
-        LABEL_ADDRESS: seat.address,
-        LABEL_LAUNCH: spec.recorded(),
-    }
-
-
-def _command(spec: LaunchSpec, seat: Seat) -> tuple[str, ...]:
-    return ray_argv(spec, seat) if spec.backend is Backend.RAY else ("sleep", "infinity")
-
-
-def _limits(spec: LaunchSpec) -> tuple[str, ...]:
-    limits = {
-        "--num-cpus": spec.ray_num_cpus,
-        "--num-gpus": spec.ray_num_gpus,
-        "--object-store-memory": spec.ray_object_store,
-    }
-    return tuple(word for flag, n in limits.items() if n is not None for word in (flag, str(n)))
 
 
 def _each(flag: str, values: Iterable[str]) -> tuple[str, ...]:

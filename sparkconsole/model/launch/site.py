@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from sparkconsole.model.docker import Container
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A container of exactly the name that was asked for."""
-
-    running: bool
-    exit_code: int
-    image: str
-    """The name it was started from."""
-    image_id: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    oom_killed: bool = False
-    pids: frozenset[int] = frozenset()
-    """Its processes, as the node numbers them."""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Of its environment, what says how nodes find each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +19,8 @@ class Site:
     """MemAvailable."""
     listening: frozenset[int]
     """TCP ports somebody listens on, on any address."""
-    found: Found | None = None
-    """None: there is no container of that name, running or not."""
+    found: Container | None = None
+    """The container of exactly the name that was asked for; None: there is none, running or not."""
 
     @property
     def running(self) -> bool:

@@ -1,8 +1,8 @@
-"""What a person may say about a launch, and a node's place in it."""
+"""What a person may say about a launch, a node's place in it, and what a running one was not given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -134,6 +134,15 @@ class Seat:
         """Where the other nodes reach this one."""
         return self.network.address if self.network else "127.0.0.1"
 
+    def labels(self, spec: LaunchSpec) -> dict[str, str]:
+        """What its container tells of its launch."""
+        return {
+            LABEL_CLUSTER: spec.cluster,
+            LABEL_ROLE: self.role.value,
+            LABEL_ADDRESS: self.address,
+            LABEL_LAUNCH: spec.recorded(),
+        }
+
 
 def without_secret_values(words: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:
     """`HF_TOKEN=…` becomes `HF_TOKEN` where the environment holds that very value; WrongUsage elsewhere."""
@@ -145,10 +154,8 @@ def _without_secret_value(word: str, environ: Mapping[str, str]) -> str:
     if not equals or not secret_name(name):
         return word
     if environ.get(name) != value:
-        raise WrongUsage(
-            f"the value of {name} would stand in a process list on every node",
-            hint=f"put it into this console's environment and write `-e {name}` without a value",
-        )
+        hint = f"put it into this console's environment and write `-e {name}` without a value"
+        raise WrongUsage(f"the value of {name} would stand in a process list on every node", hint=hint)
     return word.removesuffix(f"={value}")
 
 
@@ -157,3 +164,54 @@ def flag_values(words: tuple[str, ...], flags: tuple[str, ...]) -> tuple[str, ..
     apart = (after for word, after in pairwise(words) if word in flags)
     joined = (w.partition("=")[2] for w in words if w.partition("=")[0] in flags and "=" in w)
     return (*apart, *joined)
+
+
+_CALLED: Mapping[str, str] = {
+    "backend": "backend", "nccl_debug": "NCCL debug level", "eth_if": "Ethernet interface",
+    "ib_if": "RDMA devices", "gpus": "GPUs", "ray_port": "Ray's port",
+    "dashboard_port": "dashboard's port", "master_port": "master port",
+    "ray_num_cpus": "Ray's CPUs a node", "ray_num_gpus": "Ray's GPUs a node",
+}  # fmt: skip
+"""Fields that are as they were asked, or not, by what they are called; lists and the image are apart."""
+
+
+def differences(asked: LaunchSpec, given: Collection[str], running: LaunchSpec | None) -> tuple[str, ...]:
+    """A phrase for each field in `given` that the running launch does not have as `asked` has it.
+
+    What nobody said differs in nothing. `running` None: who started it did not write down how.
+    """
+    wanted = [name for name in (*_CALLED, "env", "volumes", "docker_args") if name in given]
+    if running is None:
+        return ("what it was started with is unknown",) if wanted else ()
+    return tuple(_differences(asked, wanted, running))
+
+
+def _differences(asked: LaunchSpec, wanted: Collection[str], running: LaunchSpec) -> Iterator[str]:
+    for name in _CALLED:
+        mine, there = getattr(asked, name), getattr(running, name)
+        if name in wanted and mine != there:
+            yield f"{_CALLED[name]} {_shown(there)}, not {_shown(mine)}"
+    if "env" in wanted:
+        yield from _environment(asked.env, running.env)
+    if "volumes" in wanted:
+        yield from (f"without the mount {v}" for v in asked.volumes if v not in running.volumes)
+    if "docker_args" in wanted and asked.docker_args != running.docker_args:
+        yield "with other words for docker run"
+
+
+def _environment(asked: Sequence[str], running: Sequence[str]) -> Iterator[str]:
+    """The last of a name counts; of a name without a value only the name is known."""
+    there = {word.partition("=")[0]: word for word in running}
+    for name, word in {word.partition("=")[0]: word for word in asked}.items():
+        if name not in there:
+            yield f"without {word}"
+        elif there[name] != word:
+            yield f"with {there[name]}, not {word}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "as detected"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "by default" if value is None else str(value)

@@ -59,12 +59,8 @@ class ContainerSeen:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerDied:
+class ContainerDied(LaunchFailure):
     """The node's container ended, or is gone."""
-
-    node: str
-    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +70,8 @@ class MembersSeen:
     members: tuple[RayMember, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLost:
+class NodeLost(LaunchFailure):
     """The connection to a node broke: what runs there is unknown."""
-
-    node: str
-    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,31 +149,22 @@ class LaunchState:
 
     def feed(self, event: Event) -> tuple[Step, ...]:
         """Takes one event in; the steps to start now, each given out once."""
-        if not self.over:
-            match event:
-                case StepDone(id=step):
-                    self._step_done(step)
-                case StepFailed():
-                    self._step_failed(event)
-                case ContainerSeen(node=node):
-                    self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
-                case MembersSeen(members=members):
-                    self._members_seen(members)
-                case _:
-                    self._trouble(event)
-            return self._advance()
-        return ()
-
-    def _trouble(self, event: Event) -> None:
+        if self.over:
+            return ()
         match event:
-            case ContainerDied(node=node, why=why):
-                self._fail(node, why, NodeStage.FAILED)
-            case NodeLost(node=node, why=why):
-                self._fail(node, why, NodeStage.LOST)
+            case StepDone() | StepFailed():
+                self._step_ended(event)
+            case ContainerSeen(node=node):
+                self._reach(node, NodeStage.UP, only_from=(NodeStage.STARTED,))
+            case MembersSeen(members=members):
+                self._members_seen(members)
+            case ContainerDied(node=node, why=why) | NodeLost(node=node, why=why):
+                self._fail(node, why, NodeStage.LOST if isinstance(event, NodeLost) else NodeStage.FAILED)
             case TimeUp(seconds=seconds):
                 self._time_up(seconds)
             case CancelAsked():
                 self._failures.insert(0, LaunchFailure("", Why("cancelled")))
+        return self._advance()
 
     @property
     def over(self) -> bool:
@@ -207,27 +190,22 @@ class LaunchState:
     def _step(self, step: str) -> Step:
         return self._taken_back.get(step) or next(s for s in self.plan.steps if s.id == step)
 
-    def _step_done(self, step: str) -> None:
-        self._ended.add(step)
-        node = self._step(step).node
-        if step in self._taken_back:
-            if step.endswith("-remove"):
-                self._reach(node, NodeStage.REMOVED, keep_why=True)
-            return
-        self._done.add(step)
-        if step == self._starts.get(node):
-            self._reach(node, NodeStage.STARTED, only_from=(NodeStage.WAITING, NodeStage.STARTING))
-
-    def _step_failed(self, event: StepFailed) -> None:
+    def _step_ended(self, event: StepDone | StepFailed) -> None:
         self._ended.add(event.id)
-        node = self._step(event.id).node
-        if event.id in self._taken_back:
-            if event.id.endswith("-remove"):
-                self._leftovers.append(LaunchFailure(node, event.why))
-            return
-        if event.not_ours:
-            self._not_ours.add(node)
-        self._fail(node, event.why, NodeStage.LOST if event.lost else NodeStage.FAILED)
+        node, ours = self._step(event.id).node, event.id not in self._taken_back
+        removal = not ours and event.id.endswith("-remove")
+        match event:
+            case StepFailed(why=why, lost=lost, not_ours=not_ours) if ours:
+                self._not_ours |= {node} if not_ours else set()
+                self._fail(node, why, NodeStage.LOST if lost else NodeStage.FAILED)
+            case StepFailed(why=why) if removal:
+                self._leftovers.append(LaunchFailure(node, why))
+            case StepDone() if ours:
+                self._done.add(event.id)
+                if event.id == self._starts.get(node):
+                    self._reach(node, NodeStage.STARTED, only_from=(NodeStage.WAITING, NodeStage.STARTING))
+            case StepDone() if removal:
+                self._board[node] = replace(self._board[node], reach=NodeStage.REMOVED)
 
     def _fail(self, node: str, why: Why, reach: NodeStage) -> None:
         if f"{node}:failed-remove" in self._begun and reach is NodeStage.FAILED:
@@ -236,16 +214,15 @@ class LaunchState:
             self._failures.append(LaunchFailure(node, why))
         self._board[node] = replace(self._board[node], reach=reach, why=why.cause)
 
-    def _reach(
-        self, node: str, reach: NodeStage, *, only_from: tuple[NodeStage, ...] = (), keep_why: bool = False
-    ) -> None:
+    def _reach(self, node: str, reach: NodeStage, *, only_from: tuple[NodeStage, ...]) -> None:
         now = self._board[node]
-        if not only_from or now.reach in only_from:
-            self._board[node] = replace(now, reach=reach, why=now.why if keep_why else "")
+        if now.reach in only_from:
+            self._board[node] = replace(now, reach=reach, why="")
 
     def _members_seen(self, members: tuple[RayMember, ...]) -> None:
         """Members from before do not count for the nodes this launch starts: Ray forgets the dead slowly."""
-        fresh = tuple(m for m in members if m.id not in self._before or not self._restarted(m.address))
+        restarted = {s.address for s in self.seats if s.node in self._starts}
+        fresh = tuple(m for m in members if m.id not in self._before or m.address not in restarted)
         self._members = fresh
         alive = living(fresh)
         for seat in self.seats:
@@ -257,9 +234,6 @@ class LaunchState:
                     why = "Ray sees no GPU on it"
                 reach = NodeStage.JOINED if joined else NodeStage.UP
                 self._board[seat.node] = replace(now, reach=reach, why=why)
-
-    def _restarted(self, address: str) -> bool:
-        return any(s.address == address and s.node in self._starts for s in self.seats)
 
     def _time_up(self, seconds: float) -> None:
         missing = [s for s in self.board() if not self._arrived(s)]
@@ -277,13 +251,11 @@ class LaunchState:
     @property
     def _gpus_expected(self) -> int:
         asked = self.spec.ray_num_gpus
-        each = int(self.spec.gpus) if asked is None else asked
-        return each * len(self.seats)
+        return len(self.seats) * (int(self.spec.gpus) if asked is None else asked)
 
     def _arrived(self, progress: NodeProgress) -> bool:
-        if self._ray:
-            return progress.reach is NodeStage.JOINED and not progress.why
-        return progress.reach is NodeStage.UP
+        joined = progress.reach is NodeStage.JOINED and not progress.why
+        return joined if self._ray else progress.reach is NodeStage.UP
 
     def _touched(self, node: str) -> bool:
         return self._starts.get(node) in self._begun and node not in self._not_ours
@@ -294,14 +266,10 @@ class LaunchState:
         steps = self.plan.ready(self._done, self._begun)
         self._give_out(steps)
         if not steps and self._done.issuperset(s.id for s in self.plan.steps):
-            ready = all(self._arrived(s) for s in self.board()) and self._enough_gpus()
+            enough = not self._ray or gpu_count(self._members or ()) >= self._gpus_expected
+            ready = enough and all(self._arrived(s) for s in self.board())
             self.phase = LaunchPhase.READY if ready else LaunchPhase.GATHERING
         return steps
-
-    def _enough_gpus(self) -> bool:
-        if not self._ray:
-            return True
-        return self._members is not None and gpu_count(self._members) >= self._gpus_expected
 
     def _take_back(self) -> tuple[Step, ...]:
         """Node by node, as soon as nothing of ours is under way on it."""
@@ -313,14 +281,13 @@ class LaunchState:
             self.phase = LaunchPhase.FAILED
         return steps
 
-    def _next_removal(self, node: str) -> Iterable[Step]:
+    def _next_removal(self, node: str) -> tuple[Step, ...]:
         if not self._touched(node) or self._board[node].reach is NodeStage.LOST:
-            return
-        for step in removal_steps(node, self.spec.container, mark="failed"):
-            if step.id not in self._begun:
-                self._taken_back[step.id] = step
-                yield step
-                return
+            return ()
+        removal = removal_steps(node, self.spec.container, mark="failed")
+        steps = tuple(step for step in removal if step.id not in self._begun)[:1]
+        self._taken_back |= {step.id: step for step in steps}
+        return steps
 
     def _give_out(self, steps: Iterable[Step]) -> None:
         for step in steps:

@@ -12,6 +12,11 @@ from sparkconsole.model.ray import RayMember, living
 from sparkconsole.model.work.plan import Plan, Step, Verification
 from sparkconsole.model.work.tier import Tier
 
+Seats = tuple[Seat, ...]
+Sites = Mapping[str, Site]
+Notes = tuple[str, ...]
+Members = Iterable[RayMember] | None
+"""None: Ray did not answer."""
 LOG_TAIL = 400
 """Lines of a container's log that are kept before it is removed."""
 _LOG = 'docker logs --timestamps --tail "$2" -- "$1" 2>&1'
@@ -100,47 +105,29 @@ class Condition(StrEnum):
     HALF = "half-running"
 
 
-def condition(
-    spec: LaunchSpec,
-    seats: tuple[Seat, ...],
-    sites: Mapping[str, Site],
-    members: Iterable[RayMember] | None,
-) -> Condition:
-    """Nothing, all of it, or something that is neither; `members` None: Ray did not answer."""
+def condition(spec: LaunchSpec, seats: Seats, sites: Sites, members: Members) -> Condition:
+    """Nothing, all of it, or something that is neither."""
     if not any(sites[s.node].running for s in seats):
         return Condition.NOTHING
     return Condition.HALF if broken(spec, seats, sites, members) else Condition.COMPLETE
 
 
-def broken(
-    spec: LaunchSpec,
-    seats: tuple[Seat, ...],
-    sites: Mapping[str, Site],
-    members: Iterable[RayMember] | None,
-) -> dict[str, str]:
+def broken(spec: LaunchSpec, seats: Seats, sites: Sites, members: Members) -> dict[str, str]:
     """Nodes that must start again for the cluster to work, with the reason; a head takes all along."""
     alive = living(members) if members is not None else {}
     reasons = {s.node: _trouble(spec, s, sites[s.node], alive) for s in seats}
-    found = {node: reason for node, reason in reasons.items() if reason}
-    return with_dependents(spec, seats, found)
+    return with_dependents(spec, seats, {node: reason for node, reason in reasons.items() if reason})
 
 
-def with_dependents(spec: LaunchSpec, seats: tuple[Seat, ...], nodes: Mapping[str, str]) -> dict[str, str]:
+def with_dependents(spec: LaunchSpec, seats: Seats, nodes: Mapping[str, str]) -> dict[str, str]:
     """`nodes` and those that have to start again with them: without its head no Ray worker goes on."""
-    head = seats[0]
-    if spec.backend is Backend.RAY and head.node in nodes:
-        return {s.node: nodes.get(s.node, f"its head {head.node} starts again") for s in seats}
-    return {s.node: nodes[s.node] for s in seats if s.node in nodes}
+    head = seats[0].node
+    along = f"its head {head} starts again" if spec.backend is Backend.RAY and head in nodes else ""
+    return {s.node: why for s in seats if (why := nodes.get(s.node, along))}
 
 
 def start_plan(
-    spec: LaunchSpec,
-    seats: tuple[Seat, ...],
-    sites: Mapping[str, Site],
-    nodes: Iterable[str],
-    *,
-    title: str,
-    notes: tuple[str, ...] = (),
+    spec: LaunchSpec, seats: Seats, sites: Sites, nodes: Iterable[str], *, title: str, notes: Notes = ()
 ) -> Plan:
     """Starts `nodes` side by side, after every old container of theirs was removed (its log kept first)."""
     chosen = [s for s in seats if s.node in set(nodes)]
@@ -151,7 +138,7 @@ def start_plan(
     return Plan(title, (*(s for pair in removals for s in pair), *starts), Tier.RECOVERABLE, notes=notes)
 
 
-def stop_plan(container: str, nodes: Iterable[str], *, notes: tuple[str, ...] = ()) -> Plan:
+def stop_plan(container: str, nodes: Iterable[str], *, notes: Notes = ()) -> Plan:
     """Removes the container of each node, independently of each other."""
     steps = (s for n in nodes for s in removal_steps(n, container, mark="stop", grace_s=GRACE_S))
     return Plan(f"stop {container}", tuple(steps), Tier.RECOVERABLE, notes=notes)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sparkconsole.model.text.alike import groups
+
 
 class Weight(StrEnum):
     """How bad it is: an error ends or stops something, a warning costs speed or time, info only tells."""
@@ -62,10 +64,6 @@ class Diagnosis:
         }  # fmt: skip
 
 
-_WEIGHTS = tuple(Weight)
-_KINDS = tuple(LineKind)
-
-
 def ranked(found: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
     """Root cause first: what is worst, then causes before ends before consequences, then what came first.
 
@@ -114,10 +112,10 @@ def _before(one: Diagnosis, other: Diagnosis) -> bool:
 def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
     if root is None or one is root:
         return one
-    if _before(one, root) and one.kind is not LineKind.UNKNOWN:
-        return one
     if one.kind is LineKind.UNKNOWN:
         return replace(one, severity=Weight.INFO)
+    if _before(one, root):
+        return one
     follows = one.kind in (LineKind.CONSEQUENCE, LineKind.END) and one.severity is Weight.ERROR
     return replace(one, severity=Weight.INFO, kind=LineKind.CONSEQUENCE) if follows else one
 
@@ -125,8 +123,8 @@ def _beside(root: Diagnosis | None, one: Diagnosis) -> Diagnosis:
 def _order(one: Diagnosis) -> tuple[int, int, float, int]:
     # Among warnings what is known says more than what is not.
     last = one.kind is LineKind.UNKNOWN and one.severity is not Weight.ERROR
-    kind = len(_KINDS) if last else _KINDS.index(one.kind)
-    return (_WEIGHTS.index(one.severity), kind, _when(one), one.number)
+    kind = len(LineKind) if last else list(LineKind).index(one.kind)
+    return (list(Weight).index(one.severity), kind, _when(one), one.number)
 
 
 def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
@@ -134,7 +132,7 @@ def first_error(found: Iterable[Diagnosis]) -> Diagnosis | None:
     return next((d for d in ranked(found) if d.severity is Weight.ERROR), None)
 
 
-_TOLD = 3
+_SHOWN = 3
 """Unknown lines that are told beside what is known."""
 _GLYPHS = {Weight.ERROR: "✖", Weight.WARNING: "!", Weight.INFO: "·"}
 
@@ -187,41 +185,37 @@ def paragraphs(found: tuple[Diagnosis, ...], endings: Iterable[Ending] = ()) -> 
         yield _paragraph(one)
     known = [d for d in follows if d.kind is LineKind.CONSEQUENCE]
     if known:
-        yield "What follows from it: " + "; ".join(_said_once(known))
+        yield "What follows from it: " + "; ".join(_consequences(known))
     unknown = [d for d in follows if d.kind is LineKind.UNKNOWN]
-    for one in unknown[:_TOLD]:
-        yield f"· {_where(one)}{one.text}: {one.line}"
-    if len(unknown) > _TOLD:
-        yield f"· and {len(unknown) - _TOLD} more lines that are not known: --json has them"
+    for one in unknown[:_SHOWN]:
+        yield f"· {_sentence(one)}: {one.line}"
+    if len(unknown) > _SHOWN:
+        yield f"· and {len(unknown) - _SHOWN} more lines that are not known: --json has them"
     if all(d.severity is Weight.INFO for d in found):
         yield from tuple(s.words for s in endings) or ("· nothing known to be wrong in it",)
 
 
-def _said_once(follows: list[Diagnosis]) -> Iterator[str]:
+def _consequences(follows: list[Diagnosis]) -> Iterator[str]:
     """Each consequence with everybody who told it, in the order in which they did."""
-    places: dict[str, dict[str, None]] = {}
-    for one in follows:
-        places.setdefault(one.text, {})[_place(one)] = None
-    for text, where in places.items():
-        whose = " and ".join(w for w in where if w)
-        yield f"{whose}: {text}" if whose else text
+    for same in groups(follows, lambda one: one.text):
+        whose = " and ".join(dict.fromkeys(place for one in same if (place := _place(one))))
+        yield f"{whose}: {same[0].text}" if whose else same[0].text
 
 
 def _paragraph(one: Diagnosis) -> str:
     times = f" ({one.count} times)" if one.count > 1 else ""
-    lines = [f"{_GLYPHS[one.severity]} {_where(one)}{one.text}{times}", f"    why     {one.why}"]
+    lines = [f"{_GLYPHS[one.severity]} {_sentence(one)}{times}", f"    why     {one.why}"]
     lines += [f"    do      {one.remedy}"] if one.remedy else []
     number = f" {one.number:<6}" if one.number else " " * 7
     lines += [f"    line{number} {one.line}"] if one.line else []
     return "\n".join(lines)
 
 
-def _where(one: Diagnosis) -> str:
-    place = _place(one)
-    return f"{place}: " if place else ""
-
-
 def _place(one: Diagnosis) -> str:
-    place = [one.node] if one.node else []
-    place += [f"rank {one.rank}"] if one.rank is not None else []
-    return ", ".join(place)
+    rank = f"rank {one.rank}" if one.rank is not None else ""
+    return ", ".join(filter(None, (one.node, rank)))
+
+
+def _sentence(one: Diagnosis) -> str:
+    """What it is, and where."""
+    return f"{place}: {one.text}" if (place := _place(one)) else one.text

@@ -28,7 +28,7 @@ class KernelDeath:
     meaning: str
 
 
-_TABLE: tuple[tuple[str, str, str, str], ...] = (
+_DEATHS = tuple((re.compile(pattern), KernelDeath(i, level, what)) for i, level, pattern, what in (
     ("gpu lost", "error", "fallen off the bus|GPU has been lost", "the GPU fell off its bus"),
     ("gpu memory", "error", "NV_ERR_NO_MEMORY", "the GPU driver ran out of memory"),
     ("xid", "error", r"NVRM: Xid", "the GPU reported an error"),
@@ -44,13 +44,12 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("hung", "warning", "blocked for more than", "a process hangs in the kernel"),
     ("lockup", "error", "soft lockup|hard LOCKUP|Kernel panic", "the kernel itself hangs"),
     ("disk", "error", "I/O error, dev nvme|nvme.*I/O error", "the disk failed"),
-)  # fmt: skip
-_PATTERNS = tuple((re.compile(pattern), KernelDeath(i, level, what)) for i, level, pattern, what in _TABLE)
+))  # fmt: skip
 
 
 def death(line: str) -> KernelDeath | None:
     """The first that fits, the worst first; None for what a healthy machine says too."""
-    return next((found for pattern, found in _PATTERNS if pattern.search(line)), None)
+    return next((found for pattern, found in _DEATHS if pattern.search(line)), None)
 
 
 def why_and_remedy(kernel: str, command_line: str = "") -> tuple[str, str] | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.severity import label_level, letter_level, spelled
+from sparkconsole.model.logs.severity import Level, letter_level, marked, spelled
+from sparkconsole.model.text.units import moment
 
 __all__ = ["LONGEST", "Level", "LogLine", "level_of", "log_line", "moment", "normalised"]
 
@@ -22,7 +22,6 @@ class LogLine:
     text: str
     """May have colours (SGR), no other escape and no control character."""
     node: str = ""
-    source: str = ""
     at: datetime | None = None
     level: Level = Level.INFO
 
@@ -55,10 +54,10 @@ _LEVELS = (
 _INFORMS = re.compile(r"\b(?:INFO|NOTICE)\b|level=info")
 
 
-def log_line(raw: str, *, node: str = "", source: str = "", time: str = "") -> LogLine:
+def log_line(raw: str, *, node: str = "", time: str = "") -> LogLine:
     """`raw` as a line that can be shown. `time`: ISO 8601 or RFC 3339; empty or unreadable: none."""
     text = normalised(raw)
-    return LogLine(text, node, source, moment(time), level_of(_SGR.sub("", text) if "\x1b" in text else text))
+    return LogLine(text, node, moment(time), level_of(_SGR.sub("", text) if "\x1b" in text else text))
 
 
 def normalised(raw: str) -> str:
@@ -81,21 +80,7 @@ def level_of(text: str) -> Level:
             if word in head and pattern.search(head):
                 return level
     named = letter_level(head)
-    named = label_level(head) if named is None else named
-    if named is not None or _INFORMS.search(head):
-        return Level.INFO if named is None else named
-    return Level.ERROR if spelled(head) is Level.ERROR else Level.INFO
-
-
-def moment(text: str) -> datetime | None:
-    """A time as a log stamps it; nanoseconds are cut. A time without a zone is UTC."""
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
+    named = marked(head) if named is None else named
+    if named is not None:
+        return named
+    return Level.ERROR if not _INFORMS.search(head) and spelled(head) is Level.ERROR else Level.INFO

@@ -32,7 +32,7 @@ FAILS = re.compile(
     r"\bEDAC \w{1,12}: [1-9]\d* UE\b"
     r"|\bDevice not ready\b|\bUnable to handle kernel\b|^Dependency failed for\b|\bNVRM: .{0,80}[Aa]ssert"
 )
-NOT_SAID = re.compile(
+QUOTATION = re.compile(
     r"^\++ \S"  # a shell's trace of what it runs
     r"|^-{1,2}[A-Za-z][\w-]{0,60}(?:[ ,=]|$)"  # an option and its help
     r"|^(?:export |declare -x |ENV |ARG )?[A-Z][A-Z0-9_]{1,60}=[\w./:,\"-]*$"  # a setting
@@ -42,28 +42,28 @@ NOT_SAID = re.compile(
 )
 """Text that a log quotes: commands, options, settings, titles and names of others."""
 AT_INFO = re.compile(
-    r"(?<!if )\bdied\b|\bcrash(?:ed|es)\b(?! (?:if|when))|(?:ed|ing|s) unexpectedly\b|"
-    r"\bhandshake (?:rejected|failed)\b|\bunrecoverable\b"
-    r"|\bstopped responding\b|\b[Ll]ost connection\b|\b(?:worker|engine|rank|node|peer) failed\b"
+    r"(?<!if )\bdied\b|\bcrash(?:ed|es)\b(?! (?:if|when))|(?:ed|ing|s) unexpectedly\b"
+    r"|\bhandshake (?:rejected|failed)\b|\bunrecoverable\b|\bstopped responding\b|\b[Ll]ost connection\b"
+    r"|\b(?:worker|engine|rank|node|peer) failed\b"
     r"|\b(?:[Cc]onnection|[Pp]eer|[Ww]orker|[Nn]ode|[Rr]ank|[Hh]eartbeat)\b.{0,60}\b(?:lost|rejected)\b"
-    r"|\b[Ff]ailed to (?:transfer|send|receive|connect|reach|start|allocate|respond|register|join|"
-    r"recover|complete)\b"
+    r"|\b[Ff]ailed to (?:transfer|send|receive|connect|reach|start|allocate|respond|register|join|recover|"
+    r"complete)\b"
     r"|\b(?:connect|send|recv|transfer|request|handshake)(?:ion)? failed\b|\bstate mismatch\b"
 )
 """What means failure though its logger only informs."""
 NCCL_RESULT = re.compile(
-    r"^(?:\S{1,20} )?\S{1,60}\.(?:cc|h|cu):\d{1,6} -> [1-9]\b|NCCL INFO \S{1,60}\.(?:cc|h|"
-    r"cu):\d{1,6} -> [1-9]\b"
+    r"^(?:\S{1,20} )?\S{1,60}\.(?:cc|h|cu):\d{1,6} -> [1-9]\b"
+    r"|NCCL INFO \S{1,60}\.(?:cc|h|cu):\d{1,6} -> [1-9]\b"
 )
 """NCCL hands a result code up through its functions: 0 would be success."""
 _RECOVERS = re.compile(
-    r"\b[Ww]ait(?:ing|s|ed)?\b|\b[Aa]waiting\b|\b[Rr]etr(?:y|ying|ies)\b|\b[Aa]ttempt \d|\b[Tt]rying again\b|"
-    r"\bnot (?:yet )?ready\b|\btimed out\b|\b[Ss]till\b"
+    r"\b[Ww]ait(?:ing|s|ed)?\b|\b[Aa]waiting\b|\b[Rr]etr(?:y|ying|ies)\b|\b[Aa]ttempt \d|\b[Tt]rying again\b"
+    r"|\bnot (?:yet )?ready\b|\btimed out\b|\b[Ss]till\b"
 )
 """A wait or another try: what goes on after it shows that it ended well."""
 _GIVES_UP = re.compile(
-    r"\b(?:[Pp]anic|PANIC|panicked|[Ff]atal|FATAL|terminate|BUG|[Aa]borting)\b|\b[Gg](?:iving|ave|ives) up\b|"
-    r"(?:^|[\s\]])(?:ERROR|[Ee]rror): |\bexceeded\b"
+    r"\b(?:[Pp]anic|PANIC|panicked|[Ff]atal|FATAL|terminate|BUG|[Aa]borting)\b|\b[Gg](?:iving|ave|ives) up\b"
+    r"|(?:^|[\s\]])(?:ERROR|[Ee]rror): |\bexceeded\b"
 )
 
 
@@ -74,11 +74,9 @@ def recovers(text: str) -> bool:
 
 _GOES_ON = re.compile(
     r"\b(?:disabl(?:ed|ing)\b|[Ff]all(?:s|ing)? back\b|instead\b|[Dd]efault(?:s|ing) to\b|[Ss]kipp(?:ed|"
-    r"ing)\b|"
-    r"[Ii]gnor(?:ed|ing)\b|[Oo]verrid(?:den|ing|es)\b|will (?:use|be (?:used|disabled|ignored|skipped|"
-    r"overridden))\b|"
-    r"[Ss]etting \w{1,60} ?(?:=|to)|\b[Uu]sing (?:the )?(?:default|native)\b|[Pp]roceeding\b|[Cc]ontinuing\b|"
-    r"[Ss]witching to\b)"
+    r"ing)\b|[Ii]gnor(?:ed|ing)\b|[Oo]verrid(?:den|ing|es)\b|will (?:use|be (?:used|disabled|ignored|skipped|"
+    r"overridden))\b|[Ss]etting \w{1,60} ?(?:=|to)|\b[Uu]sing (?:the )?(?:default|native)\b|[Pp]roceeding\b|"
+    r"[Cc]ontinuing\b|[Ss]witching to\b)"
 )
 
 

@@ -41,7 +41,7 @@ class NodeSign:
     killed: bool = False
     """The kernel killed something there for want of memory, since a token came."""
     left_ray: bool = False
-    ray_said: str = ""
+    ray_message: str = ""
     links_down: tuple[str, ...] = ()
     """That were up while it served."""
     unreached: bool = False
@@ -166,7 +166,7 @@ _RULES = (
     _Rule("fabric-cut", lambda n: n.unreached, lambda n: "the head does not reach it over the fast link",
           f"the cable and the switch; sparkconsole fabric test, {_AGAIN}"),
     _Rule("left-ray", lambda n: n.left_ray,
-          lambda n: f"is no longer in Ray{f': {n.ray_said}' if n.ray_said else ''}, its container runs",
+          lambda n: f"is no longer in Ray{f': {n.ray_message}' if n.ray_message else ''}, its container runs",
           "sparkconsole logs ray; sparkconsole node restart {node}, then serve again", dead=True),
 )  # fmt: skip
 UNSEEN = frozenset({"node-lost", "gpu-gone"})
@@ -177,16 +177,12 @@ DOUBTFUL = frozenset(rule.id for rule in _RULES) - {"memory-line", "machine-sile
 
 def troubles(nodes: Iterable[NodeSign]) -> tuple[Trouble, ...]:
     """What is wrong with each node that has something, the gravest first, workers before the head."""
-    found = [(rank, sign.head, _trouble(rule, sign)) for sign in nodes for rank, rule in _first(sign)]
-    return tuple(trouble for _, _, trouble in sorted(found, key=lambda f: f[:2]))
-
-
-def _first(sign: NodeSign) -> list[tuple[int, _Rule]]:
-    return [(rank, rule) for rank, rule in enumerate(_RULES) if rule.shows(sign)][:1]
-
-
-def _trouble(rule: _Rule, sign: NodeSign) -> Trouble:
-    return Trouble(rule.id, sign.name, rule.cause(sign), rule.look_at.format(node=sign.name), rule.dead)
+    first = ((sign, next((rule for rule in _RULES if rule.shows(sign)), None)) for sign in nodes)
+    found = [(sign, rule) for sign, rule in first if rule is not None]
+    return tuple(
+        Trouble(rule.id, sign.name, rule.cause(sign), rule.look_at.format(node=sign.name), rule.dead)
+        for sign, rule in sorted(found, key=lambda f: (_RULES.index(f[1]), f[0].head))
+    )
 
 
 def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
@@ -204,11 +200,8 @@ def judge(server: ServerSign, nodes: Sequence[NodeSign]) -> Hang | None:
 def _troubled(nodes: Sequence[NodeSign]) -> Hang | None:
     """Nodes that show the same are told together: a cable has two ends."""
     found = troubles(nodes)
-    same = [t for t in found if t.id == found[0].id]
-    if not same:
-        return None
-    causes = "; ".join(f"{t.node}: {t.cause}" for t in same)
-    return Hang(causes, same[0].look_at, same[0].node, same[0].id)
+    causes = "; ".join(f"{t.node}: {t.cause}" for t in found if t.id == found[0].id)
+    return Hang(causes, found[0].look_at, found[0].node, found[0].id) if found else None
 
 
 def _odd_one(nodes: Sequence[NodeSign]) -> Hang | None:

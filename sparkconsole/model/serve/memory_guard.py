@@ -2,6 +2,11 @@
 
 Below the freeze line neither the GPU's driver nor the kernel's killer helps in time: a Spark hangs for
 minutes or for ever (about 115 of 121 GiB used). The trend says how long it is until then.
+
+Whether the memory of an earlier server still comes back: a hundred gigabytes take seconds to a minute.
+
+A start that does not wait for them finds too little and ends; one that waits for what never comes back wastes
+time. What decides is whether the available memory grows.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from sparkconsole.model.text.units import size
 
@@ -115,3 +120,38 @@ class MemoryWatch:
             found = MemoryVerdict(before.alarm, point.available, found.to_line_s, before.sentence)
         self.verdict = found
         return found
+
+
+GROWTH_S = 3.0
+"""Growth is looked for over this time."""
+LEAST_GROWTH = 100_000_000
+"""Bytes within the window; less is what any machine does by itself."""
+USUAL_SHARE = 0.9
+"""Of the memory, as vLLM takes it when it is not told."""
+
+
+class Return(StrEnum):
+    """How it stands."""
+
+    ENOUGH = "enough"
+    COMES = "comes back"
+    STAYS = "stays away"
+    UNKNOWN = "not known yet"
+
+
+def judge_return(seen: Sequence[MemoryPoint], needed: int) -> Return:
+    """Of the readings so far, in the order of time."""
+    if not seen:
+        return Return.UNKNOWN
+    now = seen[-1]
+    if now.available >= needed:
+        return Return.ENOUGH
+    window = [f for f in seen if now.at_s - f.at_s <= GROWTH_S]
+    if now.available - min(f.available for f in window) >= LEAST_GROWTH:
+        return Return.COMES
+    return Return.STAYS if now.at_s - seen[0].at_s >= GROWTH_S else Return.UNKNOWN
+
+
+def waits_for(now: int, needed: int) -> str:
+    """What is waited for, in a sentence."""
+    return f"waits for the memory of the earlier server: {size(now)} of {size(needed)} are available"

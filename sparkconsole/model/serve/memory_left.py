@@ -12,18 +12,11 @@ from math import floor, prod
 
 from sparkconsole.model.checkpoint.fit import SYSTEM_BYTES, Ask
 from sparkconsole.model.facts import Memory
-from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend, LaunchSpec
 from sparkconsole.model.serve.engine import LiveRank
+from sparkconsole.model.serve.memory_guard import USUAL_SHARE
 from sparkconsole.model.serve.spec import PARALLEL, ServeSpec
-from sparkconsole.model.serve.vllm_flags import names, value, whole
-
-OTHER_ARITHMETIC = (
-    "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
-    "--kv-cache-memory-bytes", "--speculative-config",
-)  # fmt: skip
-"""Words for vLLM that change how much memory a model takes: whether it fits is then not judged."""
-_SHORT = {"-q": "--quantization", "-sc": "--speculative-config"}
+from sparkconsole.model.serve.vllm_flags import OTHER_ARITHMETIC, flag_of, names, value, whole
 
 
 def share_left(memory: Iterable[Memory]) -> float:
@@ -83,5 +76,4 @@ def ask_of(spec: ServeSpec) -> Ask:
 
 def unjudged(spec: ServeSpec) -> str:
     """The first word that makes the arithmetic another one; empty: there is none."""
-    words = (w.partition("=")[0].replace("_", "-") for w in spec.extra if w.startswith("-"))
-    return next((flag for w in words if (flag := _SHORT.get(w, w)) in OTHER_ARITHMETIC), "")
+    return next((flag for word in spec.extra if (flag := flag_of(word)) in OTHER_ARITHMETIC), "")

@@ -40,6 +40,10 @@ class Meeting:
     rpc: int = RPC_PORT
 
 
+USUAL = Meeting()
+Nodes = Sequence[str]
+
+
 def split_of(spec: ServeSpec, nodes: int) -> Split:
     """How the ranks share the model: as asked, else tensor parallel over all nodes.
 
@@ -48,19 +52,18 @@ def split_of(spec: ServeSpec, nodes: int) -> Split:
     tensor = spec.tensor or max(1, nodes // (spec.pipeline * spec.data))
     split = Split(tensor, spec.pipeline, spec.data)
     if split.ranks > nodes:
-        raise WrongUsage(
-            f"{split.words} needs {split.ranks} GPUs, and {nodes} {'is' if nodes == 1 else 'are'} there",
-            hint=f"ranks for {nodes} at most, one GPU each; or launch on more nodes",
-        )
+        there = f"{nodes} {'is' if nodes == 1 else 'are'} there"
+        hint = f"ranks for {nodes} at most, one GPU each; or launch on more nodes"
+        raise WrongUsage(f"{split.words} needs {split.ranks} GPUs, and {there}", hint=hint)
     return split
 
 
 def free_meeting(master_port: int, servers: Iterable[LiveRank], listening: Collection[int]) -> Meeting:
     """Ports of its own for one more server: from the launch's on, past every other server's and listener."""
-    servers = tuple(servers)
     taken = {*listening}
     for rank in servers:
-        taken |= {whole(value(rank.words, "--master-port")) or master_port} if _several(rank) else set()
+        if (whole(value(rank.words, "--nnodes")) or 1) > 1:
+            taken.add(whole(value(rank.words, "--master-port")) or master_port)
         if (whole(value(rank.words, "--data-parallel-size")) or 1) > 1:
             taken.add(whole(value(rank.words, "--data-parallel-rpc-port")) or RPC_PORT)
     for step in range(_BETWEEN_PORTS):
@@ -70,39 +73,33 @@ def free_meeting(master_port: int, servers: Iterable[LiveRank], listening: Colle
     raise Refused(f"no port from {master_port} on is free for the ranks to meet", hint="launch --master-port")
 
 
-def _several(rank: LiveRank) -> bool:
-    return (whole(value(rank.words, "--nnodes")) or 1) > 1
-
-
 def serve_ranks(
-    spec: ServeSpec,
-    backend: Backend,
-    nodes: Sequence[str],
-    addresses: Mapping[str, str],
-    meeting: Meeting | None = None,
+    spec: ServeSpec, backend: Backend, nodes: Nodes, addresses: Mapping[str, str], meeting: Meeting = USUAL
 ) -> tuple[Rank, ...]:
     """The command of every rank, workers first, rank 0 last.
 
     With Ray one process on the head is enough. Without, each node runs its own rank and knows the head;
     an executor that the person named is dropped there, as it cannot be another one.
     """
-    split, meeting = split_of(spec, len(nodes)), meeting or Meeting()
+    split = split_of(spec, len(nodes))
     if backend is Backend.RAY:
         return (Rank(nodes[0], 0, _argv(spec, split, _on_ray(spec, split, meeting))),)
     extra = without(spec.extra, "--distributed-executor-backend")
     if backend is Backend.SOLO or split.ranks == 1:
         return (Rank(nodes[0], 0, _argv(spec, split, extra)),)
     rest, head = (*_rpc(split, meeting), *extra), addresses[nodes[0]]
-    ranks = [
-        Rank(node, rank, _argv(spec, split, (*_place(rank, split.ranks, head, meeting), *rest)))
-        for rank, node in enumerate(nodes[: split.ranks])
-    ]
+    ranks = []
+    for rank, node in enumerate(nodes[: split.ranks]):
+        place = ["--nnodes", str(split.ranks), "--node-rank", str(rank), "--master-addr", head]
+        place += ["--master-port", str(meeting.master), *(["--headless"] if rank else [])]
+        ranks.append(Rank(node, rank, _argv(spec, split, (*place, *rest))))
     return tuple(reversed(ranks))
 
 
 def _on_ray(spec: ServeSpec, split: Split, meeting: Meeting) -> tuple[str, ...]:
     """What Ray has to be told; WrongUsage for copies that would each take several nodes."""
-    executor = () if names(spec.extra, "--distributed-executor-backend") else _RAY
+    named = names(spec.extra, "--distributed-executor-backend")
+    executor = () if named else ("--distributed-executor-backend", "ray")
     if split.data == 1:
         return (*executor, *spec.extra)
     if split.tensor * split.pipeline > 1:
@@ -114,9 +111,6 @@ def _on_ray(spec: ServeSpec, split: Split, meeting: Meeting) -> tuple[str, ...]:
     return (*executor, *spread, *_rpc(split, meeting), *spec.extra)
 
 
-_RAY = ("--distributed-executor-backend", "ray")
-
-
 def _argv(spec: ServeSpec, split: Split, rest: Sequence[str]) -> tuple[str, ...]:
     """Sizes that the person said behind `--` are not said twice."""
     environment = ("env", "HF_HUB_OFFLINE=1") if spec.offline else ()
@@ -125,11 +119,6 @@ def _argv(spec: ServeSpec, split: Split, rest: Sequence[str]) -> tuple[str, ...]
     words = (word for short, count in asked for word in (short, str(count)))
     where = ("--host", spec.host, "--port", str(spec.port))
     return (*environment, "vllm", "serve", spec.model, *where, *words, *spec.flags(), *rest)
-
-
-def _place(rank: int, count: int, head: str, meeting: Meeting) -> tuple[str, ...]:
-    words = ("--nnodes", str(count), "--node-rank", str(rank), "--master-addr", head)
-    return (*words, "--master-port", str(meeting.master), *(("--headless",) if rank else ()))
 
 
 def _rpc(split: Split, meeting: Meeting) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -16,21 +15,19 @@ from sparkconsole.model.serve import vllm_flags
 SEED_PORT = 8888
 REACHED = ("0.0.0.0", "::", "127.0.0.1", "localhost")  # noqa: S104 - what a person may ask for
 """Where a server may listen: it is proved, watched and measured over its node's own loopback."""
-GONE = MappingProxyType({"--swap-space": "0.19", "--disable-log-requests": "0.19"})
+GONE: Mapping[str, str] = {"--swap-space": "0.19", "--disable-log-requests": "0.19"}
 """Flags of the examples this replaces that newer vLLM refuses, and since when."""
-PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "qwen3-vl-235b": {
-            "model": "RedHatAI/Qwen3-VL-235B-A22B-Instruct-NVFP4",
-            "gpu_memory_utilization": 0.7,
-            "max_model_len": 32768,
-        },
-        "gpt-oss-120b": {
-            "model": "openai/gpt-oss-120b", "trust_remote_code": True, "gpu_memory_utilization": 0.7,
-            "load_format": "fastsafetensors", "offline": True,
-        },
-    }
-)  # fmt: skip
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "qwen3-vl-235b": {
+        "model": "RedHatAI/Qwen3-VL-235B-A22B-Instruct-NVFP4",
+        "gpu_memory_utilization": 0.7,
+        "max_model_len": 32768,
+    },
+    "gpt-oss-120b": {
+        "model": "openai/gpt-oss-120b", "trust_remote_code": True, "gpu_memory_utilization": 0.7,
+        "load_format": "fastsafetensors", "offline": True,
+    },
+}  # fmt: skip
 """The two examples of the README of the scripts this replaces, by a short name; what is said wins."""
 PARALLEL = ("--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size")
 PLACED = (
@@ -172,34 +169,22 @@ ORDER = tuple(StartPhase)
 
 
 @dataclass(frozen=True, slots=True)
-class ServeEvent:
-    """What one line of the log says of a start."""
-
-    phase: StartPhase | None = None
-    percent: float | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ServeProgress:
-    """A start so far; phases only go forward."""
+    """A start so far, or what one line of its log says of it."""
 
     phase: StartPhase = StartPhase.CONTAINER
     percent: float | None = None
     detail: str = ""
 
 
-def advance(progress: ServeProgress, event: ServeEvent) -> ServeProgress:
-    """The progress after one more line."""
-    if event.phase is None or ORDER.index(event.phase) < ORDER.index(progress.phase):
+def advance(progress: ServeProgress, line: ServeProgress | None) -> ServeProgress:
+    """The progress after one more line; phases only go forward. None: it says nothing of it."""
+    if line is None or ORDER.index(line.phase) < ORDER.index(progress.phase):
         return progress
-    if event.phase is progress.phase:
-        return replace(
-            progress,
-            percent=event.percent if event.percent is not None else progress.percent,
-            detail=event.detail or progress.detail,
-        )
-    return ServeProgress(event.phase, event.percent, event.detail)
+    if line.phase is not progress.phase:
+        return line
+    percent = progress.percent if line.percent is None else line.percent
+    return ServeProgress(line.phase, percent, line.detail or progress.detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
-from types import MappingProxyType
 
-SHORT: Mapping[str, str] = MappingProxyType(
-    {
-        "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
-        "-dpn": "--data-parallel-rank", "-dpr": "--data-parallel-start-rank",
-        "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
-        "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
-        "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
-        "-r": "--node-rank", "-ep": "--enable-expert-parallel",
-    }
-)  # fmt: skip
+SHORT: Mapping[str, str] = {
+    "-tp": "--tensor-parallel-size", "-pp": "--pipeline-parallel-size", "-dp": "--data-parallel-size",
+    "-dpn": "--data-parallel-rank", "-dpr": "--data-parallel-start-rank",
+    "-dpl": "--data-parallel-size-local", "-dpa": "--data-parallel-address",
+    "-dpp": "--data-parallel-rpc-port", "-dpb": "--data-parallel-backend",
+    "-dph": "--data-parallel-hybrid-lb", "-dpe": "--data-parallel-external-lb", "-n": "--nnodes",
+    "-r": "--node-rank", "-ep": "--enable-expert-parallel", "-q": "--quantization",
+    "-sc": "--speculative-config",
+}  # fmt: skip
 """As vllm/engine/arg_utils.py names them."""
-KNOWN = frozenset(SHORT.values()) | {
-    "--api-key", "--config", "--distributed-executor-backend", "--dtype", "--enforce-eager",
+OTHER_ARITHMETIC = frozenset((
+    "--quantization", "--cpu-offload-gb", "--hf-overrides", "--config", "--num-gpu-blocks-override",
+    "--kv-cache-memory-bytes", "--speculative-config",
+))  # fmt: skip
+"""Words that change how much memory a model takes: whether it fits is then not judged."""
+KNOWN = frozenset(SHORT.values()) | OTHER_ARITHMETIC | {
+    "--api-key", "--distributed-executor-backend", "--dtype", "--enforce-eager",
     "--gpu-memory-utilization", "--headless", "--host", "--kv-cache-dtype", "--language-model-only",
     "--load-format", "--master-addr", "--master-port", "--max-model-len", "--max-num-batched-tokens",
     "--max-num-seqs", "--model", "--port", "--served-model-name", "--tokenizer", "--trust-remote-code",
@@ -34,8 +37,8 @@ KNOWN = frozenset(SHORT.values()) | {
 _SHORTEST = 5
 """`--por` is `--port`; what is shorter stands for several flags, and vLLM refuses it."""
 _NUMBER = re.compile(r"([-+]?\d{1,15}(?:\.\d{1,6})?)([kKmMgGtT]?)")
-_STEPS = MappingProxyType({"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12})
-_BINARY = MappingProxyType({"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40})
+_STEPS: Mapping[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY: Mapping[str, int] = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def flag_of(word: str) -> str:

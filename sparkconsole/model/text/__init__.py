@@ -1,1 +1,1 @@
-"""Text made safe and short: what machines say, secrets taken out, the nearest word, tables as plain lines."""
+"""Text made safe and short: what machines say, secrets taken out, the nearest word, units."""

@@ -1,7 +1,8 @@
-"""What is said of many nodes, said once: sentences that differ by nothing but a number are one."""
+"""What is alike: sentences that differ by nothing but a number are one, and a word's nearest is offered."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -41,8 +42,33 @@ def groups(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[
     return list(found.values())
 
 
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many there are beside them: `a, b, c and 2 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def whose(nodes: Sequence[str], every: int) -> str:
     """`spark-01`, `64 nodes` when that is all of them, `3 of 64 nodes`; empty: of none in particular."""
     if len(nodes) < 2:
         return "".join(nodes)
     return f"{len(nodes)} nodes" if len(nodes) >= every else f"{len(nodes)} of {every} nodes"
+
+
+_ALIKE = 0.5
+"""How alike two words have to be, 0 to 1, before one is offered for the other."""
+
+
+def nearest(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
+    """The known word most like `word`; empty when none is."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, alike)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
+    """`; did you mean WORD?` for the end of a sentence; empty when no known word is like it."""
+    return f"; {guess}" if (guess := suggestion(word, known, alike=alike)) else ""
+
+
+def suggestion(word: str, known: Iterable[str], otherwise: str = "", *, alike: float = _ALIKE) -> str:
+    """`did you mean WORD?` as a hint of its own; `otherwise` when no known word is like it."""
+    near = nearest(word, known, alike=alike)
+    return f"did you mean {near}?" if near else otherwise

@@ -1,8 +1,10 @@
-"""Text from machines is shown as text: no escape sequence of theirs ever reaches a terminal."""
+"""What a terminal may be given: no escape sequence of a machine, and of our signs those that it has."""
 
 from __future__ import annotations
 
+import codecs
 import re
+import unicodedata
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
@@ -15,3 +17,51 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def printable(text: str) -> str:
     """`text` without escape sequences and control characters; tabs and newlines stay."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+SIGNS = {
+    **dict.fromkeys("✔✓", "+"), **dict.fromkeys("✖✗✘", "x"), **dict.fromkeys("·•∙", "."),
+    "…": "...", "–": "-", "—": "-", "−": "-", "→": "->", "←": "<-", "↑": "^", "↓": "v",
+    "⏎": "enter", "⌫": "<x",
+    **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‘’‚", "'"), **dict.fromkeys("›▶▸", ">"),
+    **dict.fromkeys("‹◂◀", "<"), **dict.fromkeys("▾▼", "v"), "▲": "^", "●": "*", "○": "o", "◆": "*", "◇": "o",
+    "×": "x", "°": " deg ", "≥": ">=", "≤": "<=", "≠": "!=", "≈": "~", "±": "+/-", "µ": "u", "μ": "u",
+    **dict.fromkeys("─━╌╍═╸╺╴╶", "-"), **dict.fromkeys("│┃║┊┋▏▕▎▍▌‖", "|"), "▁": "_", "▂": "_",
+    **dict.fromkeys("▃▄", "-"), **dict.fromkeys("▅▆", "="), **dict.fromkeys("▇█▉▊▋", "#"), "░": ".",
+    "▒": ":", "▓": "#", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+}  # fmt: skip
+"""What stands for what. A sign of several letters is for running text; its last letter is for one cell."""
+
+_NARROW = {"°": "'", "⏎": "<", "⌫": "<", "≥": ">", "≤": "<", "≠": "#", "±": "~", "←": "<"}
+"""In one cell, where the last letter would say something else."""
+_BOX, _BRAILLE = range(0x2500, 0x2580), range(0x2800, 0x2900)
+
+
+def plain_sign(sign: str, *, narrow: bool = False) -> str:
+    """One character as ASCII: its sign, the letter under its accents, or `?`; `narrow`: as wide as it is."""
+    if (text := SIGNS.get(sign)) is not None:
+        return _NARROW.get(sign, text[-1:]) if narrow else text
+    code = ord(sign)
+    if code in _BOX:
+        return "+"
+    if code in _BRAILLE:
+        return " " if code == _BRAILLE.start else ":"
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no text
+        return "?" if narrow else f"\\x{code - 0xDC00:02x}"
+    letters = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    wide = 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+    return (letters[:1] or "?" * wide) if narrow else (letters or "?")
+
+
+def _as_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(plain_sign, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error("sparkconsole.as_ascii", _as_ascii)
+
+
+def plain(text: str, encoding: str) -> str:
+    """`text` with only what `encoding` has; nothing changes where it has all of it."""
+    return text.encode(encoding, "sparkconsole.as_ascii").decode(encoding)

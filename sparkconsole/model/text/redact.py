@@ -66,11 +66,8 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
 def redact_words(words: Sequence[str], known: Iterable[str] = ()) -> tuple[str, ...]:
     """An argv without its secrets: also the word after `--api-key`, and all of `NAME=…` with its spaces."""
     known = tuple(known)
-    hidden = (
-        STARS if before and secret_flag(before) else _redact_word(word, known)
-        for before, word in zip(("", *words), words, strict=False)
-    )
-    return tuple(hidden)
+    pairs = zip(("", *words), words, strict=False)
+    return tuple(STARS if secret_flag(before) else _redact_word(word, known) for before, word in pairs)
 
 
 def _redact_word(word: str, known: tuple[str, ...]) -> str:
@@ -86,15 +83,10 @@ def redact_data(data: Any, known: Iterable[str] = ()) -> Any:
     if isinstance(data, str):
         return redact(data, known)
     if isinstance(data, Mapping):
-        return {k: _redact_entry(str(k), v, known) for k, v in data.items()}
+        hidden = {k for k, v in data.items() if secret_name(str(k)) and isinstance(v, str) and v}
+        return {k: STARS if k in hidden else redact_data(v, known) for k, v in data.items()}
     if isinstance(data, (list, tuple)):
-        if data and all(isinstance(item, str) for item in data):
+        if all(isinstance(item, str) for item in data):
             return list(redact_words(data, known))
         return [redact_data(item, known) for item in data]
     return data
-
-
-def _redact_entry(key: str, value: Any, known: tuple[str, ...]) -> Any:
-    if secret_name(key) and isinstance(value, str) and value:
-        return STARS
-    return redact_data(value, known)

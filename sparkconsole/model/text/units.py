@@ -1,11 +1,14 @@
-"""Sizes, rates, durations and the numbers of an axis, as text. What is not known is `–`, never zero."""
+"""Sizes, rates, durations, times and the numbers of an axis. What is not known is `–`, never zero."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 UNKNOWN = "–"
+_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 
 
 def known(value: float | None) -> float | None:
@@ -129,6 +132,20 @@ def minutes_and_seconds(seconds: float) -> str:
 def minutes_or_seconds(seconds: float) -> str:
     """`84 s`, from 100 seconds on `2 min`: an estimate."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+# --- times
+
+
+def moment(text: str) -> datetime | None:
+    """A time as a log stamps it; nanoseconds are cut. A time without a zone is UTC."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 # --- axes

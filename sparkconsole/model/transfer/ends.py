@@ -115,7 +115,7 @@ def way_to(node: Node, fabric: Fabric, peers: Sequence[Fabric], seen: CopySite) 
     address = node.fabric_address or _fast_address(node, fabric, peers) or seen.address or node.address
     if is_fabric_address(fabric, address):
         return address, ""
-    fast = ", ".join(a.split("/")[0] for netdev in fabric.fast() for a in netdev.addresses)
+    fast = ", ".join(str(host) for netdev in fabric.fast() for host in netdev.hosts)
     known = f"the sender does not reach {fast}" if fast else "no ConnectX-7 address was found on it"
     known = f"its ConnectX-7 addresses: {fast}" if fast and node.fabric_address else known
     why = f"{address} is not on a ConnectX-7 port ({known})"

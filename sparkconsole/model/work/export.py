@@ -16,10 +16,14 @@ def export_script(runs: Iterable[Run]) -> str:
     """A script of the runs, oldest first, with date and result of each as a comment above its line."""
     ordered = sorted(runs, key=lambda run: (run.started, run.id))
     clusters = tuple(dict.fromkeys(run.cluster for run in ordered if run.cluster))
-    head = [f"# cluster: {', '.join(clusters)}"] if clusters else []
+    lines = [f"# cluster: {', '.join(clusters)}"] if clusters else []
     names = sorted({name for run in ordered for name in secrets_of(run.words)})
-    head += [f"# {name} comes from the environment, or --set {name}=…" for name in names]
-    return "\n".join([*head, *(_entry(run) for run in ordered)]) + "\n"
+    lines += [f"# {name} comes from the environment, or --set {name}=…" for name in names]
+    for run in ordered:
+        code = f", exit {run.exit_code}" if run.exit_code is not None else ""
+        lines.append(f"# {run.started:%Y-%m-%d %H:%M:%S} UTC: {run.state}{code} ({run.id})")
+        lines.append(verb_line(run.words))
+    return "\n".join(lines) + "\n"
 
 
 def verb_line(words: Sequence[str]) -> str:
@@ -31,11 +35,6 @@ def secrets_of(words: Sequence[str]) -> tuple[str, ...]:
     """The names of the variables that the hidden words of a line become."""
     pairs = zip(("", *words), words, strict=False)
     return tuple(_variable(before, word) for before, word in pairs if STARS in word)
-
-
-def _entry(run: Run) -> str:
-    code = f", exit {run.exit_code}" if run.exit_code is not None else ""
-    return f"# {run.started:%Y-%m-%d %H:%M:%S} UTC: {run.state}{code} ({run.id})\n{verb_line(run.words)}"
 
 
 def _word(before: str, word: str) -> str:

@@ -128,7 +128,7 @@ class Run(BaseModel):
     outcome: dict[str, Any] = {}
     error: dict[str, Any] = {}
     ended_by: dict[str, Any] = {}
-    """The action of ours that ends what it started (model.work.own_actions): before it does; empty: none."""
+    """The action of ours that ends what it started (foresight.own_actions): before it does; empty: none."""
     console: ConsoleProcess = ConsoleProcess()
     """Who minds it; when that process is gone and the run has no end, how it stands is unknown."""
 
@@ -152,8 +152,6 @@ class Run(BaseModel):
 
 
 def _is_step(step: object) -> bool:
-    return (
-        isinstance(step, dict)
-        and all(isinstance(step.get(key, ""), str) for key in ("node", "sentence"))
-        and isinstance(step.get("argv", []), list)
-    )
+    if not isinstance(step, dict) or not isinstance(step.get("argv", []), list):
+        return False
+    return all(isinstance(step.get(key, ""), str) for key in ("node", "sentence"))

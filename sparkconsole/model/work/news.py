@@ -86,12 +86,7 @@ def advance_text(news: Advance) -> str:
         return f"{news.done:.0f} %"
     show = size if news.unit == "B" else lambda n: f"{n:g}{news.unit and ' ' + news.unit}"
     words = [show(news.done) + (f" of {show(news.total)}" if news.total is not None else "")]
-    if news.rate_per_s:
-        words.append(f"{show(news.rate_per_s)}/s")
-    if news.eta_s is not None:
-        words.append(f"{hms(news.eta_s)} left")
-    if news.elapsed_s is not None:
-        words.append(hms(news.elapsed_s))
-    if news.piece:
-        words.append(news.piece)
-    return ", ".join(words)
+    words += [f"{show(news.rate_per_s)}/s"] if news.rate_per_s else []
+    words += [f"{hms(news.eta_s)} left"] if news.eta_s is not None else []
+    words += [hms(news.elapsed_s)] if news.elapsed_s is not None else []
+    return ", ".join(filter(None, (*words, news.piece)))

@@ -3,15 +3,28 @@ script show the same one."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkconsole.model.work.answer import Sheet, aligned
+from sparkconsole.model.work.answer import Sheet, header_and_rows
 from sparkconsole.model.work.consequences import Consequences, Moves
 from sparkconsole.model.work.job import Job
 from sparkconsole.model.work.tier import Tier
+
+_BLANK = re.compile("‹([^‹›]+)›")
+
+
+def blank(what: str) -> str:
+    """The sign for what only the run can know: the same name is the same value, wherever it stands."""
+    return f"‹{what}›"
+
+
+def has_blank(text: str) -> bool:
+    """A part of it is not known before."""
+    return _BLANK.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ class Plan:
 
 def plan_lines(plan: Plan) -> list[str]:
     """A plan as text: what it brings about, what it is, how it is done."""
-    table = aligned(plan.table) if plan.table else []
+    table = header_and_rows(plan.table) if plan.table else []
     brought = plan.consequences.lines() if plan.consequences else ()
     notes = (f"note: {note}" for note in plan.notes)
     lines = [*brought, plan.title, *(f"  {line}" for line in (*table, *notes))]
@@ -134,7 +147,6 @@ class StepOutcome:
     ok: bool
     detail: str = ""
     duration_s: float = 0.0
-    undone: bool = False
     seen: bool = False
     """Its effect was read back in some other way than the step's own verification."""
 

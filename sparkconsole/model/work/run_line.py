@@ -45,6 +45,7 @@ def run_line(run: Run) -> RunLine:
     """The line of a run."""
     steps = [s for s in run.plan.get("steps", ()) if isinstance(s, Mapping)]
     nodes = dict.fromkeys(str(s["node"]) for s in steps if s.get("node"))
+    node, cause = run.error.get("node"), str(run.error.get("cause") or run.outcome.get("error") or "")
     return RunLine(
         id=run.id,
         words=tuple(word[:LONGEST] for word in run.words),
@@ -57,16 +58,10 @@ def run_line(run: Run) -> RunLine:
         nodes=tuple(nodes or dict.fromkeys(job.node for job in run.jobs)),
         jobs=len(run.jobs),
         steps=len(steps),
-        cause=_cause(run),
+        cause=(f"{node}: {cause}" if node and cause else cause)[:LONGEST],
         hint=str(run.error.get("hint") or "")[:LONGEST],
         gist=gist(run.outcome) if run.state is RunState.DONE else "",
     )
-
-
-def _cause(run: Run) -> str:
-    node = run.error.get("node")
-    cause = run.error.get("cause") or run.outcome.get("error") or ""
-    return f"{node}: {cause}"[:LONGEST] if node and cause else str(cause)[:LONGEST]
 
 
 def gist(outcome: Mapping[str, Any]) -> str:
@@ -75,15 +70,12 @@ def gist(outcome: Mapping[str, Any]) -> str:
     if isinstance(result, Mapping) and isinstance(rate := result.get("output_tokens_per_s"), int | float):
         return f"{rate:.1f} tok/s"
     if isinstance(hosts, list) and hosts:
-        return _copied([h for h in hosts if isinstance(h, Mapping)])
+        counts = (host.get("bytes") for host in hosts if isinstance(host, Mapping))
+        sent = sum(count for count in counts if isinstance(count, int | float))
+        return f"copied {size(sent)}" if sent else ""
     if outcome.get("ready") is True and isinstance(nodes, list):
         return f"{len(nodes)} node{'s' * (len(nodes) != 1)} ready"
     if isinstance(outcome.get("tag"), str) and isinstance(count := outcome.get("size_bytes"), int):
         return size(count)
     state = outcome.get("state")
     return state[:40] if isinstance(state, str) else ""
-
-
-def _copied(hosts: list[Mapping[str, Any]]) -> str:
-    sent = sum(b for h in hosts if isinstance(b := h.get("bytes"), int | float))
-    return f"copied {size(sent)}" if sent else ""

@@ -47,7 +47,6 @@ def model_shape(config: Config) -> ModelShape:
         cache_type="fp8" if "8" in str(quantized.get("kv_cache_quant_algo") or "") else "",
         multimodal=any(config.get(key) for key in _TOWERS),
         tied=bool(inner.get("tie_word_embeddings", _tied_by_code(inner))),
-        experts=_whole(inner, "num_experts", "num_local_experts", "n_routed_experts", default=0),
     )
 
 

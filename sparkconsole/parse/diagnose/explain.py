@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, Ending, LineKind, Weight, first_error, ranked
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.severity import sounds
+from sparkconsole.model.logs.severity import Level, sounds
 from sparkconsole.model.logs.tool_words import recovers
 from sparkconsole.parse.diagnose.kills import Kills, best_known, subject
 from sparkconsole.parse.diagnose.line import (

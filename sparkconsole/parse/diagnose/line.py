@@ -10,9 +10,8 @@ from functools import lru_cache
 from string import digits
 
 from sparkconsole.model.logs.diagnosis import Diagnosis, LineKind, Weight
-from sparkconsole.model.logs.level import Level
-from sparkconsole.model.logs.severity import label_level, spelled
-from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, NOT_SAID, goes_on
+from sparkconsole.model.logs.severity import Level, marked, spelled
+from sparkconsole.model.logs.tool_words import AT_INFO, NCCL_RESULT, QUOTATION, goes_on
 from sparkconsole.model.text.literals import Sieve
 from sparkconsole.parse.diagnose.log_frame import Framed
 from sparkconsole.parse.diagnose.possibilities import facts_of, peer_of
@@ -52,7 +51,7 @@ _EARLIER = re.compile(
 
 def diagnose(line: Framed, during: During | None = None) -> Diagnosis | None:
     """What one line says; None: nothing, or nothing bad, that is known. `during`: for its remedy."""
-    if _QUOTED.match(line.text) or NOT_SAID.match(line.text):
+    if _QUOTED.match(line.text) or QUOTATION.match(line.text):
         return None
     known, match = lookup(facts_of(line.text))
     if known is None or match is None:
@@ -142,7 +141,7 @@ def filled(form: str, values: Mapping[str, str]) -> str:
 
 def unknown(line: Framed) -> Diagnosis | None:
     """A line that is loud, and that nobody knows: better than to call the log healthy."""
-    quoted = _QUOTED.match(line.text) or NOT_SAID.match(line.text)
+    quoted = _QUOTED.match(line.text) or QUOTATION.match(line.text)
     if TRACEBACK in line.text or quoted or lookup(facts_of(line.text))[0] is not None:
         return None
     level, _ = _level(line)
@@ -197,7 +196,7 @@ def _level(line: Framed) -> tuple[Level | None, bool]:
         return _LEVELS.get(line.level, Level.ERROR), True
     if "NCCL INFO" in line.text or "NCCL TRACE" in line.text:
         return Level.INFO, True
-    label = label_level(line.text)
+    label = marked(line.text)
     return (label, True) if label is not None else (spelled(facts_of(line.text)), False)
 
 

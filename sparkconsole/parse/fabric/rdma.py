@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 from sparkconsole.model.fabric.links import Gid, Hca
 from sparkconsole.parse.values import whole
@@ -31,9 +30,8 @@ def _with(hca: Hca, word: str, rest: str) -> Hca:
     match word:
         case "state" if rest:
             return replace(hca, up=rest.startswith("4:"))
-        case "rate" | "link_layer" | "node_guid" | "pci":
-            data: dict[str, Any] = {word: rest}
-            return replace(hca, **data)
+        case "rate":
+            return replace(hca, rate=rest)
         case "phys_state":
             return replace(hca, phys_state=rest.partition(": ")[2] or rest)
         case "gid" if len(fields := rest.split(maxsplit=2)) == 3 and (index := whole(fields[0])) is not None:

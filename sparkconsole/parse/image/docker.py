@@ -12,7 +12,6 @@ from sparkconsole.model.docker import (
     CacheRecord,
     Container,
     DiskUsage,
-    EngineFacts,
     ImageIdentity,
     settings,
 )
@@ -44,7 +43,6 @@ def container_from(data: Mapping[str, Any]) -> Container:
         exit_code=None if running else state.get("ExitCode"),
         oom_killed=bool(state.get("OOMKilled")),
         started_at=str(state.get("StartedAt", "")),
-        pid=int(state.get("Pid") or 0),
         labels=dict(config.get("Labels") or {}),
         environment=dict(e.split("=", 1) for e in config.get("Env") or () if "=" in e),
     )
@@ -65,17 +63,6 @@ def image_from(data: Mapping[str, Any], tag: str = "") -> ImageIdentity:
         created=str(data.get("Created") or ""),
         labels=dict(config.get("Labels") or {}),
         settings=settings(config.get("Env") or ()),
-    )
-
-
-def engine_from(info: Mapping[str, Any]) -> EngineFacts:
-    """From `GET /info`. The containerd store names itself in the driver's status."""
-    status = [list(pair) for pair in info.get("DriverStatus") or ()]
-    return EngineFacts(
-        version=str(info.get("ServerVersion", "")),
-        driver=str(info.get("Driver", "")),
-        containerd_store=any("io.containerd.snapshotter" in str(pair) for pair in status),
-        root_dir=str(info.get("DockerRootDir", "")),
     )
 
 

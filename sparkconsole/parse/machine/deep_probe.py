@@ -35,7 +35,6 @@ def parse_deep_probe(parts: Mapping[str, str]) -> DeepProbe:
         listeners=parse_listeners(parts.get("listeners", "")),
         containers=_containers(parts.get("containers", "")),
         kernel_log=_counted(parts.get("kernel", "")),
-        cache_type=first["cache-type"],
         compile_cache_types=_named(rows, "compile"),
         cache_closed=first["closed"],
         firmware_news=first["fwupd"],

@@ -33,7 +33,6 @@ def parse_facts(text: str, mark: str, node: str) -> NodeFacts:
         home=host[4],
         clock_s=number(host[5]),
         clock_synced=yes_or_no(parts.get("ntp", "").strip()),
-        groups=tuple(host[6].split()),
         release=_release(parts.get("release", "")),
         fabric=fabric,
         gpus=gpus,
@@ -65,17 +64,15 @@ def parse_fabric(parts: dict[str, str]) -> Fabric:
 
 
 def _linked(netdev: Netdev, link: list[str] | None) -> Netdev:
-    """With what sysfs says: MTU, carrier, operstate, speed and MAC; `-` is what it did not say."""
+    """With what sysfs says: MTU, carrier and speed; `-` is what it did not say."""
     if link is None:
         return netdev
-    mtu, carrier, state, speed, mac, *_ = (*link, *["-"] * 3)
+    mtu, carrier, _, speed, *_ = (*link, *["-"] * 2)
     return replace(
         netdev,
         mtu=netdev.mtu if (size := whole(mtu)) is None else size,
         up={"1": True, "0": False}.get(carrier, netdev.up),
-        operstate=state.strip("-"),
         speed_mbit=whole(speed),
-        mac=mac.strip("-"),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from sparkconsole.errors import SparkError
-from sparkconsole.model.docker import settings
-from sparkconsole.model.launch.site import Found, Site
+from sparkconsole.model.docker import Container, settings
+from sparkconsole.model.launch.site import Site
 from sparkconsole.parse.image.docker import why_refused
 from sparkconsole.parse.values import pairs
 
@@ -28,7 +28,7 @@ def parse_site(text: str, node: str, container: str) -> Site:
     )
 
 
-def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Found | None:
+def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Container | None:
     status, _, text = docker.partition("\n")
     if status.strip() == "124":
         raise SparkError("docker did not answer in time", hint="restart it on that node", node=node)
@@ -41,19 +41,22 @@ def _found(docker: str, node: str, container: str, pids: frozenset[int]) -> Foun
     return _container(text, container, pids)
 
 
-def _container(text: str, container: str, pids: frozenset[int]) -> Found | None:
+def _container(text: str, container: str, pids: frozenset[int]) -> Container | None:
     """Docker also finds a container by the first digits of its id: only the exact name counts."""
     for entry in json.loads(text[text.index("[") :]):
         if entry.get("Name") == f"/{container}":
             state, config = entry["State"], entry["Config"]
-            return Found(
-                running=bool(state.get("Running")) and not state.get("Restarting"),
+            runs = state.get("Running") and not state.get("Restarting")
+            return Container(
+                name=container,
+                id=str(entry.get("Id", "")),
+                state="running" if runs else str(state.get("Status", "exited")),
                 exit_code=int(state.get("ExitCode", 0)),
                 image=str(config.get("Image", "")),
                 image_id=str(entry.get("Image", "")),
                 labels=dict(config.get("Labels") or {}),
                 oom_killed=bool(state.get("OOMKilled")),
                 pids=pids,
-                settings=settings(config.get("Env") or ()),
+                environment=settings(config.get("Env") or ()),
             )
     return None

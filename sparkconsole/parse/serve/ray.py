@@ -88,6 +88,5 @@ def _member(row: Mapping[str, Any]) -> RayMember:
         head=bool(row.get("is_head_node")) or "node:__internal_head__" in resources,
         alive=row.get("state") == "ALIVE",
         gpus=float(resources.get("GPU", 0.0)),
-        cpus=float(resources.get("CPU", 0.0)),
         message=str(row.get("state_message") or ""),
     )

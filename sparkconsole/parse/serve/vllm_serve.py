@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sparkconsole.model.logs.diagnosis import LineKind, first_error
 from sparkconsole.model.serve.engine import LiveRank
-from sparkconsole.model.serve.spec import ServeEvent, StartFailure, StartPhase
+from sparkconsole.model.serve.spec import ServeProgress, StartFailure, StartPhase
 from sparkconsole.parse.diagnose.explain import read
 from sparkconsole.parse.diagnose.log_frame import framed
 
@@ -20,7 +20,6 @@ _OWN_POLL = re.compile(
     r'INFO: +(?:127\.0\.0\.1|\[?::1\]?):\d+ - "GET /(?:health|metrics) HTTP/[\d.]+" 200 OK'
 )
 """Uvicorn's access log. Who asks from elsewhere, and what is not answered well, stays."""
-_NOTHING = ServeEvent()
 _STEPS: tuple[tuple[StartPhase, re.Pattern[str]], ...] = tuple(
     (phase, re.compile(pattern))
     for phase, pattern in (
@@ -52,8 +51,8 @@ def is_own_poll(line: str) -> bool:
     return _OWN_POLL.search(line) is not None
 
 
-def read_line(line: str) -> ServeEvent:
-    """What one line says of a start."""
+def read_line(line: str) -> ServeProgress | None:
+    """What one line says of a start; None: nothing."""
     text = framed(line).text
     for phase, pattern in _STEPS:
         if match := pattern.search(text):
@@ -61,8 +60,8 @@ def read_line(line: str) -> ServeEvent:
             percent = groups.get("percent")
             detail = groups.get("detail") or groups.get("memory") or ""
             sentence = ", ".join(filter(None, (detail, _concurrency(text))))
-            return ServeEvent(phase, float(percent) if percent else None, sentence)
-    return _NOTHING
+            return ServeProgress(phase, float(percent) if percent else None, sentence)
+    return None
 
 
 def _concurrency(text: str) -> str:

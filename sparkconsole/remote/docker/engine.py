@@ -14,7 +14,7 @@ from aiodocker.exceptions import DockerError
 from sparkconsole.errors import SparkError, TimedOut
 from sparkconsole.model.docker import Container, DiskUsage, ImageIdentity
 from sparkconsole.model.docker_host import where_to_look
-from sparkconsole.parse.image.docker import container_from, engine_from, image_from, names_from, usage_from
+from sparkconsole.parse.image.docker import container_from, image_from, names_from, usage_from
 from sparkconsole.remote.docker.host import docker_host, usable_docker_host
 from sparkconsole.remote.docker.log_frames import LogFrames, api_time
 from sparkconsole.remote.foreseen_shell import now_on, then_on
@@ -127,7 +127,7 @@ async def disk_usage(shell: Shell) -> DiskUsage:
     """What images and build cache take up, and what is free where the engine keeps them."""
     async with _docker(shell, timeout=USAGE_TIMEOUT_S) as docker:
         used = await docker._query_json(_USAGE)
-        root = engine_from(await docker.system.info()).root_dir
+        root = str((await docker.system.info()).get("DockerRootDir") or "")
     free = await shell.run(("sh", "-c", _FREE, "docker-free", root or "/var/lib/docker"), timeout=20)
     return then_on(shell).usage(usage_from(used, free.text.strip()))
 

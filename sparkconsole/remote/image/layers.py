@@ -13,8 +13,7 @@ from pathlib import Path
 
 from sparkconsole.model.docker import ImageIdentity
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy_room import docker_load
-from sparkconsole.model.image.layers_to_send import ImageWay, Transport
+from sparkconsole.model.image.layers_to_send import ImageWay, Transport, docker_load
 from sparkconsole.model.transfer.ends import PROGRAMS, Receiver, ssh_argv
 from sparkconsole.remote.image.transfer import STREAM
 from sparkconsole.remote.image_program.protocol import FALL_BACK

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.image.build import full_name
-from sparkconsole.model.image.copy_room import docker_load
+from sparkconsole.model.image.layers_to_send import docker_load
 from sparkconsole.model.transfer.ends import Receiver, ssh_argv
 from sparkconsole.remote.shell import Pipe, Shell
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-from sparkconsole.model.text.nearest import did_you_mean
+from sparkconsole.model.text.alike import did_you_mean
 
 RESERVED = {
     "ctrl+q": "quits at once",

@@ -14,7 +14,7 @@ from sparkconsole.fleet.diagnose.gather import EvidenceRequest, gather_evidence
 from sparkconsole.model.checks import BY_ID, CHECKS, ClusterEvidence, Finding, judge, probes
 from sparkconsole.model.checks.skew import SkewRow, skew
 from sparkconsole.model.probes import EVERYTHING
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.diagnose.check import exit_code, findings_sheet, node_data, verdict
 from sparkconsole.verbs.diagnose.fix import fixable, plan_fixes

@@ -18,11 +18,11 @@ from sparkconsole.model.foresight.effect import (
     Rebooted,
     ServerGone,
 )
+from sparkconsole.model.foresight.own_actions import ends_run, touched
 from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled
 from sparkconsole.model.serve.engine import EngineLoad, LiveRank
 from sparkconsole.model.work.consequences import Consequences
 from sparkconsole.model.work.job import Run, RunState
-from sparkconsole.model.work.own_actions import ends_run, touched
 from sparkconsole.remote.node.site import look
 from sparkconsole.remote.serve import vllm
 from sparkconsole.verbs.grammar.session import PlannedAction, Session

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparkconsole.errors import WrongUsage
 from sparkconsole.model.cluster import Cluster, login_words
 from sparkconsole.model.image.build import host_list
-from sparkconsole.model.text.nearest import nearest
+from sparkconsole.model.text.alike import nearest
 from sparkconsole.remote.ssh_config.hosts import is_a_host
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Any
 
 from sparkconsole.errors import Cancelled, SparkError, Stopped, Unreachable
 from sparkconsole.fleet.watch.own_actions import ended_by
+from sparkconsole.model.foresight.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.model.work.job import JobKind, Run, RunState
 from sparkconsole.model.work.news import News, Output, Remark, Report, StepBegan, StepEnded
-from sparkconsole.model.work.own_actions import ends_job, ends_run, own_action, touched
 from sparkconsole.model.work.plan import Plan, PlanOutcome
 from sparkconsole.verbs.grammar.session import PlannedAction, Session
 

@@ -14,7 +14,7 @@ from cyclopts.exceptions import RepeatArgumentError, UnusedCliTokensError
 
 from sparkconsole.config.globals import GLOBALS, NAMES, first_words, unknown_option
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import did_you_mean, nearest
+from sparkconsole.model.text.alike import did_you_mean, nearest
 from sparkconsole.verbs.grammar.registry import GROUPS, MODULES, Request, application, load
 
 if TYPE_CHECKING:

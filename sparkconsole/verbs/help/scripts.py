@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkconsole.config.paths import SCRIPT_SUFFIX, examples
 from sparkconsole.errors import WrongUsage
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.work.answer import Answer, Sheet
 from sparkconsole.verbs.grammar.registry import verb
 from sparkconsole.verbs.grammar.session import Here

@@ -15,9 +15,8 @@ from sparkconsole.fleet.launch.await_memory import await_memory
 from sparkconsole.fleet.launch.drive import drive_launch
 from sparkconsole.fleet.launch.stop import stop_nodes
 from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, check_ports, check_ray, survey_launch
-from sparkconsole.model.launch.difference import differences
-from sparkconsole.model.launch.effects import start_effects
-from sparkconsole.model.launch.spec import Backend, LaunchSpec, recalled, without_secret_values
+from sparkconsole.model.foresight.launch_effects import start_effects
+from sparkconsole.model.launch.spec import Backend, LaunchSpec, differences, recalled, without_secret_values
 from sparkconsole.model.launch.state import LaunchState
 from sparkconsole.model.launch.steps import Condition, start_plan, stop_plan
 from sparkconsole.model.ray import living

@@ -10,7 +10,7 @@ from sparkconsole.errors import Refused, TimedOut, Unreachable, WrongUsage
 from sparkconsole.fleet.fleet import answered, failed
 from sparkconsole.fleet.launch.survey import LaunchSurvey, check_images, survey_launch
 from sparkconsole.model.foresight.effect import Rebooted
-from sparkconsole.model.launch.effects import start_effects
+from sparkconsole.model.foresight.launch_effects import start_effects
 from sparkconsole.model.launch.spec import Backend, recalled
 from sparkconsole.model.launch.steps import start_plan, with_dependents
 from sparkconsole.model.work.answer import Answer, Sheet

@@ -20,10 +20,9 @@ from sparkconsole.fleet.serve.start import Stage, Up, server_up
 from sparkconsole.fleet.serve.status import ServerCondition, ServerStatus, serve_status
 from sparkconsole.fleet.watch.own_actions import ended_by
 from sparkconsole.model.foresight.effect import ServerGone
-from sparkconsole.model.launch.memory_returns import USUAL_SHARE
 from sparkconsole.model.launch.spec import Backend
 from sparkconsole.model.serve.engine import jobs_of
-from sparkconsole.model.serve.memory_guard import FREEZE_LINE
+from sparkconsole.model.serve.memory_guard import FREEZE_LINE, USUAL_SHARE
 from sparkconsole.model.serve.ranks import Rank, serve_ranks
 from sparkconsole.model.serve.spec import SECRETS, ServeSpec, notes, preset
 from sparkconsole.model.work.answer import Answer, Sheet

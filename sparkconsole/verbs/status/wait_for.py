@@ -20,7 +20,7 @@ from sparkconsole.fleet.fleet import Fleet, answered, failed
 from sparkconsole.model.docker import difference
 from sparkconsole.model.launch.spec import LABEL_ADDRESS, Backend, LaunchSpec, recalled
 from sparkconsole.model.ray import RayMember, gpu_count, living
-from sparkconsole.model.text.nearest import suggestion
+from sparkconsole.model.text.alike import suggestion
 from sparkconsole.model.work.answer import Answer
 from sparkconsole.remote.shell import Shell
 from sparkconsole.verbs.grammar.registry import verb

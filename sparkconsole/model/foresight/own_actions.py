@@ -25,13 +25,14 @@ class Touch(StrEnum):
     JOB = "job"
 
 
+Names = Collection[str]
+COPIES = (JobKind.COPY, JobKind.MODEL_COPY)
+"""Jobs with a node at their other end."""
 IN_CONTAINER = frozenset((JobKind.BENCH, JobKind.SERVE, JobKind.GUARD))
 """Jobs that end with the container they run in, and with the server they are of."""
 
 
-def touched(
-    effects: Iterable[Effect], empty: Collection[str] = (), serving: Collection[str] = ()
-) -> tuple[tuple[str, str], ...]:
+def touched(effects: Iterable[Effect], empty: Names = (), serving: Names = ()) -> tuple[tuple[str, str], ...]:
     """What these effects end, each with its node's name, or the job's.
 
     `empty`: nodes where no container runs; `serving`: `node:port` of each rank of a server that ends.
@@ -50,33 +51,25 @@ def touched(
 
 def ends_job(touches: Iterable[tuple[str, str]], job: Job) -> bool:
     """The job does not outlive that."""
-    ends = {(Touch.JOB.value, job.id), (Touch.NODE.value, job.node)}
+    ends = {(Touch.JOB, job.id), (Touch.NODE, job.node)}
     if job.kind in IN_CONTAINER:
-        ends |= {(Touch.CONTAINER.value, job.node)} if job.container else set()
-        ends.add((Touch.SERVER.value, f"{job.node}:{_port(job)}"))
+        ends |= {(Touch.CONTAINER, job.node)} if job.container else set()
+        # Of the server that it is, or that it asks.
+        port = job.details.get("port") or (job.details.get("spec") or {}).get("port")
+        ends.add((Touch.SERVER, f"{job.node}:{port}"))
     return not ends.isdisjoint(touches)
-
-
-def _port(job: Job) -> object:
-    """Of the server that it is, or that it asks."""
-    return job.details.get("port") or (job.details.get("spec") or {}).get("port")
 
 
 def ends_run(touches: Iterable[tuple[str, str]], run: Run) -> bool:
     """Something that is under way there does not outlive it: a job, a copy's other end, a step."""
     known = set(touches)
-    down = {name for what, name in known if what == Touch.NODE.value}
+    down = {name for what, name in known if what == Touch.NODE}
     steps = () if run.jobs else run.plan.get("steps", ())
     return (
         any(ends_job(known, j) for j in run.jobs if j.kind not in (JobKind.SERVE, JobKind.GUARD))
-        or any(_receiver(j) in down for j in run.jobs)
+        or any(j.details.get("host") in down for j in run.jobs if j.kind in COPIES)
         or any(step.get("node") in down for step in steps)
     )
-
-
-def _receiver(job: Job) -> str:
-    """Of a copy: the node at its other end; empty: it has none."""
-    return str(job.details.get("host") or "") if job.kind in (JobKind.COPY, JobKind.MODEL_COPY) else ""
 
 
 @dataclass(frozen=True, slots=True)
