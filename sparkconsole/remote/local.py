@@ -8,15 +8,12 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.docker.host import before_command
-from sparkconsole.remote.lines import LineReader
+from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
-    ANSWER,
-    DEFAULT_TIMEOUT_S,
     AnswerMeter,
     Budget,
     Completed,
@@ -163,32 +160,18 @@ async def _given(stream: asyncio.StreamWriter | None, data: bytes) -> None:
     stream.close()
 
 
-class LocalShell:
-    """See `remote.shell.Shell`."""
+class LocalShell(LiveShell):
+    """A shell without a connection: its commands are processes of this machine."""
 
     closed = False
 
-    def __init__(self, node: str) -> None:
-        self.node = node
-        self.environment: dict[str, str] = {}
-        """What every command has beside the console's own."""
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes | None = None,
-        timeout: float = DEFAULT_TIMEOUT_S,
-        secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
+    async def _answer(
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...], budget: Budget
     ) -> Completed:
-        """Runs to the end."""
-        await before_command(self, argv)
-        given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
-        process = await self._process(argv, tuple(secrets or ()))
+        process = await self._process(argv, secrets)
         try:
             async with asyncio.timeout(timeout):
-                out, err = await self._answer(argv, process, given, budget)
+                out, err = await self._outputs(argv, process, given, budget)
         except TimeoutError:
             raise TimedOut(
                 f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
@@ -197,10 +180,10 @@ class LocalShell:
             await _gone(process)
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
-    async def _answer(
+    async def _outputs(
         self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes, budget: Budget
     ) -> tuple[bytes, bytes]:
-        """All that it says on both outputs; TooMuch beyond the budget."""
+        """All that it prints on both outputs; TooMuch beyond the budget."""
         meter = AnswerMeter(budget)
 
         async def whole(stream: asyncio.StreamReader | None) -> bytes:
@@ -220,29 +203,9 @@ class LocalShell:
         await process.wait()
         return out.result(), err.result()
 
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """Output and errors, line by line."""
-        await before_command(self, argv)
-        process = await self._process(argv, (), stderr=asyncio.subprocess.STDOUT)
-        reader = LineReader()
-        try:
-            async with asyncio.timeout(timeout):
-                while process.stdout and (chunk := await process.stdout.read(65536)):
-                    for line in reader.feed(chunk):
-                        yield line
-                for line in reader.feed(b"", final=True):
-                    yield line
-                status = await process.wait()
-            Completed(self.node, tuple(argv), status).checked()
-        except TimeoutError:
-            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
-        finally:
-            await _gone(process)
-
-    async def pipe(self, argv: Sequence[str]) -> LocalPipe:
-        """Starts a command with its standard input and output in our hands."""
-        await before_command(self, argv)
-        return LocalPipe(self.node, argv, await self._process(argv, ()))
+    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> LocalPipe:
+        stderr = asyncio.subprocess.STDOUT if merged else asyncio.subprocess.PIPE
+        return LocalPipe(self.node, argv, await self._process(argv, (), stderr=stderr))
 
     async def open_socket(self, target: str) -> Endpoint:
         """The socket itself: it is on this machine."""

@@ -25,6 +25,7 @@ from sparkconsole.remote.host_keys import trust as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh.login import shown_keys
 from sparkconsole.remote.ssh_config.client_config import place_of
 from tests.ssh_server import SshServer, write_client_key
 
@@ -93,7 +94,7 @@ async def test_a_changed_key_is_refused(server: SshServer, node: Node) -> None:
 
 async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node: Node) -> None:
     known_hosts_file().write_text("elsewhere ssh-ed25519 AAAA")
-    keys = await hostkeys.shown_keys(node)
+    keys = await shown_keys(node)
     assert [k.fingerprint for k in keys] == [server.fingerprint]
     assert hostkeys.key_trust(node, keys[0]) == "unknown"
     path = hostkeys.trust(node, keys)
@@ -107,7 +108,7 @@ async def test_a_key_that_was_shown_and_trusted_lets_in(server: SshServer, node:
 async def test_a_key_of_the_same_kind_that_differs_has_changed(server: SshServer, node: Node) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
     known_hosts_file().write_text(server.known_hosts_line(other))
-    (key,) = await hostkeys.shown_keys(node)
+    (key,) = await shown_keys(node)
     assert hostkeys.key_trust(node, key) == "changed"
 
 
@@ -287,7 +288,7 @@ async def test_the_clients_configuration_is_honoured(server: SshServer) -> None:
         f"Host short\n  HostName 127.0.0.1\n  Port {server.port}\n  User ann\n"
     )
     assert place_of(short).port == server.port
-    hostkeys.trust(short, await hostkeys.shown_keys(short))
+    hostkeys.trust(short, await shown_keys(short))
     shell = await connect_ssh(short)
     assert (await shell.run(("echo", "in"))).text == "in\n"
     await shell.aclose()

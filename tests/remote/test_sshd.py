@@ -18,6 +18,7 @@ from sparkconsole.remote.http import get_json
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Pipe
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh
+from sparkconsole.remote.ssh.login import shown_keys
 from tests.ssh_server import write_client_key
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
@@ -55,7 +56,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[SshShell]:
     daemon = await _started(tmp_path, port)
     try:
         node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
-        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        hostkeys.trust(node, await shown_keys(node))
         shell = await connect_ssh(node)
         yield shell
         await shell.aclose()
@@ -160,7 +161,7 @@ async def test_why_a_server_ends_a_login_is_said(tmp_path: Path, line: str, said
     daemon = await _started(tmp_path, port, line.format(folder=tmp_path) + "\n")
     try:
         node = Node(name="spark1", address="127.0.0.1", user=getpass.getuser(), port=port)
-        hostkeys.trust(node, await hostkeys.shown_keys(node))
+        hostkeys.trust(node, await shown_keys(node))
         with pytest.raises(Unreachable, match=said) as caught:
             await connect_ssh(node)
         assert hint in caught.value.hint

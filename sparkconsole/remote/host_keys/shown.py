@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from sparkconsole.remote.ssh.route import proxy_of, route
 from sparkconsole.remote.ssh_config.place import SshDestination
+from sparkconsole.remote.ssh_config.route import proxy_of, route
 
 KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
 """Each is asked for by itself; at once, below what MaxStartups lets wait."""

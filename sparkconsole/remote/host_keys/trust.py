@@ -1,11 +1,10 @@
-"""Host keys: what a node shows, what is known of it, and writing down that a person trusts it.
+"""Host keys: what is known of a node, and writing down that a person trusts what it shows.
 
 Hashed entries are understood; new ones are hashed where HashKnownHosts says so.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,11 +15,10 @@ from pathlib import Path
 
 import asyncssh
 
-from sparkconsole.errors import ChangedHostKey, SparkError, Unreachable
+from sparkconsole.errors import ChangedHostKey, SparkError
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file, known_of, own_file
-from sparkconsole.remote.host_keys.shown import HostKey, host_key, shown_by
-from sparkconsole.remote.ssh.login import through_jumps
+from sparkconsole.remote.host_keys.shown import HostKey, host_key
 from sparkconsole.remote.ssh_config.client_config import place_of
 from sparkconsole.remote.ssh_config.place import known_name
 
@@ -33,26 +31,6 @@ def entry_name(node: Node) -> str:
 def known_keys(node: Node, known_hosts: Path | None = None) -> tuple[asyncssh.SSHKey, ...]:
     """The keys that are trusted for this node, hashed entries included."""
     return known_of(place_of(node), known_hosts).trusted
-
-
-async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
-    """Every kind of key that the node shows, without logging in; Unreachable when it shows none.
-
-    Through its jump hosts where it has some: those are verified and logged in to.
-    """
-    there = await asyncio.to_thread(place_of, node)
-    try:
-        async with asyncio.timeout(timeout), through_jumps(there, node.name) as tunnel:
-            keys, error = await shown_by(there, tunnel)
-    except TimeoutError:
-        keys, error = (), None
-    if keys:
-        return keys
-    raise Unreachable(
-        f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
-        hint="is it on, and does sshd run there?",
-        node=node.name,
-    )
 
 
 class KeyTrust(StrEnum):

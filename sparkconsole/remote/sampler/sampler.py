@@ -6,15 +6,15 @@ It lives exactly as long as the connection. What is not understood is handed on 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import cache
 from importlib.resources import files
 
 from sparkconsole.errors import CommandFailed, SparkError
 from sparkconsole.model.telemetry import Sample
 from sparkconsole.parse.machine.telemetry import parse_sample
-from sparkconsole.remote.lines import LineReader
-from sparkconsole.remote.shell import Completed, Pipe, Shell, end_pipe
+from sparkconsole.remote.lines import lines_of
+from sparkconsole.remote.shell import Completed, Shell, end_pipe
 
 BOOT = (
     "import sys;i=sys.stdin.buffer;n=int(i.readline());"
@@ -68,7 +68,7 @@ async def samples(
         with contextlib.suppress(CommandFailed):
             # What does not read its program has ended: its end says why.
             await pipe.write(program())
-        async for line in _lines(pipe):
+        async for line in lines_of(pipe):
             sample = parse_sample(line)
             if sample is None:
                 garbage(line)
@@ -78,15 +78,6 @@ async def samples(
         raise _ended(await pipe.wait(), words, sampled=sampled)
     finally:
         await end_pipe(pipe, _END_S)
-
-
-async def _lines(pipe: Pipe) -> AsyncIterator[str]:
-    reader = LineReader()
-    while chunk := await pipe.read():
-        for line in reader.feed(chunk):
-            yield line
-    for line in reader.feed(b"", final=True):
-        yield line
 
 
 def _ended(done: Completed, words: tuple[str, ...], *, sampled: bool) -> SparkError:

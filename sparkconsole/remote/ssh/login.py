@@ -18,12 +18,14 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
 
 from sparkconsole.errors import Unreachable, WrongConfig
+from sparkconsole.model.cluster import Node
 from sparkconsole.remote.host_keys.known_hosts import KnownHost, known_of
 from sparkconsole.remote.host_keys.refused import key_error, other_kinds, whose
+from sparkconsole.remote.host_keys.shown import HostKey, shown_by
 from sparkconsole.remote.ssh.login_keys import agent_keys, holds, keys_for, locked
-from sparkconsole.remote.ssh.route import ProxyCommand, both, proxy_of, route
-from sparkconsole.remote.ssh_config.client_config import hop_of
+from sparkconsole.remote.ssh_config.client_config import hop_of, place_of
 from sparkconsole.remote.ssh_config.place import SshDestination
+from sparkconsole.remote.ssh_config.route import ProxyCommand, both, proxy_of, route
 
 # The library would choose chacha20 first; AES-GCM moves twice the bytes on processors with AES instructions.
 CIPHERS = (
@@ -72,14 +74,32 @@ async def log_in(
 
     Unreachable, UnknownHostKey or ChangedHostKey. `seen`: the machines that this one leads to.
     """
-    async with through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
-        connection = await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
-        connection.set_tunnel(tunnel)
-    return connection
+    async with _through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
+        return await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
+
+
+async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
+    """Every kind of key that the node shows, without logging in; Unreachable when it shows none.
+
+    Through its jump hosts where it has some: those are verified and logged in to.
+    """
+    there = await asyncio.to_thread(place_of, node)
+    try:
+        async with asyncio.timeout(timeout), _through_jumps(there, node.name) as tunnel:
+            keys, error = await shown_by(there, tunnel)
+    except TimeoutError:
+        keys, error = (), None
+    if keys:
+        return keys
+    raise Unreachable(
+        f"{node.address} shows no host key: {error or f'no answer within {timeout:.0f} s'}",
+        hint="is it on, and does sshd run there?",
+        node=node.name,
+    )
 
 
 @contextlib.asynccontextmanager
-async def through_jumps(
+async def _through_jumps(
     there: SshDestination,
     node: str,
     *,
@@ -94,7 +114,10 @@ async def through_jumps(
     last: asyncssh.SSHClientConnection | None = None
     try:
         for hop in await asyncio.to_thread(_hops, there, node, seen):
-            last = await _hop(hop, node, known_hosts, last, (*seen, there.address))
+            if last is None:
+                last = await log_in(hop, node, known_hosts=known_hosts, seen=(*seen, there.address))
+            else:
+                last = await _connection(hop, node, known_hosts, last, jump=True)
         yield last
     except BaseException:
         keep = False
@@ -115,20 +138,6 @@ def _hops(there: SshDestination, node: str, seen: tuple[str, ...]) -> list[SshDe
             node=node,
         )
     return left
-
-
-async def _hop(
-    hop: SshDestination,
-    node: str,
-    known_hosts: Path | None,
-    before: asyncssh.SSHClientConnection | None,
-    seen: tuple[str, ...],
-) -> asyncssh.SSHClientConnection:
-    if before is None:
-        return await log_in(hop, node, known_hosts=known_hosts, seen=seen)
-    connection = await _connection(hop, node, known_hosts, before, jump=True)
-    connection.set_tunnel(before)
-    return connection
 
 
 async def _connection(
@@ -159,9 +168,10 @@ async def _connection(
         hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionError)
         if hung_up and known.trusted and (other := await other_kinds(there, node, known, tunnel, jump)):
             raise other from error
-        if isinstance(error, asyncssh.KeyExchangeFailed):
-            raise _no_way_to_talk(there, node, error, jump=jump) from error
-        raise _unreachable(there, node, error, tunnelled=tunnel is not None, proxy=proxy) from error
+        raise _unreachable(
+            there, node, error, tunnelled=tunnel is not None, jump=jump, proxy=proxy
+        ) from error
+    connection.set_tunnel(tunnel)
     return connection
 
 
@@ -218,14 +228,6 @@ def _host_key_kinds(there: SshDestination, known: KnownHost) -> dict[str, Any]:
     return {"server_host_key_algs": allowed} if allowed else {}
 
 
-def _no_way_to_talk(there: SshDestination, node: str, error: Exception, *, jump: bool) -> Unreachable:
-    return Unreachable(
-        f"{whose(there, jump=jump)} and this console share no way to talk: {error}",
-        hint="is its sshd very old, or restricted?",
-        node=node,
-    )
-
-
 async def _refused(there: SshDestination, node: str) -> Unreachable:
     """Which keys were offered, and which could not be: a person otherwise guesses for an hour."""
     held = await agent_keys(there.agent)
@@ -245,7 +247,13 @@ async def _refused(there: SshDestination, node: str) -> Unreachable:
 
 
 def _unreachable(
-    there: SshDestination, node: str, error: Exception, *, tunnelled: bool, proxy: ProxyCommand | None
+    there: SshDestination,
+    node: str,
+    error: Exception,
+    proxy: ProxyCommand | None,
+    *,
+    tunnelled: bool,
+    jump: bool,
 ) -> Unreachable:
     """A sentence for each way in which there is no connection."""
     target = f"{there.host} port {there.port}"
@@ -270,13 +278,20 @@ def _unreachable(
         case _ if number == errno.ETIMEDOUT:
             text = (f"no answer from {target}", "is it on, and is the address right?")
         case asyncssh.DisconnectError() | ConnectionError():
-            text = _ended_early(there, error, proxy)
+            text = _ended_early(there, error, proxy, whose(there, jump=jump))
         case _:
             text = (f"no connection to {target}: {error}", f"try: ssh {there.ssh_words}")
     return Unreachable(text[0], hint=text[1], node=node)
 
 
-def _ended_early(there: SshDestination, error: Exception, proxy: ProxyCommand | None) -> tuple[str, str]:
+def _ended_early(
+    there: SshDestination, error: Exception, proxy: ProxyCommand | None, server: str
+) -> tuple[str, str]:
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return (
+            f"{server} and this console share no way to talk: {error}",
+            "is its sshd very old, or restricted?",
+        )
     if proxy is not None:
         proxy.end()
         words = f", and it said {proxy.last_words!r}" if proxy.last_words else ""

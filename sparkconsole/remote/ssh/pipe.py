@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import asyncssh
 
@@ -18,39 +16,40 @@ KEPT_STDERR_BYTES = 65536
 _END_TIMEOUT_S = 5.0
 
 
-class Connection(Protocol):
-    """What a pipe needs of the connection that it runs over."""
+def lost(node: str) -> Unreachable:
+    """The connection to a node broke."""
+    return Unreachable("the connection was lost", hint="what ran detached goes on there", node=node)
 
-    node: str
 
-    @property
-    def closed(self) -> bool:
-        """It is gone."""
-
-    def translated(self) -> AbstractContextManager[None]:
-        """What the library raises when it broke becomes Unreachable."""
-
-    def completed(
-        self, argv: Sequence[str], process: asyncssh.SSHClientProcess[bytes], out: bytes, err: bytes
-    ) -> Completed:
-        """The end of a command; Unreachable when it broke before that was seen."""
-
-    async def end(self, pid: int) -> None:
-        """Ends the process group of a command."""
+@contextlib.contextmanager
+def _translated(node: str) -> Iterator[None]:
+    """What the library raises when the connection broke becomes Unreachable."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, asyncssh.Error) as error:
+        raise lost(node) from error
 
 
 class SshPipe:
-    """See `remote.shell.Pipe`; with a `budget` also a whole answer."""
+    """See `remote.shell.Pipe`; with a `budget` also a whole answer.
+
+    `end` ends the process group of a command on the node.
+    """
 
     def __init__(
         self,
-        shell: Connection,
+        node: str,
+        connection: asyncssh.SSHClientConnection,
+        end: Callable[[int], Awaitable[None]],
         argv: Sequence[str],
         process: asyncssh.SSHClientProcess[bytes],
         mark: str,
         budget: Budget | None = None,
     ) -> None:
-        self._shell, self._argv, self._process = shell, tuple(argv), process
+        self._node, self._connection, self._end_group = node, connection, end
+        self._argv, self._process = tuple(argv), process
         self._out, self._err = Frame(mark), Frame(mark, ERRORS)
         self._rest, self._stderr = b"", bytearray()
         self._budget, self._meter = budget, AnswerMeter(budget) if budget else None
@@ -75,9 +74,7 @@ class SshPipe:
             self._process.stdin.write(data)
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionError, asyncssh.Error) as error:
-            raise CommandFailed(
-                self._argv, None, f"it stopped reading: {error}", node=self._shell.node
-            ) from error
+            raise CommandFailed(self._argv, None, f"it stopped reading: {error}", node=self._node) from error
 
     async def close_input(self) -> None:
         """Ends standard input."""
@@ -86,10 +83,7 @@ class SshPipe:
     async def wait(self) -> Completed:
         """The end of the command; Unreachable when the connection was lost before it."""
         await self._began()
-        with self._shell.translated():
-            await self._process.wait_closed()
-            await self._errors
-        return self._shell.completed(self._argv, self._process, b"", bytes(self._stderr))
+        return await self._completed()
 
     async def answer(self, given: bytes) -> Completed:
         """Gives it all of its input and waits for all that it says; TooMuch beyond the budget."""
@@ -103,7 +97,7 @@ class SshPipe:
             whole += chunk
         if self._flooded and self._budget:
             await self._end()
-            raise too_much(self._argv, self._budget, self._shell.node)
+            raise too_much(self._argv, self._budget, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
 
@@ -116,7 +110,7 @@ class SshPipe:
         """Ends the command and what it started, if it still runs; its input and output end in any case."""
         runs = self._process.exit_status is None and not self._process.is_closing()
         try:
-            if runs and not self._shell.closed:
+            if runs and not self._connection.is_closed():
                 await self._end()
         finally:
             self.let_go()
@@ -135,10 +129,10 @@ class SshPipe:
         self.terminate()
         with contextlib.suppress(TimeoutError, asyncio.InvalidStateError):
             async with asyncio.timeout(_END_TIMEOUT_S):
-                await self._shell.end(await asyncio.shield(self._pid))
+                await self._end_group(await asyncio.shield(self._pid))
 
     async def _chunk(self, size: int) -> bytes:
-        with self._shell.translated():
+        with _translated(self._node):
             return await self._process.stdout.read(size)
 
     async def _began(self) -> None:
@@ -151,15 +145,19 @@ class SshPipe:
             self._note_pid(self._out)
             if self._out.foreign > MOST_GREETING_BYTES:
                 self.let_go()
-                raise endless_greeting(self._shell.node)
+                raise endless_greeting(self._node)
 
     async def _never_ran(self) -> Unreachable:
-        with self._shell.translated():
+        done = await self._completed()
+        return never_ran(self._node, done.status, self._err.last_words or self._out.last_words)
+
+    async def _completed(self) -> Completed:
+        with _translated(self._node):
             await self._process.wait_closed()
             await self._errors
-        done = self._shell.completed(self._argv, self._process, b"", b"")
-        text = self._err.last_words or self._out.last_words
-        return never_ran(self._shell.node, done.status, text)
+        if self._process.returncode is None and self._connection.is_closed():
+            raise lost(self._node)
+        return Completed(self._node, self._argv, self._process.returncode, b"", bytes(self._stderr))
 
     def _fits(self, chunk: bytes) -> bool:
         """Counts what is kept of a whole answer."""

@@ -112,8 +112,8 @@ def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
 
 async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]], dict[str, SparkError]]:
     """The keys that machines show, and the errors of those that show none. This machine needs no key."""
-    from sparkconsole.remote.host_keys.trust import shown_keys
     from sparkconsole.remote.local import is_local
+    from sparkconsole.remote.ssh.login import shown_keys
 
     async def ask(node: Node) -> Sequence[HostKey] | SparkError:
         if is_local(node):
