@@ -1,4 +1,4 @@
-"""What it can do: `list`, `look MODEL REVISION hash|all|-`, `send MANIFEST`, `receive ROOT`, `download …`."""
+"""Its words: `list`, `look MODEL REVISION hash|all|-`, `headers MODEL`, `send …`, `receive …`, `download …`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import cast
 
 from sparkconsole.remote.model_program.downloading import download
 from sparkconsole.remote.model_program.hashes import STOP, say
+from sparkconsole.remote.model_program.headers import headers
 from sparkconsole.remote.model_program.listing import models
 from sparkconsole.remote.model_program.looking import look
 from sparkconsole.remote.model_program.receiving import receive
@@ -20,10 +21,13 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: STOP.set())
     if words[0] in ("list", "look"):
         try:
-            for told in models() if words[0] == "list" else [look(words[1], words[2], words[3])]:
-                say(**told)
+            for found in models() if words[0] == "list" else [look(words[1], words[2], words[3])]:
+                say(**found)
         except OSError as error:
             say(error="%s: %s" % (error.filename, error.strerror))  # noqa: UP031
+        return 0
+    if words[0] == "headers":
+        say(**headers(words[1]))
         return 0
     if words[0] == "receive":
         receive(cast(io.BufferedReader, sys.stdin.buffer), words[1].rstrip("/"))
