@@ -12,8 +12,8 @@ import pytest
 
 from sparkconsole.errors import CommandFailed, TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.connect import connect
-from sparkconsole.remote.local import LocalShell, is_local, is_own_address
+from sparkconsole.remote.connect import connect, is_local, is_own_address
+from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Endpoint
 
 pytestmark = pytest.mark.programs

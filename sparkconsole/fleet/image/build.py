@@ -80,13 +80,13 @@ async def look(fleet: Fleet, node: str, spec: BuildSpec) -> BuildSite:
     """Asks the node what the plan depends on; changes nothing."""
     from sparkconsole.remote.docker.engine import image
     from sparkconsole.remote.image.build import builder, vllm_commit
-    from sparkconsole.remote.transfer.ends import site
+    from sparkconsole.remote.node.site import copy_site
 
     shell = await fleet.shell(node)
     present = await image(shell, spec.tag)
     commit, kind = await vllm_commit(shell, spec.vllm_ref) if spec.recipe == SOURCE_RECIPE else ("", "")
     return BuildSite(
-        node, await builder(shell), await site(shell), present.id if present else "", commit, kind
+        node, await builder(shell), await copy_site(shell), present.id if present else "", commit, kind
     )
 
 

@@ -23,8 +23,8 @@ from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
 from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
+from sparkconsole.remote.node.site import copy_site
 from sparkconsole.remote.shell import Shell
-from sparkconsole.remote.transfer.ends import site
 
 ImageTransfer = FullStream | Layers
 ROOM = "docker image prune, docker builder prune"
@@ -86,7 +86,7 @@ def the_image(held: Named, node: str, tag: str) -> ImageIdentity:
 
 async def require_room_to_save(fleet: Fleet, node: str, image: ImageIdentity) -> None:
     """Refused, with numbers, when the sender's engine has no room for its own temporary files."""
-    seen = await site(await fleet.shell(node))
+    seen = await copy_site(await fleet.shell(node))
     needed = saving_needs(image.size_bytes, seen)
     receivers.require_room(node, seen.free_bytes, seen.folder, needed, ROOM, " to send the image")
 
@@ -138,7 +138,7 @@ async def _source(fleet: Fleet, sender: str, image: ImageIdentity | None, *, who
         return _Source(await receivers.fabric_of(fleet, sender))
     shell = await fleet.shell(sender)
     links, seen, history, present = await asyncio.gather(
-        receivers.fabric_of(fleet, sender), site(shell), _sizes(shell, image), images(shell)
+        receivers.fabric_of(fleet, sender), copy_site(shell), _sizes(shell, image), images(shell)
     )
     dated = (full_name(i.tag) for i in builds(image.tag, present) if same_content(i, image))
     return _Source(links, seen, history, tuple(dated))
@@ -177,7 +177,7 @@ async def _end(fleet: Fleet, node: Node) -> _ReceiverSite | SparkError:
     try:
         shell = await fleet.shell(node.name)
         return _ReceiverSite(
-            *await asyncio.gather(site(shell), receivers.fabric_of(fleet, node.name), every_image(shell))
+            *await asyncio.gather(copy_site(shell), receivers.fabric_of(fleet, node.name), every_image(shell))
         )
     except SparkError as error:
         return error

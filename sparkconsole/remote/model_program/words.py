@@ -1,4 +1,4 @@
-"""Its words: `list`, `look MODEL REVISION hash|all|-`, `headers MODEL`, `send …`, `receive …`, `download …`."""
+"""`list`, `look MODEL REVISION all|hash|-`, `headers MODEL`, `send …`, `receive …`, `download …`."""
 
 from __future__ import annotations
 

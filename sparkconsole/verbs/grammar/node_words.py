@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkconsole.model.cluster import Cluster, login_words
 from sparkconsole.model.text.nearest import nearest
-from sparkconsole.remote.ssh_config.hosts import is_a_host
+from sparkconsole.remote.ssh_config.place import is_a_host
 
 if TYPE_CHECKING:
     from sparkconsole.verbs.grammar.registry import Request

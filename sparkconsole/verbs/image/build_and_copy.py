@@ -26,7 +26,7 @@ from sparkconsole.model.work.job import Job, JobKind, Run
 from sparkconsole.model.work.news import Report
 from sparkconsole.model.work.plan import Plan, PlanOutcome, Step
 from sparkconsole.model.work.tier import Tier
-from sparkconsole.remote.transfer.ends import site as ask_site
+from sparkconsole.remote.node.site import copy_site
 from sparkconsole.verbs.grammar.bounds import checked_spec
 from sparkconsole.verbs.grammar.registry import FLAG, MANY, follower, verb
 from sparkconsole.verbs.grammar.session import Here, PlannedAction, Session
@@ -177,7 +177,7 @@ async def _build_action(
             return built
         return await _copy_built(session, built, ways, report, parallel=parallel)
 
-    site = seen.site if seen else await ask_site(await fleet.shell(node))
+    site = seen.site if seen else await copy_site(await fleet.shell(node))
     images = building.built(fleet, spec, node, site, str(job.details["dated"]), folder)
     return PlannedAction(shown, execute, (*images, *copy_steps.arrivals(found, images[0].image, fleet.fresh)))
 

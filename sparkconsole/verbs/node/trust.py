@@ -112,7 +112,7 @@ def _asked(session: Session, names: Sequence[str]) -> tuple[Node, ...]:
 
 async def _shown_by(nodes: Sequence[Node]) -> tuple[dict[str, Sequence[HostKey]], dict[str, SparkError]]:
     """The keys that machines show, and the errors of those that show none. This machine needs no key."""
-    from sparkconsole.remote.local import is_local
+    from sparkconsole.remote.connect import is_local
     from sparkconsole.remote.ssh.login import shown_keys
 
     async def ask(node: Node) -> Sequence[HostKey] | SparkError:
