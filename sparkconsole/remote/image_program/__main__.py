@@ -7,7 +7,7 @@ import re
 
 PARTS = (
     "protocol", "sink", "stores", "serving", "engine", "tunnel", "loading", "pulling", "receiving",
-    "saving", "sending", "words",
+    "saving", "sending",
 )  # fmt: skip
 FUTURE, OURS = "from __future__ import annotations\n", r"(?m)^from sparkconsole\.[^(\n]*(\([^)]*\))?\n"
 

@@ -81,8 +81,8 @@ def _name(piece: dict[str, Any]) -> str:
 class BlobLayer:
     """A layer of containerd's store, as it was pulled or built: packed or not."""
 
-    def __init__(self, path: str, told: dict[str, Any]) -> None:
-        self.path, self.digest, self.media_type = path, told["digest"], told["mediaType"]
+    def __init__(self, path: str, entry: dict[str, Any]) -> None:
+        self.path, self.digest, self.media_type = path, entry["digest"], entry["mediaType"]
 
     def size(self) -> int:
         """Bytes of the blob."""
@@ -129,10 +129,10 @@ class BlobImage:
     def __init__(self, blobs: str, image: str, platform: str) -> None:
         self.blobs = blobs
         kind, self._manifest = self._of_platform(image, platform)
-        told = json.loads(self._manifest)
-        self._type = told.get("mediaType") or kind
-        self.config = self._read(told["config"]["digest"])
-        self.layers = [BlobLayer(os.path.join(blobs, _hex(t["digest"])), t) for t in told["layers"]]
+        manifest = json.loads(self._manifest)
+        self._type = manifest.get("mediaType") or kind
+        self.config = self._read(manifest["config"]["digest"])
+        self.layers = [BlobLayer(os.path.join(blobs, _hex(t["digest"])), t) for t in manifest["layers"]]
 
     def manifest(self) -> tuple[str, bytes]:
         """As it was pulled or built."""
@@ -144,12 +144,13 @@ class BlobImage:
     def _of_platform(self, digest: str, platform: str) -> tuple[str, bytes]:
         """The manifest of the platform, out of an index or right there."""
         text = self._read(digest)
-        told = json.loads(text)
-        if "manifests" not in told:
+        index = json.loads(text)
+        if "manifests" not in index:
             return "application/vnd.oci.image.manifest.v1+json", text
-        for one in told["manifests"]:
+        for one in index["manifests"]:
             where = one.get("platform") or {}
-            if "/".join((where.get("os", ""), where.get("architecture", ""))) == _two(platform):
+            # Without a variant, which engines fill in as they like.
+            if [where.get("os"), where.get("architecture")] == platform.split("/")[:2]:
                 return one["mediaType"], self._read(one["digest"])
         raise Wrong("the image has no part for " + platform)
 
@@ -177,8 +178,3 @@ def _checked(path: str, digest: str) -> bytes:
 
 def _hex(digest: str) -> str:
     return digest.rsplit(":", 1)[-1]
-
-
-def _two(platform: str) -> str:
-    """Without a variant, which engines fill in as they like."""
-    return "/".join(platform.split("/")[:2])
