@@ -19,7 +19,7 @@ from sparkconsole.fleet.fleet import Fleet
 from sparkconsole.fleet.launch.drive import Eyes
 from sparkconsole.model.cluster import Cluster, Node
 from sparkconsole.model.ray import RayMember
-from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, Pipe, Shell
+from sparkconsole.remote.shell import Completed, Endpoint, Pipe, Shell
 
 Answer = tuple[int | None, str, str]
 
@@ -205,7 +205,6 @@ class PretendShell:
         stdin: bytes | None = None,
         timeout: float = 30.0,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         await asyncio.sleep(0)
         if self.machine.lost:
@@ -214,9 +213,6 @@ class PretendShell:
         self.machine.secrets.update(secrets or {})
         status, out, err = self.machine.answer(tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
-
-    def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        raise AssertionError("not needed")
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         raise AssertionError("not needed")

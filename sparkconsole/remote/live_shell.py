@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sparkconsole.errors import TimedOut
 from sparkconsole.remote.docker.host import before_command
-from sparkconsole.remote.lines import lines_of
-from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Pipe, Shell, command_line
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Pipe, Shell
 
 
 class LiveShell(Shell):
@@ -27,26 +24,11 @@ class LiveShell(Shell):
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         """Runs to the end."""
         await before_command(self, argv)
         given = "".join(f"{value}\n" for value in (secrets or {}).values()).encode() + (stdin or b"")
-        return await self._answer(argv, given, timeout, tuple(secrets or ()), budget)
-
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """Output and errors, line by line."""
-        await before_command(self, argv)
-        pipe = await self._pipe(argv, merged=True)
-        try:
-            async with asyncio.timeout(timeout):
-                async for line in lines_of(pipe):
-                    yield line
-            (await pipe.wait()).checked()
-        except TimeoutError:
-            raise TimedOut(f"`{command_line(argv)[:120]}` took too long", node=self.node) from None
-        finally:
-            await pipe.kill()
+        return await self._answer(argv, given, timeout, tuple(secrets or ()))
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         """Starts a command with its standard input and output in our hands."""
@@ -55,10 +37,10 @@ class LiveShell(Shell):
 
     @abstractmethod
     async def _answer(
-        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...], budget: Budget
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
         """Runs to the end; `given` is its whole input, and begins with the values of the secrets."""
 
     @abstractmethod
-    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> Pipe:
-        """Starts a command; with `merged` both its outputs are one."""
+    async def _pipe(self, argv: Sequence[str]) -> Pipe:
+        """Starts a command."""

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 
 from sparkconsole.errors import CommandFailed, TimedOut, TooMuch
 from sparkconsole.remote.live_shell import LiveShell
 from sparkconsole.remote.shell import (
     AnswerMeter,
-    Budget,
     Completed,
     Endpoint,
     checked_argv,
@@ -118,12 +118,12 @@ class LocalShell(LiveShell):
     closed = False
 
     async def _answer(
-        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...], budget: Budget
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
         process = await self._process(argv, secrets)
         try:
             async with asyncio.timeout(timeout):
-                out, err = await self._outputs(argv, process, given, budget)
+                out, err = await self._outputs(argv, process, given)
         except TimeoutError:
             raise TimedOut(
                 f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
@@ -133,16 +133,16 @@ class LocalShell(LiveShell):
         return Completed(self.node, tuple(argv), process.returncode, out, err)
 
     async def _outputs(
-        self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes, budget: Budget
+        self, argv: Sequence[str], process: asyncio.subprocess.Process, given: bytes
     ) -> tuple[bytes, bytes]:
         """All that it prints on both outputs; TooMuch beyond the budget."""
-        meter = AnswerMeter(budget)
+        meter = AnswerMeter()
 
         async def whole(stream: asyncio.StreamReader | None) -> bytes:
             output = bytearray()
             while stream and (chunk := await stream.read(65536)):
                 if not meter.fits(chunk):
-                    raise too_much(argv, budget, self.node)
+                    raise too_much(argv, self.node)
                 output += chunk
             return bytes(output)
 
@@ -151,13 +151,12 @@ class LocalShell(LiveShell):
                 out, err = both.create_task(whole(process.stdout)), both.create_task(whole(process.stderr))
                 both.create_task(_given(process.stdin, given))
         except* TooMuch:
-            raise too_much(argv, budget, self.node) from None
+            raise too_much(argv, self.node) from None
         await process.wait()
         return out.result(), err.result()
 
-    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> LocalPipe:
-        stderr = asyncio.subprocess.STDOUT if merged else asyncio.subprocess.PIPE
-        return LocalPipe(self.node, argv, await self._process(argv, (), stderr=stderr))
+    async def _pipe(self, argv: Sequence[str]) -> LocalPipe:
+        return LocalPipe(self.node, argv, await self._process(argv, ()))
 
     async def open_socket(self, target: str) -> Endpoint:
         """The socket itself: it is on this machine."""
@@ -169,17 +168,15 @@ class LocalShell(LiveShell):
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def _process(
-        self, argv: Sequence[str], secrets: tuple[str, ...], stderr: int = asyncio.subprocess.PIPE
-    ) -> asyncio.subprocess.Process:
+    async def _process(self, argv: Sequence[str], secrets: tuple[str, ...]) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
         line = command_line(checked_argv(argv), secrets=secrets)
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
                 "sh", "-c", line if secrets else f"exec {line}",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=stderr, start_new_session=True, env={**os.environ, **self.environment},
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
+                env={**os.environ, **self.environment},
             )
         )  # fmt: skip
         try:

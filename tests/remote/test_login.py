@@ -59,8 +59,8 @@ def line_of(key: asyncssh.SSHKey) -> str:
     return key.export_public_key("openssh").decode().strip()
 
 
-async def gets_in(node: Node, known_hosts: Path | None = None) -> bool:
-    shell = await connect_ssh(node, known_hosts=known_hosts)
+async def gets_in(node: Node) -> bool:
+    shell = await connect_ssh(node)
     try:
         return (await shell.run(("true",))).ok
     finally:
@@ -209,21 +209,21 @@ def through(server: SshServer, jump: SshServer, *more: str) -> Node:
     return Node(name="spark1", address="far")
 
 
-async def test_every_hop_is_verified_against_the_file_that_was_given(
+async def test_every_hop_is_verified_against_the_file_that_is_named(
     server: SshServer, jump: SshServer, tmp_path: Path
 ) -> None:
-    far = through(server, jump)
     own = tmp_path / "known"
+    far = through(server, jump, "Host *", f"  UserKnownHostsFile {own}")
     own.write_text(f"{server.known_hosts_line()}\n{jump.known_hosts_line()}\n")
-    assert await gets_in(far, own)
+    assert await gets_in(far)
     own.write_text(f"{server.known_hosts_line()}\n")
     with pytest.raises(UnknownHostKey, match="its jump host hop") as caught:
-        await connect_ssh(far, known_hosts=own)
+        await connect_ssh(far)
     assert caught.value.fingerprint == jump.fingerprint
     assert caught.value.hint.endswith("node trust hop")
     own.write_text(f"{server.known_hosts_line()}\n{jump.known_hosts_line(other_key())}\n")
     with pytest.raises(ChangedHostKey, match="its jump host hop"):
-        await connect_ssh(far, known_hosts=own)
+        await connect_ssh(far)
 
 
 async def test_keys_are_shown_through_a_jump_host_that_is_trusted(server: SshServer, jump: SshServer) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
+from sparkconsole.remote.follow import followed
 from sparkconsole.remote.host_keys import trust as hostkeys
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.local import LocalShell
@@ -89,7 +90,7 @@ async def test_what_took_too_long_ends_on_the_node(shell: SshShell, tmp_path: Pa
 
 
 async def test_lines_that_nobody_reads_any_more_end_on_the_node(shell: SshShell) -> None:
-    lines = shell.lines(("sh", "-c", QUIET))
+    lines = followed(shell, ("sh", "-c", QUIET))
     pid = await anext(lines)
     await lines.aclose()
     assert await gone(pid)
@@ -121,7 +122,7 @@ async def test_a_detached_child_outlives_what_started_it(shell: SshShell) -> Non
 
 
 async def test_more_commands_than_sessions_wait_for_each_other(shell: SshShell) -> None:
-    followers = [shell.lines(("sh", "-c", "echo on; exec sleep 600")) for _ in range(7)]
+    followers = [followed(shell, ("sh", "-c", "echo on; exec sleep 600")) for _ in range(7)]
     for follower in followers:
         assert await anext(follower) == "on"
     done = await asyncio.gather(*(shell.run(("echo", str(i))) for i in range(20)))

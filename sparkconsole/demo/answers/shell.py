@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparkconsole.demo.answers.apis import SLOW_S, Apis
@@ -15,7 +15,7 @@ from sparkconsole.demo.spark.engine import ray_log
 from sparkconsole.demo.spark.jobs import take_in
 from sparkconsole.demo.spark.machine import Machine, kernel_log
 from sparkconsole.errors import TimedOut, Unreachable
-from sparkconsole.remote.shell import ANSWER, DEFAULT_TIMEOUT_S, Budget, Completed, Endpoint, Pipe
+from sparkconsole.remote.shell import DEFAULT_TIMEOUT_S, Completed, Endpoint, Pipe
 
 _POLL_S = 0.5
 
@@ -37,7 +37,6 @@ class PretendShell:
         stdin: bytes | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         secrets: Mapping[str, str] | None = None,
-        budget: Budget = ANSWER,
     ) -> Completed:
         """What the machine answers, at once; a slow one takes its time."""
         if "slow" in self.machine.faults:
@@ -52,13 +51,6 @@ class PretendShell:
         take_in(self.machine, tuple(argv), stdin)
         status, out, err = answer(self.machine, tuple(argv))
         return Completed(self.node, tuple(argv), status, out.encode(), err.encode())
-
-    async def lines(self, argv: Sequence[str], *, timeout: float | None = None) -> AsyncIterator[str]:
-        """The answer, line by line."""
-        done = await self.run(argv)
-        for line in done.text.splitlines():
-            yield line
-        done.checked()
 
     async def pipe(self, argv: Sequence[str]) -> Pipe:
         """A followed job, the sampler, a log, or a command of a container."""

@@ -30,9 +30,9 @@ class KnownHost:
     revoked: tuple[asyncssh.SSHKey, ...] = ()
 
 
-def known_hosts_file(given: Path | None = None, there: SshDestination | None = None) -> Path:
+def known_hosts_file(there: SshDestination | None = None) -> Path:
     """Where the person's trust in a server is kept, made (mode 600, folder 700) when it is not there yet."""
-    path = given or own_file(there)
+    path = own_file(there)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
@@ -50,14 +50,14 @@ def own_file(there: SshDestination | None) -> Path:
     return expanded(_USUAL) if named == Path(os.devnull) or named in _EVERYBODYS else expanded(named)
 
 
-def known_of(there: SshDestination, known_hosts: Path | None = None) -> KnownHost:
+def known_of(there: SshDestination) -> KnownHost:
     """What is known of a server under exactly its own name and port.
 
     The library would take the entry of port 22 for every other port too, and call a second sshd behind
     the same address changed. Like ssh it may show that very key, where nothing is known of its own port.
     Authorities and revocations count for every port.
     """
-    known = asyncssh.import_known_hosts(_entries(there, known_hosts))
+    known = asyncssh.import_known_hosts(_entries(there))
     own = known.match(there.entry_name, "", None)
     host = known.match(there.alias or there.host, "", None)
     never = tuple(key for path in there.revoked for key in _revoked(path))
@@ -77,9 +77,8 @@ def _revoked(path: Path) -> Iterable[asyncssh.SSHKey]:
         ) from error
 
 
-def _entries(there: SshDestination, known_hosts: Path | None) -> str:
-    own = known_hosts or own_file(there)
-    others = () if known_hosts else there.known_hosts or _EVERYBODYS
+def _entries(there: SshDestination) -> str:
+    own, others = own_file(there), there.known_hosts or _EVERYBODYS
     # Each file once: what it says twice would be harmless, but costs its reading.
     files = dict.fromkeys((own, *(path for path in others if is_file(path))))
     return "\n".join(line for path in files for line in _readable(path, own=path == own))

@@ -28,9 +28,9 @@ def entry_name(node: Node) -> str:
     return place_of(node).entry_name
 
 
-def known_keys(node: Node, known_hosts: Path | None = None) -> tuple[asyncssh.SSHKey, ...]:
+def known_keys(node: Node) -> tuple[asyncssh.SSHKey, ...]:
     """The keys that are trusted for this node, hashed entries included."""
-    return known_of(place_of(node), known_hosts).trusted
+    return known_of(place_of(node)).trusted
 
 
 class KeyTrust(StrEnum):
@@ -42,9 +42,9 @@ class KeyTrust(StrEnum):
     """Another key of the same kind is trusted, or this one is revoked."""
 
 
-def key_trust(node: Node, key: HostKey, known_hosts: Path | None = None) -> KeyTrust:
+def key_trust(node: Node, key: HostKey) -> KeyTrust:
     """How the key that the node shows stands to known_hosts."""
-    known = known_of(place_of(node), known_hosts)
+    known = known_of(place_of(node))
     if any(host_key(k).line == key.line for k in known.revoked):
         return KeyTrust.CHANGED
     trusted = [host_key(k) for k in known.trusted]
@@ -53,21 +53,21 @@ def key_trust(node: Node, key: HostKey, known_hosts: Path | None = None) -> KeyT
     return KeyTrust.CHANGED if any(k.kind == key.kind for k in trusted) else KeyTrust.UNKNOWN
 
 
-def trust(node: Node, keys: Iterable[HostKey], known_hosts: Path | None = None) -> Path:
+def trust(node: Node, keys: Iterable[HostKey]) -> Path:
     """Writes the keys down under the node's host name and address; entries are only ever added, in one write.
 
     ChangedHostKey when one contradicts what is trusted: an entry beside the old one would end the protection.
     """
     wanted = tuple(keys)
-    changed = next((key for key in wanted if key_trust(node, key, known_hosts) is KeyTrust.CHANGED), None)
+    changed = next((key for key in wanted if key_trust(node, key) is KeyTrust.CHANGED), None)
     if changed is not None:
         raise ChangedHostKey(
             f"it shows another {changed.kind} key than the trusted one: {changed.fingerprint}",
             hint=f"if the machine was set up again: ssh-keygen -R {_quoted(entry_name(node))}",
             node=node.name,
         )
-    new = [key for key in wanted if key_trust(node, key, known_hosts) is KeyTrust.UNKNOWN]
-    path = known_hosts_file(known_hosts, place_of(node))
+    new = [key for key in wanted if key_trust(node, key) is KeyTrust.UNKNOWN]
+    path = known_hosts_file(place_of(node))
     _append(path, entries(node, new))
     return path
 

@@ -17,7 +17,7 @@ from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
-from sparkconsole.remote.shell import ANSWER, Budget, Completed, Endpoint, checked_argv, command_line
+from sparkconsole.remote.shell import Completed, Endpoint, checked_argv, command_line
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
 from sparkconsole.remote.ssh.pipe import SshPipe, lost
@@ -41,9 +41,7 @@ _OVERTIME_S = 1
 """The node ends a command itself that much after we gave it up: also when we are gone by then."""
 
 
-async def connect_ssh(
-    node: Node, *, known_hosts: Path | None = None, connect_timeout: float = 10.0
-) -> SshShell:
+async def connect_ssh(node: Node, *, connect_timeout: float = 10.0) -> SshShell:
     """The connection to a node; Unreachable, UnknownHostKey or ChangedHostKey, each with what to do next."""
     if node.identity_file and not is_file(expanded(node.identity_file)):
         raise Unreachable(
@@ -53,7 +51,7 @@ async def connect_ssh(
         there = await asyncio.to_thread(place_of, node)
         connect_timeout = there.connect_timeout_s or connect_timeout
         async with asyncio.timeout(connect_timeout):
-            connection = await log_in(there, node.name, known_hosts=known_hosts)
+            connection = await log_in(there, node.name)
     except WrongConfig as error:
         raise UnusableLogin(error.cause, hint=error.hint, node=node.name) from error
     except TimeoutError as error:
@@ -85,21 +83,16 @@ class SshShell(LiveShell):
         return self.connection.is_closed()
 
     async def _answer(
-        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...], budget: Budget
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...]
     ) -> Completed:
         async with self._sessions:
-            return await self._ran(argv, given, timeout, secrets, budget)
+            return await self._ran(argv, given, timeout, secrets)
 
     async def _ran(
-        self,
-        argv: Sequence[str],
-        given: bytes,
-        timeout: float,
-        secrets: tuple[str, ...] = (),
-        budget: Budget = ANSWER,
+        self, argv: Sequence[str], given: bytes, timeout: float, secrets: tuple[str, ...] = ()
     ) -> Completed:
         watched = ("timeout", "-k", "5", f"{timeout + _OVERTIME_S:.1f}", *checked_argv(argv))
-        pipe = await self._started(argv, watched, secrets=secrets, budget=budget)
+        pipe = await self._started(argv, watched, secrets, whole=True)
         try:
             async with asyncio.timeout(timeout):
                 return await pipe.answer(given)
@@ -122,22 +115,15 @@ class SshShell(LiveShell):
             node=self.node,
         )
 
-    async def _pipe(self, argv: Sequence[str], *, merged: bool = False) -> SshPipe:
-        return await self._started(argv, checked_argv(argv), merged=merged)
+    async def _pipe(self, argv: Sequence[str]) -> SshPipe:
+        return await self._started(argv, checked_argv(argv))
 
     async def _started(
-        self,
-        argv: Sequence[str],
-        words: Sequence[str],
-        *,
-        secrets: tuple[str, ...] = (),
-        merged: bool = False,
-        budget: Budget | None = None,
+        self, argv: Sequence[str], words: Sequence[str], secrets: Sequence[str] = (), *, whole: bool = False
     ) -> SshPipe:
         mark = new_mark()
-        line = framed_line(words, mark, secrets=secrets, merged=merged, environment=self.environment)
-        process = await self._process(line)
-        return SshPipe(self.node, self.connection, self._end, argv, process, mark, budget)
+        process = await self._process(framed_line(words, mark, secrets, self.environment))
+        return SshPipe(self.node, self.connection, self._end, argv, process, mark, whole)
 
     async def _end(self, pid: int) -> None:
         """Ends the process group of a command on the node; says nothing when it is gone already."""

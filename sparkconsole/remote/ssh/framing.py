@@ -31,22 +31,20 @@ def new_mark() -> str:
 def framed_line(
     argv: Sequence[str],
     mark: str,
-    *,
     secrets: Sequence[str] = (),
-    merged: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """The one string that a login shell is given: the mark and the process number on both outputs, then argv.
 
     The command replaces every shell before it, so that number is its own and leads the session's group. The
-    values of `secrets` are read from standard input, a line each; with `merged` both outputs are one; it and
-    what it starts have `environment` beside the login's own.
+    values of `secrets` are read from standard input, a line each; it and what it starts have `environment`
+    beside the login's own.
     """
     reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
     known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
     text = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{text}{known}{reads}exec {shlex.join(argv)}{' 2>&1' if merged else ''}"
+    script = f"{text}{known}{reads}exec {shlex.join(argv)}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 

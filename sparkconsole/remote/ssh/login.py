@@ -9,7 +9,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -68,14 +67,14 @@ def _is_loopback(address: str) -> bool:
 
 
 async def log_in(
-    there: SshDestination, node: str, *, known_hosts: Path | None = None, seen: tuple[str, ...] = ()
+    there: SshDestination, node: str, *, seen: tuple[str, ...] = ()
 ) -> asyncssh.SSHClientConnection:
     """The connection to a server, through its jump hosts, which end with it. The caller sets the time limit.
 
     Unreachable, UnknownHostKey or ChangedHostKey. `seen`: the machines that this one leads to.
     """
-    async with _through_jumps(there, node, known_hosts=known_hosts, seen=seen, keep=True) as tunnel:
-        return await _connection(there, node, known_hosts, tunnel, jump=bool(seen))
+    async with _through_jumps(there, node, seen, keep=True) as tunnel:
+        return await _connection(there, node, tunnel, jump=bool(seen))
 
 
 async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...]:
@@ -100,12 +99,7 @@ async def shown_keys(node: Node, *, timeout: float = 10.0) -> tuple[HostKey, ...
 
 @contextlib.asynccontextmanager
 async def _through_jumps(
-    there: SshDestination,
-    node: str,
-    *,
-    known_hosts: Path | None = None,
-    seen: tuple[str, ...] = (),
-    keep: bool = False,
+    there: SshDestination, node: str, seen: tuple[str, ...] = (), *, keep: bool = False
 ) -> AsyncIterator[asyncssh.SSHClientConnection | None]:
     """The connection to the last jump host before a server, None without any.
 
@@ -115,9 +109,9 @@ async def _through_jumps(
     try:
         for hop in await asyncio.to_thread(_hops, there, node, seen):
             if last is None:
-                last = await log_in(hop, node, known_hosts=known_hosts, seen=(*seen, there.address))
+                last = await log_in(hop, node, seen=(*seen, there.address))
             else:
-                last = await _connection(hop, node, known_hosts, last, jump=True)
+                last = await _connection(hop, node, last, jump=True)
         yield last
     except BaseException:
         keep = False
@@ -143,12 +137,11 @@ def _hops(there: SshDestination, node: str, seen: tuple[str, ...]) -> list[SshDe
 async def _connection(
     there: SshDestination,
     node: str,
-    known_hosts: Path | None,
     tunnel: asyncssh.SSHClientConnection | None,
     *,
     jump: bool,
 ) -> asyncssh.SSHClientConnection:
-    known, proxy = _known(there, node, known_hosts), proxy_of(there, tunnel)
+    known, proxy = _known(there, node), proxy_of(there, tunnel)
     # As with ssh: behind a jump host, a proxy command or under an alias loopback is no name for this machine.
     unchecked = there.loopback_unchecked and tunnel is None and proxy is None and not there.alias
     client = _Client(proxy, any_on_loopback=unchecked)
@@ -175,7 +168,7 @@ async def _connection(
     return connection
 
 
-def _known(there: SshDestination, node: str, known_hosts: Path | None) -> KnownHost:
+def _known(there: SshDestination, node: str) -> KnownHost:
     """What is known of the server; WrongConfig when a login cannot be begun at all."""
     if not there.key_login:
         raise WrongConfig(
@@ -185,7 +178,7 @@ def _known(there: SshDestination, node: str, known_hosts: Path | None) -> KnownH
             node=node,
         )
     try:
-        return known_of(there, known_hosts)
+        return known_of(there)
     except WrongConfig as error:
         error.node = node
         raise

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import asyncssh
 
 from sparkconsole.errors import CommandFailed, Unreachable
-from sparkconsole.remote.shell import AnswerMeter, Budget, Completed, too_much
+from sparkconsole.remote.shell import AnswerMeter, Completed, too_much
 from sparkconsole.remote.ssh.framing import ERRORS, MOST_GREETING_BYTES, Frame, endless_greeting, never_ran
 
 KEPT_STDERR_BYTES = 65536
@@ -33,7 +33,7 @@ def _translated(node: str) -> Iterator[None]:
 
 
 class SshPipe:
-    """See `remote.shell.Pipe`; with a `budget` also a whole answer.
+    """See `remote.shell.Pipe`; `whole`: what it says is kept, as one answer.
 
     `end` ends the process group of a command on the node.
     """
@@ -46,13 +46,13 @@ class SshPipe:
         argv: Sequence[str],
         process: asyncssh.SSHClientProcess[bytes],
         mark: str,
-        budget: Budget | None = None,
+        whole: bool = False,
     ) -> None:
         self._node, self._connection, self._end_group = node, connection, end
         self._argv, self._process = tuple(argv), process
         self._out, self._err = Frame(mark), Frame(mark, ERRORS)
         self._rest, self._stderr = b"", bytearray()
-        self._budget, self._meter = budget, AnswerMeter(budget) if budget else None
+        self._meter = AnswerMeter() if whole else None
         self._flooded = False
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._errors = asyncio.create_task(self._keep_errors())
@@ -86,7 +86,7 @@ class SshPipe:
         return await self._completed()
 
     async def answer(self, given: bytes) -> Completed:
-        """Gives it all of its input and waits for all that it says; TooMuch beyond the budget."""
+        """Gives it all of its input and waits for all that it says; TooMuch beyond what one may have."""
         with contextlib.suppress(OSError, asyncssh.Error):  # it does not read: its end says why
             self._process.stdin.write(given)
             self._process.stdin.write_eof()
@@ -95,9 +95,9 @@ class SshPipe:
             if not self._fits(chunk):
                 break
             whole += chunk
-        if self._flooded and self._budget:
+        if self._flooded:
             await self._end()
-            raise too_much(self._argv, self._budget, self._node)
+            raise too_much(self._argv, self._node)
         done = await self.wait()
         return Completed(done.node, done.argv, done.status, bytes(whole), done.stderr)
 
