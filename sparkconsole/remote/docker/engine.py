@@ -34,12 +34,11 @@ id -un
 """
 
 
-async def containers(shell: Shell, *, every: bool = True) -> tuple[Container, ...]:
-    """The node's containers; `every`: those that do not run too."""
+async def containers(shell: Shell) -> tuple[Container, ...]:
+    """The node's containers, those that do not run too."""
     async with _docker(shell) as docker:
-        found = [await _shown(c) for c in await docker.containers.list(all=every)]
-    there = then_on(shell).containers(container_from(data) for data in found if data)
-    return tuple(c for c in there if every or c.running)
+        found = [await _shown(c) for c in await docker.containers.list(all=True)]
+    return then_on(shell).containers(container_from(data) for data in found if data)
 
 
 async def outline(shell: Shell) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -81,9 +81,9 @@ async def still_alive(shell: Shell, pids: frozenset[int]) -> frozenset[int]:
     return frozenset(int(p) for p in done.checked().text.split())
 
 
-async def last_lines(shell: Shell, container: str, count: int = 200) -> tuple[str, ...]:
+async def last_lines(shell: Shell, container: str) -> tuple[str, ...]:
     """The end of a container's log, for finding out why it ended."""
-    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, str(count)), timeout=30)
+    done = await shell.run(("sh", "-c", _LOG, "last-lines", container, "200"), timeout=30)
     return tuple(done.text.splitlines())
 
 
