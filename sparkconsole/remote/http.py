@@ -14,7 +14,7 @@ from sparkconsole.remote.shell import Shell
 
 @asynccontextmanager
 async def http(shell: Shell, target: str, *, timeout: float = 5.0) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session on `host:port` of the node, or on a socket; relative URLs work. Trouble becomes a SparkError."""
+    """A session on `host:port` of the node, or a socket; relative URLs work. Trouble becomes a SparkError."""
     endpoint = await shell.open_socket(target)
     connector = aiohttp.UnixConnector(endpoint.path) if endpoint.path else aiohttp.TCPConnector()
     base = "http://localhost" if endpoint.path else f"http://{endpoint.host}:{endpoint.port}"

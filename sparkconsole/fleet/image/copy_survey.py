@@ -21,7 +21,7 @@ from sparkconsole.model.image.layers_to_send import Transport, choose_way, missi
 from sparkconsole.model.image.reference import how_to_get
 from sparkconsole.model.text.units import size
 from sparkconsole.model.transfer.ends import CopySite
-from sparkconsole.remote.image.layers import Layers, UnbuiltLayers, layer_sizes
+from sparkconsole.remote.image.layers import Layers, layer_sizes
 from sparkconsole.remote.image.transfer import FULL_STREAM, FullStream
 from sparkconsole.remote.node.site import copy_site
 from sparkconsole.remote.shell import Shell
@@ -242,6 +242,6 @@ def _way(
     if image.foreseen:
         way = replace(chosen, why="which these are is known after the build")
         shared = fresh.unknown(f"number of layers of {image.tag} that {node} has")
-        return UnbuiltLayers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
+        return Layers(image, way, 0, source.seen.folder, source.names, shared=shared), ""
     amount = missing_bytes(chosen, source.history)
     return Layers(image, chosen, amount, source.seen.folder, source.names), ""

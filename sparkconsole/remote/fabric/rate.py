@@ -7,8 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from sparkconsole.errors import SparkError, TimedOut
@@ -17,7 +15,7 @@ from sparkconsole.model.fabric.rates import MOST_BYTES, SECONDS
 from sparkconsole.parse.fabric.tools import parse_ib_write_bw, parse_iperf3, trouble_of
 from sparkconsole.parse.machine.numbers import json_object
 from sparkconsole.remote.lines import lines_of
-from sparkconsole.remote.sampler.sampler import BOOT, sent
+from sparkconsole.remote.node_program import boot_argv, boot_input
 from sparkconsole.remote.shell import Shell, end_pipe
 
 LIMIT_S = 8.0
@@ -127,15 +125,9 @@ class _RunningEnd:
 
 @contextlib.asynccontextmanager
 async def _started(shell: Shell, request: Mapping[str, Any]) -> AsyncIterator[_RunningEnd]:
-    pipe = await shell.pipe(("python3", "-u", "-c", BOOT, "gate-meter", f"{LIMIT_S:g}", json.dumps(request)))
+    pipe = await shell.pipe(boot_argv("gate-meter", f"{LIMIT_S:g}", json.dumps(request)))
     try:
-        await pipe.write(program())
+        await pipe.write(boot_input("fabric", "meter_program.py"))
         yield _RunningEnd(shell.node, lines_of(pipe))
     finally:
         await end_pipe(pipe, 2)
-
-
-@cache
-def program() -> bytes:
-    """What is sent: its length, and the program."""
-    return sent(files("sparkconsole.remote.fabric").joinpath("meter_program.py").read_bytes())
