@@ -42,27 +42,20 @@ def is_own_address(address: str) -> bool:
 
     (Whether one may bind to it says less: with ip_nonlocal_bind every address is free.)
     """
-    plain, _, zone = address.partition("%")
     try:
-        own = ipaddress.ip_address(plain)
-        scope = socket.if_nametoindex(zone) if zone and not zone.isdigit() else int(zone or 0)
+        own, flags = _literal(address), socket.AI_NUMERICHOST
+        if own.is_loopback:
+            return True
+        family, kind, _, _, place = socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM, flags=flags)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(place)
+            return _literal(str(probe.getsockname()[0])) == own
     except (OSError, ValueError):
         return False
-    if own.is_loopback:
-        return True
-    if own.version == 4:
-        return _is_own(socket.AF_INET, (plain, 9))
-    return _is_own(socket.AF_INET6, (plain, 9, 0, scope))
 
 
-def _is_own(family: int, place: tuple[object, ...]) -> bool:
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(place)
-        except OSError:
-            return False
-        address = ipaddress.ip_address(str(probe.getsockname()[0]).partition("%")[0])
-        return address == ipaddress.ip_address(str(place[0]))
+def _literal(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(address.partition("%")[0])
 
 
 def leads_here(address: str) -> bool:

@@ -137,12 +137,12 @@ async def _shown(found: Any) -> dict[str, Any] | None:
     return shown
 
 
-async def _or_none(question: Any, *statuses: int) -> Any:
-    """The answer; None when the engine answers with one of these instead (404 unless others are named)."""
+async def _or_none(question: Any) -> Any:
+    """The answer; None when the engine says that there is none."""
     try:
         return await question
     except DockerError as error:
-        if error.status in (statuses or (404,)):
+        if error.status == 404:
             return None
         raise
 

@@ -11,10 +11,10 @@ import asyncssh
 
 from sparkconsole.config.bounded_read import bounded_bytes, expanded, is_file
 from sparkconsole.errors import SparkError, WrongConfig
-from sparkconsole.remote.ssh_config.place import SshDestination
+from sparkconsole.remote.ssh_config.place import USUAL_KNOWN, SshDestination, paths
 
 _USUAL = Path("~/.ssh/known_hosts")
-_EVERYBODYS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
+_EVERYBODYS = paths(USUAL_KNOWN["globalknownhostsfile"])
 LARGEST_BYTES = 32 * 1024 * 1024
 _HINT = "it must be a text file that you may read and write: it says which host keys are trusted"
 

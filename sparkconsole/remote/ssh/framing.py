@@ -7,6 +7,7 @@ the sh behind them reads. Whatever startup files print comes before the mark, an
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets as random
 import shlex
@@ -57,17 +58,19 @@ def plain_word(text: str) -> str:
 class Frame:
     """One output of a command: what came before its mark is set aside, what follows is the command's own."""
 
-    def __init__(self, mark: str, which: str = OUTPUT) -> None:
+    def __init__(self, mark: str, which: str, pid: asyncio.Future[int]) -> None:
+        self._pid = pid
+        """The command's process number, by whichever output says it first."""
         self._line = re.compile(rb"%s%s (\d+)\n" % (mark.encode(), which.encode()))
         self._before = b""
         self.foreign = 0
         """Bytes that were not the command's."""
-        self.pid: int | None = None
-        """The command's process number, once the mark was seen."""
+        self.begun = False
+        """The mark was seen."""
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the chunk is the command's own."""
-        if self.pid is not None:
+        if self.begun:
             return chunk
         seen = self._before + chunk
         found = self._line.search(seen)
@@ -75,7 +78,9 @@ class Frame:
             self.foreign += len(chunk)
             self._before = seen[-_KEPT_GREETING:]
             return b""
-        self.pid, self._before = int(found[1]), seen[: found.start()][-_KEPT_GREETING:]
+        if not self._pid.done():
+            self._pid.set_result(int(found[1]))
+        self.begun, self._before = True, seen[: found.start()][-_KEPT_GREETING:]
         return seen[found.end() :]
 
     @property

@@ -10,7 +10,14 @@ import asyncssh
 
 from sparkconsole.errors import CommandFailed, Unreachable
 from sparkconsole.remote.shell import AnswerMeter, Completed, too_much
-from sparkconsole.remote.ssh.framing import ERRORS, MOST_GREETING_BYTES, Frame, endless_greeting, never_ran
+from sparkconsole.remote.ssh.framing import (
+    ERRORS,
+    MOST_GREETING_BYTES,
+    OUTPUT,
+    Frame,
+    endless_greeting,
+    never_ran,
+)
 
 KEPT_STDERR_BYTES = 65536
 _END_TIMEOUT_S = 5.0
@@ -50,11 +57,11 @@ class SshPipe:
     ) -> None:
         self._node, self._connection, self._end_group = node, connection, end
         self._argv, self._process = tuple(argv), process
-        self._out, self._err = Frame(mark), Frame(mark, ERRORS)
+        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._out, self._err = Frame(mark, OUTPUT, self._pid), Frame(mark, ERRORS, self._pid)
         self._rest, self._stderr = b"", bytearray()
         self._meter = AnswerMeter() if whole else None
         self._flooded = False
-        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._errors = asyncio.create_task(self._keep_errors())
 
     async def read(self, size: int = 65536) -> bytes:
@@ -104,7 +111,7 @@ class SshPipe:
     @property
     def ran(self) -> bool:
         """The login shell came to the command."""
-        return self._out.pid is not None
+        return self._out.begun
 
     async def kill(self) -> None:
         """Ends the command and what it started, if it still runs; its input and output end in any case."""
@@ -142,7 +149,6 @@ class SshPipe:
             if not chunk:
                 raise await self._never_ran()
             self._rest = self._out.feed(chunk)
-            self._note_pid(self._out)
             if self._out.foreign > MOST_GREETING_BYTES:
                 self.let_go()
                 raise endless_greeting(self._node)
@@ -170,14 +176,8 @@ class SshPipe:
         with contextlib.suppress(OSError, asyncssh.Error):
             while chunk := await self._process.stderr.read(65536):
                 own = self._err.feed(chunk)
-                self._note_pid(self._err)
                 if not self._fits(own):
                     self._process.stdout.feed_eof()
                 self._stderr += own
                 if self._meter is None:
                     del self._stderr[:-KEPT_STDERR_BYTES]
-
-    def _note_pid(self, frame: Frame) -> None:
-        """The command's process number, by whichever output says it first."""
-        if frame.pid is not None and not self._pid.done():
-            self._pid.set_result(frame.pid)

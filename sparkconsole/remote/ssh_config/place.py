@@ -11,6 +11,11 @@ from pathlib import Path
 from sparkconsole.config.bounded_read import expanded, is_file
 
 SSH_PORT = 22
+USUAL_KNOWN = {
+    "userknownhostsfile": ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"),
+    "globalknownhostsfile": ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"),
+}
+"""Where OpenSSH looks when nobody named a file."""
 _CONFIGS = (Path("~/.ssh/config"), Path("/etc/ssh/ssh_config"))
 DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 """Where OpenSSH's client looks in ~/.ssh when nobody named a key, in its order."""
