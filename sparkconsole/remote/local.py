@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 from asyncio.subprocess import PIPE
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from sparkconsole.remote.shell import (
     Completed,
     Endpoint,
     checked_argv,
-    command_line,
+    reading,
     too_much,
 )
 
@@ -126,7 +127,7 @@ class LocalShell(LiveShell):
                 out, err = await self._outputs(argv, process, given)
         except TimeoutError:
             raise TimedOut(
-                f"`{command_line(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
+                f"`{shlex.join(argv)[:120]}` did not end within {timeout:.0f} s", node=self.node
             ) from None
         finally:
             await _gone(process)
@@ -171,10 +172,10 @@ class LocalShell(LiveShell):
     async def _process(self, argv: Sequence[str], secrets: tuple[str, ...]) -> asyncio.subprocess.Process:
         # Through a shell, as sshd does it: a command means the same here and on every other node. It replaces
         # the shell: a leader that ended would leave what ignores SIGTERM behind.
-        line = command_line(checked_argv(argv), secrets=secrets)
+        line = f"{reading(secrets)}exec {shlex.join(checked_argv(argv))}"
         starting = asyncio.ensure_future(
             asyncio.create_subprocess_exec(
-                "sh", "-c", line if secrets else f"exec {line}",
+                "sh", "-c", line,
                 stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True,
                 env={**os.environ, **self.environment},
             )

@@ -1,6 +1,6 @@
 """`Shell` is the seam to a machine: argv lists in, bytes and lines out. Backends: ssh, local, replay.
 
-Quoting happens in `command_line` and nowhere else.
+Quoting happens in `shlex.join`, and in ssh/framing.py for shells of every kind.
 """
 
 from __future__ import annotations
@@ -125,16 +125,10 @@ class Shell(Protocol):
         """Closes the connection and every forwarded socket."""
 
 
-def command_line(argv: Sequence[str], *, secrets: Sequence[str] = ()) -> str:
-    """One string for `sh`. The values of `secrets` are read from standard input, a line each, before the
-
-    command starts, so that they never stand in a process list.
-    """
-    words = shlex.join(argv)
-    if not secrets:
-        return words
-    reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
-    return f"{reads}exec {words}"
+def reading(secrets: Sequence[str]) -> str:
+    """For `sh`, before a command: the values of `secrets` are read from standard input, a line each, so that
+    they never stand in a process list."""
+    return "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
 
 
 def checked_argv(argv: Sequence[str]) -> tuple[str, ...]:
@@ -166,7 +160,7 @@ def too_much(argv: Sequence[str], node: str) -> TooMuch:
     """A command said more than its answer may have."""
     most = f"{MOST_BYTES / (1 << 20):g} MiB or {MOST_LINES} lines"
     return TooMuch(
-        f"`{command_line(argv)[:120]}` said more than {most} and was ended",
+        f"`{shlex.join(argv)[:120]}` said more than {most} and was ended",
         hint="let it write into a file there, or say less",
         node=node,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from sparkconsole.config.bounded_read import expanded, is_file
 from sparkconsole.errors import SparkError, TimedOut, Unreachable, UnusableLogin, WrongConfig
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.live_shell import LiveShell
-from sparkconsole.remote.shell import Completed, Endpoint, checked_argv, command_line
+from sparkconsole.remote.shell import Completed, Endpoint, checked_argv
 from sparkconsole.remote.ssh.framing import framed_line, new_mark
 from sparkconsole.remote.ssh.login import log_in
 from sparkconsole.remote.ssh.pipe import SshPipe, lost
@@ -110,7 +111,7 @@ class SshShell(LiveShell):
                 node=self.node,
             )
         return TimedOut(
-            f"`{command_line(argv)[:120]}` did not end within {timeout:g} s",
+            f"`{shlex.join(argv)[:120]}` did not end within {timeout:g} s",
             hint="the machine may be out of memory or frozen",
             node=self.node,
         )

@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from sparkconsole.errors import Unreachable
+from sparkconsole.remote.shell import reading
 
 MOST_GREETING_BYTES = 1 << 20
 """A login shell that prints more than that before a command will never come to it."""
@@ -41,11 +42,10 @@ def framed_line(
     values of `secrets` are read from standard input, a line each; it and what it starts have `environment`
     beside the login's own.
     """
-    reads = "".join(f"IFS= read -r {name} && export {name} && " for name in secrets)
     known = "".join(f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
     # Errors first: where a startup file made one of both outputs, the mark of standard output comes last.
     text = f'echo "{mark}{ERRORS} $$" >&2; echo "{mark}{OUTPUT} $$"; '
-    script = f"{text}{known}{reads}exec {shlex.join(argv)}"
+    script = f"{text}{known}{reading(secrets)}exec {shlex.join(argv)}"
     return f"exec /bin/sh -c '{_BOOT}' sparkconsole '{plain_word(script)}'"
 
 
