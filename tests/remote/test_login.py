@@ -12,7 +12,7 @@ import pytest
 from sparkconsole.config.inventory import ad_hoc_node
 from sparkconsole.errors import ChangedHostKey, UnknownHostKey, Unreachable, WrongConfig, WrongUsage
 from sparkconsole.model.cluster import Node
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.ssh.connection import connect_ssh

@@ -22,7 +22,7 @@ from sparkconsole.errors import (
 )
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.follow import followed
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.host_keys.known_hosts import known_hosts_file
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.ssh.connection import SshShell, connect_ssh

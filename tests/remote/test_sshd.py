@@ -14,7 +14,7 @@ import pytest
 from sparkconsole.errors import TimedOut, Unreachable
 from sparkconsole.model.cluster import Node
 from sparkconsole.remote.follow import followed
-from sparkconsole.remote.host_keys import trust as hostkeys
+from sparkconsole.remote.host_keys import known_hosts as hostkeys
 from sparkconsole.remote.http import get_json
 from sparkconsole.remote.local import LocalShell
 from sparkconsole.remote.shell import Pipe

@@ -106,7 +106,7 @@ async def _host_keys(node: Node, seen: CopySite) -> tuple[str, ...]:
     that we trust already."""
     if seen.host_keys:
         return seen.host_keys
-    from sparkconsole.remote.host_keys.trust import KeyTrust, key_trust
+    from sparkconsole.remote.host_keys.known_hosts import KeyTrust, key_trust
     from sparkconsole.remote.ssh.login import shown_keys
 
     keys = [key for key in await shown_keys(node) if key_trust(node, key) is KeyTrust.TRUSTED]

@@ -54,23 +54,22 @@ class Nvml:
         self.check(self.lib.nvmlInit_v2())
         self.driver = self.string(self.lib.nvmlSystemGetDriverVersion)
         self.row = row_type(ctypes)
-        self.devices = [self.device(n) for n in range(self.count())]
+        count = self.got(ctypes.c_uint(0), self.lib.nvmlDeviceGetCount_v2).value
+        self.devices = [self.device(n) for n in range(count)]
 
     def check(self, code: int) -> None:
         """Raises what the library says, unless it is success."""
         if code:
             raise GpuTrouble("NVML: " + (self.lib.nvmlErrorString(code) or b"").decode("utf-8", "replace"))
 
-    def count(self) -> int:
-        """How many GPUs there are."""
-        found = self.c.c_uint(0)
-        self.check(self.lib.nvmlDeviceGetCount_v2(self.c.byref(found)))
-        return found.value
+    def got(self, found: Any, call: Any, *about: Any) -> Any:
+        """What the library puts into `found`, or trouble."""
+        self.check(call(*about, self.c.byref(found)))
+        return found
 
     def device(self, index: int) -> Any:
         """What a GPU is, and stays."""
-        handle = self.c.c_void_p()
-        self.check(self.lib.nvmlDeviceGetHandleByIndex_v2(self.c.c_uint(index), self.c.byref(handle)))
+        handle = self.got(self.c.c_void_p(), self.lib.nvmlDeviceGetHandleByIndex_v2, self.c.c_uint(index))
         name = self.string(self.lib.nvmlDeviceGetName, handle)
         return handle, name, self.string(self.lib.nvmlDeviceGetUUID, handle)
 

@@ -37,7 +37,7 @@ class _Shown:
 
     def step(self) -> Step:
         """The step that stores them."""
-        from sparkconsole.remote.host_keys.trust import entries, trust_file
+        from sparkconsole.remote.host_keys.known_hosts import entries, trust_file
 
         fingerprints = ", ".join(f"{k.kind} {k.fingerprint}" for k in self.keys)
         sentence = f"trust {self.node.name} ({self.node.address}): {fingerprints}"
@@ -134,7 +134,7 @@ def _fresh(node: Node, shown: Sequence[HostKey]) -> tuple[HostKey, ...]:
     ChangedHostKey when the machine is known and shows another key, of whatever kind: only a person at the
     machine can tell a new installation from an attack.
     """
-    from sparkconsole.remote.host_keys.trust import KeyTrust, entry_name, key_trust, known_keys
+    from sparkconsole.remote.host_keys.known_hosts import KeyTrust, entry_name, key_trust, known_keys
 
     how = {key: key_trust(node, key) for key in shown}
     changed = [key for key in shown if how[key] is KeyTrust.CHANGED]
@@ -152,7 +152,7 @@ async def _store(
     session: Session, new: Sequence[_Shown], known: Sequence[str], lost: dict[str, SparkError], report: Report
 ) -> Answer:
     """Stores exactly what was shown, and reads back that it is trusted."""
-    from sparkconsole.remote.host_keys import trust as hostkeys
+    from sparkconsole.remote.host_keys import known_hosts as hostkeys
 
     for one in new:
         path = hostkeys.trust(one.node, one.keys)
